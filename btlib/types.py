@@ -36,3 +36,16 @@ class Slice:
     label: int
     patient: str | None
     origin: Origin
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a predictor says of n slices; a part that a model does not have is None.
+
+    Attributes:
+        mask_prob: Probability of tumour for each pixel, float [n, h, w], 0…1.
+        class_prob: Probability of each tumour type, float [n, 3], 0…1, each row summing to 1.
+    """
+
+    mask_prob: NDArray[np.floating] | None
+    class_prob: NDArray[np.floating] | None

@@ -1,0 +1,136 @@
+"""A benchmark case: a name, what it predicts, and a way to get its predictor. Cases come from a registry."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from btlib.data.dataset import Dataset
+from btlib.errors import BtlibError
+from btlib.evaluation.predictor import Predictor
+from btlib.protocol import Protocol, Recipe
+from btlib.registry import Registry
+from btlib.splits import Split
+
+Source = Literal["trained", "resumed", "loaded", "thesis-checkpoint", "given"]
+"""How a predictor came about: trained now, trained on from an interrupted run, loaded from the store of checkpoints,
+loaded from a file of the thesis, or given ready-made by the case."""
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """All a case needs to make its predictor.
+
+    Attributes:
+        dataset: The slices, preprocessed.
+        split: Positions of the training, validation and test slices in `dataset`.
+        protocol: How the numbers are made.
+        recipe: How to train.
+        seed: Seed of initialisation, order of slices and dropout.
+        checkpoints: Folder in which trained models are kept.
+        device: "auto", "cuda", "mps" or "cpu".
+        precision: "auto", "fp32" or "bf16".
+        retrain: Train even where a stored checkpoint fits.
+        thesis_checkpoints: Load the thesis's own checkpoint files instead of training.
+        say: Called with a line of progress for the user.
+        live: Whether progress bars may be drawn.
+    """
+
+    dataset: Dataset
+    split: Split
+    protocol: Protocol
+    recipe: Recipe
+    seed: int
+    checkpoints: Path
+    device: str = "auto"
+    precision: str = "auto"
+    retrain: bool = False
+    thesis_checkpoints: bool = False
+    say: Callable[[str], None] = field(default=lambda line: None)
+    live: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A predictor that is ready, and where it comes from.
+
+    Attributes:
+        predictor: Gives the predictions.
+        source: How it came about.
+        seconds: Time spent on training now (0 where it was loaded).
+        fingerprint: Identity of the trained model (data, split, recipe, code, seed); None where it has none.
+        details: Plain JSON values for the record: recipe, device, precision, checkpoint, parameters …
+        notes: Things a reader of the numbers must know, such as missing pretrained weights.
+        training_step: Given a batch size, returns a function that makes one synchronised optimiser step.
+        curves: CSV of losses and validation scores by epoch, where it was trained.
+    """
+
+    predictor: Predictor
+    source: Source
+    seconds: float = 0.0
+    fingerprint: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    training_step: Callable[[int], Callable[[], None]] | None = None
+    curves: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One row of the benchmark.
+
+    Attributes:
+        name: Short and unique ("A").
+        title: What it is, in a few words.
+        has_mask: Whether it predicts masks.
+        has_classes: Whether it predicts tumour types.
+        prepare: Trains or loads its predictor.
+    """
+
+    name: str
+    title: str
+    has_mask: bool
+    has_classes: bool
+    prepare: Callable[[Work], Prepared]
+
+    def __post_init__(self) -> None:
+        if not (self.has_mask or self.has_classes):
+            raise BtlibError("predicts neither masks nor classes", where=f"case {self.name}", mend="declare at least one")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics the gate holds this case to."""
+        return ("dice",) * self.has_mask + ("accuracy",) * self.has_classes
+
+
+CASES: Registry[Case] = Registry("case")
+
+
+def case(
+    name: str, title: str, *, has_mask: bool, has_classes: bool
+) -> Callable[[Callable[[Work], Prepared]], Callable[[Work], Prepared]]:
+    """Decorator that registers a `prepare` function as a case."""
+
+    def register(prepare: Callable[[Work], Prepared]) -> Callable[[Work], Prepared]:
+        CASES.add(name, Case(name, title, has_mask, has_classes, prepare))
+        return prepare
+
+    return register
+
+
+def load_cases() -> Registry[Case]:
+    """All cases, those of installed packages (entry points in the group `btlib.cases`) among them.
+
+    An entry point names a module that registers its cases when it is imported.
+    """
+    for point in metadata.entry_points(group="btlib.cases"):
+        try:
+            import_module(point.module)
+        except ImportError as error:
+            raise BtlibError(
+                f"its entry point {point.name!r} in the group 'btlib.cases' cannot be imported: {error}",
+                where=f"package {point.dist.name if point.dist else point.module}",
+                mend="mend or uninstall that package",
+            ) from error
+    return CASES

@@ -1,0 +1,144 @@
+"""Scoring: run a predictor over slices, check all it says, keep every slice's numbers."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.data.dataset import Dataset
+from btlib.errors import PredictionError
+from btlib.evaluation.predictor import Predictor
+from btlib.metrics import counts
+from btlib.slice_table import SliceTable
+from btlib.types import N_CLASSES, Predictions
+
+_TOLERANCE = 1e-3  # probabilities computed in bf16 need not sum to 1 more closely
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The per-slice table of one predictor, and how long predicting took.
+
+    Attributes:
+        slices: One row a slice, in the order they were asked for.
+        predict_seconds: Time inside `predict`, all batches together.
+    """
+
+    slices: SliceTable
+    predict_seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        """Slices predicted in a second of `predict`, first batch included."""
+        return self.slices.n / self.predict_seconds
+
+
+def evaluate(
+    predictor: Predictor,
+    dataset: Dataset,
+    positions: NDArray[np.int64] | None = None,
+    *,
+    threshold: float = 0.65,
+    batch_size: int = 16,
+    where: str = "predictor",
+) -> Evaluation:
+    """Score a predictor on slices of a data set.
+
+    The batch size changes speed only: every slice is scored by itself.
+
+    Args:
+        predictor: Gives masks, classes or both; the same of them in every batch.
+        dataset: Preprocessed slices.
+        positions: Which slices, 0-based; all by default.
+        threshold: A pixel belongs to the mask where its probability is greater, 0…1.
+        batch_size: Slices handed to `predict` at once.
+        where: Named in error messages.
+
+    Raises:
+        PredictionError: A prediction of the wrong shape, not finite, outside 0…1, or with masks in one batch only.
+    """
+    chosen = np.arange(len(dataset)) if positions is None else np.asarray(positions)
+    if len(chosen) == 0:
+        raise PredictionError("no slices to score", where=where, mend="choose at least one slice")
+    overlaps, probabilities, seconds = [], [], 0.0
+    for start in range(0, len(chosen), batch_size):
+        at = chosen[start : start + batch_size]
+        images = np.ascontiguousarray(dataset.images[at], dtype=np.float32)
+        began = time.perf_counter()
+        predictions = predictor.predict(images)
+        seconds += time.perf_counter() - began
+        _check(predictions, images.shape, where)
+        if predictions.mask_prob is not None:
+            overlaps.append(np.stack(counts(predictions.mask_prob > threshold, dataset.masks[at])))
+        if predictions.class_prob is not None:
+            probabilities.append(predictions.class_prob)
+    return Evaluation(_table(dataset, chosen, overlaps, probabilities, where), seconds)
+
+
+def _table(
+    dataset: Dataset,
+    chosen: NDArray[np.int64],
+    overlaps: list[NDArray[np.int64]],
+    probabilities: list[NDArray[np.floating]],
+    where: str,
+) -> SliceTable:
+    """Join the batches; a part that only some batches had is an error, never a shorter table."""
+    overlap = np.concatenate(overlaps, axis=1) if overlaps else None
+    class_prob = np.concatenate(probabilities) if probabilities else None
+    for name, rows in (
+        ("masks", None if overlap is None else overlap.shape[1]),
+        ("classes", None if class_prob is None else len(class_prob)),
+    ):
+        if rows is not None and rows != len(chosen):
+            raise PredictionError(
+                f"gave {name} for {rows} of {len(chosen)} slices", where=where, mend="give them in every batch or in none"
+            )
+    return SliceTable(
+        number=[int(v) for v in dataset.numbers[chosen]],
+        label=[int(v) for v in dataset.labels[chosen]],
+        patient=[dataset.patients[i] for i in chosen],
+        truth_area=[int(v) for v in dataset.masks[chosen].sum(axis=(1, 2))],
+        intersection=None if overlap is None else overlap[0].tolist(),
+        pred_area=None if overlap is None else overlap[1].tolist(),
+        class_prob=None if class_prob is None else np.round(class_prob.astype(np.float64), 6).tolist(),
+    )
+
+
+def _check(predictions: Predictions, shape: tuple[int, ...], where: str) -> None:
+    if not isinstance(predictions, Predictions):
+        raise PredictionError(
+            f"expected Predictions, got {type(predictions).__name__}",
+            where=where,
+            mend="return btlib.types.Predictions(mask_prob=…, class_prob=…)",
+        )
+    if predictions.mask_prob is None and predictions.class_prob is None:
+        raise PredictionError("gave neither masks nor classes", where=where, mend="fill at least one of the two")
+    if predictions.mask_prob is not None:
+        _check_probabilities("mask_prob", predictions.mask_prob, shape, where)
+    if predictions.class_prob is not None:
+        _check_probabilities("class_prob", predictions.class_prob, (shape[0], N_CLASSES), where)
+        sums = predictions.class_prob.sum(axis=1)
+        if np.abs(sums - 1).max() > _TOLERANCE:
+            raise PredictionError(
+                f"class_prob: each row must sum to 1, got {sums[np.abs(sums - 1).argmax()]:.4f}",
+                where=where,
+                mend="apply a softmax over the classes",
+            )
+
+
+def _check_probabilities(name: str, values: NDArray[np.floating], shape: tuple[int, ...], where: str) -> None:
+    if values.shape != shape:
+        raise PredictionError(f"{name}: expected shape {shape}, got {values.shape}", where=where)
+    if not np.isfinite(values).all():
+        raise PredictionError(
+            f"{name}: {int((~np.isfinite(values)).sum())} of {values.size} values are not finite",
+            where=where,
+            mend="look for a diverged training or a division by zero",
+        )
+    if values.min() < 0 or values.max() > 1:
+        raise PredictionError(
+            f"{name}: expected probabilities in 0…1, got {values.min():.4g}…{values.max():.4g}",
+            where=where,
+            mend="apply a sigmoid (mask) or a softmax (classes): these look like logits",
+        )

@@ -1,0 +1,110 @@
+"""The frozen settings of a run: how numbers are made comparable, how a model is trained, and the two tiers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from btlib.registry import Registry
+from btlib.types import Scaling
+
+Schedule = Literal["constant", "cosine"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What must agree for two measured numbers to be comparable.
+
+    Attributes:
+        split: Name of the split (see `btlib.splits`).
+        image_size: Side of the square input in pixels.
+        scaling: "thesis" (divide by 255) or "percentile" (1st to 99th percentile of the slice to 0…1).
+        threshold: A pixel belongs to the mask where its probability is greater than this, 0…1.
+        batch_mean_size: Batch size of the aggregation "batch-mean" (the mean of batch means in the thesis's README).
+    """
+
+    split: str = "slice-seed42"
+    image_size: int = 256
+    scaling: Scaling = "thesis"
+    threshold: float = 0.65
+    batch_mean_size: int = 16
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a variant is trained; the defaults are the thesis's recipe.
+
+    Attributes:
+        name: Name of the recipe.
+        backbone: Name in `btlib.models`' backbone registry.
+        weights: "auto" (COCO where it can be had, else from scratch with a note), "coco", "imagenet" or "none".
+        epochs: Passes over the training slices; the last epoch's weights are kept.
+        batch_size: Slices in a training step.
+        learning_rate: Adam's learning rate.
+        schedule: "constant" (the thesis) or "cosine" (to zero over the run, after one warm-up epoch).
+        seg_weight: Weight of the segmentation loss in a joint variant.
+        cls_weight: Weight of the classification loss in a joint variant.
+        drifting_batch_norm: Let the frozen encoder's running statistics move while C's head trains, as the thesis did.
+    """
+
+    name: str = "thesis"
+    backbone: str = "resnet50"
+    weights: str = "auto"
+    epochs: int = 10
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    schedule: Schedule = "constant"
+    seg_weight: float = 0.85
+    cls_weight: float = 0.15
+    drifting_batch_norm: bool = False
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One level of the suite: a marker, its settings and the baseline it is held against.
+
+    Attributes:
+        name: The pytest marker.
+        protocol: How its numbers are made.
+        recipe: How its cases are trained.
+        baseline: Name of the file in `baselines/`, without `.json`.
+        phantom_slices: How many phantom slices stand in where there are no real ones.
+        always_phantom: Use phantoms even where real slices lie in `data_figshare/data`, so that the numbers can be held
+            against a baseline anywhere.
+        bench_seconds: Time spent on one throughput figure, in seconds.
+    """
+
+    name: str
+    protocol: Protocol
+    recipe: Recipe
+    baseline: str
+    phantom_slices: int
+    always_phantom: bool
+    bench_seconds: float
+
+
+TIERS: Registry[Tier] = Registry("tier")
+TIERS.add(
+    "smoke",
+    Tier(
+        name="smoke",
+        protocol=Protocol(image_size=96),
+        recipe=Recipe(
+            name="smoke", backbone="tiny", weights="none", epochs=12, batch_size=8, learning_rate=3e-3, schedule="cosine"
+        ),
+        baseline="smoke",
+        phantom_slices=240,
+        always_phantom=True,
+        bench_seconds=0.5,
+    ),
+)
+TIERS.add(
+    "full",
+    Tier(
+        name="full",
+        protocol=Protocol(),
+        recipe=Recipe(),
+        baseline="thesis",
+        phantom_slices=240,
+        always_phantom=False,
+        bench_seconds=8.0,
+    ),
+)
