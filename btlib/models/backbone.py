@@ -1,0 +1,65 @@
+"""Encoders: three-channel images in, features at 1/8 of the input's resolution out."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet
+
+from btlib.registry import Registry
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """How to build one encoder.
+
+    Attributes:
+        build: Makes the module, float32 [n, 3, h, w] → [n, channels, ceil(h/8), ceil(w/8)].
+        channels: Channels of its features.
+        aux_channels: Channels an auxiliary head would see, one stage earlier.
+        pretrained: Stem of torchvision's names for its weights ("resnet50"); None where there are none.
+    """
+
+    build: Callable[[], nn.Module]
+    channels: int
+    aux_channels: int
+    pretrained: str | None = None
+
+
+def _dilated_resnet(depth: str) -> nn.Module:
+    """A torchvision ResNet without its classifier; dilation in the last two stages keeps 1/8 resolution.
+
+    Its children keep their names, so torchvision's weights and the thesis's checkpoints fit.
+    """
+    network = resnet.__dict__[depth](weights=None, replace_stride_with_dilation=[False, True, True])
+    return nn.Sequential(OrderedDict(list(network.named_children())[:-2]))
+
+
+def _block(channels_in: int, channels_out: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(channels_in, channels_out, 3, stride, padding=dilation, dilation=dilation, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True))
+
+
+class TinyBackbone(nn.Module):
+    """Five convolutions, 0.3 million parameters: for smoke runs and tests, not for results."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Sequential(_block(3, 24, stride=2), _block(24, 48, stride=2), _block(48, 96, stride=2))
+        self.widen = _block(96, 128, dilation=2)
+        self.context = _block(128, 128, dilation=4)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features [n, 128, h/8, w/8]."""
+        features: Tensor = self.widen(self.down(images))
+        wide: Tensor = self.context(features)
+        return torch.add(features, wide)
+
+
+BACKBONES: Registry[Backbone] = Registry("backbone")
+BACKBONES.add("resnet50", Backbone(partial(_dilated_resnet, "resnet50"), 2048, 1024, pretrained="resnet50"))
+BACKBONES.add("resnet101", Backbone(partial(_dilated_resnet, "resnet101"), 2048, 1024, pretrained="resnet101"))
+BACKBONES.add("tiny", Backbone(TinyBackbone, channels=128, aux_channels=96))

@@ -1,0 +1,82 @@
+"""Class head and couplings: what stands between the encoder's features and the two outputs."""
+
+import torch
+from torch import Tensor, nn
+
+from btlib.types import N_CLASSES
+
+
+class ClassHead(nn.Module):
+    """Pooled features → embedding → class logits (Linear, ReLU, Dropout 0.4, Linear).
+
+    Args:
+        channels: Length of the pooled feature vector.
+        hidden: Length of the embedding (512 for a ResNet).
+    """
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(channels, hidden)
+        self.drop = nn.Dropout(0.4)
+        self.out = nn.Linear(hidden, N_CLASSES)
+
+    def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedding [n, hidden] and class logits [n, 3] of pooled features [n, channels]."""
+        embedding = torch.relu(self.embed(pooled))
+        return embedding, self.out(self.drop(embedding))
+
+
+def pool(features: Tensor) -> Tensor:
+    """Global average pooling, [n, c, h, w] → [n, c]."""
+    return features.mean(dim=(2, 3))
+
+
+class SideBySide(nn.Module):
+    """No coupling (A–D): decoder and class head see the same features and nothing of each other."""
+
+    def forward(
+        self, features: Tensor, decoder: nn.Module | None, head: nn.Module | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Coarse mask logits and class logits, each None without its part."""
+        mask = None if decoder is None else decoder(features)
+        classes = None if head is None else head(pool(features))[1]
+        return mask, classes
+
+
+class ProjectAndAdd(nn.Module):
+    """What the class head knows is projected to the features' channels and added at every position (E and G).
+
+    Args:
+        source: "logits" (E) or "embedding" (G).
+        width: Length of what is projected.
+        channels: Channels of the features.
+    """
+
+    def __init__(self, source: str, width: int, channels: int) -> None:
+        super().__init__()
+        self.source = source
+        self.project = nn.Linear(width, channels)
+
+    def forward(self, features: Tensor, decoder: nn.Module, head: nn.Module) -> tuple[Tensor, Tensor]:
+        """Coarse mask logits [n, 1, h/8, w/8] and class logits [n, 3]."""
+        embedding, logits = head(pool(features))
+        shift = self.project(logits if self.source == "logits" else embedding)
+        return decoder(features + shift[:, :, None, None]), logits
+
+
+class MaskToClasses(nn.Module):
+    """Features of the coarse mask are concatenated behind the pooled features for the class head (F)."""
+
+    CHANNELS = 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.extract = nn.Sequential(
+            nn.Conv2d(1, self.CHANNELS, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(self.CHANNELS), nn.MaxPool2d(2)
+        )
+
+    def forward(self, features: Tensor, decoder: nn.Module, head: nn.Module) -> tuple[Tensor, Tensor]:
+        """Coarse mask logits [n, 1, h/8, w/8] and class logits [n, 3]."""
+        mask: Tensor = decoder(features)
+        pooled = torch.cat([pool(features), pool(self.extract(mask))], dim=1)
+        return mask, head(pooled)[1]
