@@ -32,7 +32,7 @@ class Work:
         device: "auto", "cuda", "mps" or "cpu".
         precision: "auto", "fp32" or "bf16".
         retrain: Train even where a stored checkpoint fits.
-        thesis_checkpoints: Load the thesis's own checkpoint files instead of training.
+        thesis_checkpoints: Folder of the thesis's own checkpoint files, to load instead of training; None trains.
         say: Called with a line of progress for the user.
         live: Whether progress bars may be drawn.
     """
@@ -46,7 +46,7 @@ class Work:
     device: str = "auto"
     precision: str = "auto"
     retrain: bool = False
-    thesis_checkpoints: bool = False
+    thesis_checkpoints: Path | None = None
     say: Callable[[str], None] = field(default=lambda line: None)
     live: bool = False
 
@@ -96,7 +96,9 @@ class Case:
 
     def __post_init__(self) -> None:
         if not (self.has_mask or self.has_classes):
-            raise BtlibError("predicts neither masks nor classes", where=f"case {self.name}", mend="declare at least one")
+            raise BtlibError(
+                "predicts neither masks nor classes", where=f"case {self.name}", mend="declare at least one"
+            )
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -88,7 +88,13 @@ TIERS.add(
         name="smoke",
         protocol=Protocol(image_size=96),
         recipe=Recipe(
-            name="smoke", backbone="tiny", weights="none", epochs=12, batch_size=8, learning_rate=3e-3, schedule="cosine"
+            name="smoke",
+            backbone="tiny",
+            weights="none",
+            epochs=12,
+            batch_size=8,
+            learning_rate=3e-3,
+            schedule="cosine",
         ),
         baseline="smoke",
         phantom_slices=240,

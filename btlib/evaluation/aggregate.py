@@ -60,7 +60,10 @@ def summarise(table: SliceTable, batch_mean_size: int = 16) -> dict[str, Any]:
     if table.has_classes:
         correct = table.correct().astype(np.float64)
         confusion = metrics.confusion_matrix(labels, table.predicted())
-        summary["accuracy"] = {"slice_mean": float(correct.mean()), "patient_mean": patient_mean(correct, table.patient)}
+        summary["accuracy"] = {
+            "slice_mean": float(correct.mean()),
+            "patient_mean": patient_mean(correct, table.patient),
+        }
         summary["macro_f1"] = metrics.macro_f1(confusion)
         summary["balanced_accuracy"] = metrics.balanced_accuracy(confusion)
         summary["confusion"] = confusion.tolist()

@@ -92,7 +92,9 @@ def _table(
     ):
         if rows is not None and rows != len(chosen):
             raise PredictionError(
-                f"gave {name} for {rows} of {len(chosen)} slices", where=where, mend="give them in every batch or in none"
+                f"gave {name} for {rows} of {len(chosen)} slices",
+                where=where,
+                mend="give them in every batch or in none",
             )
     return SliceTable(
         number=[int(v) for v in dataset.numbers[chosen]],

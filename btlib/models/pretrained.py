@@ -3,6 +3,7 @@
 import contextlib
 import socket
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from torch import Tensor
 from torchvision import models
@@ -42,6 +43,35 @@ def load_pretrained(model: TumourModel, weights: str | None) -> None:
             mend="use weights none",
         )
     _fill(model, _download(stem, str(weights)))
+
+
+def settle(weights: str, backbone: str) -> tuple[str, tuple[str, ...]]:
+    """Which weights "auto" comes to here, and what a reader of the numbers must know of it.
+
+    "auto" is COCO's where they can be had, else none. Every other name stays as it is.
+
+    Raises:
+        UnknownNameError: No such weights.
+    """
+    notes: tuple[str, ...] = ()
+    if weights not in ("auto", *WEIGHTS):
+        raise unknown_name("weights", weights, ("auto", *WEIGHTS), where="--bt-weights")
+    if BACKBONES[backbone].pretrained is None:
+        return ("none" if weights == "auto" else weights), notes
+    if weights == "auto":
+        weights, notes = _coco_or_none(backbone)
+    if weights == "none":
+        notes = (*notes, "trained from scratch: the thesis started from COCO weights")
+    return weights, notes
+
+
+@cache
+def _coco_or_none(backbone: str) -> tuple[str, tuple[str, ...]]:
+    try:
+        _download(str(BACKBONES[backbone].pretrained), "coco")
+    except WeightsUnavailableError as error:
+        return "none", (error.problem,)
+    return "coco", ()
 
 
 def _fill(model: TumourModel, state: Mapping[str, Tensor]) -> None:

@@ -1,0 +1,1 @@
+"""Frameworks behind the predictor protocol, one module each; import the one you need."""

@@ -1,0 +1,116 @@
+"""The thesis's seven variants as benchmark cases."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import cycle, islice
+from typing import TYPE_CHECKING, Any
+
+from btlib.cases import CASES, Case, Prepared, Work
+from btlib.models.variants import VARIANTS
+
+if TYPE_CHECKING:  # torch is imported when a case is prepared, not when the cases are listed
+    import torch
+
+    from btlib.checkpoints import Store
+    from btlib.models.network import TumourModel
+    from btlib.training import Plan
+
+
+def prepare(variant: str, work: Work) -> Prepared:
+    """Train or load one variant."""
+    from btlib.adapters.torch import TorchPredictor, resolve_device, resolve_precision
+    from btlib.checkpoints import Store, load_thesis_checkpoint
+
+    device = resolve_device(work.device)
+    precision = resolve_precision(work.precision, device)
+    details: dict[str, Any] = {"device": str(device), "precision": precision}
+    if work.thesis_checkpoints is not None:
+        model, path = load_thesis_checkpoint(variant, work.thesis_checkpoints)
+        return Prepared(
+            TorchPredictor(model, device, precision),
+            "thesis-checkpoint",
+            details=details | {"checkpoint": path.name, "parameters": _parameters(model)},
+            training_step=partial(_training_step, model, device, work),
+        )
+    store = Store(work.checkpoints, device, lambda line: work.say(f"{variant}: {line}"), work.live)
+    plan, notes = _plan(variant, work)
+    trained = store.train_or_load(plan, _start(plan, store, work), retrain=work.retrain)
+    return Prepared(
+        TorchPredictor(trained.model, device, precision),
+        trained.source,
+        seconds=trained.seconds,
+        fingerprint=plan.fingerprint,
+        details=details
+        | {"checkpoint": trained.path.name, "parameters": _parameters(trained.model)}
+        | {"training": {k: trained.manifest[k] for k in ("ingredients", "seconds", "trained_on", "created")}},
+        notes=notes,
+        training_step=partial(_training_step, trained.model, device, work),
+        curves=trained.curves,
+    )
+
+
+def _plan(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:
+    from btlib.models.pretrained import settle
+    from btlib.training import Plan
+
+    weights, notes = settle(work.recipe.weights, work.recipe.backbone)
+    plan = Plan(
+        variant,
+        replace(work.recipe, weights=weights),
+        work.dataset,
+        work.split,
+        work.protocol,
+        work.seed,
+        precision=work.precision,
+    )
+    before = plan.row.frozen_from
+    return (plan if before is None else replace(plan, starts_from=_plan(before, work)[0].fingerprint)), notes
+
+
+def _start(plan: "Plan", store: "Store", work: Work) -> Callable[[], Mapping[str, "torch.Tensor"]] | None:
+    """For C: A's tensors, from the store or trained first."""
+    before = plan.row.frozen_from
+    if before is None:
+        return None
+    return lambda: store.train_or_load(_plan(before, work)[0]).model.state_dict()
+
+
+def _parameters(model: "TumourModel") -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def _training_step(model: "TumourModel", device: "torch.device", work: Work, batch_size: int) -> Callable[[], None]:
+    """One optimiser step on a copy of the model, synchronised, on training slices (repeated where they are few)."""
+    import numpy as np
+    import torch
+
+    from btlib.adapters.torch import autocast, resolve_precision, synchronize
+    from btlib.training.batches import SliceBatches
+    from btlib.training.module import Trainee
+
+    at = np.array(list(islice(cycle(work.split.train.tolist()), batch_size)))
+    images, masks, labels = (part.to(device) for part in SliceBatches(work.dataset)[at])
+    trainee = Trainee(copy.deepcopy(model).to(device), work.recipe, work.seed, work.protocol.threshold).train()
+    optimizer = torch.optim.Adam([p for p in trainee.parameters() if p.requires_grad], lr=work.recipe.learning_rate)
+    precision = resolve_precision(work.precision, device)
+
+    def step() -> None:
+        with autocast(device, precision):
+            loss = trainee.loss(trainee.model(images), (images, masks, labels))
+        torch.autograd.backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()
+        synchronize(device)
+
+    return step
+
+
+for _name in VARIANTS:
+    CASES.add(
+        _name,
+        Case(
+            _name, VARIANTS[_name].title, VARIANTS[_name].has_mask, VARIANTS[_name].has_classes, partial(prepare, _name)
+        ),
+    )

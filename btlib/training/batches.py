@@ -1,0 +1,61 @@
+"""Batches of slices in an order that depends on seed and epoch alone, so that a resumed run sees the same."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Sampler
+
+from btlib.data.dataset import Dataset
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Images float32 [n, 1, h, w], masks float32 [n, 1, h, w] of 0 and 1, labels int64 [n]."""
+
+
+class SliceBatches(torch.utils.data.Dataset[Batch]):
+    """A whole batch by its positions: one read of the memory-mapped arrays instead of one for each slice."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, at: NDArray[np.int64]) -> Batch:
+        """Images, masks and labels at `at`."""
+        images = torch.from_numpy(np.asarray(self.dataset.images[at], dtype=np.float32))
+        masks = torch.from_numpy(np.asarray(self.dataset.masks[at], dtype=np.float32))
+        return images[:, None], masks[:, None], torch.from_numpy(np.asarray(self.dataset.labels[at], dtype=np.int64))
+
+
+class EpochOrder(Sampler[NDArray[np.int64]]):
+    """Positions in batches; shuffled anew each epoch where there is a seed. The last batch may be short.
+
+    Args:
+        positions: Positions in the data set.
+        batch_size: Slices in a batch.
+        seed: None keeps the given order.
+    """
+
+    def __init__(self, positions: NDArray[np.int64], batch_size: int, seed: int | None) -> None:
+        self.positions = positions
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.positions) // self.batch_size)
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        order = self.positions
+        if self.seed is not None:
+            order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
+        for start in range(0, len(order), self.batch_size):
+            yield order[start : start + self.batch_size]
+
+
+def loader(dataset: Dataset, positions: NDArray[np.int64], batch_size: int, seed: int | None) -> DataLoader[Batch]:
+    """A loader that yields whole batches in this process: slicing memory-mapped arrays needs no workers."""
+    return DataLoader(SliceBatches(dataset), sampler=EpochOrder(positions, batch_size, seed), batch_size=None)

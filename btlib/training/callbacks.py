@@ -1,0 +1,77 @@
+"""What happens at the end of an epoch: a row of the curves, and a state to resume from."""
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from btlib import files
+
+COLUMNS = ("epoch", "train_loss", "val_loss", "val_dice", "val_accuracy", "seconds")
+
+
+class Curves(pl.Callback):
+    """Losses and validation scores by epoch, in a CSV that is whole after each epoch and survives a resume.
+
+    Args:
+        path: The CSV.
+        epochs: How many epochs there will be.
+        say: Told one line an epoch.
+    """
+
+    def __init__(self, path: Path, epochs: int, say: Callable[[str], None]) -> None:
+        self.path = path
+        self.epochs = epochs
+        self.say = say
+        self.rows: list[dict[str, float]] = []
+        self.started = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Start the epoch's clock."""
+        self.started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Add the epoch's row and write the file anew."""
+        row: dict[str, float] = {"epoch": trainer.current_epoch + 1, "seconds": time.perf_counter() - self.started}
+        row |= {k: float(v) for k, v in trainer.callback_metrics.items() if k in COLUMNS}
+        self.rows.append(row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: f"{v:.6g}" for k, v in r.items()} for r in self.rows)
+        files.write_text(self.path, text.getvalue())
+        scores = ", ".join(f"{k} {row[k]:.4f}" for k in COLUMNS[1:-1] if k in row)
+        self.say(f"epoch {row['epoch']:g} of {self.epochs}: {scores} ({row['seconds']:.0f} s)")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on behind the rows of an interrupted run."""
+        self.rows = state_dict["rows"]
+
+    @property
+    def seconds(self) -> float:
+        """Time of all epochs, those before a resume included."""
+        return sum(row["seconds"] for row in self.rows)
+
+
+class KeepLast(pl.Callback):
+    """After each epoch, the whole state of the training in one file, replaced atomically. Must be the last callback.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Replace the file."""
+        with files.atomic_path(self.path) as part:
+            trainer.save_checkpoint(part)

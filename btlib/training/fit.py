@@ -1,0 +1,155 @@
+"""Running one plan: build, fit, resume where an earlier run stopped."""
+
+import contextlib
+import importlib.util
+import logging
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.warnings import PossibleUserWarning
+from torch import Tensor
+
+from btlib.adapters.torch import resolve_precision
+from btlib.errors import BtlibWarning
+from btlib.models import create
+from btlib.models.network import TumourModel
+from btlib.training.batches import loader
+from btlib.training.callbacks import Curves, KeepLast
+from btlib.training.module import Trainee
+from btlib.training.plan import Plan
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained model.
+
+    Attributes:
+        model: In eval mode, on the CPU.
+        seconds: Time of all its epochs.
+        resumed: Whether an interrupted run was taken up.
+        device: What it was trained on, such as "cpu".
+        precision: "fp32" or "bf16".
+    """
+
+    model: TumourModel
+    seconds: float
+    resumed: bool
+    device: str
+    precision: str
+
+
+def build(plan: Plan, start: Mapping[str, Tensor] | None = None) -> TumourModel:
+    """The plan's untrained model; initialised by its seed, whatever the state of torch's generator.
+
+    Args:
+        plan: What to build.
+        start: Tensors of another variant whose encoder and decoder it takes over (C takes A's).
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(plan.seed)
+        model = create(
+            plan.variant,
+            None if start is not None else plan.recipe.weights,
+            backbone=plan.recipe.backbone,
+            drifting_batch_norm=plan.recipe.drifting_batch_norm,
+        )
+    if start is not None:
+        own = model.state_dict()
+        model.load_state_dict(own | {k: v for k, v in start.items() if k.startswith(("backbone.", "decoder."))})
+    return model
+
+
+def fit(
+    plan: Plan,
+    workplace: Path,
+    device: torch.device,
+    start: Mapping[str, Tensor] | None = None,
+    say: Callable[[str], None] = print,
+    live: bool = False,
+) -> Fitted:
+    """Train a plan, or train it on from the last epoch that an interrupted run finished.
+
+    Args:
+        plan: What to train.
+        workplace: Folder for the state after each epoch (`last.ckpt`) and the curves (`curves.csv`).
+        device: What to train on.
+        start: See `build`.
+        say: Told one line an epoch.
+        live: Draw a progress bar.
+
+    Raises:
+        ModelError: The loss is not finite.
+    """
+    precision = resolve_precision(plan.precision, device)
+    module = Trainee(build(plan, start), plan.recipe, plan.seed, plan.protocol.threshold)
+    module.model.to(memory_format=torch.channels_last)
+    curves = Curves(workplace / "curves.csv", plan.recipe.epochs, say)
+    last = workplace / "last.ckpt"
+    resume = _usable(last)
+    with _quiet_lightning(), torch.random.fork_rng():
+        trainer = pl.Trainer(
+            accelerator="gpu" if device.type == "cuda" else device.type,
+            devices=1,
+            precision="bf16-mixed" if precision == "bf16" else "32-true",
+            max_epochs=plan.recipe.epochs,
+            callbacks=[curves, KeepLast(last)],
+            logger=_tensorboard(workplace),
+            default_root_dir=workplace,
+            enable_checkpointing=False,
+            enable_progress_bar=live,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        train = loader(plan.dataset, plan.split.train, plan.recipe.batch_size, plan.seed)
+        validation = loader(plan.dataset, plan.split.val, plan.recipe.batch_size, None) if len(plan.split.val) else None
+        try:
+            trainer.fit(module, train, validation, ckpt_path=str(last) if resume else None)
+        except SystemExit as stop:  # how Lightning passes on Ctrl-C, which must stop the whole run and not one case
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from stop
+    return Fitted(module.model.cpu().eval(), curves.seconds, resume, device.type, precision)
+
+
+def _usable(last: Path) -> bool:
+    """Whether an interrupted run left a state that can be read."""
+    if not last.exists():
+        return False
+    try:
+        torch.load(last, map_location="meta", weights_only=True)
+    except Exception as error:  # whatever a damaged file makes torch raise, the answer is to start again
+        warnings.warn(
+            f"{last}: the state of the interrupted run cannot be read ({error}); training starts again",
+            BtlibWarning,
+            stacklevel=2,
+        )
+        last.unlink()
+        return False
+    return True
+
+
+def _tensorboard(workplace: Path) -> Any:
+    if importlib.util.find_spec("tensorboard") is None:
+        return False
+    from pytorch_lightning.loggers import TensorBoardLogger
+
+    return TensorBoardLogger(str(workplace), name="tensorboard", version="")
+
+
+@contextlib.contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Without Lightning's notes on the machine and on workers; its errors come through."""
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PossibleUserWarning)
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,97 @@
+"""The Lightning module: losses, optimiser, and validation scores by the one formula of `btlib.metrics`."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from btlib import metrics
+from btlib.errors import ModelError
+from btlib.models import losses
+from btlib.models.network import ModelOutput, TumourModel
+from btlib.protocol import Recipe
+from btlib.training.batches import Batch
+
+
+class Trainee(pl.LightningModule):
+    """A variant in training.
+
+    Args:
+        model: The variant.
+        recipe: Losses' weights, learning rate, schedule.
+        seed: Seeds dropout, anew for each epoch.
+        threshold: Of the mask, for the validation Dice.
+    """
+
+    def __init__(self, model: TumourModel, recipe: Recipe, seed: int, threshold: float) -> None:
+        super().__init__()
+        self.model = model
+        self.recipe = recipe
+        self.seed = seed
+        self.threshold = threshold
+
+    def configure_optimizers(self) -> Any:
+        """Adam on what is not frozen; with "cosine", one warm-up epoch, then down to zero."""
+        optimizer = torch.optim.Adam(
+            [p for p in self.model.parameters() if p.requires_grad], lr=self.recipe.learning_rate
+        )
+        if self.recipe.schedule == "constant":
+            return optimizer
+        total = int(self.trainer.estimated_stepping_batches)
+        warm_up = max(1, total // self.recipe.epochs)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: cosine(step, warm_up, total))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        """Seed dropout by epoch, so that a run resumed at an epoch goes on as it would have."""
+        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """The loss of one batch.
+
+        Raises:
+            ModelError: The loss is not finite.
+        """
+        loss = self.loss(self.model(batch[0]), batch)
+        if not torch.isfinite(loss):
+            raise ModelError(
+                f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, batch {index + 1}",
+                where=f"variant {self.model.variant.name}",
+                mend="lower the learning rate, or train with --bt-precision fp32",
+            )
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]), prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Loss, Dice and accuracy on validation slices."""
+        images, masks, labels = batch
+        output = self.model(images)
+        n = len(images)
+        self.log("val_loss", self.loss(output, batch), batch_size=n)
+        if output.mask_prob is not None:
+            pred, truth = (output.mask_prob > self.threshold).cpu().numpy(), masks.bool().cpu().numpy()
+            self.log("val_dice", float(np.mean(metrics.dice(pred[:, 0], truth[:, 0]))), batch_size=n, prog_bar=True)
+        if output.class_logits is not None:
+            accuracy = (output.class_logits.argmax(1) == labels).float().mean()
+            self.log("val_accuracy", accuracy, batch_size=n, prog_bar=True)
+
+    def loss(self, output: ModelOutput, batch: Batch) -> Tensor:
+        """The variant's loss: one alone as it is, both with the recipe's weights."""
+        parts = {}
+        if "seg" in self.model.variant.losses:
+            parts["seg"] = losses.segmentation_loss(output, batch[1])
+        if "cls" in self.model.variant.losses:
+            parts["cls"] = losses.classification_loss(output, batch[2])
+        if len(parts) == 1:
+            return next(iter(parts.values()))
+        return self.recipe.seg_weight * parts["seg"] + self.recipe.cls_weight * parts["cls"]
+
+
+def cosine(step: int, warm_up: int, total: int) -> float:
+    """Factor of the learning rate: linear to 1 over `warm_up` steps, then half a cosine to 0 at `total`."""
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, total - warm_up))))

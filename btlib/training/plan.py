@@ -1,0 +1,68 @@
+"""What is trained: a variant, a recipe, and slices. Its identity decides whether a stored model may be used."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from btlib import fingerprint
+from btlib.data.dataset import Dataset
+from btlib.models.variants import VARIANTS, Variant
+from btlib.protocol import Protocol, Recipe
+from btlib.splits import Split
+
+_BTLIB = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """One training, settled in every point.
+
+    Attributes:
+        variant: Letter of the variant.
+        recipe: How to train; `weights` is already settled ("coco", "imagenet" or "none").
+        dataset: The slices.
+        split: Positions of training and validation slices.
+        protocol: For the threshold of the validation scores.
+        seed: Seed of initialisation, order and dropout.
+        precision: As asked for; "auto" leaves it to the device, and a model trained on one device serves on another.
+        starts_from: Fingerprint of the model whose encoder and decoder it takes over; None for all but C.
+    """
+
+    variant: str
+    recipe: Recipe
+    dataset: Dataset
+    split: Split
+    protocol: Protocol
+    seed: int
+    precision: str = "auto"
+    starts_from: str | None = None
+
+    @property
+    def row(self) -> Variant:
+        """The variant's row in the table."""
+        return VARIANTS[self.variant]
+
+    def ingredients(self) -> dict[str, Any]:
+        """All that decides which weights come out, as plain JSON values."""
+        return {
+            "variant": self.variant,
+            "recipe": asdict(self.recipe),
+            "data": self.dataset.fingerprint,
+            "split": self.split.fingerprint,
+            "image_size": self.dataset.image_size,
+            "scaling": self.dataset.scaling,
+            "seed": self.seed,
+            "precision": self.precision,
+            "starts_from": self.starts_from,
+            "code": code_fingerprint(),
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the model that comes out."""
+        return fingerprint.of(self.ingredients())
+
+
+def code_fingerprint() -> str:
+    """Identity of the code that decides which weights come out."""
+    return fingerprint.of_sources(path for room in ("models", "training") for path in (_BTLIB / room).glob("*.py"))
