@@ -1,0 +1,52 @@
+"""The command line, `btlib`: thin shells over the library. An error is printed without a traceback, exit code 2."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from btlib.cli.data import app as data_app
+from btlib.errors import BtlibError
+
+__all__ = ["app"]
+
+
+class _Clean(TyperGroup):
+    """The one place where errors become messages, for every sub-command."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a BtlibError ends it with exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except BtlibError as error:
+            from btlib.cli.output import print_error
+
+            print_error(error)
+            raise typer.Exit(2) from error
+
+
+app = typer.Typer(
+    name="btlib",
+    cls=_Clean,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A benchmark harness for brain-tumour segmentation and classification. Run the benchmarks with pytest.",
+)
+app.add_typer(data_app, name="data")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from btlib import __version__
+
+        typer.echo(f"btlib {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    """Options that come before a sub-command."""

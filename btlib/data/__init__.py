@@ -1,0 +1,50 @@
+"""Slices: reading and checking the dataset's files, phantoms, preprocessing, cache and the `Dataset` itself.
+
+Public names are imported on first use, so that `import btlib.data` loads neither h5py nor OpenCV.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from btlib.data.dataset import Dataset, load_dataset
+    from btlib.data.download import download
+    from btlib.data.figshare import list_slices, read_slice, write_slice
+    from btlib.data.phantom import phantom_folder, write_phantoms
+    from btlib.data.scan import ScanReport, scan
+
+__all__ = [
+    "Dataset",
+    "ScanReport",
+    "download",
+    "list_slices",
+    "load_dataset",
+    "phantom_folder",
+    "read_slice",
+    "scan",
+    "write_phantoms",
+    "write_slice",
+]
+
+_HOMES = {
+    "Dataset": "dataset",
+    "ScanReport": "scan",
+    "download": "download",
+    "list_slices": "figshare",
+    "load_dataset": "dataset",
+    "phantom_folder": "phantom",
+    "read_slice": "figshare",
+    "scan": "scan",
+    "write_phantoms": "phantom",
+    "write_slice": "figshare",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'btlib.data' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"btlib.data.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,209 @@
+"""Preprocessed slices on disk, found by content: a folder is decoded once for each size and scaling.
+
+`index/` maps a folder's file sizes and times to the fingerprint of its content, so that a warm start reads no slice;
+`arrays/` holds one entry for each content, size and scaling. Entries are built aside and renamed into place.
+"""
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from btlib import fingerprint
+from btlib.data import entry
+from btlib.data.dataset import Dataset
+from btlib.data.figshare import read_slice
+from btlib.data.folder import joined, list_slices
+from btlib.data.preprocess import prepare_image, prepare_mask
+from btlib.data.workers import map_files
+from btlib.errors import BtlibWarning, DataError
+from btlib.files import write_text
+from btlib.types import Scaling, Slice
+
+_FORMAT = 1  # raise it whenever preprocessing or the layout of an entry changes
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """What a worker makes of one file."""
+
+    image: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    row: entry.Row
+    digest: str
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One folder at one size and scaling, and where its pieces lie in the cache."""
+
+    root: Path
+    home: Path
+    image_size: int
+    scaling: Scaling
+
+    @property
+    def name(self) -> str:
+        return fingerprint.of(str(self.home), self.image_size, self.scaling)
+
+    @property
+    def index(self) -> Path:
+        return self.root / "index" / fingerprint.of(str(self.home))
+
+    def entry(self, content: str) -> Path:
+        return self.root / "arrays" / fingerprint.of(content, self.image_size, self.scaling, _FORMAT)
+
+
+def cache_root() -> Path:
+    """The cache's folder: `BTLIB_CACHE` where it is set, else the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("BTLIB_CACHE")
+    return Path(chosen) if chosen else user_cache_path("btlib")
+
+
+def open_cached(folder: Path, image_size: int, scaling: Scaling, progress: bool = False) -> Dataset:
+    """The dataset of a folder from the cache, decoded and stored first if need be; arrays are memory-mapped.
+
+    A damaged entry is built anew with a BtlibWarning. Several processes may call this at once: one builds.
+
+    Raises:
+        DataError: No slices, faulty ones (all named in one error), or phantoms among real slices.
+    """
+    paths = list_slices(folder)
+    request = _Request(cache_root(), paths[0].parent.resolve(), image_size, scaling)
+    found = _find(request, paths)
+    if found is None:
+        lock = request.root / "locks" / f"{request.name}.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):
+            found = _find(request, paths) or _build(request, paths, progress)
+    return found
+
+
+def _find(request: _Request, paths: Sequence[Path]) -> Dataset | None:
+    content = _known_content(request, paths)
+    return None if content is None else _open(request, content)
+
+
+def _open(request: _Request, content: str) -> Dataset | None:
+    place = request.entry(content)
+    if not place.is_dir():
+        return None
+    try:
+        return entry.open_entry(place, request.image_size, request.scaling, request.home, content)
+    except entry.DamagedEntry as damage:
+        warnings.warn(f"{place}: cached slices are damaged ({damage}); making them anew", BtlibWarning, stacklevel=2)
+        return None
+
+
+def _known_content(request: _Request, paths: Sequence[Path]) -> str | None:
+    """Fingerprint of the files' content, if no file's size or time has changed since it was taken."""
+    try:
+        signature, content = request.index.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):  # never indexed, or the index is damaged: reading the files settles it
+        return None
+    return content if signature == _signature(paths) else None
+
+
+def _signature(paths: Sequence[Path]) -> str:
+    stats = [(path.name, os.stat(path)) for path in paths]  # noqa: PTH116 - twice as fast as Path.stat
+    return fingerprint.of([(name, s.st_size, s.st_mtime_ns) for name, s in stats])
+
+
+def _build(request: _Request, paths: Sequence[Path], progress: bool) -> Dataset:
+    signature = _signature(paths)  # before reading: a file changed meanwhile is noticed next time
+    with _workplace(request) as place:
+        digests, rows = _fill(request, place, paths, progress)
+        content = fingerprint.of(digests)
+        entry.finish(place, rows, request.image_size, content)
+        _move_into_place(place, request, content)
+    write_text(request.index, f"{signature} {content}\n")
+    opened = _open(request, content)
+    if opened is None:
+        raise DataError("cannot be read back", where=request.entry(content), mend="look for a full or faulty disk")
+    return opened
+
+
+@contextmanager
+def _workplace(request: _Request) -> Iterator[Path]:
+    """An empty folder to build in; what a killed process left there is cleared away, for we hold its lock."""
+    building = request.root / "building"
+    building.mkdir(parents=True, exist_ok=True)
+    for orphan in building.glob(f"{request.name}-*"):
+        shutil.rmtree(orphan)
+    place = Path(tempfile.mkdtemp(dir=building, prefix=f"{request.name}-"))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _move_into_place(place: Path, request: _Request, content: str) -> None:
+    target = request.entry(content)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(request.root / "locks" / "arrays.lock"):  # two folders of the same content share an entry
+        if target.is_dir():
+            try:
+                entry.open_entry(target, request.image_size, request.scaling, request.home, content)
+                return
+            except entry.DamagedEntry:
+                target.replace(place.with_name(f"{place.name}-damaged"))
+        place.replace(target)
+    shutil.rmtree(place.with_name(f"{place.name}-damaged"), ignore_errors=True)
+
+
+def _fill(request: _Request, place: Path, paths: Sequence[Path], progress: bool) -> tuple[list[str], list[entry.Row]]:
+    """Decode every file into the arrays at `place`; the digests and metadata of all, or one error for all faults."""
+    images, masks = entry.create(place, len(paths), request.image_size)
+    work = partial(_prepare, image_size=request.image_size, scaling=request.scaling)
+    digests, rows, faults = [], [], []
+    for i, made in enumerate(map_files(work, paths, "Reading slices", progress)):
+        if isinstance(made, DataError):
+            faults.append(made)
+            continue
+        images[i], masks[i] = made.image, made.mask
+        digests.append(made.digest)
+        rows.append(made.row)
+    if faults:
+        raise joined(faults, request.home)
+    if len({row.origin for row in rows}) > 1:
+        phantoms = [row.number for row in rows if row.origin == "phantom"]
+        raise DataError(
+            f"{len(phantoms)} of {len(rows)} slices are phantoms, the first of them {phantoms[0]}.mat",
+            where=request.home,
+            mend="keep phantom and real slices in folders of their own",
+        )
+    images.flush()
+    masks.flush()
+    return digests, rows
+
+
+def _prepare(path: Path, image_size: int, scaling: Scaling) -> _Prepared:
+    s = read_slice(path)
+    return _Prepared(
+        image=prepare_image(s.image, image_size, scaling),
+        mask=prepare_mask(s.mask, image_size),
+        row=entry.Row(s.number, s.label, s.patient, int(s.mask.sum()), s.origin),
+        digest=_digest(s),
+    )
+
+
+def _digest(s: Slice) -> str:
+    """Identity of a slice's decoded content: packing, times and other metadata of the file do not count."""
+    image = np.ascontiguousarray(s.image.astype(s.image.dtype.newbyteorder("<"), copy=False))
+    head = fingerprint.of(s.number, s.label, s.patient, s.origin, str(image.dtype), list(image.shape))
+    digest = sha256(head.encode())
+    digest.update(image.tobytes())
+    digest.update(np.packbits(s.mask).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,53 @@
+"""The dataset's own cross-validation folds, `cvind.mat`: fold 1…5 of every slice, in file order."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.data.folder import CVIND
+from btlib.errors import SplitError
+
+
+def read_cvind(folder: Path | None, where: str = "cvind") -> NDArray[np.int64]:
+    """Folds of slices 1, 2 … as int64 [n], from `cvind.mat` beside the slices or above their `data/`.
+
+    Args:
+        folder: Where the slices lie; None where the dataset has no files.
+        where: Named in error messages.
+
+    Raises:
+        SplitError: There is no `cvind.mat`, or it does not hold one whole number a slice.
+    """
+    homes = [] if folder is None else [folder, *([folder.parent] if folder.name == "data" else [])]
+    path = next((home / CVIND for home in homes if (home / CVIND).is_file()), None)
+    if path is None:
+        looked = " and ".join(map(str, homes)) or "nowhere: the dataset has no folder"
+        raise SplitError(
+            f"needs {CVIND}; looked in {looked}",
+            where=where,
+            mend="get it with `btlib data download`, or use the split slice-seed42 or patient-5fold-1",
+        )
+    folds = np.asarray(_read(path)).ravel()
+    if folds.size == 0 or folds.dtype.kind not in "iuf" or not (np.mod(folds, 1) == 0).all():
+        raise SplitError(f"expected whole numbers, got {folds.dtype} {folds.shape}", where=path, mend=_AGAIN)
+    return folds.astype(np.int64)
+
+
+_AGAIN = "get this file again (`btlib data download`)"
+
+
+def _read(path: Path) -> Any:
+    """Both kinds of MATLAB file are about: v7.3 (HDF5) and v5."""
+    import h5py
+
+    try:
+        if h5py.is_hdf5(path):
+            with h5py.File(path, "r") as file:
+                return file["cvind"][()]
+        from scipy.io import loadmat
+
+        return loadmat(path)["cvind"]
+    except (OSError, KeyError, ValueError, TypeError, NotImplementedError) as error:
+        raise SplitError(f"cannot read the folds: {error}", where=path, mend=_AGAIN) from error

@@ -1,0 +1,188 @@
+"""One slice file of Figshare article 1512427 (doi 10.6084/m9.figshare.1512427): MATLAB v7.3, which is HDF5.
+
+Group `cjdata` holds `image`, `tumorMask`, `label` (1…3), `PID` (character codes) and `tumorBorder`. Arrays keep the
+order in which h5py reads them, which is transposed against MATLAB, as in the thesis.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.data.folder import list_slices, slice_number
+from btlib.errors import DataError
+from btlib.files import atomic_path
+from btlib.types import CLASS_NAMES, N_CLASSES, Origin, Slice
+
+__all__ = ["list_slices", "read_slice", "write_slice"]
+
+_ORIGIN = "btlib_origin"  # attribute on `cjdata`; the real files have none
+_USERBLOCK = 512  # MATLAB puts its own header in front of HDF5's
+_MATLAB_HEADER = b"MATLAB 7.3 MAT-file, Platform: btlib".ljust(116) + bytes(8) + b"\x00\x02" + b"IM"
+_AGAIN = "get this file again (`btlib data download`)"
+
+
+def read_slice(path: Path | str) -> Slice:
+    """Read and check one slice.
+
+    Args:
+        path: A numbered file such as `data_figshare/data/7.mat`.
+
+    Returns:
+        The slice as the file holds it: nothing is resized or scaled; the label is counted from 0.
+
+    Raises:
+        DataError: The file is missing, damaged, not a slice, or a field is not what it should be.
+    """
+    path = Path(path)
+    number = slice_number(path)
+    with _open(path) as file:
+        if not isinstance(file.get("cjdata"), h5py.Group):
+            found = ", ".join(file) or "nothing"
+            raise DataError(f"expected a group 'cjdata', found {found}", where=path, mend=_AGAIN)
+        group = file["cjdata"]
+        image = _image(_field(group, "image", path), path)
+        return Slice(
+            number=number,
+            image=image,
+            mask=_mask(_field(group, "tumorMask", path), image.shape, path),
+            label=_label(_field(group, "label", path), path),
+            patient=_patient(_field(group, "PID", path), path) if "PID" in group else None,
+            origin=_origin(group, path),
+        )
+
+
+def write_slice(
+    path: Path | str,
+    image: NDArray[Any],
+    mask: NDArray[Any],
+    label: int,
+    *,
+    patient: str | None = None,
+    origin: Origin = "figshare",
+) -> None:
+    """Write one slice in the dataset's own layout, atomically.
+
+    Args:
+        path: Where to; `read_slice` wants a numbered name.
+        image: Intensities [h, w], kept in their dtype.
+        mask: Tumour mask [h, w], bool or 0/1.
+        label: 0 meningioma, 1 glioma, 2 pituitary; the file holds 1…3.
+        patient: Patient id; None writes MATLAB's empty text.
+        origin: "phantom" marks the file, so that it is never taken for a real one.
+    """
+    codes = np.array([[ord(c)] for c in patient] if patient else [[0], [0]], np.uint16)
+    fields: tuple[tuple[str, NDArray[Any], str], ...] = (
+        ("image", image, str(image.dtype)),
+        ("tumorMask", mask.astype(np.uint8), "logical"),
+        ("label", np.array([[label + 1]], float), "double"),
+        ("PID", codes, "char"),
+        ("tumorBorder", np.zeros((1, 0)), "double"),
+    )
+    with atomic_path(Path(path)) as part:
+        with h5py.File(part, "w", userblock_size=_USERBLOCK) as file:
+            group = file.create_group("cjdata")
+            group.attrs["MATLAB_class"] = np.bytes_("struct")
+            if origin != "figshare":
+                group.attrs[_ORIGIN] = origin
+            for name, data, kind in fields:
+                packed = {"compression": "gzip", "compression_opts": 1} if data.size > 64 else {}
+                group.create_dataset(name, data=data, **packed).attrs["MATLAB_class"] = np.bytes_(kind)
+        with part.open("r+b") as raw:
+            raw.write(_MATLAB_HEADER)
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(_why_not_open(path, error), where=path, mend=_AGAIN) from error
+
+
+def _why_not_open(path: Path, error: OSError) -> str:
+    if not path.exists():
+        return "expected a slice file, but there is none"
+    if not path.is_file():
+        return "expected a slice file, found a folder"
+    if path.stat().st_size == 0:
+        return "expected a MATLAB v7.3 (HDF5) file, but it is empty (0 bytes)"
+    if "truncated" in str(error):
+        return f"the file is truncated: it has {path.stat().st_size} bytes, HDF5 says: {error}"
+    with path.open("rb") as raw:
+        start = raw.read(10)
+    if start == b"MATLAB 5.0":
+        return "expected a MATLAB v7.3 (HDF5) file, got the older v5 format"
+    return f"expected a MATLAB v7.3 (HDF5) file, got something HDF5 cannot read ({error})"
+
+
+def _field(group: h5py.Group, name: str, path: Path) -> NDArray[Any]:
+    if not isinstance(group.get(name), h5py.Dataset):
+        raise DataError(
+            f"field cjdata/{name}: expected a dataset, but it is missing; found {', '.join(group) or 'nothing'}",
+            where=path,
+            mend=_AGAIN,
+        )
+    try:
+        values = np.asarray(group[name][()])
+    except OSError as error:
+        raise DataError(f"field cjdata/{name}: damaged, cannot be read ({error})", where=path, mend=_AGAIN) from error
+    if values.dtype.kind not in "biuf":
+        raise _wrong("a numeric dtype", str(values.dtype), name, path)
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _wrong(expected: str, came: str, field: str, path: Path) -> DataError:
+    return DataError(f"field cjdata/{field}: expected {expected}, got {came}", where=path, mend=_AGAIN)
+
+
+def _image(image: NDArray[Any], path: Path) -> NDArray[Any]:
+    if image.ndim != 2 or min(image.shape) < 2:
+        raise _wrong("two axes of at least 2 pixels", f"shape {image.shape}", "image", path)
+    bad = np.count_nonzero(~np.isfinite(image)) if image.dtype.kind == "f" else 0
+    if bad:
+        raise _wrong("finite intensities", f"{bad} of {image.size} NaN or infinite", "image", path)
+    return image
+
+
+def _mask(mask: NDArray[Any], shape: tuple[int, ...], path: Path) -> NDArray[np.bool_]:
+    if mask.shape != shape:
+        raise _wrong(f"the image's shape {shape}", f"shape {mask.shape}", "tumorMask", path)
+    tumour: NDArray[np.bool_] = mask != 0
+    if not np.array_equal(mask, tumour):
+        strange = mask[tumour & (mask != 1)].ravel()[0]
+        raise _wrong("values 0 and 1 only", f"{strange}", "tumorMask", path)
+    if not tumour.any():
+        raise _wrong("at least one tumour pixel", "an empty mask", "tumorMask", path)
+    return tumour
+
+
+def _label(label: NDArray[Any], path: Path) -> int:
+    if label.size != 1:
+        raise _wrong("one number", f"{label.size} of them", "label", path)
+    value = float(label.ravel()[0])
+    if value not in range(1, N_CLASSES + 1):
+        names = ", ".join(f"{k} {name}" for k, name in enumerate(CLASS_NAMES, start=1))
+        raise _wrong(names, f"{value:g}", "label", path)
+    return int(value) - 1
+
+
+def _patient(codes: NDArray[Any], path: Path) -> str | None:
+    """Text from character codes; MATLAB writes an empty text as zeros."""
+    if codes.dtype.kind not in "iu":
+        raise _wrong("character codes (integers)", f"dtype {codes.dtype}", "PID", path)
+    if codes.size and not (codes.min() >= 0 and codes.max() <= 0xFFFF):
+        raise _wrong("character codes 0…65535", f"{codes.min()}…{codes.max()}", "PID", path)
+    return "".join(chr(code) for code in codes.ravel() if code).strip() or None
+
+
+def _origin(group: h5py.Group, path: Path) -> Origin:
+    origin = group.attrs.get(_ORIGIN, "figshare")
+    if origin == "figshare":
+        return "figshare"
+    if origin == "phantom":
+        return "phantom"
+    raise DataError(
+        f"attribute {_ORIGIN}: expected 'phantom' or none, got {origin!r}", where=path, mend="make the phantoms anew"
+    )

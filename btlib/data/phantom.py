@@ -1,0 +1,94 @@
+"""Synthetic slices in the dataset's own layout: they stand in where the real ones are not, and say so in every file."""
+
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+from filelock import FileLock
+from numpy.random import RandomState
+
+from btlib.data.figshare import write_slice
+from btlib.data.folder import sort_out
+from btlib.data.phantom_head import Anatomy, anatomy, draw
+from btlib.data.quota import shares
+from btlib.data.workers import track
+from btlib.errors import BtlibWarning, DataError
+
+_VERSION = 1  # raise it whenever a phantom would look different
+_PERCENT = (23, 47, 30)  # of meningioma, glioma and pituitary, as in the dataset
+_SIZE, _SMALL_SIZE, _SMALL_EVERY = 512, 256, 20
+_SLICES_OF_A_PATIENT = (3, 11)  # from, below
+
+
+def write_phantoms(out: Path | str, n: int, seed: int = 0, progress: bool = False) -> Path:
+    """Write n phantom slices to `out/data/1.mat` … `n.mat`: all of them, or none.
+
+    Args:
+        out: A folder without `data/`; made if need be.
+        n: How many slices; classes 23/47/30 %, several slices to a patient, one in twenty 256×256, else 512×512.
+        seed: Same seed and n, same slices, to the bit.
+        progress: Draw a progress bar on stderr.
+
+    Returns:
+        The folder of the slices, `out/data`.
+
+    Raises:
+        DataError: n below 1, or there is something at `out/data` already.
+    """
+    out = Path(out)
+    target = out / "data"
+    if n < 1:
+        raise DataError(f"expected at least 1 slice, got {n}", where="phantoms", mend="ask for more slices")
+    if target.exists():
+        raise DataError("is there already", where=target, mend="choose a new folder, or remove this one first")
+    out.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=out, prefix=".phantoms-"))
+    try:
+        for number, (patient, person) in enumerate(track(_cast(n, seed), n, "Drawing phantoms", progress), start=1):
+            rng = RandomState([seed, 1, number])
+            size = _SMALL_SIZE if rng.randint(_SMALL_EVERY) == 0 else _SIZE
+            image, mask = draw(person, rng, size)
+            write_slice(part / f"{number}.mat", image, mask, person.label, patient=patient, origin="phantom")
+        part.chmod(0o755)  # mkdtemp makes it private
+        part.replace(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return target
+
+
+def phantom_folder(root: Path | str, n: int, seed: int = 0, progress: bool = False) -> Path:
+    """A folder of n phantoms under `root`, drawn the first time it is asked for; several processes may ask at once.
+
+    Returns:
+        The folder, whose `data/` holds the slices.
+
+    Raises:
+        DataError: n below 1.
+    """
+    folder = Path(root) / f"phantoms-v{_VERSION}-{n}-seed{seed}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        target = folder / "data"
+        if target.is_dir():
+            there = len(sort_out(folder)[0])
+            if there == n:
+                return folder
+            warnings.warn(f"{target}: {there} of {n} phantoms are there; drawing all anew", BtlibWarning, stacklevel=2)
+        shutil.rmtree(folder, ignore_errors=True)  # incomplete, or left behind by a killed process
+        write_phantoms(folder, n, seed, progress)
+    return folder
+
+
+def _cast(n: int, seed: int) -> list[tuple[str, Anatomy]]:
+    """The patient of each slice: classes by quota, patients of several slices, in a random order of slices."""
+    rng = RandomState([seed, 0])
+    cast: list[tuple[str, Anatomy]] = []
+    patients = 0
+    for label, left in enumerate(shares(_PERCENT, n)):
+        while left > 0:
+            patients += 1
+            count = min(left, int(rng.randint(*_SLICES_OF_A_PATIENT)))
+            cast += [(f"PH{patients:04d}", anatomy(label, rng))] * count
+            left -= count
+    return [cast[i] for i in rng.permutation(n)]

@@ -1,0 +1,61 @@
+"""From a slice to what a model sees: resized to a square and scaled. The thesis's rule, to the bit, is the default."""
+
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.errors import OptionError
+from btlib.registry import unknown_name
+from btlib.types import Scaling
+
+_RESIZABLE = {"uint8", "uint16", "int16", "float32", "float64"}  # the dtypes cv2 interpolates
+_PERCENTILES = (1.0, 99.0)
+
+
+def check(image_size: int, scaling: str) -> None:
+    """Refuse a size or a scaling that cannot be honoured.
+
+    Raises:
+        OptionError: The size is below 2 pixels.
+        UnknownNameError: There is no such scaling.
+    """
+    if image_size < 2:
+        raise OptionError(f"expected at least 2 pixels, got {image_size}", where="image_size", mend="the thesis: 256")
+    if scaling not in get_args(Scaling):
+        raise unknown_name("scaling", scaling, get_args(Scaling))
+
+
+def prepare_image(image: NDArray[Any], image_size: int, scaling: Scaling = "thesis") -> NDArray[np.float32]:
+    """Resize (bilinear) and scale one image.
+
+    Args:
+        image: Raw intensities [h, w].
+        image_size: Side of the result in pixels.
+        scaling: "thesis" divides by 255 without clipping, so that raw values in the thousands leave [0, 1];
+            "percentile" maps the slice's 1st…99th percentile to 0…1 and clips (a constant slice becomes 0).
+
+    Returns:
+        float32 [image_size, image_size].
+    """
+    resized = _resize(image if str(image.dtype) in _RESIZABLE else image.astype(np.float64), image_size)
+    if scaling == "thesis":
+        return resized.astype(np.float32) / np.float32(255)
+    low, high = np.percentile(resized, _PERCENTILES)
+    span = high - low
+    scaled = (resized - low) / span if span > 0 else np.zeros(resized.shape)
+    return np.clip(scaled, 0, 1).astype(np.float32)
+
+
+def prepare_mask(mask: NDArray[np.bool_], image_size: int) -> NDArray[np.bool_]:
+    """Resize a mask [h, w] by the thesis's rule: bilinear as uint8 0/1, then `> 0`.
+
+    Rounded to whole numbers, so a pixel stays in the mask where at least half of what it shows is tumour.
+    """
+    return _resize(mask.astype(np.uint8), image_size) > 0
+
+
+def _resize(array: NDArray[Any], image_size: int) -> NDArray[Any]:
+    import cv2
+
+    return np.asarray(cv2.resize(array, (image_size, image_size), interpolation=cv2.INTER_LINEAR))

@@ -1,0 +1,128 @@
+"""Looking through a whole folder of slices: what is in it, and every fault of every file."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from btlib.data.figshare import read_slice
+from btlib.data.folder import slice_folder, slice_number, sort_out
+from btlib.data.workers import map_files
+from btlib.errors import DataError
+from btlib.types import CLASS_NAMES, Origin
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What counts of a sound slice; its pixels are let go."""
+
+    label: int
+    patient: str | None
+    shape: tuple[int, int]
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """What a folder holds.
+
+    Attributes:
+        folder: Where was looked.
+        n: Sound slices.
+        classes: Slices of each tumour type, all three named.
+        patients: Slices of each patient; None stands for slices without patient id.
+        sizes: Slices of each (height, width) in pixels.
+        origins: Slices of each origin, "figshare" or "phantom".
+        faults: An error for every faulty or missing file, and for the folder as a whole.
+        notes: What a reader should know that is no fault.
+    """
+
+    folder: Path
+    n: int
+    classes: Mapping[str, int]
+    patients: Mapping[str | None, int]
+    sizes: Mapping[tuple[int, int], int]
+    origins: Mapping[Origin, int]
+    faults: tuple[DataError, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is no fault."""
+        return not self.faults
+
+
+def scan(folder: Path | str, expect: int | None = None, progress: bool = False) -> ScanReport:
+    """Read every slice of a folder and report all that is wrong, instead of stopping at the first fault.
+
+    Args:
+        folder: Holds `1.mat`, `2.mat` …, itself or in `data/`.
+        expect: How many slices there must be, numbered 1…expect; by default gaps are only noted.
+        progress: Draw a progress bar on stderr.
+
+    Raises:
+        DataError: There is no such folder.
+    """
+    folder = slice_folder(Path(folder))
+    paths, faults = sort_out(folder)
+    found: list[_Found] = []
+    for result in map_files(_look, paths, "Checking slices", progress):
+        if isinstance(result, DataError):
+            faults.append(result)
+        else:
+            found.append(result)
+    numbers = {slice_number(path) for path in paths}
+    faults += _miscounted(folder, numbers, expect) + _mixed(folder, found)
+    return ScanReport(
+        folder=folder,
+        n=len(found),
+        classes={name: sum(one.label == k for one in found) for k, name in enumerate(CLASS_NAMES)},
+        patients=Counter(one.patient for one in found),
+        sizes=Counter(one.shape for one in found),
+        origins=Counter(one.origin for one in found),
+        faults=tuple(faults),
+        notes=tuple(_gaps(numbers, expect) + _torn_patients(found)),
+    )
+
+
+def _look(path: Path) -> _Found:
+    s = read_slice(path)
+    return _Found(s.label, s.patient, (s.image.shape[0], s.image.shape[1]), s.origin)
+
+
+def _miscounted(folder: Path, numbers: set[int], expect: int | None) -> list[DataError]:
+    if not numbers and not expect:
+        return [DataError("no slices (1.mat, 2.mat …)", where=folder, mend="name the folder that holds them")]
+    wanted = numbers if expect is None else set(range(1, expect + 1))
+    missing = [
+        DataError("is missing", where=folder / f"{number}.mat", mend="get the slices with `btlib data download`")
+        for number in sorted(wanted - numbers)
+    ]
+    extra = [
+        DataError(f"is more than the {expect} slices expected", where=folder / f"{number}.mat", mend="remove it")
+        for number in sorted(numbers - wanted)
+    ]
+    return missing + extra
+
+
+def _mixed(folder: Path, found: list[_Found]) -> list[DataError]:
+    phantoms = sum(one.origin == "phantom" for one in found)
+    if phantoms in (0, len(found)):
+        return []
+    problem = f"{phantoms} of {len(found)} slices are phantoms"
+    return [DataError(problem, where=folder, mend="keep phantom and real slices in folders of their own")]
+
+
+def _gaps(numbers: set[int], expect: int | None) -> list[str]:
+    missing = sorted(set(range(1, max(numbers, default=0) + 1)) - numbers)
+    if expect is not None or not missing:
+        return []
+    shown = ", ".join(map(str, missing[:10])) + (" …" if len(missing) > 10 else "")
+    return [f"{len(missing)} numbers between 1 and {max(numbers)} are not there: {shown}"]
+
+
+def _torn_patients(found: list[_Found]) -> list[str]:
+    """In the dataset a patient has one tumour type only; another finding hints at mixed-up ids."""
+    pairs = {(one.patient, one.label) for one in found if one.patient is not None}
+    torn = sorted(patient for patient, count in Counter(p for p, _ in pairs).items() if count > 1)
+    return [f"patient {patient} has slices of more than one tumour type" for patient in torn]

@@ -1,0 +1,111 @@
+"""The comparison as a table for the terminal, Markdown, CSV and JSON."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from tabulate import tabulate
+
+from btlib import files
+from btlib.reporting.comparison import Comparison, Row
+
+_VALUES = {"dice": "Dice", "iou": "IoU", "accuracy": "accuracy", "macro_f1": "macro F1"}
+PHANTOM_NOTE = "PHANTOM DATA: synthetic slices; these numbers say nothing about patients."
+
+
+def table(comparison: Comparison, style: str = "simple") -> str:
+    """One line a case, in a format of `tabulate`."""
+    figures = _figures(comparison)
+    rows = [_cells(row, figures) for row in comparison.rows]
+    return tabulate(rows, headers="keys", tablefmt=style, disable_numparse=True)
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> Path:
+    """Write `comparison.md`, `.csv` and `.json` into a run's folder; returns the first."""
+    figures = _figures(comparison)
+    frame = [_flat(row, figures) for row in comparison.rows]
+    files.write_json(folder / "comparison.json", {"run": _info(comparison), "cases": [asdict(r) for r in comparison.rows]})
+    files.write_text(folder / "comparison.csv", _csv(frame))
+    files.write_text(folder / "comparison.md", _markdown(comparison))
+    return folder / "comparison.md"
+
+
+def _figures(comparison: Comparison) -> list[str]:
+    return sorted({name for row in comparison.rows for name in row.speeds}, key=lambda n: (n.split(",")[0], len(n), n))
+
+
+def _cells(row: Row, figures: list[str]) -> dict[str, str]:
+    return {
+        "case": f"{row.case} {row.title}",
+        "verdict": row.status,
+        **{title: _number(row.values[name], ".4f") for name, title in _VALUES.items()},
+        **{f"{name} [img/s]": _number(row.speeds.get(name), ".1f") for name in figures},
+        "seconds": f"{row.seconds:.1f}",
+        "model": row.source,
+    }
+
+
+def _flat(row: Row, figures: list[str]) -> dict[str, object]:
+    gate = {
+        f"{v.metric}_{key}": getattr(v, key)
+        for v in row.verdicts
+        for key in ("status", "baseline", "margin", "difference", "low", "high", "method")
+    }
+    speeds = {f"{name} [img/s]": row.speeds.get(name) for name in figures}
+    return {
+        "case": row.case,
+        "title": row.title,
+        "status": row.status,
+        **row.values,
+        **speeds,
+        "seconds": row.seconds,
+        "source": row.source,
+        **gate,
+    }
+
+
+def _csv(rows: list[dict[str, object]]) -> str:
+    import pandas as pd
+
+    return str(pd.DataFrame(rows).to_csv(index=False))
+
+
+def _markdown(comparison: Comparison) -> str:
+    info = comparison.info
+    head = [f"# Comparison: {info.tier}, baseline {info.baseline}", ""]
+    if info.origin == "phantom":
+        head += [f"**{PHANTOM_NOTE}**", ""]
+    head += [f"- data: {info.data}", f"- command: `{info.command}`", f"- started: {info.started}", ""]
+    gate = [
+        {
+            "case": v.case,
+            "metric": v.metric,
+            "verdict": v.status,
+            "measured": _number(v.measured, ".4f"),
+            "baseline": _number(v.baseline, ".4f"),
+            "margin": _number(v.margin, "g"),
+            "difference": _number(v.difference, "+.4f"),
+            "95 % interval": "–" if v.low is None or v.high is None else f"{v.low:+.4f} … {v.high:+.4f}",
+            "method": v.method or "–",
+        }
+        for row in comparison.rows
+        for v in row.verdicts
+    ]
+    reasons = [
+        f"- **{v.case}, {v.metric}** ({v.status}): {'; '.join(v.reason.splitlines())}"
+        for row in comparison.rows
+        for v in row.verdicts
+        if v.reason
+    ]
+    notes = [f"- **{row.case}**: {note}" for row in comparison.rows for note in row.notes]
+    parts = [*head, table(comparison, "github"), "", "## Gate", "", tabulate(gate, "keys", "github", disable_numparse=True)]
+    parts += ["", *reasons] if reasons else []
+    parts += ["", "## Notes", "", *notes] if notes else []
+    return "\n".join(parts) + "\n"
+
+
+def _info(comparison: Comparison) -> dict[str, object]:
+    return comparison.info.model_dump()
+
+
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)

@@ -1,0 +1,6 @@
+"""One run of the suite: execute cases, keep a record of each, read the records again."""
+
+from btlib.runs.folder import RunFolder
+from btlib.runs.record import CaseRecord, ModelInfo, RunInfo, Speed
+
+__all__ = ["CaseRecord", "ModelInfo", "RunFolder", "RunInfo", "Speed"]

@@ -1,0 +1,119 @@
+"""Run one case: get its predictor, score it, write its record, whatever happens."""
+
+import time
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from btlib.baselines.schema import Conditions
+from btlib.cases import Case, Prepared, Work
+from btlib.evaluation import Evaluation, evaluate, summarise
+from btlib.errors import BtlibError, ModelError
+from btlib.metrics import EPSILON
+from btlib.runs.environment import environment
+from btlib.runs.folder import RunFolder
+from btlib.runs.record import CaseRecord, ModelInfo
+from btlib.types import N_CLASSES
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A case that was run.
+
+    Attributes:
+        record: What was written.
+        prepared: Its predictor; None where it could not be had.
+    """
+
+    record: CaseRecord
+    prepared: Prepared | None
+
+
+def conditions(work: Work) -> Conditions:
+    """What must agree for the numbers of this work to be compared with others."""
+    test = work.split.test
+    return Conditions(
+        origin=work.dataset.origin,
+        dataset_fingerprint=work.dataset.fingerprint,
+        split_name=work.split.name,
+        split_fingerprint=work.split.fingerprint,
+        n_test=len(test),
+        test_class_counts=np.bincount(work.dataset.labels[test], minlength=N_CLASSES).tolist(),
+        image_size=work.protocol.image_size,
+        scaling=work.protocol.scaling,
+        threshold=work.protocol.threshold,
+        epsilon=EPSILON,
+    )
+
+
+def run_case(case: Case, work: Work, tier: str, folder: RunFolder) -> Result:
+    """Prepare and score a case on the test slices; its record is written before this returns.
+
+    An error of the case becomes a record with the outcome "error", so that the other cases go on; only an interrupt by
+    the user comes through.
+    """
+    started = time.perf_counter()
+    prepared: Prepared | None = None
+    evaluation: Evaluation | None = None
+    error: str | None = None
+    try:
+        prepared = case.prepare(work)
+        evaluation = evaluate(
+            prepared.predictor,
+            work.dataset,
+            work.split.test,
+            threshold=work.protocol.threshold,
+            where=f"case {case.name}",
+        )
+        _check_declared(case, evaluation)
+    except Exception as fault:  # a case is foreign code: whatever it raises is its own failure and nobody else's
+        error = _tell(fault)
+        evaluation = None
+    record = CaseRecord(
+        case=case.name,
+        title=case.title,
+        tier=tier,
+        seed=work.seed,
+        metrics=list(case.metrics),
+        outcome="error" if error else "done",
+        error=error,
+        conditions=conditions(work),
+        slices=evaluation.slices if evaluation else None,
+        summary=summarise(evaluation.slices, work.protocol.batch_mean_size) if evaluation else None,
+        images_per_second=evaluation.images_per_second if evaluation else None,
+        seconds=time.perf_counter() - started,
+        model=_model_info(prepared) if prepared else None,
+        environment=environment(str(prepared.details.get("device")) if prepared else None),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    folder.save_record(record, prepared.curves if prepared else None)
+    return Result(record, prepared)
+
+
+def _check_declared(case: Case, evaluation: Evaluation) -> None:
+    gave = (evaluation.slices.has_mask, evaluation.slices.has_classes)
+    if gave != (case.has_mask, case.has_classes):
+        raise ModelError(
+            f"declared masks {case.has_mask} and classes {case.has_classes}, predicted masks {gave[0]} and classes {gave[1]}",
+            where=f"case {case.name}",
+            mend="correct the declaration or the predictor",
+        )
+
+
+def _model_info(prepared: Prepared) -> ModelInfo:
+    return ModelInfo(
+        source=prepared.source,
+        fingerprint=prepared.fingerprint,
+        seconds=prepared.seconds,
+        details=dict(prepared.details),
+        notes=list(prepared.notes),
+    )
+
+
+def _tell(fault: Exception) -> str:
+    """A deliberate error speaks for itself; of any other, the place matters too."""
+    if isinstance(fault, BtlibError):
+        return str(fault)
+    return "".join(traceback.format_exception(fault, limit=-6)).rstrip()

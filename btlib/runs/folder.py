@@ -1,0 +1,71 @@
+"""The folder of one run: `run.json`, `records/<case>.json`, `speed/<case>.json`, `curves/<case>.csv`, `comparison.*`."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from btlib import files
+from btlib.errors import RecordError
+from btlib.runs.record import CaseRecord, RunInfo, Speed
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Reads and writes the files of one run.
+
+    Attributes:
+        path: The folder; made on the first write.
+    """
+
+    path: Path
+
+    def record_path(self, case: str) -> Path:
+        """Where the record of a case lies."""
+        return self.path / "records" / f"{case}.json"
+
+    def save_info(self, info: RunInfo) -> None:
+        """Write `run.json`."""
+        info.save(self.path / "run.json")
+
+    def save_record(self, record: CaseRecord, curves: Path | None = None) -> None:
+        """Write a case's record, and a copy of its curves."""
+        record.save(self.record_path(record.case))
+        if curves is not None and curves.exists():
+            with files.atomic_path(self.path / "curves" / f"{record.case}.csv") as part:
+                shutil.copyfile(curves, part)
+
+    def add_speed(self, case: str, figure: str, images_per_second: float, rounds: int) -> None:
+        """Add one throughput figure to those of a case."""
+        path = self.path / "speed" / f"{case}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            known = Speed.load(path) if path.exists() else Speed(case=case, images_per_second={}, rounds={})
+            Speed(
+                case=case,
+                images_per_second=known.images_per_second | {figure: images_per_second},
+                rounds=known.rounds | {figure: rounds},
+            ).save(path)
+
+    def info(self) -> RunInfo:
+        """Read `run.json`.
+
+        Raises:
+            RecordError: It is not a folder of a run.
+        """
+        if not (self.path / "run.json").exists():
+            raise RecordError(
+                "not the folder of a run: it has no run.json",
+                where=self.path,
+                mend="give a folder that `pytest benchmarks` wrote, such as reports/smoke",
+            )
+        return RunInfo.load(self.path / "run.json")
+
+    def records(self) -> list[CaseRecord]:
+        """All records, in order of the cases' names."""
+        return [CaseRecord.load(path) for path in sorted((self.path / "records").glob("*.json"))]
+
+    def speeds(self) -> dict[str, Speed]:
+        """Throughput by case."""
+        return {path.stem: Speed.load(path) for path in sorted((self.path / "speed").glob("*.json"))}

@@ -1,0 +1,137 @@
+"""What a run leaves behind for each case: everything measured, and under which conditions. Strictly checked JSON."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from btlib import files
+from btlib.baselines.schema import Conditions
+from btlib.cases import Source
+from btlib.errors import RecordError
+from btlib.slice_table import SliceTable
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class _Kept(_Strict):
+    """A value that lives in a JSON file of its own."""
+
+    NOUN: ClassVar[str] = "record"
+
+    def save(self, path: Path) -> None:
+        """Write it, atomically."""
+        files.write_text(path, self.model_dump_json(indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read it.
+
+        Raises:
+            RecordError: The file cannot be read or does not follow the schema.
+        """
+        mend = "it is damaged or of another version of btlib: run the case again"
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise RecordError(f"cannot be read: {error}", where=path) from error
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise RecordError(f"{field}: {first['msg']}", where=path, mend=mend) from error
+
+
+class ModelInfo(_Strict):
+    """Where the predictor of a case came from.
+
+    Attributes:
+        source: "trained", "resumed", "loaded", "thesis-checkpoint" or "given".
+        fingerprint: Identity of the trained model.
+        seconds: Time spent training in this run.
+        details: Device, precision, checkpoint, parameters, the training's ingredients.
+        notes: What a reader of the numbers must know.
+    """
+
+    source: Source
+    fingerprint: str | None
+    seconds: float
+    details: dict[str, Any]
+    notes: list[str]
+
+
+class CaseRecord(_Kept):
+    """One case of one run.
+
+    Attributes:
+        case: Name of the case.
+        title: What it is.
+        tier: "smoke" or "full".
+        seed: Of the training.
+        metrics: The metrics the gate holds it to.
+        outcome: "done", or "error" where it could not be trained or evaluated.
+        error: The error's message and the last lines of its traceback.
+        conditions: How its numbers were made.
+        slices: Its numbers by slice.
+        summary: All aggregates of `slices`.
+        images_per_second: Of predicting the test slices.
+        seconds: From the start of the case to its end.
+        model: Where its predictor came from.
+        environment: Versions and hardware.
+        created: Time of writing, ISO 8601, UTC.
+    """
+
+    schema_: Literal["btlib-record/1"] = Field("btlib-record/1", alias="schema")
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+    case: str
+    title: str
+    tier: str
+    seed: int
+    metrics: list[str]
+    outcome: Literal["done", "error"]
+    error: str | None = None
+    conditions: Conditions
+    slices: SliceTable | None = None
+    summary: dict[str, Any] | None = None
+    images_per_second: float | None = None
+    seconds: float
+    model: ModelInfo | None = None
+    environment: dict[str, str]
+    created: str
+
+
+class Speed(_Kept):
+    """Throughput of one case, measured with the device synchronised.
+
+    Attributes:
+        case: Name of the case.
+        images_per_second: Median over rounds: "inference, batch 1" → images/s and so on.
+        rounds: How many rounds each median is of.
+    """
+
+    NOUN: ClassVar[str] = "speed"
+    case: str
+    images_per_second: dict[str, float]
+    rounds: dict[str, int]
+
+
+class RunInfo(_Kept):
+    """What holds for all cases of a run.
+
+    Attributes:
+        tier: "smoke" or "full".
+        command: The command line.
+        baseline: Name of the baseline it was held against, and its file.
+        origin: "figshare" or "phantom".
+        data: What was measured on, for a reader.
+        started: ISO 8601, UTC.
+    """
+
+    NOUN: ClassVar[str] = "run"
+    tier: str
+    command: str
+    baseline: str
+    origin: str
+    data: str
+    started: str

@@ -1,0 +1,248 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
+
+import h5py
+import numpy as np
+import pytest
+
+from btlib.data import load_dataset
+from btlib.errors import BtlibWarning, DataError
+
+LOAD = "import sys; from btlib.data import load_dataset; print(load_dataset(sys.argv[1], 24).fingerprint)"
+
+
+def entries(cache):
+    return sorted((cache / "arrays").iterdir())
+
+
+def pixels(dataset):
+    return [dataset.images.tolist(), dataset.masks.tolist(), dataset.labels.tolist(), dataset.patients]
+
+
+def refuse_to_read(monkeypatch):
+    def refuse(path):
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr("btlib.data.cache.read_slice", refuse)
+
+
+def test_the_second_time_no_slice_is_read(folder, monkeypatch):
+    cold = load_dataset(folder, 24)
+    refuse_to_read(monkeypatch)
+    warm = load_dataset(folder, 24)
+    assert isinstance(warm.images, np.memmap)
+    assert not warm.images.flags.writeable
+    assert pixels(warm) == pixels(cold)
+    assert (warm.fingerprint, warm.original_areas.tolist()) == (cold.fingerprint, cold.original_areas.tolist())
+
+
+def test_size_and_scaling_have_entries_of_their_own(folder, cache):
+    made = [load_dataset(folder, 24), load_dataset(folder, 23), load_dataset(folder, 24, "percentile")]
+    assert len(entries(cache)) == 3
+    assert len({dataset.fingerprint for dataset in made}) == 1
+
+
+def test_fingerprint_is_of_the_content_not_of_the_files(folder, tmp_path):
+    """Another folder, other times, unpacked and with other attributes: the same slices."""
+    before = load_dataset(folder, 24).fingerprint
+    other = tmp_path / "elsewhere"
+    shutil.copytree(folder, other)
+    for path in other.iterdir():
+        with h5py.File(path, "r+") as file:
+            image = file["cjdata/image"][()]
+            del file["cjdata/image"]
+            file["cjdata"].create_dataset("image", data=image)
+            file["cjdata"].attrs["remark"] = "repacked"
+        os.utime(path, (1, 1))
+    assert load_dataset(other, 24).fingerprint == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [dict(label=2), dict(patient="another"), dict(seed=77)],
+    ids=str,
+)
+def test_a_changed_slice_is_noticed(folder, make_slice, change):
+    before = load_dataset(folder, 24)
+    make_slice(folder / "2.mat", **{"label": 1, "seed": 2, "patient": "P01"} | change)
+    after = load_dataset(folder, 24)
+    assert after.fingerprint != before.fingerprint
+    assert pixels(after) != pixels(before)
+
+
+def test_a_changed_mask_and_a_changed_number_are_noticed(folder):
+    seen = {load_dataset(folder, 24).fingerprint}
+    with h5py.File(folder / "2.mat", "r+") as file:
+        file["cjdata/tumorMask"][0, 0] = 1
+    seen.add(load_dataset(folder, 24).fingerprint)
+    (folder / "11.mat").rename(folder / "12.mat")
+    seen.add(load_dataset(folder, 24).fingerprint)
+    (folder / "12.mat").unlink()
+    seen.add(load_dataset(folder, 24).fingerprint)
+    assert len(seen) == 4
+
+
+def test_touched_files_lead_back_to_the_same_entry(folder, cache):
+    before = load_dataset(folder, 24)
+    os.utime(folder / "1.mat", (5, 5))
+    assert load_dataset(folder, 24).fingerprint == before.fingerprint
+    assert len(entries(cache)) == 1
+    assert not list((cache / "building").iterdir())
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-500])
+
+
+def flip_the_last_byte(path):
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+
+
+def other_pixels(path):
+    np.save(path, np.zeros((6, 24, 24), np.float32))
+
+
+def other_shape(path):
+    np.save(path, np.zeros((6, 24, 23), np.float32))
+
+
+def no_more(path):
+    path.unlink()
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def other_label(path):
+    meta = json.loads(path.read_text())
+    meta["body"]["rows"][0][1] = 2
+    path.write_text(json.dumps(meta))
+
+
+def other_kind(path):
+    path.write_text("[1, 2]")
+
+
+DAMAGE = [
+    *((name, do) for name in ("images.npy", "masks.npy") for do in (cut, flip_the_last_byte, other_shape)),
+    ("images.npy", other_pixels),
+    ("meta.json", other_label),
+    ("meta.json", other_kind),
+    *((name, do) for name in ("images.npy", "masks.npy", "meta.json") for do in (cut, no_more, empty)),
+]
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGE, ids=lambda v: v if isinstance(v, str) else v.__name__)
+def test_a_damaged_entry_is_made_anew(folder, cache, name, damage):
+    before = pixels(load_dataset(folder, 24))
+    damage(entries(cache)[0] / name)
+    with pytest.warns(BtlibWarning, match="damaged"):
+        assert pixels(load_dataset(folder, 24)) == before
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert pixels(load_dataset(folder, 24)) == before
+
+
+@pytest.mark.parametrize("text", ["", "one two three", "\x00\xff"])
+def test_a_damaged_index_is_made_anew(folder, cache, text):
+    before = load_dataset(folder, 24)
+    (index,) = (cache / "index").iterdir()
+    index.write_text(text)
+    assert load_dataset(folder, 24).fingerprint == before.fingerprint
+    assert len(index.read_text().split()) == 2
+
+
+def test_a_large_array_is_checked_by_sample(tmp_path):
+    """At its beginning, its end and in between."""
+    from btlib.data.entry import _BLOCK, _SAMPLES, _checksum
+
+    path = tmp_path / "large.npy"
+    size = 70 * _SAMPLES * _BLOCK
+    with path.open("wb") as file:
+        file.truncate(size)
+    whole = _checksum(path)
+    for place in (0, size - 1, (size - _BLOCK) // (_SAMPLES - 1)):
+        with path.open("r+b") as file:
+            file.seek(place)
+            file.write(b"\x01")
+            file.flush()
+            assert _checksum(path) != whole
+            file.seek(place)
+            file.write(b"\x00")
+    assert _checksum(path) == whole
+
+
+def test_a_faulty_slice_leaves_nothing_behind_and_can_be_mended(folder, cache, make_slice):
+    (folder / "2.mat").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"2\.mat"):
+        load_dataset(folder, 24)
+    assert not list((cache / "building").iterdir())
+    assert not (cache / "arrays").exists()
+    make_slice(folder / "2.mat")
+    assert len(load_dataset(folder, 24)) == 6
+
+
+def test_several_processes_build_one_entry(folder, cache):
+    runs = [
+        subprocess.Popen([sys.executable, "-c", LOAD, folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    said = [run.communicate(timeout=60) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], said
+    assert {out.strip() for out, _ in said} == {load_dataset(folder, 24).fingerprint}
+    assert len(entries(cache)) == 1
+    assert not list((cache / "building").iterdir())
+
+
+KILLED = """
+import sys
+from btlib.data import cache, load_dataset
+
+real = cache.prepare_mask
+def slow(mask, size):
+    print("building", flush=True)
+    import time; time.sleep(60)
+cache.prepare_mask = slow
+load_dataset(sys.argv[1], 24)
+"""
+
+
+def test_a_killed_build_is_cleared_away(folder, cache):
+    with subprocess.Popen([sys.executable, "-c", KILLED, folder], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout.readline() == "building\n"
+        (orphan,) = (cache / "building").iterdir()
+        run.send_signal(signal.SIGKILL)
+    assert run.returncode == -signal.SIGKILL
+    assert orphan.exists()
+    assert len(load_dataset(folder, 24)) == 6
+    assert not list((cache / "building").iterdir())
+
+
+def test_worker_processes_give_the_same(folder, monkeypatch):
+    alone = load_dataset(folder, 24)
+    monkeypatch.setattr("btlib.data.workers._PARALLEL_FROM", 1)
+    os.utime(folder / "1.mat", (time.time() + 9,) * 2)
+    monkeypatch.setattr("btlib.data.cache._FORMAT", -1)  # an entry of its own
+    together = load_dataset(folder, 24)
+    assert pixels(together) == pixels(alone)
+    (folder / "3.mat").write_bytes(b"nothing")
+    (folder / "7.mat").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="2 faulty files"):
+        load_dataset(folder, 24)
+
+
+def test_the_users_cache_folder_is_the_default(monkeypatch, tmp_path):
+    from btlib.data.cache import cache_root
+
+    monkeypatch.delenv("BTLIB_CACHE")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "user" / name)
+    assert cache_root() == tmp_path / "user" / "btlib"

@@ -1,0 +1,157 @@
+import h5py
+import numpy as np
+import pytest
+
+from btlib.data import read_slice, write_slice
+from btlib.errors import DataError
+
+PIXELS = np.arange(6, dtype=np.int16).reshape(2, 3) * 1000
+
+
+def change(path, name, data=None, **attributes):
+    """Replace one dataset of a slice file, or remove it."""
+    with h5py.File(path, "r+") as file:
+        del file["cjdata"][name]
+        if data is not None:
+            file["cjdata"].create_dataset(name, data=data)
+
+
+def test_written_slice_is_read_back_as_it_was(tmp_path):
+    mask = np.array([[0, 1, 1], [0, 0, 1]], bool)
+    write_slice(tmp_path / "12.mat", PIXELS, mask, 2, patient="MR040240B", origin="phantom")
+    s = read_slice(tmp_path / "12.mat")
+    assert (s.number, s.label, s.patient, s.origin) == (12, 2, "MR040240B", "phantom")
+    assert s.image.dtype == np.int16
+    assert s.image.tolist() == PIXELS.tolist()
+    assert s.mask.dtype == bool
+    assert s.mask.tolist() == mask.tolist()
+
+
+def test_layout_is_that_of_the_dataset(tmp_path):
+    """MATLAB's header, group and field names, kinds and shapes (10.6084/m9.figshare.1512427)."""
+    write_slice(tmp_path / "1.mat", PIXELS, PIXELS > 2000, 0, patient="100360")
+    assert (tmp_path / "1.mat").read_bytes()[:19] == b"MATLAB 7.3 MAT-file"
+    with h5py.File(tmp_path / "1.mat") as file:
+        group = file["cjdata"]
+        assert file.userblock_size == 512
+        assert set(group) == {"image", "tumorMask", "label", "PID", "tumorBorder"}
+        assert group["label"][()].tolist() == [[1.0]]
+        assert group["tumorMask"].dtype == np.uint8
+        assert group["PID"][()].ravel().tolist() == [ord(c) for c in "100360"]
+        assert group["image"].attrs["MATLAB_class"] == b"int16"
+        assert "btlib_origin" not in group.attrs
+
+
+@pytest.mark.parametrize("pid", [None, np.zeros((2, 1), np.uint16), np.zeros((0, 0), np.uint16)])
+def test_missing_or_empty_patient_is_none(tmp_path, make_slice, pid):
+    make_slice(tmp_path / "1.mat", patient="someone")
+    change(tmp_path / "1.mat", "PID", pid)
+    assert read_slice(tmp_path / "1.mat").patient is None
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", ">i2"])
+def test_other_dtypes_keep_their_values(tmp_path, dtype):
+    image = np.array([[1, 2, 3], [40, 50, 60]]).astype(dtype)
+    write_slice(tmp_path / "1.mat", image, image > 2, 0)
+    s = read_slice(tmp_path / "1.mat")
+    assert s.image.dtype == np.dtype(dtype).newbyteorder("=")
+    assert s.image.tolist() == [[1, 2, 3], [40, 50, 60]]
+
+
+FAULTS = {
+    "no image": ("image", None, "cjdata/image", "missing"),
+    "no label": ("label", None, "cjdata/label", "missing"),
+    "no mask": ("tumorMask", None, "cjdata/tumorMask", "missing"),
+    "label 0": ("label", [[0.0]], "cjdata/label", "got 0"),
+    "label 4": ("label", [[4.0]], "cjdata/label", "got 4"),
+    "label NaN": ("label", [[np.nan]], "cjdata/label", "got nan"),
+    "label 2.5": ("label", [[2.5]], "cjdata/label", "got 2.5"),
+    "two labels": ("label", [[1.0, 2.0]], "cjdata/label", "2 of them"),
+    "mask of another size": ("tumorMask", np.ones((52, 37), np.uint8), "cjdata/tumorMask", "(52, 37)"),
+    "mask with a 2": ("tumorMask", np.full((37, 52), 2, np.uint8), "cjdata/tumorMask", "got 2"),
+    "mask with NaN": ("tumorMask", np.full((37, 52), np.nan), "cjdata/tumorMask", "got nan"),
+    "empty mask": ("tumorMask", np.zeros((37, 52), np.uint8), "cjdata/tumorMask", "empty mask"),
+    "image with NaN": ("image", np.where(np.eye(37, 52) > 0, np.nan, 1.0), "cjdata/image", "37 of 1924"),
+    "image with infinity": ("image", np.full((37, 52), np.inf), "cjdata/image", "1924 of 1924"),
+    "image of three axes": ("image", np.ones((37, 52, 1)), "cjdata/image", "(37, 52, 1)"),
+    "image of text": ("image", b"picture", "cjdata/image", "numeric"),
+    "patient of floats": ("PID", [1.5], "cjdata/PID", "float64"),
+    "patient out of range": ("PID", [70000], "cjdata/PID", "70000"),
+}
+
+
+@pytest.mark.parametrize(("field", "data", "where", "came"), FAULTS.values(), ids=FAULTS)
+def test_a_wrong_field_is_named_with_what_came_and_the_mend(tmp_path, make_slice, field, data, where, came):
+    path = tmp_path / "5.mat"
+    make_slice(path)
+    change(path, field, data)
+    with pytest.raises(DataError) as caught:
+        read_slice(path)
+    assert str(path) in str(caught.value)
+    assert where in caught.value.problem
+    assert came in caught.value.problem
+    assert caught.value.mend
+
+
+def test_no_file_a_folder_and_an_empty_file(tmp_path):
+    (tmp_path / "2.mat").mkdir()
+    (tmp_path / "3.mat").touch()
+    for name, came in (("1.mat", "there is none"), ("2.mat", "folder"), ("3.mat", "0 bytes")):
+        with pytest.raises(DataError, match=came):
+            read_slice(tmp_path / name)
+
+
+def test_not_hdf5(tmp_path):
+    (tmp_path / "1.mat").write_bytes(b"<html>202 Accepted</html>" * 100)
+    (tmp_path / "2.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(400))
+    with pytest.raises(DataError, match="HDF5 cannot read"):
+        read_slice(tmp_path / "1.mat")
+    with pytest.raises(DataError, match="older v5"):
+        read_slice(tmp_path / "2.mat")
+
+
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.9, 0.999])
+def test_truncated_file(tmp_path, make_slice, part):
+    path = tmp_path / "1.mat"
+    make_slice(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * part)])
+    with pytest.raises(DataError, match="truncated|HDF5 cannot read"):
+        read_slice(path)
+
+
+def test_damaged_pixels(tmp_path, make_slice):
+    """Bytes inside the packed image are overwritten: HDF5 opens, but the field cannot be read."""
+    path = tmp_path / "1.mat"
+    make_slice(path)
+    with h5py.File(path) as file:
+        chunk = file["cjdata/image"].id.get_chunk_info(0)
+    with path.open("r+b") as raw:
+        raw.seek(512 + chunk.byte_offset)
+        raw.write(b"\xff" * (chunk.size // 2))
+    with pytest.raises(DataError, match="cjdata/image: damaged"):
+        read_slice(path)
+
+
+def test_no_group(tmp_path):
+    with h5py.File(tmp_path / "1.mat", "w") as file:
+        file["cvind"] = [1, 2]
+    with pytest.raises(DataError, match="group 'cjdata', found cvind"):
+        read_slice(tmp_path / "1.mat")
+
+
+@pytest.mark.parametrize("name", ["slice.mat", "-1.mat", "0.mat", "1.5.mat", "7.h5", "7", "７.mat"])
+def test_a_name_without_number(tmp_path, name):
+    with pytest.raises(DataError, match=r"NUMBER\.mat"):
+        read_slice(tmp_path / name)
+
+
+def test_cvind_is_no_slice(tmp_path):
+    with pytest.raises(DataError, match="cross-validation folds, not a slice"):
+        read_slice(tmp_path / "cvind.mat")
+
+
+def test_unknown_origin(tmp_path, make_slice):
+    make_slice(tmp_path / "1.mat", origin="dream")
+    with pytest.raises(DataError, match="btlib_origin"):
+        read_slice(tmp_path / "1.mat")

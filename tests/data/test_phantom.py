@@ -1,0 +1,130 @@
+import multiprocessing
+from hashlib import sha256
+
+import numpy as np
+import pytest
+
+from btlib.data import list_slices, phantom_folder, read_slice, scan, write_phantoms
+from btlib.data.phantom import _cast
+from btlib.data.phantom_head import anatomy, draw
+from btlib.errors import BtlibWarning, DataError
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory):
+    home = tmp_path_factory.mktemp("phantoms")
+    write_phantoms(home, 24, seed=5)
+    return home
+
+
+def test_every_phantom_is_a_sound_slice_and_says_what_it_is(phantoms):
+    report = scan(phantoms, expect=24)
+    assert report.sound
+    assert report.origins == {"phantom": 24}
+    assert report.classes == {"meningioma": 6, "glioma": 11, "pituitary": 7}  # 23, 47 and 30 % of 24
+    assert not report.notes  # no patient with two tumour types
+    assert all(patient.startswith("PH0") for patient in report.patients)
+
+
+def test_intensities_are_like_the_real_ones(phantoms):
+    for path in list_slices(phantoms):
+        s = read_slice(path)
+        assert s.image.dtype == np.int16
+        assert s.image.min() == 0
+        assert 1000 < s.image.max() < 10000
+        assert 0.0005 < s.mask.mean() < 0.13
+
+
+def test_same_seed_same_phantoms(phantoms, tmp_path):
+    write_phantoms(tmp_path / "again", 24, seed=5)
+    write_phantoms(tmp_path / "other", 24, seed=6)
+    for path in list_slices(phantoms):
+        again = read_slice(tmp_path / "again" / "data" / path.name)
+        assert np.array_equal(read_slice(path).image, again.image)
+    assert not np.array_equal(read_slice(path).image[:64, :64], read_slice(tmp_path / "other/data/24.mat").image[:64, :64])
+
+
+def test_phantoms_are_the_same_to_the_bit_everywhere():
+    """Golden digests: they must hold on every machine, or committed baselines of the smoke tier mean nothing."""
+    digest = sha256()
+    for label in range(3):
+        image, mask = draw(anatomy(label, np.random.RandomState([1, label])), np.random.RandomState([2, label]), 256)
+        digest.update(image.astype("<i2").tobytes() + mask.tobytes())
+    assert digest.hexdigest()[:16] == "GOLDEN"
+
+
+def test_tumours_lie_where_their_type_lies():
+    """Pituitary tumours in the midline, gliomas off it; only gliomas have a dark core."""
+    aside, core = {}, {}
+    for label in range(3):
+        middles, lows = [], []
+        for k in range(12):
+            image, mask = draw(anatomy(label, np.random.RandomState([3, k])), np.random.RandomState([4, k]), 256)
+            middles.append(abs(np.nonzero(mask)[1].mean() - 128))
+            lows.append(np.percentile(image[mask], 5) / np.median(image[mask]))
+        aside[label], core[label] = np.mean(middles), np.mean(lows)
+    assert aside[2] < 10 < 20 < min(aside[0], aside[1])
+    assert core[1] < 0.5 < 0.8 < min(core[0], core[2])
+
+
+def test_patients_have_several_slices_of_one_type():
+    cast = _cast(1000, seed=0)
+    by_patient = {}
+    for patient, person in cast:
+        by_patient.setdefault(patient, []).append(person)
+    assert all(len({id(person) for person in people}) == 1 for people in by_patient.values())
+    assert np.bincount([person.label for _, person in cast]).tolist() == [230, 470, 300]
+    assert np.median([len(people) for people in by_patient.values()]) > 4
+
+
+def test_one_in_twenty_is_small():
+    small = sum(np.random.RandomState([0, 1, number]).randint(20) == 0 for number in range(1, 241))
+    assert 3 <= small <= 30
+
+
+def test_nothing_is_overwritten_and_nothing_half_written(tmp_path, monkeypatch):
+    write_phantoms(tmp_path / "a", 1)
+    with pytest.raises(DataError, match="there already"):
+        write_phantoms(tmp_path / "a", 1)
+
+    def full_disk(*args, **kwargs):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("btlib.data.phantom.write_slice", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        write_phantoms(tmp_path / "b", 1)
+    assert list((tmp_path / "b").iterdir()) == []
+
+
+@pytest.mark.parametrize("n", [0, -3])
+def test_no_phantoms_asked_for(tmp_path, n):
+    with pytest.raises(DataError, match=f"got {n}"):
+        write_phantoms(tmp_path / "out", n)
+    with pytest.raises(DataError, match=f"got {n}"):
+        phantom_folder(tmp_path / "root", n)
+
+
+def test_folder_is_drawn_once_and_again_when_one_is_gone(tmp_path):
+    folder = phantom_folder(tmp_path, 3)
+    first = (folder / "data" / "1.mat").stat().st_mtime_ns
+    assert phantom_folder(tmp_path, 3) == folder
+    assert (folder / "data" / "1.mat").stat().st_mtime_ns == first
+    assert phantom_folder(tmp_path, 3, seed=1) != folder
+    (folder / "data" / "2.mat").unlink()
+    with pytest.warns(BtlibWarning, match="2 of 3 phantoms"):
+        phantom_folder(tmp_path, 3)
+    assert len(list_slices(folder)) == 3
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path):
+    folder = phantom_folder(tmp_path, 2)
+    (folder / "data").rename(folder / ".phantoms-killed")
+    assert len(list_slices(phantom_folder(tmp_path, 2))) == 2
+    assert [path.name for path in folder.iterdir()] == ["data"]
+
+
+def test_several_processes_draw_once(tmp_path):
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        folders = pool.starmap(phantom_folder, [(tmp_path, 3)] * 2)
+    assert len(set(folders)) == 1
+    assert len(list_slices(folders[0])) == 3

@@ -1,0 +1,57 @@
+import pytest
+
+from btlib.data import scan
+from btlib.errors import DataError
+
+
+def test_counts(folder, make_slice):
+    make_slice(folder / "20.mat", label=1)
+    report = scan(folder)
+    assert report.n == 7
+    assert report.classes == {"meningioma": 2, "glioma": 3, "pituitary": 2}
+    assert report.patients == {**{f"P{k:02d}": 1 for k in range(6)}, None: 1}
+    assert report.sizes == {(37, 52): 7}
+    assert report.origins == {"figshare": 7}
+    assert report.sound
+
+
+def test_every_fault_is_there(folder):
+    (folder / "2.mat").write_bytes(b"nothing")
+    (folder / "7.mat").unlink()
+    (folder / "strange.mat").touch()
+    (folder / "03.mat").write_bytes((folder / "3.mat").read_bytes())
+    report = scan(folder.parent, expect=10)
+    assert not report.sound
+    assert report.n == 4
+    said = sorted((fault.where.rsplit("/", 1)[1], fault.problem.split(",")[0]) for fault in report.faults)
+    assert [name for name, _ in said] == [
+        *("11.mat", "2.mat", "3.mat", "4.mat", "5.mat", "6.mat", "7.mat", "8.mat", "9.mat", "strange.mat")
+    ]
+    assert dict(said)["11.mat"] == "is more than the 10 slices expected"
+    assert dict(said)["4.mat"] == "is missing"
+    assert all(fault.mend for fault in report.faults)
+
+
+def test_gaps_are_a_note_unless_a_number_is_expected(folder):
+    report = scan(folder)
+    assert report.sound
+    assert report.notes == ("5 numbers between 1 and 11 are not there: 4, 5, 6, 8, 9",)
+    assert not scan(folder, expect=11).sound
+    assert scan(folder, expect=11).notes == ()
+
+
+def test_a_patient_of_two_types_is_noted(folder, make_slice):
+    make_slice(folder / "12.mat", label=1, patient="P00")
+    assert any("patient P00" in note for note in scan(folder).notes)
+
+
+def test_phantoms_among_real_slices_are_a_fault(folder, make_slice):
+    make_slice(folder / "12.mat", origin="phantom")
+    assert [fault.problem for fault in scan(folder).faults] == ["1 of 7 slices are phantoms"]
+
+
+def test_an_empty_folder_is_a_fault_and_none_an_error(tmp_path):
+    assert [fault.problem for fault in scan(tmp_path).faults] == ["no slices (1.mat, 2.mat …)"]
+    assert len(scan(tmp_path, expect=3).faults) == 3
+    with pytest.raises(DataError, match="found nothing"):
+        scan(tmp_path / "nowhere")
