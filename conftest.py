@@ -1,0 +1,1 @@
+"""What belongs to this repository alone; the plugin itself comes by its entry point."""

@@ -40,6 +40,10 @@ class PredictionError(BtlibError):
     """A predictor returned something that cannot be scored."""
 
 
+class StatsError(BtlibError):
+    """A statistic is not defined for these numbers."""
+
+
 class BaselineError(BtlibError):
     """A baseline file cannot be read, or does not follow its schema."""
 

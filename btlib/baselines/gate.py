@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from btlib import stats
 from btlib.baselines.schema import Baseline, BaselineRun, Conditions, Figure
+from btlib.errors import StatsError
 from btlib.evaluation.aggregate import gated_value, per_slice
 from btlib.protocol import Protocol
 from btlib.slice_table import SliceTable
@@ -95,9 +96,10 @@ class _Gap:
 def judge(measured: Measured, metric: str, baseline: Baseline) -> Verdict:
     """Hold one metric of a measured case against a baseline.
 
-    With margin δ and the 95 % interval of the difference d = measured − baseline: "pass" if its lower bound is above −δ
-    ("improved" if above 0); "regressed" if d is below −δ and the whole interval below 0; else "inconclusive". Numbers made
-    under other conditions are never passed: "not-comparable", or "regressed" where they fall short of a published figure.
+    With margin δ and the 95 % interval of the difference d = measured − baseline: "pass" if its lower bound is above
+    −δ ("improved" if above 0); "regressed" if d is below −δ and the whole interval below 0; else "inconclusive".
+    Numbers made under other conditions never pass: "not-comparable", or "regressed" where they fall short of a
+    published figure.
     """
     figure = baseline.figure(measured.case, metric)
     if figure is None or figure.margin is None:
@@ -111,7 +113,10 @@ def judge(measured: Measured, metric: str, baseline: Baseline) -> Verdict:
     if differences and baseline.kind == "measured":
         reason = "made under other conditions than the baseline:\n" + "\n".join(differences)
         return Verdict(measured.case, metric, "not-comparable", reason, value, figure.value, figure.margin)
-    gap = _paired(measured.slices, runs, metric) if runs else _unpaired(measured.slices, figure, metric, value)
+    try:
+        gap = _paired(measured.slices, runs, metric) if runs else _unpaired(measured.slices, figure, metric, value)
+    except StatsError as error:  # a single slice has no interval
+        return Verdict(measured.case, metric, "error", str(error), value, figure.value, figure.margin)
     status = _three_way(gap, figure.margin)
     reason = ""
     if differences:
@@ -154,7 +159,9 @@ def _paired(slices: SliceTable, runs: list[BaselineRun], metric: str) -> _Gap:
     theirs = np.mean([_in_order(run.slices, slices, metric) for run in runs], axis=0)
     patients = None if any(p is None for p in slices.patient) else slices.patient
     result = stats.paired(ours, theirs, groups=patients)
-    return _Gap(result.difference, result.low, result.high, "paired by slice" if patients is None else "paired by patient")
+    return _Gap(
+        result.difference, result.low, result.high, "paired by slice" if patients is None else "paired by patient"
+    )
 
 
 def _in_order(theirs: SliceTable, ours: SliceTable, metric: str) -> NDArray[np.float64]:

@@ -16,14 +16,17 @@ def table(comparison: Comparison, style: str = "simple") -> str:
     """One line a case, in a format of `tabulate`."""
     figures = _figures(comparison)
     rows = [_cells(row, figures) for row in comparison.rows]
-    return tabulate(rows, headers="keys", tablefmt=style, disable_numparse=True)
+    headers = {name: name.replace(", ", "\n").replace(" [", "\n[") for name in rows[0]} if style == "simple" else "keys"
+    return tabulate(rows, headers=headers, tablefmt=style, disable_numparse=True)
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
     """Write `comparison.md`, `.csv` and `.json` into a run's folder; returns the first."""
     figures = _figures(comparison)
     frame = [_flat(row, figures) for row in comparison.rows]
-    files.write_json(folder / "comparison.json", {"run": _info(comparison), "cases": [asdict(r) for r in comparison.rows]})
+    files.write_json(
+        folder / "comparison.json", {"run": _info(comparison), "cases": [asdict(r) for r in comparison.rows]}
+    )
     files.write_text(folder / "comparison.csv", _csv(frame))
     files.write_text(folder / "comparison.md", _markdown(comparison))
     return folder / "comparison.md"
@@ -97,7 +100,14 @@ def _markdown(comparison: Comparison) -> str:
         if v.reason
     ]
     notes = [f"- **{row.case}**: {note}" for row in comparison.rows for note in row.notes]
-    parts = [*head, table(comparison, "github"), "", "## Gate", "", tabulate(gate, "keys", "github", disable_numparse=True)]
+    parts = [
+        *head,
+        table(comparison, "github"),
+        "",
+        "## Gate",
+        "",
+        tabulate(gate, "keys", "github", disable_numparse=True),
+    ]
     parts += ["", *reasons] if reasons else []
     parts += ["", "## Notes", "", *notes] if notes else []
     return "\n".join(parts) + "\n"

@@ -9,8 +9,8 @@ import numpy as np
 
 from btlib.baselines.schema import Conditions
 from btlib.cases import Case, Prepared, Work
-from btlib.evaluation import Evaluation, evaluate, summarise
 from btlib.errors import BtlibError, ModelError
+from btlib.evaluation import Evaluation, evaluate, summarise
 from btlib.metrics import EPSILON
 from btlib.runs.environment import environment
 from btlib.runs.folder import RunFolder
@@ -96,7 +96,8 @@ def _check_declared(case: Case, evaluation: Evaluation) -> None:
     gave = (evaluation.slices.has_mask, evaluation.slices.has_classes)
     if gave != (case.has_mask, case.has_classes):
         raise ModelError(
-            f"declared masks {case.has_mask} and classes {case.has_classes}, predicted masks {gave[0]} and classes {gave[1]}",
+            f"declared masks {case.has_mask} and classes {case.has_classes}, "
+            f"predicted masks {gave[0]} and classes {gave[1]}",
             where=f"case {case.name}",
             mend="correct the declaration or the predictor",
         )

@@ -1,4 +1,4 @@
-"""The folder of one run: `run.json`, `records/<case>.json`, `speed/<case>.json`, `curves/<case>.csv`, `comparison.*`."""
+"""The folder of one run: `run.json`, `comparison.*`, and by case `records/*.json`, `speed/*.json`, `curves/*.csv`."""
 
 import shutil
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """What a run leaves behind for each case: everything measured, and under which conditions. Strictly checked JSON."""
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,8 +18,6 @@ class _Strict(BaseModel):
 
 class _Kept(_Strict):
     """A value that lives in a JSON file of its own."""
-
-    NOUN: ClassVar[str] = "record"
 
     def save(self, path: Path) -> None:
         """Write it, atomically."""
@@ -82,7 +80,7 @@ class CaseRecord(_Kept):
         created: Time of writing, ISO 8601, UTC.
     """
 
-    schema_: Literal["btlib-record/1"] = Field("btlib-record/1", alias="schema")
+    schema_: Literal["btlib-record/1"] = Field(default="btlib-record/1", alias="schema")
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
     case: str
     title: str
@@ -110,7 +108,6 @@ class Speed(_Kept):
         rounds: How many rounds each median is of.
     """
 
-    NOUN: ClassVar[str] = "speed"
     case: str
     images_per_second: dict[str, float]
     rounds: dict[str, int]
@@ -128,7 +125,6 @@ class RunInfo(_Kept):
         started: ISO 8601, UTC.
     """
 
-    NOUN: ClassVar[str] = "run"
     tier: str
     command: str
     baseline: str

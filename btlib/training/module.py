@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -73,7 +72,8 @@ class Trainee(pl.LightningModule):
         self.log("val_loss", self.loss(output, batch), batch_size=n)
         if output.mask_prob is not None:
             pred, truth = (output.mask_prob > self.threshold).cpu().numpy(), masks.bool().cpu().numpy()
-            self.log("val_dice", float(np.mean(metrics.dice(pred[:, 0], truth[:, 0]))), batch_size=n, prog_bar=True)
+            dice = metrics.dice_from_counts(*metrics.counts(pred[:, 0], truth[:, 0]))
+            self.log("val_dice", float(dice.mean()), batch_size=n, prog_bar=True)
         if output.class_logits is not None:
             accuracy = (output.class_logits.argmax(1) == labels).float().mean()
             self.log("val_accuracy", accuracy, batch_size=n, prog_bar=True)

@@ -193,7 +193,9 @@ def test_a_faulty_slice_leaves_nothing_behind_and_can_be_mended(folder, cache, m
 
 def test_several_processes_build_one_entry(folder, cache):
     runs = [
-        subprocess.Popen([sys.executable, "-c", LOAD, folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", LOAD, folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for _ in range(3)
     ]
     said = [run.communicate(timeout=60) for run in runs]

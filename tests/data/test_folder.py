@@ -17,7 +17,9 @@ def test_order_is_numeric_and_other_files_are_left_out(tmp_path):
 
 def test_the_folder_above_data_will_do(tmp_path):
     fill(tmp_path / "data", "2.mat", "1.mat")
-    assert list_slices(tmp_path) == list_slices(tmp_path / "data") == [tmp_path / "data" / n for n in ("1.mat", "2.mat")]
+    assert (
+        list_slices(tmp_path) == list_slices(tmp_path / "data") == [tmp_path / "data" / n for n in ("1.mat", "2.mat")]
+    )
 
 
 def test_one_number_twice(tmp_path):

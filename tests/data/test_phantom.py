@@ -41,7 +41,9 @@ def test_same_seed_same_phantoms(phantoms, tmp_path):
     for path in list_slices(phantoms):
         again = read_slice(tmp_path / "again" / "data" / path.name)
         assert np.array_equal(read_slice(path).image, again.image)
-    assert not np.array_equal(read_slice(path).image[:64, :64], read_slice(tmp_path / "other/data/24.mat").image[:64, :64])
+    assert not np.array_equal(
+        read_slice(path).image[:64, :64], read_slice(tmp_path / "other/data/24.mat").image[:64, :64]
+    )
 
 
 def test_phantoms_are_the_same_to_the_bit_everywhere():

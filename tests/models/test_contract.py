@@ -21,7 +21,9 @@ def test_shapes_types_and_ranges(variant: str, n: int, h: int, w: int, tiny: Mak
     with torch.inference_mode():
         logits, prob, classes = tiny(variant).eval()(images(n, h, w))
     assert (logits is not None, prob is not None, classes is not None) == (row.has_mask, row.has_mask, row.has_classes)
-    assert all(part.dtype == torch.float32 and part.isfinite().all() for part in (logits, prob, classes) if part is not None)
+    assert all(
+        part.dtype == torch.float32 and part.isfinite().all() for part in (logits, prob, classes) if part is not None
+    )
     if row.has_classes:
         assert classes.shape == (n, 3)
     if row.has_mask:
@@ -70,7 +72,9 @@ def test_eval_is_deterministic_and_training_is_not(variant: str, tiny: Make, ima
 
 
 @every_variant
-@pytest.mark.parametrize("shape", [(1, 3, 32, 48), (1, 1, 15, 48), (1, 1, 48, 15), (1, 32, 48), (32, 48), (1, 1, 1, 32, 48)])
+@pytest.mark.parametrize(
+    "shape", [(1, 3, 32, 48), (1, 1, 15, 48), (1, 1, 48, 15), (1, 32, 48), (32, 48), (1, 1, 1, 32, 48)]
+)
 def test_images_of_another_shape_are_refused_by_name(variant: str, shape: tuple[int, ...], tiny: Make) -> None:
     with pytest.raises(ModelError, match=f"variant {variant}") as caught:
         tiny(variant).eval()(torch.zeros(shape))

@@ -170,6 +170,8 @@ def test_a_thesis_checkpoint_predicts_what_the_thesis_would(variant: str) -> Non
         assert (ours is None) == (theirs is None), name
         if theirs is not None:
             assert theirs.std() > 0.01, f"{name} is too flat to tell anything"
-            torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
+            torch.testing.assert_close(
+                ours, theirs, rtol=1e-5, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+            )
     if variant == "C":
         assert (got.mask_prob - got.mask_logits.sigmoid()).abs().max() > 0.01  # the order of the two can be told

@@ -71,7 +71,12 @@ def test_drifting_ends_with_training(tiny: Make, images: Noise) -> None:
 
 def test_modes_of_c_in_training(tiny: Make) -> None:
     plain, drifting = tiny("C").train(), tiny("C", drifting_batch_norm=True).train()
-    assert [plain.training, plain.backbone.training, plain.decoder.training, plain.head.training] == [True, False, False, True]
+    assert [plain.training, plain.backbone.training, plain.decoder.training, plain.head.training] == [
+        True,
+        False,
+        False,
+        True,
+    ]
     assert not any(m.training for m in plain.backbone.modules())
     assert [drifting.backbone.training, drifting.decoder.training] == [True, False]
 

@@ -64,9 +64,7 @@ def from_file(state: State, stored: State, names: dict[str, str]) -> set[str]:
 
 
 @pytest.mark.parametrize("variant", ["A", "B", "C", "D"])
-def test_coco_fills_all_but_the_new_last_convolutions(
-    variant: str, cached: Path, states: dict[str, State]
-) -> None:
+def test_coco_fills_all_but_the_new_last_convolutions(variant: str, cached: Path, states: dict[str, State]) -> None:
     state = create(variant, "coco").state_dict()
     names = {"backbone": "backbone.", "decoder": "classifier.", "aux": "aux_classifier."}
     new = {
@@ -106,7 +104,9 @@ def test_none_asks_neither_cache_nor_network(weights: str | None, hub: Path, unr
 def test_a_file_that_lacks_tensors_of_the_backbone_is_refused(hub: Path, states: dict[str, State]) -> None:
     partial = {k: v for k, v in states["coco"].items() if not k.startswith("backbone.layer4.2.conv3")}
     torch.save(partial, hub / Path(COCO.url).name)
-    with pytest.raises(ModelError, match=r"lack 1 of the backbone's tensors, such as 'backbone\.layer4\.2\.conv3\.weight'"):
+    with pytest.raises(
+        ModelError, match=r"lack 1 of the backbone's tensors, such as 'backbone\.layer4\.2\.conv3\.weight'"
+    ):
         create("A", "coco")
 
 
@@ -148,7 +148,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]
     stop, answer = threading.Event(), bytearray()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 (the library's name)
+        def do_GET(self) -> None:
             if answer:
                 self.wfile.write(answer)
             else:

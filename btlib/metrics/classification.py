@@ -1,0 +1,64 @@
+"""Classification scores, all from one confusion matrix."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.errors import PredictionError
+from btlib.types import N_CLASSES
+
+
+def confusion_matrix(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Counts by true (row) and predicted (column) tumour type, int64 [3, 3].
+
+    Args:
+        truth: True types, whole numbers 0…2, [n].
+        predicted: Predicted types, the same.
+
+    Raises:
+        PredictionError: Of different lengths, empty, or a type outside 0…2.
+    """
+    for name, values in (("truth", truth), ("predicted", predicted)):
+        if values.ndim != 1 or len(values) != len(truth) or len(values) == 0 or values.dtype.kind not in "iu":
+            raise PredictionError(f"expected {len(truth)} whole numbers, got {values.dtype} {values.shape}", where=name)
+        if values.min() < 0 or values.max() >= N_CLASSES:
+            raise PredictionError(
+                f"expected tumour types 0…{N_CLASSES - 1}, got {values.min()}…{values.max()}",
+                where=name,
+                mend="count types from 0",
+            )
+    cells = np.bincount(truth.astype(np.int64) * N_CLASSES + predicted, minlength=N_CLASSES**2)
+    return cells.reshape(N_CLASSES, N_CLASSES).astype(np.int64)
+
+
+def accuracy(confusion: NDArray[np.int64]) -> float:
+    """Share of slices on the diagonal, 0…1."""
+    return float(np.trace(confusion) / confusion.sum())
+
+
+def per_class(confusion: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Precision, recall and F1 of each type, float64 [3], 0…1.
+
+    Undefined values are NaN: the precision of a type never predicted, the recall of a type that no slice has, the F1 of
+    a type that is neither. (scikit-learn says 0 there, which a reader takes for a failure.)
+    """
+    hits = np.diag(confusion).astype(np.float64)
+    predicted, true = confusion.sum(axis=0), confusion.sum(axis=1)
+    return {
+        "precision": _share(hits, predicted),
+        "recall": _share(hits, true),
+        "f1": _share(2 * hits, predicted + true),
+    }
+
+
+def macro_f1(confusion: NDArray[np.int64]) -> float:
+    """Mean F1 of the types that are there or are predicted, 0…1."""
+    return float(np.nanmean(per_class(confusion)["f1"]))
+
+
+def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
+    """Mean recall of the types that are there, 0…1."""
+    return float(np.nanmean(per_class(confusion)["recall"]))
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))

@@ -1,0 +1,62 @@
+"""Overlap of a predicted with a true mask. Integers are counted first, so that one table serves every formula."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from btlib.errors import PredictionError
+
+EPSILON = 1e-6
+"""Added to numerator and denominator, as in the thesis: two empty masks agree (1), an empty and a full one do not."""
+
+
+def counts(
+    pred: NDArray[np.bool_], truth: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Pixels in the intersection, in the predicted mask and in the true mask.
+
+    Args:
+        pred: Predicted masks, bool [..., h, w].
+        truth: True masks of the same shape.
+
+    Returns:
+        Intersection, predicted area and true area, int64 [...].
+
+    Raises:
+        PredictionError: Not boolean, or of different shapes.
+    """
+    for name, mask in (("pred", pred), ("truth", truth)):
+        if mask.dtype != np.bool_ or mask.ndim < 2:
+            raise PredictionError(
+                f"expected bool [..., h, w], got {mask.dtype} {mask.shape}",
+                where=name,
+                mend="threshold probabilities first: mask_prob > 0.65",
+            )
+    if pred.shape != truth.shape:
+        raise PredictionError(f"shapes differ: pred {pred.shape}, truth {truth.shape}", mend="resize one to the other")
+    return _pixels(pred & truth), _pixels(pred), _pixels(truth)
+
+
+def _pixels(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.asarray(np.count_nonzero(mask, axis=(-2, -1)), dtype=np.int64)
+
+
+def dice_from_counts(intersection: ArrayLike, pred_area: ArrayLike, truth_area: ArrayLike) -> NDArray[np.float64]:
+    """Dice coefficient, (2·|P∩T| + ε) / (|P| + |T| + ε), 0…1, float64 of the counts' shape."""
+    i, p, t = (np.asarray(v, dtype=np.float64) for v in (intersection, pred_area, truth_area))
+    return np.asarray((2 * i + EPSILON) / (p + t + EPSILON))
+
+
+def iou_from_counts(intersection: ArrayLike, pred_area: ArrayLike, truth_area: ArrayLike) -> NDArray[np.float64]:
+    """Intersection over union, (|P∩T| + ε) / (|P∪T| + ε), 0…1, float64 of the counts' shape."""
+    i, p, t = (np.asarray(v, dtype=np.float64) for v in (intersection, pred_area, truth_area))
+    return np.asarray((i + EPSILON) / (p + t - i + EPSILON))
+
+
+def dice(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """Dice coefficient of one mask, bool [h, w], 0…1; 1 where both are empty (Dice 1945, doi 10.2307/1932409)."""
+    return float(dice_from_counts(*counts(pred, truth)))
+
+
+def iou(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """Intersection over union of one mask, bool [h, w], 0…1; 1 where both are empty."""
+    return float(iou_from_counts(*counts(pred, truth)))

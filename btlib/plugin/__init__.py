@@ -1,0 +1,33 @@
+"""The pytest plugin: turns cases into test items, runs each case once, writes what a run leaves behind.
+
+Loaded by its entry point in every pytest session, so nothing heavy is imported before a benchmark is collected.
+"""
+
+from btlib.plugin.fixtures import bt_case, bt_metric, bt_run, bt_tier
+from btlib.plugin.hooks import (
+    pytest_addoption,
+    pytest_collection_finish,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_configure_node,
+    pytest_generate_tests,
+    pytest_report_collectionfinish,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
+
+__all__ = [
+    "bt_case",
+    "bt_metric",
+    "bt_run",
+    "bt_tier",
+    "pytest_addoption",
+    "pytest_collection_finish",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_configure_node",
+    "pytest_generate_tests",
+    "pytest_report_collectionfinish",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+]

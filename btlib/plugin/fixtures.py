@@ -1,0 +1,30 @@
+"""The fixtures a benchmark asks for. `bt_tier`, `bt_case` and `bt_metric` are filled by parametrisation."""
+
+import pytest
+
+from btlib.plugin.run import Run
+from btlib.plugin.session import SESSION
+
+
+@pytest.fixture
+def bt_tier(request: pytest.FixtureRequest) -> str:
+    """Name of the tier: "smoke" or "full"."""
+    return str(request.param)
+
+
+@pytest.fixture
+def bt_case(request: pytest.FixtureRequest) -> str:
+    """Name of the case, such as "A"."""
+    return str(request.param)
+
+
+@pytest.fixture
+def bt_metric(request: pytest.FixtureRequest) -> str:
+    """Name of a metric that the case is held to: "dice" or "accuracy"."""
+    return str(request.param)
+
+
+@pytest.fixture
+def bt_run(request: pytest.FixtureRequest, bt_tier: str) -> Run:
+    """The run of the tier: gives results and verdicts of cases, each executed once however many items ask."""
+    return request.config.stash[SESSION].run(bt_tier)

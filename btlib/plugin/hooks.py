@@ -1,0 +1,118 @@
+"""The hooks of pytest, in the order in which pytest calls them."""
+
+from typing import Any
+
+import pytest
+
+from btlib.plugin import options
+from btlib.plugin.session import SESSION, Session, as_usage_error, new_stamp
+
+_TIER = "bt_tier"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options under `--bt-`."""
+    options.add(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers and start the session's shared state."""
+    config.addinivalue_line("markers", "smoke: benchmark on phantoms, minutes on two cores; what runs without -m")
+    config.addinivalue_line("markers", "full: benchmark by the thesis's protocol, for a GPU or patience")
+    read = options.read(config)
+    worker: dict[str, str] | None = getattr(config, "workerinput", None)
+    config.stash[SESSION] = Session(config, read, worker["bt_stamp"] if worker else new_stamp(read.output))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Workers of pytest-xdist write into the run folder of their controller."""
+    node.workerinput["bt_stamp"] = node.config.stash[SESSION].stamp
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One item for each tier and case (and metric), under the tier's marker."""
+    if "bt_case" not in metafunc.fixturenames:
+        return
+    from btlib.cases import load_cases
+    from btlib.protocol import TIERS
+
+    by_metric = "bt_metric" in metafunc.fixturenames
+    cases = load_cases()
+    rows = [
+        pytest.param(
+            tier,
+            name,
+            *metric,
+            marks=[getattr(pytest.mark, tier), pytest.mark.xdist_group(f"{tier}-{name}")],
+            id="-".join((tier, name, *metric)),
+        )
+        for tier in TIERS
+        for name in cases
+        for metric in ([(m,) for m in cases[name].metrics] if by_metric else [()])
+    ]
+    names = ["bt_tier", "bt_case", *(["bt_metric"] if by_metric else [])]
+    metafunc.parametrize(names, rows, indirect=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without `-m`, only smoke runs. All items of a case stand together, so that one model is held at a time."""
+    if not config.getoption("markexpr") and not any("::" in arg for arg in config.args):
+        left_out = [item for item in items if _tier(item) not in (None, "smoke")]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if _tier(item) in (None, "smoke")]
+    order: dict[tuple[str, str], int] = {}
+    for item in items:
+        if _tier(item):
+            order.setdefault(_place(item), len(order) + 1)
+    items.sort(key=lambda item: order[_place(item)] if _tier(item) else 0)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Open the runs before the first item: bad options and bad data are told at once."""
+    if session.config.getoption("collectonly"):
+        return
+    with as_usage_error():
+        for tier in dict.fromkeys(filter(None, map(_tier, session.items))):
+            session.config.stash[SESSION].run(tier)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say on what is measured, and against what."""
+    return [line for run in config.stash[SESSION].runs.values() for line in run.header()]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the comparison of each run from its records; xdist workers leave that to their controller."""
+    config = session.config
+    if hasattr(config, "workerinput") or SESSION not in config.stash:
+        return
+    started = sorted(config.stash[SESSION].options.output.glob(f"{config.stash[SESSION].stamp}-*/run.json"))
+    if started:
+        from btlib.plugin.finish import finish
+
+        config.stash[_SUMMARIES] = [finish(path.parent) for path in started]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Every case in a line."""
+    for summary in config.stash.get(_SUMMARIES, []):
+        terminalreporter.section(summary.title)
+        for line in summary.lines:
+            terminalreporter.write_line(line)
+
+
+_SUMMARIES: pytest.StashKey[list[Any]] = pytest.StashKey()
+
+
+def _tier(item: pytest.Item) -> str | None:
+    """The tier of a benchmark item; None for any other."""
+    spec = getattr(item, "callspec", None)
+    return None if spec is None else spec.params.get(_TIER)
+
+
+def _place(item: pytest.Item) -> tuple[str, str]:
+    params = item.callspec.params  # type: ignore[attr-defined]  # only items of a tier get here, and those have one
+    return params[_TIER], params["bt_case"]

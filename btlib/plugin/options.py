@@ -1,0 +1,133 @@
+"""The options under `--bt-`: declared once, read once into a frozen value, applied to a tier."""
+
+import argparse
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+if TYPE_CHECKING:
+    from btlib.protocol import Tier
+
+WEIGHTS = ("auto", "coco", "imagenet", "none")
+DEVICES = ("auto", "cuda", "mps", "cpu")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for; None leaves a choice to the tier.
+
+    Attributes:
+        data: Folder of slices.
+        limit: Use only so many slices, classes in proportion.
+        epochs: Passes over the training slices.
+        image_size: Side of the input in pixels.
+        batch_size: Slices in a training step.
+        weights: Pretrained weights, one of `WEIGHTS`.
+        split: Name of the split.
+        baseline: Name in `baselines/`, or a file.
+        retrain: Train even where a stored model fits.
+        output: Folder of the runs.
+        checkpoints: Folder of trained models.
+        thesis_checkpoints: Folder of the thesis's own checkpoint files.
+        device: One of `DEVICES`.
+        precision: One of `PRECISIONS`.
+        seed: Of the training.
+        strict: An inconclusive verdict fails.
+    """
+
+    data: Path | None
+    limit: int | None
+    epochs: int | None
+    image_size: int | None
+    batch_size: int | None
+    weights: Literal["auto", "coco", "imagenet", "none"] | None
+    split: str | None
+    baseline: str | None
+    retrain: bool
+    output: Path
+    checkpoints: Path
+    thesis_checkpoints: Path | None
+    device: str
+    precision: str
+    seed: int
+    strict: bool
+
+
+def add(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    group = parser.getgroup("btlib", "btlib: benchmarks of brain-tumour segmentation and classification")
+
+    def option(name: str, text: str, **more: Any) -> None:
+        group.addoption(f"--bt-{name}", dest=f"bt_{name.replace('-', '_')}", help=text, **more)
+
+    option("data", "folder of .mat slices (full: data_figshare/data; else and in smoke phantoms)", metavar="DIR")
+    option("limit", "use N slices only, classes in proportion", metavar="N", type=_count)
+    option("epochs", "passes over the training slices", metavar="N", type=_count)
+    option("image-size", "side of the input in pixels", metavar="PX", type=_count)
+    option("batch-size", "slices in a training step", metavar="N", type=_count)
+    option("weights", "pretrained weights; auto: COCO where they can be had, else none", choices=WEIGHTS)
+    option("split", "slice-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
+    option("baseline", "name in baselines/, or a file", metavar="NAME")
+    option("retrain", "train even where a stored model fits", action="store_true")
+    option("output", "folder of the runs (default: reports)", metavar="DIR", default="reports")
+    option("checkpoints", "folder of trained models (default: checkpoints)", metavar="DIR", default="checkpoints")
+    option("thesis-checkpoints", "load the thesis's own .ckpt files of this folder, train nothing", metavar="DIR")
+    option("device", "what to train and predict on", choices=DEVICES, default="auto")
+    option("precision", "auto: bf16 where the hardware has it, else fp32", choices=PRECISIONS, default="auto")
+    option("seed", "of the training (default: 42, the thesis's)", metavar="N", type=_seed, default=42)
+    option("strict", "fail on an inconclusive verdict too", action="store_true")
+
+
+def read(config: pytest.Config) -> Options:
+    """The options of a session; output and checkpoints lie beside the root `conftest.py` unless absolute.
+
+    Raises:
+        UsageError: A folder that is not there.
+    """
+    given = {field.name: config.getoption(f"bt_{field.name}") for field in fields(Options)}
+    for name in ("data", "thesis_checkpoints"):
+        if given[name] is not None:
+            given[name] = _folder(given[name], f"--bt-{name.replace('_', '-')}", config.invocation_params.dir)
+    for name in ("output", "checkpoints"):
+        given[name] = config.rootpath / given[name]
+    return Options(**given)
+
+
+def apply(options: Options, tier: "Tier") -> "Tier":
+    """The tier with what the user asked for in place of its own."""
+    recipe = {"epochs": options.epochs, "batch_size": options.batch_size, "weights": options.weights}
+    protocol = {"image_size": options.image_size, "split": options.split}
+    return replace(
+        tier,
+        recipe=replace(tier.recipe, **_given(recipe)),
+        protocol=replace(tier.protocol, **_given(protocol)),
+        baseline=options.baseline or tier.baseline,
+    )
+
+
+def _given(choices: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in choices.items() if value is not None}
+
+
+def _folder(text: str, option: str, base: Path) -> Path:
+    folder = base / Path(text).expanduser()
+    if not folder.is_dir():
+        raise pytest.UsageError(f"{option}: {folder} is not a folder. To mend it: give a folder that is there")
+    return folder
+
+
+def _count(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"expected a whole number from {least}, got {text!r}")
+    return int(text)

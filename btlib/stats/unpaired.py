@@ -1,0 +1,47 @@
+"""The difference of two means known only by mean, spread and size."""
+
+import math
+from dataclasses import dataclass
+
+from btlib.errors import StatsError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A difference and the bounds of its interval."""
+
+    difference: float
+    low: float
+    high: float
+
+
+def unpaired_mean_difference(
+    mean_a: float, std_a: float, n_a: int, mean_b: float, std_b: float, n_b: int, confidence: float = 0.95
+) -> Interval:
+    """Welch's interval of mean a − mean b (doi 10.1093/biomet/34.1-2.28).
+
+    Args:
+        mean_a: Mean of the one.
+        std_a: Its standard deviation (n − 1).
+        n_a: Its size, at least 2.
+        mean_b: Mean of the other.
+        std_b: Its standard deviation.
+        n_b: Its size, at least 2.
+        confidence: Between 0 and 1.
+
+    Raises:
+        StatsError: A size under 2, or a number that is not finite.
+    """
+    from scipy.stats import t
+
+    if min(n_a, n_b) < 2:
+        raise StatsError(f"expected at least 2 values on each side, got {n_a} and {n_b}", mend="compare more slices")
+    if not all(map(math.isfinite, (mean_a, std_a, mean_b, std_b))):
+        raise StatsError(f"not finite: {mean_a} ± {std_a} and {mean_b} ± {std_b}", mend="look where NaN came from")
+    var_a, var_b = std_a**2 / n_a, std_b**2 / n_b
+    difference = mean_a - mean_b
+    if var_a + var_b == 0:
+        return Interval(difference, difference, difference)
+    freedom = (var_a + var_b) ** 2 / (var_a**2 / (n_a - 1) + var_b**2 / (n_b - 1))
+    half = float(t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(var_a + var_b)
+    return Interval(difference, difference - half, difference + half)
