@@ -3,7 +3,7 @@
 import difflib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -13,7 +13,7 @@ from btlib.evaluation.aggregate import gated_value
 from btlib.slice_table import SliceTable
 from btlib.types import N_CLASSES, Origin, Scaling
 
-SCHEMA = "btlib-baseline/1"
+SCHEMA: Final = "btlib-baseline/1"
 
 Aggregation = Literal["slice-mean", "batch-mean", "class-mean", "class", "slice-class-mean", "none"]
 """Over what a figure is a mean: slices; means of batches; tumour types; one tumour type's own score; slices of one

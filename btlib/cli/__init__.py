@@ -5,6 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from btlib.cli.baseline import app as baseline_app
 from btlib.cli.data import app as data_app
 from btlib.errors import BtlibError
 
@@ -33,6 +34,7 @@ app = typer.Typer(
     help="A benchmark harness for brain-tumour segmentation and classification. Run the benchmarks with pytest.",
 )
 app.add_typer(data_app, name="data")
+app.add_typer(baseline_app, name="baseline")
 
 
 def _print_version(wanted: bool) -> None:

@@ -70,6 +70,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: order[_place(item)] if _tier(item) else 0)
 
 
+@pytest.hookimpl(tryfirst=True)  # the terminal reporter asks for the header in the same hook
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Open the runs before the first item: bad options and bad data are told at once."""
     if session.config.getoption("collectonly"):

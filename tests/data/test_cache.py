@@ -65,7 +65,7 @@ def test_fingerprint_is_of_the_content_not_of_the_files(folder, tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [dict(label=2), dict(patient="another"), dict(seed=77)],
+    [{"label": 2}, {"patient": "another"}, {"seed": 77}],
     ids=str,
 )
 def test_a_changed_slice_is_noticed(folder, make_slice, change):

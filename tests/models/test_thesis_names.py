@@ -115,7 +115,7 @@ def test_a_checkpoint_of_nothing_is_refused() -> None:
 
 
 def test_a_checkpoint_under_our_names_is_not_taken_for_the_thesiss(tiny: Make) -> None:
-    with pytest.raises(CheckpointError, match="backbone.down.0.0.weight"):
+    with pytest.raises(CheckpointError, match=r"backbone\.down\.0\.0\.weight"):
         load("A", tiny("A").state_dict())
 
 

@@ -1,0 +1,33 @@
+# Each command does its own set-up: it makes .venv and installs btlib into it, once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: smoke test lint types format clean
+
+smoke: $(READY)  ## all seven variants on phantoms, minutes on two cores
+	$(BIN)/pytest benchmarks -m smoke
+
+test: $(READY)  ## the tests
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## everything but data and trained models
+	rm -rf .venv reports build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --editable '.[dev]'
+	touch $@
