@@ -55,6 +55,7 @@ class TumourModel(nn.Module):
         self.head = ClassHead(width, hidden) if variant.has_classes else None
         for part in self._frozen():
             part.requires_grad_(False)
+        self.train()  # nobody need call it before training (Lightning does not), so frozen parts are set here
 
     def _frozen(self) -> list[nn.Module]:
         return [m for m in (self.backbone, self.decoder) if m is not None] if self.variant.frozen_from else []

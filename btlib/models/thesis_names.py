@@ -43,7 +43,7 @@ def load_thesis_state_dict(variant: str, state_dict: Mapping[str, Any], *, backb
         raise CheckpointError(
             f"not a checkpoint of this variant: {len(faults)} tensors do not fit, such as: {'; '.join(faults[:3])}",
             where=f"variant {variant}",
-            mend=_guess(state),
+            mend=_guess(variant, state),
         )
     model.load_state_dict(ours)
     return model.eval()
@@ -67,12 +67,13 @@ def _swap(key: str, names: Mapping[str, str]) -> str | None:
     return None
 
 
-def _guess(state: Mapping[str, Tensor]) -> str:
-    """Name the variants whose prefixes explain every tensor and are all there."""
+def _guess(variant: str, state: Mapping[str, Tensor]) -> str:
+    """Name the other variants whose prefixes explain every tensor and are all there."""
     fits = [
         name
         for name in VARIANTS
-        if all(_swap(key, VARIANTS[name].checkpoint_names) for key in state)
+        if name != variant
+        and all(_swap(key, VARIANTS[name].checkpoint_names) for key in state)
         and all(any(key.startswith(old + ".") for key in state) for old in VARIANTS[name].checkpoint_names)
     ]
     if fits:

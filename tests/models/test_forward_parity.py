@@ -174,4 +174,4 @@ def test_a_thesis_checkpoint_predicts_what_the_thesis_would(variant: str) -> Non
                 ours, theirs, rtol=1e-5, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
             )
     if variant == "C":
-        assert (got.mask_prob - got.mask_logits.sigmoid()).abs().max() > 0.01  # the order of the two can be told
+        assert (got.mask_prob - got.mask_logits.sigmoid()).abs().max() > 1e-3  # the order of the two can be told
