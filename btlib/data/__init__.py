@@ -8,33 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from btlib.data.dataset import Dataset, load_dataset
-    from btlib.data.download import download
     from btlib.data.figshare import list_slices, read_slice, write_slice
     from btlib.data.phantom import phantom_folder, write_phantoms
-    from btlib.data.scan import ScanReport, scan
 
 __all__ = [
     "Dataset",
-    "ScanReport",
-    "download",
     "list_slices",
     "load_dataset",
     "phantom_folder",
     "read_slice",
-    "scan",
     "write_phantoms",
     "write_slice",
 ]
 
 _HOMES = {
     "Dataset": "dataset",
-    "ScanReport": "scan",
-    "download": "download",
     "list_slices": "figshare",
     "load_dataset": "dataset",
     "phantom_folder": "phantom",
     "read_slice": "figshare",
-    "scan": "scan",
     "write_phantoms": "phantom",
     "write_slice": "figshare",
 }

@@ -1,6 +1,6 @@
 import pytest
 
-from btlib.data import scan
+from btlib.data.scan import scan
 from btlib.errors import DataError
 
 
