@@ -139,11 +139,11 @@ def judge(measured: Measured, metric: str, baseline: Baseline) -> Verdict:
 
 def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
     """Where two sets of conditions differ; what a published baseline leaves open (None) is not compared."""
-    theirs = baseline.model_dump()
+    pairs = [(name, getattr(measured, name), getattr(baseline, name)) for name in Conditions.model_fields]
     return [
-        f"{name}: measured {value!r}, baseline {theirs[name]!r}"
-        for name, value in measured.model_dump().items()
-        if theirs[name] is not None and theirs[name] != value
+        f"{name}: measured {ours!r}, baseline {theirs!r}"
+        for name, ours, theirs in pairs
+        if theirs is not None and theirs != ours
     ]
 
 

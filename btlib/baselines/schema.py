@@ -261,9 +261,10 @@ def _tell(error: ValidationError) -> str:
     faults = error.errors(include_url=False)
     first = faults[0]
     field = ".".join(str(part) for part in first["loc"]) or "the file"
-    came = f", got {first['input']!r:.80}" if first["type"].endswith(("_type", "error")) and first["loc"] else ""
+    shown = repr(first["input"])
+    came = f", got {shown}" if first["type"] not in ("missing", "value_error") and len(shown) < 60 else ""
     more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
-    return f"does not follow {SCHEMA}: {field}: {first['msg']}{came}{more}"
+    return f"does not follow {SCHEMA}: {field}: {first['msg'].removeprefix('Value error, ')}{came}{more}"
 
 
 def _offer(path: Path) -> str:

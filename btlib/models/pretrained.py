@@ -94,7 +94,9 @@ def _download(stem: str, weights: str) -> dict[str, Tensor]:
     try:
         with _timeout(TIMEOUT):
             state = models.get_weight(name).get_state_dict(progress=True, check_hash=True)
-    except Exception as error:  # offline, timed out, not HTTP, a wrong hash, a damaged file in the cache: no end of kinds
+    except (
+        Exception
+    ) as error:  # offline, timed out, not HTTP, a wrong hash, a damaged file in the cache: no end of kinds
         raise WeightsUnavailableError(
             f"cannot get {name}: {error}",
             mend="connect to the network, put the file into torch's hub cache, or start from scratch (weights none)",

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from btlib.data import list_slices, phantom_folder, read_slice, write_phantoms
-from btlib.data.scan import scan
 from btlib.data.phantom import _cast
 from btlib.data.phantom_head import anatomy, draw
+from btlib.data.scan import scan
 from btlib.errors import BtlibWarning, DataError
 
 

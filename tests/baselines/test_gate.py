@@ -1,0 +1,196 @@
+"""The three-way rule, and that whatever cannot be compared fails."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from btlib.baselines import Baseline, Conditions, Measured, judge
+from btlib.baselines.gate import HOLDS, unlike
+from btlib.slice_table import SliceTable
+
+Table = Callable[..., SliceTable]
+Make = Callable[..., Baseline]
+
+
+def test_the_same_numbers_pass(make_table: Table, measured_baseline: Make, conditions: Conditions):
+    for metric in ("dice", "accuracy"):
+        verdict = judge(Measured("X", conditions, make_table()), metric, measured_baseline())
+        assert (verdict.status, verdict.difference, verdict.method) == ("pass", 0, "paired by slice")
+
+
+@pytest.mark.parametrize(
+    ("worse", "status"), [(-0.05, "improved"), (0.0, "pass"), (0.005, "pass"), (0.05, "regressed")]
+)
+def test_dice_against_a_measured_baseline(
+    worse: float, status: str, make_table: Table, measured_baseline: Make, conditions: Conditions
+):
+    baseline = measured_baseline(make_table(seed=1))
+    verdict = judge(Measured("X", conditions, make_table(worse=worse, seed=2)), "dice", baseline)
+    assert verdict.status == status
+    assert verdict.low <= verdict.difference <= verdict.high
+    assert verdict.measured - verdict.baseline == pytest.approx(verdict.difference, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "margin", "status"),
+    [(0, 0.02, "pass"), (3, 0.2, "pass"), (3, 0.02, "inconclusive"), (12, 0.02, "regressed")],
+)
+def test_accuracy_against_a_measured_baseline(
+    wrong: int, margin: float, status: str, make_table: Table, measured_baseline: Make, conditions: Conditions
+):
+    measured = Measured("X", conditions, make_table(wrong=wrong))
+    verdict = judge(measured, "accuracy", measured_baseline(margin=margin))
+    assert verdict.status == status
+    assert verdict.difference == pytest.approx(-wrong / 60)
+
+
+def test_patients_widen_the_interval(make_table: Table, measured_baseline: Make, conditions: Conditions):
+    """Twelve wrong slices of one patient out of five are one accident, not twelve."""
+    people = [f"P{i // 12}" for i in range(60)]
+    by_slice = judge(Measured("X", conditions, make_table(wrong=12)), "accuracy", measured_baseline())
+    by_patient = judge(
+        Measured("X", conditions, make_table(wrong=12, patients=people)),
+        "accuracy",
+        measured_baseline(make_table(patients=people)),
+    )
+    assert (by_slice.status, by_patient.status) == ("regressed", "inconclusive")
+    assert by_patient.method == "paired by patient"
+    assert by_patient.difference == by_slice.difference
+
+
+def test_slices_are_paired_by_number_whatever_their_order(
+    make_table: Table, measured_baseline: Make, conditions: Conditions
+):
+    table = make_table(wrong=7)
+    turned = SliceTable(**{k: None if v is None else v[::-1] for k, v in table.model_dump().items()})
+    verdict = judge(Measured("X", conditions, turned), "accuracy", measured_baseline(table))
+    assert (verdict.difference, verdict.low, verdict.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("origin", "figshare"),
+        ("dataset_fingerprint", "d2"),
+        ("split_name", "patient-5fold-1"),
+        ("split_fingerprint", "s2"),
+        ("n_test", 59),
+        ("test_class_counts", [19, 21, 20]),
+        ("image_size", 64),
+        ("scaling", "percentile"),
+        ("threshold", 0.5),
+        ("epsilon", 1e-5),
+    ],
+)
+def test_other_conditions_are_not_comparable_and_named(
+    field: str, value: object, make_table: Table, measured_baseline: Make, conditions: Conditions
+):
+    other = conditions.model_copy(update={field: value})
+    verdict = judge(Measured("X", other, make_table()), "dice", measured_baseline())
+    assert verdict.status == "not-comparable"
+    assert verdict.failed
+    assert f"{field}: measured {value!r}, baseline {getattr(conditions, field)!r}" in verdict.reason
+
+
+def test_every_condition_is_compared(conditions: Conditions):
+    """A field that is added to the conditions cannot be forgotten here."""
+    for field in Conditions.model_fields:
+        assert len(unlike(conditions.model_copy(update={field: "other"}), conditions)) == 1
+
+
+@pytest.mark.parametrize(("case", "metric"), [("Y", "dice"), ("X", "iou")])
+def test_no_gated_figure_is_a_missing_baseline(
+    case: str, metric: str, make_table: Table, measured_baseline: Make, conditions: Conditions
+):
+    verdict = judge(Measured(case, conditions, make_table()), metric, measured_baseline())
+    assert verdict.status == "missing-baseline"
+    assert verdict.failed
+    assert "btlib baseline accept" in verdict.reason
+
+
+def test_a_single_slice_has_no_verdict(make_table: Table, measured_baseline: Make, conditions: Conditions):
+    one = conditions.model_copy(update={"n_test": 1})
+    verdict = judge(Measured("X", one, make_table(1)), "dice", measured_baseline(make_table(1), conditions=one))
+    assert verdict.status == "error"
+    assert "at least 2 slices" in verdict.reason
+
+
+def test_against_a_published_mean_the_unpaired_interval(
+    make_table: Table, published_baseline: Make, conditions: Conditions
+):
+    table = make_table()
+    mean = float(table.dice().mean())
+    verdict = judge(Measured("X", conditions, table), "dice", published_baseline(value=mean, std=0.03, n=60))
+    assert (verdict.status, verdict.method) == ("pass", "unpaired")
+    worse = judge(Measured("X", conditions, table), "dice", published_baseline(value=mean + 0.05, std=0.03, n=60))
+    wide = judge(Measured("X", conditions, table), "dice", published_baseline(value=mean + 0.05, std=0.3, n=60))
+    assert (worse.status, wide.status) == ("regressed", "inconclusive")
+
+
+def test_a_published_accuracy_has_the_spread_of_a_proportion(
+    make_table: Table, published_baseline: Make, conditions: Conditions
+):
+    baseline = published_baseline(metric="accuracy", value=0.9, n=60)
+    verdict = judge(Measured("X", conditions, make_table(wrong=6)), "accuracy", baseline)
+    half = 1.98 * np.sqrt(0.09 / 60 + 0.09 / 59)
+    assert verdict.difference == pytest.approx(0)
+    assert verdict.high == pytest.approx(half, rel=0.01)
+
+
+def test_like_is_compared_with_like(make_table: Table, published_baseline: Make, conditions: Conditions):
+    """A batch mean is held against a batch mean, and its interval is around that."""
+    from btlib.evaluation import batch_mean
+
+    table = make_table()
+    value = batch_mean(table.dice(), 16)
+    baseline = published_baseline(value=value, std=0.03, n=60, aggregation="batch-mean")
+    verdict = judge(Measured("X", conditions, table), "dice", baseline)
+    assert verdict.measured == value != table.dice().mean()
+    assert verdict.difference == pytest.approx(0)
+    assert verdict.high == pytest.approx(-verdict.low)
+
+
+def test_short_of_a_publication_is_regressed_even_on_other_slices(
+    make_table: Table, published_baseline: Make, conditions: Conditions
+):
+    """Nothing made on other slices passes, but what is far below is called by its name."""
+    other = conditions.model_copy(update={"n_test": 99})
+    table = make_table(worse=0.3)
+    below = judge(Measured("X", conditions, table), "dice", published_baseline(other, value=0.9, std=0.1, n=99))
+    above = judge(Measured("X", conditions, table), "dice", published_baseline(other, value=0.1, std=0.1, n=99))
+    assert (below.status, above.status) == ("regressed", "not-comparable")
+    assert above.failed
+    assert "n_test" in below.reason
+
+
+def test_what_a_publication_leaves_open_is_not_compared(
+    make_table: Table, published_baseline: Make, conditions: Conditions
+):
+    open_ended = conditions.model_copy(update={"dataset_fingerprint": None, "split_fingerprint": None})
+    verdict = judge(
+        Measured("X", conditions, make_table()), "dice", published_baseline(open_ended, value=0.5, std=0.1, n=60)
+    )
+    assert verdict.status == "improved"
+
+
+def test_a_verdict_never_contradicts_its_own_interval(
+    make_table: Table, measured_baseline: Make, conditions: Conditions
+):
+    """The rule, restated: over drops from none to large, at several margins."""
+    seen = set()
+    for wrong in range(0, 20, 2):
+        for margin in (0.01, 0.1, 0.3):
+            v = judge(Measured("X", conditions, make_table(wrong=wrong)), "accuracy", measured_baseline(margin=margin))
+            assert (v.status in HOLDS) == (v.low > -margin)
+            assert (v.status == "regressed") == (v.difference < -margin and v.high < 0 and v.low <= -margin)
+            seen.add(v.status)
+    assert seen == {"pass", "inconclusive", "regressed"}
+
+
+def test_the_message_has_all_a_reader_needs(make_table: Table, measured_baseline: Make, conditions: Conditions):
+    text = judge(Measured("X", conditions, make_table(wrong=12)), "accuracy", measured_baseline()).describe()
+    assert "case X, accuracy: REGRESSED" in text
+    assert "measured   0.8000" in text
+    assert "baseline   1.0000, margin 0.02" in text
+    assert "difference -0.2000, 95 % [" in text

@@ -1,0 +1,147 @@
+"""A baseline file is sound, or `Baseline.load` says what is wrong with it; nothing else comes out of it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btlib import Baseline
+from btlib.errors import BaselineError
+from btlib.slice_table import SliceTable
+
+Make = Callable[..., Baseline]
+ROOT = Path(__file__).parents[2] / "baselines"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def test_a_baseline_survives_its_file(tmp_path, measured_baseline: Make):
+    baseline = measured_baseline()
+    path = tmp_path / "made.json"
+    baseline.save(path)
+    assert Baseline.load(path) == Baseline.load(str(path)) == baseline
+    text = path.read_text()
+    baseline.save(path)
+    assert path.read_text() == text
+    assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+def edited(change: Callable[[dict], object], baseline: Baseline, path: Path) -> Path:
+    baseline.save(path)
+    value = json.loads(path.read_text())
+    change(value)
+    path.write_text(json.dumps(value))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda b: b.update(schema="btlib-baseline/0"), "schema: Input should be 'btlib-baseline/1'"),
+        (lambda b: b.pop("schema"), "schema: Field required"),
+        (lambda b: b.pop("conditions"), "conditions: Field required"),
+        (lambda b: b.update(colour="red"), "colour: Extra inputs"),
+        (lambda b: b["cases"].clear(), "cases: .*at least 1"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(value="0.9"), r"cases\.X\.figures\.0\.value: .*valid number"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(value=0.95), "dice says 0.95, but its slices give 0.9"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(margin=2), "margin: .*less than 1"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(margin=0), "margin: .*greater than 0"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95"), "only slice or batch means"),
+        (lambda b: b["cases"]["X"]["figures"].append(b["cases"]["X"]["figures"][0]), "more than one gated figure"),
+        (lambda b: b["cases"]["X"].update(runs=[]), "a measured baseline needs per-slice numbers"),
+        (lambda b: b["cases"]["X"]["runs"][0]["slices"]["number"].pop(), "number|expected"),
+        (lambda b: b["conditions"].update(n_test=61), "60 slices, conditions.n_test says 61"),
+    ],
+)
+def test_a_file_that_breaks_the_schema_is_refused_and_the_field_named(
+    change: Callable[[dict], object], problem: str, tmp_path, measured_baseline: Make
+):
+    path = edited(change, measured_baseline(), tmp_path / "made.json")
+    with pytest.raises(BaselineError, match=problem) as caught:
+        Baseline.load(path)
+    assert str(path) in str(caught.value)
+    assert caught.value.mend
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_no_number_that_is_none_gets_in(number: str, tmp_path, measured_baseline: Make):
+    path = tmp_path / "made.json"
+    measured_baseline().save(path)
+    path.write_text(path.read_text().replace('"threshold": 0.65', f'"threshold": {number}'))
+    with pytest.raises(BaselineError, match="threshold"):
+        Baseline.load(path)
+
+
+def test_a_missing_file_offers_the_nearest(tmp_path, measured_baseline: Make):
+    measured_baseline().save(tmp_path / "smoke.json")
+    with pytest.raises(BaselineError, match=r"smok\.json: no such baseline file\n.*did you mean smoke"):
+        Baseline.load(tmp_path / "smok.json")
+
+
+def test_a_folder_or_no_text_is_no_baseline(tmp_path):
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
+    for name in ("bytes.json", "."):
+        with pytest.raises(BaselineError, match="cannot be read"):
+            Baseline.load(tmp_path / name)
+
+
+def test_an_interrupted_save_leaves_the_old_file(tmp_path, measured_baseline: Make, monkeypatch):
+    path = tmp_path / "made.json"
+    measured_baseline().save(path)
+    before = path.read_bytes()
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        measured_baseline(margin=0.3).save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@given(value=JSON)
+@settings(max_examples=80)
+def test_any_json_is_refused_by_name(value, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_text(json.dumps(value))
+    with pytest.raises(BaselineError):
+        Baseline.load(path)
+
+
+@given(cut=st.floats(0, 0.999), noise=st.binary(max_size=3))
+@settings(max_examples=60)
+def test_a_damaged_file_is_refused_by_name(cut, noise, tmp_path_factory):
+    whole = (ROOT / "thesis.json").read_bytes()
+    path = tmp_path_factory.getbasetemp() / "cut.json"
+    path.write_bytes(whole[: int(len(whole) * cut)] + noise)
+    with pytest.raises(BaselineError):
+        Baseline.load(path)
+
+
+def test_deep_nesting_is_refused_by_name(tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(BaselineError):
+        Baseline.load(tmp_path / "deep.json")
+
+
+def test_the_committed_baselines_are_sound():
+    names = {path.stem: Baseline.load(path) for path in ROOT.glob("*.json")}
+    assert {"smoke", "thesis"} <= set(names)
+    for name, baseline in names.items():
+        assert baseline.name == name
+
+
+def test_smoke_means_something():
+    """A broken model must fall short of it: that needs numbers well above chance."""
+    smoke = Baseline.load(ROOT / "smoke.json")
+    assert sorted(smoke.cases) == list("ABCDEFG")
+    for name, case in smoke.cases.items():
+        for run in case.runs:
+            assert isinstance(run.slices, SliceTable)
+        dice, accuracy = smoke.figure(name, "dice"), smoke.figure(name, "accuracy")
+        assert (dice is not None, accuracy is not None) == (name != "B", name != "A")
+        assert dice is None or dice.value >= 0.6
+        assert accuracy is None or accuracy.value >= (0.5 if name == "C" else 0.8)

@@ -1,0 +1,82 @@
+"""What tests of several rooms share. No test reads or writes the user's own cache."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from btlib.data.dataset import Dataset
+from btlib.slice_table import SliceTable
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Set for the whole session, so that sub-processes and pytester's sessions keep to it too."""
+    import os
+
+    os.environ["BTLIB_CACHE"] = str(tmp_path_factory.getbasetemp().parent / "btlib-cache")
+
+
+@pytest.fixture
+def make_dataset() -> Callable[..., Dataset]:
+    """Noise with a bright square as tumour, whose side tells the type: learnable in seconds, no files."""
+
+    def make(n: int = 24, size: int = 32, patients: bool = True, seed: int = 0) -> Dataset:
+        rng = np.random.default_rng(seed)
+        labels = np.arange(n, dtype=np.int64) % 3
+        images = rng.random((n, size, size), dtype=np.float32)
+        masks = np.zeros((n, size, size), dtype=bool)
+        for i, k in enumerate(labels):
+            side = size // 8 * (int(k) + 2)
+            top, left = rng.integers(0, size - side, 2)
+            masks[i, top : top + side, left : left + side] = True
+        images[masks] += 4
+        return Dataset(
+            images=images,
+            masks=masks,
+            labels=labels,
+            numbers=np.arange(1, n + 1) * 10,
+            patients=tuple(f"P{i // 2:03d}" if patients else None for i in range(n)),
+            original_areas=masks.sum(axis=(1, 2)),
+            origin="phantom",
+            scaling="thesis",
+            image_size=size,
+            folder=None,
+            fingerprint=f"noise-{n}-{size}-{seed}",
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_table() -> Callable[..., SliceTable]:
+    """A table whose Dice and correctness are chosen: mean Dice falls with `worse`, `wrong` slices are misclassified."""
+
+    def make(
+        n: int = 60,
+        *,
+        worse: float = 0.0,
+        wrong: int = 0,
+        mask: bool = True,
+        classes: bool = True,
+        patients: Sequence[str | None] | None = None,
+        seed: int = 0,
+    ) -> SliceTable:
+        rng = np.random.default_rng(seed)
+        truth = rng.integers(300, 400, n)
+        kept = np.clip(rng.normal(0.9 - worse, 0.03, n), 0, 1)
+        labels = np.arange(n) % 3
+        predicted = np.where(np.arange(n) < wrong, (labels + 1) % 3, labels)
+        return SliceTable(
+            number=list(range(1, n + 1)),
+            label=labels.tolist(),
+            patient=[None] * n if patients is None else list(patients),
+            truth_area=truth.tolist(),
+            intersection=np.floor(truth * kept).astype(int).tolist() if mask else None,
+            pred_area=truth.tolist() if mask else None,
+            class_prob=np.where(np.eye(3)[predicted] > 0, 0.8, 0.1).tolist() if classes else None,
+        )
+
+    return make

@@ -1,0 +1,70 @@
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from btlib import metrics
+from btlib.errors import PredictionError
+
+TYPES = st.integers(1, 30).flatmap(lambda n: st.tuples(*[st.lists(st.integers(0, 2), min_size=n, max_size=n)] * 2))
+
+
+@given(TYPES)
+def test_all_scores_agree_with_scikit_learn(types):
+    truth, predicted = (np.array(part) for part in types)
+    confusion = metrics.confusion_matrix(truth, predicted)
+    assert np.array_equal(confusion, sk.confusion_matrix(truth, predicted, labels=[0, 1, 2]))
+    assert metrics.accuracy(confusion) == pytest.approx(sk.accuracy_score(truth, predicted))
+    assert metrics.macro_f1(confusion) == pytest.approx(sk.f1_score(truth, predicted, average="macro"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn's of types that are predicted but not there
+        assert metrics.balanced_accuracy(confusion) == pytest.approx(sk.balanced_accuracy_score(truth, predicted))
+        theirs = sk.precision_recall_fscore_support(truth, predicted, labels=[0, 1, 2], zero_division=np.nan)
+    ours = metrics.per_class(confusion)
+    for name, values in zip(("precision", "recall", "f1"), theirs, strict=False):
+        assert ours[name] == pytest.approx(values, nan_ok=True)
+
+
+def test_undefined_is_nan_and_not_nought():
+    confusion = metrics.confusion_matrix(np.array([0, 0, 1]), np.array([0, 0, 0]))
+    scores = metrics.per_class(confusion)
+    assert np.isnan(scores["precision"]).tolist() == [False, True, True]
+    assert np.isnan(scores["recall"]).tolist() == [False, False, True]
+    assert scores["f1"][1] == 0
+    assert np.isnan(scores["f1"][2])
+    assert metrics.macro_f1(confusion) == pytest.approx((0.8 + 0) / 2)  # of the two types that are there
+
+
+def test_rows_are_the_truth():
+    confusion = metrics.confusion_matrix(np.array([0, 0, 2]), np.array([1, 1, 2]))
+    assert confusion.tolist() == [[0, 2, 0], [0, 0, 0], [0, 0, 1]]
+
+
+def test_the_per_class_table_of_the_thesis_fits_together():
+    """B's printed P/R/F1 come out of one confusion matrix with the thesis's class counts."""
+    confusion = np.array([[126, 6, 21], [25, 254, 2], [3, 1, 174]])
+    scores = metrics.per_class(confusion)
+    assert np.round(scores["precision"], 4).tolist() == [0.8182, 0.9732, 0.8832]
+    assert np.round(scores["recall"], 4).tolist() == [0.8235, 0.9039, 0.9775]
+    assert np.round(scores["f1"], 4).tolist() == [0.8208, 0.9373, 0.9280]
+    assert round(metrics.accuracy(confusion), 6) == 0.905229
+    assert round(metrics.macro_f1(confusion), 4) == 0.8954
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted", "problem"),
+    [
+        ([1, 2, 3], [1, 2, 0], "0…2"),
+        ([0, 1], [0, 1, 2], "expected 2 whole numbers"),
+        ([], [], "expected 0 whole numbers"),
+        ([0.0], [1.0], "whole numbers"),
+        ([-1], [0], "0…2"),
+    ],
+    ids=["counted from 1", "lengths", "none", "not whole", "negative"],
+)
+def test_what_are_no_types_is_refused(truth, predicted, problem):
+    with pytest.raises(PredictionError, match=problem):
+        metrics.confusion_matrix(np.array(truth), np.array(predicted))
