@@ -33,13 +33,14 @@ class EpochOrder(Sampler[NDArray[np.int64]]):
         positions: Positions in the data set.
         batch_size: Slices in a batch.
         seed: None keeps the given order.
+        epoch: The first epoch; a resumed run starts later. (Lightning tells the epoch too late for the first one.)
     """
 
-    def __init__(self, positions: NDArray[np.int64], batch_size: int, seed: int | None) -> None:
+    def __init__(self, positions: NDArray[np.int64], batch_size: int, seed: int | None, epoch: int = 0) -> None:
         self.positions = positions
         self.batch_size = batch_size
         self.seed = seed
-        self.epoch = 0
+        self.epoch = epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
@@ -56,6 +57,8 @@ class EpochOrder(Sampler[NDArray[np.int64]]):
             yield order[start : start + self.batch_size]
 
 
-def loader(dataset: Dataset, positions: NDArray[np.int64], batch_size: int, seed: int | None) -> DataLoader[Batch]:
+def loader(
+    dataset: Dataset, positions: NDArray[np.int64], batch_size: int, seed: int | None, epoch: int = 0
+) -> DataLoader[Batch]:
     """A loader that yields whole batches in this process: slicing memory-mapped arrays needs no workers."""
-    return DataLoader(SliceBatches(dataset), sampler=EpochOrder(positions, batch_size, seed), batch_size=None)
+    return DataLoader(SliceBatches(dataset), sampler=EpochOrder(positions, batch_size, seed, epoch), batch_size=None)

@@ -30,9 +30,12 @@ class Curves(pl.Callback):
         self.rows: list[dict[str, float]] = []
         self.started = 0.0
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Start the epoch's clock."""
-        self.started = time.perf_counter()
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: object, batch_idx: int
+    ) -> None:
+        """Start the epoch's clock (Lightning leaves out the hook of the epoch's start when it resumes)."""
+        if batch_idx == 0:
+            self.started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Add the epoch's row and write the file anew."""

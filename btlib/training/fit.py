@@ -91,7 +91,7 @@ def fit(
     module.model.to(memory_format=torch.channels_last)
     curves = Curves(workplace / "curves.csv", plan.recipe.epochs, say)
     last = workplace / "last.ckpt"
-    resume = _usable(last)
+    done = _epochs_done(last)
     with _quiet_lightning(), torch.random.fork_rng():
         trainer = pl.Trainer(
             accelerator="gpu" if device.type == "cuda" else device.type,
@@ -106,22 +106,22 @@ def fit(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        train = loader(plan.dataset, plan.split.train, plan.recipe.batch_size, plan.seed)
+        train = loader(plan.dataset, plan.split.train, plan.recipe.batch_size, plan.seed, epoch=done)
         validation = loader(plan.dataset, plan.split.val, plan.recipe.batch_size, None) if len(plan.split.val) else None
         try:
-            trainer.fit(module, train, validation, ckpt_path=str(last) if resume else None)
+            trainer.fit(module, train, validation, ckpt_path=str(last) if done else None)
         except SystemExit as stop:  # how Lightning passes on Ctrl-C, which must stop the whole run and not one case
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from stop
-    return Fitted(module.model.cpu().eval(), curves.seconds, resume, device.type, precision)
+    return Fitted(module.model.cpu().eval(), curves.seconds, done > 0, device.type, precision)
 
 
-def _usable(last: Path) -> bool:
-    """Whether an interrupted run left a state that can be read."""
+def _epochs_done(last: Path) -> int:
+    """How many epochs an interrupted run finished; 0 where it left no state that can be read."""
     if not last.exists():
-        return False
+        return 0
     try:
-        torch.load(last, map_location="meta", weights_only=True)
+        return int(torch.load(last, map_location="meta", weights_only=True)["epoch"]) + 1
     except Exception as error:  # whatever a damaged file makes torch raise, the answer is to start again
         warnings.warn(
             f"{last}: the state of the interrupted run cannot be read ({error}); training starts again",
@@ -129,8 +129,7 @@ def _usable(last: Path) -> bool:
             stacklevel=2,
         )
         last.unlink()
-        return False
-    return True
+        return 0
 
 
 def _tensorboard(workplace: Path) -> Any:

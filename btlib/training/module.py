@@ -44,9 +44,13 @@ class Trainee(pl.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: cosine(step, warm_up, total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def on_train_epoch_start(self) -> None:
-        """Seed dropout by epoch, so that a run resumed at an epoch goes on as it would have."""
-        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed dropout by epoch, so that a run resumed at an epoch goes on as it would have.
+
+        At the first batch, for Lightning leaves out the hook of the epoch's start when it resumes.
+        """
+        if batch_idx == 0:
+            torch.manual_seed(self.seed * 100_003 + self.current_epoch)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The loss of one batch.

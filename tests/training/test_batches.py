@@ -1,0 +1,45 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from btlib.data.dataset import Dataset
+from btlib.training.batches import EpochOrder, SliceBatches, loader
+
+Make = Callable[..., Dataset]
+
+
+def test_a_batch_is_the_slices_it_names(make_dataset: Make):
+    dataset = make_dataset(9)
+    at = np.array([5, 0, 7])
+    images, masks, labels = SliceBatches(dataset)[at]
+    assert np.array_equal(images[:, 0].numpy(), dataset.images[at])
+    assert np.array_equal(masks[:, 0].numpy(), dataset.masks[at].astype(np.float32))
+    assert labels.tolist() == dataset.labels[at].tolist()
+    assert (images.dtype, masks.dtype, labels.dtype) == (torch.float32, torch.float32, torch.int64)
+
+
+def test_each_epoch_has_every_slice_once_in_an_order_of_its_own():
+    order = EpochOrder(np.arange(10, 21), 4, seed=3)
+    epochs = []
+    for epoch in range(3):
+        order.set_epoch(epoch)
+        batches = list(order)
+        assert [len(b) for b in batches] == [4, 4, 3] == [4, 4, 3][: len(order)]
+        epochs.append(np.concatenate(batches).tolist())
+    assert all(sorted(e) == list(range(10, 21)) for e in epochs)
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+    again = EpochOrder(np.arange(10, 21), 4, seed=3)
+    again.set_epoch(2)
+    assert np.concatenate(list(again)).tolist() == epochs[2]
+
+
+def test_without_a_seed_the_order_stays():
+    assert np.concatenate(list(EpochOrder(np.array([4, 2, 9]), 2, None))).tolist() == [4, 2, 9]
+
+
+@pytest.mark.parametrize("size", [1, 4, 50])
+def test_a_loader_yields_whole_batches(make_dataset: Make, size: int):
+    got = list(loader(make_dataset(9), np.arange(9), size, None))
+    assert torch.cat([labels for _, _, labels in got]).tolist() == [0, 1, 2] * 3

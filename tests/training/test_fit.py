@@ -1,0 +1,194 @@
+"""Training does what the plan says: on these slices, from this seed, to the last epoch, however often interrupted."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from btlib.errors import BtlibWarning, ModelError
+from btlib.training import Fitted, Plan, fit
+from btlib.training import batches as batches_room
+from btlib.training.fit import build
+
+Make = Callable[..., Plan]
+CPU = torch.device("cpu")
+
+
+def quietly(line: str) -> None:
+    """Say nothing."""
+
+
+def train(plan: Plan, place: Path, **more: object) -> Fitted:
+    return fit(plan, place, CPU, say=quietly, **more)  # type: ignore[arg-type]
+
+
+def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    theirs = b.state_dict()
+    return all(torch.equal(value, theirs[key]) for key, value in a.state_dict().items())
+
+
+def curves(place: Path) -> list[dict[str, str]]:
+    with (place / "curves.csv").open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+class Stop(Exception):
+    """Thrown into a training."""
+
+
+def stop_after(epoch: int) -> Callable[[str], None]:
+    def say(line: str) -> None:
+        if line.startswith(f"epoch {epoch} "):
+            raise Stop
+
+    return say
+
+
+def test_the_seed_decides_the_weights(tmp_path: Path, make_plan: Make):
+    torch.manual_seed(1)
+    first = train(make_plan(), tmp_path / "1")
+    torch.manual_seed(2)  # the state of torch's own generator does not matter, and is left as it was
+    state = torch.random.get_rng_state()
+    again = train(make_plan(), tmp_path / "2")
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert same(first.model, again.model)
+    assert not same(first.model, train(make_plan(seed=8), tmp_path / "3").model)
+    assert not first.model.training
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path: Path, make_plan: Make, schedule: str):
+    plan = make_plan(schedule=schedule)
+    whole = train(plan, tmp_path / "whole")
+    for epoch in (2, 3):  # each stops before the state of its epoch is kept
+        with pytest.raises(Stop):
+            fit(plan, tmp_path / "cut", CPU, say=stop_after(epoch))
+    resumed = train(plan, tmp_path / "cut")
+    assert resumed.resumed
+    assert not whole.resumed
+    assert same(whole.model, resumed.model)
+    assert curves(tmp_path / "whole") == curves(tmp_path / "cut")
+    assert [row["epoch"] for row in curves(tmp_path / "cut")] == ["1", "2", "3"]
+
+
+def test_a_killed_training_is_taken_up(tmp_path: Path, make_plan: Make):
+    """Killed by the system, not by an exception: nothing gets a chance to clean up."""
+    code = """
+    import pickle, sys
+    from pathlib import Path
+    import torch
+    from btlib.training import fit
+    plan = pickle.loads(Path(sys.argv[1]).read_bytes())
+    fit(plan, Path(sys.argv[2]), torch.device("cpu"), say=lambda line: print(line, flush=True))
+    """
+    import pickle
+
+    plan = make_plan(epochs=200)
+    (tmp_path / "plan").write_bytes(pickle.dumps(plan))
+    args = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "plan"), str(tmp_path / "work")]
+    child = subprocess.Popen(args, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.startswith("epoch 3 "):
+            break
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    rows = len(curves(tmp_path / "work"))
+    assert 3 <= rows < 200
+    with pytest.raises(Stop):
+        fit(plan, tmp_path / "work", CPU, say=stop_after(rows + 2))
+    assert [int(row["epoch"]) for row in curves(tmp_path / "work")] == list(range(1, rows + 3))
+
+
+def test_a_damaged_state_starts_again_and_says_so(tmp_path: Path, make_plan: Make):
+    plan = make_plan()
+    with pytest.raises(Stop):
+        fit(plan, tmp_path / "cut", CPU, say=stop_after(2))
+    last = tmp_path / "cut" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    with pytest.warns(BtlibWarning, match=r"last\.ckpt: .* training starts again"):
+        again = train(plan, tmp_path / "cut")
+    assert not again.resumed
+    assert same(again.model, train(plan, tmp_path / "whole").model)
+
+
+def test_only_training_slices_train_and_only_validation_slices_validate(
+    tmp_path: Path, make_plan: Make, monkeypatch: pytest.MonkeyPatch
+):
+    seen: dict[bool, list[int]] = {True: [], False: []}
+    get = batches_room.SliceBatches.__getitem__
+
+    def spy(self: object, at: np.ndarray) -> object:
+        seen[torch.is_grad_enabled()] += at.tolist()
+        return get(self, at)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batches_room.SliceBatches, "__getitem__", spy)
+    plan = make_plan(epochs=2)
+    train(plan, tmp_path)
+    assert sorted(seen[True]) == sorted(plan.split.train.tolist() * 2)
+    assert sorted(seen[False]) == sorted(plan.split.val.tolist() * 2)
+
+
+@pytest.mark.parametrize("variant", ["A", "B", "D", "E", "F", "G"])
+def test_every_part_learns_but_the_unused_auxiliary_head(tmp_path: Path, make_plan: Make, variant: str):
+    plan = make_plan(variant, epochs=1)
+    before, after = build(plan).state_dict(), train(plan, tmp_path).model.state_dict()
+    still = {key.partition(".")[0] for key, value in before.items() if torch.equal(value, after[key])}
+    assert still <= {"aux"}
+    assert ("aux" in still) == any(key.startswith("aux.") for key in before)
+
+
+@pytest.mark.parametrize("drifting", [False, True])
+def test_c_trains_its_head_on_as_encoder_and_decoder(tmp_path: Path, make_plan: Make, drifting: bool):
+    start = train(make_plan("A", epochs=1), tmp_path / "A").model.state_dict()
+    plan = make_plan("C", epochs=2, drifting_batch_norm=drifting)
+    after = train(plan, tmp_path / "C", start=start).model.state_dict()
+    moved = {key for key, value in start.items() if key in after and not torch.equal(value, after[key])}
+    assert all(key.startswith("backbone.") and key.rpartition(".")[2].startswith(("running", "num")) for key in moved)
+    assert bool(moved) == drifting
+    head = build(plan).state_dict()
+    assert all(not torch.equal(head[key], after[key]) for key in head if key.startswith("head."))
+
+
+def test_it_learns(tmp_path: Path, make_plan: Make):
+    plan = make_plan("D", n=60, epochs=15, learning_rate=3e-3)
+    train(plan, tmp_path)
+    rows = curves(tmp_path)
+    assert float(rows[-1]["train_loss"]) < 0.5 * float(rows[0]["train_loss"])
+    assert float(rows[-1]["val_dice"]) > 0.6
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path, make_plan: Make):
+    plan = make_plan("B")
+    plan.dataset.images[plan.split.train[0]] = np.nan
+    with pytest.raises(ModelError, match=r"variant B: the loss became nan in epoch 1, batch \d+\n.*learning rate"):
+        train(plan, tmp_path)
+
+
+def test_ctrl_c_stops_the_run_and_keeps_what_is_done(tmp_path: Path, make_plan: Make):
+    def interrupt(line: str) -> None:
+        if line.startswith("epoch 2 "):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)  # let the handler run
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_plan(epochs=50), tmp_path, CPU, say=interrupt)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert len(curves(tmp_path)) < 50
+    assert (tmp_path / "last.ckpt").exists()
+
+
+def test_validation_may_be_empty(tmp_path: Path, make_plan: Make):
+    plan = make_plan("A", n=9, epochs=1)
+    assert len(plan.split.val) == 0
+    train(plan, tmp_path)
+    assert curves(tmp_path)[0]["val_dice"] == ""
