@@ -5,7 +5,8 @@ import pytest
 
 from btlib.protocol import Recipe
 from btlib.splits import Split
-from btlib.training import Plan, plan as room
+from btlib.training import Plan
+from btlib.training import plan as room
 
 Make = Callable[..., Plan]
 

@@ -1,0 +1,91 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from btlib import evaluate
+from btlib.cases import Work, load_cases
+from btlib.data.dataset import Dataset
+from btlib.models import VARIANTS, create, to_thesis_state_dict
+from btlib.protocol import Protocol, Recipe
+from btlib.splits import slice_seed42
+
+
+@pytest.fixture
+def make_work(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Callable[..., Work]:
+    def make(**more: object) -> Work:
+        recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=1, batch_size=8)
+        usual = {
+            "dataset": make_dataset(12),
+            "split": slice_seed42(12),
+            "protocol": Protocol(image_size=32),
+            "recipe": recipe,
+            "seed": 7,
+            "checkpoints": tmp_path / "checkpoints",
+            "device": "cpu",
+        }
+        return Work(**usual | more)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.mark.parametrize("name", list("ABCDEFG"))
+def test_every_case_gives_what_it_declares(name: str, make_work: Callable[..., Work]):
+    case, work = load_cases()[name], make_work()
+    prepared = case.prepare(work)
+    slices = evaluate(prepared.predictor, work.dataset, work.split.test).slices
+    assert (slices.has_mask, slices.has_classes) == (case.has_mask, case.has_classes)
+    assert prepared.source == "trained"
+    assert prepared.details["device"] == "cpu"
+    assert prepared.details["training"]["ingredients"]["variant"] == name
+    assert prepared.curves is not None
+    assert prepared.curves.exists()
+    assert case.prepare(work).source == "loaded"
+
+
+def test_c_stands_on_a_trained_first_if_need_be(make_work: Callable[..., Work]):
+    work = make_work()
+    c = load_cases()["C"].prepare(work)
+    a = load_cases()["A"].prepare(work)
+    assert a.source == "loaded"
+    assert c.details["training"]["ingredients"]["starts_from"] == a.fingerprint
+    ours, theirs = c.predictor.model.state_dict(), a.predictor.model.state_dict()
+    assert all(torch.equal(ours[k], theirs[k]) for k in ours if k.startswith(("backbone.", "decoder.")))
+
+
+def test_from_scratch_is_noted(make_work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch):
+    from btlib.models import pretrained
+
+    monkeypatch.setattr(pretrained, "settle", lambda *_: ("none", ("trained from scratch: a loud note",)))
+    assert load_cases()["B"].prepare(make_work()).notes == ("trained from scratch: a loud note",)
+
+
+def test_a_training_step_leaves_the_predictor_alone(make_work: Callable[..., Work]):
+    work = make_work()
+    prepared = load_cases()["D"].prepare(work)
+    images = np.ascontiguousarray(work.dataset.images[:2])
+    before = prepared.predictor.predict(images)
+    assert prepared.training_step is not None
+    step = prepared.training_step(16)  # more than there are training slices
+    step()
+    step()
+    after = prepared.predictor.predict(images)
+    assert np.array_equal(before.mask_prob, after.mask_prob)
+    assert np.array_equal(before.class_prob, after.class_prob)
+
+
+def test_the_thesiss_own_checkpoints_are_used_where_asked(tmp_path: Path, make_work: Callable[..., Work]):
+    torch.manual_seed(0)
+    torch.save(to_thesis_state_dict(create("B")), tmp_path / "Model_B_classification_only.ckpt")
+    prepared = load_cases()["B"].prepare(make_work(thesis_checkpoints=tmp_path))
+    assert prepared.source == "thesis-checkpoint"
+    assert prepared.details["checkpoint"] == "Model_B_classification_only.ckpt"
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_the_cases_are_the_table_of_variants():
+    cases = load_cases()
+    assert list(cases)[:7] == list(VARIANTS) == list("ABCDEFG")
+    assert [cases[name].metrics for name in "ABD"] == [("dice",), ("accuracy",), ("dice", "accuracy")]
