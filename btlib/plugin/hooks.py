@@ -44,7 +44,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             tier,
             name,
             *metric,
-            marks=[getattr(pytest.mark, tier), pytest.mark.xdist_group(f"{tier}-{name}")],
+            marks=getattr(pytest.mark, tier),
             id="-".join((tier, name, *metric)),
         )
         for tier in TIERS

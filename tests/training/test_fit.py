@@ -41,14 +41,14 @@ def curves(place: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
-class Stop(Exception):
+class StopError(Exception):
     """Thrown into a training."""
 
 
 def stop_after(epoch: int) -> Callable[[str], None]:
     def say(line: str) -> None:
         if line.startswith(f"epoch {epoch} "):
-            raise Stop
+            raise StopError
 
     return say
 
@@ -70,7 +70,7 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path: Path,
     plan = make_plan(schedule=schedule)
     whole = train(plan, tmp_path / "whole")
     for epoch in (2, 3):  # each stops before the state of its epoch is kept
-        with pytest.raises(Stop):
+        with pytest.raises(StopError):
             fit(plan, tmp_path / "cut", CPU, say=stop_after(epoch))
     resumed = train(plan, tmp_path / "cut")
     assert resumed.resumed
@@ -104,14 +104,14 @@ def test_a_killed_training_is_taken_up(tmp_path: Path, make_plan: Make):
     child.communicate()
     rows = len(curves(tmp_path / "work"))
     assert 3 <= rows < 200
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         fit(plan, tmp_path / "work", CPU, say=stop_after(rows + 2))
     assert [int(row["epoch"]) for row in curves(tmp_path / "work")] == list(range(1, rows + 3))
 
 
 def test_a_damaged_state_starts_again_and_says_so(tmp_path: Path, make_plan: Make):
     plan = make_plan()
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         fit(plan, tmp_path / "cut", CPU, say=stop_after(2))
     last = tmp_path / "cut" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:1000])

@@ -1,0 +1,99 @@
+"""A user's project: the real benchmark files, and toy cases that need no framework and no training."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from btlib.data import write_phantoms
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+CONFTEST = '''
+import os
+
+import numpy as np
+
+from btlib.cases import Prepared, case
+from btlib.types import Predictions
+
+
+class Knows:
+    """Knows the truth, and spoils it as the environment asks."""
+
+    def __init__(self, dataset, name):
+        self.dataset, self.mood = dataset, os.environ.get("MOOD_" + name, "good")
+
+    def predict(self, images):
+        at = [int(np.abs(self.dataset.images - image).sum(axis=(1, 2)).argmin()) for image in images]
+        masks, labels = self.dataset.masks[at].astype(np.float32), self.dataset.labels[at]
+        if self.mood == "nan":
+            masks = masks * np.nan
+        if self.mood == "bad":
+            masks, labels = masks * 0, (labels + 1) % 3
+        if self.mood == "one wrong":
+            labels = np.where(self.dataset.numbers[at] == self.first, (labels + 1) % 3, labels)
+        return Predictions(masks, np.eye(3)[labels])
+
+
+def prepare(name):
+    def ready(work):
+        with open("prepared.txt", "a") as file:
+            print(name, file=file)
+        if os.environ.get("MOOD_" + name) == "raise":
+            raise RuntimeError("out of luck")
+        predictor = Knows(work.dataset, name)
+        predictor.first = work.dataset.numbers[work.split.test[0]]
+        return Prepared(predictor, "given", training_step=lambda n: lambda: None)
+
+    return ready
+
+
+for name in ("toy1", "toy2"):
+    case(name, "a toy", has_mask=True, has_classes=True)(prepare(name))
+'''
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty phantoms."""
+    return write_phantoms(tmp_path_factory.mktemp("phantoms"), 40)
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, phantoms: Path) -> Iterator[Callable[..., pytest.RunResult]]:
+    """Runs pytest on the toys of a fresh project; moods and options are given."""
+    shutil.copytree(BENCHMARKS, pytester.path / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))
+    pytester.makeconftest(CONFTEST)
+    pytester.makeini("[pytest]\naddopts = --import-mode=importlib --strict-markers -p no:cacheprovider")
+    patch = pytest.MonkeyPatch()
+
+    def run(*args: str, select: str | None = "toy", data: Path | None = phantoms, **moods: str) -> pytest.RunResult:
+        for name in ("toy1", "toy2"):
+            patch.setenv(f"MOOD_{name}", moods.get(name, "good"))
+        options = ["--bt-image-size=32", *(["-k", select] if select else []), *([f"--bt-data={data}"] if data else [])]
+        return pytester.runpytest_subprocess("benchmarks", *options, *args)
+
+    yield run
+    patch.undo()
+
+
+@pytest.fixture
+def latest(pytester: pytest.Pytester) -> Callable[[], Path]:
+    """The folder of the latest run."""
+    return lambda: max((pytester.path / "reports").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+
+
+@pytest.fixture
+def accepted(
+    project: Callable[..., pytest.RunResult], latest: Callable[[], Path], pytester: pytest.Pytester
+) -> Callable[..., pytest.RunResult]:
+    """The project, with its own numbers accepted as the smoke baseline."""
+    from btlib.runs.accept import as_baseline
+
+    project("--benchmark-disable")
+    as_baseline(latest(), "smoke", "for a test", 0.05).save(pytester.path / "baselines" / "smoke.json")
+    shutil.rmtree(pytester.path / "reports")
+    (pytester.path / "prepared.txt").unlink()
+    return project

@@ -1,0 +1,218 @@
+"""The suite end to end, as a user runs it: items, verdicts, records, what is printed and how it exits."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from btlib import Baseline
+from btlib.runs import RunFolder
+
+Run = Callable[..., pytest.RunResult]
+Latest = Callable[[], Path]
+
+
+def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pytester):
+    result = accepted()
+    result.assert_outcomes(passed=10, deselected=result.parseoutcomes()["deselected"])
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "btlib smoke: 40 PHANTOM slices (synthetic, no patients), 32 px, thesis scaling; split slice-seed42: "
+            "29 train, 3 validation, 8 test",
+            "  held against baseline *smoke.json; records in *reports*-smoke",
+            "*btlib smoke against smoke*",
+            "PHANTOM DATA: synthetic slices*",
+            "toy1 a toy*pass*1.0000*given",
+            "toy2 a toy*pass*1.0000*given",
+            "comparison: *comparison.md",
+        ]
+    )
+    folder = latest()
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix != ".lock" and path.is_file()}
+    assert names == {
+        "run.json",
+        "comparison.md",
+        "comparison.csv",
+        "comparison.json",
+        *(f"{kind}/toy{k}.json" for kind in ("records", "speed") for k in (1, 2)),
+    }
+    speeds = RunFolder(folder).speeds()["toy1"]
+    assert set(speeds.images_per_second) == {"inference, batch 1", "inference, batch 16", "training step, batch 8"}
+    assert min(speeds.images_per_second.values()) > 0
+    with (folder / "comparison.csv").open() as file:
+        assert [(row["case"], row["status"]) for row in csv.DictReader(file)] == [("toy1", "pass"), ("toy2", "pass")]
+    assert (pytester.path / "prepared.txt").read_text().split() == ["toy1", "toy2"]  # once, however many items
+
+
+def test_a_regression_fails_its_own_items_and_no_others(accepted: Run, latest: Latest):
+    result = accepted("--benchmark-disable", toy1="bad")
+    result.assert_outcomes(passed=8, failed=2, deselected=result.parseoutcomes()["deselected"])
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "case toy1, dice: REGRESSED",
+            "  measured   0.0000",
+            "  baseline   1.0000, margin 0.05",
+            "  difference -1.0000, 95 % *-1.0000, -1.0000* (paired by patient)",
+            f"  record     *{latest().name}/records/toy1.json",
+            "toy1 a toy*regressed*0.0000*",
+            "toy2 a toy*pass*",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("mood", "told"),
+    [("raise", "RuntimeError: out of luck"), ("nan", "case toy1: mask_prob: * values are not finite")],
+)
+def test_a_case_that_breaks_leaves_the_others_running(accepted: Run, latest: Latest, mood: str, told: str):
+    result = accepted("--benchmark-disable", toy1=mood)
+    result.stdout.fnmatch_lines([f"*{told}*", "toy1 a toy*error*", "toy2 a toy*pass*"])
+    assert result.ret == 1
+    records = {record.case: record for record in RunFolder(latest()).records()}
+    assert records["toy1"].outcome == "error"
+    assert records["toy2"].outcome == "done"
+    outcomes = result.parseoutcomes()
+    assert (outcomes["passed"], outcomes["failed"]) == (5, 5)
+
+
+def test_inconclusive_warns_and_strict_fails(accepted: Run):
+    result = accepted("--benchmark-disable", toy1="one wrong")
+    result.stdout.fnmatch_lines(["*BtlibWarning: case toy1, accuracy: INCONCLUSIVE*", "toy1 a toy*inconclusive*"])
+    assert result.ret == 0
+    strict = accepted("--benchmark-disable", "--bt-strict", toy1="one wrong")
+    assert strict.ret == 1
+    strict.stdout.fnmatch_lines(["case toy1, accuracy: INCONCLUSIVE"])
+
+
+def test_without_a_baseline_everything_is_measured_and_fails(project: Run, latest: Latest):
+    result = project("--benchmark-disable")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["case toy1, dice: MISSING-BASELINE", "*smoke.json: no such baseline file*"])
+    assert [record.outcome for record in RunFolder(latest()).records()] == ["done", "done"]
+
+
+def test_other_slices_are_not_comparable(accepted: Run):
+    result = accepted("--benchmark-disable", "--bt-limit=30")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["case toy1, dice: NOT-COMPARABLE", "*n_test: measured 6, baseline 8*"])
+
+
+def test_a_damaged_baseline_fails(accepted: Run, pytester: pytest.Pytester):
+    path = pytester.path / "baselines" / "smoke.json"
+    path.write_text(path.read_text().replace("btlib-baseline/1", "btlib-baseline/7"))
+    result = accepted("--benchmark-disable")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*smoke.json: does not follow btlib-baseline/1: schema*"])
+
+
+def test_full_is_asked_for_by_its_marker(accepted: Run, latest: Latest, pytester: pytest.Pytester):
+    shutil.copy(pytester.path / "baselines" / "smoke.json", pytester.path / "baselines" / "mine.json")
+    value = json.loads((pytester.path / "baselines" / "mine.json").read_text())
+    (pytester.path / "baselines" / "mine.json").write_text(json.dumps(value | {"name": "mine"}))
+    result = accepted("--benchmark-disable", "-m", "full", "--bt-baseline=mine")
+    assert result.ret == 0
+    assert latest().name.endswith("-full")
+    result.stdout.fnmatch_lines(["*btlib full against mine*", "toy1 a toy*pass*"])
+    result.stdout.no_fnmatch_line("*btlib smoke*")
+
+
+def test_an_item_named_by_its_id_runs_whatever_its_tier(accepted: Run, pytester: pytest.Pytester, phantoms: Path):
+    result = pytester.runpytest_subprocess(
+        "benchmarks/test_quality.py::test_quality[full-toy1-dice]", f"--bt-data={phantoms}", "--bt-image-size=32"
+    )
+    assert sum(result.parseoutcomes().get(k, 0) for k in ("passed", "failed")) == 1
+
+
+def test_all_items_of_a_case_stand_together(accepted: Run):
+    lines = accepted("--collect-only", "-q").outlines
+    cases = [line.partition("[")[2][:10] for line in lines if "[smoke-" in line]
+    assert cases == ["smoke-toy1"] * 5 + ["smoke-toy2"] * 5
+    assert not any("btlib smoke:" in line for line in lines)  # collecting opens no data
+
+
+def test_junit_tells_the_verdict(accepted: Run, pytester: pytest.Pytester):
+    from xml.etree import ElementTree
+
+    accepted("--benchmark-disable", "--junitxml=out.xml", toy1="bad")
+    suite = ElementTree.parse(pytester.path / "out.xml").getroot()[0]
+    failed = {case.get("name"): case.find("failure") for case in suite if case.find("failure") is not None}
+    assert set(failed) == {"test_quality[smoke-toy1-dice]", "test_quality[smoke-toy1-accuracy]"}
+    assert "REGRESSED" in failed["test_quality[smoke-toy1-dice]"].text
+
+
+def test_workers_share_one_run(accepted: Run, latest: Latest, pytester: pytest.Pytester):
+    result = accepted("-n", "2", "--benchmark-disable")
+    assert result.ret == 0
+    assert len(list((pytester.path / "reports").iterdir())) == 1
+    result.stdout.fnmatch_lines(["toy1 a toy*pass*", "toy2 a toy*pass*"])
+    assert (latest() / "comparison.md").exists()
+
+
+def test_a_run_cut_short_leaves_what_it_finished(accepted: Run, latest: Latest):
+    result = accepted("--benchmark-disable", "-x", toy1="bad")
+    assert result.ret == 1
+    folder = latest()
+    assert [record.case for record in RunFolder(folder).records()] == ["toy1"]
+    assert (folder / "comparison.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--bt-limit=0"], "*--bt-limit: expected a whole number from 1, got '0'*"),
+        (["--bt-epochs=many"], "*--bt-epochs: expected a whole number from 1, got 'many'*"),
+        (["--bt-device=tpu"], "*--bt-device: invalid choice: 'tpu'*"),
+        (["--bt-weights=cocoa"], "*--bt-weights: invalid choice: 'cocoa'*"),
+        (["--bt-data=nowhere"], "*--bt-data: *nowhere is not a folder*"),
+        (["--bt-split=slice-seed41"], "*unknown split 'slice-seed41'*"),
+        (["--bt-baseline=smoek"], "*smoek.json: no such baseline file*"),
+        (["--bt-limit=4"], "*no slice is left for test*"),
+        (["--bt-image-size=1"], "*image*"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_bad_options_are_told_before_anything_runs(project: Run, pytester: pytest.Pytester, args: list[str], told: str):
+    result = project(*args)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([told])
+    assert not (pytester.path / "prepared.txt").exists()
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_a_bad_slice_stops_the_run_and_is_named(project: Run, phantoms: Path, tmp_path: Path):
+    folder = tmp_path / "some"
+    shutil.copytree(phantoms, folder)
+    (folder / "3.mat").write_bytes(b"not HDF5")
+    result = project(data=folder)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*3.mat: *"])
+
+
+def test_an_empty_folder_of_slices(project: Run, tmp_path: Path):
+    result = project(data=tmp_path)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*{tmp_path}*no slices*", "*btlib data download*"])
+
+
+def test_sessions_without_benchmarks_are_left_alone(pytester: pytest.Pytester):
+    pytester.makepyfile(
+        "import sys\ndef test_nothing():\n    assert 'pandas' not in sys.modules and 'torch' not in sys.modules"
+    )
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(passed=1)
+    assert not (pytester.path / "reports").exists()
+    result.stdout.no_fnmatch_line("*btlib smoke*")
+
+
+def test_markers_are_registered(pytester: pytest.Pytester):
+    result = pytester.runpytest_subprocess("--markers")
+    result.stdout.fnmatch_lines(["@pytest.mark.smoke: *", "@pytest.mark.full: *"])
+
+
+def test_the_baseline_of_the_fixture_is_sound(accepted: Run, pytester: pytest.Pytester):
+    assert sorted(Baseline.load(pytester.path / "baselines" / "smoke.json").cases) == ["toy1", "toy2"]

@@ -1,0 +1,39 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from btlib.cases import Case, Prepared, Work
+from btlib.data.dataset import Dataset
+from btlib.protocol import Protocol, Recipe
+from btlib.splits import slice_seed42
+from btlib.types import Predictions
+
+
+class Knows:
+    """Predicts the truth of a data set."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def predict(self, images: np.ndarray) -> Predictions:
+        at = [int(np.abs(self.dataset.images - image).sum(axis=(1, 2)).argmin()) for image in images]
+        return Predictions(self.dataset.masks[at].astype(np.float32), np.eye(3)[self.dataset.labels[at]])
+
+
+@pytest.fixture
+def work(tmp_path: Any, make_dataset: Callable[..., Dataset]) -> Work:
+    dataset = make_dataset(40)
+    return Work(dataset, slice_seed42(40), Protocol(image_size=32), Recipe(), 7, tmp_path / "checkpoints")
+
+
+@pytest.fixture
+def make_case() -> Callable[..., Case]:
+    """A case that knows the truth, or whose preparation is given."""
+
+    def make(name: str = "X", prepare: Callable[[Work], Prepared] | None = None, **more: Any) -> Case:
+        usual = {"has_mask": True, "has_classes": True} | more
+        return Case(name, f"case {name}", prepare=prepare or (lambda w: Prepared(Knows(w.dataset), "given")), **usual)
+
+    return make

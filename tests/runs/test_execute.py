@@ -1,0 +1,92 @@
+"""A case ends with a record, whatever happens in it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from btlib.cases import Case, Prepared, Work
+from btlib.errors import ModelError
+from btlib.runs import CaseRecord, RunFolder
+from btlib.runs.execute import conditions, run_case
+from btlib.types import Predictions
+
+Make = Callable[..., Case]
+
+
+def test_a_case_that_works(tmp_path: Path, work: Work, make_case: Make):
+    (tmp_path / "curve.csv").write_text("epoch\n1\n")
+
+    def prepare(w: Work) -> Prepared:
+        ready = make_case().prepare(w)
+        return replace(ready, curves=tmp_path / "curve.csv", notes=("mind this",), details={"device": "cpu"})
+
+    folder = RunFolder(tmp_path / "run")
+    result = run_case(make_case(prepare=prepare), work, "smoke", folder)
+    record = CaseRecord.load(folder.record_path("X"))
+    assert record == result.record
+    assert (record.outcome, record.error, record.tier, record.seed) == ("done", None, "smoke", 7)
+    assert record.slices is not None
+    assert record.slices.number == work.dataset.numbers[work.split.test].tolist()
+    assert record.slices.dice().tolist() == [1.0] * 8
+    assert record.summary is not None
+    assert record.summary["accuracy"]["slice_mean"] == 1
+    assert record.conditions == conditions(work)
+    assert record.conditions.test_class_counts == np.bincount(work.dataset.labels[work.split.test]).tolist()
+    assert record.model is not None
+    assert record.model.notes == ["mind this"]
+    assert record.images_per_second is not None
+    assert record.environment["numpy"] == np.__version__
+    assert (folder.path / "curves" / "X.csv").read_text() == "epoch\n1\n"
+
+
+class Wrong:
+    def predict(self, images: np.ndarray) -> Predictions:
+        return Predictions(np.full(images.shape, np.nan), None)
+
+
+def broken(work: Work) -> Prepared:
+    raise ModelError("has no weights", where="case X", mend="find some")
+
+
+def crashing(work: Work) -> Prepared:
+    return {}["missing"]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "told"),
+    [
+        (broken, "case X: has no weights\nTo mend it: find some"),
+        (crashing, "KeyError: 'missing'"),
+        (lambda work: Prepared(Wrong(), "given"), "case X: mask_prob: 6144 of 6144 values are not finite"),
+    ],
+    ids=["deliberate", "crash", "NaN"],
+)
+def test_a_case_that_fails_is_a_record_too(
+    tmp_path: Path, work: Work, make_case: Make, prepare: Callable[[Work], Prepared], told: str
+):
+    work = replace(work, split=replace(work.split, test=work.split.test[:6]))
+    record = run_case(make_case(prepare=prepare, has_classes=False), work, "full", RunFolder(tmp_path)).record
+    assert CaseRecord.load(tmp_path / "records" / "X.json") == record
+    assert record.outcome == "error"
+    assert record.error is not None
+    assert told in record.error
+    assert record.slices is record.summary is None
+    assert ("Traceback" in record.error) == (prepare is crashing)  # a deliberate error needs none
+
+
+def test_what_was_declared_must_come(tmp_path: Path, work: Work, make_case: Make):
+    record = run_case(make_case(has_classes=False), work, "smoke", RunFolder(tmp_path)).record
+    assert record.error is not None
+    assert "declared masks True and classes False, predicted masks True and classes True" in record.error
+
+
+def test_an_interrupt_is_no_failure_of_the_case(tmp_path: Path, work: Work, make_case: Make):
+    def interrupted(work: Work) -> Prepared:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_case(make_case(prepare=interrupted), work, "smoke", RunFolder(tmp_path))
+    assert not (tmp_path / "records").exists()
