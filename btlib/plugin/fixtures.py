@@ -1,9 +1,13 @@
 """The fixtures a benchmark asks for. `bt_tier`, `bt_case` and `bt_metric` are filled by parametrisation."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from btlib.plugin.run import Run
 from btlib.plugin.session import SESSION
+
+if TYPE_CHECKING:
+    from btlib.plugin.run import Run
 
 
 @pytest.fixture
@@ -25,6 +29,6 @@ def bt_metric(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def bt_run(request: pytest.FixtureRequest, bt_tier: str) -> Run:
+def bt_run(request: pytest.FixtureRequest, bt_tier: str) -> "Run":
     """The run of the tier: gives results and verdicts of cases, each executed once however many items ask."""
     return request.config.stash[SESSION].run(bt_tier)

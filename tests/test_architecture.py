@@ -1,0 +1,110 @@
+"""The picture of the house, checked: imports go one way, and the core needs no framework."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import btlib
+
+ROOT = Path(btlib.__file__).parent
+FRAMEWORKS = {"torch", "torchvision", "pytorch_lightning", "lightning_fabric"}
+
+# Each room may import from rooms on its own line and on lines above it.
+STOREYS = [
+    {"errors", "registry", "files", "fingerprint", "types"},
+    {"protocol", "metrics", "stats", "data"},
+    {"slice_table", "splits"},
+    {"evaluation"},
+    {"baselines", "cases", "models"},
+    {"runs", "adapters"},
+    {"reporting", "training"},
+    {"checkpoints"},
+    {"thesis_cases"},
+    {"plugin", "cli"},
+]
+WITH_TORCH = {"models", "adapters", "training", "checkpoints", "thesis_cases"}
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(ROOT).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported(path: Path, *, deferred: bool) -> set[str]:
+    """Modules that a file imports; those inside functions and under TYPE_CHECKING only where `deferred`."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = ast.walk(tree) if deferred else iter(tree.body)
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def storey(name: str) -> int:
+    return next(i for i, rooms in enumerate(STOREYS) if name in rooms)
+
+
+def test_every_room_has_its_storey():
+    assert {room(path) for path in FILES} - {"__init__"} == set().union(*STOREYS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path):
+    if path == ROOT / "__init__.py":  # hands out public names, each on first use
+        return
+    for module in imported(path, deferred=True):
+        parts = module.split(".")
+        if parts[0] == "btlib" and len(parts) > 1 and parts[1] != "__version__":
+            assert storey(parts[1]) <= storey(room(path)), f"{path.name} imports {module}"
+
+
+def test_nobody_imports_the_plugin_or_the_command_line():
+    for path in FILES:
+        if room(path) not in ("plugin", "cli"):
+            assert not {m for m in imported(path, deferred=True) if m.startswith(("btlib.plugin", "btlib.cli"))}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_frameworks_stay_behind_their_door(path: Path):
+    allowed = room(path) in WITH_TORCH or path.name == "environment.py"  # which names the GPU of a run on CUDA
+    assert allowed or not {m.partition(".")[0] for m in imported(path, deferred=True)} & FRAMEWORKS
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level packages that a fresh interpreter has loaded after some code."""
+    program = f"{code}\nimport sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(subprocess.check_output([sys.executable, "-c", program], text=True).split())
+
+
+@pytest.mark.parametrize(
+    ("code", "not_loaded"),
+    [
+        ("import btlib", FRAMEWORKS | {"numpy", "pandas", "pydantic", "h5py", "scipy", "sklearn", "cv2", "pytest"}),
+        ("import btlib.data", FRAMEWORKS | {"h5py", "cv2", "sklearn", "pandas"}),
+        ("import btlib; btlib.Baseline; btlib.evaluate; btlib.metrics; btlib.stats; btlib.splits", FRAMEWORKS),
+        ("import btlib.plugin.run, btlib.plugin.finish, btlib.cli; btlib.plugin.run.load_cases()", FRAMEWORKS),
+        ("import btlib.plugin", FRAMEWORKS | {"numpy", "pandas", "pydantic", "h5py", "scipy"}),
+        ("import btlib.cli", FRAMEWORKS | {"numpy", "pandas", "pydantic", "h5py"}),
+    ],
+)
+def test_importing_costs_what_it_must(code: str, not_loaded: set[str]):
+    assert not loaded_after(code) & not_loaded
+
+
+def test_public_names():
+    assert btlib.splits.slice_seed42(10).name == "slice-seed42"
+    for name in btlib.__all__:
+        assert getattr(btlib, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        btlib.nonsense  # noqa: B018 - the access is what is tested
+
+
+def test_it_is_typed_for_its_users():
+    assert (ROOT / "py.typed").exists()

@@ -1,0 +1,122 @@
+"""Registry, fingerprints and atomic files: what all rooms stand on."""
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btlib import files, fingerprint
+from btlib.errors import BtlibError, UnknownNameError
+from btlib.registry import Registry
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def test_a_name_is_taken_once():
+    registry: Registry[int] = Registry("case")
+    registry.add("A", 1)
+    with pytest.raises(BtlibError, match="case 'A' is registered twice"):
+        registry.add("A", 2)
+    assert (registry["A"], list(registry), len(registry), "A" in registry, "B" in registry) == (
+        1,
+        ["A"],
+        1,
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize(("asked", "offered"), [("unett", "did you mean 'UNet'? "), ("zzz", "")])
+def test_an_unknown_name_offers_the_nearest(asked: str, offered: str):
+    registry: Registry[int] = Registry("case")
+    registry.add("UNet", 1)
+    registry.add("FCN", 2)
+    with pytest.raises(UnknownNameError) as caught:
+        registry[asked]
+    assert str(caught.value) == f"unknown case {asked!r}\nTo mend it: {offered}known: FCN, UNet"
+
+
+def test_unknown_variants_offer_the_nearest():
+    from btlib.models import VARIANTS
+
+    with pytest.raises(UnknownNameError, match=r"unknown variant 'a'\n.*did you mean 'A'"):
+        VARIANTS["a"]
+    with pytest.raises(UnknownNameError, match=r"unknown variant 'H'\n.*known: A, B, C, D, E, F, G"):
+        VARIANTS["H"]
+
+
+@given(JSON, JSON)
+def test_fingerprints_tell_values_apart(a: object, b: object):
+    assert (fingerprint.of(a) == fingerprint.of(b)) == (json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True))
+
+
+def test_what_has_no_fingerprint_is_refused():
+    with pytest.raises(TypeError, match="fingerprint of object"):
+        fingerprint.of(object())
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        fingerprint.of(float("nan"))
+
+
+def test_code_is_what_it_does(tmp_path: Path):
+    def of(text: str) -> str:
+        (tmp_path / "a.py").write_text(text)
+        return fingerprint.of_sources([tmp_path / "a.py"])
+
+    before = of('"""Doc."""\ndef f(x):\n    """Doc."""\n    return x + 1  # why\n')
+    assert of('"""Other."""\n\ndef f(x):\n\n    return (x + 1)\n') == before
+    assert of("def f(x):\n    return x + 2\n") != before
+
+
+def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path: Path):
+    """Killed while writing, for real: the target is whole."""
+    target = tmp_path / "file.json"
+    files.write_json(target, {"old": 1})
+    code = """
+    import sys, time
+    from pathlib import Path
+    from btlib import files
+    with files.atomic_path(Path(sys.argv[1])) as part:
+        with part.open("w") as f:
+            f.write("half of the new")
+            f.flush()
+            print("writing", flush=True)
+            time.sleep(60)
+    """
+    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(target)], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    assert json.loads(target.read_text()) == {"old": 1}
+    files.write_json(target, {"new": 2})
+    assert json.loads(target.read_text()) == {"new": 2}
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path: Path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "a.json", {"x": float("inf")})
+    with pytest.raises(FileNotFoundError), files.atomic_path(tmp_path / "b.json"):
+        (tmp_path / "not there").read_text()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_can_be_read_by_others(tmp_path: Path):
+    files.write_text(tmp_path / "deep" / "a.txt", "ü")
+    assert (tmp_path / "deep" / "a.txt").read_text(encoding="utf-8") == "ü"
+    assert (tmp_path / "deep" / "a.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_an_error_says_where_what_and_how_to_mend_it():
+    error = BtlibError("expected 1, got 2", where=Path("a.mat"), mend="get it again")
+    assert str(error) == "a.mat: expected 1, got 2\nTo mend it: get it again"
+    assert str(BtlibError("alone")) == "alone"
