@@ -41,7 +41,7 @@ def resolve_device(wanted: str = "auto") -> torch.device:
 
 
 def resolve_precision(wanted: str, device: torch.device) -> Precision:
-    """bf16 where the device multiplies bf16 matrices in hardware (CUDA from Ampere, CPUs with AMX), else fp32.
+    """bf16 where the hardware multiplies bf16 (CUDA from Ampere, CPUs with AMX or AVX512-BF16), else fp32.
 
     Raises:
         UnknownNameError: No such precision.
@@ -56,7 +56,8 @@ def resolve_precision(wanted: str, device: torch.device) -> Precision:
 def _fast_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
 def synchronize(device: torch.device) -> None:

@@ -97,8 +97,8 @@ def test_names_nobody_knows():
 
 
 def test_bf16_is_chosen_where_the_hardware_has_it(monkeypatch: pytest.MonkeyPatch):
-    for amx, expected in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda has=amx: {"amx_bf16": has})
+    for found, expected in (({"amx_bf16": True}, "bf16"), ({"avx512_bf16": True}, "bf16"), ({"avx2": True}, "fp32")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda has=found: has)
         assert resolve_precision("auto", CPU) == expected
     assert resolve_precision("bf16", CPU) == "bf16"
     assert resolve_precision("auto", torch.device("mps")) == "fp32"
