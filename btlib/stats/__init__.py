@@ -1,6 +1,47 @@
 """Statistics of comparisons: arrays in, numbers out."""
 
-from btlib.stats.paired import PairedDifference, paired
+from btlib.stats.discordant import McNemar, discordant, mcnemar, mcnemar_from_counts
+from btlib.stats.effect import OddsRatio, cohens_dz, matched_odds_ratio, rank_biserial
+from btlib.stats.equivalence import Equivalence, inside_margin, tost
+from btlib.stats.multiplicity import holm
+from btlib.stats.paired import PairedDifference, PairedDifferences, paired, paired_many, percentile_levels
+from btlib.stats.proportion import Proportion, wilson
+from btlib.stats.ranking import Ranking, rank_models
+from btlib.stats.repeated import corrected_t
+from btlib.stats.signed_ranks import SignedRanks, wilcoxon
+from btlib.stats.student import TTest, implied_correlation, paired_t, paired_t_from_summary, t_test
 from btlib.stats.unpaired import Interval, unpaired_mean_difference
 
-__all__ = ["Interval", "PairedDifference", "paired", "unpaired_mean_difference"]
+__all__ = [
+    "Equivalence",
+    "Interval",
+    "McNemar",
+    "OddsRatio",
+    "PairedDifference",
+    "PairedDifferences",
+    "Proportion",
+    "Ranking",
+    "SignedRanks",
+    "TTest",
+    "cohens_dz",
+    "corrected_t",
+    "discordant",
+    "holm",
+    "implied_correlation",
+    "inside_margin",
+    "matched_odds_ratio",
+    "mcnemar",
+    "mcnemar_from_counts",
+    "paired",
+    "paired_many",
+    "paired_t",
+    "paired_t_from_summary",
+    "percentile_levels",
+    "rank_biserial",
+    "rank_models",
+    "t_test",
+    "tost",
+    "unpaired_mean_difference",
+    "wilcoxon",
+    "wilson",
+]

@@ -1,14 +1,13 @@
-"""The difference of two measurements of the same slices."""
+"""The difference of two measurements of the same slices; of many such pairs at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from btlib.errors import StatsError
-
-_CELLS = 2_000_000  # random numbers held at once: 16 MB
+from btlib.stats.checks import Floats, at_least, confident, group_numbers, numbers, same_slices
+from btlib.stats.resampling import CELLS, bootstrap_weights, sign_flips
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class PairedDifference:
 
     Attributes:
         difference: Mean of a − b.
-        low: Lower bound of its bootstrap interval (percentile).
+        low: Lower bound of its bootstrap interval.
         high: Upper bound.
         p: Two-sided p of the sign-flip permutation test of no difference.
         n: Slices.
@@ -32,6 +31,35 @@ class PairedDifference:
     n_groups: int
 
 
+@dataclass(frozen=True, eq=False)
+class PairedDifferences:
+    """k comparisons on the same slices.
+
+    Attributes:
+        difference: Mean of each row, float64 [k].
+        low: Lower bounds, float64 [k].
+        high: Upper bounds, float64 [k].
+        p: Two-sided p, one a row and not adjusted for there being k, float64 [k].
+        n: Slices.
+        n_groups: Units that were resampled.
+    """
+
+    difference: Floats
+    low: Floats
+    high: Floats
+    p: Floats
+    n: int
+    n_groups: int
+
+    def rows(self) -> list[PairedDifference]:
+        """The comparisons one by one."""
+        columns = (self.difference, self.low, self.high, self.p)
+        return [
+            PairedDifference(difference, low, high, p, self.n, self.n_groups)
+            for difference, low, high, p in np.transpose(columns).tolist()
+        ]
+
+
 def paired(
     a: ArrayLike,
     b: ArrayLike,
@@ -40,7 +68,7 @@ def paired(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> PairedDifference:
-    """Mean difference a − b with a bootstrap interval and a permutation test.
+    """Mean difference a − b with a bootstrap interval and a permutation test: `paired_many` of one pair.
 
     Slices of one patient are not independent: give `groups`, and whole patients are drawn (and their signs flipped).
 
@@ -55,54 +83,98 @@ def paired(
     Raises:
         StatsError: Lengths differ, values are not finite, or fewer than two slices or patients.
     """
-    difference = _differences(a, b)
-    sums, sizes = _by_group(difference, groups)
-    n_groups = len(sums)
-    if n_groups < 2:
-        raise StatsError(
-            f"expected at least 2 {'slices' if groups is None else 'patients'}, got {n_groups}",
-            mend="compare on more slices",
-        )
-    if not 0 < confidence < 1:
-        raise StatsError(f"expected a confidence between 0 and 1, got {confidence}", mend="0.95 is usual")
-    rng = np.random.default_rng(seed)
-    means = np.concatenate([sums[at].sum(1) / sizes[at].sum(1) for at in _draws(rng, n_groups, n_resamples, n_groups)])
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    flipped = np.concatenate([(2 * signs - 1) @ sums for signs in _draws(rng, n_groups, n_resamples, 2)])
-    observed = abs(sums.sum())
-    extreme = np.count_nonzero(np.abs(flipped) >= observed * (1 - 1e-9))  # rounding must not lose the observed one
-    p = (1 + extreme) / (1 + n_resamples)
-    return PairedDifference(float(difference.mean()), float(low), float(high), float(p), len(difference), n_groups)
+    first, second = same_slices(a, b)
+    return paired_many((first - second)[None], groups, n_resamples, confidence, seed).rows()[0]
 
 
-def _differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if first.ndim != 1 or first.shape != second.shape:
-        raise StatsError(
-            f"expected two lists of the same length, got shapes {first.shape} and {second.shape}",
-            mend="give one value a slice, of the same slices in the same order",
-        )
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise StatsError("values are not finite", mend="look where NaN or infinity came from; nothing is dropped here")
-    return np.asarray(first - second)
+def paired_many(
+    differences: ArrayLike,
+    groups: Sequence[object] | None = None,
+    n_resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> PairedDifferences:
+    """Mean of each row of differences, with bootstrap intervals and permutation tests that share their draws.
+
+    Interval: percentiles of the mean over patients drawn with replacement (doi 10.1111/j.1467-9868.2007.00593.x), at
+    levels widened for few patients (`percentile_levels`). A patient weighs by its number of slices. With very few
+    patients, or where few of them differ at all, it still covers less than it says. p: the share of random sign flips
+    of whole patients whose mean is as extreme (doi 10.1016/j.neuroimage.2014.01.060), the observed one counted in
+    (doi 10.2202/1544-6115.1585), so never 0.
+
+    Args:
+        differences: a − b of k pairs on the same n slices, float [k, n].
+        groups: Patient of every slice; None takes the slices as independent.
+        n_resamples: Bootstrap draws, and permutations, at least 1.
+        confidence: Of each interval, between 0 and 1.
+        seed: Same seed, same result; a row's result does not depend on the other rows.
+
+    Raises:
+        StatsError: Not [k, n], values are not finite, or fewer than two slices or patients.
+    """
+    rows = numbers(differences, "differences", ndim=2)
+    confident(confidence)
+    at_least(1, len(rows), "pairs")
+    at_least(1, n_resamples, "resamples")
+    of = np.arange(rows.shape[1]) if groups is None else group_numbers(groups, rows.shape[1])
+    sizes = np.bincount(of).astype(np.float64)
+    at_least(2, len(sizes), "slices" if groups is None else "patients")
+    mean, rest = _centre(rows)
+    sums, left = _by_group(rows, of), _by_group(rest, of)
+    levels = percentile_levels(confidence, len(sizes))
+    deviations, p = [], []
+    block = max(1, CELLS // n_resamples)
+    for at in (slice(start, start + block) for start in range(0, len(rows), block)):
+        rng = np.random.default_rng(seed)  # the same draws for every block
+        deviations.append(np.quantile(_drawn_means(rng, left[at], sizes, n_resamples), levels, axis=0))
+        p.append(_sign_flip_p(rng, sums[at], n_resamples))
+    low, high = mean + np.concatenate(deviations, axis=1)
+    return PairedDifferences(mean, low, high, np.concatenate(p), rows.shape[1], len(sizes))
 
 
-def _by_group(
-    difference: NDArray[np.float64], groups: Sequence[object] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum and number of the differences of each group."""
-    if groups is None:
-        return difference, np.ones(len(difference))
-    if len(groups) != len(difference):
-        raise StatsError(f"expected {len(difference)} groups, got {len(groups)}", mend="give one patient a slice")
-    if any(group is None for group in groups):
-        raise StatsError("some slices have no group", mend="give every slice a patient, or groups=None")
-    _, of = np.unique(np.array(groups, dtype=str), return_inverse=True)
-    return np.asarray(np.bincount(of, weights=difference), np.float64), np.bincount(of).astype(np.float64)
+def percentile_levels(confidence: float, n_groups: int) -> tuple[float, float]:
+    """Levels of the expanded percentile interval (Hesterberg 2015, doi 10.1080/00031305.2015.1089789).
+
+    Plain percentiles are too narrow by √((g − 1)/g) and by the normal in place of Student's t: with 47 patients a 95 %
+    interval covers 93–94 %. These levels mend both for the mean.
+
+    Args:
+        confidence: Between 0 and 1.
+        n_groups: Units that are drawn, at least 2.
+
+    Returns:
+        Lower and upper level, between 0 and 1.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    reach = np.sqrt(n_groups / (n_groups - 1)) * stdtrit(n_groups - 1, (1 + confidence) / 2)
+    return float(ndtr(-reach)), float(ndtr(reach))
 
 
-def _draws(rng: np.random.Generator, width: int, total: int, below: int) -> Iterator[NDArray[np.int64]]:
-    """Whole numbers under `below`, [total, width] in pieces that fit the memory."""
-    rows = max(1, _CELLS // width)
-    for start in range(0, total, rows):
-        yield rng.integers(0, below, size=(min(rows, total - start), width))
+def _centre(rows: Floats) -> tuple[Floats, Floats]:
+    """Mean of each row, and what is left; measured from its first value, so that equal values leave exact zeros."""
+    rest = rows - rows[:, :1]
+    shift = rest.mean(axis=1)
+    return rows[:, 0] + shift, rest - shift[:, None]
+
+
+def _by_group(rows: Floats, of: NDArray[np.intp]) -> Floats:
+    """Sum of each group, [k, n_groups]."""
+    order = np.argsort(of, kind="stable")
+    starts = np.searchsorted(of[order], np.arange(of.max() + 1))
+    return np.asarray(np.add.reduceat(rows[:, order], starts, axis=1))
+
+
+def _drawn_means(rng: np.random.Generator, sums: Floats, sizes: Floats, total: int) -> Floats:
+    """Mean over the slices of the patients drawn, [total, k]."""
+    pieces = bootstrap_weights(rng, len(sizes), total)
+    return np.concatenate([(weights @ sums.T) / (weights @ sizes)[:, None] for weights in pieces])
+
+
+def _sign_flip_p(rng: np.random.Generator, sums: Floats, total: int) -> Floats:
+    rounding = 1e-12 * np.abs(sums).sum(axis=1)  # must not lose flips that are as extreme as the observed
+    observed = np.abs(sums.sum(axis=1)) - rounding
+    extreme = np.zeros(len(sums))
+    for signs in sign_flips(rng, sums.shape[1], total):
+        extreme += np.count_nonzero(np.abs(signs @ sums.T) >= observed, axis=0)
+    return np.asarray((1 + extreme) / (1 + total))

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from btlib.errors import StatsError
+from btlib.stats.checks import confident
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,11 @@ def unpaired_mean_difference(
         confidence: Between 0 and 1.
 
     Raises:
-        StatsError: A size under 2, or a number that is not finite.
+        StatsError: A size under 2, a number that is not finite, or a confidence that is not between 0 and 1.
     """
     from scipy.stats import t
 
+    confident(confidence)
     if min(n_a, n_b) < 2:
         raise StatsError(f"expected at least 2 values on each side, got {n_a} and {n_b}", mend="compare more slices")
     if not all(map(math.isfinite, (mean_a, std_a, mean_b, std_b))):

@@ -20,9 +20,12 @@ def pair():
 def test_interval_agrees_with_scipys_bootstrap(pair):
     a, b = pair
     ours = stats.paired(a, b)
-    theirs = sp.bootstrap((a - b,), np.mean, n_resamples=10_000, method="percentile", rng=1).confidence_interval
+    low, high = stats.percentile_levels(0.95, 80)
+    theirs = sp.bootstrap(
+        (a - b,), np.mean, n_resamples=10_000, confidence_level=high - low, method="percentile", rng=1
+    ).confidence_interval
     assert ours.difference == pytest.approx((a - b).mean())
-    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.002)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.001)
     assert (ours.n, ours.n_groups) == (80, 80)
 
 
@@ -65,7 +68,7 @@ def test_the_same_seed_gives_the_same_result(pair):
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=20))
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 def test_swapping_the_two_turns_the_difference_round(rows):
     a, b = zip(*rows, strict=True)
     one, other = stats.paired(a, b, n_resamples=200), stats.paired(b, a, n_resamples=200)
@@ -75,6 +78,92 @@ def test_swapping_the_two_turns_the_difference_round(rows):
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-12)
     assert 0 < one.p <= 1
     assert one.p == other.p
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=20), st.floats(-5, 5))
+@settings(deadline=None, max_examples=40)
+def test_a_shift_moves_difference_and_interval(rows, shift):
+    a, b = map(np.array, zip(*rows, strict=True))
+    here, there = stats.paired(a, b, n_resamples=200), stats.paired(a + shift, b, n_resamples=200)
+    moved = (here.difference + shift, here.low + shift, here.high + shift)
+    assert (there.difference, there.low, there.high) == pytest.approx(moved, abs=1e-12)
+
+
+@given(st.permutations(range(24)))
+@settings(deadline=None, max_examples=40)
+def test_the_order_of_rows_is_of_no_account(order):
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0.1, 1, (2, 24))
+    groups = np.repeat(["x", "zz", "y", "10", "9", "n"], [9, 1, 2, 2, 4, 6])
+    one = stats.paired(a, b, groups.tolist(), n_resamples=300)
+    other = stats.paired(a[order], b[order], groups[order].tolist(), n_resamples=300)
+    assert (one.difference, one.low, one.high) == pytest.approx((other.difference, other.low, other.high), abs=1e-12)
+    assert (one.p, one.n_groups) == (other.p, 6)
+
+
+def test_groups_of_one_slice_each_are_no_groups(pair):
+    assert stats.paired(*pair, groups=[f"{i:02d}" for i in range(80)]) == stats.paired(*pair)
+
+
+def test_groups_of_one_slice_in_any_order_are_no_groups_but_for_chance(pair):
+    named, single = stats.paired(*pair, groups=[-i for i in range(80)]), stats.paired(*pair)
+    assert named != single
+    assert (named.low, named.high, named.p) == pytest.approx((single.low, single.high, single.p), abs=0.02)
+
+
+def test_whole_patients_agree_with_a_plain_loop():
+    """Written independently: draw patients by name and take the mean of all their slices."""
+    rng = np.random.default_rng(7)
+    sizes = rng.integers(1, 30, 15)
+    groups = np.repeat(np.arange(15), sizes)
+    values = rng.normal(0.3, 1, 15)[groups] + rng.normal(0, 0.5, len(groups))
+    slices = [values[groups == patient] for patient in range(15)]
+    means = [np.concatenate([slices[i] for i in rng.integers(0, 15, 15)]).mean() for _ in range(5000)]
+    signs = rng.choice([-1, 1], (5000, 15))
+    flipped = np.array([np.mean(np.concatenate([s * x for s, x in zip(row, slices, strict=True)])) for row in signs])
+    ours = stats.paired(values, np.zeros(len(values)), groups.tolist())
+    loop = np.quantile(means, stats.percentile_levels(0.95, 15))
+    assert (ours.low, ours.high) == pytest.approx(loop, abs=0.08)
+    assert ours.p == pytest.approx(np.mean(np.abs(flipped) >= abs(values.mean())), abs=0.03)
+
+
+def test_levels_are_students_and_widen_as_patients_get_fewer():
+    low, high = stats.percentile_levels(0.95, 47)
+    assert sp.norm.ppf(high) == pytest.approx(sp.t.ppf(0.975, 46) * np.sqrt(47 / 46))
+    assert low == pytest.approx(1 - high)
+    assert stats.percentile_levels(0.95, 100_000) == pytest.approx((0.025, 0.975), abs=1e-5)
+    lows = [stats.percentile_levels(0.95, g)[0] for g in (2, 3, 10, 47, 612)]
+    assert lows == sorted(lows)
+
+
+def test_two_patients_give_no_more_than_their_own_means():
+    result = stats.paired([1.0, 1.0, 3.0, 3.0], [0.0] * 4, groups=["a", "a", "b", "b"])
+    assert (result.difference, result.low, result.high, result.n_groups) == (2, 1, 3, 2)
+    assert result.p == pytest.approx(2 / 4, abs=0.02)
+
+
+def test_two_slices_are_enough():
+    result = stats.paired([0.25, 0.5], [0.0, 0.0])
+    assert (result.difference, result.low, result.high, result.n) == (0.375, 0.25, 0.5, 2)
+
+
+def test_equal_and_opposite_differences_are_no_difference():
+    """Every flip is as extreme as an observed 0, also where rounding leaves a little of it."""
+    assert stats.paired([0.1, 0.2, 0.3], [0.2, 0.3, 0.1]).p == 1
+
+
+def test_a_constant_difference_has_no_width():
+    result = stats.paired([0.3, 0.6, 0.9] * 9, [0.2, 0.5, 0.8] * 9, groups=["a", "b", "c"] * 9)
+    assert result.difference == pytest.approx(0.1)
+    assert result.high - result.low < 1e-15
+    exact = stats.paired([0.1] * 13, [0.0] * 13, n_resamples=5000)
+    assert (exact.difference, exact.low, exact.high) == (0.1, 0.1, 0.1)
+    assert exact.p < 0.002
+
+
+def test_a_lower_confidence_is_narrower(pair):
+    narrow, wide = stats.paired(*pair, confidence=0.9), stats.paired(*pair)
+    assert wide.low < narrow.low < narrow.high < wide.high
 
 
 def test_no_difference_at_all_is_certain():
@@ -92,6 +181,9 @@ def test_no_difference_at_all_is_certain():
         ([1.0, 2.0], [0.0], None, "same length"),
         ([1.0, 2.0], [0.0, 0.0], ["x"], "expected 2 groups, got 1"),
         ([1.0, 2.0], [0.0, 0.0], ["x", None], "no group"),
+        ([1.0, 2.0], [0.0, 0.0], ["x", math.nan], "no group"),
+        (["high", "low"], [0.0, 0.0], None, "expected numbers"),
+        ([[1.0, 2.0]], [[0.0, 0.0]], None, "same length"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(a, b, groups, problem):
@@ -102,3 +194,8 @@ def test_what_cannot_be_compared_is_refused(a, b, groups, problem):
 def test_a_percentage_is_no_confidence():
     with pytest.raises(StatsError, match="between 0 and 1, got 95"):
         stats.paired([1.0, 2.0], [0.0, 0.0], confidence=95)
+
+
+def test_no_resamples_are_too_few():
+    with pytest.raises(StatsError, match="at least 1 resamples, got 0"):
+        stats.paired([1.0, 2.0], [0.0, 0.0], n_resamples=0)

@@ -25,3 +25,8 @@ def test_without_spread_there_is_no_doubt():
 def test_what_has_no_interval_is_refused(std, n, problem):
     with pytest.raises(StatsError, match=problem):
         stats.unpaired_mean_difference(0.5, std, n, 0.5, 0.1, 9)
+
+
+def test_a_percentage_is_no_confidence():
+    with pytest.raises(StatsError, match="between 0 and 1, got 95"):
+        stats.unpaired_mean_difference(0.5, 0.1, 9, 0.5, 0.1, 9, confidence=95)

@@ -1,0 +1,98 @@
+"""What statistics accept: finite numbers of the same slices. Nothing is dropped, and nothing is repaired."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from btlib.errors import StatsError
+
+Floats = NDArray[np.float64]
+
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a subtraction and a mean, generously
+_VANISHING = 1e-150  # squares of smaller numbers are 0
+
+
+def numbers(values: ArrayLike, what: str, ndim: int = 1) -> Floats:
+    """Finite float64 numbers with a given number of axes.
+
+    Raises:
+        StatsError: Not numbers, another number of axes, NaN or infinity.
+    """
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise StatsError(f"expected numbers, got {values!r:.80}", where=what, mend="give floats or bools") from error
+    if array.ndim != ndim:
+        mend = "one number a slice" if ndim == 1 else "one row a comparison or block"
+        raise StatsError(f"expected {ndim} axes, got shape {array.shape}", where=what, mend=f"give {mend}")
+    if not np.isfinite(array).all():
+        mend = "look where NaN or infinity came from; nothing is dropped here"
+        raise StatsError(f"{np.count_nonzero(~np.isfinite(array))} values are not finite", where=what, mend=mend)
+    return array
+
+
+def same_slices(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
+    """Two measurements of the same slices as float64 [n] each, n at least 2.
+
+    Raises:
+        StatsError: Lengths differ, values are not finite numbers, or fewer than two slices.
+    """
+    first, second = np.shape(a), np.shape(b)
+    if len(first) != 1 or first != second:
+        raise StatsError(
+            f"expected two lists of the same length, got shapes {first} and {second}",
+            mend="give one value a slice, of the same slices in the same order",
+        )
+    at_least(2, first[0], "slices")
+    return numbers(a, "a"), numbers(b, "b")
+
+
+def at_least(least: int, n: int, what: str) -> None:
+    """Refuse too few of something.
+
+    Raises:
+        StatsError: `n` is below `least`.
+    """
+    if n < least:
+        raise StatsError(f"expected at least {least} {what}, got {n}", mend=f"compare on more {what}")
+
+
+def between(low: float, value: float, high: float, what: str, mend: str) -> None:
+    """Refuse a number that is not strictly between two others (NaN never is).
+
+    Raises:
+        StatsError: It is not.
+    """
+    if not low < value < high:
+        raise StatsError(f"expected {what} between {low:g} and {high:g}, got {value}", mend=mend)
+
+
+def confident(confidence: float) -> None:
+    """Refuse what is no confidence, such as 95.
+
+    Raises:
+        StatsError: It is not between 0 and 1.
+    """
+    between(0, confidence, 1, "a confidence", "0.95 is usual")
+
+
+def without_spread(differences: Floats, scale: float) -> float | None:
+    """The number that all differences are but for rounding, of values as large as `scale`; None where they spread."""
+    if np.ptp(differences) > max(_ROUNDING * scale, _VANISHING):
+        return None
+    middle = float(differences.mean())
+    return middle if abs(middle) > max(_ROUNDING * scale, _VANISHING) else 0.0
+
+
+def group_numbers(groups: Sequence[object], n: int) -> NDArray[np.intp]:
+    """Number of each slice's group, int [n]. Groups are numbered by name, so that the order of rows is of no account.
+
+    Raises:
+        StatsError: Not one group a slice, or a slice without one (None, NaN).
+    """
+    if len(groups) != n:
+        raise StatsError(f"expected {n} groups, got {len(groups)}", mend="give one patient a slice")
+    if any(group is None or group != group for group in groups):
+        raise StatsError("some slices have no group", mend="give every slice a patient, or groups=None")
+    return np.asarray(np.unique([str(group) for group in groups], return_inverse=True)[1], np.intp)

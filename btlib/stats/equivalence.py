@@ -1,0 +1,75 @@
+"""Whether two are as good as each other: a difference proved small, not one that went unseen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from btlib.stats.checks import between, same_slices, without_spread
+from btlib.stats.student import paired_t
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Outcome of two one-sided tests.
+
+    Attributes:
+        difference: Mean of a − b.
+        low: Lower bound of its 1 − 2α interval (90 % for α = 0.05).
+        high: Upper bound.
+        margin: The largest difference that does not matter.
+        p: The larger of the two one-sided p.
+        equivalent: Whether p < α: the interval lies inside the margin.
+    """
+
+    difference: float
+    low: float
+    high: float
+    margin: float
+    p: float
+    equivalent: bool
+
+
+def tost(a: ArrayLike, b: ArrayLike, margin: float, alpha: float = 0.05) -> Equivalence:
+    """Two one-sided paired t tests, as `statsmodels.stats.weightstats.ttost_paired` does them.
+
+    Slices are taken as independent (doi 10.1007/BF01068419). Where patients are known, hold the 90 % interval of
+    `paired(a, b, groups, confidence=0.9)` against the margin with `inside_margin`. Differences without any spread are
+    what they are: p is 0 inside the margin, else 1.
+
+    Args:
+        a: One value a slice, float [n], n at least 2.
+        b: The same of the other, float [n].
+        margin: The largest difference that does not matter, above 0, in the values' unit.
+        alpha: Of each of the two tests, between 0 and 0.5.
+
+    Raises:
+        StatsError: What `same_slices` refuses, or a margin or alpha out of range.
+    """
+    from statsmodels.stats.weightstats import ttost_paired
+
+    first, second = same_slices(a, b)
+    between(0, margin, float("inf"), "a margin", "0.02 is usual for Dice")
+    between(0, alpha, 0.5, "alpha", "0.05 is usual")
+    differences = first - second
+    only = without_spread(differences, float(np.abs([first, second]).max()))
+    if only is not None:
+        return Equivalence(only, only, only, margin, float(abs(only) >= margin), abs(only) < margin)
+    bounds = paired_t(first, second).interval(1 - 2 * alpha)
+    p = float(ttost_paired(first, second, -margin, margin)[0])
+    return Equivalence(bounds.difference, bounds.low, bounds.high, margin, p, p < alpha)
+
+
+def inside_margin(low: float, high: float, margin: float) -> bool:
+    """Whether an interval lies wholly inside ± margin; of a 90 % interval, that is equivalence at α = 0.05.
+
+    Args:
+        low: Lower bound.
+        high: Upper bound.
+        margin: The largest difference that does not matter, above 0.
+
+    Raises:
+        StatsError: A margin that is not above 0.
+    """
+    between(0, margin, float("inf"), "a margin", "0.02 is usual for Dice")
+    return -margin < low and high < margin

@@ -1,0 +1,44 @@
+"""A share of slices, such as accuracy, and how sure it is."""
+
+from dataclasses import dataclass
+
+from btlib.errors import StatsError
+from btlib.stats.checks import at_least, confident
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """A share and its interval.
+
+    Attributes:
+        value: Successes / n, 0…1.
+        low: Lower bound, 0…1.
+        high: Upper bound, 0…1.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson(successes: int, n: int, confidence: float = 0.95) -> Proportion:
+    """Wilson's interval of a proportion (doi 10.1080/01621459.1927.10502953), as scipy computes it.
+
+    Trials are taken as independent: of slices, it is too narrow where patients give several.
+
+    Args:
+        successes: Such as slices classified rightly, 0…n.
+        n: Slices, at least 1.
+        confidence: Between 0 and 1.
+
+    Raises:
+        StatsError: Counts that are not whole or do not fit each other, or no slices.
+    """
+    from scipy.stats import binomtest
+
+    at_least(1, n, "slices")
+    confident(confidence)
+    if not (0 <= successes <= n and successes % 1 == 0):
+        raise StatsError(f"expected 0 to {n} successes, got {successes}", mend="give a count, not a share")
+    bounds = binomtest(int(successes), n).proportion_ci(confidence, method="wilson")
+    return Proportion(successes / n, float(bounds.low), float(bounds.high))

@@ -1,0 +1,58 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btlib import stats
+from btlib.errors import StatsError
+
+FAMILY = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+
+
+def step_down(p):
+    """Holm's procedure as he wrote it: sort, times the number left, never below the one before, at most 1."""
+    adjusted, highest = [0.0] * len(p), 0.0
+    for place, i in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        highest = max(highest, min(1.0, (len(p) - place) * p[i]))
+        adjusted[i] = highest
+    return adjusted
+
+
+@given(FAMILY)
+@settings(deadline=None, max_examples=25)  # statsmodels collects garbage in every call
+def test_agrees_with_the_procedure_written_out(p):
+    assert stats.holm(p) == pytest.approx(step_down(p))
+
+
+@given(FAMILY)
+@settings(deadline=None, max_examples=25)  # statsmodels collects garbage in every call
+def test_adjusted_p_is_no_smaller_and_keeps_the_order(p):
+    adjusted = stats.holm(p)
+    assert (adjusted >= np.array(p)).all()
+    assert (adjusted <= 1).all()
+    assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
+
+
+def test_a_family_of_one_is_left_alone():
+    assert stats.holm([0.03]).tolist() == [0.03]
+
+
+def test_ties_are_treated_alike():
+    assert stats.holm([0.01, 0.04, 0.01]) == pytest.approx([0.03, 0.04, 0.03])
+
+
+@pytest.mark.parametrize(
+    ("p", "problem"),
+    [
+        ([], "at least 1 tests"),
+        ([0.1, math.nan], "not finite"),
+        ([0.1, 1.1], r"between 0 and 1, got 0\.1 to 1\.1"),
+        ([-0.1], "between 0 and 1"),
+        ([[0.1]], "expected 1 axes"),
+    ],
+)
+def test_what_is_no_family_of_p_is_refused(p, problem):
+    with pytest.raises(StatsError, match=problem):
+        stats.holm(p)
