@@ -12,12 +12,15 @@ from btlib.types import CLASS_NAMES, N_CLASSES
 if TYPE_CHECKING:
     import pandas as pd
 
+BOUNDARY = ("hd95", "surface_dice_1px", "surface_dice_2px")
+"""Columns that need the masks themselves and cannot be had from counts of pixels."""
+
 _Area = Annotated[int, Field(ge=0)]
 _Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class SliceTable(BaseModel):
-    """One row a slice, kept by column; whole numbers and probabilities only, so that it survives JSON unchanged.
+    """One row a slice, kept by column; whole numbers and rounded ones only, so that it survives JSON unchanged.
 
     Attributes:
         number: File numbers, each once.
@@ -27,6 +30,10 @@ class SliceTable(BaseModel):
         intersection: Pixels in both masks; None for a model without masks.
         pred_area: Pixels of the predicted mask; None for a model without masks.
         class_prob: Probabilities of the tumour types [n][3]; None for a model without classes.
+        hd95: 95th-percentile Hausdorff distance in pixels, the image's diagonal for a miss; None for a model without
+            masks, or where it was not measured.
+        surface_dice_1px: Normalised surface Dice at 1 pixel, 0…1; None like `hd95`.
+        surface_dice_2px: The same at 2 pixels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -38,6 +45,9 @@ class SliceTable(BaseModel):
     intersection: list[_Area] | None = None
     pred_area: list[_Area] | None = None
     class_prob: list[Annotated[list[_Probability], Field(min_length=N_CLASSES, max_length=N_CLASSES)]] | None = None
+    hd95: list[Annotated[float, Field(ge=0)]] | None = None
+    surface_dice_1px: list[_Probability] | None = None
+    surface_dice_2px: list[_Probability] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -49,6 +59,9 @@ class SliceTable(BaseModel):
             raise ValueError("number: a slice stands in it more than once")
         if (self.intersection is None) != (self.pred_area is None):
             raise ValueError("intersection and pred_area: expected both or neither")
+        boundary = {self.hd95 is None, self.surface_dice_1px is None, self.surface_dice_2px is None}
+        if len(boundary) > 1 or (False in boundary and not self.has_mask):
+            raise ValueError("hd95, surface_dice_1px and surface_dice_2px: expected all, beside masks, or none")
         if not (self.has_mask or self.has_classes):
             raise ValueError("expected masks (intersection, pred_area), classes (class_prob), or both")
         if self.intersection is not None and self.pred_area is not None:
@@ -73,6 +86,11 @@ class SliceTable(BaseModel):
     def has_classes(self) -> bool:
         """Whether there are tumour types."""
         return self.class_prob is not None
+
+    @property
+    def has_boundary(self) -> bool:
+        """Whether distances between boundaries were measured."""
+        return self.hd95 is not None
 
     def dice(self) -> NDArray[np.float64]:
         """Dice of every slice, float64 [n]; only where `has_mask`."""
@@ -99,6 +117,8 @@ class SliceTable(BaseModel):
             frame = frame.assign(
                 intersection=self.intersection, pred_area=self.pred_area, dice=self.dice(), iou=self.iou()
             )
+        if self.has_boundary:
+            frame = frame.assign(**{name: getattr(self, name) for name in BOUNDARY})
         if self.class_prob is not None:
             columns = {f"prob_{name}": [row[k] for row in self.class_prob] for k, name in enumerate(CLASS_NAMES)}
             frame = frame.assign(predicted=self.predicted(), correct=self.correct(), **columns)

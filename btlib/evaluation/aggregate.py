@@ -6,8 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import metrics
+from btlib.evaluation.catalogue import METRICS
 from btlib.slice_table import SliceTable
 from btlib.types import CLASS_NAMES
+
+SIZES = ("small", "middle", "large")
+"""Tertiles of the true tumour area among the slices of a table."""
 
 
 def batch_mean(values: NDArray[np.float64], size: int) -> float:
@@ -33,6 +37,23 @@ def by_class(values: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str
     }
 
 
+def size_of(table: SliceTable) -> NDArray[np.int64]:
+    """Which third of the slices each belongs to by true tumour area, int64 [n]: 0 small, 1 middle, 2 large.
+
+    Ties are broken by slice number, so that the thirds do not depend on the order of the table.
+    """
+    order = np.lexsort((np.array(table.number), np.array(table.truth_area)))
+    third = np.empty(table.n, dtype=np.int64)
+    third[order] = np.arange(table.n) * len(SIZES) // table.n
+    return third
+
+
+def by_size(values: NDArray[np.float64], table: SliceTable) -> dict[str, float | None]:
+    """Slice mean within each third by tumour size; None for a third without a slice."""
+    third = size_of(table)
+    return {name: float(values[third == k].mean()) if (third == k).any() else None for k, name in enumerate(SIZES)}
+
+
 def gated_value(table: SliceTable, metric: str, aggregation: str, batch_mean_size: int) -> float:
     """The one number of `metric` that a baseline figure of this aggregation is compared with."""
     values = per_slice(table, metric)
@@ -40,50 +61,61 @@ def gated_value(table: SliceTable, metric: str, aggregation: str, batch_mean_siz
 
 
 def per_slice(table: SliceTable, metric: str) -> NDArray[np.float64]:
-    """A metric's value for every slice: "dice" as it is, "accuracy" as 1 (right) or 0 (wrong)."""
-    return table.dice() if metric == "dice" else table.correct().astype(np.float64)
+    """A metric's value for every slice, float64 [n]; accuracy is 1 (right) or 0 (wrong).
+
+    Raises:
+        UnknownNameError: There is no such metric.
+    """
+    return METRICS[metric].of(table)
 
 
 def summarise(table: SliceTable, batch_mean_size: int = 16) -> dict[str, Any]:
-    """All aggregates as plain JSON values; the parts a model does not have are left out.
+    """All aggregates as plain JSON values; metrics that a model does not have are left out.
 
     Returns:
-        "n", and where there are masks "dice" and "iou", where there are classes "accuracy", "macro_f1",
-        "balanced_accuracy", "confusion" (rows: truth) and "per_class".
+        "n"; for each metric that every slice has, its means over slices, batches, patients, types and sizes, its
+        standard deviation, and on how many slices it is undefined (its means are then None); for each metric of all
+        slices together its value, None where that is undefined. Where there are masks "empty_predictions", where there
+        are classes "confusion" (rows: truth) and "per_class".
     """
     summary: dict[str, Any] = {"n": table.n}
-    labels = np.array(table.label)
+    for name in METRICS:
+        metric = METRICS[name]
+        if metric.available(table):
+            values = metric.of(table)
+            summary[name] = (
+                _means(values, table, batch_mean_size) if metric.level == "slice" else _or_none(float(values))
+            )
     if table.has_mask:
-        summary["dice"] = _overlap(table.dice(), table, batch_mean_size)
-        summary["iou"] = _overlap(table.iou(), table, batch_mean_size)
         summary["empty_predictions"] = int(np.count_nonzero(np.array(table.pred_area) == 0))
     if table.has_classes:
-        correct = table.correct().astype(np.float64)
-        confusion = metrics.confusion_matrix(labels, table.predicted())
-        summary["accuracy"] = {
-            "slice_mean": float(correct.mean()),
-            "patient_mean": patient_mean(correct, table.patient),
-        }
-        summary["macro_f1"] = metrics.macro_f1(confusion)
-        summary["balanced_accuracy"] = metrics.balanced_accuracy(confusion)
+        confusion = metrics.confusion_matrix(np.array(table.label), table.predicted())
         summary["confusion"] = confusion.tolist()
-        summary["per_class"] = _per_class(confusion)
+        summary["per_class"] = _per_class(confusion, table)
     return summary
 
 
-def _overlap(values: NDArray[np.float64], table: SliceTable, batch_mean_size: int) -> dict[str, Any]:
+def _means(values: NDArray[np.float64], table: SliceTable, batch_mean_size: int) -> dict[str, Any]:
+    """Nothing is dropped: one undefined slice leaves its means undefined."""
+    patients = patient_mean(values, table.patient)
     return {
-        "slice_mean": float(values.mean()),
-        "std": float(values.std(ddof=1)) if len(values) > 1 else None,
-        "batch_mean": batch_mean(values, batch_mean_size),
-        "patient_mean": patient_mean(values, table.patient),
-        "by_class": by_class(values, np.array(table.label)),
+        "slice_mean": _or_none(float(values.mean())),
+        "std": _or_none(float(values.std(ddof=1))) if len(values) > 1 else None,
+        "batch_mean": _or_none(batch_mean(values, batch_mean_size)),
+        "patient_mean": None if patients is None else _or_none(patients),
+        "by_class": {k: _or_none(v) for k, v in by_class(values, np.array(table.label)).items()},
+        "by_size": {k: _or_none(v) for k, v in by_size(values, table).items()},
+        "undefined": int(np.count_nonzero(~np.isfinite(values))),
     }
 
 
-def _per_class(confusion: NDArray[np.int64]) -> dict[str, dict[str, float | None]]:
+def _or_none(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
+
+
+def _per_class(confusion: NDArray[np.int64], table: SliceTable) -> dict[str, dict[str, float | None]]:
     scores = metrics.per_class(confusion)
+    scores["auroc"] = metrics.auroc(np.array(table.class_prob), np.array(table.label))
     return {
-        name: {key: None if np.isnan(values[k]) else float(values[k]) for key, values in scores.items()}
-        for k, name in enumerate(CLASS_NAMES)
+        name: {key: _or_none(float(values[k])) for key, values in scores.items()} for k, name in enumerate(CLASS_NAMES)
     }

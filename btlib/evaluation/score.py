@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
 from btlib.evaluation.predictor import Predictor
-from btlib.metrics import counts
-from btlib.slice_table import SliceTable
+from btlib.metrics import boundary_distances, counts
+from btlib.slice_table import BOUNDARY, SliceTable
 from btlib.types import N_CLASSES, Predictions
 
 _TOLERANCE = 1e-3  # probabilities computed in bf16 need not sum to 1 more closely
@@ -61,7 +61,7 @@ def evaluate(
     chosen = np.arange(len(dataset)) if positions is None else np.asarray(positions)
     if len(chosen) == 0:
         raise PredictionError("no slices to score", where=where, mend="choose at least one slice")
-    overlaps, probabilities, seconds = [], [], 0.0
+    overlaps, boundaries, probabilities, seconds = [], [], [], 0.0
     for start in range(0, len(chosen), batch_size):
         at = chosen[start : start + batch_size]
         images = np.ascontiguousarray(dataset.images[at], dtype=np.float32)
@@ -70,16 +70,19 @@ def evaluate(
         seconds += time.perf_counter() - began
         _check(predictions, images.shape, where)
         if predictions.mask_prob is not None:
-            overlaps.append(np.stack(counts(predictions.mask_prob > threshold, dataset.masks[at])))
+            masks, truths = predictions.mask_prob > threshold, np.asarray(dataset.masks[at])
+            overlaps.append(np.stack(counts(masks, truths)))
+            boundaries += [_boundary(mask, truth) for mask, truth in zip(masks, truths, strict=True)]
         if predictions.class_prob is not None:
             probabilities.append(predictions.class_prob)
-    return Evaluation(_table(dataset, chosen, overlaps, probabilities, where), seconds)
+    return Evaluation(_table(dataset, chosen, overlaps, boundaries, probabilities, where), seconds)
 
 
 def _table(
     dataset: Dataset,
     chosen: NDArray[np.int64],
     overlaps: list[NDArray[np.int64]],
+    boundaries: list[tuple[float, ...]],
     probabilities: list[NDArray[np.floating]],
     where: str,
 ) -> SliceTable:
@@ -104,7 +107,14 @@ def _table(
         intersection=None if overlap is None else overlap[0].tolist(),
         pred_area=None if overlap is None else overlap[1].tolist(),
         class_prob=None if class_prob is None else np.round(class_prob.astype(np.float64), 6).tolist(),
+        **{name: [row[k] for row in boundaries] or None for k, name in enumerate(BOUNDARY)},
     )
+
+
+def _boundary(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple[float, ...]:
+    """HD95 and surface Dice at 1 and 2 pixels, in the order of `BOUNDARY`, to four decimals."""
+    found = boundary_distances(mask, truth)
+    return tuple(round(value, 4) for value in (found.hd95(), found.surface_dice(1.0), found.surface_dice(2.0)))
 
 
 def _check(predictions: Predictions, shape: tuple[int, ...], where: str) -> None:

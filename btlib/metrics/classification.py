@@ -60,5 +60,28 @@ def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
     return float(np.nanmean(per_class(confusion)["recall"]))
 
 
+def auroc(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Area under the ROC curve of each type against the rest, float64 [k], 0…1 (10.1148/radiology.143.1.7063747).
+
+    The chance that a slice of the type is given a higher probability of it than another slice; ties count half.
+
+    Args:
+        class_prob: Probabilities [n, k].
+        truth: True types 0…k-1, [n].
+
+    Returns:
+        NaN for a type that no slice has, or every slice.
+    """
+    from scipy.stats import rankdata
+
+    found = []
+    for k in range(class_prob.shape[1]):
+        own = truth == k
+        positive, negative = int(own.sum()), int((~own).sum())
+        above = rankdata(class_prob[:, k])[own].sum() - positive * (positive + 1) / 2
+        found.append(above / (positive * negative) if positive and negative else np.nan)
+    return np.array(found)
+
+
 def _share(part: NDArray[np.float64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))

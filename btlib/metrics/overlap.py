@@ -52,6 +52,26 @@ def iou_from_counts(intersection: ArrayLike, pred_area: ArrayLike, truth_area: A
     return np.asarray((i + EPSILON) / (p + t - i + EPSILON))
 
 
+def sensitivity_from_counts(intersection: ArrayLike, truth_area: ArrayLike) -> NDArray[np.float64]:
+    """Share of the true mask that was found, 0…1; NaN where the true mask is empty."""
+    return _share(intersection, truth_area, np.nan)
+
+
+def precision_from_counts(intersection: ArrayLike, pred_area: ArrayLike) -> NDArray[np.float64]:
+    """Share of the predicted mask that is true, 0…1; 0 where nothing was predicted, for that is a miss."""
+    return _share(intersection, pred_area, 0.0)
+
+
+def misses(dice: NDArray[np.float64], below: float = 0.1) -> NDArray[np.float64]:
+    """1 for each slice whose Dice is below 0.1, that is, whose tumour was missed; else 0."""
+    return np.asarray(dice < below, dtype=np.float64)
+
+
+def _share(part: ArrayLike, whole: ArrayLike, undefined: float) -> NDArray[np.float64]:
+    p, w = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    return np.asarray(np.divide(p, w, out=np.full(p.shape, undefined), where=w > 0))
+
+
 def dice(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     """Dice coefficient of one mask, bool [h, w], 0…1; 1 where both are empty (Dice 1945, doi 10.2307/1932409)."""
     return float(dice_from_counts(*counts(pred, truth)))

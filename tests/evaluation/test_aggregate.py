@@ -23,7 +23,12 @@ def test_each_mean_says_over_what(make_table: Make):
     assert summary["accuracy"]["slice_mean"] == pytest.approx(6 / 7)
     assert summary["accuracy"]["patient_mean"] == pytest.approx((3 / 4 + 1 + 1) / 3)
     assert summary["confusion"] == [[2, 1, 0], [0, 2, 0], [0, 0, 2]]
-    assert summary["per_class"]["meningioma"] == {"precision": 1.0, "recall": 2 / 3, "f1": pytest.approx(0.8)}
+    assert summary["per_class"]["meningioma"] == {
+        "precision": 1.0,
+        "recall": 2 / 3,
+        "f1": pytest.approx(0.8),
+        "auroc": pytest.approx(10 / 12),
+    }
 
 
 def test_a_summary_is_plain_json_even_where_a_number_is_undefined(make_table: Make):
@@ -32,7 +37,7 @@ def test_a_summary_is_plain_json_even_where_a_number_is_undefined(make_table: Ma
     summary = summarise(make_table(1))
     assert summary["dice"]["std"] is None
     assert summary["dice"]["by_class"]["pituitary"] is None
-    assert summary["per_class"]["pituitary"] == {"precision": None, "recall": None, "f1": None}
+    assert summary["per_class"]["pituitary"] == dict.fromkeys(("precision", "recall", "f1", "auroc"))
     json.dumps(summary, allow_nan=False)
 
 

@@ -1,0 +1,46 @@
+"""Whether probabilities of tumour types can be believed."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALLEST = 1e-6
+"""Probabilities below it count as it: tables keep six digits, and the logarithm of 0 would hide all else."""
+
+
+def brier(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Brier score of every slice: squared error summed over the types, 0…2.
+
+    Brier 1950, doi 10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+
+    Args:
+        class_prob: Probabilities [n, k], rows summing to 1.
+        truth: True types 0…k-1, [n].
+    """
+    return np.asarray(((class_prob - np.eye(class_prob.shape[1])[truth]) ** 2).sum(axis=1))
+
+
+def nll(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Negative log-likelihood of every slice in nats, 0…13.8: minus the logarithm of the true type's probability.
+
+    Args:
+        class_prob: Probabilities [n, k], rows summing to 1; below 1e-6 they count as 1e-6.
+        truth: True types 0…k-1, [n].
+    """
+    return np.asarray(-np.log(np.maximum(class_prob[np.arange(len(truth)), truth], SMALLEST)))
+
+
+def ece(class_prob: NDArray[np.float64], truth: NDArray[np.integer], bins: int = 15) -> float:
+    """Expected calibration error of the most probable type, 0…1 (arXiv 1706.04599).
+
+    Slices are sorted by that type's probability into bins of equal width; the gap between mean probability and accuracy
+    of each bin counts by its number of slices.
+
+    Args:
+        class_prob: Probabilities [n, k], rows summing to 1.
+        truth: True types 0…k-1, [n].
+        bins: How many.
+    """
+    confidence, right = class_prob.max(axis=1), class_prob.argmax(axis=1) == truth
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # bins are open below, closed above
+    gap = np.bincount(place, weights=confidence - right, minlength=bins)
+    return float(np.abs(gap).sum() / len(truth))

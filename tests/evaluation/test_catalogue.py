@@ -1,0 +1,160 @@
+"""What holds for every metric of the catalogue, and the numbers behind the new columns."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from btlib.data.dataset import Dataset
+from btlib.errors import UnknownNameError
+from btlib.evaluation import evaluate, summarise
+from btlib.evaluation.aggregate import SIZES, per_slice, size_of
+from btlib.evaluation.catalogue import METRICS
+from btlib.metrics import hd95, surface_dice
+from btlib.slice_table import SliceTable
+from btlib.types import Predictions
+
+
+class Noise:
+    """Random blocks and random types."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def predict(self, images: np.ndarray) -> Predictions:
+        n, h, w = images.shape
+        coarse = self.rng.random((n, h // 8, w // 8))
+        return Predictions(coarse.repeat(8, axis=1).repeat(8, axis=2), self.rng.dirichlet((1, 1, 1), n))
+
+
+class Truth:
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset, self.at = dataset, 0
+
+    def predict(self, images: np.ndarray) -> Predictions:
+        at = slice(self.at, self.at + len(images))
+        self.at += len(images)
+        return Predictions(self.dataset.masks[at].astype(np.float32), np.eye(3)[self.dataset.labels[at]])
+
+
+@pytest.fixture
+def noise(make_dataset: Callable[..., Dataset]) -> SliceTable:
+    return evaluate(Noise(0), make_dataset(24)).slices
+
+
+@pytest.fixture
+def perfect(make_dataset: Callable[..., Dataset]) -> SliceTable:
+    dataset = make_dataset(24)
+    return evaluate(Truth(dataset), dataset).slices
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_every_metric_declares_itself_and_keeps_its_word(name: str, noise: SliceTable, perfect: SliceTable):
+    metric = METRICS[name]
+    assert metric.name == name
+    assert metric.title
+    assert metric.undefined
+    assert metric.version >= 1
+    low, high = metric.range
+    for table in (noise, perfect):
+        values = metric.of(table)
+        assert values.shape == ((24,) if metric.level == "slice" else ())
+        assert values.dtype == np.float64
+        assert (low <= values).all()
+        assert (values <= high).all()
+    best = high if metric.direction == "higher" else low
+    assert metric.of(perfect) == pytest.approx(best)
+    assert metric.sign * metric.of(perfect).mean() > metric.sign * metric.of(noise).mean()
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_a_table_without_what_it_needs_does_not_have_it(name: str, make_table: Callable[..., SliceTable]):
+    metric = METRICS[name]
+    assert metric.available(make_table(classes=False)) == (metric.needs == "mask")
+    assert metric.available(make_table(mask=False)) == (metric.needs == "classes")
+
+
+def test_the_columns_are_the_formulas(make_dataset: Callable[..., Dataset]):
+    dataset = make_dataset(10)
+    table = evaluate(Noise(3), dataset, batch_size=4).slices
+    again, at = Noise(3), 0
+    for size in (4, 4, 2):
+        said = again.predict(dataset.images[at : at + size])
+        for mask in said.mask_prob > 0.65:
+            assert table.hd95[at] == pytest.approx(hd95(mask, dataset.masks[at]), abs=1e-4)
+            assert table.surface_dice_1px[at] == pytest.approx(surface_dice(mask, dataset.masks[at], 1), abs=1e-4)
+            assert table.surface_dice_2px[at] == pytest.approx(surface_dice(mask, dataset.masks[at], 2), abs=1e-4)
+            at += 1
+
+
+def test_a_miss_is_counted_and_not_dropped(make_dataset: Callable[..., Dataset]):
+    class Nothing:
+        def predict(self, images: np.ndarray) -> Predictions:
+            return Predictions(np.zeros(images.shape), None)
+
+    summary = summarise(evaluate(Nothing(), make_dataset(12, size=24)).slices)
+    assert summary["empty_predictions"] == 12
+    assert summary["hd95"]["slice_mean"] == pytest.approx(np.hypot(24, 24), abs=1e-4)
+    for name, value in (("dice", 0), ("precision", 0), ("sensitivity", 0), ("surface_dice_2px", 0), ("miss_rate", 1)):
+        assert summary[name]["slice_mean"] == pytest.approx(value, abs=1e-6)
+        assert summary[name]["undefined"] == 0
+
+
+def test_sensitivity_and_precision_are_scikit_learns(noise: SliceTable):
+    for i in range(noise.n):
+        inside, pred, truth = noise.intersection[i], noise.pred_area[i], noise.truth_area[i]
+        assert per_slice(noise, "sensitivity")[i] == pytest.approx(inside / truth)
+        assert per_slice(noise, "precision")[i] == pytest.approx(inside / pred if pred else 0)
+
+
+def test_sizes_are_thirds_of_the_slices_by_true_area(noise: SliceTable):
+    third = size_of(noise)
+    area = np.array(noise.truth_area)
+    assert np.bincount(third).tolist() == [8, 8, 8]
+    assert area[third == 0].max() <= area[third == 1].min()
+    assert area[third == 1].max() <= area[third == 2].min()
+    by_size = summarise(noise)["dice"]["by_size"]
+    assert by_size == {name: pytest.approx(noise.dice()[third == k].mean()) for k, name in enumerate(SIZES)}
+
+
+def test_the_order_of_slices_changes_no_summary_but_the_batch_mean(noise: SliceTable):
+    turned = SliceTable(**{k: v and v[::-1] for k, v in noise.model_dump().items()})
+    ours, theirs = summarise(noise), summarise(turned)
+    for name, entry in ours.items():
+        if isinstance(entry, dict) and "batch_mean" in entry:
+            rest = {k: pytest.approx(v) for k, v in entry.items() if k != "batch_mean"}
+            assert {k: v for k, v in theirs[name].items() if k != "batch_mean"} == rest
+        elif isinstance(entry, float):
+            assert theirs[name] == pytest.approx(entry)
+        else:
+            assert theirs[name] == entry
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_few_slices_and_absent_types_make_plain_json(n: int, make_table: Callable[..., SliceTable]):
+    summary = summarise(make_table(n))
+    assert summary["auroc"] == (None if n == 1 else 1.0)
+    assert summary["dice"]["by_class"]["pituitary"] is None
+    json.dumps(summary, allow_nan=False)
+
+
+def test_an_unknown_metric_offers_the_nearest(noise: SliceTable):
+    with pytest.raises(UnknownNameError, match="did you mean 'dice'"):
+        per_slice(noise, "dise")
+
+
+def test_older_tables_still_load(noise: SliceTable):
+    old = {k: v for k, v in noise.model_dump().items() if k not in ("hd95", "surface_dice_1px", "surface_dice_2px")}
+    table = SliceTable(**old)
+    assert not table.has_boundary
+    assert "hd95" not in summarise(table)
+
+
+@pytest.mark.parametrize("name", ["hd95", "surface_dice_1px"])
+def test_half_the_boundary_columns_are_refused(name: str, noise: SliceTable):
+    value = noise.model_dump()
+    with pytest.raises(ValueError, match="expected all, beside masks, or none"):
+        SliceTable(**value | {name: None})
+    with pytest.raises(ValueError, match="expected all, beside masks, or none"):
+        SliceTable(**value | {"intersection": None, "pred_area": None})

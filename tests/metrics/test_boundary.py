@@ -1,0 +1,131 @@
+"""Boundaries against MONAI, by hand, and where MONAI's rule for a miss is not ours."""
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from btlib.errors import PredictionError
+from btlib.metrics import boundary_distances, hd95, surface_dice
+
+SHAPE = (23, 37)
+MASKS = arrays(bool, (9, 14))
+
+
+def blobs(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two overlapping ellipses, one of them ragged, some at the border."""
+    rng = np.random.default_rng(seed)
+    y, x = np.indices(SHAPE)
+
+    def ellipse() -> np.ndarray:
+        cy, cx, ry, rx = rng.uniform(2, 20), rng.uniform(2, 34), rng.uniform(2, 9), rng.uniform(2, 12)
+        return ((y - cy) / ry) ** 2 + ((x - cx) / rx) ** 2 + rng.uniform(-0.3, 0.3, SHAPE) < 1
+
+    return ellipse(), ellipse()
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """MONAI warns of what we test on purpose: empty masks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def monai(pred: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:
+    """HD95 and surface Dice at 1 and 2 pixels as MONAI computes them."""
+    import torch
+    from monai.metrics import compute_hausdorff_distance, compute_surface_dice
+
+    p, t = (torch.from_numpy(mask.copy())[None, None].float() for mask in (pred, truth))
+    distance = compute_hausdorff_distance(p, t, include_background=True, percentile=95)
+    shares = [compute_surface_dice(p, t, [k], include_background=True, use_subvoxels=False) for k in (1.0, 2.0)]
+    return float(distance), *(float(share) for share in shares)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_as_monai(seed: int):
+    pred, truth = blobs(seed)
+    assert pred.any()
+    assert truth.any()
+    ours = (hd95(pred, truth), surface_dice(pred, truth, 1.0), surface_dice(pred, truth, 2.0))
+    assert ours == pytest.approx(monai(pred, truth), abs=1e-5)
+
+
+def test_a_miss_is_where_we_differ_from_monai():
+    """MONAI's HD95 of an empty prediction is NaN or infinite, and its means drop it: missing a tumour would help."""
+    _, truth = blobs(0)
+    empty = np.zeros(SHAPE, bool)
+    assert not np.isfinite(monai(empty, truth)[0])
+    for pair in ((empty, truth), (truth, empty)):
+        assert hd95(*pair) == pytest.approx(np.hypot(23, 37))
+        assert surface_dice(*pair) == surface_dice(*pair, 100.0) == 0
+
+
+def test_two_empty_masks_have_no_boundary():
+    empty = np.zeros(SHAPE, bool)
+    assert np.isnan(hd95(empty, empty))
+    assert np.isnan(surface_dice(empty, empty))
+
+
+def pixel(row: int, column: int) -> np.ndarray:
+    mask = np.zeros(SHAPE, bool)
+    mask[row, column] = True
+    return mask
+
+
+def test_by_hand():
+    """3 down and 4 across are 5 pixels, and rows are not columns."""
+    assert hd95(pixel(2, 3), pixel(5, 7)) == 5
+    assert hd95(pixel(2, 3), pixel(2, 36)) == 33
+    assert surface_dice(pixel(2, 3), pixel(2, 4), 1.0) == 1
+    assert surface_dice(pixel(2, 3), pixel(3, 4), 1.0) == 0
+    square = np.zeros(SHAPE, bool)
+    square[2:7, 4:9] = True
+    distances = boundary_distances(square, square)
+    assert len(distances.forth) == len(distances.back) == 16  # the rim of 5 × 5
+    hollow = square.copy()
+    hollow[3:6, 5:8] = False
+    assert surface_dice(hollow, square, 0.0) == 1  # only boundaries count, and a rim is all boundary
+
+
+def test_the_border_of_the_image_is_a_boundary():
+    corner = np.zeros(SHAPE, bool)
+    corner[:4, :6] = True
+    assert len(boundary_distances(corner, corner).forth) == 2 * (4 + 6) - 4
+    whole = np.ones(SHAPE, bool)
+    assert len(boundary_distances(whole, whole).forth) == 2 * (23 + 37) - 4
+
+
+@given(a=MASKS, b=MASKS)
+def test_properties(a: np.ndarray, b: np.ndarray):
+    if not (a.any() and b.any()):
+        return
+    distance = hd95(a, b)
+    assert distance == hd95(b, a) == pytest.approx(hd95(a.T, b.T)) == pytest.approx(hd95(a[::-1], b[::-1]))
+    assert 0 <= distance <= np.hypot(*a.shape)
+    assert hd95(a, a) == 0
+    shares = [surface_dice(a, b, k) for k in (0.0, 1.0, 2.0, 20.0)]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert shares == [surface_dice(b, a, k) for k in (0.0, 1.0, 2.0, 20.0)]
+
+
+@given(a=arrays(bool, (7, 8)), b=arrays(bool, (7, 8)), pad=st.integers(0, 5))
+def test_empty_space_around_changes_nothing(a: np.ndarray, b: np.ndarray, pad: int):
+    if not (a.any() and b.any()):
+        return
+    wide = [np.pad(mask, pad) for mask in (a, b)]
+    assert hd95(*wide) == pytest.approx(hd95(a, b))
+    assert surface_dice(*wide) == surface_dice(a, b)
+
+
+def test_masks_of_different_shapes_or_of_numbers():
+    with pytest.raises(PredictionError, match="shapes differ"):
+        hd95(np.ones((3, 4), bool), np.ones((4, 3), bool))
+    with pytest.raises(PredictionError, match="expected bool"):
+        surface_dice(np.ones((3, 4)), np.ones((3, 4), bool))

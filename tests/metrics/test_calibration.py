@@ -1,0 +1,62 @@
+"""Calibration and AUROC against scikit-learn and torchmetrics."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from btlib.metrics import auroc, brier, ece, nll
+
+
+def random_case(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    prob = rng.dirichlet((0.6, 0.8, 1.2), n)
+    return prob, rng.integers(0, 3, n)
+
+
+def test_nll_is_scikit_learns_log_loss_by_slice():
+    prob, truth = random_case(200)
+    assert nll(prob, truth).shape == (200,)
+    assert nll(prob, truth).mean() == pytest.approx(log_loss(truth, prob, labels=[0, 1, 2]), rel=1e-4)
+
+
+def test_a_probability_of_zero_costs_what_it_must_and_no_more():
+    assert nll(np.array([[0.0, 1.0, 0.0]]), np.array([0]))[0] == pytest.approx(-np.log(1e-6))
+    assert nll(np.array([[0.0, 1.0, 0.0]]), np.array([1]))[0] == 0
+
+
+def test_brier_is_scikit_learns():
+    prob, truth = random_case(200)
+    theirs = brier_score_loss(truth, prob, labels=[0, 1, 2], scale_by_half=False)
+    assert brier(prob, truth).mean() == pytest.approx(theirs)
+    assert brier(np.array([[0.0, 1.0, 0.0]]), np.array([0])).tolist() == [2.0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ece_is_torchmetricss(seed: int):
+    import torch
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    prob, truth = random_case(300, seed)
+    theirs = multiclass_calibration_error(torch.from_numpy(prob), torch.from_numpy(truth), 3, n_bins=15, norm="l1")
+    assert ece(prob, truth) == pytest.approx(float(theirs), abs=1e-6)
+
+
+def test_ece_by_hand():
+    """Four slices that are sure of the first type, three of which are right: 25 % too sure."""
+    prob = np.tile([1.0, 0.0, 0.0], (4, 1))
+    assert ece(prob, np.array([0, 0, 0, 1])) == pytest.approx(0.25)
+    assert ece(prob, np.zeros(4, int)) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_auroc_is_scikit_learns(seed: int):
+    prob, truth = random_case(60, seed)
+    prob = np.round(prob, 1)  # with ties
+    for k, value in enumerate(auroc(prob, truth)):
+        assert value == pytest.approx(roc_auc_score(truth == k, prob[:, k]))
+
+
+def test_auroc_of_a_type_that_is_absent_or_alone_is_undefined():
+    prob, _ = random_case(6)
+    assert np.isnan(auroc(prob, np.array([0, 0, 1, 1, 0, 1]))[2])
+    assert np.isnan(auroc(prob, np.zeros(6, int))).all()
