@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from btlib import metrics, models, splits, stats
-    from btlib.baselines import Baseline
+    from btlib.baselines import Baseline, judge
     from btlib.data import load_dataset, read_slice
     from btlib.evaluation import evaluate
 
 __version__ = "0.1.0"
-__all__ = ["Baseline", "evaluate", "load_dataset", "metrics", "models", "read_slice", "splits", "stats"]
+__all__ = ["Baseline", "evaluate", "judge", "load_dataset", "metrics", "models", "read_slice", "splits", "stats"]
 
 _HOMES = {
     "Baseline": "btlib.baselines",
     "evaluate": "btlib.evaluation",
+    "judge": "btlib.baselines",
     "load_dataset": "btlib.data",
     "read_slice": "btlib.data",
 }

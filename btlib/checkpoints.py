@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,8 +91,9 @@ class Store:
             stored = None if retrain else self._load(plan)
             if stored is not None:
                 return stored
-            self._explain(plan, retrain)
-            fitted = fit(plan, workplace, self.device, None if start is None else start(), self.say, self.live)
+            say = partial(self._say_of, plan)
+            self._explain(plan, retrain, say)
+            fitted = fit(plan, workplace, self.device, None if start is None else start(), say, self.live)
             manifest = self._keep(
                 plan, workplace, fitted.model, {"seconds": fitted.seconds, "trained_on": fitted.device}
             )
@@ -141,10 +143,13 @@ class Store:
         model.load_state_dict(payload["state_dict"])
         return Trained(model.eval(), "loaded", 0.0, path, manifest)
 
-    def _explain(self, plan: Plan, retrain: bool) -> None:
+    def _say_of(self, plan: Plan, line: str) -> None:
+        self.say(f"{plan.variant}, seed {plan.seed}: {line}")
+
+    def _explain(self, plan: Plan, retrain: bool, say: Callable[[str], None]) -> None:
         """Say why it trains: what differs from the nearest stored model."""
         if retrain:
-            self.say(f"{plan.variant}: trained anew, as asked")
+            say("trained anew, as asked")
             return
         wanted = _flat(plan.ingredients())
         manifests = [_manifest(p) for p in self.folder.glob(f"{plan.variant}-*.json")]
@@ -156,7 +161,7 @@ class Store:
         ]
         nearest = min(differences, key=len, default=None)
         if nearest:
-            self.say(f"{plan.variant}: no stored model fits; the nearest differs in {', '.join(nearest)}")
+            say(f"no stored model fits; the nearest differs in {', '.join(nearest)}")
 
 
 def load_thesis_checkpoint(variant: str, folder: Path) -> tuple[TumourModel, Path]:

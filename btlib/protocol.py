@@ -70,6 +70,7 @@ class Tier:
         always_phantom: Use phantoms even where real slices lie in `data_figshare/data`, so that the numbers can be held
             against a baseline anywhere.
         bench_seconds: Time spent on one throughput figure, in seconds.
+        precision: "fp32" keeps the numbers of different machines close; "auto" takes the fastest.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Tier:
     phantom_slices: int
     always_phantom: bool
     bench_seconds: float
+    precision: str = "auto"
 
 
 TIERS: Registry[Tier] = Registry("tier")
@@ -100,6 +102,7 @@ TIERS.add(
         phantom_slices=240,
         always_phantom=True,
         bench_seconds=0.5,
+        precision="fp32",
     ),
 )
 TIERS.add(

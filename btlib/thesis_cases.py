@@ -34,7 +34,7 @@ def prepare(variant: str, work: Work) -> Prepared:
             details=details | {"checkpoint": path.name, "parameters": _parameters(model)},
             training_step=partial(_training_step, model, device, work),
         )
-    store = Store(work.checkpoints, device, lambda line: work.say(f"{variant}: {line}"), work.live)
+    store = Store(work.checkpoints, device, work.say, work.live)
     plan, notes = _plan(variant, work)
     trained = store.train_or_load(plan, _start(plan, store, work), retrain=work.retrain)
     return Prepared(

@@ -1,6 +1,7 @@
 """Baselines: the numbers a case is held against, and the gate that holds it to them."""
 
-from btlib.baselines.gate import Measured, Verdict, judge
-from btlib.baselines.schema import Baseline, Conditions, Figure
+from btlib.baselines.gate import judge
+from btlib.baselines.schema import Baseline, Figure
+from btlib.baselines.verdict import HOLDS, Verdict
 
-__all__ = ["Baseline", "Conditions", "Figure", "Measured", "Verdict", "judge"]
+__all__ = ["HOLDS", "Baseline", "Figure", "Verdict", "judge"]

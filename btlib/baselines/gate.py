@@ -1,91 +1,25 @@
 """The gate: whether a measured case holds up against its baseline. Whatever cannot be compared fails."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from btlib import stats
-from btlib.baselines.schema import Baseline, BaselineRun, Conditions, Figure
+from btlib.baselines.schema import Baseline, BaselineCase, Figure
+from btlib.baselines.verdict import Status, Verdict
 from btlib.errors import StatsError
-from btlib.evaluation.aggregate import gated_value, per_slice
-from btlib.protocol import Protocol
+from btlib.evaluation.aggregate import gated_value
+from btlib.evaluation.catalogue import METRICS, Metric
+from btlib.results import CaseResult, Conditions, SeedRun, in_order
 from btlib.slice_table import SliceTable
 
-Status = Literal["improved", "pass", "inconclusive", "regressed", "not-comparable", "missing-baseline", "error"]
-
-HOLDS: tuple[Status, ...] = ("improved", "pass")
+_ROUNDING = 1e-12  # an interval that ends at 0 but for rounding does not exclude it
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The gate's word on one metric of one case.
-
-    Attributes:
-        case: Name of the case.
-        metric: "dice" or "accuracy".
-        status: "improved" and "pass" hold; "inconclusive" is a warning; all others fail.
-        reason: Why, in a sentence or two.
-        measured: The measured value, 0…1; None where there is none.
-        baseline: The baseline's value.
-        margin: The largest loss that is tolerated.
-        difference: Measured − baseline.
-        low: Lower bound of the 95 % interval of the difference.
-        high: Its upper bound.
-        method: How the interval was made: "paired by patient", "paired by slice" or "unpaired".
-    """
-
-    case: str
-    metric: str
-    status: Status
-    reason: str = ""
-    measured: float | None = None
-    baseline: float | None = None
-    margin: float | None = None
-    difference: float | None = None
-    low: float | None = None
-    high: float | None = None
-    method: str | None = None
-
-    @property
-    def failed(self) -> bool:
-        """Whether the pytest item fails whatever the options."""
-        return self.status not in (*HOLDS, "inconclusive")
-
-    def describe(self) -> str:
-        """Status, the numbers and the reason, for a message."""
-        parts = [f"case {self.case}, {self.metric}: {self.status.upper()}"]
-        if self.measured is not None:
-            parts.append(f"measured   {self.measured:.4f}")
-        if self.baseline is not None and self.margin is not None:
-            parts.append(f"baseline   {self.baseline:.4f}, margin {self.margin:g}")
-        if self.difference is not None and self.low is not None and self.high is not None:
-            parts.append(f"difference {self.difference:+.4f}, 95 % [{self.low:+.4f}, {self.high:+.4f}] ({self.method})")
-        return "\n  ".join([*parts, *self.reason.splitlines()])
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """What the gate needs of a measured case.
-
-    Attributes:
-        case: Its name.
-        conditions: Under which conditions it was measured.
-        slices: Its numbers by slice.
-        batch_mean_size: For a baseline figure that is a mean of batch means.
-    """
-
-    case: str
-    conditions: Conditions
-    slices: SliceTable
-    batch_mean_size: int = Protocol.batch_mean_size
-
-
-@dataclass(frozen=True)
-class _Gap:
-    """Measured − baseline with its 95 % interval."""
+class Gap:
+    """Measured − baseline with its 95 % interval, and how that was made."""
 
     difference: float
     low: float
@@ -93,48 +27,56 @@ class _Gap:
     method: str
 
 
-def judge(measured: Measured, metric: str, baseline: Baseline) -> Verdict:
-    """Hold one metric of a measured case against a baseline.
+def judge(result: CaseResult, baseline: Baseline) -> tuple[Verdict, ...]:
+    """Hold a measured case against a baseline: one verdict for each metric the case or the baseline asks for.
 
-    With margin δ and the 95 % interval of the difference d = measured − baseline: "pass" if its lower bound is above
-    −δ ("improved" if above 0); "regressed" if d is below −δ and the whole interval below 0; else "inconclusive".
+    With margin δ and the 95 % interval of the difference d = measured − baseline (its sign turned for a metric where
+    lower is better): "pass" if its lower bound is above −δ ("improved" if above 0); "regressed" if d is below −δ and
+    the whole interval below 0; else "inconclusive". Without a true change a verdict of "regressed" so stays under
+    2.5 %, and so does a "pass" at a true loss of δ.
+
     Numbers made under other conditions never pass: "not-comparable", or "regressed" where they fall short of a
     published figure.
+
+    Args:
+        result: What was measured, with one seed or several; the mean over seeds is judged.
+        baseline: What it is held against; the mean over its seeds counts.
     """
-    figure = baseline.figure(measured.case, metric)
+    asked = dict.fromkeys([*result.metrics, *baseline.gated(result.case)])
+    return tuple(judge_metric(result, metric, baseline) for metric in asked)
+
+
+def judge_metric(result: CaseResult, metric: str, baseline: Baseline) -> Verdict:
+    """The verdict on one metric; see `judge`."""
+    nothing = Verdict(result.case, metric, "error")
+    if result.failure is not None:
+        return replace(nothing, status=result.failure, reason=result.message)
+    figure = baseline.figure(result.case, metric)
     if figure is None or figure.margin is None:
         reason = f"baseline {baseline.name!r} has no gated figure for it; accept one with `btlib baseline accept`"
-        return Verdict(measured.case, metric, "missing-baseline", reason)
-    value = gated_value(measured.slices, metric, figure.aggregation, measured.batch_mean_size)
-    if not math.isfinite(value):
-        return Verdict(measured.case, metric, "error", f"the measured value is {value}", baseline=figure.value)
-    differences = unlike(measured.conditions, baseline.conditions)
-    runs = baseline.cases[measured.case].runs
-    if differences and baseline.kind == "measured":
-        reason = "made under other conditions than the baseline:\n" + "\n".join(differences)
-        return Verdict(measured.case, metric, "not-comparable", reason, value, figure.value, figure.margin)
-    try:
-        gap = _paired(measured.slices, runs, metric) if runs else _unpaired(measured.slices, figure, metric, value)
-    except StatsError as error:  # a single slice has no interval
-        return Verdict(measured.case, metric, "error", str(error), value, figure.value, figure.margin)
-    status = _three_way(gap, figure.margin)
-    reason = ""
-    if differences:
-        status = "regressed" if status == "regressed" else "not-comparable"
-        reason = "the baseline was made under other conditions:\n" + "\n".join(differences)
-    return Verdict(
-        measured.case,
-        metric,
-        status,
-        reason,
-        value,
-        figure.value,
-        figure.margin,
-        gap.difference,
-        gap.low,
-        gap.high,
-        gap.method,
-    )
+        return replace(nothing, status="missing-baseline", reason=reason)
+    known = replace(nothing, baseline=figure.value, margin=figure.margin)
+    differences = unlike(result.conditions, baseline.conditions) + _undefined(result, metric, figure)
+    if differences and (baseline.kind == "measured" or not METRICS[metric].available(result.slices)):
+        reason = "cannot be compared with the baseline:\n" + "\n".join(differences)
+        return replace(known, status="not-comparable", reason=reason)
+    return _compared(result, baseline.cases[result.case], figure, known, differences)
+
+
+def three_way(gap: Gap, margin: float, sign: int = 1) -> Status:
+    """The rule of the gate on a difference and its interval; numbers that are not finite are "not-comparable".
+
+    Args:
+        gap: Measured − baseline.
+        margin: The largest loss tolerated, above 0.
+        sign: 1 where higher is better, −1 where lower is.
+    """
+    if not all(map(math.isfinite, (gap.difference, gap.low, gap.high))):
+        return "not-comparable"
+    worst_case, best_case = (gap.low, gap.high) if sign > 0 else (-gap.high, -gap.low)
+    if worst_case > -margin:
+        return "improved" if worst_case > _ROUNDING else "pass"
+    return "regressed" if sign * gap.difference < -margin and best_case < -_ROUNDING else "inconclusive"
 
 
 def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
@@ -147,36 +89,71 @@ def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
     ]
 
 
-def _three_way(gap: _Gap, margin: float) -> Status:
-    if gap.low > -margin:
-        return "improved" if gap.low > 0 else "pass"
-    return "regressed" if gap.difference < -margin and gap.high < 0 else "inconclusive"
+def paired_gap(ours: CaseResult, runs: list[SeedRun], metric: str) -> Gap:
+    """On the same slices, the mean over seeds against that of other runs; whole patients resampled where known."""
+    theirs = np.mean([in_order(run.slices, ours.slices, metric) for run in runs], axis=0)
+    patients = ours.patients
+    found = stats.paired(ours.values(metric), theirs, groups=patients)
+    return Gap(found.difference, found.low, found.high, "paired by slice" if patients is None else "paired by patient")
 
 
-def _paired(slices: SliceTable, runs: list[BaselineRun], metric: str) -> _Gap:
-    """On the same slices, against the mean of the baseline's runs; whole patients resampled where they are known."""
-    ours = per_slice(slices, metric)
-    theirs = np.mean([_in_order(run.slices, slices, metric) for run in runs], axis=0)
-    patients = None if any(p is None for p in slices.patient) else slices.patient
-    result = stats.paired(ours, theirs, groups=patients)
-    return _Gap(
-        result.difference, result.low, result.high, "paired by slice" if patients is None else "paired by patient"
+def _undefined(result: CaseResult, metric: str, figure: Figure) -> list[str]:
+    """What stands in the way besides the conditions: another definition, a missing column, an undefined value."""
+    found = METRICS[metric]
+    problems = []
+    if found.version != figure.version:
+        problems.append(f"version of {metric}: measured {found.version}, baseline {figure.version}")
+    for run in result.runs:
+        if not found.available(run.slices):
+            problems.append(f"{metric}: not measured (seed {run.seed}); measure the case again")
+        elif not np.isfinite(_values(found, run.slices)).all():
+            problems.append(f"{metric}: undefined for some slices (seed {run.seed})")
+    return problems
+
+
+def _values(metric: Metric, table: SliceTable) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    return np.atleast_1d(np.asarray(metric.of(table), dtype=np.float64))
+
+
+def _compared(
+    result: CaseResult, case: BaselineCase, figure: Figure, known: Verdict, differences: list[str]
+) -> Verdict:
+    metric, margin = figure.metric, float(figure.margin or 0)
+    seeds = _by_seed(result.runs, figure, result.batch_mean_size)
+    value = float(np.mean(seeds))
+    try:
+        gap = paired_gap(result, case.runs, metric) if case.runs else _unpaired(result, figure, value)
+    except StatsError as error:  # a single slice has no interval
+        return replace(known, status="error", reason=str(error), measured=value)
+    status = three_way(gap, margin, METRICS[metric].sign)
+    if differences:
+        status = "regressed" if status == "regressed" else "not-comparable"
+    return replace(
+        known,
+        status=status,
+        reason="\n".join(["the baseline was made under other conditions:", *differences]) if differences else "",
+        measured=value,
+        difference=gap.difference,
+        low=gap.low,
+        high=gap.high,
+        method=gap.method,
+        seeds=seeds if len(seeds) > 1 else (),
+        baseline_seeds=_by_seed(case.runs, figure, result.batch_mean_size) if len(case.runs) > 1 else (),
     )
 
 
-def _in_order(theirs: SliceTable, ours: SliceTable, metric: str) -> NDArray[np.float64]:
-    place = {number: i for i, number in enumerate(theirs.number)}
-    return per_slice(theirs, metric)[[place[number] for number in ours.number]]
+def _by_seed(runs: "list[SeedRun] | tuple[SeedRun, ...]", figure: Figure, batch_size: int) -> tuple[float, ...]:
+    return tuple(gated_value(run.slices, figure.metric, figure.aggregation, batch_size) for run in runs)
 
 
-def _unpaired(slices: SliceTable, figure: Figure, metric: str, value: float) -> _Gap:
+def _unpaired(result: CaseResult, figure: Figure, value: float) -> Gap:
     """Against a published mean. Without a published spread, a proportion's own, or else the spread measured here."""
-    ours = per_slice(slices, metric)
+    ours = result.values(figure.metric)
     spread = float(ours.std(ddof=1)) if len(ours) > 1 else math.nan
     published = figure.std
     if published is None:
-        published = math.sqrt(figure.value * (1 - figure.value)) if metric == "accuracy" else spread
+        published = math.sqrt(figure.value * (1 - figure.value)) if figure.metric == "accuracy" else spread
     n = figure.n or len(ours)
     gap = stats.unpaired_mean_difference(float(ours.mean()), spread, len(ours), figure.value, published, n)
     shift = value - figure.value - gap.difference  # the figure's own aggregation, where it is not the slice mean
-    return _Gap(gap.difference + shift, gap.low + shift, gap.high + shift, "unpaired")
+    return Gap(gap.difference + shift, gap.low + shift, gap.high + shift, "unpaired")

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from btlib import files
+from btlib import files, fingerprint
 from btlib.errors import BaselineError
 from btlib.evaluation.aggregate import gated_value
-from btlib.slice_table import SliceTable
-from btlib.types import N_CLASSES, Origin, Scaling
+from btlib.evaluation.catalogue import METRICS
+from btlib.results import CaseResult, Conditions, SeedRun
 
 SCHEMA: Final = "btlib-baseline/1"
 
@@ -19,6 +19,7 @@ Aggregation = Literal["slice-mean", "batch-mean", "class-mean", "class", "slice-
 """Over what a figure is a mean: slices; means of batches; tumour types; one tumour type's own score; slices of one
 tumour type; or nothing (a count, a time)."""
 
+_MEND = "restore it from git, or accept a run anew (`btlib baseline accept`)"
 _AGREE = 5e-5  # a stored mean is rounded to four digits at worst
 
 
@@ -26,84 +27,47 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Conditions(_Strict):
-    """How numbers were made. Numbers of other conditions are not comparable.
-
-    Attributes:
-        origin: "figshare" or "phantom".
-        dataset_fingerprint: Content of the slices; None where a published baseline cannot know it.
-        split_name: Such as "slice-seed42".
-        split_fingerprint: Exact positions of the split; None where unknown.
-        n_test: Test slices.
-        test_class_counts: Test slices of each tumour type; None where unknown.
-        image_size: Side of the input in pixels.
-        scaling: "thesis" or "percentile".
-        threshold: Of the mask probability, 0…1.
-        epsilon: Of Dice and IoU.
-    """
-
-    origin: Origin
-    dataset_fingerprint: str | None
-    split_name: str
-    split_fingerprint: str | None
-    n_test: Annotated[int, Field(ge=1)]
-    test_class_counts: Annotated[list[int], Field(min_length=N_CLASSES, max_length=N_CLASSES)] | None
-    image_size: Annotated[int, Field(ge=1)]
-    scaling: Scaling
-    threshold: Annotated[float, Field(ge=0, le=1)]
-    epsilon: float
-
-
 class Figure(_Strict):
     """One number of a case.
 
     Attributes:
         metric: "dice", "accuracy", "macro_f1", "parameters" …
+        version: Of the metric's definition (see `btlib.evaluation.catalogue`).
         value: In `unit`.
         aggregation: Over what it is a mean.
-        unit: "1" for shares of one, else such as "s" or "images/s".
+        unit: "1" for shares of one, else such as "px", "s" or "images/s".
         n: How many slices it rests on; None where it rests on none, or their number is not known.
         std: Standard deviation (n − 1) over slices, where known.
         tumour_class: The tumour type it belongs to, where it belongs to one.
-        margin: The loss the gate tolerates; a figure without margin is for reading, not for gating.
+        margin: The loss the gate tolerates, in `unit`; a figure without margin is for reading, not for gating.
         source: Where it was read or measured.
         note: What else a reader must know.
     """
 
     metric: str
+    version: Annotated[int, Field(ge=1)] = 1
     value: float
     aggregation: Aggregation
     unit: str = "1"
     n: Annotated[int, Field(ge=1)] | None = None
     std: Annotated[float, Field(ge=0)] | None = None
     tumour_class: Literal["meningioma", "glioma", "pituitary"] | None = None
-    margin: Annotated[float, Field(gt=0, lt=1)] | None = None
+    margin: Annotated[float, Field(gt=0)] | None = None
     source: str
     note: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.margin is not None and not (
-            self.metric in ("dice", "accuracy")
-            and self.aggregation in ("slice-mean", "batch-mean")
-            and 0 <= self.value <= 1
-        ):
-            raise ValueError("only slice or batch means of dice and accuracy, 0…1, can carry a margin")
+        if self.margin is None:
+            return self
+        if self.metric not in METRICS or METRICS[self.metric].level != "slice":
+            raise ValueError(f"{self.metric}: only a metric that every slice has can carry a margin")
+        low, high = METRICS[self.metric].range
+        if self.aggregation not in ("slice-mean", "batch-mean") or not low <= self.value <= high:
+            raise ValueError(f"a figure with a margin must be a slice or batch mean within {low:g}…{high:g}")
+        if self.margin >= high - low:
+            raise ValueError(f"margin {self.margin:g} is wider than the range {low:g}…{high:g} of {self.metric}")
         return self
-
-
-class BaselineRun(_Strict):
-    """One training's numbers by slice.
-
-    Attributes:
-        seed: Of the training.
-        fingerprint: Of the trained model; None where it has none.
-        slices: Its per-slice table.
-    """
-
-    seed: int
-    fingerprint: str | None
-    slices: SliceTable
 
 
 class BaselineCase(_Strict):
@@ -117,7 +81,7 @@ class BaselineCase(_Strict):
 
     title: str
     figures: list[Figure]
-    runs: list[BaselineRun] = []
+    runs: list[SeedRun] = []
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -127,6 +91,8 @@ class BaselineCase(_Strict):
         numbers = {tuple(sorted(run.slices.number)) for run in self.runs}
         if len(numbers) > 1:
             raise ValueError("runs: they are not of the same slices")
+        if len({run.seed for run in self.runs}) != len(self.runs):
+            raise ValueError("runs: a seed stands in it more than once")
         for figure in self.figures if self.runs else ():
             if figure.margin is not None:
                 self._check_gated(figure)
@@ -135,7 +101,7 @@ class BaselineCase(_Strict):
     def _check_gated(self, figure: Figure) -> None:
         """A figure that its own slices contradict was edited by hand."""
         for run in self.runs:
-            if not (run.slices.has_mask if figure.metric == "dice" else run.slices.has_classes):
+            if not METRICS[figure.metric].available(run.slices):
                 raise ValueError(f"figures: {figure.metric} is gated, but a run has no slices of it")
         values = [gated_value(run.slices, figure.metric, figure.aggregation, 16) for run in self.runs]
         mean = sum(values) / len(values)
@@ -177,6 +143,10 @@ class Baseline(_Strict):
         source: Publication, or the command that measured it.
         created: Date, ISO 8601.
         reason: Why these numbers are the baseline.
+        tier: The tier of the run it came from; None for a published one.
+        commit: Of the code that measured it, where known.
+        recipe: How its cases were trained, where they were.
+        environment: Versions and hardware that measured it.
         conditions: How its numbers were made.
         cases: By case name.
         tests: Published tests.
@@ -191,6 +161,10 @@ class Baseline(_Strict):
     source: str
     created: str
     reason: str
+    tier: str | None = None
+    commit: str | None = None
+    recipe: dict[str, str | int | float | bool | None] | None = None
+    environment: dict[str, str] = {}
     conditions: Conditions
     cases: Annotated[dict[str, BaselineCase], Field(min_length=1)]
     tests: list[PublishedTest] = []
@@ -223,22 +197,43 @@ class Baseline(_Strict):
         except (OSError, UnicodeDecodeError) as error:
             raise BaselineError(f"cannot be read: {error}", where=path, mend="restore it from git") from error
         try:
-            return cls.model_validate_json(text)
+            value = json.loads(text)
+            digest = value.pop("digest", None) if isinstance(value, dict) else None
+            loaded = cls.model_validate_json(json.dumps(value))
+            intact = digest == fingerprint.of(value)
         except ValidationError as error:
-            raise BaselineError(_tell(error), where=path, mend="restore it from git, or accept a run anew") from error
+            raise BaselineError(_tell(error), where=path, mend=_MEND) from error
         except RecursionError as error:
-            raise BaselineError("is nested too deeply", where=path, mend="restore it from git") from error
+            raise BaselineError("is nested too deeply", where=path, mend=_MEND) from error
+        except ValueError as error:  # no JSON, or with numbers that are none
+            raise BaselineError(f"does not follow {SCHEMA}: {error}", where=path, mend=_MEND) from error
+        if not intact:
+            raise BaselineError("digest: does not fit the content: edited by hand or damaged", where=path, mend=_MEND)
+        return loaded
 
     def save(self, path: Path) -> None:
-        """Write it with sorted keys, atomically."""
+        """Write it with sorted keys and a digest of its content, atomically."""
         value = self.model_dump(mode="json", exclude_defaults=True) | {"schema": SCHEMA}
-        files.write_text(path, _compact(value))
+        files.write_text(path, _compact(value | {"digest": fingerprint.of(value)}))
 
     def figure(self, case: str, metric: str) -> Figure | None:
         """The gated figure of a metric of a case; None where there is none."""
         known = self.cases.get(case)
         figures = known.figures if known else []
         return next((f for f in figures if f.metric == metric and f.margin is not None), None)
+
+    def gated(self, case: str) -> list[str]:
+        """The metrics that a case is held to; empty where the case is unknown."""
+        known = self.cases.get(case)
+        return [f.metric for f in known.figures if f.margin is not None] if known else []
+
+    def result(self, case: str) -> CaseResult | None:
+        """The measured numbers of a case; None where it has none, as in a published baseline."""
+        known = self.cases.get(case)
+        if known is None or not known.runs:
+            return None
+        metrics = {f.metric: f.version for f in known.figures if f.margin is not None}
+        return CaseResult(case, known.title, self.conditions, metrics, tuple(known.runs))
 
 
 def _compact(value: Any) -> str:

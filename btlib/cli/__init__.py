@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from btlib.cli.baseline import app as baseline_app
+from btlib.cli.compare import compare
 from btlib.cli.data import app as data_app
 from btlib.errors import BtlibError
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(baseline_app, name="baseline")
+app.command()(compare)
 
 
 def _print_version(wanted: bool) -> None:

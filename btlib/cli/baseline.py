@@ -1,30 +1,51 @@
-"""`btlib baseline`: make a run the baseline, check baseline files."""
+"""`btlib baseline`: what a run would change, make it the baseline, check baseline files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from btlib.cli.output import print_line
 
-app = typer.Typer(no_args_is_help=True, help="Make a run the baseline, check baseline files.")
+if TYPE_CHECKING:
+    from btlib.runs.accept import Proposal
+
+app = typer.Typer(no_args_is_help=True, help="See what a run would change, make it the baseline, check baselines.")
+
+Run = Annotated[Path, typer.Argument(help="Folder of a run, such as reports/2026-11-24_101500-smoke.")]
+Name = Annotated[str, typer.Option(help="Name of the baseline: the file is NAME.json.")]
+Margin = Annotated[
+    list[str] | None, typer.Option(metavar="METRIC=VALUE", help="Loss to tolerate; by default the old one's, or 0.02.")
+]
+Folder = Annotated[Path, typer.Option(help="Folder of the baselines.")]
+
+
+@app.command()
+def propose(run: Run, name: Name, margin: Margin = None, folder: Folder = Path("baselines")) -> None:
+    """Show what would change if a run became the baseline; exit code 1 if it could not be accepted as it is."""
+    proposal = _proposal(run, name, "proposed", margin, folder)
+    _show(proposal)
+    if proposal.refusals or proposal.worse:
+        raise typer.Exit(1)
 
 
 @app.command()
 def accept(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, such as reports/2026-11-24_101500-smoke.")],
-    name: Annotated[str, typer.Option(help="Name of the baseline: the file is NAME.json.")],
+    run: Run,
+    name: Name,
     reason: Annotated[str, typer.Option(help="Why these numbers are the baseline from now on.")],
-    margin: Annotated[float, typer.Option(min=0.001, max=0.5, help="Loss of Dice or accuracy to tolerate.")] = 0.02,
-    folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
+    margin: Margin = None,
+    allow_worse: Annotated[bool, typer.Option(help="Accept numbers that are worse than the old ones.")] = False,
+    folder: Folder = Path("baselines"),
 ) -> None:
     """Write the cases of a run, per-slice numbers included, as a baseline."""
-    from btlib.runs.accept import as_baseline
+    from btlib.runs.accept import accept as write
 
-    baseline = as_baseline(run, name, reason, margin)
+    proposal = _proposal(run, name, reason, margin, folder)
     path = folder / f"{name}.json"
-    baseline.save(path)
-    print_line(f"{len(baseline.cases)} cases accepted into {path}. Look at the difference, and commit it.")
+    write(proposal, path, allow_worse=allow_worse)
+    _show(proposal)
+    print_line(f"{len(proposal.new.cases)} cases accepted into {path}. Look at the difference, and commit it.")
 
 
 @app.command()
@@ -37,3 +58,32 @@ def check(
     for path in files:
         baseline = Baseline.load(path)
         print_line(f"{path}: sound, {baseline.kind}, {len(baseline.cases)} cases")
+
+
+def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, folder: Path) -> "Proposal":
+    from btlib.baselines import Baseline
+    from btlib.runs.accept import propose as look
+
+    path = folder / f"{name}.json"
+    old = Baseline.load(path) if path.exists() else None
+    return look(run, name, reason, dict(map(_margin, margin or [])), old)
+
+
+def _margin(text: str) -> tuple[str, float]:
+    from btlib.errors import OptionError
+    from btlib.evaluation.catalogue import METRICS
+
+    metric, _, value = text.partition("=")
+    try:
+        return (metric, float(value)) if METRICS[metric] else (metric, 0.0)
+    except ValueError as error:
+        raise OptionError(
+            f"expected METRIC=VALUE, got {text!r}", where="--margin", mend="for example --margin dice=0.02"
+        ) from error
+
+
+def _show(proposal: "Proposal") -> None:
+    from btlib.reporting.proposal import proposal_lines
+
+    for line in proposal_lines(proposal):
+        print_line(line)

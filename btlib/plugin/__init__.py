@@ -12,6 +12,7 @@ from btlib.plugin.hooks import (
     pytest_configure_node,
     pytest_generate_tests,
     pytest_report_collectionfinish,
+    pytest_runtest_makereport,
     pytest_sessionfinish,
     pytest_terminal_summary,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "pytest_configure_node",
     "pytest_generate_tests",
     "pytest_report_collectionfinish",
+    "pytest_runtest_makereport",
     "pytest_sessionfinish",
     "pytest_terminal_summary",
 ]

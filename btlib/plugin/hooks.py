@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from btlib.plugin import options
+from btlib.plugin.options import STATUS
 from btlib.plugin.session import SESSION, Session, as_usage_error, new_stamp
 
 _TIER = "bt_tier"
@@ -19,9 +20,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and start the session's shared state."""
     config.addinivalue_line("markers", "smoke: benchmark on phantoms, minutes on two cores; what runs without -m")
     config.addinivalue_line("markers", "full: benchmark by the thesis's protocol, for a GPU or patience")
+    config.addinivalue_line("markers", "statistics: simulations that show what the gate's statistics are worth")
     read = options.read(config)
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
     config.stash[SESSION] = Session(config, read, worker["bt_stamp"] if worker else new_stamp(read.output))
+    config.pluginmanager.register(config.stash[SESSION], "btlib-session")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -37,6 +40,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from btlib.cases import load_cases
     from btlib.protocol import TIERS
 
+    ours = metafunc.config.stash[SESSION]
     by_metric = "bt_metric" in metafunc.fixturenames
     cases = load_cases()
     rows = [
@@ -49,7 +53,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
         for tier in TIERS
         for name in cases
-        for metric in ([(m,) for m in cases[name].metrics] if by_metric else [()])
+        for metric in ([(m,) for m in ours.metrics(tier, cases[name])] if by_metric else [()])
     ]
     names = ["bt_tier", "bt_case", *(["bt_metric"] if by_metric else [])]
     metafunc.parametrize(names, rows, indirect=True)
@@ -59,10 +63,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without `-m`, only smoke runs. All items of a case stand together, so that one model is held at a time."""
     if not config.getoption("markexpr") and not any("::" in arg for arg in config.args):
-        left_out = [item for item in items if _tier(item) not in (None, "smoke")]
+        left_out = [item for item in items if _on_request(item)]
         if left_out:
             config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if _tier(item) in (None, "smoke")]
+            items[:] = [item for item in items if not _on_request(item)]
     order: dict[tuple[str, str], int] = {}
     for item in items:
         if _tier(item):
@@ -75,9 +79,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Open the runs before the first item: bad options and bad data are told at once."""
     if session.config.getoption("collectonly"):
         return
+    ours = session.config.stash[SESSION]
+    for item in filter(_tier, session.items):
+        tier, case = _place(item)
+        cases = ours.cases.setdefault(tier, [])
+        if case not in cases:
+            cases.append(case)
     with as_usage_error():
-        for tier in dict.fromkeys(filter(None, map(_tier, session.items))):
-            session.config.stash[SESSION].run(tier)
+        for tier in ours.cases:
+            ours.run(tier)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -85,16 +95,29 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     return [line for run in config.stash[SESSION].runs.values() for line in run.header()]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Write the verdict that failed an item into its report, where xdist's controller and JUnit find it."""
+    report = yield
+    status = getattr(call.excinfo.value, STATUS, None) if call.excinfo else None
+    if status is not None:
+        report.user_properties.append((STATUS, status))
+    return report
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the comparison of each run from its records; xdist workers leave that to their controller."""
+    """Write the reports of each run from its records; xdist workers leave that to their controller."""
     config = session.config
     if hasattr(config, "workerinput") or SESSION not in config.stash:
         return
-    started = sorted(config.stash[SESSION].options.output.glob(f"{config.stash[SESSION].stamp}-*/run.json"))
+    ours = config.stash[SESSION]
+    started = sorted(ours.options.output.glob(f"{ours.stamp}-*/run.json"))
     if started:
-        from btlib.plugin.finish import finish
+        from btlib.plugin.closing import close, exit_status
 
-        config.stash[_SUMMARIES] = [finish(path.parent) for path in started]
+        config.stash[_SUMMARIES] = [close(path.parent) for path in started]
+        missing = any(summary.missing for summary in config.stash[_SUMMARIES])
+        session.exitstatus = exit_status(int(session.exitstatus), ours.failures, missing and ours.options.strict)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -112,6 +135,11 @@ def _tier(item: pytest.Item) -> str | None:
     """The tier of a benchmark item; None for any other."""
     spec = getattr(item, "callspec", None)
     return None if spec is None else spec.params.get(_TIER)
+
+
+def _on_request(item: pytest.Item) -> bool:
+    """Whether an item runs only where its marker is asked for."""
+    return _tier(item) not in (None, "smoke") or item.get_closest_marker("statistics") is not None
 
 
 def _place(item: pytest.Item) -> tuple[str, str]:

@@ -15,6 +15,10 @@ DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
+STATUS = "bt_status"
+"""Name of what tells which verdict failed an item: on the failure itself and among its report's properties."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the user asked for; None leaves a choice to the tier.
@@ -34,8 +38,10 @@ class Options:
         thesis_checkpoints: Folder of the thesis's own checkpoint files.
         device: One of `DEVICES`.
         precision: One of `PRECISIONS`.
-        seed: Of the training.
-        strict: An inconclusive verdict fails.
+        seed: Of the training, the first of them where there are several.
+        seeds: How many seeds each case is measured with.
+        timeout: Seconds that a case may take with one seed.
+        strict: An inconclusive verdict fails, and so does a case of the baseline that is not measured.
     """
 
     data: Path | None
@@ -51,8 +57,10 @@ class Options:
     checkpoints: Path
     thesis_checkpoints: Path | None
     device: str
-    precision: str
+    precision: str | None
     seed: int
+    seeds: int
+    timeout: int | None
     strict: bool
 
 
@@ -76,9 +84,11 @@ def add(parser: pytest.Parser) -> None:
     option("checkpoints", "folder of trained models (default: checkpoints)", metavar="DIR", default="checkpoints")
     option("thesis-checkpoints", "load the thesis's own .ckpt files of this folder, train nothing", metavar="DIR")
     option("device", "what to train and predict on", choices=DEVICES, default="auto")
-    option("precision", "auto: bf16 where the hardware has it, else fp32", choices=PRECISIONS, default="auto")
+    option("precision", "auto: bf16 where the hardware has it; smoke: fp32 unless asked", choices=PRECISIONS)
     option("seed", "of the training (default: 42, the thesis's)", metavar="N", type=_seed, default=42)
-    option("strict", "fail on an inconclusive verdict too", action="store_true")
+    option("seeds", "measure each case with N seeds, counted up from --bt-seed", metavar="N", type=_count, default=1)
+    option("timeout", "seconds that a case may take with one seed", metavar="SECONDS", type=_count)
+    option("strict", "fail on inconclusive verdicts and on cases of the baseline left out", action="store_true")
 
 
 def read(config: pytest.Config) -> Options:
@@ -105,6 +115,7 @@ def apply(options: Options, tier: "Tier") -> "Tier":
         recipe=replace(tier.recipe, **_given(recipe)),
         protocol=replace(tier.protocol, **_given(protocol)),
         baseline=options.baseline or tier.baseline,
+        precision=options.precision or tier.precision,
     )
 
 

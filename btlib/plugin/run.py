@@ -3,11 +3,11 @@
 import sys
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from filelock import FileLock
@@ -16,12 +16,15 @@ from btlib.baselines import Baseline, Verdict
 from btlib.cases import Case, Prepared, Work, load_cases
 from btlib.data import load_dataset, phantom_folder
 from btlib.data.cache import cache_root
-from btlib.errors import BaselineError, BtlibWarning
-from btlib.plugin.options import apply
+from btlib.errors import BaselineError, BtlibWarning, OptionError
+from btlib.plugin.options import STATUS, apply
 from btlib.protocol import TIERS, Tier
 from btlib.reporting.comparison import verdicts
+from btlib.results import CaseResult
 from btlib.runs import CaseRecord, RunFolder, RunInfo
+from btlib.runs.environment import checkout
 from btlib.runs.execute import run_case
+from btlib.runs.results import as_results
 from btlib.splits import make_split
 
 if TYPE_CHECKING:
@@ -29,6 +32,13 @@ if TYPE_CHECKING:
 
 _QUIET = 10.0  # seconds between two lines of progress: a short training says nothing, a long one where it is
 _ROUNDS = (3, 50)  # of one throughput figure, at least and at most
+
+
+def fail(message: str, status: str) -> NoReturn:
+    """Fail the item, and say which verdict did it (see `pytest_runtest_makereport`)."""
+    failure = pytest.fail.Exception(message, pytrace=False)
+    setattr(failure, STATUS, status)
+    raise failure
 
 
 @dataclass(eq=False)
@@ -40,6 +50,7 @@ class Run:
         work: What its cases get.
         folder: What it leaves behind.
         baseline: What its cases are held against, or why there is none.
+        seeds: The seeds that each case is measured with.
     """
 
     tier: Tier
@@ -47,40 +58,48 @@ class Run:
     folder: RunFolder
     baseline: Baseline | BaselineError
     session: "Session"
+    seeds: tuple[int, ...]
     _ready: dict[str, Prepared] = field(default_factory=dict)
 
-    def record(self, case: str) -> CaseRecord:
-        """The record of a case, which is executed if it has not been in this run; its errors are in the record."""
-        path = self.folder.record_path(case)
+    def record(self, case: str, seed: int) -> CaseRecord:
+        """The record of a case and seed, executed if it has not been in this run; its errors are in the record."""
+        path = self.folder.record_path(case, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):  # another xdist worker may be at it
             if path.exists():
                 return CaseRecord.load(path)
+            work = replace(self.work, seed=seed)
             with self.session.speaking():
-                result = run_case(_case(case), self.work, self.tier.name, self.folder)
-        if result.prepared is not None:
+                result = run_case(_case(case), work, self.tier.name, self.folder, self.session.options.timeout)
+        if result.prepared is not None and seed == self.work.seed:
             self._keep(case, result.prepared)
         return result.record
 
+    def result(self, case: str) -> CaseResult:
+        """What was measured of a case, all seeds together."""
+        return as_results([self.record(case, seed) for seed in self.seeds])[0]
+
     def prepared(self, case: str) -> Prepared:
-        """The predictor of a case; the item fails where there is none."""
-        record = self.record(case)
-        if record.outcome == "error":
-            pytest.fail(f"case {case} has no predictor: {record.error}", pytrace=False)
+        """The predictor of a case with the first seed; the item fails where there is none."""
+        record = self.record(case, self.work.seed)
+        if record.outcome != "done":
+            fail(f"case {case} has no predictor: {record.error}", record.outcome)
         if case not in self._ready:  # another worker made the record, or another case came between
             self._keep(case, _case(case).prepare(self.work))
         return self._ready[case]
 
     def verdict(self, case: str, metric: str) -> Verdict:
         """The gate's word on a metric of a case."""
-        return next(v for v in verdicts(self.record(case), self.baseline) if v.metric == metric)
+        found = verdicts(self.result(case), self.baseline)
+        return next((v for v in found if v.metric == metric), Verdict(case, metric, "missing-baseline"))
 
     def check(self, case: str, metric: str) -> Verdict:
         """Fail the item unless the gate holds; an inconclusive verdict warns, or fails where the user is strict."""
         verdict = self.verdict(case, metric)
-        message = f"{verdict.describe()}\n  record     {self.folder.record_path(case)}"
+        records = ", ".join(str(self.folder.record_path(case, seed)) for seed in self.seeds)
+        message = f"{verdict.describe()}\n  record     {records}"
         if verdict.failed or (verdict.status == "inconclusive" and self.session.options.strict):
-            pytest.fail(message, pytrace=False)
+            fail(message, verdict.status)
         if verdict.status == "inconclusive":
             warnings.warn(message, BtlibWarning, stacklevel=2)
         return verdict
@@ -118,11 +137,17 @@ class Run:
         self._ready = {case: prepared}
 
 
-def open_run(tier_name: str, session: "Session") -> Run:
+def open_run(tier_name: str, session: "Session", cases: Sequence[str]) -> Run:
     """Open data, split and baseline of a tier and start its folder.
 
+    Args:
+        tier_name: Of the tier.
+        session: Of pytest.
+        cases: The cases that were collected.
+
     Raises:
-        BtlibError: Data or split cannot be had, or the user names a baseline that cannot be read.
+        BtlibError: Data or split cannot be had, the user names a baseline that cannot be read, or is strict and a case
+            of the baseline was not collected.
     """
     options, root = session.options, session.config.rootpath
     tier = apply(options, TIERS[tier_name])
@@ -138,18 +163,19 @@ def open_run(tier_name: str, session: "Session") -> Run:
         seed=options.seed,
         checkpoints=options.checkpoints,
         device=options.device,
-        precision=options.precision,
+        precision=tier.precision,
         retrain=options.retrain,
         thesis_checkpoints=options.thesis_checkpoints,
         say=_throttled(session.say),
         live=session.live,
     )
-    path = baseline_path(tier.baseline, root)
-    baseline = load_baseline(path)
+    path, baseline = session.baseline(tier_name)
     if options.baseline is not None and isinstance(baseline, BaselineError):
         raise baseline
-    run = Run(tier, work, RunFolder(session.folder(tier.name)), baseline, session)
-    run.folder.save_info(_info(run, path))
+    seeds = tuple(range(options.seed, options.seed + options.seeds))
+    run = Run(tier, work, RunFolder(session.folder(tier.name)), baseline, session, seeds)
+    _require_all(run, cases, options.strict)
+    run.folder.save_info(_info(run, path, cases))
     return run
 
 
@@ -177,7 +203,19 @@ def _default_data(tier: Tier, root: Path, progress: bool) -> Path:
     return phantom_folder(cache_root() / "phantoms", tier.phantom_slices, progress=progress)
 
 
-def _info(run: Run, baseline: Path) -> RunInfo:
+def _require_all(run: Run, cases: Sequence[str], strict: bool) -> None:
+    """Fail closed before anything is trained: a case that is left out cannot fall short."""
+    left_out = [] if isinstance(run.baseline, BaselineError) else sorted(set(run.baseline.cases) - set(cases))
+    if strict and left_out:
+        raise OptionError(
+            f"baseline {run.tier.baseline!r} has cases that were not collected: {', '.join(left_out)}",
+            where="--bt-strict",
+            mend="select all cases, or leave out --bt-strict",
+        )
+
+
+def _info(run: Run, baseline: Path, cases: Sequence[str]) -> RunInfo:
+    commit, dirty = checkout(run.session.config.rootpath)
     dataset, split = run.work.dataset, run.work.split
     kind = "PHANTOM slices (synthetic, no patients)" if dataset.origin == "phantom" else "Figshare slices"
     return RunInfo(
@@ -189,6 +227,11 @@ def _info(run: Run, baseline: Path) -> RunInfo:
             f"{len(dataset)} {kind}, {dataset.image_size} px, {dataset.scaling} scaling; split {split.name}: "
             f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test"
         ),
+        recipe=asdict(run.tier.recipe),
+        cases=list(cases),
+        seeds=list(run.seeds),
+        commit=commit,
+        dirty=dirty,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

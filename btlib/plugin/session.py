@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btlib.plugin.options import Options
+from btlib.plugin.options import STATUS, Options
 
 if TYPE_CHECKING:
+    from btlib.baselines import Baseline
+    from btlib.cases import Case
+    from btlib.errors import BaselineError
     from btlib.plugin.run import Run
 
 
 class Session:
-    """The benchmark side of a pytest session.
+    """The benchmark side of a pytest session: its runs and collected cases by tier, and why items failed so far.
 
     Args:
         config: Of the session.
@@ -28,10 +31,38 @@ class Session:
         self.options = options
         self.stamp = stamp
         self.runs: dict[str, Run] = {}
+        self.cases: dict[str, list[str]] = {}
+        self.failures: list[str | None] = []
+        self._baselines: dict[str, tuple[Path, Baseline | BaselineError]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note why an item failed; None where it was no verdict (pytest calls this, on xdist's controller too)."""
+        if report.failed:
+            status = dict(report.user_properties).get(STATUS)
+            self.failures.append(None if status is None else str(status))
 
     def folder(self, tier: str) -> Path:
         """Where the run of a tier lies."""
         return self.options.output / f"{self.stamp}-{tier}"
+
+    def baseline(self, tier: str) -> "tuple[Path, Baseline | BaselineError]":
+        """File of the tier's baseline, and the baseline or why it cannot be had: cases are measured even then."""
+        if tier not in self._baselines:
+            from btlib.plugin.options import apply
+            from btlib.plugin.run import baseline_path, load_baseline
+            from btlib.protocol import TIERS
+
+            path = baseline_path(apply(self.options, TIERS[tier]).baseline, self.config.rootpath)
+            self._baselines[tier] = path, load_baseline(path)
+        return self._baselines[tier]
+
+    def metrics(self, tier: str, case: "Case") -> list[str]:
+        """What a case is held to: the metrics it declares, and those that the baseline has a margin for."""
+        from btlib.errors import BtlibError
+
+        _, baseline = self.baseline(tier)
+        gated = [] if isinstance(baseline, BtlibError) else baseline.gated(case.name)
+        return list(dict.fromkeys([*case.metrics, *gated]))
 
     def run(self, tier: str) -> "Run":
         """The run of a tier, opened when it is first asked for."""
@@ -39,7 +70,7 @@ class Session:
             from btlib.plugin.run import open_run
 
             with self.speaking():
-                self.runs[tier] = open_run(tier, self)
+                self.runs[tier] = open_run(tier, self, self.cases.get(tier, []))
         return self.runs[tier]
 
     @property

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-from btlib.baselines.gate import HOLDS, Measured, Verdict, judge
-from btlib.baselines.schema import Baseline
-from btlib.errors import BaselineError
+import numpy as np
+
+from btlib.baselines import HOLDS, Baseline, Verdict, judge
+from btlib.baselines.verdict import worst
+from btlib.errors import BaselineError, RecordError
+from btlib.evaluation.catalogue import METRICS
+from btlib.results import CaseResult
 from btlib.runs.record import CaseRecord, RunInfo, Speed
-
-_WORST_FIRST = ("error", "missing-baseline", "not-comparable", "regressed", "inconclusive", "pass", "improved")
+from btlib.runs.results import as_results
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,11 @@ class Row:
         title: What it is.
         status: The worst of its verdicts.
         verdicts: One a metric.
-        values: Metric → measured value, more metrics than those that are gated.
+        values: Metric of the catalogue → measured value, the mean over seeds; None where it has none.
+        seeds: The seeds it was measured with.
         speeds: Figure → images/s.
-        seconds: Time of the case in this run, training included.
-        source: Where its model came from; "–" where there is none.
+        seconds: Time of the case in this run, training included, all seeds together.
+        source: Where its models came from; "–" where there are none.
         notes: What a reader must know.
     """
 
@@ -32,6 +37,7 @@ class Row:
     status: str
     verdicts: tuple[Verdict, ...]
     values: Mapping[str, float | None]
+    seeds: tuple[int, ...]
     speeds: Mapping[str, float]
     seconds: float
     source: str
@@ -45,32 +51,34 @@ class Comparison:
     Attributes:
         info: The run.
         rows: One a case.
+        missing: Cases that were to be measured and have no record.
     """
 
     info: RunInfo
     rows: tuple[Row, ...]
+    missing: tuple[str, ...] = ()
 
 
-def verdicts(record: CaseRecord, baseline: Baseline | BaselineError) -> tuple[Verdict, ...]:
-    """The gate's word on each metric of a record; an error or an unreadable baseline is one too."""
-    if record.outcome == "error" or record.slices is None:
-        return tuple(Verdict(record.case, metric, "error", record.error or "") for metric in record.metrics)
-    if isinstance(baseline, BaselineError):
-        return tuple(Verdict(record.case, metric, "missing-baseline", str(baseline)) for metric in record.metrics)
-    measured = Measured(record.case, record.conditions, record.slices)
-    return tuple(judge(measured, metric, baseline) for metric in record.metrics)
+def verdicts(result: CaseResult, baseline: Baseline | BaselineError) -> tuple[Verdict, ...]:
+    """The gate's word on each metric of a case; an unreadable baseline is one too."""
+    if not isinstance(baseline, BaselineError):
+        return judge(result, baseline)
+    if result.failure is not None:
+        return tuple(Verdict(result.case, metric, result.failure, result.message) for metric in result.metrics)
+    return tuple(Verdict(result.case, metric, "missing-baseline", str(baseline)) for metric in result.metrics)
 
 
 def compare(
     info: RunInfo, records: Sequence[CaseRecord], speeds: Mapping[str, Speed], baseline: Baseline | BaselineError
 ) -> Comparison:
     """Put the records of a run beside its baseline."""
-    return Comparison(info, tuple(_row(record, speeds.get(record.case), baseline) for record in records))
-
-
-def worst(found: Sequence[Verdict]) -> str:
-    """The status that a reader must see first."""
-    return min((v.status for v in found), key=_WORST_FIRST.index)
+    ordered = sorted(records, key=lambda record: (record.case, record.seed))
+    rows = [
+        _row(list(seeds), speeds.get(case), baseline)
+        for case, seeds in groupby(ordered, key=lambda record: record.case)
+    ]
+    measured = {row.case for row in rows}
+    return Comparison(info, tuple(rows), tuple(case for case in info.cases if case not in measured))
 
 
 def holds(status: str) -> bool:
@@ -78,26 +86,36 @@ def holds(status: str) -> bool:
     return status in HOLDS
 
 
-def _row(record: CaseRecord, speed: Speed | None, baseline: Baseline | BaselineError) -> Row:
-    found = verdicts(record, baseline)
+def values(result: CaseResult) -> dict[str, float | None]:
+    """Every metric of the catalogue, the mean over slices and seeds; None where it was not measured or is undefined."""
+    return {name: _value(result, name) for name in METRICS}
+
+
+def _value(result: CaseResult, name: str) -> float | None:
+    metric = METRICS[name]
+    if not result.runs or not all(metric.available(run.slices) for run in result.runs):
+        return None
+    value = float(np.mean([np.mean(metric.of(run.slices)) for run in result.runs]))
+    return value if np.isfinite(value) else None
+
+
+def _row(seeds: list[CaseRecord], speed: Speed | None, baseline: Baseline | BaselineError) -> Row:
+    first = seeds[0]
+    try:
+        result = as_results(seeds)[0]
+    except RecordError as error:
+        result = CaseResult(first.case, first.title, first.conditions, first.metrics, (), 16, "error", str(error))
+    found = verdicts(result, baseline)
+    models = [record.model for record in seeds if record.model]
     return Row(
-        case=record.case,
-        title=record.title,
+        case=first.case,
+        title=first.title,
         status=worst(found),
         verdicts=found,
-        values=_values(record),
+        values=values(result),
+        seeds=tuple(record.seed for record in seeds),
         speeds=dict(speed.images_per_second) if speed else {},
-        seconds=record.seconds,
-        source=record.model.source if record.model else "–",
-        notes=tuple(record.model.notes) if record.model else (),
+        seconds=sum(record.seconds for record in seeds),
+        source=", ".join(dict.fromkeys(model.source for model in models)) or "–",
+        notes=tuple(dict.fromkeys(note for model in models for note in model.notes)),
     )
-
-
-def _values(record: CaseRecord) -> dict[str, float | None]:
-    summary = record.summary or {}
-    return {
-        "dice": summary.get("dice", {}).get("slice_mean"),
-        "iou": summary.get("iou", {}).get("slice_mean"),
-        "accuracy": summary.get("accuracy", {}).get("slice_mean"),
-        "macro_f1": summary.get("macro_f1"),
-    }

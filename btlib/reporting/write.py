@@ -7,9 +7,11 @@ from tabulate import tabulate
 
 from btlib import files
 from btlib.reporting.comparison import Comparison, Row
+from btlib.reporting.numbers import number
+from btlib.reporting.text import PHANTOM_NOTE, csv_text
+from btlib.reporting.verdicts import verdict_table
 
-_VALUES = {"dice": "Dice", "iou": "IoU", "accuracy": "accuracy", "macro_f1": "macro F1"}
-PHANTOM_NOTE = "PHANTOM DATA: synthetic slices; these numbers say nothing about patients."
+_VALUES = {"dice": "Dice", "hd95": "HD95 [px]", "accuracy": "accuracy", "macro_f1": "macro F1"}
 
 
 def table(comparison: Comparison, style: str = "simple") -> str:
@@ -27,7 +29,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
     files.write_json(
         folder / "comparison.json", {"run": _info(comparison), "cases": [asdict(r) for r in comparison.rows]}
     )
-    files.write_text(folder / "comparison.csv", _csv(frame))
+    files.write_text(folder / "comparison.csv", csv_text(frame))
     files.write_text(folder / "comparison.md", _markdown(comparison))
     return folder / "comparison.md"
 
@@ -40,8 +42,8 @@ def _cells(row: Row, figures: list[str]) -> dict[str, str]:
     return {
         "case": f"{row.case} {row.title}",
         "verdict": row.status,
-        **{title: _number(row.values[name], ".4f") for name, title in _VALUES.items()},
-        **{f"{name} [img/s]": _number(row.speeds.get(name), ".1f") for name in figures},
+        **{title: number(row.values[name], ".1f" if "px" in title else ".4f") for name, title in _VALUES.items()},
+        **{f"{name} [img/s]": number(row.speeds.get(name), ".1f") for name in figures},
         "seconds": f"{row.seconds:.1f}",
         "model": row.source,
     }
@@ -51,7 +53,7 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
     gate = {
         f"{v.metric}_{key}": getattr(v, key)
         for v in row.verdicts
-        for key in ("status", "baseline", "margin", "difference", "low", "high", "method")
+        for key in ("status", "baseline", "margin", "difference", "low", "high", "method", "seeds", "baseline_seeds")
     }
     speeds = {f"{name} [img/s]": row.speeds.get(name) for name in figures}
     return {
@@ -60,16 +62,11 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
         "status": row.status,
         **row.values,
         **speeds,
+        "seeds": " ".join(map(str, row.seeds)),
         "seconds": row.seconds,
         "source": row.source,
         **gate,
     }
-
-
-def _csv(rows: list[dict[str, object]]) -> str:
-    import pandas as pd
-
-    return str(pd.DataFrame(rows).to_csv(index=False))
 
 
 def _markdown(comparison: Comparison) -> str:
@@ -78,35 +75,17 @@ def _markdown(comparison: Comparison) -> str:
     if info.origin == "phantom":
         head += [f"**{PHANTOM_NOTE}**", ""]
     head += [f"- data: {info.data}", f"- command: `{info.command}`", f"- started: {info.started}", ""]
-    gate = [
-        {
-            "case": v.case,
-            "metric": v.metric,
-            "verdict": v.status,
-            "measured": _number(v.measured, ".4f"),
-            "baseline": _number(v.baseline, ".4f"),
-            "margin": _number(v.margin, "g"),
-            "difference": _number(v.difference, "+.4f"),
-            "95 % interval": "–" if v.low is None or v.high is None else f"{v.low:+.4f} … {v.high:+.4f}",
-            "method": v.method or "–",
-        }
-        for row in comparison.rows
-        for v in row.verdicts
-    ]
-    reasons = [
-        f"- **{v.case}, {v.metric}** ({v.status}): {'; '.join(v.reason.splitlines())}"
-        for row in comparison.rows
-        for v in row.verdicts
-        if v.reason
-    ]
+    gate = [v for row in comparison.rows for v in row.verdicts]
+    reasons = [f"- **{v.case}, {v.metric}** ({v.status}): {'; '.join(v.reason.splitlines())}" for v in gate if v.reason]
     notes = [f"- **{row.case}**: {note}" for row in comparison.rows for note in row.notes]
+    notes += [f"- **{case}**: was to be measured and has no record" for case in comparison.missing]
     parts = [
         *head,
         table(comparison, "github"),
         "",
         "## Gate",
         "",
-        tabulate(gate, "keys", "github", disable_numparse=True),
+        verdict_table(gate, "github"),
     ]
     parts += ["", *reasons] if reasons else []
     parts += ["", "## Notes", "", *notes] if notes else []
@@ -115,7 +94,3 @@ def _markdown(comparison: Comparison) -> str:
 
 def _info(comparison: Comparison) -> dict[str, object]:
     return comparison.info.model_dump()
-
-
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)

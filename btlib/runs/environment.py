@@ -1,21 +1,61 @@
-"""Versions and hardware, for the record."""
+"""Versions, hardware and the state of the code, for the record."""
 
 import os
 import platform
+import subprocess
 from importlib import metadata
+from pathlib import Path
 
 PACKAGES = ("btlib", "numpy", "opencv-python-headless", "torch", "torchvision", "pytorch-lightning")
 
 
 def environment(device: str | None = None) -> dict[str, str]:
-    """Python, platform, processor count, installed versions, and the accelerator's name where there is one."""
-    facts = {"python": platform.python_version(), "platform": platform.platform(), "cpus": str(os.cpu_count())}
+    """Python, platform, processor, installed versions, and the accelerator where one was used.
+
+    Args:
+        device: What the case ran on, such as "cuda".
+    """
+    facts = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": _processor(),
+        "cpus": str(os.cpu_count()),
+    }
     facts |= {name: found for name in PACKAGES if (found := _version(name))}
     if device == "cuda":
         import torch
 
         facts["gpu"] = torch.cuda.get_device_name()
+        facts["gpus"] = str(torch.cuda.device_count())
+        facts["cuda"] = str(torch.version.cuda)
     return facts
+
+
+def checkout(folder: Path) -> tuple[str | None, bool | None]:
+    """Commit of the git checkout that a folder lies in, and whether tracked files differ from it.
+
+    Baselines do not count as a difference: no number depends on them. Outside a checkout both are None.
+    """
+    commit = _git(folder, "rev-parse", "HEAD")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!baselines")
+    return (commit, bool(changes)) if commit and changes is not None else (None, None)
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):  # no git here
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _processor() -> str:
+    """The processor's model; `platform.processor` is empty on most Linux systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _version(package: str) -> str | None:

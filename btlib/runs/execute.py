@@ -4,17 +4,20 @@ import time
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import numpy as np
 
-from btlib.baselines.schema import Conditions
 from btlib.cases import Case, Prepared, Work
 from btlib.errors import BtlibError, ModelError
 from btlib.evaluation import Evaluation, evaluate, summarise
+from btlib.evaluation.catalogue import METRICS
 from btlib.metrics import EPSILON
+from btlib.results import Conditions, Failure
 from btlib.runs.environment import environment
 from btlib.runs.folder import RunFolder
 from btlib.runs.record import CaseRecord, ModelInfo
+from btlib.runs.timeout import CaseTimeoutError, time_limit
 from btlib.types import N_CLASSES
 
 
@@ -48,40 +51,50 @@ def conditions(work: Work) -> Conditions:
     )
 
 
-def run_case(case: Case, work: Work, tier: str, folder: RunFolder) -> Result:
+def run_case(case: Case, work: Work, tier: str, folder: RunFolder, timeout: float | None = None) -> Result:
     """Prepare and score a case on the test slices; its record is written before this returns.
 
-    An error of the case becomes a record with the outcome "error", so that the other cases go on; only an interrupt by
-    the user comes through.
+    An error of the case becomes a record of its outcome, so that the other cases go on; only an interrupt by the user
+    comes through.
+
+    Args:
+        case: What to run.
+        work: On what, how and with which seed.
+        tier: Named in the record.
+        folder: Where the record goes.
+        timeout: Seconds the case may take; None for as long as it likes.
     """
     started = time.perf_counter()
     prepared: Prepared | None = None
     evaluation: Evaluation | None = None
+    outcome: Literal["done"] | Failure = "done"
     error: str | None = None
     try:
-        prepared = case.prepare(work)
-        evaluation = evaluate(
-            prepared.predictor,
-            work.dataset,
-            work.split.test,
-            threshold=work.protocol.threshold,
-            where=f"case {case.name}",
-        )
+        with time_limit(timeout):
+            prepared = case.prepare(work)
+            evaluation = evaluate(
+                prepared.predictor,
+                work.dataset,
+                work.split.test,
+                threshold=work.protocol.threshold,
+                where=f"case {case.name}",
+            )
         _check_declared(case, evaluation)
     except Exception as fault:  # a case is foreign code: whatever it raises is its own failure and nobody else's
-        error = _tell(fault)
+        outcome, error = _kind(fault), _tell(fault)
         evaluation = None
     record = CaseRecord(
         case=case.name,
         title=case.title,
         tier=tier,
         seed=work.seed,
-        metrics=list(case.metrics),
-        outcome="error" if error else "done",
+        metrics={metric: METRICS[metric].version for metric in case.metrics},
+        outcome=outcome,
         error=error,
         conditions=conditions(work),
         slices=evaluation.slices if evaluation else None,
         summary=summarise(evaluation.slices, work.protocol.batch_mean_size) if evaluation else None,
+        batch_mean_size=work.protocol.batch_mean_size,
         images_per_second=evaluation.images_per_second if evaluation else None,
         seconds=time.perf_counter() - started,
         model=_model_info(prepared) if prepared else None,
@@ -111,6 +124,15 @@ def _model_info(prepared: Prepared) -> ModelInfo:
         details=dict(prepared.details),
         notes=list(prepared.notes),
     )
+
+
+def _kind(fault: Exception) -> Failure:
+    """By name, for each framework has an out-of-memory error of its own and none of them is imported here."""
+    if isinstance(fault, CaseTimeoutError):
+        return "timeout"
+    if isinstance(fault, MemoryError) or "OutOfMemory" in type(fault).__name__:
+        return "out-of-memory"
+    return "error"
 
 
 def _tell(fault: Exception) -> str:

@@ -1,8 +1,9 @@
-"""The folder of one run: `run.json`, `comparison.*`, and by case `records/*.json`, `speed/*.json`, `curves/*.csv`."""
+"""The folder of one run: `run.json`, reports, and by case `records/*.json`, `speed/*.json`, `curves/*.csv`."""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from filelock import FileLock
 
@@ -21,9 +22,9 @@ class RunFolder:
 
     path: Path
 
-    def record_path(self, case: str) -> Path:
-        """Where the record of a case lies."""
-        return self.path / "records" / f"{case}.json"
+    def record_path(self, case: str, seed: int) -> Path:
+        """Where the record of a case and seed lies."""
+        return self.path / "records" / f"{_file_name(case)}-seed{seed}.json"
 
     def save_info(self, info: RunInfo) -> None:
         """Write `run.json`."""
@@ -31,14 +32,15 @@ class RunFolder:
 
     def save_record(self, record: CaseRecord, curves: Path | None = None) -> None:
         """Write a case's record, and a copy of its curves."""
-        record.save(self.record_path(record.case))
+        path = self.record_path(record.case, record.seed)
+        record.save(path)
         if curves is not None and curves.exists():
-            with files.atomic_path(self.path / "curves" / f"{record.case}.csv") as part:
+            with files.atomic_path(self.path / "curves" / f"{path.stem}.csv") as part:
                 shutil.copyfile(curves, part)
 
     def add_speed(self, case: str, figure: str, images_per_second: float, rounds: int) -> None:
         """Add one throughput figure to those of a case."""
-        path = self.path / "speed" / f"{case}.json"
+        path = self.path / "speed" / f"{_file_name(case)}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             known = Speed.load(path) if path.exists() else Speed(case=case, images_per_second={}, rounds={})
@@ -63,9 +65,16 @@ class RunFolder:
         return RunInfo.load(self.path / "run.json")
 
     def records(self) -> list[CaseRecord]:
-        """All records, in order of the cases' names."""
-        return [CaseRecord.load(path) for path in sorted((self.path / "records").glob("*.json"))]
+        """All records, in order of cases' names and seeds."""
+        found = [CaseRecord.load(path) for path in (self.path / "records").glob("*.json")]
+        return sorted(found, key=lambda record: (record.case, record.seed))
 
     def speeds(self) -> dict[str, Speed]:
         """Throughput by case."""
-        return {path.stem: Speed.load(path) for path in sorted((self.path / "speed").glob("*.json"))}
+        found = [Speed.load(path) for path in sorted((self.path / "speed").glob("*.json"))]
+        return {speed.case: speed for speed in found}
+
+
+def _file_name(case: str) -> str:
+    """A case may be called anything; a file may not."""
+    return quote(case, safe=" ")

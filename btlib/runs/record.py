@@ -6,9 +6,9 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from btlib import files
-from btlib.baselines.schema import Conditions
 from btlib.cases import Source
 from btlib.errors import RecordError
+from btlib.results import Conditions, Failure
 from btlib.slice_table import SliceTable
 
 
@@ -60,19 +60,20 @@ class ModelInfo(_Strict):
 
 
 class CaseRecord(_Kept):
-    """One case of one run.
+    """One case of one run, with one seed.
 
     Attributes:
         case: Name of the case.
         title: What it is.
         tier: "smoke" or "full".
         seed: Of the training.
-        metrics: The metrics the gate holds it to.
-        outcome: "done", or "error" where it could not be trained or evaluated.
+        metrics: The metrics the gate holds it to → version of each metric's definition.
+        outcome: "done", or why it could not be trained or evaluated: "error", "out-of-memory", "timeout".
         error: The error's message and the last lines of its traceback.
         conditions: How its numbers were made.
         slices: Its numbers by slice.
         summary: All aggregates of `slices`.
+        batch_mean_size: Batch size of the aggregation "batch-mean".
         images_per_second: Of predicting the test slices.
         seconds: From the start of the case to its end.
         model: Where its predictor came from.
@@ -86,12 +87,13 @@ class CaseRecord(_Kept):
     title: str
     tier: str
     seed: int
-    metrics: list[str]
-    outcome: Literal["done", "error"]
+    metrics: dict[str, int]
+    outcome: Literal["done"] | Failure
     error: str | None = None
     conditions: Conditions
     slices: SliceTable | None = None
     summary: dict[str, Any] | None = None
+    batch_mean_size: int = 16
     images_per_second: float | None = None
     seconds: float
     model: ModelInfo | None = None
@@ -119,9 +121,14 @@ class RunInfo(_Kept):
     Attributes:
         tier: "smoke" or "full".
         command: The command line.
-        baseline: Name of the baseline it was held against, and its file.
+        baseline: File of the baseline it was held against.
         origin: "figshare" or "phantom".
         data: What was measured on, for a reader.
+        recipe: How its cases are trained.
+        cases: The cases that were to be measured.
+        seeds: The seeds of each case.
+        commit: Of the git checkout it ran in; None outside one.
+        dirty: Whether that checkout had uncommitted changes (baselines do not count); None outside one.
         started: ISO 8601, UTC.
     """
 
@@ -130,4 +137,9 @@ class RunInfo(_Kept):
     baseline: str
     origin: str
     data: str
+    recipe: dict[str, str | int | float | bool | None] = {}
+    cases: list[str] = []
+    seeds: list[int] = []
+    commit: str | None = None
+    dirty: bool | None = None
     started: str

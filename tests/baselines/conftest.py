@@ -1,9 +1,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
-from btlib.baselines.schema import SCHEMA, Baseline, BaselineCase, BaselineRun, Conditions, Figure
+from btlib.baselines.schema import SCHEMA, Baseline, BaselineCase, Figure
+from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.slice_table import SliceTable
 
 CONDITIONS = Conditions(
@@ -26,16 +28,31 @@ def conditions() -> Conditions:
 
 
 @pytest.fixture
-def measured_baseline(make_table: Callable[..., SliceTable]) -> Callable[..., Baseline]:
-    """A measured baseline of one case "X" over the given table, or the usual one."""
+def measured(conditions: Conditions) -> Callable[..., CaseResult]:
+    """The case "X" measured with one seed a table, under the given conditions or the usual ones."""
 
-    def make(table: SliceTable | None = None, margin: float = 0.02, **changes: Any) -> Baseline:
-        table = table or make_table()
+    def make(*tables: SliceTable, case: str = "X", under: Conditions = CONDITIONS, **more: Any) -> CaseResult:
+        runs = tuple(SeedRun(seed=42 + i, fingerprint=None, slices=table) for i, table in enumerate(tables))
+        return CaseResult(case, "a case", under, {"dice": 1, "accuracy": 1}, runs, **more)
+
+    return make
+
+
+@pytest.fixture
+def measured_baseline(make_table: Callable[..., SliceTable]) -> Callable[..., Baseline]:
+    """A measured baseline of one case "X" over the given tables, one a seed, or the usual one."""
+
+    def make(*tables: SliceTable, margin: float = 0.02, **changes: Any) -> Baseline:
+        tables = tables or (make_table(),)
+        means = {
+            "dice": np.mean([table.dice().mean() for table in tables]),
+            "accuracy": np.mean([table.correct().mean() for table in tables]),
+        }
         figures = [
-            Figure(metric=m, value=round(float(v.mean()), 6), aggregation="slice-mean", margin=margin, source="test")
-            for m, v in (("dice", table.dice()), ("accuracy", table.correct()))
+            Figure(metric=m, value=round(float(v), 6), aggregation="slice-mean", margin=margin, source="test")
+            for m, v in means.items()
         ]
-        run = BaselineRun(seed=42, fingerprint=None, slices=table)
+        runs = [SeedRun(seed=42 + i, fingerprint=None, slices=table) for i, table in enumerate(tables)]
         whole: dict[str, Any] = {
             "schema": SCHEMA,
             "name": "made",
@@ -45,7 +62,7 @@ def measured_baseline(make_table: Callable[..., SliceTable]) -> Callable[..., Ba
             "created": "2026-01-01",
             "reason": "test",
             "conditions": CONDITIONS,
-            "cases": {"X": BaselineCase(title="a case", figures=figures, runs=[run])},
+            "cases": {"X": BaselineCase(title="a case", figures=figures, runs=runs)},
         }
         return Baseline(**whole | changes)
 

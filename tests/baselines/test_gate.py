@@ -5,17 +5,20 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from btlib.baselines import Baseline, Conditions, Measured, judge
-from btlib.baselines.gate import HOLDS, unlike
+import btlib
+from btlib.baselines import HOLDS, Baseline
+from btlib.baselines.gate import Gap, judge_metric, three_way, unlike
+from btlib.results import CaseResult, Conditions
 from btlib.slice_table import SliceTable
 
 Table = Callable[..., SliceTable]
 Make = Callable[..., Baseline]
+Result = Callable[..., CaseResult]
 
 
-def test_the_same_numbers_pass(make_table: Table, measured_baseline: Make, conditions: Conditions):
+def test_the_same_numbers_pass(make_table: Table, measured_baseline: Make, measured: Result):
     for metric in ("dice", "accuracy"):
-        verdict = judge(Measured("X", conditions, make_table()), metric, measured_baseline())
+        verdict = judge_metric(measured(make_table()), metric, measured_baseline())
         assert (verdict.status, verdict.difference, verdict.method) == ("pass", 0, "paired by slice")
 
 
@@ -23,10 +26,10 @@ def test_the_same_numbers_pass(make_table: Table, measured_baseline: Make, condi
     ("worse", "status"), [(-0.05, "improved"), (0.0, "pass"), (0.005, "pass"), (0.05, "regressed")]
 )
 def test_dice_against_a_measured_baseline(
-    worse: float, status: str, make_table: Table, measured_baseline: Make, conditions: Conditions
+    worse: float, status: str, make_table: Table, measured_baseline: Make, measured: Result
 ):
     baseline = measured_baseline(make_table(seed=1))
-    verdict = judge(Measured("X", conditions, make_table(worse=worse, seed=2)), "dice", baseline)
+    verdict = judge_metric(measured(make_table(worse=worse, seed=2)), "dice", baseline)
     assert verdict.status == status
     assert verdict.low <= verdict.difference <= verdict.high
     assert verdict.measured - verdict.baseline == pytest.approx(verdict.difference, abs=1e-5)
@@ -37,20 +40,20 @@ def test_dice_against_a_measured_baseline(
     [(0, 0.02, "pass"), (3, 0.2, "pass"), (3, 0.02, "inconclusive"), (12, 0.02, "regressed")],
 )
 def test_accuracy_against_a_measured_baseline(
-    wrong: int, margin: float, status: str, make_table: Table, measured_baseline: Make, conditions: Conditions
+    wrong: int, margin: float, status: str, make_table: Table, measured_baseline: Make, measured: Result
 ):
-    measured = Measured("X", conditions, make_table(wrong=wrong))
-    verdict = judge(measured, "accuracy", measured_baseline(margin=margin))
+    result = measured(make_table(wrong=wrong))
+    verdict = judge_metric(result, "accuracy", measured_baseline(margin=margin))
     assert verdict.status == status
     assert verdict.difference == pytest.approx(-wrong / 60)
 
 
-def test_patients_widen_the_interval(make_table: Table, measured_baseline: Make, conditions: Conditions):
+def test_patients_widen_the_interval(make_table: Table, measured_baseline: Make, measured: Result):
     """Twelve wrong slices of one patient out of five are one accident, not twelve."""
     people = [f"P{i // 12}" for i in range(60)]
-    by_slice = judge(Measured("X", conditions, make_table(wrong=12)), "accuracy", measured_baseline())
-    by_patient = judge(
-        Measured("X", conditions, make_table(wrong=12, patients=people)),
+    by_slice = judge_metric(measured(make_table(wrong=12)), "accuracy", measured_baseline())
+    by_patient = judge_metric(
+        measured(make_table(wrong=12, patients=people)),
         "accuracy",
         measured_baseline(make_table(patients=people)),
     )
@@ -59,12 +62,10 @@ def test_patients_widen_the_interval(make_table: Table, measured_baseline: Make,
     assert by_patient.difference == by_slice.difference
 
 
-def test_slices_are_paired_by_number_whatever_their_order(
-    make_table: Table, measured_baseline: Make, conditions: Conditions
-):
+def test_slices_are_paired_by_number_whatever_their_order(make_table: Table, measured_baseline: Make, measured: Result):
     table = make_table(wrong=7)
     turned = SliceTable(**{k: None if v is None else v[::-1] for k, v in table.model_dump().items()})
-    verdict = judge(Measured("X", conditions, turned), "accuracy", measured_baseline(table))
+    verdict = judge_metric(measured(turned), "accuracy", measured_baseline(table))
     assert (verdict.difference, verdict.low, verdict.high) == (0, 0, 0)
 
 
@@ -84,10 +85,10 @@ def test_slices_are_paired_by_number_whatever_their_order(
     ],
 )
 def test_other_conditions_are_not_comparable_and_named(
-    field: str, value: object, make_table: Table, measured_baseline: Make, conditions: Conditions
+    field: str, value: object, make_table: Table, measured_baseline: Make, measured: Result, conditions: Conditions
 ):
     other = conditions.model_copy(update={field: value})
-    verdict = judge(Measured("X", other, make_table()), "dice", measured_baseline())
+    verdict = judge_metric(measured(make_table(), under=other), "dice", measured_baseline())
     assert verdict.status == "not-comparable"
     assert verdict.failed
     assert f"{field}: measured {value!r}, baseline {getattr(conditions, field)!r}" in verdict.reason
@@ -101,96 +102,178 @@ def test_every_condition_is_compared(conditions: Conditions):
 
 @pytest.mark.parametrize(("case", "metric"), [("Y", "dice"), ("X", "iou")])
 def test_no_gated_figure_is_a_missing_baseline(
-    case: str, metric: str, make_table: Table, measured_baseline: Make, conditions: Conditions
+    case: str, metric: str, make_table: Table, measured_baseline: Make, measured: Result
 ):
-    verdict = judge(Measured(case, conditions, make_table()), metric, measured_baseline())
+    verdict = judge_metric(measured(make_table(), case=case), metric, measured_baseline())
     assert verdict.status == "missing-baseline"
     assert verdict.failed
     assert "btlib baseline accept" in verdict.reason
 
 
-def test_a_single_slice_has_no_verdict(make_table: Table, measured_baseline: Make, conditions: Conditions):
+def test_a_single_slice_has_no_verdict(
+    make_table: Table, measured_baseline: Make, measured: Result, conditions: Conditions
+):
     one = conditions.model_copy(update={"n_test": 1})
-    verdict = judge(Measured("X", one, make_table(1)), "dice", measured_baseline(make_table(1), conditions=one))
+    verdict = judge_metric(measured(make_table(1), under=one), "dice", measured_baseline(make_table(1), conditions=one))
     assert verdict.status == "error"
     assert "at least 2 slices" in verdict.reason
 
 
-def test_against_a_published_mean_the_unpaired_interval(
-    make_table: Table, published_baseline: Make, conditions: Conditions
-):
+def test_against_a_published_mean_the_unpaired_interval(make_table: Table, published_baseline: Make, measured: Result):
     table = make_table()
     mean = float(table.dice().mean())
-    verdict = judge(Measured("X", conditions, table), "dice", published_baseline(value=mean, std=0.03, n=60))
+    verdict = judge_metric(measured(table), "dice", published_baseline(value=mean, std=0.03, n=60))
     assert (verdict.status, verdict.method) == ("pass", "unpaired")
-    worse = judge(Measured("X", conditions, table), "dice", published_baseline(value=mean + 0.05, std=0.03, n=60))
-    wide = judge(Measured("X", conditions, table), "dice", published_baseline(value=mean + 0.05, std=0.3, n=60))
+    worse = judge_metric(measured(table), "dice", published_baseline(value=mean + 0.05, std=0.03, n=60))
+    wide = judge_metric(measured(table), "dice", published_baseline(value=mean + 0.05, std=0.3, n=60))
     assert (worse.status, wide.status) == ("regressed", "inconclusive")
 
 
 def test_a_published_accuracy_has_the_spread_of_a_proportion(
-    make_table: Table, published_baseline: Make, conditions: Conditions
+    make_table: Table, published_baseline: Make, measured: Result
 ):
     baseline = published_baseline(metric="accuracy", value=0.9, n=60)
-    verdict = judge(Measured("X", conditions, make_table(wrong=6)), "accuracy", baseline)
+    verdict = judge_metric(measured(make_table(wrong=6)), "accuracy", baseline)
     half = 1.98 * np.sqrt(0.09 / 60 + 0.09 / 59)
     assert verdict.difference == pytest.approx(0)
     assert verdict.high == pytest.approx(half, rel=0.01)
 
 
-def test_like_is_compared_with_like(make_table: Table, published_baseline: Make, conditions: Conditions):
+def test_like_is_compared_with_like(make_table: Table, published_baseline: Make, measured: Result):
     """A batch mean is held against a batch mean, and its interval is around that."""
     from btlib.evaluation import batch_mean
 
     table = make_table()
     value = batch_mean(table.dice(), 16)
     baseline = published_baseline(value=value, std=0.03, n=60, aggregation="batch-mean")
-    verdict = judge(Measured("X", conditions, table), "dice", baseline)
+    verdict = judge_metric(measured(table), "dice", baseline)
     assert verdict.measured == value != table.dice().mean()
     assert verdict.difference == pytest.approx(0)
     assert verdict.high == pytest.approx(-verdict.low)
 
 
 def test_short_of_a_publication_is_regressed_even_on_other_slices(
-    make_table: Table, published_baseline: Make, conditions: Conditions
+    make_table: Table, published_baseline: Make, measured: Result, conditions: Conditions
 ):
     """Nothing made on other slices passes, but what is far below is called by its name."""
     other = conditions.model_copy(update={"n_test": 99})
     table = make_table(worse=0.3)
-    below = judge(Measured("X", conditions, table), "dice", published_baseline(other, value=0.9, std=0.1, n=99))
-    above = judge(Measured("X", conditions, table), "dice", published_baseline(other, value=0.1, std=0.1, n=99))
+    below = judge_metric(measured(table), "dice", published_baseline(other, value=0.9, std=0.1, n=99))
+    above = judge_metric(measured(table), "dice", published_baseline(other, value=0.1, std=0.1, n=99))
     assert (below.status, above.status) == ("regressed", "not-comparable")
     assert above.failed
     assert "n_test" in below.reason
 
 
 def test_what_a_publication_leaves_open_is_not_compared(
-    make_table: Table, published_baseline: Make, conditions: Conditions
+    make_table: Table, published_baseline: Make, measured: Result, conditions: Conditions
 ):
     open_ended = conditions.model_copy(update={"dataset_fingerprint": None, "split_fingerprint": None})
-    verdict = judge(
-        Measured("X", conditions, make_table()), "dice", published_baseline(open_ended, value=0.5, std=0.1, n=60)
-    )
+    verdict = judge_metric(measured(make_table()), "dice", published_baseline(open_ended, value=0.5, std=0.1, n=60))
     assert verdict.status == "improved"
 
 
-def test_a_verdict_never_contradicts_its_own_interval(
-    make_table: Table, measured_baseline: Make, conditions: Conditions
-):
+def test_a_verdict_never_contradicts_its_own_interval(make_table: Table, measured_baseline: Make, measured: Result):
     """The rule, restated: over drops from none to large, at several margins."""
     seen = set()
     for wrong in range(0, 20, 2):
         for margin in (0.01, 0.1, 0.3):
-            v = judge(Measured("X", conditions, make_table(wrong=wrong)), "accuracy", measured_baseline(margin=margin))
+            v = judge_metric(measured(make_table(wrong=wrong)), "accuracy", measured_baseline(margin=margin))
             assert (v.status in HOLDS) == (v.low > -margin)
             assert (v.status == "regressed") == (v.difference < -margin and v.high < 0 and v.low <= -margin)
             seen.add(v.status)
     assert seen == {"pass", "inconclusive", "regressed"}
 
 
-def test_the_message_has_all_a_reader_needs(make_table: Table, measured_baseline: Make, conditions: Conditions):
-    text = judge(Measured("X", conditions, make_table(wrong=12)), "accuracy", measured_baseline()).describe()
+def test_the_message_has_all_a_reader_needs(make_table: Table, measured_baseline: Make, measured: Result):
+    text = judge_metric(measured(make_table(wrong=12)), "accuracy", measured_baseline()).describe()
     assert "case X, accuracy: REGRESSED" in text
     assert "measured   0.8000" in text
     assert "baseline   1.0000, margin 0.02" in text
     assert "difference -0.2000, 95 % [" in text
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("at", range(3))
+def test_a_number_that_is_none_never_passes(number: float, at: int):
+    numbers = [0.0, -0.001, 0.001]
+    numbers[at] = number
+    for sign in (1, -1):
+        assert three_way(Gap(*numbers, "unpaired"), 0.02, sign) == "not-comparable"
+
+
+@pytest.mark.parametrize(
+    ("gap", "higher", "lower"),
+    [
+        ((0.0, -0.01, 0.01), "pass", "pass"),
+        ((0.03, 0.01, 0.05), "improved", "regressed"),
+        ((-0.03, -0.05, -0.01), "regressed", "improved"),
+        ((0.01, -0.03, 0.05), "inconclusive", "inconclusive"),
+        ((-0.02, -0.021, -0.019), "inconclusive", "improved"),  # a loss of the margin itself is not yet beyond it
+    ],
+)
+def test_the_rule_turns_with_the_metrics_direction(gap: tuple[float, float, float], higher: str, lower: str):
+    assert three_way(Gap(*gap, ""), 0.02, 1) == higher
+    assert three_way(Gap(*gap, ""), 0.02, -1) == lower
+
+
+def test_all_metrics_of_a_case_are_judged(make_table: Table, measured_baseline: Make, measured: Result):
+    found = btlib.judge(measured(make_table(wrong=30)), measured_baseline())
+    assert {v.metric: v.status for v in found} == {"dice": "pass", "accuracy": "regressed"}
+
+
+def test_what_only_the_baseline_gates_is_judged_too(make_table: Table, measured_baseline: Make, measured: Result):
+    """A margin that somebody put into the baseline is not passed over because the case does not know of it."""
+    from dataclasses import replace
+
+    result = replace(measured(make_table(wrong=30)), metrics={"dice": 1})
+    assert [(v.metric, v.status) for v in btlib.judge(result, measured_baseline())] == [
+        ("dice", "pass"),
+        ("accuracy", "regressed"),
+    ]
+
+
+def test_another_definition_of_the_metric_is_not_comparable(
+    make_table: Table, measured_baseline: Make, measured: Result
+):
+    baseline = measured_baseline()
+    case = baseline.cases["X"]
+    figures = [figure.model_copy(update={"version": 2}) for figure in case.figures]
+    newer = baseline.model_copy(update={"cases": {"X": case.model_copy(update={"figures": figures})}})
+    verdict = judge_metric(measured(make_table()), "dice", newer)
+    assert verdict.status == "not-comparable"
+    assert "version of dice: measured 1, baseline 2" in verdict.reason
+
+
+def test_a_metric_that_was_not_measured_is_not_comparable(
+    make_table: Table, measured_baseline: Make, measured: Result, published_baseline: Make
+):
+    for baseline in (measured_baseline(), published_baseline(metric="accuracy", value=0.5)):
+        verdict = judge_metric(measured(make_table(classes=False)), "accuracy", baseline)
+        assert verdict.status == "not-comparable"
+        assert "accuracy: not measured (seed 42)" in verdict.reason
+
+
+@pytest.mark.parametrize("failure", ["error", "out-of-memory", "timeout"])
+def test_a_case_that_failed_is_called_by_its_failure(failure: str, measured_baseline: Make, measured: Result):
+    for verdict in btlib.judge(measured(failure=failure, message="no luck"), measured_baseline()):
+        assert (verdict.status, verdict.reason, verdict.failed) == (failure, "no luck", True)
+
+
+def test_the_mean_over_seeds_is_judged_and_their_spread_told(
+    make_table: Table, measured_baseline: Make, measured: Result
+):
+    result = measured(make_table(wrong=0), make_table(wrong=6), make_table(wrong=12))
+    verdict = judge_metric(result, "accuracy", measured_baseline(make_table(wrong=6), make_table(wrong=6, seed=1)))
+    assert verdict.measured == pytest.approx(0.9)
+    assert verdict.difference == pytest.approx(0)
+    assert verdict.seeds == pytest.approx((1.0, 0.9, 0.8))
+    assert verdict.baseline_seeds == pytest.approx((0.9, 0.9))
+    assert "measured   0.9000 (3 seeds: 0.9000 ± 0.1000, 0.8000 … 1.0000)" in verdict.describe()
+
+
+def test_seeds_are_paired_by_slice_whatever_their_order(make_table: Table, measured_baseline: Make, measured: Result):
+    table = make_table(wrong=7)
+    turned = SliceTable(**{k: None if v is None else v[::-1] for k, v in table.model_dump().items()})
+    verdict = judge_metric(measured(table, turned), "accuracy", measured_baseline(turned, table))
+    assert (verdict.difference, verdict.low, verdict.high) == (0, 0, 0)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from btlib import Baseline
+from btlib import Baseline, fingerprint
 from btlib.errors import BaselineError
 from btlib.slice_table import SliceTable
 
@@ -35,8 +35,9 @@ def test_a_baseline_survives_its_file(tmp_path, measured_baseline: Make):
 def edited(change: Callable[[dict], object], baseline: Baseline, path: Path) -> Path:
     baseline.save(path)
     value = json.loads(path.read_text())
+    del value["digest"]
     change(value)
-    path.write_text(json.dumps(value))
+    path.write_text(json.dumps(value | {"digest": fingerprint.of(value)}))
     return path
 
 
@@ -50,9 +51,14 @@ def edited(change: Callable[[dict], object], baseline: Baseline, path: Path) -> 
         (lambda b: b["cases"].clear(), "cases: .*at least 1"),
         (lambda b: b["cases"]["X"]["figures"][0].update(value="0.9"), r"cases\.X\.figures\.0\.value: .*valid number"),
         (lambda b: b["cases"]["X"]["figures"][0].update(value=0.95), "dice says 0.95, but its slices give 0.9"),
-        (lambda b: b["cases"]["X"]["figures"][0].update(margin=2), "margin: .*less than 1"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(margin=2), "margin 2 is wider than the range 0…1 of dice"),
         (lambda b: b["cases"]["X"]["figures"][0].update(margin=0), "margin: .*greater than 0"),
-        (lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95"), "only slice or batch means"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95"), "hd95 is gated, but a run has no slices of it"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(metric="macro_f1"), "only a metric that every slice has"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(metric="speed"), "only a metric that every slice has"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(aggregation="class"), "must be a slice or batch mean"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(value=1.5), "within 0…1"),
+        (lambda b: b["cases"]["X"]["runs"].append(b["cases"]["X"]["runs"][0]), "a seed stands in it more than once"),
         (lambda b: b["cases"]["X"]["figures"].append(b["cases"]["X"]["figures"][0]), "more than one gated figure"),
         (lambda b: b["cases"]["X"].update(runs=[]), "a measured baseline needs per-slice numbers"),
         (lambda b: b["cases"]["X"]["runs"][0]["slices"]["number"].pop(), "number|expected"),
@@ -100,6 +106,37 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, measured_baseline: Ma
         measured_baseline(margin=0.3).save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("change", [lambda b: b.pop("digest"), lambda b: b.update(reason="another"), lambda b: b])
+def test_an_edit_by_hand_is_noticed(change: Callable[[dict], object], tmp_path, measured_baseline: Make):
+    path = tmp_path / "made.json"
+    measured_baseline().save(path)
+    value = json.loads(path.read_text())
+    told = change(value)
+    path.write_text(json.dumps(value))
+    if told is value:  # another layout is not another content
+        assert Baseline.load(path) == measured_baseline()
+    else:
+        with pytest.raises(BaselineError, match="digest: does not fit the content"):
+            Baseline.load(path)
+
+
+@given(data=st.data())
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_changed_byte_is_noticed(data, tmp_path, measured_baseline: Make):
+    """Whatever one byte of a sound file becomes: the same content comes out, or nothing does."""
+    path = tmp_path / "made.json"
+    baseline = measured_baseline()
+    baseline.save(path)
+    raw = bytearray(path.read_bytes())
+    raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw)
+    try:
+        loaded = Baseline.load(path)
+    except BaselineError:
+        return
+    assert loaded == baseline
 
 
 @given(value=JSON)

@@ -12,6 +12,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 CONFTEST = '''
 import os
+import time
 
 import numpy as np
 
@@ -41,8 +42,13 @@ def prepare(name):
     def ready(work):
         with open("prepared.txt", "a") as file:
             print(name, file=file)
-        if os.environ.get("MOOD_" + name) == "raise":
+        mood = os.environ.get("MOOD_" + name)
+        if mood == "raise":
             raise RuntimeError("out of luck")
+        if mood == "memory":
+            raise MemoryError
+        if mood == "sleep":
+            time.sleep(60)
         predictor = Knows(work.dataset, name)
         predictor.first = work.dataset.numbers[work.split.test[0]]
         return Prepared(predictor, "given", training_step=lambda n: lambda: None)
@@ -68,6 +74,7 @@ def project(pytester: pytest.Pytester, phantoms: Path) -> Iterator[Callable[...,
     pytester.makeconftest(CONFTEST)
     pytester.makeini("[pytest]\naddopts = --import-mode=importlib --strict-markers -p no:cacheprovider")
     patch = pytest.MonkeyPatch()
+    patch.delenv("PYTEST_XDIST_WORKER", raising=False)  # the tests may run under xdist, the project does not
 
     def run(*args: str, select: str | None = "toy", data: Path | None = phantoms, **moods: str) -> pytest.RunResult:
         for name in ("toy1", "toy2"):
@@ -90,10 +97,11 @@ def accepted(
     project: Callable[..., pytest.RunResult], latest: Callable[[], Path], pytester: pytest.Pytester
 ) -> Callable[..., pytest.RunResult]:
     """The project, with its own numbers accepted as the smoke baseline."""
-    from btlib.runs.accept import as_baseline
+    from btlib.runs.accept import propose
 
     project("--benchmark-disable")
-    as_baseline(latest(), "smoke", "for a test", 0.05).save(pytester.path / "baselines" / "smoke.json")
+    margins = {"dice": 0.05, "accuracy": 0.05}
+    propose(latest(), "smoke", "for a test", margins).new.save(pytester.path / "baselines" / "smoke.json")
     shutil.rmtree(pytester.path / "reports")
     (pytester.path / "prepared.txt").unlink()
     return project

@@ -1,7 +1,6 @@
 """The suite end to end, as a user runs it: items, verdicts, records, what is printed and how it exits."""
 
 import csv
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from btlib import Baseline
+from btlib.baselines.verdict import COULD_NOT_JUDGE
 from btlib.runs import RunFolder
 
 Run = Callable[..., pytest.RunResult]
@@ -28,7 +28,8 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
             "PHANTOM DATA: synthetic slices*",
             "toy1 a toy*pass*1.0000*given",
             "toy2 a toy*pass*1.0000*given",
-            "comparison: *comparison.md",
+            "comparison:   *comparison.md",
+            "significance: *significance.md",
         ]
     )
     folder = latest()
@@ -38,7 +39,12 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
         "comparison.md",
         "comparison.csv",
         "comparison.json",
-        *(f"{kind}/toy{k}.json" for kind in ("records", "speed") for k in (1, 2)),
+        "significance.md",
+        "significance.csv",
+        "significance.json",
+        "significance.svg",
+        *(f"records/toy{k}-seed42.json" for k in (1, 2)),
+        *(f"speed/toy{k}.json" for k in (1, 2)),
     }
     speeds = RunFolder(folder).speeds()["toy1"]
     assert set(speeds.images_per_second) == {"inference, batch 1", "inference, batch 16", "training step, batch 8"}
@@ -58,7 +64,7 @@ def test_a_regression_fails_its_own_items_and_no_others(accepted: Run, latest: L
             "  measured   0.0000",
             "  baseline   1.0000, margin 0.05",
             "  difference -1.0000, 95 % *-1.0000, -1.0000* (paired by patient)",
-            f"  record     *{latest().name}/records/toy1.json",
+            f"  record     *{latest().name}/records/toy1-seed42.json",
             "toy1 a toy*regressed*0.0000*",
             "toy2 a toy*pass*",
         ]
@@ -66,15 +72,22 @@ def test_a_regression_fails_its_own_items_and_no_others(accepted: Run, latest: L
 
 
 @pytest.mark.parametrize(
-    ("mood", "told"),
-    [("raise", "RuntimeError: out of luck"), ("nan", "case toy1: mask_prob: * values are not finite")],
+    ("mood", "told", "outcome"),
+    [
+        ("raise", "RuntimeError: out of luck", "error"),
+        ("nan", "case toy1: mask_prob: * values are not finite", "error"),
+        ("memory", "MemoryError", "out-of-memory"),
+        ("sleep", "took longer than 3 s", "timeout"),
+    ],
 )
-def test_a_case_that_breaks_leaves_the_others_running(accepted: Run, latest: Latest, mood: str, told: str):
-    result = accepted("--benchmark-disable", toy1=mood)
-    result.stdout.fnmatch_lines([f"*{told}*", "toy1 a toy*error*", "toy2 a toy*pass*"])
-    assert result.ret == 1
+def test_a_case_that_breaks_leaves_the_others_running(
+    accepted: Run, latest: Latest, mood: str, told: str, outcome: str
+):
+    result = accepted("--benchmark-disable", "--bt-timeout=3", toy1=mood)
+    result.stdout.fnmatch_lines([f"*{told}*", f"toy1 a toy*{outcome}*", "toy2 a toy*pass*"])
+    assert result.ret == COULD_NOT_JUDGE
     records = {record.case: record for record in RunFolder(latest()).records()}
-    assert records["toy1"].outcome == "error"
+    assert records["toy1"].outcome == outcome
     assert records["toy2"].outcome == "done"
     outcomes = result.parseoutcomes()
     assert (outcomes["passed"], outcomes["failed"]) == (5, 5)
@@ -89,16 +102,74 @@ def test_inconclusive_warns_and_strict_fails(accepted: Run):
     strict.stdout.fnmatch_lines(["case toy1, accuracy: INCONCLUSIVE"])
 
 
+def test_better_than_the_baseline_is_improved(accepted: Run, pytester: pytest.Pytester):
+    """The baseline is spoilt, for nothing is better than the truth."""
+    path = pytester.path / "baselines" / "smoke.json"
+    baseline = Baseline.load(path)
+    case = baseline.cases["toy1"]
+    slices = case.runs[0].slices
+    runs = [case.runs[0].model_copy(update={"slices": slices.model_copy(update={"intersection": [0] * slices.n})})]
+    figures = [f.model_copy(update={"value": 0.0}) if f.metric == "dice" else f for f in case.figures]
+    worse = case.model_copy(update={"runs": runs, "figures": figures})
+    baseline.model_copy(update={"cases": baseline.cases | {"toy1": worse}}).save(path)
+    result = accepted("--benchmark-disable")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["toy1 a toy*pass*"])  # the worst of two: accuracy only holds
+    assert '"status": "improved"' in (max((pytester.path / "reports").iterdir()) / "comparison.json").read_text()
+
+
+def test_a_regression_outweighs_what_could_not_be_judged(accepted: Run):
+    assert accepted("--benchmark-disable", toy1="bad", toy2="raise").ret == 1
+
+
+def test_nothing_ran_has_its_own_exit_code(accepted: Run):
+    assert accepted(select="no_such_case").ret == 5
+
+
+def test_strict_wants_every_case_of_the_baseline(accepted: Run, pytester: pytest.Pytester):
+    prepared = pytester.path / "prepared.txt"
+    result = accepted("--bt-strict", select="toy1")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--bt-strict: baseline 'smoke' has cases that were not collected: toy2*"])
+    assert not prepared.exists()
+    assert accepted("--benchmark-disable", select="toy1").ret == 0
+
+
+def test_strict_notices_a_case_that_was_never_run(accepted: Run, latest: Latest):
+    """As when a worker dies: here the run is stopped after the first failure."""
+    result = accepted("--benchmark-disable", "--bt-strict", "-x", toy1="raise")
+    assert result.ret == COULD_NOT_JUDGE
+    result.stdout.fnmatch_lines(["not measured: toy2"])
+
+
+def test_several_seeds(accepted: Run, latest: Latest, pytester: pytest.Pytester):
+    result = accepted("--benchmark-disable", "--bt-seeds=3")
+    assert result.ret == 0
+    assert {(r.case, r.seed) for r in RunFolder(latest()).records()} == {
+        (case, seed) for case in ("toy1", "toy2") for seed in (42, 43, 44)
+    }
+    assert (pytester.path / "prepared.txt").read_text().split() == ["toy1"] * 3 + ["toy2"] * 3
+
+
+def test_a_margin_of_the_baseline_alone_makes_an_item(accepted: Run, latest: Latest, pytester: pytest.Pytester):
+    from btlib.runs.accept import propose
+
+    accepted("--benchmark-disable")
+    propose(latest(), "smoke", "HD95 too", {"hd95": 1.0}).new.save(pytester.path / "baselines" / "smoke.json")
+    result = accepted("--benchmark-disable", "-v", toy1="bad")
+    result.stdout.fnmatch_lines(["*test_quality?smoke-toy1-hd95? FAILED*", "*test_quality?smoke-toy2-hd95? PASSED*"])
+
+
 def test_without_a_baseline_everything_is_measured_and_fails(project: Run, latest: Latest):
     result = project("--benchmark-disable")
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_JUDGE
     result.stdout.fnmatch_lines(["case toy1, dice: MISSING-BASELINE", "*smoke.json: no such baseline file*"])
     assert [record.outcome for record in RunFolder(latest()).records()] == ["done", "done"]
 
 
 def test_other_slices_are_not_comparable(accepted: Run):
     result = accepted("--benchmark-disable", "--bt-limit=30")
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_JUDGE
     result.stdout.fnmatch_lines(["case toy1, dice: NOT-COMPARABLE", "*n_test: measured 6, baseline 8*"])
 
 
@@ -106,14 +177,13 @@ def test_a_damaged_baseline_fails(accepted: Run, pytester: pytest.Pytester):
     path = pytester.path / "baselines" / "smoke.json"
     path.write_text(path.read_text().replace("btlib-baseline/1", "btlib-baseline/7"))
     result = accepted("--benchmark-disable")
-    assert result.ret == 1
+    assert result.ret == COULD_NOT_JUDGE
     result.stdout.fnmatch_lines(["*smoke.json: does not follow btlib-baseline/1: schema*"])
 
 
 def test_full_is_asked_for_by_its_marker(accepted: Run, latest: Latest, pytester: pytest.Pytester):
-    shutil.copy(pytester.path / "baselines" / "smoke.json", pytester.path / "baselines" / "mine.json")
-    value = json.loads((pytester.path / "baselines" / "mine.json").read_text())
-    (pytester.path / "baselines" / "mine.json").write_text(json.dumps(value | {"name": "mine"}))
+    smoke = Baseline.load(pytester.path / "baselines" / "smoke.json")
+    smoke.model_copy(update={"name": "mine"}).save(pytester.path / "baselines" / "mine.json")
     result = accepted("--benchmark-disable", "-m", "full", "--bt-baseline=mine")
     assert result.ret == 0
     assert latest().name.endswith("-full")

@@ -7,68 +7,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from btlib.baselines.schema import SCHEMA, Baseline, BaselineCase, BaselineRun, Conditions, Figure
+from btlib import Baseline
 from btlib.errors import BaselineError
-from btlib.evaluation import summarise
 from btlib.reporting import Comparison, compare, table, write_comparison
-from btlib.runs import CaseRecord, ModelInfo, RunInfo, Speed
+from btlib.runs import CaseRecord, RunInfo, Speed
 from btlib.slice_table import SliceTable
 
-CONDITIONS = Conditions(
-    origin="phantom",
-    dataset_fingerprint="d1",
-    split_name="slice-seed42",
-    split_fingerprint="s1",
-    n_test=60,
-    test_class_counts=[20, 20, 20],
-    image_size=32,
-    scaling="thesis",
-    threshold=0.65,
-    epsilon=1e-6,
-)
-INFO = RunInfo(tier="smoke", command="pytest x", baseline="b.json", origin="phantom", data="60 slices", started="now")
-MODEL = ModelInfo(source="loaded", fingerprint=None, seconds=0.0, details={}, notes=["from scratch"])
-
-
-def record(case: str, slices: SliceTable | None, error: str | None = None) -> CaseRecord:
-    return CaseRecord(
-        case=case,
-        title=f"case {case}",
-        tier="smoke",
-        seed=1,
-        metrics=["dice", "accuracy"],
-        outcome="error" if error else "done",
-        error=error,
-        conditions=CONDITIONS,
-        slices=slices,
-        summary=summarise(slices) if slices else None,
-        seconds=1.5,
-        model=None if error else MODEL,
-        environment={},
-        created="now",
-    )
+Table = Callable[..., SliceTable]
+Make = Callable[..., CaseRecord]
 
 
 @pytest.fixture
-def comparison(make_table: Callable[..., SliceTable]) -> Comparison:
-    """A case that passes, one that regressed, one that crashed, and one that the baseline does not know."""
+def comparison(make_table: Table, info: RunInfo, record: Make, baseline_of: Callable[..., Baseline]) -> Comparison:
+    """A case that passes, one that regressed, one that crashed, one that the baseline does not know, one left out."""
     good = make_table()
-    figures = [
-        Figure(metric=m, value=round(float(v.mean()), 6), aggregation="slice-mean", margin=0.02, source="test")
-        for m, v in (("dice", good.dice()), ("accuracy", good.correct()))
-    ]
-    case = BaselineCase(title="t", figures=figures, runs=[BaselineRun(seed=1, fingerprint=None, slices=good)])
-    baseline = Baseline(
-        schema=SCHEMA,
-        name="b",
-        kind="measured",
-        title="t",
-        source="s",
-        created="2026",
-        reason="r",
-        conditions=CONDITIONS,
-        cases=dict.fromkeys(("good", "bad", "crash"), case),
-    )
     records = [
         record("good", good),
         record("bad", make_table(wrong=20)),
@@ -76,7 +28,8 @@ def comparison(make_table: Callable[..., SliceTable]) -> Comparison:
         record("new", good),
     ]
     speeds = {"good": Speed(case="good", images_per_second={"inference, batch 16": 123.4}, rounds={})}
-    return compare(INFO, records, speeds, baseline)
+    wanted = info.model_copy(update={"cases": ["good", "bad", "crash", "new", "lost"]})
+    return compare(wanted, records, speeds, baseline_of(good, "good", "bad", "crash"))
 
 
 def test_every_case_has_a_row_with_its_worst_verdict(comparison: Comparison):
@@ -97,7 +50,7 @@ def test_the_three_formats_say_the_same(comparison: Comparison, tmp_path: Path):
     for row in comparison.rows:
         assert frame.loc[row.case, "status"] == row.status == by_case[row.case]["status"]
         assert f"| {row.case} case {row.case} " in text
-    accuracy = comparison.rows[1].values["accuracy"]
+    accuracy = {row.case: row for row in comparison.rows}["bad"].values["accuracy"]
     assert accuracy == pytest.approx(2 / 3)
     assert frame.loc["bad", "accuracy"] == pytest.approx(accuracy)
     assert frame.loc["bad", "accuracy_difference"] == pytest.approx(-1 / 3)
@@ -122,11 +75,38 @@ def test_reasons_and_notes_are_told(comparison: Comparison, tmp_path: Path):
 def test_the_terminal_shows_every_case(comparison: Comparison):
     text = table(comparison)
     assert "inference\nbatch 16" not in text  # headers are broken over lines, not printed with a backslash
-    assert [line.split()[0] for line in text.splitlines() if " case " in line] == ["good", "bad", "crash", "new"]
+    assert [line.split()[0] for line in text.splitlines() if " case " in line] == ["bad", "crash", "good", "new"]
     assert max(map(len, text.splitlines())) <= 160
 
 
-def test_an_unreadable_baseline_is_a_verdict(make_table: Callable[..., SliceTable]):
-    found = compare(INFO, [record("good", make_table())], {}, BaselineError("no such file", where="b.json"))
+def test_an_unreadable_baseline_is_a_verdict(make_table: Table, info: RunInfo, record: Make):
+    found = compare(info, [record("good", make_table())], {}, BaselineError("no such file", where="b.json"))
     assert found.rows[0].status == "missing-baseline"
     assert "b.json: no such file" in found.rows[0].verdicts[0].reason
+
+
+def test_what_was_left_out_is_told(comparison: Comparison, tmp_path: Path):
+    assert comparison.missing == ("lost",)
+    assert "**lost**: was to be measured and has no record" in write_comparison(comparison, tmp_path).read_text()
+
+
+def test_seeds_of_a_case_are_one_row(make_table: Table, info: RunInfo, record: Make, baseline_of: Callable):
+    tables = [make_table(wrong=wrong) for wrong in (0, 6)]
+    records = [record("good", one, seed=seed) for seed, one in enumerate(tables)]
+    (row,) = compare(info, records, {}, baseline_of(make_table(), "good")).rows
+    assert (row.seeds, row.seconds, row.source) == ((0, 1), 3.0, "loaded")
+    assert row.values["accuracy"] == pytest.approx(0.95)
+    assert row.values["macro_f1"] == pytest.approx(sum(_macro_f1(one) for one in tables) / 2)
+
+
+def _macro_f1(table: SliceTable) -> float:
+    from sklearn.metrics import f1_score
+
+    return f1_score(table.label, table.predicted(), average="macro")
+
+
+def test_seeds_on_different_slices_are_an_error(make_table: Table, info: RunInfo, record: Make, baseline_of: Callable):
+    records = [record("good", make_table()), record("good", make_table(30), seed=2)]
+    (row,) = compare(info, records, {}, baseline_of(make_table(), "good")).rows
+    assert row.status == "error"
+    assert "seeds 1 and 2 were measured on different slices" in row.verdicts[0].reason

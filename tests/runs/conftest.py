@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
 from btlib.protocol import Protocol, Recipe
+from btlib.runs import RunFolder, RunInfo
+from btlib.runs.execute import run_case
 from btlib.splits import slice_seed42
 from btlib.types import Predictions
 
@@ -37,3 +40,13 @@ def make_case() -> Callable[..., Case]:
         return Case(name, f"case {name}", prepare=prepare or (lambda w: Prepared(Knows(w.dataset), "given")), **usual)
 
     return make
+
+
+@pytest.fixture
+def folder(tmp_path: Path, work: Work, make_case: Callable[..., Case]) -> RunFolder:
+    """The folder of a run of the cases X and Y."""
+    run = RunFolder(tmp_path / "run")
+    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", origin="phantom", data="d", started="now"))
+    for name in "XY":
+        run_case(make_case(name), work, "smoke", run)
+    return run

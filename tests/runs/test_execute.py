@@ -1,5 +1,7 @@
 """A case ends with a record, whatever happens in it."""
 
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from btlib.cases import Case, Prepared, Work
 from btlib.errors import ModelError
 from btlib.runs import CaseRecord, RunFolder
 from btlib.runs.execute import conditions, run_case
+from btlib.runs.results import as_results
 from btlib.types import Predictions
 
 Make = Callable[..., Case]
@@ -25,7 +28,7 @@ def test_a_case_that_works(tmp_path: Path, work: Work, make_case: Make):
 
     folder = RunFolder(tmp_path / "run")
     result = run_case(make_case(prepare=prepare), work, "smoke", folder)
-    record = CaseRecord.load(folder.record_path("X"))
+    record = CaseRecord.load(folder.record_path("X", 7))
     assert record == result.record
     assert (record.outcome, record.error, record.tier, record.seed) == ("done", None, "smoke", 7)
     assert record.slices is not None
@@ -39,7 +42,7 @@ def test_a_case_that_works(tmp_path: Path, work: Work, make_case: Make):
     assert record.model.notes == ["mind this"]
     assert record.images_per_second is not None
     assert record.environment["numpy"] == np.__version__
-    assert (folder.path / "curves" / "X.csv").read_text() == "epoch\n1\n"
+    assert (folder.path / "curves" / "X-seed7.csv").read_text() == "epoch\n1\n"
 
 
 class Wrong:
@@ -69,12 +72,49 @@ def test_a_case_that_fails_is_a_record_too(
 ):
     work = replace(work, split=replace(work.split, test=work.split.test[:6]))
     record = run_case(make_case(prepare=prepare, has_classes=False), work, "full", RunFolder(tmp_path)).record
-    assert CaseRecord.load(tmp_path / "records" / "X.json") == record
+    assert CaseRecord.load(tmp_path / "records" / "X-seed7.json") == record
     assert record.outcome == "error"
     assert record.error is not None
     assert told in record.error
     assert record.slices is record.summary is None
     assert ("Traceback" in record.error) == (prepare is crashing)  # a deliberate error needs none
+
+
+class CudaOutOfMemoryError(RuntimeError):
+    """As a framework names its own."""
+
+
+def too_large(work: Work) -> Prepared:
+    raise CudaOutOfMemoryError("tried to allocate 80 GiB")
+
+
+def too_large_for_the_host(work: Work) -> Prepared:
+    raise MemoryError
+
+
+def too_slow(work: Work) -> Prepared:
+    time.sleep(30)
+    raise AssertionError("the time limit did not end it")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "outcome"),
+    [(too_large, "out-of-memory"), (too_large_for_the_host, "out-of-memory"), (too_slow, "timeout")],
+)
+def test_what_went_wrong_has_a_name(
+    tmp_path: Path, work: Work, make_case: Make, prepare: Callable[[Work], Prepared], outcome: str
+):
+    record = run_case(make_case(prepare=prepare), work, "smoke", RunFolder(tmp_path), timeout=0.2).record
+    assert CaseRecord.load(tmp_path / "records" / "X-seed7.json") == record
+    assert record.outcome == outcome
+    assert as_results([record])[0].failure == outcome
+
+
+def test_a_case_in_time_is_left_alone(tmp_path: Path, work: Work, make_case: Make):
+    before = signal.getsignal(signal.SIGALRM)
+    assert run_case(make_case(), work, "smoke", RunFolder(tmp_path), timeout=60).record.outcome == "done"
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getsignal(signal.SIGALRM) is before
 
 
 def test_what_was_declared_must_come(tmp_path: Path, work: Work, make_case: Make):

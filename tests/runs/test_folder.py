@@ -3,30 +3,45 @@ from pathlib import Path
 
 import pytest
 
-from btlib import Baseline
-from btlib.baselines import Measured, judge
-from btlib.cases import Case, Work
 from btlib.errors import RecordError
-from btlib.runs import CaseRecord, RunFolder, RunInfo
-from btlib.runs.accept import as_baseline
-from btlib.runs.execute import run_case
-
-Make = Callable[..., Case]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, work: Work, make_case: Make) -> RunFolder:
-    """The folder of a run of the cases X and Y."""
-    run = RunFolder(tmp_path / "run")
-    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", origin="phantom", data="d", started="now"))
-    for name in "XY":
-        run_case(make_case(name), work, "smoke", run)
-    return run
+from btlib.runs import CaseRecord, RunFolder
+from btlib.runs.results import as_results
 
 
 def test_a_run_is_read_as_it_was_written(folder: RunFolder):
     assert folder.info().tier == "smoke"
     assert [record.case for record in folder.records()] == ["X", "Y"]
+
+
+def test_seeds_of_a_case_have_records_of_their_own(folder: RunFolder):
+    for seed in (9, 8):
+        folder.save_record(CaseRecord.load(folder.record_path("X", 7)).model_copy(update={"seed": seed}))
+    assert [(record.case, record.seed) for record in folder.records()] == [("X", 7), ("X", 8), ("X", 9), ("Y", 7)]
+    first, second = as_results(folder.records())
+    assert (first.case, first.seeds, second.seeds) == ("X", (7, 8, 9), (7,))
+
+
+def test_a_failed_seed_fails_its_case(folder: RunFolder):
+    record = CaseRecord.load(folder.record_path("X", 7))
+    folder.save_record(record.model_copy(update={"seed": 8, "outcome": "error", "error": "it broke", "slices": None}))
+    first, second = as_results(folder.records())
+    assert (first.failure, first.message, second.failure) == ("error", "seed 8: it broke", None)
+
+
+def test_seeds_of_different_conditions_are_no_result(folder: RunFolder):
+    record = CaseRecord.load(folder.record_path("X", 7))
+    other = record.conditions.model_copy(update={"image_size": 64})
+    folder.save_record(record.model_copy(update={"seed": 8, "conditions": other}))
+    assert as_results(folder.records())[0].message == "seeds 7 and 8 were measured under different conditions"
+
+
+@pytest.mark.parametrize("name", ["<script>", "a/b", "..", "A seed1", "Ä"])
+def test_a_case_may_be_called_anything(folder: RunFolder, name: str):
+    folder.save_record(CaseRecord.load(folder.record_path("X", 7)).model_copy(update={"case": name}))
+    folder.add_speed(name, "inference, batch 1", 10.0, 5)
+    assert folder.record_path(name, 7).parent == folder.path / "records"
+    assert name in {record.case for record in folder.records()}
+    assert name in folder.speeds()
 
 
 def test_speeds_of_a_case_come_together(folder: RunFolder):
@@ -46,7 +61,7 @@ def test_speeds_of_a_case_come_together(folder: RunFolder):
     ids=["cut", "another schema", "another type", "empty"],
 )
 def test_a_damaged_record_is_named(folder: RunFolder, damage: Callable[[str], str], problem: str):
-    path = folder.record_path("X")
+    path = folder.record_path("X", 7)
     path.write_text(damage(path.read_text()))
     with pytest.raises(RecordError, match=problem) as caught:
         folder.records()
@@ -58,50 +73,11 @@ def test_a_folder_that_is_no_run(tmp_path: Path):
         RunFolder(tmp_path).info()
 
 
-def test_a_run_becomes_the_baseline_that_it_then_passes(folder: RunFolder, tmp_path: Path):
-    baseline = as_baseline(folder.path, "mine", "because", 0.05)
-    baseline.save(tmp_path / "mine.json")
-    baseline = Baseline.load(tmp_path / "mine.json")
-    assert (baseline.name, baseline.kind, baseline.reason, sorted(baseline.cases)) == (
-        "mine",
-        "measured",
-        "because",
-        ["X", "Y"],
-    )
-    for record in folder.records():
-        assert record.slices is not None
-        for metric in record.metrics:
-            verdict = judge(Measured(record.case, record.conditions, record.slices), metric, baseline)
-            assert (verdict.status, verdict.difference, verdict.margin) == ("pass", 0, 0.05)
-
-
-def test_a_failed_case_makes_no_baseline(folder: RunFolder):
-    record = folder.records()[1]
-    folder.save_record(record.model_copy(update={"outcome": "error", "error": "it broke"}))
-    with pytest.raises(RecordError, match="case Y failed: it broke"):
-        as_baseline(folder.path, "mine", "because", 0.05)
-
-
-def test_cases_of_different_conditions_make_no_baseline(folder: RunFolder):
-    record = folder.records()[1]
-    other = record.conditions.model_copy(update={"image_size": 64})
-    folder.save_record(record.model_copy(update={"conditions": other}))
-    with pytest.raises(RecordError, match="case Y was made under other conditions than case X"):
-        as_baseline(folder.path, "mine", "because", 0.05)
-
-
-def test_a_run_without_records_makes_no_baseline(tmp_path: Path):
-    run = RunFolder(tmp_path)
-    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", origin="phantom", data="d", started="now"))
-    with pytest.raises(RecordError, match="has no records"):
-        as_baseline(tmp_path, "mine", "because", 0.05)
-
-
 def test_a_write_that_is_cut_short_leaves_no_record(folder: RunFolder, monkeypatch: pytest.MonkeyPatch):
-    path = folder.record_path("X")
+    path = folder.record_path("X", 7)
     before = path.read_bytes()
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         folder.save_record(CaseRecord.load(path).model_copy(update={"seed": 8}))
     assert path.read_bytes() == before
-    assert sorted(p.name for p in path.parent.iterdir()) == ["X.json", "Y.json"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["X-seed7.json", "Y-seed7.json"]

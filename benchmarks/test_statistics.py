@@ -1,0 +1,168 @@
+"""What the gate's statistics are worth: simulations of the rule itself, and the time a whole report takes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from btlib.evaluation.catalogue import METRICS
+from numpy.typing import NDArray
+from scipy import stats as sp
+
+from btlib.baselines.gate import Gap, three_way
+from btlib.reporting import pair_tests
+from btlib.results import CaseResult, Conditions, SeedRun
+from btlib.slice_table import SliceTable
+from btlib.stats import PairedDifferences, paired, paired_many
+
+pytestmark = pytest.mark.statistics
+
+Array = NDArray[np.float64]
+SIMULATIONS, SLICES, MARGIN = 2000, 612, 0.02
+MEAN, SPREAD, CORRELATION = 0.74, 0.25, 0.64  # of Dice by slice, as in the thesis
+_COPULA = 0.68  # correlation of the normals behind it, which gives Dice a correlation of 0.64
+
+
+def dice_pairs(rng: np.random.Generator, loss: float, n: int = SLICES) -> tuple[Array, Array]:
+    """Dice of a baseline and of a model that loses `loss` on average, float64 [simulations, n] each."""
+    first = rng.standard_normal((SIMULATIONS, n))
+    second = _COPULA * first + np.sqrt(1 - _COPULA**2) * rng.standard_normal((SIMULATIONS, n))
+    total = MEAN * (1 - MEAN) / SPREAD**2 - 1
+    shape = sp.beta(MEAN * total, (1 - MEAN) * total)
+    return shape.ppf(sp.norm.cdf(first)), shape.ppf(sp.norm.cdf(second)) * (1 - loss / MEAN)
+
+
+def verdicts(found: PairedDifferences) -> list[str]:
+    return [three_way(Gap(row.difference, row.low, row.high, ""), MARGIN) for row in found.rows()]
+
+
+def once(benchmark: Any, function: Callable[[], Any], **told: Any) -> Any:
+    result = benchmark.pedantic(function, rounds=1, iterations=1)
+    benchmark.extra_info.update(told)
+    return result
+
+
+def test_the_simulated_slices_are_like_the_thesiss() -> None:
+    before, after = dice_pairs(np.random.default_rng(0), 0.0)
+    assert before.mean() == pytest.approx(MEAN, abs=0.002)
+    assert before.std() == pytest.approx(SPREAD, abs=0.002)
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] == pytest.approx(CORRELATION, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("loss", "verdict", "least", "most"),
+    [(0.0, "regressed", 0.0, 0.025), (0.05, "regressed", 0.95, 1.0), (MARGIN, "pass", 0.0, 0.03)],
+    ids=["no change", "a loss of 0.05", "a loss as large as the margin"],
+)
+def test_the_gate(benchmark: Any, loss: float, verdict: str, least: float, most: float) -> None:
+    before, after = dice_pairs(np.random.default_rng(1), loss)
+    words = verdicts(once(benchmark, lambda: paired_many(after - before)))
+    share = words.count(verdict) / SIMULATIONS
+    benchmark.extra_info.update(simulations=SIMULATIONS, loss=loss, verdict=verdict, share=share)
+    print(f"\n{verdict} in {100 * share:.2f} % of {SIMULATIONS} simulations with a true loss of {loss}")
+    assert least <= share <= most
+
+
+def test_many_at_once_are_what_the_gate_sees_one_by_one() -> None:
+    before, after = dice_pairs(np.random.default_rng(1), MARGIN)
+    together = paired_many(after[:5] - before[:5]).rows()
+    for i, row in enumerate(together):
+        alone = paired(after[i], before[i])
+        assert (alone.low, alone.high, alone.p) == pytest.approx((row.low, row.high, row.p))
+
+
+def test_nan_never_passes() -> None:
+    rng = np.random.default_rng(2)
+    for low, high in rng.normal(0, 0.05, (SIMULATIONS, 2)):
+        numbers = [(low + high) / 2, min(low, high), max(low, high)]
+        numbers[rng.integers(3)] = rng.choice([np.nan, np.inf, -np.inf])
+        assert three_way(Gap(*numbers, ""), MARGIN) == "not-comparable"
+
+
+def test_intervals_cover_the_truth(benchmark: Any) -> None:
+    before, after = dice_pairs(np.random.default_rng(3), 0.05)
+    share = covered(once(benchmark, lambda: paired_many(after - before)), -0.05)
+    benchmark.extra_info.update(coverage=share)
+    print(f"\n95 % intervals over {SLICES} independent slices cover the truth in {100 * share:.2f} %")
+    assert 0.93 <= share <= 0.97
+
+
+def test_slices_of_one_patient_need_patients_resampled(benchmark: Any) -> None:
+    patients, each, within = 47, 13, 0.5
+    rng = np.random.default_rng(4)
+    shared = rng.standard_normal((SIMULATIONS, patients)).repeat(each, axis=1)
+    own = rng.standard_normal((SIMULATIONS, patients * each))
+    differences = 0.2 * (np.sqrt(within) * shared + np.sqrt(1 - within) * own)
+    groups = np.arange(patients).repeat(each).tolist()
+    by_patient = covered(once(benchmark, lambda: paired_many(differences, groups)), 0.0)
+    by_slice = covered(paired_many(differences), 0.0)
+    benchmark.extra_info.update(by_patient=by_patient, by_slice=by_slice)
+    print(f"\n{patients} patients of {each} slices, correlation {within}: 95 % intervals cover the truth in")
+    print(f"{100 * by_patient:.2f} % by patient, {100 * by_slice:.2f} % by slice")
+    assert 0.93 <= by_patient <= 0.97
+    assert by_slice < 0.8
+
+
+def covered(found: PairedDifferences, truth: float) -> float:
+    return float(np.mean((found.low <= truth) & (truth <= found.high)))
+
+
+def results(n: int = 8) -> list[CaseResult]:
+    """Cases like the thesis's, each on the same 612 slices."""
+    rng = np.random.default_rng(5)
+    truth = rng.integers(100, 4000, SLICES)
+    labels = rng.integers(0, 3, SLICES)
+    conditions = Conditions(
+        origin="figshare",
+        dataset_fingerprint="simulated",
+        split_name="slice-seed42",
+        split_fingerprint="simulated",
+        n_test=SLICES,
+        test_class_counts=None,
+        image_size=256,
+        scaling="thesis",
+        threshold=0.65,
+        epsilon=1e-6,
+    )
+
+    def table() -> SliceTable:
+        overlap = np.floor(truth * rng.beta(1.5, 0.6, SLICES)).astype(int)
+        said = np.where(rng.random(SLICES) < 0.06, (labels + 1) % 3, labels)
+        return SliceTable(
+            number=list(range(1, SLICES + 1)),
+            label=labels.tolist(),
+            patient=[None] * SLICES,
+            truth_area=truth.tolist(),
+            intersection=overlap.tolist(),
+            pred_area=truth.tolist(),
+            class_prob=np.where(np.eye(3)[said] > 0, 0.8, 0.1).tolist(),
+        )
+
+    metrics = {metric: METRICS[metric].version for metric in ("dice", "accuracy")}
+    return [
+        CaseResult(name, f"case {name}", conditions, metrics, (SeedRun(seed=42, fingerprint=None, slices=table()),))
+        for name in "ABCDEFGH"[:n]
+    ]
+
+
+def test_a_whole_significance_report(benchmark: Any) -> None:
+    """28 pairs, two metrics, 10 000 resamples; beside it one pair by SciPy, which is what a script would call."""
+    cases = results()
+    tests = benchmark.pedantic(pair_tests, (cases,), rounds=3, iterations=1, warmup_rounds=1)
+    assert len([test for test in tests if test.family == "all pairs"]) == 56
+    took = reference_seconds(cases[0].values("dice") - cases[1].values("dice"))
+    benchmark.extra_info.update(scipy_seconds_of_one_pair=took)
+    if benchmark.stats is not None:
+        seconds = benchmark.stats.stats.median
+        print(
+            f"\n56 tests in {seconds:.2f} s; SciPy takes {took:.2f} s for one: {56 * took / seconds:.0f} times as long"
+        )
+
+
+def reference_seconds(differences: Array) -> float:
+    import time
+
+    began = time.perf_counter()
+    sp.bootstrap((differences,), np.mean, n_resamples=10_000, method="percentile", random_state=0)
+    sp.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=10_000, random_state=0)
+    return time.perf_counter() - began

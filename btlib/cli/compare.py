@@ -1,0 +1,43 @@
+"""`btlib compare`: hold runs, records and baselines against each other, offline."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from btlib.cli.output import print_line
+
+
+def compare(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="BEFORE AFTER", help="A run's folder, a record, a baseline file or name.")
+    ],
+    against: Annotated[
+        str | None, typer.Option(help="Hold every source against this one, instead of all others against the first.")
+    ] = None,
+    strict: Annotated[bool, typer.Option(help="An inconclusive verdict falls short.")] = False,
+    folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
+) -> None:
+    """Hold AFTER against BEFORE, or each of them against a baseline; nothing is run.
+
+    Exit code 0: all hold; 1: some case falls short; 7: some could not be compared; 2: a file cannot be read.
+    """
+    from btlib.baselines.verdict import exit_code
+    from btlib.errors import OptionError
+    from btlib.reporting.sources import hold, load_source
+    from btlib.reporting.verdicts import verdict_table
+
+    loaded = [load_source(text, folder) for text in sources]
+    if against is None and len(loaded) < 2:
+        raise OptionError("expected two sources, or one and --against", where="btlib compare", mend="name another one")
+    reference, rest = (loaded[0], loaded[1:]) if against is None else (load_source(against, folder), loaded)
+    found = []
+    for source in rest:
+        verdicts = hold(source, reference)
+        found += verdicts
+        print_line(f"{source.name} against {reference.name}")
+        print_line(f"{verdict_table(verdicts)}\n")
+        for verdict in verdicts:
+            if verdict.reason:
+                print_line(f"{verdict.case}, {verdict.metric} ({verdict.status}): {verdict.reason}")
+    raise typer.Exit(exit_code(found, strict=strict))

@@ -1,0 +1,62 @@
+"""At the end of a session: from the records of a run to its reports, the summary on the terminal, and the exit code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from btlib.baselines.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT
+from btlib.errors import BtlibError
+from btlib.plugin.run import load_baseline
+from btlib.reporting import compare, table, write_comparison, write_significance
+from btlib.reporting.text import PHANTOM_NOTE
+from btlib.runs import RunFolder
+from btlib.runs.results import as_results
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the terminal shows of a run.
+
+    Attributes:
+        title: Tier and baseline.
+        lines: The table and where the reports are.
+        missing: Cases that were to be measured and have no record.
+    """
+
+    title: str
+    lines: list[str]
+    missing: tuple[str, ...]
+
+
+def close(folder: Path) -> Summary:
+    """Write the reports of a run from its records and return its summary."""
+    run = RunFolder(folder)
+    info, records = run.info(), run.records()
+    comparison = compare(info, records, run.speeds(), load_baseline(Path(info.baseline)))
+    path = write_comparison(comparison, folder)
+    lines = [info.data, *([PHANTOM_NOTE] if info.origin == "phantom" else []), ""]
+    lines += table(comparison).splitlines() if comparison.rows else ["no case was run"]
+    lines += ["", f"not measured: {', '.join(comparison.missing)}"] if comparison.missing else []
+    lines += ["", f"comparison:   {path}", *_significance(run, folder)]
+    return Summary(f"btlib {info.tier} against {Path(info.baseline).stem}", lines, comparison.missing)
+
+
+def exit_status(status: int, failures: Sequence[str | None], incomplete: bool) -> int:
+    """The session's exit code.
+
+    Args:
+        status: Pytest's own.
+        failures: The verdict that failed each failed item, None where it was no verdict.
+        incomplete: Whether a case is missing where none may be.
+    """
+    if status == FELL_SHORT and failures and all(failure in COULD_NOT_TELL for failure in failures):
+        return COULD_NOT_JUDGE
+    return COULD_NOT_JUDGE if status == 0 and incomplete else status
+
+
+def _significance(run: RunFolder, folder: Path) -> list[str]:
+    try:
+        path = write_significance([r for r in as_results(run.records()) if r.failure is None], folder)
+    except BtlibError as error:
+        return [f"significance: not written: {error}"]
+    return [] if path is None else [f"significance: {path}"]

@@ -1,0 +1,69 @@
+"""Pictures, drawn with matplotlib without a display. SVG, with text as text."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from btlib.reporting.numbers import p_value
+from btlib.reporting.significance import PairTest
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_CELL = 0.85  # inches
+
+
+def significance_matrix(tests: Sequence[PairTest], path: Path) -> None:
+    """One panel a metric: colour and number are the row's mean minus the column's, below it the Holm-corrected p."""
+    metrics = list(dict.fromkeys(test.metric for test in tests))
+    names = sorted({name for test in tests for name in (test.first, test.second)})
+    side = _CELL * len(names)
+    figure = new_figure((len(metrics) * (side + 1.6), side + 1.2))
+    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
+        _panel(axes, metric, [test for test in tests if test.metric == metric])
+    save(figure, path)
+
+
+def new_figure(size: tuple[float, float]) -> "Figure":
+    """An empty figure of so many inches, outside pyplot's global state."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="constrained")
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write it as SVG; the same figure gives the same bytes."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "btlib"}):
+        figure.savefig(path, format="svg", metadata={"Date": None})
+
+
+def _panel(axes: "Axes", metric: str, tests: Sequence[PairTest]) -> None:
+    names = sorted({name for test in tests for name in (test.first, test.second)})
+    at = {name: i for i, name in enumerate(names)}
+    grid = np.full((len(names), len(names)), np.nan)
+    for test in tests:
+        grid[at[test.first], at[test.second]] = test.difference
+        grid[at[test.second], at[test.first]] = -test.difference
+    reach = max(float(np.nanmax(np.abs(grid))), 1e-9)
+    axes.imshow(grid, cmap="RdBu", vmin=-reach, vmax=reach)
+    for test in tests:
+        for row, column, sign in ((test.first, test.second, 1), (test.second, test.first, -1)):
+            dark = abs(test.difference) > 0.6 * reach
+            axes.text(
+                at[column],
+                at[row],
+                f"{sign * test.difference:+.3f}\np {p_value(test.p_holm)}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                fontweight="bold" if test.p_holm < 0.05 else "normal",
+                color="white" if dark else "black",
+            )
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_title(f"{metric}: row − column, Holm p")

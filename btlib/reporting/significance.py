@@ -1,0 +1,174 @@
+"""Which cases differ: every pair on the same slices, tested for Dice and correctness and corrected for their number."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib import stats
+from btlib.errors import RecordError, StatsError
+from btlib.evaluation.catalogue import METRICS
+from btlib.results import CaseResult, in_order
+
+TESTED = ("dice", "accuracy")
+"""The metrics that pairs are tested on; accuracy by slice is correctness, 1 or 0."""
+
+THESIS = (("E", "A", "dice"), ("F", "B", "accuracy"), ("G", "F", "accuracy"), ("F", "E", "dice"))
+"""The thesis's four comparisons, a family of their own."""
+
+MARGIN = 0.02
+"""Differences within it count as none that matters: the margin of the equivalence test."""
+
+_ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class PairTest:
+    """One case against another on the same slices.
+
+    Attributes:
+        family: "thesis" for its four comparisons, else "all pairs": p is corrected within each.
+        first: One case.
+        second: The other one.
+        metric: "dice" or "accuracy".
+        n: Slices.
+        n_patients: Patients that were resampled; None where slices were, for want of patient ids.
+        difference: Mean of first − second, over slices and seeds.
+        low: Lower bound of its 95 % interval.
+        high: Upper bound.
+        p: Two-sided, of sign flips of patients (or slices).
+        p_holm: The same, Holm-corrected within the family.
+        p_mcnemar: Exact McNemar, which takes slices as independent; for accuracy with one seed.
+        effect: Cohen's d_z for Dice, odds ratio of the discordant slices for accuracy; None where it is undefined.
+        equivalent: Whether the 90 % interval lies within ±0.02 (two one-sided tests at 5 %).
+        words: The reading in words.
+    """
+
+    family: str
+    first: str
+    second: str
+    metric: str
+    n: int
+    n_patients: int | None
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    p_mcnemar: float | None
+    effect: float | None
+    equivalent: bool
+    words: str
+
+
+def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
+    """Test every pair of cases, the thesis's four comparisons first.
+
+    Args:
+        results: Cases of one run, measured under the same conditions.
+
+    Raises:
+        RecordError: They were measured under different conditions.
+        StatsError: Fewer than two slices, or patients.
+    """
+    for result in results[1:]:
+        if result.conditions != results[0].conditions:
+            raise RecordError(
+                f"case {result.case} was measured under other conditions than case {results[0].case}",
+                mend="compare cases of one run",
+            )
+    names = {result.case: result for result in results}
+    thesis = [(a, b, m) for a, b, m in THESIS if a in names and b in names]
+    pairs = [(b.case, a.case, m) for m in TESTED for a, b in combinations(results, 2)]
+    return (*_family("thesis", thesis, names), *_family("all pairs", pairs, names))
+
+
+def _family(family: str, asked: Sequence[tuple[str, str, str]], names: dict[str, CaseResult]) -> list[PairTest]:
+    tests = [
+        test
+        for metric in TESTED
+        for test in _of_metric(
+            family,
+            [
+                (names[a], names[b])
+                for a, b, m in asked
+                if m == metric and _has(names[a], metric) and _has(names[b], metric)
+            ],
+            metric,
+        )
+    ]
+    if not tests:
+        return []
+    corrected = stats.holm([test.p for test in tests])
+    order = {key: i for i, key in enumerate(asked)}
+    done = [_read(replace(test, p_holm=float(p))) for test, p in zip(tests, corrected, strict=True)]
+    return sorted(done, key=lambda test: order[test.first, test.second, test.metric])
+
+
+def _has(result: CaseResult, metric: str) -> bool:
+    return bool(result.runs) and METRICS[metric].available(result.slices)
+
+
+def _of_metric(family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metric: str) -> list[PairTest]:
+    """All pairs at once: they share the draws of patients."""
+    if not pairs:
+        return []
+    order = pairs[0][0].slices
+    rows = {r.case: np.mean([in_order(run.slices, order, metric) for run in r.runs], axis=0) for p in pairs for r in p}
+    differences = np.stack([rows[a.case] - rows[b.case] for a, b in pairs])
+    patients = pairs[0][0].patients
+    wide = stats.paired_many(differences, patients).rows()
+    narrow = stats.paired_many(differences, patients, confidence=1 - 2 * _ALPHA).rows()
+    return [
+        PairTest(
+            family=family,
+            first=a.case,
+            second=b.case,
+            metric=metric,
+            n=found.n,
+            n_patients=None if patients is None else found.n_groups,
+            difference=found.difference,
+            low=found.low,
+            high=found.high,
+            p=found.p,
+            p_holm=found.p,
+            p_mcnemar=_mcnemar(rows[a.case], rows[b.case], metric),
+            effect=_effect(rows[a.case], rows[b.case], metric),
+            equivalent=stats.inside_margin(inner.low, inner.high, MARGIN),
+            words="",
+        )
+        for (a, b), found, inner in zip(pairs, wide, narrow, strict=True)
+    ]
+
+
+def _mcnemar(a: NDArray[np.float64], b: NDArray[np.float64], metric: str) -> float | None:
+    return stats.mcnemar(a, b).p if metric == "accuracy" and _correctness(a, b) else None
+
+
+def _correctness(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
+    """Right or wrong, 1 or 0; a mean over seeds is neither."""
+    return bool(np.isin(np.concatenate([a, b]), (0.0, 1.0)).all())
+
+
+def _effect(a: NDArray[np.float64], b: NDArray[np.float64], metric: str) -> float | None:
+    try:
+        if metric == "dice":
+            return stats.cohens_dz(a, b)
+        ratio = stats.matched_odds_ratio(*stats.discordant(a, b)).ratio if _correctness(a, b) else np.inf
+    except StatsError:  # without spread, or without a disagreement, there is no effect size
+        return None
+    return ratio if np.isfinite(ratio) else None
+
+
+def _read(test: PairTest) -> PairTest:
+    """In words: what the corrected test shows, and whether a difference that matters can be ruled out."""
+    if test.p_holm < _ALPHA:
+        words = f"{test.first} is {'better' if test.difference > 0 else 'worse'} than {test.second}"
+        words += ", by less than matters" if test.equivalent else ""
+    elif test.equivalent:
+        words = f"no difference that matters (within ±{MARGIN:g})"
+    else:
+        words = "no difference shown; one that matters is not ruled out"
+    return replace(test, words=words)

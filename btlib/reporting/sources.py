@@ -1,0 +1,93 @@
+"""Where numbers to compare may come from: the folder of a run, a record, a baseline file, or a baseline's name."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from btlib.baselines import Baseline, Verdict, judge
+from btlib.errors import BaselineError, RecordError
+from btlib.results import CaseResult
+from btlib.runs.accept import reference
+from btlib.runs.folder import RunFolder
+from btlib.runs.record import CaseRecord
+from btlib.runs.results import as_results
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Numbers of cases, read from files.
+
+    Attributes:
+        name: What the user called it.
+        results: Its cases; empty for published numbers.
+        baseline: It as something to hold others against; None where it cannot be.
+        problem: Why it cannot.
+    """
+
+    name: str
+    results: tuple[CaseResult, ...]
+    baseline: Baseline | None
+    problem: str = ""
+
+
+def load_source(text: str, baselines: Path) -> Source:
+    """Read what the user named.
+
+    Args:
+        text: A folder of a run, a record, a baseline file, or the name of a baseline.
+        baselines: Folder in which names are looked up.
+
+    Raises:
+        RecordError: A record cannot be read, or the file is of no known kind.
+        BaselineError: There is no such file, or a baseline cannot be read.
+    """
+    path = Path(text)
+    if path.is_dir():
+        return _measured(text, as_results(RunFolder(path).records()))
+    if not path.exists():
+        path = baselines / (text if text.endswith(".json") else f"{text}.json")
+    if _schema(path).startswith("btlib-record/"):
+        return _measured(text, as_results([CaseRecord.load(path)]))
+    baseline = Baseline.load(path)
+    found = (baseline.result(case) for case in baseline.cases)
+    return Source(text, tuple(result for result in found if result is not None), baseline)
+
+
+def hold(source: Source, against: Source) -> list[Verdict]:
+    """Every case of a source held against another one; where each has one case, their names need not agree.
+
+    Raises:
+        BaselineError: The other cannot be held against, or they share no case.
+        RecordError: The source holds no measured numbers.
+    """
+    if against.baseline is None:
+        raise BaselineError(f"nothing can be held against it: {against.problem}", where=against.name)
+    if not source.results:
+        raise RecordError("holds no measured numbers", where=source.name, mend="name a run, a record or a measured one")
+    known, results = against.baseline.cases, source.results
+    if len(known) == len(results) == 1:
+        results = (replace(results[0], case=next(iter(known))),)
+    shared = [result for result in results if result.case in known]
+    if not shared:
+        raise BaselineError(
+            f"has none of the cases {', '.join(r.case for r in results)}; it has {', '.join(known)}", where=against.name
+        )
+    return [verdict for result in shared for verdict in judge(result, against.baseline)]
+
+
+def _measured(name: str, results: list[CaseResult]) -> Source:
+    try:
+        return Source(name, tuple(results), reference(results, name))
+    except RecordError as error:  # it may still be held against another
+        if not results:
+            raise
+        return Source(name, tuple(results), None, error.problem)
+
+
+def _schema(path: Path) -> str:
+    """The schema a JSON file names; empty where that cannot be told, so that the baseline's reader says why."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return ""
+    return str(value.get("schema", "")) if isinstance(value, dict) else ""

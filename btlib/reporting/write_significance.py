@@ -1,0 +1,85 @@
+"""The significance report of a run: `significance.{md,csv,json}` and a matrix of all pairs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tabulate import tabulate
+
+from btlib import files
+from btlib.reporting.numbers import interval, number, p_value
+from btlib.reporting.significance import MARGIN, PairTest, pair_tests
+from btlib.reporting.text import PHANTOM_NOTE, csv_text
+from btlib.results import CaseResult
+
+SCHEMA = "btlib-significance/1"
+
+_HEAD = f"""Mean of first − second over the same slices. The interval is a bootstrap, p a sign-flip permutation test;
+both resample whole patients where patient ids are known, else slices, which are then taken as independent. "Holm p" is
+corrected for all tests of its table. McNemar's exact p takes slices as independent. Effect: Cohen's d_z for Dice, the
+odds ratio of the slices on which only one is right for accuracy. "Within ±{MARGIN:g}" is two one-sided tests at 5 %."""
+
+
+def write_significance(results: Sequence[CaseResult], folder: Path) -> Path | None:
+    """Test all pairs and write the report into a run's folder; returns the Markdown file.
+
+    Args:
+        results: The cases of a run that have numbers.
+        folder: Of the run.
+
+    Returns:
+        None where there are fewer than two cases to compare, and nothing is written.
+
+    Raises:
+        RecordError: The cases were measured under different conditions.
+        StatsError: Fewer than two slices, or patients.
+    """
+    tests = pair_tests(results) if len(results) > 1 else ()
+    if not tests:
+        return None
+    rows = [asdict(test) for test in tests]
+    files.write_json(folder / "significance.json", {"schema": SCHEMA, "tests": rows})
+    files.write_text(folder / "significance.csv", csv_text(rows))
+    _draw(tests, folder)
+    files.write_text(folder / "significance.md", _markdown(tests, results))
+    return folder / "significance.md"
+
+
+def _draw(tests: Sequence[PairTest], folder: Path) -> None:
+    from btlib.reporting.figures import significance_matrix
+
+    with files.atomic_path(folder / "significance.svg") as part:
+        significance_matrix([test for test in tests if test.family == "all pairs"], part)
+
+
+def _markdown(tests: Sequence[PairTest], results: Sequence[CaseResult]) -> str:
+    units = f"{tests[0].n} slices, " + (
+        "resampled by slice: there are no patient ids"
+        if tests[0].n_patients is None
+        else f"{tests[0].n_patients} patients"
+    )
+    parts = ["# Significance", ""]
+    if results[0].conditions.origin == "phantom":
+        parts += [f"**{PHANTOM_NOTE}**", ""]
+    parts += [f"- {units}; seeds: {', '.join(map(str, results[0].seeds))}", "", _HEAD, ""]
+    for family, title in (("thesis", "The thesis's four comparisons"), ("all pairs", "All pairs")):
+        chosen = [test for test in tests if test.family == family]
+        if chosen:
+            table = tabulate([_row(test) for test in chosen], "keys", "github", disable_numparse=True)
+            parts += [f"## {title}: {len(chosen)} tests", "", table, ""]
+    return "\n".join([*parts, "![All pairs](significance.svg)", ""])
+
+
+def _row(test: PairTest) -> dict[str, str]:
+    return {
+        "pair": f"{test.first} − {test.second}",
+        "metric": test.metric,
+        "difference": f"{test.difference:+.4f}",
+        "95 % interval": interval(test.low, test.high),
+        "p": p_value(test.p),
+        "Holm p": p_value(test.p_holm),
+        "McNemar p": p_value(test.p_mcnemar),
+        "effect": number(test.effect, ".2f"),
+        f"within ±{MARGIN:g}": "yes" if test.equivalent else "no",
+        "reading": test.words,
+    }

@@ -1,0 +1,132 @@
+"""What was measured of one case: how, and by slice, once for each seed. What the gate and the comparisons work on.
+
+Records of a run and stored baselines are both read into it, so that judging and comparing have one kind of input.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from btlib.errors import RecordError
+from btlib.evaluation.aggregate import per_slice
+from btlib.slice_table import SliceTable
+from btlib.types import N_CLASSES, Origin, Scaling
+
+Failure = Literal["error", "out-of-memory", "timeout"]
+"""Why a case has no numbers."""
+
+
+class Conditions(BaseModel):
+    """How numbers were made. Numbers of other conditions are not comparable.
+
+    Attributes:
+        origin: "figshare" or "phantom".
+        dataset_fingerprint: Content of the slices; None where a published baseline cannot know it.
+        split_name: Such as "slice-seed42".
+        split_fingerprint: Exact positions of the split; None where unknown.
+        n_test: Test slices.
+        test_class_counts: Test slices of each tumour type; None where unknown.
+        image_size: Side of the input in pixels.
+        scaling: "thesis" or "percentile".
+        threshold: Of the mask probability, 0…1.
+        epsilon: Of Dice and IoU.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    origin: Origin
+    dataset_fingerprint: str | None
+    split_name: str
+    split_fingerprint: str | None
+    n_test: Annotated[int, Field(ge=1)]
+    test_class_counts: Annotated[list[int], Field(min_length=N_CLASSES, max_length=N_CLASSES)] | None
+    image_size: Annotated[int, Field(ge=1)]
+    scaling: Scaling
+    threshold: Annotated[float, Field(ge=0, le=1)]
+    epsilon: float
+
+
+class SeedRun(BaseModel):
+    """One training's numbers by slice.
+
+    Attributes:
+        seed: Of the training.
+        fingerprint: Of the trained model; None where it has none.
+        slices: Its per-slice table.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    seed: int
+    fingerprint: str | None
+    slices: SliceTable
+
+
+@dataclass(frozen=True, eq=False)
+class CaseResult:
+    """One case, measured with one seed or several.
+
+    Attributes:
+        case: Its name.
+        title: What it is.
+        conditions: How its numbers were made.
+        metrics: The metrics it is held to → version of each metric's definition.
+        runs: One a seed, all of the same slices; empty where the case failed.
+        batch_mean_size: For figures that are means of batch means.
+        failure: Why there are no numbers, or none of some seed.
+        message: What went wrong.
+    """
+
+    case: str
+    title: str
+    conditions: Conditions
+    metrics: Mapping[str, int]
+    runs: tuple[SeedRun, ...]
+    batch_mean_size: int = 16
+    failure: Failure | None = None
+    message: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.runs and self.failure is None:
+            raise RecordError("has neither numbers nor a failure", where=f"case {self.case}")
+        for run in self.runs[1:]:
+            if set(run.slices.number) != set(self.slices.number):
+                raise RecordError(
+                    f"seeds {self.runs[0].seed} and {run.seed} were measured on different slices",
+                    where=f"case {self.case}",
+                    mend="measure all seeds in one run",
+                )
+
+    @property
+    def slices(self) -> SliceTable:
+        """The table of the first seed: numbers, labels, patients and true areas are those of all."""
+        return self.runs[0].slices
+
+    @property
+    def patients(self) -> list[str] | None:
+        """Patient of every slice, in the order of `slices`; None where some slice has none."""
+        known = [p for p in self.slices.patient if p is not None]
+        return known if len(known) == self.slices.n else None
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds it was measured with."""
+        return tuple(run.seed for run in self.runs)
+
+    def values(self, metric: str) -> NDArray[np.float64]:
+        """A metric of every slice, the mean over seeds, float64 [n] in the order of `slices`."""
+        return np.asarray(self.seed_values(metric).mean(axis=0))
+
+    def seed_values(self, metric: str) -> NDArray[np.float64]:
+        """A metric by seed and slice, float64 [seeds, n], slices in the order of `slices`."""
+        return np.stack([in_order(run.slices, self.slices, metric) for run in self.runs])
+
+
+def in_order(table: SliceTable, order: SliceTable, metric: str) -> NDArray[np.float64]:
+    """A metric of every slice of `table`, float64 [n], in the order of another table of the same slices."""
+    place = {number: i for i, number in enumerate(table.number)}
+    return per_slice(table, metric)[[place[number] for number in order.number]]

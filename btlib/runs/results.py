@@ -1,0 +1,50 @@
+"""From the records of a run to results that can be judged and compared."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from btlib.results import CaseResult, Failure, SeedRun
+from btlib.runs.record import CaseRecord
+
+
+def as_results(records: Sequence[CaseRecord]) -> list[CaseResult]:
+    """One result a case, its seeds together; a case of which any seed failed carries that failure.
+
+    Args:
+        records: Of one run, any number of seeds a case.
+
+    Raises:
+        RecordError: The seeds of a case were measured on different slices.
+    """
+    ordered = sorted(records, key=lambda record: (record.case, record.seed))
+    return [_result(list(seeds)) for _, seeds in groupby(ordered, key=lambda record: record.case)]
+
+
+def _result(seeds: list[CaseRecord]) -> CaseResult:
+    first = seeds[0]
+    failure, message = _failure(seeds)
+    return CaseResult(
+        case=first.case,
+        title=first.title,
+        conditions=first.conditions,
+        metrics=first.metrics,
+        runs=tuple(
+            SeedRun(seed=r.seed, fingerprint=r.model.fingerprint if r.model else None, slices=r.slices)
+            for r in seeds
+            if r.slices is not None
+        ),
+        batch_mean_size=first.batch_mean_size,
+        failure=failure,
+        message=message,
+    )
+
+
+def _failure(seeds: list[CaseRecord]) -> tuple[Failure | None, str]:
+    """The first failure among the seeds; numbers made under differing conditions are one too."""
+    prefix = "seed {}: " if len(seeds) > 1 else ""
+    for record in seeds:
+        if record.outcome != "done":
+            return record.outcome, prefix.format(record.seed) + (record.error or "")
+        if record.conditions != seeds[0].conditions:
+            return "error", f"seeds {seeds[0].seed} and {record.seed} were measured under different conditions"
+    return None, ""

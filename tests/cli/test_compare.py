@@ -1,0 +1,151 @@
+"""`btlib compare` and the life of a baseline on the command line: files in, an exit code and a table out."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from btlib.cli import app
+from btlib.evaluation import summarise
+from btlib.results import Conditions
+from btlib.runs import CaseRecord, RunFolder, RunInfo
+from btlib.slice_table import SliceTable
+
+Table = Callable[..., SliceTable]
+CONDITIONS = Conditions(
+    origin="phantom",
+    dataset_fingerprint="d1",
+    split_name="slice-seed42",
+    split_fingerprint="s1",
+    n_test=60,
+    test_class_counts=[20, 20, 20],
+    image_size=32,
+    scaling="thesis",
+    threshold=0.65,
+    epsilon=1e-6,
+)
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """The folder of a run, one table a case."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(name: str, conditions: Conditions = CONDITIONS, **tables: SliceTable) -> Path:
+        folder = RunFolder(tmp_path / name)
+        folder.save_info(RunInfo(tier="smoke", command="c", baseline="b", origin="phantom", data="d", started="now"))
+        for case, slices in tables.items():
+            folder.save_record(
+                CaseRecord(
+                    case=case,
+                    title=f"case {case}",
+                    tier="smoke",
+                    seed=42,
+                    metrics={"dice": 1, "accuracy": 1},
+                    outcome="done",
+                    conditions=conditions,
+                    slices=slices,
+                    summary=summarise(slices),
+                    seconds=1.0,
+                    environment={},
+                    created="now",
+                )
+            )
+        return folder.path
+
+    return make
+
+
+def test_runs_against_runs(make_run: Callable[..., Path], make_table: Table):
+    before = make_run("before", X=make_table(), Y=make_table())
+    same = make_run("same", X=make_table(), Y=make_table())
+    worse = make_run("worse", X=make_table(), Y=make_table(wrong=20))
+    assert run("compare", before, same).exit_code == 0
+    result = run("compare", before, worse)
+    assert result.exit_code == 1
+    rows = [line.split()[:3] for line in result.stdout.splitlines() if line.startswith(("X", "Y"))]
+    assert rows == [
+        ["X", "dice", "pass"],
+        ["X", "accuracy", "pass"],
+        ["Y", "dice", "pass"],
+        ["Y", "accuracy", "regressed"],
+    ]
+    assert run("compare", worse, before).exit_code == 0  # better is no failure
+    assert max(map(len, result.stdout.splitlines()[1:])) <= 130
+
+
+def test_a_record_against_a_record_of_another_name(make_run: Callable[..., Path], make_table: Table):
+    make_run("one", X=make_table())
+    make_run("two", mine=make_table(wrong=20))
+    result = run("compare", "one/records/X-seed42.json", "two/records/mine-seed42.json")
+    assert result.exit_code == 1
+    assert "regressed" in result.stdout
+
+
+def test_inconclusive_falls_short_where_one_is_strict(make_run: Callable[..., Path], make_table: Table):
+    before, after = make_run("before", X=make_table()), make_run("after", X=make_table(wrong=2))
+    result = run("compare", before, after)
+    assert "inconclusive" in result.stdout
+    assert result.exit_code == 0
+    assert run("compare", before, after, "--strict").exit_code == 1
+
+
+def test_what_cannot_be_compared_has_its_own_code(make_run: Callable[..., Path], make_table: Table):
+    before = make_run("before", X=make_table())
+    after = make_run("after", CONDITIONS.model_copy(update={"image_size": 64}), X=make_table())
+    result = run("compare", before, after)
+    assert result.exit_code == 7
+    assert "image_size: measured 64, baseline 32" in result.stdout
+
+
+def test_the_life_of_a_baseline(make_run: Callable[..., Path], make_table: Table, tmp_path: Path):
+    first = make_run("first", X=make_table())
+    assert run("baseline", "propose", first, "--name", "mine").exit_code == 0
+    assert not (tmp_path / "baselines").exists()
+    assert run("baseline", "accept", first, "--name", "mine", "--reason", "start").exit_code == 0
+    path = tmp_path / "baselines" / "mine.json"
+    assert run("baseline", "check", path).exit_code == 0
+    assert run("compare", first, "--against", "mine").exit_code == 0
+
+    worse = make_run("worse", X=make_table(wrong=20))
+    assert run("compare", worse, "--against", "mine").exit_code == 1
+    told = run("baseline", "propose", worse, "--name", "mine")
+    assert told.exit_code == 1
+    assert "X       accuracy  1.0000  0.6667" in told.stdout
+    assert "worse: X accuracy -0.3333 (regressed)" in told.stdout
+    before = path.read_bytes()
+    refused = run("baseline", "accept", worse, "--name", "mine", "--reason", "no")
+    assert (refused.exit_code, path.read_bytes()) == (2, before)
+    assert "--allow-worse" in refused.stderr
+    meant = run("baseline", "accept", worse, "--name", "mine", "--reason", "meant", "--allow-worse")
+    assert meant.exit_code == 0
+    assert json.loads(path.read_text())["reason"] == "meant"
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["compare", "one"], "expected two sources, or one and --against"),
+        (["compare", "one", "nowhere"], "nowhere.json: no such baseline file"),
+        (["compare", "one", "empty"], "has no records"),
+        (["compare", "one", "broken.json"], "broken.json: does not follow btlib-baseline/1"),
+        (["compare", "one", "two"], "one: has none of the cases Z; it has X, Y"),
+        (["baseline", "accept", "one", "--name", "m", "--reason", "r", "--margin", "dice"], "expected METRIC=VALUE"),
+        (["baseline", "accept", "one", "--name", "m", "--reason", "r", "--margin", "dise=1"], "did you mean 'dice'"),
+    ],
+)
+def test_errors_are_told(args: list[str], told: str, make_run: Callable[..., Path], make_table: Table, tmp_path: Path):
+    make_run("one", X=make_table(), Y=make_table())
+    make_run("two", Z=make_table())
+    make_run("empty")
+    (tmp_path / "broken.json").write_text("{}")
+    result = run(*args)
+    assert result.exit_code == 2, result.output
+    assert told in result.stderr
+    assert "Traceback" not in result.output

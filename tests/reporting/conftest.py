@@ -1,0 +1,81 @@
+from collections.abc import Callable
+
+import pytest
+
+from btlib.baselines.schema import SCHEMA, Baseline, BaselineCase, Figure
+from btlib.evaluation import summarise
+from btlib.results import Conditions, SeedRun
+from btlib.runs import CaseRecord, ModelInfo, RunInfo
+from btlib.slice_table import SliceTable
+
+CONDITIONS = Conditions(
+    origin="phantom",
+    dataset_fingerprint="d1",
+    split_name="slice-seed42",
+    split_fingerprint="s1",
+    n_test=60,
+    test_class_counts=[20, 20, 20],
+    image_size=32,
+    scaling="thesis",
+    threshold=0.65,
+    epsilon=1e-6,
+)
+
+
+@pytest.fixture
+def info() -> RunInfo:
+    return RunInfo(
+        tier="smoke", command="pytest x", baseline="b.json", origin="phantom", data="60 slices", started="now"
+    )
+
+
+@pytest.fixture
+def record() -> Callable[..., CaseRecord]:
+    """The record of a case that was measured, or that failed."""
+
+    def make(case: str, slices: SliceTable | None, error: str | None = None, seed: int = 1) -> CaseRecord:
+        model = ModelInfo(source="loaded", fingerprint=None, seconds=0.0, details={}, notes=["from scratch"])
+        metrics = {"dice": 1} if slices and not slices.has_classes else {"dice": 1, "accuracy": 1}
+        return CaseRecord(
+            case=case,
+            title=f"case {case}",
+            tier="smoke",
+            seed=seed,
+            metrics=metrics,
+            outcome="error" if error else "done",
+            error=error,
+            conditions=CONDITIONS,
+            slices=slices,
+            summary=summarise(slices) if slices else None,
+            seconds=1.5,
+            model=None if error else model,
+            environment={},
+            created="now",
+        )
+
+    return make
+
+
+@pytest.fixture
+def baseline_of() -> Callable[..., Baseline]:
+    """A measured baseline in which the named cases all have the same numbers."""
+
+    def make(slices: SliceTable, *cases: str) -> Baseline:
+        figures = [
+            Figure(metric=m, value=round(float(v.mean()), 6), aggregation="slice-mean", margin=0.02, source="test")
+            for m, v in (("dice", slices.dice()), ("accuracy", slices.correct()))
+        ]
+        case = BaselineCase(title="t", figures=figures, runs=[SeedRun(seed=1, fingerprint=None, slices=slices)])
+        return Baseline(
+            schema=SCHEMA,
+            name="b",
+            kind="measured",
+            title="t",
+            source="s",
+            created="2026",
+            reason="r",
+            conditions=CONDITIONS,
+            cases=dict.fromkeys(cases, case),
+        )
+
+    return make

@@ -1,0 +1,181 @@
+"""The life of a baseline: what a run would change, what is refused, and that nothing is written then."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from btlib import Baseline, judge
+from btlib.errors import BaselineError, RecordError
+from btlib.runs import CaseRecord, RunFolder, RunInfo
+from btlib.runs.accept import accept, propose, reference
+from btlib.runs.results import as_results
+from btlib.slice_table import SliceTable
+
+BOTH = {"dice": 0.05, "accuracy": 0.05}
+
+
+def change(folder: RunFolder, case: str = "X", **fields: Any) -> None:
+    folder.save_record(CaseRecord.load(folder.record_path(case, 7)).model_copy(update=fields))
+
+
+def spoil(folder: RunFolder, share: float, case: str = "X") -> None:
+    """Shrink every intersection of a case."""
+    slices = CaseRecord.load(folder.record_path(case, 7)).slices
+    assert slices is not None
+    assert slices.intersection is not None
+    kept = [int(np.floor(i * share)) for i in slices.intersection]
+    change(folder, case, slices=slices.model_copy(update={"intersection": kept}))
+
+
+def inform(folder: RunFolder, **fields: Any) -> None:
+    folder.save_info(folder.info().model_copy(update=fields))
+
+
+@pytest.fixture
+def old(folder: RunFolder) -> Baseline:
+    return propose(folder.path, "mine", "because", BOTH).new
+
+
+def test_a_run_becomes_the_baseline_that_it_then_passes(folder: RunFolder, tmp_path: Path):
+    proposal = propose(folder.path, "mine", "because", BOTH)
+    assert (proposal.old, proposal.verdicts, proposal.refusals, proposal.worse) == (None, (), (), ())
+    accept(proposal, tmp_path / "mine.json")
+    baseline = Baseline.load(tmp_path / "mine.json")
+    assert (baseline.name, baseline.kind, baseline.reason, baseline.tier) == ("mine", "measured", "because", "smoke")
+    assert sorted(baseline.cases) == ["X", "Y"]
+    assert baseline.environment["numpy"] == np.__version__
+    for result in as_results(folder.records()):
+        for verdict in judge(result, baseline):
+            assert (verdict.status, verdict.difference, verdict.margin) == ("pass", 0, 0.05)
+
+
+def test_every_seed_is_kept(folder: RunFolder, tmp_path: Path):
+    for case in "XY":
+        change(folder, case, seed=8)
+    accept(propose(folder.path, "mine", "because"), tmp_path / "mine.json")
+    baseline = Baseline.load(tmp_path / "mine.json")
+    assert [run.seed for run in baseline.cases["X"].runs] == [7, 8]
+    assert baseline.figure("X", "dice").margin == 0.02
+
+
+def test_another_metric_is_gated_where_a_margin_asks_for_it(folder: RunFolder):
+    new = propose(folder.path, "mine", "because", {"hd95": 2.0}).new
+    figure = new.figure("X", "hd95")
+    assert figure is not None
+    assert (figure.margin, figure.unit, figure.value) == (2.0, "px", 0)
+    later = propose(folder.path, "mine", "because", old=new).new
+    assert later.figure("X", "dice").margin == new.figure("X", "dice").margin
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"outcome": "error", "error": "it broke", "slices": None}, "case X failed: it broke"),
+        ({"outcome": "timeout", "error": "too long", "slices": None}, "case X failed: too long"),
+    ],
+)
+def test_a_failed_case_makes_no_baseline(folder: RunFolder, fields: dict[str, Any], told: str):
+    change(folder, **fields)
+    for make in (lambda: propose(folder.path, "m", "r"), lambda: reference(as_results(folder.records()), "m")):
+        with pytest.raises(RecordError, match=told):
+            make()
+
+
+def test_cases_of_different_conditions_make_no_baseline(folder: RunFolder):
+    record = CaseRecord.load(folder.record_path("Y", 7))
+    change(folder, "Y", conditions=record.conditions.model_copy(update={"image_size": 64}))
+    with pytest.raises(RecordError, match="case Y was made under other conditions than case X"):
+        propose(folder.path, "mine", "because")
+
+
+def test_a_run_without_records_makes_no_baseline(tmp_path: Path):
+    run = RunFolder(tmp_path)
+    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", origin="phantom", data="d", started="now"))
+    with pytest.raises(RecordError, match="has no records"):
+        propose(tmp_path, "mine", "because")
+
+
+def refused(folder: RunFolder, old: Baseline, told: str, **options: Any) -> None:
+    """It is told in the proposal, accepting raises, and the file stays as it is."""
+    path = folder.path / "mine.json"
+    old.save(path)
+    before = path.read_bytes()
+    proposal = propose(folder.path, "mine", "because", old=old)
+    with pytest.raises(BaselineError, match=told) as caught:
+        accept(proposal, path, **options)
+    assert str(path) in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_not_from_a_dirty_checkout(folder: RunFolder, old: Baseline):
+    inform(folder, dirty=True)
+    refused(folder, old, "uncommitted changes", allow_worse=True)
+
+
+def test_not_from_smoke_into_full(folder: RunFolder, old: Baseline):
+    refused(folder, old.model_copy(update={"tier": "full"}), "the run is of the tier smoke, the baseline of full")
+
+
+def test_not_over_published_numbers(folder: RunFolder, old: Baseline):
+    refused(folder, old.model_copy(update={"kind": "published"}), "holds published numbers")
+
+
+@pytest.mark.parametrize(
+    ("kept", "split", "told"),
+    [
+        (7, "slice-seed42", "it has 7 test slices, the baseline 8"),
+        (8, "mine", "split_name: measured 'mine', baseline 'slice-seed42'"),
+    ],
+)
+def test_not_with_fewer_slices_or_another_split(folder: RunFolder, old: Baseline, kept: int, split: str, told: str):
+    for case in "XY":
+        record = CaseRecord.load(folder.record_path(case, 7))
+        assert record.slices is not None
+        cut = {k: v and v[:kept] for k, v in record.slices.model_dump().items()}
+        conditions = record.conditions.model_copy(update={"n_test": kept, "split_name": split})
+        change(folder, case, slices=SliceTable(**cut), conditions=conditions)
+    refused(folder, old, told, allow_worse=True)
+
+
+def test_not_without_a_case_that_the_old_one_has(folder: RunFolder, old: Baseline):
+    folder.record_path("Y", 7).unlink()
+    refused(folder, old, "case Y of the baseline is not in the run")
+
+
+def test_not_with_fewer_seeds(folder: RunFolder, tmp_path: Path):
+    for case in "XY":
+        change(folder, case, seed=8)
+    old = propose(folder.path, "mine", "because").new
+    for case in "XY":
+        folder.record_path(case, 8).unlink()
+    refused(folder, old, "case X has 1 seeds, the baseline 2: run with --bt-seeds 2")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.97], ids=["far", "within the margin, but beyond doubt"])
+def test_worse_only_where_it_is_meant(folder: RunFolder, old: Baseline, share: float):
+    spoil(folder, share)
+    refused(folder, old, "quality got worse: X dice -")
+    path = folder.path / "mine.json"
+    accept(propose(folder.path, "mine", "meant", old=old), path, allow_worse=True)
+    assert Baseline.load(path).reason == "meant"
+
+
+def test_better_needs_no_leave(folder: RunFolder, old: Baseline):
+    spoil(folder, 0.5)
+    worse = propose(folder.path, "mine", "before", BOTH).new
+    record = CaseRecord.load(folder.record_path("X", 7))
+    change(folder, slices=old.cases["X"].runs[0].slices)
+    assert record.slices != old.cases["X"].runs[0].slices
+    proposal = propose(folder.path, "mine", "because", old=worse)
+    assert {(v.case, v.metric): v.status for v in proposal.verdicts}["X", "dice"] == "improved"
+    accept(proposal, folder.path / "mine.json")
+
+
+def test_what_differs_is_told(folder: RunFolder, old: Baseline):
+    inform(folder, recipe={"epochs": 3}, commit="abc")
+    older = old.model_copy(update={"recipe": {"epochs": 2}, "commit": None})
+    lines = propose(folder.path, "mine", "because", old=older).changes
+    assert "recipe epochs: 2 → 3" in lines
+    assert "commit: None → abc" in lines
