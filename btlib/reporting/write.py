@@ -6,6 +6,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from btlib import files
+from btlib.baselines import Verdict
 from btlib.reporting.comparison import Comparison, Row
 from btlib.reporting.numbers import number
 from btlib.reporting.text import PHANTOM_NOTE, csv_text
@@ -76,7 +77,7 @@ def _markdown(comparison: Comparison) -> str:
         head += [f"**{PHANTOM_NOTE}**", ""]
     head += [f"- data: {info.data}", f"- command: `{info.command}`", f"- started: {info.started}", ""]
     gate = [v for row in comparison.rows for v in row.verdicts]
-    reasons = [f"- **{v.case}, {v.metric}** ({v.status}): {'; '.join(v.reason.splitlines())}" for v in gate if v.reason]
+    reasons = _reasons(gate)
     notes = [f"- **{row.case}**: {note}" for row in comparison.rows for note in row.notes]
     notes += [f"- **{case}**: was to be measured and has no record" for case in comparison.missing]
     parts = [
@@ -90,6 +91,20 @@ def _markdown(comparison: Comparison) -> str:
     parts += ["", *reasons] if reasons else []
     parts += ["", "## Notes", "", *notes] if notes else []
     return "\n".join(parts) + "\n"
+
+
+def _reasons(gate: list[Verdict]) -> list[str]:
+    """Each reason once, with all that it holds for."""
+    held: dict[str, list[Verdict]] = {}
+    for verdict in gate:
+        if verdict.reason:
+            held.setdefault(verdict.reason, []).append(verdict)
+    lines = []
+    for reason, verdicts in held.items():
+        whose = ", ".join(f"{v.case} {v.metric} ({v.status})" for v in verdicts)
+        first, *rest = reason.splitlines()
+        lines += [f"- **{whose}**: {first}", *(f"    - {line.strip()}" for line in rest)]
+    return lines
 
 
 def _info(comparison: Comparison) -> dict[str, object]:

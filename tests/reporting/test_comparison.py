@@ -67,8 +67,8 @@ def test_phantom_numbers_say_so(comparison: Comparison, tmp_path: Path):
 
 def test_reasons_and_notes_are_told(comparison: Comparison, tmp_path: Path):
     text = write_comparison(comparison, tmp_path).read_text()
-    assert "**crash, dice** (error): out of luck" in text
-    assert "**new, dice** (missing-baseline)" in text
+    assert "**crash dice (error), crash accuracy (error)**: out of luck" in text
+    assert "**new dice (missing-baseline), new accuracy (missing-baseline)**: baseline 'b' has no gated figure" in text
     assert "**good**: from scratch" in text
 
 
