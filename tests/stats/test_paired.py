@@ -161,6 +161,11 @@ def test_a_constant_difference_has_no_width():
     assert exact.p < 0.002
 
 
+def test_p_is_never_0():
+    """The observed signs are one of the patterns: 1 in 100 here, as no random one is as extreme."""
+    assert stats.paired(np.arange(1.0, 41.0), np.zeros(40), n_resamples=99).p == 0.01
+
+
 def test_a_lower_confidence_is_narrower(pair):
     narrow, wide = stats.paired(*pair, confidence=0.9), stats.paired(*pair)
     assert wide.low < narrow.low < narrow.high < wide.high
