@@ -1,0 +1,143 @@
+"""Which part of a model's output is the mask, which the classes, and how the numbers in them are meant."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.errors import ModelError, PredictionError
+from btlib.registry import unknown_name
+
+Place = int | str | None
+"""Where a part is: an index, a key or an attribute; None where the model has no such part."""
+
+Kind = Literal["logits", "probabilities"]
+
+
+class Ops(NamedTuple):
+    """What differs between the arrays of two frameworks.
+
+    Attributes:
+        array: Makes a part of the output a float32 array.
+        sigmoid: Of an array.
+        softmax: Of an array along an axis.
+    """
+
+    array: Callable[[Any], Any]
+    sigmoid: Callable[[Any], Any]
+    softmax: Callable[[Any, int], Any]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The mapping from what a model returns to probabilities.
+
+    A model may return an array (its index is 0), a tuple or list (indices), a dict (keys, or indices in its order) or
+    an object with attributes. A part that is None in the model's output counts as not there.
+
+    Attributes:
+        mask: Where the mask is: [n, 1, h, w], [n, h, w, 1] or [n, h, w]; with several channels [n, c, h, w] or
+            [n, h, w, c].
+        classes: Where the classes are: [n, 3] in the order meningioma, glioma, pituitary.
+        mask_kind: "logits" or "probabilities".
+        class_kind: "logits" or "probabilities".
+        mask_channels: 1: a sigmoid of its own. Above 1: a softmax over channels, of which the first is background and
+            all others are tumour.
+    """
+
+    mask: Place = None
+    classes: Place = None
+    mask_kind: Kind = "logits"
+    class_kind: Kind = "logits"
+    mask_channels: int = 1
+
+    def __post_init__(self) -> None:
+        if self.mask is None and self.classes is None:
+            raise ModelError("names neither mask nor classes", where="Outputs", mend="for example Outputs(mask=0)")
+        for kind in (self.mask_kind, self.class_kind):
+            if kind not in get_args(Kind):
+                raise unknown_name("kind", kind, get_args(Kind), where="Outputs")
+        if self.mask_channels < 1:
+            raise ModelError(f"expected mask_channels of at least 1, got {self.mask_channels}", where="Outputs")
+
+    def read(self, raw: Any, ops: Ops, *, channels_last: bool = False) -> tuple[Any, Any]:
+        """Mask probabilities [n, h, w] and class probabilities [n, 3] in the framework's own arrays, or None.
+
+        Args:
+            raw: What the model returned.
+            ops: Of the framework.
+            channels_last: Whether channels stand behind height and width.
+
+        Raises:
+            PredictionError: A part is not where it should be, or has another number of channels.
+        """
+        mask, classes = pick(raw, self.mask), pick(raw, self.classes)
+        if mask is not None:
+            mask = self._mask(ops.array(mask), ops, channels_last)
+        if classes is not None:
+            classes = ops.array(classes)
+            classes = ops.softmax(classes, 1) if self.class_kind == "logits" else classes
+        return mask, classes
+
+    def _mask(self, mask: Any, ops: Ops, channels_last: bool) -> Any:
+        if mask.ndim != 4:
+            return ops.sigmoid(mask) if self.mask_kind == "logits" else mask
+        axis = 3 if channels_last else 1
+        if mask.shape[axis] != self.mask_channels:
+            raise PredictionError(
+                f"expected {self.mask_channels} channels of the mask at axis {axis}, got shape {tuple(mask.shape)}",
+                mend="declare mask_channels in Outputs, or the layout of the model",
+            )
+        if self.mask_channels == 1:
+            mask = mask[..., 0] if channels_last else mask[:, 0]
+            return ops.sigmoid(mask) if self.mask_kind == "logits" else mask
+        shares = ops.softmax(mask, axis) if self.mask_kind == "logits" else mask
+        return (shares[..., 1:] if channels_last else shares[:, 1:]).sum(axis)
+
+
+def pick(raw: Any, place: Place) -> Any:
+    """One part of a model's output; None where the mapping names none.
+
+    Raises:
+        PredictionError: There is no such part; those that are there are named.
+    """
+    if place is None:
+        return None
+    parts = _parts(raw)
+    if isinstance(place, int) and -len(parts) <= place < len(parts):
+        return list(parts.values())[place]
+    if isinstance(place, str) and (place in parts or hasattr(raw, place)):
+        return parts[place] if place in parts else getattr(raw, place)
+    raise PredictionError(
+        f"the model's output has no part {place!r}: it is a {type(raw).__name__} of {', '.join(map(str, parts))}",
+        mend="say in Outputs where mask and classes are",
+    )
+
+
+def _parts(raw: Any) -> dict[Any, Any]:
+    if isinstance(raw, Mapping):
+        return dict(raw)
+    if hasattr(raw, "_asdict"):
+        return dict(raw._asdict())
+    return dict(enumerate(raw)) if isinstance(raw, tuple | list) else {0: raw}
+
+
+def _array(part: Any) -> NDArray[np.float32]:
+    return np.asarray(part, dtype=np.float32)
+
+
+def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    from scipy.special import expit
+
+    probabilities: NDArray[np.float32] = expit(values)
+    return probabilities
+
+
+def _softmax(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    shifted = np.exp(values - values.max(axis=axis, keepdims=True))
+    return shifted / shifted.sum(axis=axis, keepdims=True)
+
+
+NUMPY = Ops(_array, _sigmoid, _softmax)
