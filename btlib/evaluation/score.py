@@ -42,6 +42,7 @@ def evaluate(
     threshold: float = 0.65,
     batch_size: int = 16,
     where: str = "predictor",
+    truth: Dataset | None = None,
 ) -> Evaluation:
     """Score a predictor on slices of a data set.
 
@@ -54,11 +55,14 @@ def evaluate(
         threshold: A pixel belongs to the mask where its probability is greater, 0…1.
         batch_size: Slices handed to `predict` at once.
         where: Named in error messages.
+        truth: The same slices at the size at which masks are scored, where that is not the predictor's own: predicted
+            masks are resized to it (bilinear).
 
     Raises:
         PredictionError: A prediction of the wrong shape, not finite, outside 0…1, or with masks in one batch only.
     """
     chosen = np.arange(len(dataset)) if positions is None else np.asarray(positions)
+    truth = dataset if truth is None else _same_slices(truth, dataset, where)
     if len(chosen) == 0:
         raise PredictionError("no slices to score", where=where, mend="choose at least one slice")
     overlaps, boundaries, probabilities, seconds = [], [], [], 0.0
@@ -70,12 +74,13 @@ def evaluate(
         seconds += time.perf_counter() - began
         _check(predictions, images.shape, where)
         if predictions.mask_prob is not None:
-            masks, truths = predictions.mask_prob > threshold, np.asarray(dataset.masks[at])
+            truths = np.asarray(truth.masks[at])
+            masks = _resized(predictions.mask_prob, truths.shape) > threshold
             overlaps.append(np.stack(counts(masks, truths)))
             boundaries += [_boundary(mask, truth) for mask, truth in zip(masks, truths, strict=True)]
         if predictions.class_prob is not None:
             probabilities.append(predictions.class_prob)
-    return Evaluation(_table(dataset, chosen, overlaps, boundaries, probabilities, where), seconds)
+    return Evaluation(_table(truth, chosen, overlaps, boundaries, probabilities, where), seconds)
 
 
 def _table(
@@ -109,6 +114,23 @@ def _table(
         class_prob=None if class_prob is None else np.round(class_prob.astype(np.float64), 6).tolist(),
         **{name: [row[k] for row in boundaries] or None for k, name in enumerate(BOUNDARY)},
     )
+
+
+def _same_slices(truth: Dataset, dataset: Dataset, where: str) -> Dataset:
+    if not np.array_equal(truth.numbers, dataset.numbers):
+        raise PredictionError("its images and the masks it is scored on are of different slices", where=where)
+    return truth
+
+
+def _resized(mask_prob: NDArray[np.floating], shape: tuple[int, ...]) -> NDArray[np.floating]:
+    """Probabilities at the size at which they are scored, [n, h, w]; as they are where that is their own."""
+    if mask_prob.shape == shape:
+        return mask_prob
+    import cv2
+
+    size = (shape[2], shape[1])
+    masks = [cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) for mask in mask_prob]
+    return np.stack(masks)
 
 
 def _boundary(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple[float, ...]:

@@ -2,13 +2,14 @@
 
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
 
 from btlib.cases import Case, Prepared, Work
+from btlib.data.dataset import Dataset
 from btlib.errors import BtlibError, ModelError
 from btlib.evaluation import Evaluation, evaluate, summarise
 from btlib.evaluation.catalogue import METRICS
@@ -51,7 +52,14 @@ def conditions(work: Work) -> Conditions:
     )
 
 
-def run_case(case: Case, work: Work, tier: str, folder: RunFolder, timeout: float | None = None) -> Result:
+def run_case(
+    case: Case,
+    work: Work,
+    tier: str,
+    folder: RunFolder,
+    timeout: float | None = None,
+    truth: Dataset | None = None,
+) -> Result:
     """Prepare and score a case on the test slices; its record is written before this returns.
 
     An error of the case becomes a record of its outcome, so that the other cases go on; only an interrupt by the user
@@ -63,6 +71,7 @@ def run_case(case: Case, work: Work, tier: str, folder: RunFolder, timeout: floa
         tier: Named in the record.
         folder: Where the record goes.
         timeout: Seconds the case may take; None for as long as it likes.
+        truth: The slices at the protocol's size and scaling, where `work` holds them at the case's own.
     """
     started = time.perf_counter()
     prepared: Prepared | None = None
@@ -78,6 +87,7 @@ def run_case(case: Case, work: Work, tier: str, folder: RunFolder, timeout: floa
                 work.split.test,
                 threshold=work.protocol.threshold,
                 where=f"case {case.name}",
+                truth=truth,
             )
         _check_declared(case, evaluation)
     except Exception as fault:  # a case is foreign code: whatever it raises is its own failure and nobody else's
@@ -91,7 +101,7 @@ def run_case(case: Case, work: Work, tier: str, folder: RunFolder, timeout: floa
         metrics={metric: METRICS[metric].version for metric in case.metrics},
         outcome=outcome,
         error=error,
-        conditions=conditions(work),
+        conditions=conditions(work if truth is None else replace(work, dataset=truth)),
         slices=evaluation.slices if evaluation else None,
         summary=summarise(evaluation.slices, work.protocol.batch_mean_size) if evaluation else None,
         batch_mean_size=work.protocol.batch_mean_size,

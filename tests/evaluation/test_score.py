@@ -1,7 +1,9 @@
 """Evaluation is one NumPy implementation: nothing depends on batches, and nothing wrong gets through."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -135,3 +137,35 @@ def test_the_mean_of_batch_means_is_another_number_than_the_slice_mean():
     assert batch_mean(values, 16) == pytest.approx(38 / 39)
     assert values.mean() == pytest.approx(608 / 612)
     assert batch_mean(values[:608], 16) == 1
+
+
+def test_masks_of_another_size_are_scored_at_the_protocols(make_dataset: Callable[..., Dataset]):
+    """A model that works at half the size is held to the same pixels as all others."""
+    large = make_dataset(6, size=32)
+    small = replace(
+        large, images=large.images[:, ::2, ::2], masks=large.masks[:, ::2, ::2], image_size=16, scaling="percentile"
+    )
+    shapes = []
+
+    class Half:
+        def predict(self, images: np.ndarray) -> Predictions:
+            shapes.append(images.shape)
+            return Predictions(small.masks.astype(np.float32), None)
+
+    table = evaluate(Half(), small, truth=large, threshold=0.5).slices
+    assert shapes == [(6, 16, 16)]
+    assert table.truth_area == large.masks.sum(axis=(1, 2)).tolist()
+    resized = np.stack(
+        [cv2.resize(m.astype(np.float32), (32, 32), interpolation=cv2.INTER_LINEAR) for m in small.masks]
+    )
+    assert table.pred_area == (resized > 0.5).sum(axis=(1, 2)).tolist()
+    assert table.dice().mean() > 0.8
+
+
+def test_truth_of_other_slices_is_refused(make_dataset: Callable[..., Dataset]):
+    class Any:
+        def predict(self, images: np.ndarray) -> Predictions:
+            return Predictions(np.zeros(images.shape), None)
+
+    with pytest.raises(PredictionError, match="of different slices"):
+        evaluate(Any(), make_dataset(6), truth=make_dataset(8))
