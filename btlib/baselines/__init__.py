@@ -1,7 +1,7 @@
 """Baselines: the numbers a case is held against, and the gate that holds it to them."""
 
-from btlib.baselines.gate import judge
+from btlib.baselines.gate import judge, judge_new
 from btlib.baselines.schema import Baseline, Figure
 from btlib.baselines.verdict import HOLDS, Verdict
 
-__all__ = ["HOLDS", "Baseline", "Figure", "Verdict", "judge"]
+__all__ = ["HOLDS", "Baseline", "Figure", "Verdict", "judge", "judge_new"]

@@ -1,13 +1,14 @@
 """The gate: whether a measured case holds up against its baseline. Whatever cannot be compared fails."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from btlib import stats
 from btlib.baselines.schema import Baseline, BaselineCase, Figure
-from btlib.baselines.verdict import Status, Verdict
+from btlib.baselines.verdict import WORST_FIRST, Status, Verdict
 from btlib.errors import StatsError
 from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS, Metric
@@ -44,6 +45,44 @@ def judge(result: CaseResult, baseline: Baseline) -> tuple[Verdict, ...]:
     """
     asked = dict.fromkeys([*result.metrics, *baseline.gated(result.case)])
     return tuple(judge_metric(result, metric, baseline) for metric in asked)
+
+
+def judge_against(result: CaseResult, baseline: Baseline, references: Sequence[str] | None = None) -> list[Verdict]:
+    """Hold a case that the baseline does not know against cases that it knows, on the same slices.
+
+    Args:
+        result: What was measured.
+        baseline: Holds the references' numbers.
+        references: Names of cases; None takes all.
+
+    Returns:
+        One verdict for each metric of the case and each reference that has it, named in `reference`.
+    """
+    chosen = baseline.cases if references is None else references
+    return [
+        replace(judge_metric(replace(result, case=name), metric, baseline), case=result.case, reference=name)
+        for metric in result.metrics
+        for name in chosen
+        if metric in baseline.gated(name)
+    ]
+
+
+def judge_new(result: CaseResult, baseline: Baseline, references: Sequence[str] | None = None) -> tuple[Verdict, ...]:
+    """The verdict on each metric of a case that the baseline does not know.
+
+    References that are named must all be held, so the worst verdict counts; where none are named, it is enough to
+    hold against one of all that the baseline knows, and the best verdict counts.
+    """
+    found = judge_against(result, baseline, references)
+    choose = max if references is None else min
+    return tuple(
+        choose(
+            (v for v in found if v.metric == metric),
+            key=lambda v: WORST_FIRST.index(v.status),
+            default=Verdict(result.case, metric, "missing-baseline", f"no case of {baseline.name!r} is gated by it"),
+        )
+        for metric in result.metrics
+    )
 
 
 def judge_metric(result: CaseResult, metric: str, baseline: Baseline) -> Verdict:

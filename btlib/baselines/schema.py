@@ -77,11 +77,15 @@ class BaselineCase(_Strict):
         title: What it is.
         figures: Its numbers; at most one gated figure a metric.
         runs: Per-slice numbers, where they were measured.
+        images_per_second: Throughput on the machine of the baseline's environment, by figure ("inference, batch 16").
+        peak_memory_mib: Largest memory of the process while predicting there.
     """
 
     title: str
     figures: list[Figure]
     runs: list[SeedRun] = []
+    images_per_second: dict[str, float] = {}
+    peak_memory_mib: float | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

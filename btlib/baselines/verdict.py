@@ -55,6 +55,7 @@ class Verdict:
         method: How the interval was made: "paired by patient", "paired by slice" or "unpaired".
         seeds: The measured value of each seed, where there are several.
         baseline_seeds: The baseline's value of each seed, where there are several.
+        reference: The case of the baseline it was held against, where that is another than `case`.
     """
 
     case: str
@@ -70,6 +71,7 @@ class Verdict:
     method: str | None = None
     seeds: tuple[float, ...] = ()
     baseline_seeds: tuple[float, ...] = ()
+    reference: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -78,7 +80,8 @@ class Verdict:
 
     def describe(self) -> str:
         """Status, the numbers and the reason, for a message."""
-        parts = [f"case {self.case}, {self.metric}: {self.status.upper()}"]
+        against = f" against {self.reference}" if self.reference else ""
+        parts = [f"case {self.case}, {self.metric}{against}: {self.status.upper()}"]
         if self.measured is not None:
             parts.append(f"measured   {self.measured:.4f}{_spread(self.seeds)}")
         if self.baseline is not None and self.margin is not None:

@@ -37,12 +37,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One item for each tier and case (and metric), under the tier's marker."""
     if "bt_case" not in metafunc.fixturenames:
         return
-    from btlib.cases import load_cases
     from btlib.protocol import TIERS
 
     ours = metafunc.config.stash[SESSION]
     by_metric = "bt_metric" in metafunc.fixturenames
-    cases = load_cases()
+    with as_usage_error():
+        cases = ours.chosen()
     rows = [
         pytest.param(
             tier,

@@ -32,6 +32,8 @@ class Options:
         weights: Pretrained weights, one of `WEIGHTS`.
         split: Name of the split.
         baseline: Name in `baselines/`, or a file.
+        case: Cases to measure, "path/to/file.py::name"; no others are then measured.
+        against: Cases of the baseline that new ones are held against; None for all.
         retrain: Train even where a stored model fits.
         output: Folder of the runs.
         checkpoints: Folder of trained models.
@@ -52,6 +54,8 @@ class Options:
     weights: Literal["auto", "coco", "imagenet", "none"] | None
     split: str | None
     baseline: str | None
+    case: tuple[str, ...]
+    against: tuple[str, ...] | None
     retrain: bool
     output: Path
     checkpoints: Path
@@ -79,6 +83,8 @@ def add(parser: pytest.Parser) -> None:
     option("weights", "pretrained weights; auto: COCO where they can be had, else none", choices=WEIGHTS)
     option("split", "slice-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
     option("baseline", "name in baselines/, or a file", metavar="NAME")
+    option("case", "measure this case and no others (may be repeated)", metavar="FILE.py::NAME", action="append")
+    option("against", "hold new cases against these of the baseline; default: all", metavar="NAME,NAME")
     option("retrain", "train even where a stored model fits", action="store_true")
     option("output", "folder of the runs (default: reports)", metavar="DIR", default="reports")
     option("checkpoints", "folder of trained models (default: checkpoints)", metavar="DIR", default="checkpoints")
@@ -103,6 +109,8 @@ def read(config: pytest.Config) -> Options:
             given[name] = _folder(given[name], f"--bt-{name.replace('_', '-')}", config.invocation_params.dir)
     for name in ("output", "checkpoints"):
         given[name] = config.rootpath / given[name]
+    given["case"] = tuple(given["case"] or ())
+    given["against"] = None if given["against"] is None else tuple(filter(None, given["against"].split(",")))
     return Options(**given)
 
 

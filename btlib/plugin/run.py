@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,9 +17,11 @@ from btlib.baselines import Baseline, Verdict
 from btlib.cases import Case, Prepared, Work, load_cases
 from btlib.data import load_dataset, phantom_folder
 from btlib.data.cache import cache_root
+from btlib.data.dataset import Dataset
 from btlib.errors import BaselineError, BtlibWarning, OptionError
 from btlib.plugin.options import STATUS, apply
 from btlib.protocol import TIERS, Tier
+from btlib.registry import unknown_name
 from btlib.reporting.comparison import verdicts
 from btlib.results import CaseResult
 from btlib.runs import CaseRecord, RunFolder, RunInfo
@@ -26,6 +29,7 @@ from btlib.runs.environment import checkout
 from btlib.runs.execute import run_case
 from btlib.runs.results import as_results
 from btlib.splits import make_split
+from btlib.types import Scaling
 
 if TYPE_CHECKING:
     from btlib.plugin.session import Session
@@ -51,6 +55,7 @@ class Run:
         folder: What it leaves behind.
         baseline: What its cases are held against, or why there is none.
         seeds: The seeds that each case is measured with.
+        load: Gives the slices of this run at a size and scaling.
     """
 
     tier: Tier
@@ -59,6 +64,7 @@ class Run:
     baseline: Baseline | BaselineError
     session: "Session"
     seeds: tuple[int, ...]
+    load: Callable[[int, Scaling], Dataset]
     _ready: dict[str, Prepared] = field(default_factory=dict)
 
     def record(self, case: str, seed: int) -> CaseRecord:
@@ -68,9 +74,15 @@ class Run:
         with FileLock(f"{path}.lock"):  # another xdist worker may be at it
             if path.exists():
                 return CaseRecord.load(path)
-            work = replace(self.work, seed=seed)
             with self.session.speaking():
-                result = run_case(_case(case), work, self.tier.name, self.folder, self.session.options.timeout)
+                result = run_case(
+                    _case(case),
+                    replace(self.work_of(case), seed=seed),
+                    self.tier.name,
+                    self.folder,
+                    self.session.options.timeout,
+                    self.work.dataset,
+                )
         if result.prepared is not None and seed == self.work.seed:
             self._keep(case, result.prepared)
         return result.record
@@ -85,12 +97,17 @@ class Run:
         if record.outcome != "done":
             fail(f"case {case} has no predictor: {record.error}", record.outcome)
         if case not in self._ready:  # another worker made the record, or another case came between
-            self._keep(case, _case(case).prepare(self.work))
+            self._keep(case, _case(case).prepare(self.work_of(case)))
         return self._ready[case]
+
+    def work_of(self, case: str) -> Work:
+        """What a case gets: the slices at its own size and scaling, where it declares them."""
+        size, scaling = _case(case).image_size or self.tier.protocol.image_size, _case(case).scaling
+        return replace(self.work, dataset=self.load(size, scaling or self.tier.protocol.scaling))
 
     def verdict(self, case: str, metric: str) -> Verdict:
         """The gate's word on a metric of a case."""
-        found = verdicts(self.result(case), self.baseline)
+        found = verdicts(self.result(case), self.baseline, self.session.options.against)
         return next((v for v in found if v.metric == metric), Verdict(case, metric, "missing-baseline"))
 
     def check(self, case: str, metric: str) -> Verdict:
@@ -152,9 +169,13 @@ def open_run(tier_name: str, session: "Session", cases: Sequence[str]) -> Run:
     options, root = session.options, session.config.rootpath
     tier = apply(options, TIERS[tier_name])
     folder = options.data or _default_data(tier, root, session.live)
-    dataset = load_dataset(folder, tier.protocol.image_size, tier.protocol.scaling, progress=session.live)
-    if options.limit is not None:
-        dataset = dataset.limit(options.limit)
+
+    @cache
+    def load(image_size: int, scaling: Scaling) -> Dataset:
+        whole = load_dataset(folder, image_size, scaling, progress=session.live)
+        return whole if options.limit is None else whole.limit(options.limit)
+
+    dataset = load(tier.protocol.image_size, tier.protocol.scaling)
     work = Work(
         dataset=dataset,
         split=make_split(tier.protocol.split, dataset),
@@ -173,8 +194,9 @@ def open_run(tier_name: str, session: "Session", cases: Sequence[str]) -> Run:
     if options.baseline is not None and isinstance(baseline, BaselineError):
         raise baseline
     seeds = tuple(range(options.seed, options.seed + options.seeds))
-    run = Run(tier, work, RunFolder(session.folder(tier.name)), baseline, session, seeds)
+    run = Run(tier, work, RunFolder(session.folder(tier.name)), baseline, session, seeds, load)
     _require_all(run, cases, options.strict)
+    _require_known(run, options.against or ())
     run.folder.save_info(_info(run, path, cases))
     return run
 
@@ -214,6 +236,13 @@ def _require_all(run: Run, cases: Sequence[str], strict: bool) -> None:
         )
 
 
+def _require_known(run: Run, against: Sequence[str]) -> None:
+    known = [] if isinstance(run.baseline, BaselineError) else list(run.baseline.cases)
+    for name in against:
+        if name not in known:
+            raise unknown_name("case of the baseline", name, known, where="--bt-against")
+
+
 def _info(run: Run, baseline: Path, cases: Sequence[str]) -> RunInfo:
     commit, dirty = checkout(run.session.config.rootpath)
     dataset, split = run.work.dataset, run.work.split
@@ -228,6 +257,7 @@ def _info(run: Run, baseline: Path, cases: Sequence[str]) -> RunInfo:
             f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test"
         ),
         recipe=asdict(run.tier.recipe),
+        against=None if run.session.options.against is None else list(run.session.options.against),
         cases=list(cases),
         seeds=list(run.seeds),
         commit=commit,

@@ -56,6 +56,15 @@ class Session:
             self._baselines[tier] = path, load_baseline(path)
         return self._baselines[tier]
 
+    def chosen(self) -> "dict[str, Case]":
+        """The cases to measure, by name: those of `--bt-case`, else all that are registered."""
+        from btlib.cases import load_case, load_cases
+
+        if self.options.case:
+            return {found.name: found for found in map(load_case, self.options.case)}
+        known = load_cases()
+        return {name: known[name] for name in known}
+
     def metrics(self, tier: str, case: "Case") -> list[str]:
         """What a case is held to: the metrics it declares, and those that the baseline has a margin for."""
         from btlib.errors import BtlibError

@@ -1,15 +1,16 @@
 """One row a case: verdict, metrics, throughput, seconds, and where the model came from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
-from btlib.baselines import HOLDS, Baseline, Verdict, judge
+from btlib.baselines import HOLDS, Baseline, Verdict, judge, judge_new
 from btlib.baselines.verdict import worst
 from btlib.errors import BaselineError, RecordError
 from btlib.evaluation.catalogue import METRICS
+from btlib.reporting.standing import Standing, standings
 from btlib.results import CaseResult
 from btlib.runs.record import CaseRecord, RunInfo, Speed
 from btlib.runs.results import as_results
@@ -27,6 +28,7 @@ class Row:
         values: Metric of the catalogue → measured value, the mean over seeds; None where it has none.
         seeds: The seeds it was measured with.
         speeds: Figure → images/s.
+        peak_memory_mib: Largest memory of the process while predicting.
         seconds: Time of the case in this run, training included, all seeds together.
         source: Where its models came from; "–" where there are none.
         notes: What a reader must know.
@@ -39,6 +41,7 @@ class Row:
     values: Mapping[str, float | None]
     seeds: tuple[int, ...]
     speeds: Mapping[str, float]
+    peak_memory_mib: float | None
     seconds: float
     source: str
     notes: tuple[str, ...]
@@ -52,17 +55,27 @@ class Comparison:
         info: The run.
         rows: One a case.
         missing: Cases that were to be measured and have no record.
+        standings: Where cases stand that the baseline does not know, beside those that it knows.
     """
 
     info: RunInfo
     rows: tuple[Row, ...]
     missing: tuple[str, ...] = ()
+    standings: tuple[Standing, ...] = ()
 
 
-def verdicts(result: CaseResult, baseline: Baseline | BaselineError) -> tuple[Verdict, ...]:
-    """The gate's word on each metric of a case; an unreadable baseline is one too."""
+def verdicts(
+    result: CaseResult, baseline: Baseline | BaselineError, against: Sequence[str] | None = None
+) -> tuple[Verdict, ...]:
+    """The gate's word on each metric of a case; an unreadable baseline is one too.
+
+    Args:
+        result: What was measured.
+        baseline: What it is held against, or why there is none.
+        against: The references for a case that the baseline does not know; None for all.
+    """
     if not isinstance(baseline, BaselineError):
-        return judge(result, baseline)
+        return judge(result, baseline) if result.case in baseline.cases else judge_new(result, baseline, against)
     if result.failure is not None:
         return tuple(Verdict(result.case, metric, result.failure, result.message) for metric in result.metrics)
     return tuple(Verdict(result.case, metric, "missing-baseline", str(baseline)) for metric in result.metrics)
@@ -73,12 +86,23 @@ def compare(
 ) -> Comparison:
     """Put the records of a run beside its baseline."""
     ordered = sorted(records, key=lambda record: (record.case, record.seed))
+    by_case = {case: list(seeds) for case, seeds in groupby(ordered, key=lambda record: record.case)}
+    results = {case: _result(seeds) for case, seeds in by_case.items()}
     rows = [
-        _row(list(seeds), speeds.get(case), baseline)
-        for case, seeds in groupby(ordered, key=lambda record: record.case)
+        _row(seeds, results[case], speeds.get(case), verdicts(results[case], baseline, info.against))
+        for case, seeds in by_case.items()
     ]
-    measured = {row.case for row in rows}
-    return Comparison(info, tuple(rows), tuple(case for case in info.cases if case not in measured))
+    missing = tuple(case for case in info.cases if case not in results)
+    return Comparison(info, tuple(rows), missing, _standings(results.values(), baseline, info.against))
+
+
+def _standings(
+    results: Iterable[CaseResult], baseline: Baseline | BaselineError, against: Sequence[str] | None
+) -> tuple[Standing, ...]:
+    if isinstance(baseline, BaselineError):
+        return ()
+    new = [r for r in results if r.case not in baseline.cases and r.failure is None]
+    return tuple(standing for result in new for standing in standings(result, baseline, against))
 
 
 def holds(status: str) -> bool:
@@ -99,22 +123,26 @@ def _value(result: CaseResult, name: str) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _row(seeds: list[CaseRecord], speed: Speed | None, baseline: Baseline | BaselineError) -> Row:
-    first = seeds[0]
+def _result(seeds: list[CaseRecord]) -> CaseResult:
+    """The seeds of a case together; a failure of the case where they do not belong together."""
     try:
-        result = as_results(seeds)[0]
+        return as_results(seeds)[0]
     except RecordError as error:
-        result = CaseResult(first.case, first.title, first.conditions, first.metrics, (), 16, "error", str(error))
-    found = verdicts(result, baseline)
+        first = seeds[0]
+        return CaseResult(first.case, first.title, first.conditions, first.metrics, (), 16, "error", str(error))
+
+
+def _row(seeds: list[CaseRecord], result: CaseResult, speed: Speed | None, found: tuple[Verdict, ...]) -> Row:
     models = [record.model for record in seeds if record.model]
     return Row(
-        case=first.case,
-        title=first.title,
+        case=result.case,
+        title=result.title,
         status=worst(found),
         verdicts=found,
         values=values(result),
         seeds=tuple(record.seed for record in seeds),
         speeds=dict(speed.images_per_second) if speed else {},
+        peak_memory_mib=max((r.peak_memory_mib for r in seeds if r.peak_memory_mib), default=None),
         seconds=sum(record.seconds for record in seeds),
         source=", ".join(dict.fromkeys(model.source for model in models)) or "–",
         notes=tuple(dict.fromkeys(note for model in models for note in model.notes)),

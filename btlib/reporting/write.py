@@ -9,9 +9,11 @@ from btlib import files
 from btlib.baselines import Verdict
 from btlib.reporting.comparison import Comparison, Row
 from btlib.reporting.numbers import number
+from btlib.reporting.standing_table import standing_section
 from btlib.reporting.text import PHANTOM_NOTE, csv_text
 from btlib.reporting.verdicts import verdict_table
 
+SCHEMA = "btlib-comparison/1"
 _VALUES = {"dice": "Dice", "hd95": "HD95 [px]", "accuracy": "accuracy", "macro_f1": "macro F1"}
 
 
@@ -28,7 +30,14 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
     figures = _figures(comparison)
     frame = [_flat(row, figures) for row in comparison.rows]
     files.write_json(
-        folder / "comparison.json", {"run": _info(comparison), "cases": [asdict(r) for r in comparison.rows]}
+        folder / "comparison.json",
+        {
+            "schema": SCHEMA,
+            "run": _info(comparison),
+            "cases": [asdict(row) for row in comparison.rows],
+            "missing": list(comparison.missing),
+            "standings": [asdict(standing) for standing in comparison.standings],
+        },
     )
     files.write_text(folder / "comparison.csv", csv_text(frame))
     files.write_text(folder / "comparison.md", _markdown(comparison))
@@ -64,6 +73,7 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
         **row.values,
         **speeds,
         "seeds": " ".join(map(str, row.seeds)),
+        "peak_memory_mib": row.peak_memory_mib,
         "seconds": row.seconds,
         "source": row.source,
         **gate,
@@ -89,6 +99,7 @@ def _markdown(comparison: Comparison) -> str:
         verdict_table(gate, "github"),
     ]
     parts += ["", *reasons] if reasons else []
+    parts += standing_section(comparison.standings)
     parts += ["", "## Notes", "", *notes] if notes else []
     return "\n".join(parts) + "\n"
 

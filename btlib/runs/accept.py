@@ -62,7 +62,9 @@ def propose(
     run = RunFolder(folder)
     info, records = run.info(), run.records()
     results = _sound(as_results(records), folder)
-    new = _baseline(info, records, results, name, reason, _margins(results, margins or {}, old))
+    new = _with_costs(
+        _baseline(info, records, results, name, reason, _margins(results, margins or {}, old)), run, records
+    )
     verdicts = () if old is None else tuple(v for r in results if r.case in old.cases for v in judge(r, old))
     return Proposal(
         new=new,
@@ -172,6 +174,21 @@ def _baseline(
         conditions=results[0].conditions,
         cases={result.case: _case(result, margins) for result in results},
     )
+
+
+def _with_costs(baseline: Baseline, run: RunFolder, records: Sequence[CaseRecord]) -> Baseline:
+    """Speed and memory beside the numbers: bound to the machine, for reading and not for gating."""
+    speeds, peaks = run.speeds(), {record.case: record.peak_memory_mib for record in records}
+    cases = {
+        name: case.model_copy(
+            update={
+                "images_per_second": dict(speeds[name].images_per_second) if name in speeds else {},
+                "peak_memory_mib": peaks[name],
+            }
+        )
+        for name, case in baseline.cases.items()
+    }
+    return baseline.model_copy(update={"cases": cases})
 
 
 def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:

@@ -15,6 +15,7 @@ from btlib.evaluation import Evaluation, evaluate, summarise
 from btlib.evaluation.catalogue import METRICS
 from btlib.metrics import EPSILON
 from btlib.results import Conditions, Failure
+from btlib.runs import memory
 from btlib.runs.environment import environment
 from btlib.runs.folder import RunFolder
 from btlib.runs.record import CaseRecord, ModelInfo
@@ -71,7 +72,7 @@ def run_case(
         tier: Named in the record.
         folder: Where the record goes.
         timeout: Seconds the case may take; None for as long as it likes.
-        truth: The slices at the protocol's size and scaling, where `work` holds them at the case's own.
+        truth: The slices at the protocol's size and scaling; `work` may hold them at the case's own.
     """
     started = time.perf_counter()
     prepared: Prepared | None = None
@@ -81,6 +82,7 @@ def run_case(
     try:
         with time_limit(timeout):
             prepared = case.prepare(work)
+            memory.reset_peak()
             evaluation = evaluate(
                 prepared.predictor,
                 work.dataset,
@@ -106,6 +108,7 @@ def run_case(
         summary=summarise(evaluation.slices, work.protocol.batch_mean_size) if evaluation else None,
         batch_mean_size=work.protocol.batch_mean_size,
         images_per_second=evaluation.images_per_second if evaluation else None,
+        peak_memory_mib=memory.peak_mib() if evaluation else None,
         seconds=time.perf_counter() - started,
         model=_model_info(prepared) if prepared else None,
         environment=environment(str(prepared.details.get("device")) if prepared else None),

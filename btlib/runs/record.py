@@ -75,6 +75,7 @@ class CaseRecord(_Kept):
         summary: All aggregates of `slices`.
         batch_mean_size: Batch size of the aggregation "batch-mean".
         images_per_second: Of predicting the test slices.
+        peak_memory_mib: Largest memory of the process while predicting; None where the system does not tell.
         seconds: From the start of the case to its end.
         model: Where its predictor came from.
         environment: Versions and hardware.
@@ -95,6 +96,7 @@ class CaseRecord(_Kept):
     summary: dict[str, Any] | None = None
     batch_mean_size: int = 16
     images_per_second: float | None = None
+    peak_memory_mib: float | None = None
     seconds: float
     model: ModelInfo | None = None
     environment: dict[str, str]
@@ -125,6 +127,7 @@ class RunInfo(_Kept):
         origin: "figshare" or "phantom".
         data: What was measured on, for a reader.
         recipe: How its cases are trained.
+        against: The cases of the baseline that new ones are held against; None for all.
         cases: The cases that were to be measured.
         seeds: The seeds of each case.
         commit: Of the git checkout it ran in; None outside one.
@@ -138,6 +141,7 @@ class RunInfo(_Kept):
     origin: str
     data: str
     recipe: dict[str, str | int | float | bool | None] = {}
+    against: list[str] | None = None
     cases: list[str] = []
     seeds: list[int] = []
     commit: str | None = None

@@ -1,8 +1,7 @@
-"""A benchmark case: a name, what it predicts, and a way to get its predictor. Cases come from a registry."""
+"""A benchmark case: a name, what it predicts, and a way to get its predictor."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from btlib.evaluation.predictor import Predictor
 from btlib.protocol import Protocol, Recipe
 from btlib.registry import Registry
 from btlib.splits import Split
+from btlib.types import Scaling
 
 Source = Literal["trained", "resumed", "loaded", "thesis-checkpoint", "given"]
 """How a predictor came about: trained now, trained on from an interrupted run, loaded from the store of checkpoints,
@@ -86,6 +86,8 @@ class Case:
         has_mask: Whether it predicts masks.
         has_classes: Whether it predicts tumour types.
         prepare: Trains or loads its predictor.
+        image_size: Side of the square slices it takes in pixels; None takes the protocol's.
+        scaling: How its slices are scaled, "thesis" or "percentile"; None takes the protocol's.
     """
 
     name: str
@@ -93,12 +95,18 @@ class Case:
     has_mask: bool
     has_classes: bool
     prepare: Callable[[Work], Prepared]
+    image_size: int | None = None
+    scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
         if not (self.has_mask or self.has_classes):
             raise BtlibError(
                 "predicts neither masks nor classes", where=f"case {self.name}", mend="declare at least one"
             )
+        if self.image_size is not None or self.scaling is not None:
+            from btlib.data.preprocess import check
+
+            check(Protocol.image_size if self.image_size is None else self.image_size, self.scaling or Protocol.scaling)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -110,29 +118,32 @@ CASES: Registry[Case] = Registry("case")
 
 
 def case(
-    name: str, title: str, *, has_mask: bool, has_classes: bool
+    name: str,
+    title: str,
+    *,
+    has_mask: bool,
+    has_classes: bool,
+    image_size: int | None = None,
+    scaling: Scaling | None = None,
 ) -> Callable[[Callable[[Work], Prepared]], Callable[[Work], Prepared]]:
-    """Decorator that registers a `prepare` function as a case."""
+    """Decorator that registers a `prepare` function as a case.
+
+    Args:
+        name: Short and unique.
+        title: What it is, in a few words.
+        has_mask: Whether it predicts masks.
+        has_classes: Whether it predicts tumour types.
+        image_size: Side of the square slices it takes in pixels; None takes the protocol's.
+        scaling: "thesis" or "percentile"; None takes the protocol's.
+
+    Raises:
+        BtlibError: The name is taken, or it predicts nothing.
+        OptionError: A size below 2 pixels.
+        UnknownNameError: No such scaling.
+    """
 
     def register(prepare: Callable[[Work], Prepared]) -> Callable[[Work], Prepared]:
-        CASES.add(name, Case(name, title, has_mask, has_classes, prepare))
+        CASES.add(name, Case(name, title, has_mask, has_classes, prepare, image_size, scaling))
         return prepare
 
     return register
-
-
-def load_cases() -> Registry[Case]:
-    """All cases, those of installed packages (entry points in the group `btlib.cases`) among them.
-
-    An entry point names a module that registers its cases when it is imported.
-    """
-    for point in metadata.entry_points(group="btlib.cases"):
-        try:
-            import_module(point.module)
-        except ImportError as error:
-            raise BtlibError(
-                f"its entry point {point.name!r} in the group 'btlib.cases' cannot be imported: {error}",
-                where=f"package {point.dist.name if point.dist else point.module}",
-                mend="mend or uninstall that package",
-            ) from error
-    return CASES
