@@ -10,11 +10,14 @@ import pytest
 import btlib
 
 ROOT = Path(btlib.__file__).parent
-FRAMEWORKS = {"torch", "torchvision", "pytorch_lightning", "lightning_fabric"}
+FRAMEWORKS = {
+    *("torch", "torchvision", "pytorch_lightning", "lightning_fabric", "segmentation_models_pytorch"),
+    *("onnx", "onnxruntime", "onnxscript", "jax", "flax", "optax", "keras", "tensorflow"),
+}
 
 # Each room may import from rooms on its own line and on lines above it.
 STOREYS = [
-    {"errors", "registry", "files", "fingerprint", "types"},
+    {"errors", "extras", "registry", "files", "fingerprint", "types"},
     {"protocol", "metrics", "stats", "data"},
     {"slice_table", "splits"},
     {"evaluation"},

@@ -137,7 +137,8 @@ def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _softmax(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     shifted = np.exp(values - values.max(axis=axis, keepdims=True))
-    return shifted / shifted.sum(axis=axis, keepdims=True)
+    shares: NDArray[np.float32] = shifted / shifted.sum(axis=axis, keepdims=True)
+    return shares
 
 
 NUMPY = Ops(_array, _sigmoid, _softmax)

@@ -1,110 +1,134 @@
-"""PyTorch behind the predictor protocol, and the choice of device and precision."""
+"""PyTorch behind the predictor protocol: modules, functions on tensors, TorchScript and exported programs."""
 
+import warnings
+import zipfile
 from collections.abc import Callable
-from typing import Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from btlib.errors import OptionError
-from btlib.models.network import ModelOutput
-from btlib.registry import unknown_name
+from btlib import extras
+from btlib.adapters.arrays import checked, refuse_empty
+from btlib.adapters.outputs import Ops, Outputs
+from btlib.errors import ModelError
 from btlib.types import Predictions
 
-Precision = Literal["fp32", "bf16"]
+with extras.named():
+    import torch
 
-DEVICES = ("auto", "cuda", "mps", "cpu")
-PRECISIONS = ("auto", "fp32", "bf16")
+    from btlib.adapters.devices import (
+        DEVICES,
+        PRECISIONS,
+        Precision,
+        autocast,
+        resolve_device,
+        resolve_precision,
+        synchronize,
+    )
 
+__all__ = [
+    "DEVICES",
+    "PRECISIONS",
+    "VARIANT",
+    "Precision",
+    "TorchPredictor",
+    "autocast",
+    "load_torch",
+    "resolve_device",
+    "resolve_precision",
+    "synchronize",
+]
 
-def resolve_device(wanted: str = "auto") -> torch.device:
-    """The device to work on: CUDA before MPS before the CPU when left to choose.
+VARIANT = Outputs(mask="mask_prob", classes="class_logits", mask_kind="probabilities")
+"""What the thesis's variants return (`btlib.models.ModelOutput`)."""
 
-    Raises:
-        UnknownNameError: No such device.
-        OptionError: This machine does not have it.
-    """
-    if wanted not in DEVICES:
-        raise unknown_name("device", wanted, DEVICES)
-    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return torch.device(next(name for name, found in here.items() if found))
-    if not here[wanted]:
-        found = ", ".join(name for name, is_here in here.items() if is_here)
-        raise OptionError(
-            f"this machine has no {wanted} device that torch {torch.__version__} can use",
-            where="--bt-device",
-            mend=f"choose one of: auto, {found}",
-        )
-    return torch.device(wanted)
-
-
-def resolve_precision(wanted: str, device: torch.device) -> Precision:
-    """bf16 where the hardware multiplies bf16 (CUDA from Ampere, CPUs with AMX or AVX512-BF16), else fp32.
-
-    Raises:
-        UnknownNameError: No such precision.
-    """
-    if wanted not in PRECISIONS:
-        raise unknown_name("precision", wanted, PRECISIONS)
-    if wanted == "auto":
-        return "bf16" if _fast_bf16(device) else "fp32"
-    return "bf16" if wanted == "bf16" else "fp32"
-
-
-def _fast_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait until the device has done all it was given; without this a clock measures the queueing alone."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
+OPS = Ops(lambda part: part.float(), torch.sigmoid, torch.softmax)
 
 
 class TorchPredictor:
     """A PyTorch model as a predictor.
 
     Args:
-        model: float32 [n, 1, h, w] → `ModelOutput`, with logits for masks, classes or both.
-        device: Where to run it; the model is moved there.
-        precision: "fp32", or "bf16" for autocast.
+        model: float32 [n, channels, h, w] → anything that `outputs` understands.
+        device: Where to run it, a module is moved there: a device, or one of `DEVICES`.
+        precision: "fp32", "bf16" for autocast, or "auto".
+        outputs: Where masks and classes are in what it returns.
+        channels: 1, or 3 for the slice three times.
+
+    Raises:
+        UnknownNameError: No such device or precision.
+        OptionError: This machine does not have the device.
     """
 
     def __init__(
-        self, model: Callable[[torch.Tensor], ModelOutput] | torch.nn.Module, device: torch.device, precision: Precision
+        self,
+        model: Callable[[torch.Tensor], Any],
+        device: torch.device | str = "auto",
+        precision: str = "fp32",
+        outputs: Outputs = VARIANT,
+        channels: int = 1,
     ) -> None:
         self.model = model
-        self.device = device
-        self.precision = precision
+        self.device = device if isinstance(device, torch.device) else resolve_device(device)
+        self.precision = resolve_precision(precision, self.device)
+        self.outputs = outputs
+        self.channels = checked(channels)
         if isinstance(model, torch.nn.Module):
-            model.to(device).to(memory_format=torch.channels_last)
+            model.to(self.device).to(memory_format=torch.channels_last)
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
         """Predictions for float32 [n, h, w]; returns when the device is done."""
+        refuse_empty(images)
         if isinstance(self.model, torch.nn.Module):
             self.model.eval()  # every time: a training step between two calls must not leave dropout on
-        batch = torch.from_numpy(images).to(self.device)[:, None]
+        batch = torch.from_numpy(images).to(self.device)[:, None].expand(-1, self.channels, -1, -1)
         with torch.inference_mode(), autocast(self.device, self.precision):
-            output = self.model(batch)
-        mask, classes = output.mask_prob, output.class_logits
+            raw = self.model(batch)
+        mask, classes = self.outputs.read(raw, OPS)
         return Predictions(
-            mask_prob=None if mask is None else _numpy(mask[:, 0]),
-            class_prob=None if classes is None else _numpy(classes.float().softmax(dim=1)),
+            mask_prob=None if mask is None else mask.cpu().numpy(),
+            class_prob=None if classes is None else classes.cpu().numpy(),
         )
 
 
-def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """The context that makes `precision` true on `device`."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+def load_torch(
+    path: Path | str, outputs: Outputs, device: str = "auto", precision: str = "fp32", channels: int = 1
+) -> TorchPredictor:
+    """A saved program as a predictor: TorchScript (`torch.jit.save`) or an exported program (`torch.export.save`).
+
+    Args:
+        path: The file. It is code: load only what you trust.
+        outputs: As for `TorchPredictor`, and so are the others.
+        device: One of `DEVICES`.
+        precision: "fp32", "bf16" or "auto".
+        channels: 1 or 3.
+
+    Raises:
+        ModelError: The file is not there, or holds no program.
+    """
+    path = Path(path)
+    place = resolve_device(device)
+    return TorchPredictor(_program(path, place), place, precision, outputs, channels)
 
 
-def _numpy(values: torch.Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = values.float().cpu().numpy()
-    return array
+def _program(path: Path, device: torch.device) -> Callable[[torch.Tensor], Any]:
+    if not path.is_file():
+        raise ModelError("there is no such file", where=path, mend="give the path of a saved program")
+    names = zipfile.ZipFile(path).namelist() if zipfile.is_zipfile(path) else []
+    if any("/models/" in name for name in names):
+        from torch.export.passes import move_to_device_pass
+
+        exported = move_to_device_pass(torch.export.load(path), device).module()
+        return lambda images: exported(images)  # its module refuses eval(): it has but one mode
+    if any("/code/" in name for name in names):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`torch.jit", FutureWarning)  # old files are what this is for
+            script: torch.jit.ScriptModule = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
+        return script
+    raise ModelError(
+        "holds no program: neither TorchScript nor an exported program",
+        where=path,
+        mend="for a state_dict, build the module, load it, and hand the module to TorchPredictor",
+    )

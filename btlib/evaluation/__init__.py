@@ -1,7 +1,7 @@
 """From a predictor to a table of per-slice numbers, and from the table to aggregates."""
 
 from btlib.evaluation.aggregate import batch_mean, patient_mean, summarise
-from btlib.evaluation.predictor import Predictor
+from btlib.evaluation.predictor import Predictor, SlicePredictor
 from btlib.evaluation.score import Evaluation, evaluate
 
-__all__ = ["Evaluation", "Predictor", "batch_mean", "evaluate", "patient_mean", "summarise"]
+__all__ = ["Evaluation", "Predictor", "SlicePredictor", "batch_mean", "evaluate", "patient_mean", "summarise"]

@@ -8,12 +8,10 @@ from numpy.typing import NDArray
 
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
-from btlib.evaluation.predictor import Predictor
+from btlib.evaluation.checks import check_kind, check_ranges, check_shapes
+from btlib.evaluation.predictor import Predictor, ask
 from btlib.metrics import boundary_distances, counts
 from btlib.slice_table import BOUNDARY, SliceTable
-from btlib.types import N_CLASSES, Predictions
-
-_TOLERANCE = 1e-3  # probabilities computed in bf16 need not sum to 1 more closely
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +47,8 @@ def evaluate(
     The batch size changes speed only: every slice is scored by itself.
 
     Args:
-        predictor: Gives masks, classes or both; the same of them in every batch.
+        predictor: Gives masks, classes or both; the same of them in every batch. A `SlicePredictor` is told the
+            slices' numbers.
         dataset: Preprocessed slices.
         positions: Which slices, 0-based; all by default.
         threshold: A pixel belongs to the mask where its probability is greater, 0…1.
@@ -70,9 +69,11 @@ def evaluate(
         at = chosen[start : start + batch_size]
         images = np.ascontiguousarray(dataset.images[at], dtype=np.float32)
         began = time.perf_counter()
-        predictions = predictor.predict(images)
+        predictions = ask(predictor, dataset.numbers[at], images)
         seconds += time.perf_counter() - began
-        _check(predictions, images.shape, where)
+        check_kind(predictions, where)
+        check_shapes(predictions, images.shape, where)
+        check_ranges(predictions, where)
         if predictions.mask_prob is not None:
             truths = np.asarray(truth.masks[at])
             masks = _resized(predictions.mask_prob, truths.shape) > threshold
@@ -137,42 +138,3 @@ def _boundary(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple[float,
     """HD95 and surface Dice at 1 and 2 pixels, in the order of `BOUNDARY`, to four decimals."""
     found = boundary_distances(mask, truth)
     return tuple(round(value, 4) for value in (found.hd95(), found.surface_dice(1.0), found.surface_dice(2.0)))
-
-
-def _check(predictions: Predictions, shape: tuple[int, ...], where: str) -> None:
-    if not isinstance(predictions, Predictions):
-        raise PredictionError(
-            f"expected Predictions, got {type(predictions).__name__}",
-            where=where,
-            mend="return btlib.types.Predictions(mask_prob=…, class_prob=…)",
-        )
-    if predictions.mask_prob is None and predictions.class_prob is None:
-        raise PredictionError("gave neither masks nor classes", where=where, mend="fill at least one of the two")
-    if predictions.mask_prob is not None:
-        _check_probabilities("mask_prob", predictions.mask_prob, shape, where)
-    if predictions.class_prob is not None:
-        _check_probabilities("class_prob", predictions.class_prob, (shape[0], N_CLASSES), where)
-        sums = predictions.class_prob.sum(axis=1)
-        if np.abs(sums - 1).max() > _TOLERANCE:
-            raise PredictionError(
-                f"class_prob: each row must sum to 1, got {sums[np.abs(sums - 1).argmax()]:.4f}",
-                where=where,
-                mend="apply a softmax over the classes",
-            )
-
-
-def _check_probabilities(name: str, values: NDArray[np.floating], shape: tuple[int, ...], where: str) -> None:
-    if values.shape != shape:
-        raise PredictionError(f"{name}: expected shape {shape}, got {values.shape}", where=where)
-    if not np.isfinite(values).all():
-        raise PredictionError(
-            f"{name}: {int((~np.isfinite(values)).sum())} of {values.size} values are not finite",
-            where=where,
-            mend="look for a diverged training or a division by zero",
-        )
-    if values.min() < 0 or values.max() > 1:
-        raise PredictionError(
-            f"{name}: expected probabilities in 0…1, got {values.min():.4g}…{values.max():.4g}",
-            where=where,
-            mend="apply a sigmoid (mask) or a softmax (classes): these look like logits",
-        )

@@ -1,0 +1,70 @@
+"""Where PyTorch works, and how precisely."""
+
+from typing import Literal
+
+from btlib import extras
+from btlib.errors import OptionError
+from btlib.registry import unknown_name
+
+with extras.named():
+    import torch
+
+Precision = Literal["fp32", "bf16"]
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def resolve_device(wanted: str = "auto") -> torch.device:
+    """The device to work on: CUDA before MPS before the CPU when left to choose.
+
+    Raises:
+        UnknownNameError: No such device.
+        OptionError: This machine does not have it.
+    """
+    if wanted not in DEVICES:
+        raise unknown_name("device", wanted, DEVICES)
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return torch.device(next(name for name, found in here.items() if found))
+    if not here[wanted]:
+        found = ", ".join(name for name, is_here in here.items() if is_here)
+        raise OptionError(
+            f"this machine has no {wanted} device that torch {torch.__version__} can use",
+            where="--bt-device",
+            mend=f"choose one of: auto, {found}",
+        )
+    return torch.device(wanted)
+
+
+def resolve_precision(wanted: str, device: torch.device) -> Precision:
+    """bf16 where the hardware multiplies bf16 (CUDA from Ampere, CPUs with AMX or AVX512-BF16), else fp32.
+
+    Raises:
+        UnknownNameError: No such precision.
+    """
+    if wanted not in PRECISIONS:
+        raise unknown_name("precision", wanted, PRECISIONS)
+    if wanted == "auto":
+        return "bf16" if _fast_bf16(device) else "fp32"
+    return "bf16" if wanted == "bf16" else "fp32"
+
+
+def _fast_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all it was given; without this a clock measures the queueing alone."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """The context that makes `precision` true on `device`."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -1,0 +1,38 @@
+"""JAX (Flax, Equinox, Haiku …) behind the predictor protocol."""
+
+from collections.abc import Callable
+from typing import Any
+
+from btlib import extras
+from btlib.adapters.arrays import CallablePredictor, Layout
+from btlib.adapters.outputs import Outputs
+
+
+class JaxPredictor(CallablePredictor):
+    """A pure function and its parameters as a predictor.
+
+    Args:
+        apply: `(params, images)` → anything that `outputs` understands; compiled once for each shape of images.
+        params: Any tree of arrays.
+        outputs: Where masks and classes are in what it returns.
+        layout: Of its images and its mask.
+        channels: 1, or 3 for the slice three times.
+
+    Raises:
+        MissingExtraError: JAX is not installed.
+    """
+
+    def __init__(
+        self,
+        apply: Callable[[Any, Any], Any],
+        params: Any,
+        outputs: Outputs,
+        *,
+        layout: Layout = "nhwc",
+        channels: int = 1,
+    ) -> None:
+        with extras.named():
+            import jax
+        compiled = jax.jit(apply)
+        self.params = jax.device_put(params)
+        super().__init__(lambda images: compiled(self.params, images), outputs, layout=layout, channels=channels)

@@ -1,0 +1,46 @@
+"""Keras models, of whatever backend, behind the predictor protocol."""
+
+from pathlib import Path
+from typing import Any
+
+from btlib import extras
+from btlib.adapters.arrays import CallablePredictor, Layout
+from btlib.adapters.outputs import Outputs
+from btlib.errors import ModelError
+
+
+class KerasPredictor(CallablePredictor):
+    """A Keras model as a predictor, by its `predict_on_batch`.
+
+    Args:
+        model: The model, built.
+        outputs: Where masks and classes are in what it returns.
+        layout: Of its images and its mask.
+        channels: 1, or 3 for the slice three times.
+    """
+
+    def __init__(self, model: Any, outputs: Outputs, *, layout: Layout = "nhwc", channels: int = 1) -> None:
+        self.model = model
+        super().__init__(model.predict_on_batch, outputs, layout=layout, channels=channels)
+
+
+def load_keras(path: Path | str, outputs: Outputs, *, layout: Layout = "nhwc", channels: int = 1) -> KerasPredictor:
+    """A saved Keras model as a predictor; the environment variable KERAS_BACKEND says what it runs on.
+
+    Args:
+        path: A file written by `model.save("….keras")`.
+        outputs: As for `KerasPredictor`, and so are the others.
+        layout: Of its images and its mask.
+        channels: 1 or 3.
+
+    Raises:
+        MissingExtraError: Keras is not installed.
+        ModelError: The file cannot be loaded.
+    """
+    with extras.named():
+        import keras
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"Keras cannot load it: {error}", where=path, mend="give a file of model.save()") from error
+    return KerasPredictor(model, outputs, layout=layout, channels=channels)

@@ -1,0 +1,92 @@
+"""ONNX files behind the predictor protocol, run by ONNX Runtime."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib import extras
+from btlib.adapters.arrays import CallablePredictor, Layout
+from btlib.adapters.outputs import Outputs
+from btlib.errors import ModelError
+
+_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+
+class OnnxPredictor(CallablePredictor):
+    """An ONNX file with one input as a predictor.
+
+    A file whose batch size is fixed serves too: batches are cut to it, the last one filled up.
+
+    Args:
+        path: The file.
+        outputs: Where masks and classes are, by name or index.
+        layout: Of its input and its mask.
+        channels: 1, or 3 for the slice three times.
+        providers: ONNX Runtime's execution providers; by default CUDA where it is there, then the CPU.
+
+    Raises:
+        MissingExtraError: ONNX Runtime is not installed.
+        ModelError: The file cannot be loaded, or takes several inputs or something other than floats.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        outputs: Outputs,
+        *,
+        layout: Layout = "nchw",
+        channels: int = 1,
+        providers: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(self._run, outputs, layout=layout, channels=channels)
+        self.path = Path(path)
+        self.session = _session(self.path, providers)
+        inputs = self.session.get_inputs()
+        if len(inputs) != 1 or inputs[0].type not in _DTYPES:
+            given = ", ".join(f"{i.name}: {i.type}" for i in inputs)
+            raise ModelError(f"expected one input of floats, it takes {given}", where=self.path, mend="export it so")
+        self.input = inputs[0]
+
+    def _run(self, images: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        self._require_shape(images.shape)
+        batch = images.astype(_DTYPES[self.input.type], copy=False)
+        fixed = self.input.shape[0]
+        if not isinstance(fixed, int):
+            return self._once(batch)
+        short = -len(batch) % fixed
+        filled = np.concatenate([batch, np.zeros_like(batch[:1]).repeat(short, axis=0)])
+        runs = [self._once(filled[start : start + fixed]) for start in range(0, len(filled), fixed)]
+        return {name: np.concatenate([run[name] for run in runs])[: len(batch)] for name in runs[0]}
+
+    def _once(self, batch: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        names = [output.name for output in self.session.get_outputs()]
+        return dict(zip(names, self.session.run(names, {self.input.name: batch}), strict=True))
+
+    def _require_shape(self, shape: tuple[int, ...]) -> None:
+        wanted = self.input.shape[1:]
+        if len(wanted) + 1 != len(shape) or any(
+            isinstance(w, int) and w != s for w, s in zip(wanted, shape[1:], strict=True)
+        ):
+            raise ModelError(
+                f"takes {self.input.shape}, got {list(shape)}",
+                where=self.path,
+                mend="declare image_size in @case where the size differs, layout and channels where the axes do",
+            )
+
+
+def _session(path: Path, providers: Sequence[str] | None) -> Any:
+    with extras.named():
+        import onnxruntime
+    if not path.is_file():
+        raise ModelError("there is no such file", where=path, mend="give the path of an ONNX file")
+    here = onnxruntime.get_available_providers()
+    try:
+        return onnxruntime.InferenceSession(path, providers=list(providers or [p for p in _PROVIDERS if p in here]))
+    except Exception as error:  # its errors have no common class of their own
+        raise ModelError(
+            f"ONNX Runtime cannot load it: {error}", where=path, mend="check it with onnx.checker"
+        ) from error

@@ -1,0 +1,136 @@
+"""Predictions made elsewhere, found by slice number: on another machine, in another language, months ago."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib import files
+from btlib.data.dataset import Dataset
+from btlib.errors import PredictionError
+from btlib.evaluation.predictor import Predictor
+from btlib.types import Predictions
+
+_MAKE = "write number [n], and mask_prob [n, h, w] or class_prob [n, 3] or both (btlib.adapters.save_predictions does)"
+_NAMED = 5  # missing slices that a message names
+
+
+class SavedPredictions:
+    """Predictions in a `.npz` or HDF5 file as a predictor.
+
+    The file holds `number`, whole numbers [n], each slice's number in the data set; `mask_prob`, floats [n, h, w], or
+    `class_prob`, floats [n, 3], or both. Of an HDF5 file only the rows asked for are read.
+
+    Args:
+        path: The file.
+
+    Raises:
+        PredictionError: It cannot be read, lacks one of these, its lengths differ, or it has a number twice.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._parts = _open(self.path)
+        lengths = {name: len(part) for name, part in self._parts.items()}
+        if "number" not in lengths or len(lengths) < 2:
+            raise self._error(f"holds {', '.join(lengths) or 'nothing'}", _MAKE)
+        if len(set(lengths.values())) > 1:
+            raise self._error(f"lengths differ: {lengths}", _MAKE)
+        numbers, times = np.unique(np.asarray(self._parts["number"][:]), return_counts=True)
+        if (times > 1).any():
+            raise self._error(f"has slice {numbers[times > 1][0]} twice", "write each slice once")
+        self._rows = {int(number): row for row, number in enumerate(self._parts["number"][:])}
+
+    def predict_slices(self, numbers: NDArray[np.int64], images: NDArray[np.float32]) -> Predictions:
+        """Predictions of the slices with these numbers [n]; the images [n, h, w] are not looked at.
+
+        Raises:
+            PredictionError: The file lacks a slice, or its masks have another size than the images.
+        """
+        missing = [int(number) for number in numbers if int(number) not in self._rows]
+        if missing:
+            named = ", ".join(map(str, missing[:_NAMED])) + (" …" if len(missing) > _NAMED else "")
+            raise self._error(
+                f"has no prediction for {len(missing)} of {len(numbers)} slices: {named}",
+                "predict every test slice; numbers are those of the files (7.mat is 7), as in Dataset.numbers",
+            )
+        rows = np.array([self._rows[int(number)] for number in numbers])
+        mask = self._parts.get("mask_prob")
+        if mask is not None and mask.shape[1:] != images.shape[1:]:
+            raise self._error(
+                f"holds masks of {mask.shape[1:]}, the slices are {images.shape[1:]}",
+                f"declare image_size={mask.shape[1]} in @case" if len(mask.shape) == 3 else _MAKE,
+            )
+        return Predictions(_rows(mask, rows), _rows(self._parts.get("class_prob"), rows))
+
+    def predict(self, images: NDArray[np.float32]) -> Predictions:
+        """There is nothing to go by but images, so this always raises.
+
+        Raises:
+            PredictionError: Always.
+        """
+        raise self._error("saved predictions are found by slice number, not by image", "call predict_slices")
+
+    def _error(self, problem: str, mend: str) -> PredictionError:
+        return PredictionError(problem, where=self.path, mend=mend)
+
+
+def save_predictions(
+    path: Path | str,
+    dataset: Dataset,
+    predictor: Predictor,
+    positions: NDArray[np.int64] | None = None,
+    batch_size: int = 16,
+) -> Path:
+    """Predict slices and write them to a `.npz` file that `SavedPredictions` reads; the file appears when it is whole.
+
+    Args:
+        path: The file; ends in `.npz`.
+        dataset: The slices.
+        predictor: Predicts them.
+        positions: Which slices, 0-based; all by default.
+        batch_size: Slices handed to `predict` at once.
+
+    Raises:
+        PredictionError: The path has another ending, there are no slices, or only some have masks or classes.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise PredictionError(f"expected a file ending in .npz, got {path.name}", where=path)
+    at = np.arange(len(dataset)) if positions is None else np.asarray(positions)
+    batches = [at[start : start + batch_size] for start in range(0, len(at), batch_size)]
+    said = [predictor.predict(np.ascontiguousarray(dataset.images[batch], dtype=np.float32)) for batch in batches]
+    parts = {name: [getattr(p, name) for p in said] for name in ("mask_prob", "class_prob")}
+    if not said or any(len({part is None for part in rows}) > 1 for rows in parts.values()):
+        raise PredictionError("nothing to save, or masks or classes in some batches only", where=path)
+    there: dict[str, Any] = {name: np.concatenate(rows) for name, rows in parts.items() if rows[0] is not None}
+    with files.atomic_path(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, number=dataset.numbers[at], **there)
+    return path
+
+
+def _open(path: Path) -> Mapping[str, Any]:
+    import h5py
+
+    names = ("number", "mask_prob", "class_prob")
+    if not path.is_file():
+        raise PredictionError("there is no such file", where=path, mend=_MAKE)
+    try:
+        if h5py.is_hdf5(path):
+            stored = h5py.File(path, "r")
+            return {name: stored[name] for name in names if name in stored}
+        with np.load(path) as arrays:
+            return {name: arrays[name] for name in names if name in arrays}
+    except Exception as error:  # a damaged file makes either library raise almost anything
+        raise PredictionError(f"cannot be read: {error}", where=path, mend="it is a .npz or HDF5 file") from error
+
+
+def _rows(part: Any, rows: NDArray[np.int64]) -> NDArray[np.floating] | None:
+    """Rows of an array or of a HDF5 data set, which wants them in order and once each."""
+    if part is None:
+        return None
+    unique, back = np.unique(rows, return_inverse=True)
+    values: NDArray[np.floating] = np.asarray(part[unique])[back]
+    return values

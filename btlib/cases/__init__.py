@@ -1,0 +1,18 @@
+"""Benchmark cases: what one is, where they come from, and how one keeps the model that it trained."""
+
+from btlib.cases.case import CASES, Case, Prepared, Source, Work, case
+from btlib.cases.fitting import FittedModel, fit_or_load
+from btlib.cases.load import load_case, load_cases
+
+__all__ = [
+    "CASES",
+    "Case",
+    "FittedModel",
+    "Prepared",
+    "Source",
+    "Work",
+    "case",
+    "fit_or_load",
+    "load_case",
+    "load_cases",
+]

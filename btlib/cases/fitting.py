@@ -1,0 +1,155 @@
+"""Train a case's model once, and load it from then on: for any framework, by the identity of all that made it."""
+
+import inspect
+import json
+import re
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from filelock import FileLock
+
+from btlib import files, fingerprint
+from btlib.cases.case import Prepared, Work
+from btlib.errors import BtlibError, BtlibWarning, CheckpointError
+from btlib.evaluation.predictor import Predictor
+
+SCHEMA = "btlib-fitted/1"
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel(Generic[M]):
+    """A model and where it comes from.
+
+    Attributes:
+        model: What `fit` or `load` returned.
+        source: "trained" now or "loaded".
+        seconds: Time of the training now; 0 where it was loaded.
+        fingerprint: Identity of all that made it.
+        folder: Where it lies.
+    """
+
+    model: M
+    source: Literal["trained", "loaded"]
+    seconds: float
+    fingerprint: str
+    folder: Path
+
+    def prepared(self, predictor: Predictor, **more: Any) -> Prepared:
+        """What a case returns: the predictor, and what is known of the model; `more` are fields of `Prepared`."""
+        details = {"checkpoint": self.folder.name, **more.pop("details", {})}
+        return Prepared(predictor, self.source, self.seconds, self.fingerprint, details, **more)
+
+
+def fit_or_load(
+    work: Work,
+    name: str,
+    fit: Callable[[], M],
+    *,
+    save: Callable[[M, Path], object],
+    load: Callable[[Path], M],
+    depends_on: Any = None,
+) -> FittedModel[M]:
+    """The case's model: loaded where it was made from the very same ingredients, else trained and kept.
+
+    Ingredients are the source file of `fit` (but for comments and docstrings), `work`'s recipe, data, size, scaling,
+    split, seed and precision, and `depends_on`. A model is kept whole or not at all; several processes may ask at once.
+
+    Args:
+        work: What the case was given.
+        name: Short and unique; begins the folder's name in `work.checkpoints`.
+        fit: Trains a model; a function or lambda in the case's own file.
+        save: Writes the model into a folder, as any files.
+        load: Reads it from there.
+        depends_on: Plain JSON values that decide the model too, such as the version of a library.
+
+    Raises:
+        BtlibError: `fit` comes from no file.
+        CheckpointError: `save` wrote nothing.
+    """
+    ingredients = _ingredients(work, name, fit, depends_on)
+    identity = fingerprint.of(ingredients)
+    folder = work.checkpoints / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)}-{identity}"
+    (work.checkpoints / "work").mkdir(parents=True, exist_ok=True)
+    with FileLock(work.checkpoints / "work" / f"{folder.name}.lock"):
+        if not work.retrain and _whole(folder):
+            return FittedModel(load(folder), "loaded", 0.0, identity, folder)
+        work.say(f"{name}, seed {work.seed}: training")
+        began = time.perf_counter()
+        model = fit()
+        seconds = time.perf_counter() - began
+        _keep(folder, lambda part: save(model, part), {"ingredients": ingredients, "seconds": seconds})
+        return FittedModel(model, "trained", seconds, identity, folder)
+
+
+def _ingredients(work: Work, name: str, fit: Callable[[], Any], depends_on: Any) -> dict[str, Any]:
+    try:
+        source = Path(inspect.getsourcefile(fit) or "")
+        code = fingerprint.of_sources([source])
+    except (TypeError, OSError) as error:
+        raise BtlibError(
+            "its source file cannot be found, so it cannot be told whether a stored model is of the same code",
+            where=f"fit of {name}",
+            mend="pass a function or lambda that stands in the case's file",
+        ) from error
+    return {
+        "name": name,
+        "code": code,
+        "recipe": asdict(work.recipe),
+        "data": work.dataset.fingerprint,
+        "image_size": work.dataset.image_size,
+        "scaling": work.dataset.scaling,
+        "split": work.split.fingerprint,
+        "seed": work.seed,
+        "precision": work.precision,
+        "depends_on": depends_on,
+    }
+
+
+def _whole(folder: Path) -> bool:
+    """Whether a model lies there as it was written; a damaged one is set aside."""
+    if not folder.is_dir():
+        return False
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        if manifest["schema"] == SCHEMA and manifest["files"] == _hashes(folder):
+            return True
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    aside = folder.with_name(f"{folder.name}.damaged")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.replace(aside)
+    warnings.warn(f"{folder}: damaged; kept as {aside.name}, trained anew", BtlibWarning, stacklevel=3)
+    return False
+
+
+def _keep(folder: Path, save: Callable[[Path], object], more: dict[str, Any]) -> None:
+    """Written aside and renamed into place, so that nobody sees half of it."""
+    part = Path(tempfile.mkdtemp(dir=folder.parent / "work", prefix=f"{folder.name}."))
+    try:
+        save(part)
+        hashes = _hashes(part)
+        if not hashes:
+            raise CheckpointError(
+                "save wrote no file", where=folder, mend="write the model into the folder it is given"
+            )
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        files.write_json(part / "manifest.json", {"schema": SCHEMA, "files": hashes, "created": created, **more})
+        part.chmod(0o755)  # mkdtemp makes it private
+        shutil.rmtree(folder, ignore_errors=True)
+        part.replace(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / "manifest.json")
+    return {path.relative_to(folder).as_posix(): fingerprint.of_file(path) for path in found}

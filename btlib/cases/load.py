@@ -1,0 +1,114 @@
+"""Where cases come from: installed packages by entry point, and any Python file by its path."""
+
+import importlib.util
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+from types import ModuleType
+
+from btlib import extras, fingerprint
+from btlib.cases.case import CASES, Case
+from btlib.errors import BtlibError
+from btlib.registry import Registry, unknown_name
+
+_FILES: dict[Path, tuple[ModuleType, list[str]]] = {}
+"""Files that were imported, and the cases that each registered: asked for twice, a file is imported once."""
+
+
+def load_cases() -> Registry[Case]:
+    """All cases, those of installed packages (entry points in the group `btlib.cases`) among them.
+
+    An entry point names a module that registers its cases when it is imported.
+
+    Raises:
+        BtlibError: Such a module cannot be imported.
+    """
+    for point in metadata.entry_points(group="btlib.cases"):
+        try:
+            import_module(point.module)
+        except ImportError as error:
+            raise BtlibError(
+                f"its entry point {point.name!r} in the group 'btlib.cases' cannot be imported: {error}",
+                where=f"package {point.dist.name if point.dist else point.module}",
+                mend="mend or uninstall that package",
+            ) from error
+    return CASES
+
+
+def load_case(spec: str) -> Case:
+    """A case by its registered name, or by file and name; it is in the registry afterwards.
+
+    Args:
+        spec: "name", "path/to/file.py::name", or "path/to/file.py" where that registers one case. In a file, `name` is
+            what a case is registered under, or a variable that holds a `Case`, or the function that `@case` decorates.
+
+    Raises:
+        BtlibError: There is no such file, it cannot be imported, or it registers a name that is taken.
+        UnknownNameError: Nobody knows the name; the nearest is offered.
+        MissingExtraError: The file wants a framework that is not installed.
+    """
+    cases = load_cases()
+    path, colons, name = spec.partition("::")
+    if not colons and not path.endswith(".py"):
+        return cases[spec]
+    file = Path(path).expanduser().resolve()
+    module, own = _imported(file)
+    return _chosen(module, own, name) if name else _only(own, file)
+
+
+def _chosen(module: ModuleType, own: list[str], name: str) -> Case:
+    if name in own:
+        return CASES[name]
+    found = vars(module).get(name)
+    if isinstance(found, Case):
+        known = found.name in CASES and CASES[found.name] is found
+        return found if known else CASES.add(found.name, found)
+    decorated = [CASES[case] for case in own if found is not None and CASES[case].prepare is found]
+    if decorated:
+        return decorated[0]
+    if callable(found):
+        raise BtlibError(
+            f"{name!r} is no case", where=module.__file__, mend="put @case(…) above the function, or make it a Case"
+        )
+    variables = [key for key, value in vars(module).items() if isinstance(value, Case)]
+    raise unknown_name("case", name, {*own, *variables}, where=module.__file__)
+
+
+def _only(own: list[str], file: Path) -> Case:
+    if len(own) != 1:
+        raise BtlibError(
+            f"expected one case, it registers {', '.join(own) or 'none'}", where=file, mend=f"say which: {file}::NAME"
+        )
+    return CASES[own[0]]
+
+
+def _imported(file: Path) -> tuple[ModuleType, list[str]]:
+    """The file as a module, and the names it registered."""
+    if file not in _FILES:
+        if not file.is_file():
+            raise BtlibError("there is no such file", where=file, mend="give path/to/file.py::NAME")
+        before = set(CASES)
+        module = _import(file)
+        _FILES[file] = module, [name for name in CASES if name not in before]
+    return _FILES[file]
+
+
+def _import(file: Path) -> ModuleType:
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))  # so that it finds its neighbours, as a script does
+    try:
+        # named by content, so that what it pickles can be read again wherever the file lies
+        name = f"btlib_case_{fingerprint.of_sources([file])}"
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec is not None  # it is for a file that ends in .py
+        assert spec.loader is not None
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        with extras.named(file):
+            spec.loader.exec_module(module)
+    except BtlibError as error:
+        raise type(error)(error.problem, where=error.where or file, mend=error.mend) from error
+    except Exception as error:  # it is foreign code: whatever it raises is told as its own fault
+        raise BtlibError(
+            f"cannot be imported: {type(error).__name__}: {error}", where=file, mend="python FILE tells the line"
+        ) from error
+    return module

@@ -1,0 +1,73 @@
+"""What a predictor says is checked before it is scored: nothing wrong gets through as a number."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.errors import PredictionError
+from btlib.types import N_CLASSES, Predictions
+
+_TOLERANCE = 1e-3  # probabilities computed in bf16 need not sum to 1 more closely
+
+
+def check_kind(predictions: object, where: str) -> None:
+    """Refuse what is not `Predictions`, or says nothing.
+
+    Raises:
+        PredictionError: As said.
+    """
+    if not isinstance(predictions, Predictions):
+        raise PredictionError(
+            f"expected Predictions, got {type(predictions).__name__}",
+            where=where,
+            mend="return btlib.types.Predictions(mask_prob=…, class_prob=…)",
+        )
+    if predictions.mask_prob is None and predictions.class_prob is None:
+        raise PredictionError("gave neither masks nor classes", where=where, mend="fill at least one of the two")
+
+
+def check_shapes(predictions: Predictions, shape: tuple[int, ...], where: str) -> None:
+    """Refuse masks that are not of the images' shape [n, h, w], and classes that are not [n, 3].
+
+    Raises:
+        PredictionError: As said.
+    """
+    for name, values, expected in (
+        ("mask_prob", predictions.mask_prob, shape),
+        ("class_prob", predictions.class_prob, (shape[0], N_CLASSES)),
+    ):
+        if values is not None and values.shape != expected:
+            raise PredictionError(f"{name}: expected shape {expected}, got {values.shape}", where=where)
+
+
+def check_ranges(predictions: Predictions, where: str) -> None:
+    """Refuse what is not finite or outside 0…1, and classes that do not sum to 1.
+
+    Raises:
+        PredictionError: As said.
+    """
+    if predictions.mask_prob is not None:
+        _check_range("mask_prob", predictions.mask_prob, where)
+    if predictions.class_prob is not None:
+        _check_range("class_prob", predictions.class_prob, where)
+        sums = predictions.class_prob.sum(axis=1)
+        if np.abs(sums - 1).max() > _TOLERANCE:
+            raise PredictionError(
+                f"class_prob: each row must sum to 1, got {sums[np.abs(sums - 1).argmax()]:.4f}",
+                where=where,
+                mend="apply a softmax over the classes",
+            )
+
+
+def _check_range(name: str, values: NDArray[np.floating], where: str) -> None:
+    if not np.isfinite(values).all():
+        raise PredictionError(
+            f"{name}: {int((~np.isfinite(values)).sum())} of {values.size} values are not finite",
+            where=where,
+            mend="look for a diverged training or a division by zero",
+        )
+    if values.min() < 0 or values.max() > 1:
+        raise PredictionError(
+            f"{name}: expected probabilities in 0…1, got {values.min():.4g}…{values.max():.4g}",
+            where=where,
+            mend="apply a sigmoid (mask) or a softmax (classes): these look like logits",
+        )
