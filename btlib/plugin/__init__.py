@@ -14,6 +14,7 @@ from btlib.plugin.hooks import (
     pytest_report_collectionfinish,
     pytest_runtest_makereport,
     pytest_sessionfinish,
+    pytest_sessionstart,
     pytest_terminal_summary,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "pytest_report_collectionfinish",
     "pytest_runtest_makereport",
     "pytest_sessionfinish",
+    "pytest_sessionstart",
     "pytest_terminal_summary",
 ]

@@ -33,6 +33,13 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["bt_stamp"] = node.config.stash[SESSION].stamp
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Load the cases that the user named: a wrong name is told before anything is collected."""
+    if session.config.stash[SESSION].options.case:
+        with as_usage_error():
+            session.config.stash[SESSION].chosen()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One item for each tier and case (and metric), under the tier's marker."""
     if "bt_case" not in metafunc.fixturenames:
@@ -41,8 +48,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
     ours = metafunc.config.stash[SESSION]
     by_metric = "bt_metric" in metafunc.fixturenames
-    with as_usage_error():
-        cases = ours.chosen()
+    cases = ours.chosen()
     rows = [
         pytest.param(
             tier,

@@ -1,0 +1,140 @@
+"""A model of one's own, brought by a file: measured alone, held against the baseline's cases on the same slices."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from btlib.baselines.verdict import COULD_NOT_JUDGE
+from btlib.runs import RunFolder
+
+Run = Callable[..., pytest.RunResult]
+Latest = Callable[[], Path]
+
+FILE = """
+import numpy as np
+
+from btlib.cases import Prepared, case
+from btlib.types import Predictions
+
+
+class Model:
+    def __init__(self, dataset, how):
+        self.dataset, self.how = dataset, how
+
+    def predict(self, images):
+        if self.how == "crash":
+            raise ZeroDivisionError("by chance")
+        at = [int(np.abs(self.dataset.images - image).sum(axis=(1, 2)).argmin()) for image in images]
+        masks, prob = self.dataset.masks[at].astype(np.float32), np.eye(3)[self.dataset.labels[at]]
+        if self.how == "constant":
+            masks, prob = np.full_like(masks, 0.9), np.tile([0.1, 0.8, 0.1], (len(at), 1))
+        if self.how == "random":
+            rng = np.random.default_rng(0)
+            masks, prob = rng.random(masks.shape), rng.dirichlet((1, 1, 1), len(at))
+        if self.how == "shape":
+            masks = masks[:, :-1]
+        if self.how == "nan":
+            prob = prob * np.nan
+        if self.how == "outside":
+            masks = masks * 3
+        if self.how == "other slices":
+            masks = np.roll(masks, 1, axis=0)
+        return Predictions(masks, prob)
+
+
+def add(how, **more):
+    @case("my " + how, "of my own", has_mask=True, has_classes=True, **more)
+    def prepare(work):
+        assert (work.dataset.image_size, work.dataset.scaling) == (
+            more.get("image_size", 32), more.get("scaling", "thesis")
+        )
+        return Prepared(Model(work.dataset, how), "given")
+
+
+for how in ("perfect", "constant", "random", "shape", "nan", "outside", "other slices", "crash"):
+    add(how)
+add("sized", image_size=48, scaling="percentile")
+"""
+
+
+@pytest.fixture
+def mine(accepted: Run, pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    """Measures cases of my own file."""
+    (pytester.path / "mine.py").write_text(FILE)
+
+    def run(*names: str, options: tuple[str, ...] = ()) -> pytest.RunResult:
+        specs = [f"--bt-case=mine.py::my {name}" for name in names]
+        return accepted(*specs, "--benchmark-disable", *options, select=None)
+
+    return run
+
+
+def test_it_alone_is_measured_and_stands_beside_the_others(
+    mine: Callable[..., pytest.RunResult], latest: Latest, pytester: pytest.Pytester
+):
+    result = mine("perfect")
+    assert result.ret == 0
+    assert not (pytester.path / "prepared.txt").exists()  # the baseline's cases are not run again
+    assert [record.case for record in RunFolder(latest()).records()] == ["my perfect"]
+    standings = json.loads((latest() / "comparison.json").read_text())["standings"]
+    assert {(s["reference"], s["metric"], s["status"], s["rank"], s["of"]) for s in standings} == {
+        (reference, metric, "pass", 1, 3) for reference in ("toy1", "toy2") for metric in ("dice", "accuracy")
+    }
+    text = (latest() / "comparison.md").read_text()
+    assert "## New cases beside those of the baseline" in text
+
+
+@pytest.mark.parametrize("name", ["constant", "random", "other slices"])
+def test_models_that_know_nothing_get_the_verdict_they_deserve(mine: Callable[..., pytest.RunResult], name: str):
+    result = mine(name)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"case my {name}, dice against toy?: REGRESSED"])
+
+
+def test_each_fault_is_one_failed_case_and_the_others_finish(mine: Callable[..., pytest.RunResult], latest: Latest):
+    told = {
+        "shape": "mask_prob: expected shape (8, 32, 32), got (8, 31, 32)",
+        "nan": "class_prob: 24 of 24 values are not finite",
+        "outside": "mask_prob: expected probabilities in 0…1, got 0…3",
+        "crash": "ZeroDivisionError: by chance",
+    }
+    result = mine(*told, "perfect")
+    assert result.ret == COULD_NOT_JUDGE
+    records = {record.case: record for record in RunFolder(latest()).records()}
+    for name, text in told.items():
+        assert records[f"my {name}"].outcome == "error"
+        assert text in records[f"my {name}"].error
+    assert records["my perfect"].outcome == "done"
+
+
+def test_a_size_and_scaling_of_its_own(mine: Callable[..., pytest.RunResult], latest: Latest):
+    """It sees its own slices, and is scored on the same pixels as all others."""
+    assert mine("sized").ret in (0, 1)
+    (record,) = RunFolder(latest()).records()
+    assert record.outcome == "done"
+    assert (record.conditions.image_size, record.conditions.scaling) == (32, "thesis")
+    assert record.summary["dice"]["slice_mean"] > 0.8
+
+
+def test_references_by_name(mine: Callable[..., pytest.RunResult], latest: Latest):
+    assert mine("perfect", options=("--bt-against=toy2",)).ret == 0
+    standings = json.loads((latest() / "comparison.json").read_text())["standings"]
+    assert {s["reference"] for s in standings} == {"toy2"}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--bt-case=nowhere.py::x"], "*nowhere.py: there is no such file*"),
+        (["--bt-case=mine.py::my perfekt"], "*unknown case 'my perfekt'*"),
+        (["--bt-case=mine.py::my perfect", "--bt-against=toy3"], "*--bt-against: unknown case of the baseline 'toy3'*"),
+    ],
+)
+def test_bad_names_are_told_before_anything_runs(accepted: Run, pytester: pytest.Pytester, options, told: str):
+    (pytester.path / "mine.py").write_text(FILE)
+    result = accepted(*options, select=None)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([told])
+    assert "Traceback" not in result.stderr.str()
