@@ -1,0 +1,103 @@
+"""Where a case stands that the baseline does not know: beside each case that it knows, on the same slices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from btlib import stats
+from btlib.baselines import Baseline
+from btlib.baselines.gate import judge_against
+from btlib.baselines.verdict import COULD_NOT_TELL
+from btlib.evaluation.catalogue import METRICS
+from btlib.results import CaseResult, in_order
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A new case beside one reference.
+
+    Attributes:
+        case: The new case.
+        reference: The case of the baseline.
+        metric: Name in the catalogue.
+        status: The gate's word on the new case, held against the reference.
+        value: Of the new case.
+        reference_value: Of the reference.
+        difference: New − reference; None where they cannot be compared.
+        low: Lower bound of its 95 % interval.
+        high: Upper bound.
+        p_holm: Two-sided p of sign flips, Holm-corrected over all references and metrics of the case; None where the
+            baseline has no slices.
+        rank: Of the new case among itself and the references by this metric, 1 is best.
+        of: How many those are.
+        images_per_second: Of the reference on the baseline's machine, at inference with batch 16.
+        peak_memory_mib: Of the reference there.
+    """
+
+    case: str
+    reference: str
+    metric: str
+    status: str
+    value: float | None
+    reference_value: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_holm: float | None
+    rank: int | None
+    of: int
+    images_per_second: float | None
+    peak_memory_mib: float | None
+
+
+def standings(result: CaseResult, baseline: Baseline, against: Sequence[str] | None = None) -> list[Standing]:
+    """Hold a measured case against every reference.
+
+    Args:
+        result: What was measured.
+        baseline: Holds the references.
+        against: Names of references; None takes all.
+    """
+    found = judge_against(result, baseline, against)
+    p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if v.status not in COULD_NOT_TELL])
+    values = {m: [v.baseline for v in found if v.metric == m and v.baseline is not None] for m in result.metrics}
+    return [
+        Standing(
+            case=v.case,
+            reference=v.reference or "",
+            metric=v.metric,
+            status=v.status,
+            value=v.measured,
+            reference_value=v.baseline,
+            difference=v.difference,
+            low=v.low,
+            high=v.high,
+            p_holm=p.get((v.reference or "", v.metric)),
+            rank=_rank(v.metric, v.measured, values[v.metric]),
+            of=len(values[v.metric]) + 1,
+            images_per_second=baseline.cases[v.reference or ""].images_per_second.get("inference, batch 16"),
+            peak_memory_mib=baseline.cases[v.reference or ""].peak_memory_mib,
+        )
+        for v in found
+    ]
+
+
+def _rank(metric: str, value: float | None, others: Sequence[float]) -> int | None:
+    if value is None:
+        return None
+    sign = METRICS[metric].sign
+    return 1 + sum(sign * other > sign * value for other in others)
+
+
+def _holm(result: CaseResult, baseline: Baseline, asked: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:
+    measured = [(name, metric) for name, metric in asked if baseline.cases[name].runs]
+    if not measured:
+        return {}
+    rows = []
+    for name, metric in measured:
+        runs = baseline.cases[name].runs
+        theirs = np.mean([in_order(run.slices, result.slices, metric) for run in runs], axis=0)
+        rows.append(result.values(metric) - theirs)
+    raw = stats.paired_many(np.stack(rows), result.patients).p
+    return dict(zip(measured, map(float, stats.holm(raw)), strict=True))
