@@ -1,21 +1,19 @@
 """How fast is each case? Measured with pytest-benchmark, the device synchronised; never a reason to fail."""
 
-from itertools import cycle, islice
 from typing import Any
 
-import numpy as np
 import pytest
 
+from btlib.evaluation.predictor import ask
 from btlib.plugin.run import Run
 
 
 @pytest.mark.parametrize("batch_size", [1, 16])
 def test_inference(bt_run: Run, bt_case: str, batch_size: int, benchmark: Any) -> None:
     predictor = bt_run.prepared(bt_case).predictor
-    at = np.array(list(islice(cycle(bt_run.work.split.test.tolist()), batch_size)))
-    images = np.ascontiguousarray(bt_run.work.dataset.images[at])
+    numbers, images = bt_run.batch(bt_case, batch_size)
     bt_run.throughput(
-        benchmark, bt_case, f"inference, batch {batch_size}", batch_size, lambda: predictor.predict(images)
+        benchmark, bt_case, f"inference, batch {batch_size}", batch_size, lambda: ask(predictor, numbers, images)
     )
 
 

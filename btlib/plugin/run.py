@@ -10,8 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
 import pytest
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from btlib.baselines import Baseline, Verdict
 from btlib.cases import Case, Prepared, Work, load_cases
@@ -104,6 +106,12 @@ class Run:
         """What a case gets: the slices at its own size and scaling, where it declares them."""
         size, scaling = _case(case).image_size or self.tier.protocol.image_size, _case(case).scaling
         return replace(self.work, dataset=self.load(size, scaling or self.tier.protocol.scaling))
+
+    def batch(self, case: str, size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Numbers and images of so many test slices as a case gets them, repeated where they are few."""
+        dataset = self.work_of(case).dataset
+        at = np.resize(self.work.split.test, size)
+        return dataset.numbers[at], np.ascontiguousarray(dataset.images[at])
 
     def verdict(self, case: str, metric: str) -> Verdict:
         """The gate's word on a metric of a case."""
