@@ -16,6 +16,7 @@ from torch import Tensor
 
 from btlib import files, fingerprint
 from btlib.errors import BtlibWarning, CheckpointError
+from btlib.models import create
 from btlib.models.network import TumourModel
 from btlib.models.thesis_names import load_thesis_state_dict
 from btlib.models.variants import VARIANTS
@@ -162,6 +163,62 @@ class Store:
         nearest = min(differences, key=len, default=None)
         if nearest:
             say(f"no stored model fits; the nearest differs in {', '.join(nearest)}")
+
+
+def load_stored(path: Path, variant: str) -> Trained:
+    """A model of a store by its file alone, whatever data and code it was trained with.
+
+    Args:
+        path: `<variant>-<fingerprint>.ckpt`, its manifest beside it.
+        variant: Which variant is expected.
+
+    Raises:
+        CheckpointError: The file or its manifest is not there or damaged, or is of another variant.
+    """
+    manifest, payload = _manifest(path.with_suffix(".json")), _payload(path)
+    if manifest is None or payload is None or fingerprint.of_file(path) != manifest["sha256"]:
+        raise CheckpointError(
+            "is not there, is damaged, or has no manifest (.json) beside it", where=path, mend="train the variant anew"
+        )
+    if manifest["variant"] != variant:
+        raise CheckpointError(
+            f"holds variant {manifest['variant']}, expected {variant}", where=path, mend="choose another file"
+        )
+    recipe = manifest["ingredients"]["recipe"]
+    model = create(variant, backbone=recipe["backbone"], drifting_batch_norm=recipe["drifting_batch_norm"])
+    try:
+        model.load_state_dict(payload["state_dict"])
+    except RuntimeError as error:
+        raise CheckpointError(f"does not fit today's variant: {error}", where=path, mend="train it anew") from error
+    return Trained(model.eval(), "loaded", 0.0, path, manifest)
+
+
+def find_stored(folder: Path, variant: str) -> Path:
+    """The one trained model of a variant in a store.
+
+    Raises:
+        CheckpointError: There is none, or there are several; these are listed.
+    """
+    found = {path.with_suffix(".ckpt"): _manifest(path) for path in sorted(folder.glob(f"{variant}-*.json"))}
+    rows = {path: manifest["ingredients"] for path, manifest in found.items() if manifest and path.exists()}
+    if not rows:
+        raise CheckpointError(
+            f"holds no trained model of variant {variant}",
+            where=folder,
+            mend=f"train one, for example by: pytest benchmarks -m smoke -k {variant}",
+        )
+    if len(rows) > 1:
+        listing = "".join(
+            f"\n  {path} (recipe {row['recipe']['name']}, {row['recipe']['epochs']} epochs, {row['image_size']} px, "
+            f"seed {row['seed']})"
+            for path, row in rows.items()
+        )
+        raise CheckpointError(
+            f"holds {len(rows)} trained models of variant {variant}:{listing}",
+            where=folder,
+            mend="say which with --checkpoint",
+        )
+    return next(iter(rows))
 
 
 def load_thesis_checkpoint(variant: str, folder: Path) -> tuple[TumourModel, Path]:

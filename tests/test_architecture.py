@@ -23,7 +23,7 @@ STOREYS = [
     {"evaluation"},
     {"results"},
     {"baselines", "cases", "models"},
-    {"runs", "adapters"},
+    {"runs", "adapters", "conformance"},
     {"reporting", "training"},
     {"checkpoints"},
     {"thesis_cases"},

@@ -23,7 +23,8 @@ class OnnxPredictor(CallablePredictor):
 
     Args:
         path: The file.
-        outputs: Where masks and classes are, by name or index.
+        outputs: Where masks and classes are, by name or index; None for a file of `btlib export`, whose outputs are
+            called mask_prob and class_prob.
         layout: Of its input and its mask.
         channels: 1, or 3 for the slice three times.
         providers: ONNX Runtime's execution providers; by default CUDA where it is there, then the CPU.
@@ -36,15 +37,16 @@ class OnnxPredictor(CallablePredictor):
     def __init__(
         self,
         path: Path | str,
-        outputs: Outputs,
+        outputs: Outputs | None = None,
         *,
         layout: Layout = "nchw",
         channels: int = 1,
         providers: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(self._run, outputs, layout=layout, channels=channels)
         self.path = Path(path)
         self.session = _session(self.path, providers)
+        self.names = [output.name for output in self.session.get_outputs()]
+        super().__init__(self._run, outputs or _exported(self.names, self.path), layout=layout, channels=channels)
         inputs = self.session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
             given = ", ".join(f"{i.name}: {i.type}" for i in inputs)
@@ -63,8 +65,7 @@ class OnnxPredictor(CallablePredictor):
         return {name: np.concatenate([run[name] for run in runs])[: len(batch)] for name in runs[0]}
 
     def _once(self, batch: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        names = [output.name for output in self.session.get_outputs()]
-        return dict(zip(names, self.session.run(names, {self.input.name: batch}), strict=True))
+        return dict(zip(self.names, self.session.run(self.names, {self.input.name: batch}), strict=True))
 
     def _require_shape(self, shape: tuple[int, ...]) -> None:
         wanted = self.input.shape[1:]
@@ -76,6 +77,16 @@ class OnnxPredictor(CallablePredictor):
                 where=self.path,
                 mend="declare image_size in @case where the size differs, layout and channels where the axes do",
             )
+
+
+def _exported(names: list[str], path: Path) -> Outputs:
+    """The mapping of a file that `btlib export` wrote."""
+    mask, classes = ("mask_prob" if "mask_prob" in names else None), ("class_prob" if "class_prob" in names else None)
+    if mask is None and classes is None:
+        raise ModelError(
+            f"its outputs are called {', '.join(names)}", where=path, mend="say in Outputs which are mask and classes"
+        )
+    return Outputs(mask, classes, mask_kind="probabilities", class_kind="probabilities")
 
 
 def _session(path: Path, providers: Sequence[str] | None) -> Any:

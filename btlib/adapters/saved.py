@@ -56,7 +56,7 @@ class SavedPredictions:
                 f"has no prediction for {len(missing)} of {len(numbers)} slices: {named}",
                 "predict every test slice; numbers are those of the files (7.mat is 7), as in Dataset.numbers",
             )
-        rows = np.array([self._rows[int(number)] for number in numbers])
+        rows = np.array([self._rows[int(number)] for number in numbers], dtype=np.int64)
         mask = self._parts.get("mask_prob")
         if mask is not None and mask.shape[1:] != images.shape[1:]:
             raise self._error(

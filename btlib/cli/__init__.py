@@ -6,8 +6,10 @@ import typer
 from typer.core import TyperGroup
 
 from btlib.cli.baseline import app as baseline_app
+from btlib.cli.check import check
 from btlib.cli.compare import compare
 from btlib.cli.data import app as data_app
+from btlib.cli.export import export
 from btlib.errors import BtlibError
 
 __all__ = ["app"]
@@ -37,6 +39,8 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(baseline_app, name="baseline")
 app.command()(compare)
+app.command()(check)
+app.command()(export)
 
 
 def _print_version(wanted: bool) -> None:

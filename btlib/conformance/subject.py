@@ -1,0 +1,90 @@
+"""What is examined: a case, a small piece of work for it, and a handful of slices."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.cases import Case, Prepared, Work
+from btlib.data import load_dataset, phantom_folder
+from btlib.data.cache import cache_root
+from btlib.errors import BtlibError
+from btlib.evaluation.predictor import Predictor, SlicePredictor, ask
+from btlib.protocol import Protocol, Recipe
+from btlib.splits import make_split
+from btlib.types import Predictions
+
+_PHANTOMS = 40
+_SLICES = 6  # of the test slices: enough for batches of several sizes
+_SIDE = 64
+_RECIPE = Recipe(name="check", backbone="tiny", weights="none", epochs=1, batch_size=8, learning_rate=3e-3)
+
+
+@dataclass(eq=False)
+class Subject:
+    """A case under examination.
+
+    Attributes:
+        case: The case.
+        work: What it is given: one epoch of the smallest backbone, checkpoints in a folder of its own.
+        numbers: Of the slices it is asked about, int64 [n].
+        images: Those slices, float32 [n, h, w].
+    """
+
+    case: Case
+    work: Work
+    numbers: NDArray[np.int64]
+    images: NDArray[np.float32]
+    _ready: Prepared | None = field(default=None)
+
+    def first(self) -> Prepared:
+        """What preparing it for the first time gave."""
+        if self._ready is None:
+            self._ready = self.prepare()
+        return self._ready
+
+    @property
+    def predictor(self) -> Predictor:
+        """Its predictor."""
+        return self.first().predictor
+
+    @property
+    def by_number(self) -> bool:
+        """Whether it goes by slice numbers and never looks at images."""
+        return isinstance(self.predictor, SlicePredictor)
+
+    def prepare(self) -> Prepared:
+        """Prepare the case, from the second time on with what the first left in the folder of checkpoints.
+
+        Raises:
+            BtlibError: It gave something else than `Prepared` with a predictor.
+        """
+        prepared = self.case.prepare(self.work)
+        if not (isinstance(prepared, Prepared) and isinstance(prepared.predictor, Predictor | SlicePredictor)):
+            raise BtlibError(
+                f"prepare gave {type(prepared).__name__}, expected Prepared with a predictor",
+                mend='return Prepared(predictor, "given"), where predictor.predict(images) gives Predictions',
+            )
+        return prepared
+
+    def predict(self, at: NDArray[np.int64] | slice = slice(None), predictor: Predictor | None = None) -> Predictions:
+        """Predictions of the slices at some positions, all by default; in fresh arrays each time."""
+        return ask(self.predictor if predictor is None else predictor, self.numbers[at], self.images[at].copy())
+
+
+def make_subject(case: Case, checkpoints: Path, data: Path | None = None) -> Subject:
+    """A case on phantoms, or on slices of a folder.
+
+    Args:
+        case: The case.
+        checkpoints: An empty folder.
+        data: A folder of slices; None takes phantoms.
+    """
+    protocol = Protocol(image_size=case.image_size or _SIDE, scaling=case.scaling or Protocol.scaling)
+    folder = data or phantom_folder(cache_root() / "phantoms", _PHANTOMS)
+    dataset = load_dataset(folder, protocol.image_size, protocol.scaling)
+    split = make_split(protocol.split, dataset)
+    at = split.test[:_SLICES]
+    work = Work(dataset, split, protocol, _RECIPE, 42, checkpoints, device="cpu", precision="fp32")
+    return Subject(case, work, dataset.numbers[at], np.ascontiguousarray(dataset.images[at], dtype=np.float32))
