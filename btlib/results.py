@@ -3,7 +3,7 @@
 Records of a run and stored baselines are both read into it, so that judging and comparing have one kind of input.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -119,14 +119,21 @@ class CaseResult:
 
     def values(self, metric: str) -> NDArray[np.float64]:
         """A metric of every slice, the mean over seeds, float64 [n] in the order of `slices`."""
-        return np.asarray(self.seed_values(metric).mean(axis=0))
+        return mean_in_order(self.runs, self.slices, metric)
 
     def seed_values(self, metric: str) -> NDArray[np.float64]:
         """A metric by seed and slice, float64 [seeds, n], slices in the order of `slices`."""
-        return np.stack([in_order(run.slices, self.slices, metric) for run in self.runs])
+        return _in_order(self.runs, self.slices, metric)
 
 
-def in_order(table: SliceTable, order: SliceTable, metric: str) -> NDArray[np.float64]:
-    """A metric of every slice of `table`, float64 [n], in the order of another table of the same slices."""
-    place = {number: i for i, number in enumerate(table.number)}
-    return per_slice(table, metric)[[place[number] for number in order.number]]
+def mean_in_order(runs: Sequence[SeedRun], order: SliceTable, metric: str) -> NDArray[np.float64]:
+    """A metric of every slice, the mean over runs, float64 [n], in the order of another table of the same slices."""
+    return np.asarray(_in_order(runs, order, metric).mean(axis=0))
+
+
+def _in_order(runs: Sequence[SeedRun], order: SliceTable, metric: str) -> NDArray[np.float64]:
+    rows = []
+    for run in runs:
+        place = {number: i for i, number in enumerate(run.slices.number)}
+        rows.append(per_slice(run.slices, metric)[[place[number] for number in order.number]])
+    return np.stack(rows)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from btlib.data.dataset import Dataset
+from btlib.results import Conditions
 from btlib.slice_table import SliceTable
 
 pytest_plugins = ["pytester"]
@@ -80,3 +81,20 @@ def make_table() -> Callable[..., SliceTable]:
         )
 
     return make
+
+
+@pytest.fixture
+def conditions() -> Conditions:
+    """Of sixty phantoms, as `make_table` makes them."""
+    return Conditions(
+        origin="phantom",
+        dataset_fingerprint="d1",
+        split_name="slice-seed42",
+        split_fingerprint="s1",
+        n_test=60,
+        test_class_counts=[20, 20, 20],
+        image_size=32,
+        scaling="thesis",
+        threshold=0.65,
+        epsilon=1e-6,
+    )

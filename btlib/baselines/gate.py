@@ -12,7 +12,7 @@ from btlib.baselines.verdict import WORST_FIRST, Status, Verdict
 from btlib.errors import StatsError
 from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS, Metric
-from btlib.results import CaseResult, Conditions, SeedRun, in_order
+from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order
 from btlib.slice_table import SliceTable
 
 _ROUNDING = 1e-12  # an interval that ends at 0 but for rounding does not exclude it
@@ -130,7 +130,7 @@ def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
 
 def paired_gap(ours: CaseResult, runs: list[SeedRun], metric: str) -> Gap:
     """On the same slices, the mean over seeds against that of other runs; whole patients resampled where known."""
-    theirs = np.mean([in_order(run.slices, ours.slices, metric) for run in runs], axis=0)
+    theirs = mean_in_order(runs, ours.slices, metric)
     patients = ours.patients
     found = stats.paired(ours.values(metric), theirs, groups=patients)
     return Gap(found.difference, found.low, found.high, "paired by slice" if patients is None else "paired by patient")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from btlib.baselines.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT
 from btlib.errors import BtlibError
-from btlib.plugin.run import load_baseline
+from btlib.plugin.held import load_baseline
 from btlib.reporting import compare, table, write_comparison, write_significance
 from btlib.reporting.text import PHANTOM_NOTE
 from btlib.runs import RunFolder

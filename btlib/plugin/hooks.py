@@ -6,7 +6,8 @@ import pytest
 
 from btlib.plugin import options
 from btlib.plugin.options import STATUS
-from btlib.plugin.session import SESSION, Session, as_usage_error, new_stamp
+from btlib.plugin.session import SESSION, Session, new_stamp
+from btlib.plugin.terminal import as_usage_error
 
 _TIER = "bt_tier"
 

@@ -9,9 +9,11 @@ import pytest
 
 if TYPE_CHECKING:
     from btlib.protocol import Tier
+    from btlib.types import Scaling
 
 WEIGHTS = ("auto", "coco", "imagenet", "none")
 DEVICES = ("auto", "cuda", "mps", "cpu")
+SCALINGS = ("thesis", "percentile")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
@@ -24,10 +26,12 @@ class Options:
     """What the user asked for; None leaves a choice to the tier.
 
     Attributes:
+        root: Where `baselines/`, `data_figshare/` and the like are looked for: beside the root `conftest.py`.
         data: Folder of slices.
         limit: Use only so many slices, classes in proportion.
         epochs: Passes over the training slices.
         image_size: Side of the input in pixels.
+        scaling: How intensities are scaled, one of `SCALINGS`.
         batch_size: Slices in a training step.
         weights: Pretrained weights, one of `WEIGHTS`.
         split: Name of the split.
@@ -46,10 +50,12 @@ class Options:
         strict: An inconclusive verdict fails, and so does a case of the baseline that is not measured.
     """
 
+    root: Path
     data: Path | None
     limit: int | None
     epochs: int | None
     image_size: int | None
+    scaling: "Scaling | None"
     batch_size: int | None
     weights: Literal["auto", "coco", "imagenet", "none"] | None
     split: str | None
@@ -79,6 +85,7 @@ def add(parser: pytest.Parser) -> None:
     option("limit", "use N slices only, classes in proportion", metavar="N", type=_count)
     option("epochs", "passes over the training slices", metavar="N", type=_count)
     option("image-size", "side of the input in pixels", metavar="PX", type=_count)
+    option("scaling", "thesis: divided by 255; percentile: 1st to 99th to 0…1", choices=SCALINGS)
     option("batch-size", "slices in a training step", metavar="N", type=_count)
     option("weights", "pretrained weights; auto: COCO where they can be had, else none", choices=WEIGHTS)
     option("split", "slice-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
@@ -103,7 +110,7 @@ def read(config: pytest.Config) -> Options:
     Raises:
         UsageError: A folder that is not there.
     """
-    given = {field.name: config.getoption(f"bt_{field.name}") for field in fields(Options)}
+    given = {f.name: config.getoption(f"bt_{f.name}") for f in fields(Options) if f.name != "root"}
     for name in ("data", "thesis_checkpoints"):
         if given[name] is not None:
             given[name] = _folder(given[name], f"--bt-{name.replace('_', '-')}", config.invocation_params.dir)
@@ -111,13 +118,16 @@ def read(config: pytest.Config) -> Options:
         given[name] = config.rootpath / given[name]
     given["case"] = tuple(given["case"] or ())
     given["against"] = None if given["against"] is None else tuple(filter(None, given["against"].split(",")))
-    return Options(**given)
+    return Options(root=config.rootpath, **given)
 
 
-def apply(options: Options, tier: "Tier") -> "Tier":
-    """The tier with what the user asked for in place of its own."""
+def tier_of(options: Options, name: str) -> "Tier":
+    """The tier of this name, with what the user asked for in place of its own settings."""
+    from btlib.protocol import TIERS
+
+    tier = TIERS[name]
     recipe = {"epochs": options.epochs, "batch_size": options.batch_size, "weights": options.weights}
-    protocol = {"image_size": options.image_size, "split": options.split}
+    protocol = {"image_size": options.image_size, "scaling": options.scaling, "split": options.split}
     return replace(
         tier,
         recipe=replace(tier.recipe, **_given(recipe)),

@@ -1,14 +1,10 @@
-"""One run of a tier: opens the data once, executes each case once, asks the gate."""
+"""One run of a tier: executes each case once however many items ask, and asks the gate."""
 
-import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -17,26 +13,18 @@ from numpy.typing import NDArray
 
 from btlib.baselines import Baseline, Verdict
 from btlib.cases import Case, Prepared, Work, load_cases
-from btlib.data import load_dataset, phantom_folder
-from btlib.data.cache import cache_root
 from btlib.data.dataset import Dataset
-from btlib.errors import BaselineError, BtlibWarning, OptionError
-from btlib.plugin.options import STATUS, apply
-from btlib.protocol import TIERS, Tier
-from btlib.registry import unknown_name
+from btlib.errors import BaselineError, BtlibWarning
+from btlib.plugin.options import STATUS, Options
+from btlib.plugin.terminal import Terminal
+from btlib.protocol import Tier
 from btlib.reporting.comparison import verdicts
 from btlib.results import CaseResult
-from btlib.runs import CaseRecord, RunFolder, RunInfo
-from btlib.runs.environment import checkout
+from btlib.runs import CaseRecord, RunFolder
 from btlib.runs.execute import run_case
 from btlib.runs.results import as_results
-from btlib.splits import make_split
 from btlib.types import Scaling
 
-if TYPE_CHECKING:
-    from btlib.plugin.session import Session
-
-_QUIET = 10.0  # seconds between two lines of progress: a short training says nothing, a long one where it is
 _ROUNDS = (3, 50)  # of one throughput figure, at least and at most
 
 
@@ -56,6 +44,8 @@ class Run:
         work: What its cases get.
         folder: What it leaves behind.
         baseline: What its cases are held against, or why there is none.
+        terminal: Told of progress.
+        options: What the user asked for.
         seeds: The seeds that each case is measured with.
         load: Gives the slices of this run at a size and scaling.
     """
@@ -64,7 +54,8 @@ class Run:
     work: Work
     folder: RunFolder
     baseline: Baseline | BaselineError
-    session: "Session"
+    terminal: Terminal
+    options: Options
     seeds: tuple[int, ...]
     load: Callable[[int, Scaling], Dataset]
     _ready: dict[str, Prepared] = field(default_factory=dict)
@@ -76,13 +67,13 @@ class Run:
         with FileLock(f"{path}.lock"):  # another xdist worker may be at it
             if path.exists():
                 return CaseRecord.load(path)
-            with self.session.speaking():
+            with self.terminal.speaking():
                 result = run_case(
                     _case(case),
                     replace(self.work_of(case), seed=seed),
                     self.tier.name,
                     self.folder,
-                    self.session.options.timeout,
+                    self.options.timeout,
                     self.work.dataset,
                 )
         if result.prepared is not None and seed == self.work.seed:
@@ -115,7 +106,7 @@ class Run:
 
     def verdict(self, case: str, metric: str) -> Verdict:
         """The gate's word on a metric of a case."""
-        found = verdicts(self.result(case), self.baseline, self.session.options.against)
+        found = verdicts(self.result(case), self.baseline, self.options.against)
         return next((v for v in found if v.metric == metric), Verdict(case, metric, "missing-baseline"))
 
     def check(self, case: str, metric: str) -> Verdict:
@@ -123,7 +114,7 @@ class Run:
         verdict = self.verdict(case, metric)
         records = ", ".join(str(self.folder.record_path(case, seed)) for seed in self.seeds)
         message = f"{verdict.describe()}\n  record     {records}"
-        if verdict.failed or (verdict.status == "inconclusive" and self.session.options.strict):
+        if verdict.failed or (verdict.status == "inconclusive" and self.options.strict):
             fail(message, verdict.status)
         if verdict.status == "inconclusive":
             warnings.warn(message, BtlibWarning, stacklevel=2)
@@ -162,125 +153,5 @@ class Run:
         self._ready = {case: prepared}
 
 
-def open_run(tier_name: str, session: "Session", cases: Sequence[str]) -> Run:
-    """Open data, split and baseline of a tier and start its folder.
-
-    Args:
-        tier_name: Of the tier.
-        session: Of pytest.
-        cases: The cases that were collected.
-
-    Raises:
-        BtlibError: Data or split cannot be had, the user names a baseline that cannot be read, or is strict and a case
-            of the baseline was not collected.
-    """
-    options, root = session.options, session.config.rootpath
-    tier = apply(options, TIERS[tier_name])
-    folder = options.data or _default_data(tier, root, session.live)
-
-    @cache
-    def load(image_size: int, scaling: Scaling) -> Dataset:
-        whole = load_dataset(folder, image_size, scaling, progress=session.live)
-        return whole if options.limit is None else whole.limit(options.limit)
-
-    dataset = load(tier.protocol.image_size, tier.protocol.scaling)
-    work = Work(
-        dataset=dataset,
-        split=make_split(tier.protocol.split, dataset),
-        protocol=tier.protocol,
-        recipe=tier.recipe,
-        seed=options.seed,
-        checkpoints=options.checkpoints,
-        device=options.device,
-        precision=tier.precision,
-        retrain=options.retrain,
-        thesis_checkpoints=options.thesis_checkpoints,
-        say=_throttled(session.say),
-        live=session.live,
-    )
-    path, baseline = session.baseline(tier_name)
-    if options.baseline is not None and isinstance(baseline, BaselineError):
-        raise baseline
-    seeds = tuple(range(options.seed, options.seed + options.seeds))
-    run = Run(tier, work, RunFolder(session.folder(tier.name)), baseline, session, seeds, load)
-    _require_all(run, cases, options.strict)
-    _require_known(run, options.against or ())
-    run.folder.save_info(_info(run, path, cases))
-    return run
-
-
-def baseline_path(name: str, root: Path) -> Path:
-    """A baseline by its name in `baselines/`, or by its path."""
-    return Path(name).absolute() if name.endswith(".json") else root / "baselines" / f"{name}.json"
-
-
-def load_baseline(path: Path) -> Baseline | BaselineError:
-    """The baseline, or why it cannot be had: cases are measured and recorded even then, and fail."""
-    try:
-        return Baseline.load(path)
-    except BaselineError as error:
-        return error
-
-
 def _case(name: str) -> Case:
     return load_cases()[name]
-
-
-def _default_data(tier: Tier, root: Path, progress: bool) -> Path:
-    real = root / "data_figshare" / "data"
-    if not tier.always_phantom and any(real.glob("*.mat")):
-        return real
-    return phantom_folder(cache_root() / "phantoms", tier.phantom_slices, progress=progress)
-
-
-def _require_all(run: Run, cases: Sequence[str], strict: bool) -> None:
-    """Fail closed before anything is trained: a case that is left out cannot fall short."""
-    left_out = [] if isinstance(run.baseline, BaselineError) else sorted(set(run.baseline.cases) - set(cases))
-    if strict and left_out:
-        raise OptionError(
-            f"baseline {run.tier.baseline!r} has cases that were not collected: {', '.join(left_out)}",
-            where="--bt-strict",
-            mend="select all cases, or leave out --bt-strict",
-        )
-
-
-def _require_known(run: Run, against: Sequence[str]) -> None:
-    known = [] if isinstance(run.baseline, BaselineError) else list(run.baseline.cases)
-    for name in against:
-        if name not in known:
-            raise unknown_name("case of the baseline", name, known, where="--bt-against")
-
-
-def _info(run: Run, baseline: Path, cases: Sequence[str]) -> RunInfo:
-    commit, dirty = checkout(run.session.config.rootpath)
-    dataset, split = run.work.dataset, run.work.split
-    kind = "PHANTOM slices (synthetic, no patients)" if dataset.origin == "phantom" else "Figshare slices"
-    return RunInfo(
-        tier=run.tier.name,
-        command=" ".join(["pytest", *sys.argv[1:]]),
-        baseline=str(baseline),
-        origin=dataset.origin,
-        data=(
-            f"{len(dataset)} {kind}, {dataset.image_size} px, {dataset.scaling} scaling; split {split.name}: "
-            f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test"
-        ),
-        recipe=asdict(run.tier.recipe),
-        against=None if run.session.options.against is None else list(run.session.options.against),
-        cases=list(cases),
-        seeds=list(run.seeds),
-        commit=commit,
-        dirty=dirty,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _throttled(say: Callable[[str], None]) -> Callable[[str], None]:
-    last = time.monotonic()
-
-    def throttled(line: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _QUIET:
-            last = time.monotonic()
-            say(line)
-
-    return throttled

@@ -1,7 +1,6 @@
 """What one pytest session shares: options, one run for each tier, the folder the runs lie in."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btlib.plugin.options import STATUS, Options
+from btlib.plugin.terminal import Terminal
 
 if TYPE_CHECKING:
     from btlib.baselines import Baseline
@@ -27,7 +27,7 @@ class Session:
     """
 
     def __init__(self, config: pytest.Config, options: Options, stamp: str) -> None:
-        self.config = config
+        self.terminal = Terminal(config)
         self.options = options
         self.stamp = stamp
         self.runs: dict[str, Run] = {}
@@ -41,18 +41,13 @@ class Session:
             status = dict(report.user_properties).get(STATUS)
             self.failures.append(None if status is None else str(status))
 
-    def folder(self, tier: str) -> Path:
-        """Where the run of a tier lies."""
-        return self.options.output / f"{self.stamp}-{tier}"
-
     def baseline(self, tier: str) -> "tuple[Path, Baseline | BaselineError]":
         """File of the tier's baseline, and the baseline or why it cannot be had: cases are measured even then."""
         if tier not in self._baselines:
-            from btlib.plugin.options import apply
-            from btlib.plugin.run import baseline_path, load_baseline
-            from btlib.protocol import TIERS
+            from btlib.plugin.held import baseline_path, load_baseline
+            from btlib.plugin.options import tier_of
 
-            path = baseline_path(apply(self.options, TIERS[tier]).baseline, self.config.rootpath)
+            path = baseline_path(tier_of(self.options, tier).baseline, self.options.root)
             self._baselines[tier] = path, load_baseline(path)
         return self._baselines[tier]
 
@@ -76,33 +71,21 @@ class Session:
     def run(self, tier: str) -> "Run":
         """The run of a tier, opened when it is first asked for."""
         if tier not in self.runs:
-            from btlib.plugin.run import open_run
+            from btlib.plugin.opening import open_run
+            from btlib.plugin.options import tier_of
+            from btlib.runs import RunFolder
 
-            with self.speaking():
-                self.runs[tier] = open_run(tier, self, self.cases.get(tier, []))
+            folder = RunFolder(self.options.output / f"{self.stamp}-{tier}")
+            with self.terminal.speaking():
+                self.runs[tier] = open_run(
+                    tier_of(self.options, tier),
+                    self.options,
+                    self.terminal,
+                    folder,
+                    self.baseline(tier),
+                    self.cases.get(tier, []),
+                )
         return self.runs[tier]
-
-    @property
-    def live(self) -> bool:
-        """Whether progress bars may be drawn: a person is watching, and this process owns the terminal."""
-        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        return reporter is not None and bool(reporter.isatty) and not hasattr(self.config, "workerinput")
-
-    def say(self, line: str) -> None:
-        """Put a line of progress on the terminal."""
-        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and not hasattr(self.config, "workerinput"):
-            with self._uncaptured():
-                reporter.ensure_newline()
-                reporter.write_line(line)
-
-    def speaking(self) -> AbstractContextManager[object]:
-        """While it lasts, output goes to the terminal instead of being captured, if a person is watching."""
-        return self._uncaptured() if self.live else nullcontext()
-
-    def _uncaptured(self) -> AbstractContextManager[object]:
-        capture = self.config.pluginmanager.get_plugin("capturemanager")
-        return nullcontext() if capture is None else capture.global_and_fixture_disabled()
 
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
@@ -120,17 +103,3 @@ def _names(base: str) -> Iterator[str]:
     while True:
         yield f"{base}.{count}"
         count += 1
-
-
-@contextmanager
-def as_usage_error() -> Iterator[None]:
-    """A deliberate error before the first item is the user's to mend: told without a traceback."""
-    from btlib.errors import BtlibError
-
-    try:
-        yield
-    except BtlibError as error:
-        raise pytest.UsageError(str(error)) from error
-
-
-Say = Callable[[str], None]

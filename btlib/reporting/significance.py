@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from btlib import stats
 from btlib.errors import RecordError, StatsError
 from btlib.evaluation.catalogue import METRICS
-from btlib.results import CaseResult, in_order
+from btlib.results import CaseResult, mean_in_order
 
 TESTED = ("dice", "accuracy")
 """The metrics that pairs are tested on; accuracy by slice is correctness, 1 or 0."""
@@ -116,7 +116,7 @@ def _of_metric(family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metr
     if not pairs:
         return []
     order = pairs[0][0].slices
-    rows = {r.case: np.mean([in_order(run.slices, order, metric) for run in r.runs], axis=0) for p in pairs for r in p}
+    rows = {r.case: mean_in_order(r.runs, order, metric) for pair in pairs for r in pair}
     differences = np.stack([rows[a.case] - rows[b.case] for a, b in pairs])
     patients = pairs[0][0].patients
     wide = stats.paired_many(differences, patients).rows()

@@ -7,8 +7,8 @@ from pathlib import Path
 from btlib.baselines import Baseline, Verdict, judge
 from btlib.errors import BaselineError, RecordError
 from btlib.results import CaseResult
-from btlib.runs.accept import reference
 from btlib.runs.folder import RunFolder
+from btlib.runs.making import reference
 from btlib.runs.record import CaseRecord
 from btlib.runs.results import as_results
 

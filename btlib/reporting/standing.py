@@ -10,7 +10,7 @@ from btlib.baselines import Baseline
 from btlib.baselines.gate import judge_against
 from btlib.baselines.verdict import COULD_NOT_TELL
 from btlib.evaluation.catalogue import METRICS
-from btlib.results import CaseResult, in_order
+from btlib.results import CaseResult, mean_in_order
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,7 @@ def _holm(result: CaseResult, baseline: Baseline, asked: Sequence[tuple[str, str
         return {}
     rows = []
     for name, metric in measured:
-        runs = baseline.cases[name].runs
-        theirs = np.mean([in_order(run.slices, result.slices, metric) for run in runs], axis=0)
+        theirs = mean_in_order(baseline.cases[name].runs, result.slices, metric)
         rows.append(result.values(metric) - theirs)
     raw = stats.paired_many(np.stack(rows), result.patients).p
     return dict(zip(measured, map(float, stats.holm(raw)), strict=True))

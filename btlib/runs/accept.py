@@ -1,24 +1,18 @@
 """The life of a baseline: what a run would change, and the one way in which a measured baseline is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
-from btlib.baselines import Baseline, Figure, Verdict, judge
+from btlib.baselines import Baseline, Verdict, judge
 from btlib.baselines.gate import unlike
-from btlib.baselines.schema import SCHEMA, BaselineCase
-from btlib.errors import BaselineError, RecordError
+from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult
 from btlib.runs.folder import RunFolder
-from btlib.runs.record import CaseRecord, RunInfo
+from btlib.runs.making import MARGIN, baseline_of, sound, with_costs
+from btlib.runs.record import RunInfo
 from btlib.runs.results import as_results
-
-MARGIN = 0.02
-"""The loss of Dice, accuracy and other shares that the gate tolerates unless told otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +55,9 @@ def propose(
     """
     run = RunFolder(folder)
     info, records = run.info(), run.records()
-    results = _sound(as_results(records), folder)
-    new = _with_costs(
-        _baseline(info, records, results, name, reason, _margins(results, margins or {}, old)), run, records
+    results = sound(as_results(records), folder)
+    new = with_costs(
+        baseline_of(info, records, results, name, reason, _margins(results, margins or {}, old)), run, records
     )
     verdicts = () if old is None else tuple(v for r in results if r.case in old.cases for v in judge(r, old))
     return Proposal(
@@ -91,50 +85,6 @@ def accept(proposal: Proposal, path: Path, *, allow_worse: bool = False) -> None
     proposal.new.save(path)
 
 
-def reference(results: list[CaseResult], name: str) -> Baseline:
-    """Measured results as a baseline in memory, to hold others against: 0.02 is tolerated of what is a share of one.
-
-    Args:
-        results: Of one run, or of one record.
-        name: What to call it.
-
-    Raises:
-        RecordError: There are none, one failed, or they were made under different conditions.
-    """
-    sound = _sound(results, Path(name))
-    margins = {m: MARGIN for r in sound for m in r.metrics if METRICS[m].unit == "1"}
-    return Baseline(
-        schema=SCHEMA,
-        name=name,
-        kind="measured",
-        title=name,
-        source=name,
-        created=f"{datetime.now(UTC):%Y-%m-%d}",
-        reason="for a comparison",
-        conditions=sound[0].conditions,
-        cases={result.case: _case(result, margins) for result in sound},
-    )
-
-
-def _sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
-    if not results:
-        raise RecordError("has no records", where=folder, mend="run `pytest benchmarks` to its end")
-    for result in results:
-        if result.failure is not None:
-            raise RecordError(
-                f"case {result.case} failed: {result.message}",
-                where=folder,
-                mend="a baseline is made of cases that worked: mend it and run again",
-            )
-        if result.conditions != results[0].conditions:
-            raise RecordError(
-                f"case {result.case} was made under other conditions than case {results[0].case}",
-                where=folder,
-                mend="run all cases anew in one run",
-            )
-    return results
-
-
 def _margins(results: list[CaseResult], given: Mapping[str, float], old: Baseline | None) -> dict[str, float]:
     asked = dict.fromkeys([*(metric for result in results for metric in result.metrics), *given])
     found = {}
@@ -149,70 +99,6 @@ def _margins(results: list[CaseResult], given: Mapping[str, float], old: Baselin
             )
         found[metric] = MARGIN if margin is None else margin
     return found
-
-
-def _baseline(
-    info: RunInfo,
-    records: Sequence[CaseRecord],
-    results: list[CaseResult],
-    name: str,
-    reason: str,
-    margins: Mapping[str, float],
-) -> Baseline:
-    return Baseline(
-        schema=SCHEMA,
-        name=name,
-        kind="measured",
-        tier=info.tier,
-        title=f"{info.tier}: {info.data}",
-        source=info.command,
-        created=f"{datetime.now(UTC):%Y-%m-%d}",
-        reason=reason,
-        commit=info.commit,
-        recipe=info.recipe,
-        environment=records[0].environment,
-        conditions=results[0].conditions,
-        cases={result.case: _case(result, margins) for result in results},
-    )
-
-
-def _with_costs(baseline: Baseline, run: RunFolder, records: Sequence[CaseRecord]) -> Baseline:
-    """Speed and memory beside the numbers: bound to the machine, for reading and not for gating."""
-    speeds, peaks = run.speeds(), {record.case: record.peak_memory_mib for record in records}
-    cases = {
-        name: case.model_copy(
-            update={
-                "images_per_second": dict(speeds[name].images_per_second) if name in speeds else {},
-                "peak_memory_mib": peaks[name],
-            }
-        )
-        for name, case in baseline.cases.items()
-    }
-    return baseline.model_copy(update={"cases": cases})
-
-
-def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:
-    asked = [m for m in dict.fromkeys([*result.metrics, *margins]) if METRICS[m].available(result.slices)]
-    return BaselineCase(
-        title=result.title,
-        figures=[_figure(result, metric, margins[metric]) for metric in asked if metric in margins],
-        runs=list(result.runs),
-    )
-
-
-def _figure(result: CaseResult, metric: str, margin: float) -> Figure:
-    values = result.values(metric)
-    return Figure(
-        metric=metric,
-        version=METRICS[metric].version,
-        value=round(float(np.mean([run.mean() for run in result.seed_values(metric)])), 6),
-        aggregation="slice-mean",
-        unit=METRICS[metric].unit,
-        n=len(values),
-        std=round(float(values.std(ddof=1)), 6) if len(values) > 1 else None,
-        margin=margin,
-        source="measured by btlib",
-    )
 
 
 def _is_worse(verdict: Verdict) -> bool:

@@ -8,30 +8,12 @@ from btlib.baselines.schema import SCHEMA, Baseline, BaselineCase, Figure
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.slice_table import SliceTable
 
-CONDITIONS = Conditions(
-    origin="phantom",
-    dataset_fingerprint="d1",
-    split_name="slice-seed42",
-    split_fingerprint="s1",
-    n_test=60,
-    test_class_counts=[20, 20, 20],
-    image_size=32,
-    scaling="thesis",
-    threshold=0.65,
-    epsilon=1e-6,
-)
-
-
-@pytest.fixture
-def conditions() -> Conditions:
-    return CONDITIONS
-
 
 @pytest.fixture
 def measured(conditions: Conditions) -> Callable[..., CaseResult]:
     """The case "X" measured with one seed a table, under the given conditions or the usual ones."""
 
-    def make(*tables: SliceTable, case: str = "X", under: Conditions = CONDITIONS, **more: Any) -> CaseResult:
+    def make(*tables: SliceTable, case: str = "X", under: Conditions = conditions, **more: Any) -> CaseResult:
         runs = tuple(SeedRun(seed=42 + i, fingerprint=None, slices=table) for i, table in enumerate(tables))
         return CaseResult(case, "a case", under, {"dice": 1, "accuracy": 1}, runs, **more)
 
@@ -39,7 +21,7 @@ def measured(conditions: Conditions) -> Callable[..., CaseResult]:
 
 
 @pytest.fixture
-def measured_baseline(make_table: Callable[..., SliceTable]) -> Callable[..., Baseline]:
+def measured_baseline(make_table: Callable[..., SliceTable], conditions: Conditions) -> Callable[..., Baseline]:
     """A measured baseline of one case "X" over the given tables, one a seed, or the usual one."""
 
     def make(*tables: SliceTable, margin: float = 0.02, **changes: Any) -> Baseline:
@@ -61,7 +43,7 @@ def measured_baseline(make_table: Callable[..., SliceTable]) -> Callable[..., Ba
             "source": "test",
             "created": "2026-01-01",
             "reason": "test",
-            "conditions": CONDITIONS,
+            "conditions": conditions,
             "cases": {"X": BaselineCase(title="a case", figures=figures, runs=runs)},
         }
         return Baseline(**whole | changes)
@@ -70,10 +52,10 @@ def measured_baseline(make_table: Callable[..., SliceTable]) -> Callable[..., Ba
 
 
 @pytest.fixture
-def published_baseline() -> Callable[..., Baseline]:
+def published_baseline(conditions: Conditions) -> Callable[..., Baseline]:
     """A published baseline of one case "X" with one figure."""
 
-    def make(conditions: Conditions = CONDITIONS, **figure: Any) -> Baseline:
+    def make(under: Conditions = conditions, **figure: Any) -> Baseline:
         one = Figure(
             **{"metric": "dice", "value": 0.9, "aggregation": "slice-mean", "margin": 0.02, "source": "paper"} | figure
         )
@@ -85,7 +67,7 @@ def published_baseline() -> Callable[..., Baseline]:
             source="paper",
             created="2025",
             reason="test",
-            conditions=conditions,
+            conditions=under,
             cases={"X": BaselineCase(title="a case", figures=[one])},
         )
 

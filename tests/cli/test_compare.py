@@ -14,18 +14,6 @@ from btlib.runs import CaseRecord, RunFolder, RunInfo
 from btlib.slice_table import SliceTable
 
 Table = Callable[..., SliceTable]
-CONDITIONS = Conditions(
-    origin="phantom",
-    dataset_fingerprint="d1",
-    split_name="slice-seed42",
-    split_fingerprint="s1",
-    n_test=60,
-    test_class_counts=[20, 20, 20],
-    image_size=32,
-    scaling="thesis",
-    threshold=0.65,
-    epsilon=1e-6,
-)
 
 
 def run(*args: object) -> Result:
@@ -33,11 +21,11 @@ def run(*args: object) -> Result:
 
 
 @pytest.fixture
-def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conditions: Conditions) -> Callable[..., Path]:
     """The folder of a run, one table a case."""
     monkeypatch.chdir(tmp_path)
 
-    def make(name: str, conditions: Conditions = CONDITIONS, **tables: SliceTable) -> Path:
+    def make(name: str, under: Conditions = conditions, **tables: SliceTable) -> Path:
         folder = RunFolder(tmp_path / name)
         folder.save_info(RunInfo(tier="smoke", command="c", baseline="b", origin="phantom", data="d", started="now"))
         for case, slices in tables.items():
@@ -49,7 +37,7 @@ def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., P
                     seed=42,
                     metrics={"dice": 1, "accuracy": 1},
                     outcome="done",
-                    conditions=conditions,
+                    conditions=under,
                     slices=slices,
                     summary=summarise(slices),
                     seconds=1.0,
@@ -96,9 +84,11 @@ def test_inconclusive_falls_short_where_one_is_strict(make_run: Callable[..., Pa
     assert run("compare", before, after, "--strict").exit_code == 1
 
 
-def test_what_cannot_be_compared_has_its_own_code(make_run: Callable[..., Path], make_table: Table):
+def test_what_cannot_be_compared_has_its_own_code(
+    make_run: Callable[..., Path], make_table: Table, conditions: Conditions
+):
     before = make_run("before", X=make_table())
-    after = make_run("after", CONDITIONS.model_copy(update={"image_size": 64}), X=make_table())
+    after = make_run("after", conditions.model_copy(update={"image_size": 64}), X=make_table())
     result = run("compare", before, after)
     assert result.exit_code == 7
     assert "image_size: measured 64, baseline 32" in result.stdout

@@ -8,19 +8,6 @@ from btlib.results import Conditions, SeedRun
 from btlib.runs import CaseRecord, ModelInfo, RunInfo
 from btlib.slice_table import SliceTable
 
-CONDITIONS = Conditions(
-    origin="phantom",
-    dataset_fingerprint="d1",
-    split_name="slice-seed42",
-    split_fingerprint="s1",
-    n_test=60,
-    test_class_counts=[20, 20, 20],
-    image_size=32,
-    scaling="thesis",
-    threshold=0.65,
-    epsilon=1e-6,
-)
-
 
 @pytest.fixture
 def info() -> RunInfo:
@@ -30,7 +17,7 @@ def info() -> RunInfo:
 
 
 @pytest.fixture
-def record() -> Callable[..., CaseRecord]:
+def record(conditions: Conditions) -> Callable[..., CaseRecord]:
     """The record of a case that was measured, or that failed."""
 
     def make(case: str, slices: SliceTable | None, error: str | None = None, seed: int = 1) -> CaseRecord:
@@ -44,7 +31,7 @@ def record() -> Callable[..., CaseRecord]:
             metrics=metrics,
             outcome="error" if error else "done",
             error=error,
-            conditions=CONDITIONS,
+            conditions=conditions,
             slices=slices,
             summary=summarise(slices) if slices else None,
             seconds=1.5,
@@ -57,7 +44,7 @@ def record() -> Callable[..., CaseRecord]:
 
 
 @pytest.fixture
-def baseline_of() -> Callable[..., Baseline]:
+def baseline_of(conditions: Conditions) -> Callable[..., Baseline]:
     """A measured baseline in which the named cases all have the same numbers."""
 
     def make(slices: SliceTable, *cases: str) -> Baseline:
@@ -74,7 +61,7 @@ def baseline_of() -> Callable[..., Baseline]:
             source="s",
             created="2026",
             reason="r",
-            conditions=CONDITIONS,
+            conditions=conditions,
             cases=dict.fromkeys(cases, case),
         )
 

@@ -9,7 +9,8 @@ import pytest
 from btlib import Baseline, judge
 from btlib.errors import BaselineError, RecordError
 from btlib.runs import CaseRecord, RunFolder, RunInfo
-from btlib.runs.accept import accept, propose, reference
+from btlib.runs.accept import accept, propose
+from btlib.runs.making import reference
 from btlib.runs.results import as_results
 from btlib.slice_table import SliceTable
 

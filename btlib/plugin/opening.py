@@ -1,0 +1,127 @@
+"""Opening a run: data, split and baseline, each checked before anything is trained."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from btlib.baselines import Baseline
+from btlib.cases import Work
+from btlib.data import load_dataset, phantom_folder
+from btlib.data.cache import cache_root
+from btlib.data.dataset import Dataset
+from btlib.errors import BaselineError, OptionError
+from btlib.plugin.options import Options
+from btlib.plugin.run import Run
+from btlib.plugin.terminal import Terminal
+from btlib.protocol import Tier
+from btlib.registry import unknown_name
+from btlib.runs import RunFolder, RunInfo
+from btlib.runs.environment import checkout
+from btlib.splits import make_split
+from btlib.types import Scaling
+
+
+def open_run(
+    tier: Tier,
+    options: Options,
+    terminal: Terminal,
+    folder: RunFolder,
+    held: tuple[Path, Baseline | BaselineError],
+    cases: Sequence[str],
+) -> Run:
+    """Open data, split and baseline of a tier and start its folder.
+
+    Args:
+        tier: With what the user asked for.
+        options: What that was.
+        terminal: Told of progress.
+        folder: What the run leaves behind.
+        held: File of the baseline, and the baseline or why there is none.
+        cases: The cases that were collected.
+
+    Raises:
+        BtlibError: Data or split cannot be had, the user names a baseline that cannot be read, or is strict and a case
+            of the baseline was not collected.
+    """
+    path, baseline = held
+    if options.baseline is not None and isinstance(baseline, BaselineError):
+        raise baseline
+    _require_all(tier, baseline, cases, options.strict)
+    _require_known(baseline, options.against or ())
+    data = options.data or _default_data(tier, options.root, terminal.live)
+
+    @cache
+    def load(image_size: int, scaling: Scaling) -> Dataset:
+        whole = load_dataset(data, image_size, scaling, progress=terminal.live)
+        return whole if options.limit is None else whole.limit(options.limit)
+
+    dataset = load(tier.protocol.image_size, tier.protocol.scaling)
+    work = Work(
+        dataset=dataset,
+        split=make_split(tier.protocol.split, dataset),
+        protocol=tier.protocol,
+        recipe=tier.recipe,
+        seed=options.seed,
+        checkpoints=options.checkpoints,
+        device=options.device,
+        precision=tier.precision,
+        retrain=options.retrain,
+        thesis_checkpoints=options.thesis_checkpoints,
+        say=terminal.now_and_then(),
+        live=terminal.live,
+    )
+    seeds = tuple(range(options.seed, options.seed + options.seeds))
+    run = Run(tier, work, folder, baseline, terminal, options, seeds, load)
+    folder.save_info(_info(run, path, cases))
+    return run
+
+
+def _default_data(tier: Tier, root: Path, progress: bool) -> Path:
+    real = root / "data_figshare" / "data"
+    if not tier.always_phantom and any(real.glob("*.mat")):
+        return real
+    return phantom_folder(cache_root() / "phantoms", tier.phantom_slices, progress=progress)
+
+
+def _require_all(tier: Tier, baseline: Baseline | BaselineError, cases: Sequence[str], strict: bool) -> None:
+    """Fail closed before anything is trained: a case that is left out cannot fall short."""
+    left_out = [] if isinstance(baseline, BaselineError) else sorted(set(baseline.cases) - set(cases))
+    if strict and left_out:
+        raise OptionError(
+            f"baseline {tier.baseline!r} has cases that were not collected: {', '.join(left_out)}",
+            where="--bt-strict",
+            mend="select all cases, or leave out --bt-strict",
+        )
+
+
+def _require_known(baseline: Baseline | BaselineError, against: Sequence[str]) -> None:
+    known = [] if isinstance(baseline, BaselineError) else list(baseline.cases)
+    for name in against:
+        if name not in known:
+            raise unknown_name("case of the baseline", name, known, where="--bt-against")
+
+
+def _info(run: Run, baseline: Path, cases: Sequence[str]) -> RunInfo:
+    commit, dirty = checkout(run.options.root)
+    dataset, split = run.work.dataset, run.work.split
+    kind = "PHANTOM slices (synthetic, no patients)" if dataset.origin == "phantom" else "Figshare slices"
+    return RunInfo(
+        tier=run.tier.name,
+        command=" ".join(["pytest", *sys.argv[1:]]),
+        baseline=str(baseline),
+        origin=dataset.origin,
+        data=(
+            f"{len(dataset)} {kind}, {dataset.image_size} px, {dataset.scaling} scaling; split {split.name}: "
+            f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test"
+        ),
+        recipe=asdict(run.tier.recipe),
+        against=None if run.options.against is None else list(run.options.against),
+        cases=list(cases),
+        seeds=list(run.seeds),
+        commit=commit,
+        dirty=dirty,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

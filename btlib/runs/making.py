@@ -1,0 +1,132 @@
+"""From measured results to a baseline, in memory."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from btlib.baselines import Baseline, Figure
+from btlib.baselines.schema import SCHEMA, BaselineCase
+from btlib.errors import RecordError
+from btlib.evaluation.catalogue import METRICS
+from btlib.results import CaseResult
+from btlib.runs.folder import RunFolder
+from btlib.runs.record import CaseRecord, RunInfo
+
+MARGIN = 0.02
+"""The loss of Dice, accuracy and other shares that the gate tolerates unless told otherwise."""
+
+
+def reference(results: list[CaseResult], name: str) -> Baseline:
+    """Measured results as a baseline in memory, to hold others against: 0.02 is tolerated of what is a share of one.
+
+    Args:
+        results: Of one run, or of one record.
+        name: What to call it.
+
+    Raises:
+        RecordError: There are none, one failed, or they were made under different conditions.
+    """
+    whole = sound(results, Path(name))
+    margins = {m: MARGIN for r in whole for m in r.metrics if METRICS[m].unit == "1"}
+    return Baseline(
+        schema=SCHEMA,
+        name=name,
+        kind="measured",
+        title=name,
+        source=name,
+        created=f"{datetime.now(UTC):%Y-%m-%d}",
+        reason="for a comparison",
+        conditions=whole[0].conditions,
+        cases={result.case: _case(result, margins) for result in whole},
+    )
+
+
+def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
+    """The same results, if a baseline can be made of them.
+
+    Raises:
+        RecordError: There are none, one failed, or they were made under different conditions.
+    """
+    if not results:
+        raise RecordError("has no records", where=folder, mend="run `pytest benchmarks` to its end")
+    for result in results:
+        if result.failure is not None:
+            raise RecordError(
+                f"case {result.case} failed: {result.message}",
+                where=folder,
+                mend="a baseline is made of cases that worked: mend it and run again",
+            )
+        if result.conditions != results[0].conditions:
+            raise RecordError(
+                f"case {result.case} was made under other conditions than case {results[0].case}",
+                where=folder,
+                mend="run all cases anew in one run",
+            )
+    return results
+
+
+def baseline_of(
+    info: RunInfo,
+    records: Sequence[CaseRecord],
+    results: list[CaseResult],
+    name: str,
+    reason: str,
+    margins: Mapping[str, float],
+) -> Baseline:
+    """The results of a run as a baseline; every metric of `margins` that a case has is gated."""
+    return Baseline(
+        schema=SCHEMA,
+        name=name,
+        kind="measured",
+        tier=info.tier,
+        title=f"{info.tier}: {info.data}",
+        source=info.command,
+        created=f"{datetime.now(UTC):%Y-%m-%d}",
+        reason=reason,
+        commit=info.commit,
+        recipe=info.recipe,
+        environment=records[0].environment,
+        conditions=results[0].conditions,
+        cases={result.case: _case(result, margins) for result in results},
+    )
+
+
+def with_costs(baseline: Baseline, run: RunFolder, records: Sequence[CaseRecord]) -> Baseline:
+    """Speed and memory beside the numbers: bound to the machine, for reading and not for gating."""
+    speeds, peaks = run.speeds(), {record.case: record.peak_memory_mib for record in records}
+    cases = {
+        name: case.model_copy(
+            update={
+                "images_per_second": dict(speeds[name].images_per_second) if name in speeds else {},
+                "peak_memory_mib": peaks[name],
+            }
+        )
+        for name, case in baseline.cases.items()
+    }
+    return baseline.model_copy(update={"cases": cases})
+
+
+def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:
+    asked = [m for m in dict.fromkeys([*result.metrics, *margins]) if METRICS[m].available(result.slices)]
+    return BaselineCase(
+        title=result.title,
+        figures=[_figure(result, metric, margins[metric]) for metric in asked if metric in margins],
+        runs=list(result.runs),
+    )
+
+
+def _figure(result: CaseResult, metric: str, margin: float) -> Figure:
+    values = result.values(metric)
+    return Figure(
+        metric=metric,
+        version=METRICS[metric].version,
+        value=round(float(np.mean([run.mean() for run in result.seed_values(metric)])), 6),
+        aggregation="slice-mean",
+        unit=METRICS[metric].unit,
+        n=len(values),
+        std=round(float(values.std(ddof=1)), 6) if len(values) > 1 else None,
+        margin=margin,
+        source="measured by btlib",
+    )
