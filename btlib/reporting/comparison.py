@@ -23,13 +23,13 @@ class Row:
     Attributes:
         case: Its name.
         title: What it is.
-        status: The worst of its verdicts.
+        status: The worst of its verdicts; "reference" for a case that was read from the baseline.
         verdicts: One a metric.
         values: Metric of the catalogue → measured value, the mean over seeds; None where it has none.
         seeds: The seeds it was measured with.
         speeds: Figure → images/s.
         peak_memory_mib: Largest memory of the process while predicting.
-        seconds: Time of the case in this run, training included, all seeds together.
+        seconds: Time of the case in this run, training included, all seeds together; None for a reference.
         source: Where its models came from; "–" where there are none.
         notes: What a reader must know.
     """
@@ -42,7 +42,7 @@ class Row:
     seeds: tuple[int, ...]
     speeds: Mapping[str, float]
     peak_memory_mib: float | None
-    seconds: float
+    seconds: float | None
     source: str
     notes: tuple[str, ...]
 
@@ -56,12 +56,14 @@ class Comparison:
         rows: One a case.
         missing: Cases that were to be measured and have no record.
         standings: Where cases stand that the baseline does not know, beside those that it knows.
+        references: The latter, as the baseline has them, where they were not measured in this run too.
     """
 
     info: RunInfo
     rows: tuple[Row, ...]
     missing: tuple[str, ...] = ()
     standings: tuple[Standing, ...] = ()
+    references: tuple[Row, ...] = ()
 
 
 def verdicts(
@@ -93,7 +95,8 @@ def compare(
         for case, seeds in by_case.items()
     ]
     missing = tuple(case for case in info.cases if case not in results)
-    return Comparison(info, tuple(rows), missing, _standings(results.values(), baseline, info.against))
+    found = _standings(results.values(), baseline, info.against)
+    return Comparison(info, tuple(rows), missing, found, _references(baseline, found, measured=set(results)))
 
 
 def _standings(
@@ -103,6 +106,33 @@ def _standings(
         return ()
     new = [r for r in results if r.case not in baseline.cases and r.failure is None]
     return tuple(standing for result in new for standing in standings(result, baseline, against))
+
+
+def _references(baseline: Baseline | BaselineError, found: Sequence[Standing], measured: set[str]) -> tuple[Row, ...]:
+    """The baseline's rows beside which new cases stand; those that were measured in this run have rows of their own."""
+    named = {standing.reference for standing in found} - measured
+    if isinstance(baseline, BaselineError):
+        return ()
+    return tuple(_reference(baseline, name) for name in baseline.cases if name in named)
+
+
+def _reference(baseline: Baseline, name: str) -> Row:
+    """A case of the baseline; of a published one only its gated figures are known."""
+    case, result = baseline.cases[name], baseline.result(name)
+    gated = {figure.metric: figure.value for figure in case.figures if figure.margin is not None}
+    return Row(
+        case=name,
+        title=case.title,
+        status="reference",
+        verdicts=(),
+        values={metric: gated.get(metric) for metric in METRICS} if result is None else values(result),
+        seeds=() if result is None else result.seeds,
+        speeds=case.images_per_second,
+        peak_memory_mib=case.peak_memory_mib,
+        seconds=None,
+        source="baseline",
+        notes=(),
+    )
 
 
 def holds(status: str) -> bool:

@@ -20,7 +20,7 @@ _VALUES = {"dice": "Dice", "hd95": "HD95 [px]", "accuracy": "accuracy", "macro_f
 def table(comparison: Comparison, style: str = "simple") -> str:
     """One line a case, in a format of `tabulate`."""
     figures = _figures(comparison)
-    rows = [_cells(row, figures) for row in comparison.rows]
+    rows = [_cells(row, figures) for row in (*comparison.rows, *comparison.references)]
     headers = {name: name.replace(", ", "\n").replace(" [", "\n[") for name in rows[0]} if style == "simple" else "keys"
     return tabulate(rows, headers=headers, tablefmt=style, disable_numparse=True)
 
@@ -28,13 +28,14 @@ def table(comparison: Comparison, style: str = "simple") -> str:
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
     """Write `comparison.md`, `.csv` and `.json` into a run's folder; returns the first."""
     figures = _figures(comparison)
-    frame = [_flat(row, figures) for row in comparison.rows]
+    frame = [_flat(row, figures) for row in (*comparison.rows, *comparison.references)]
     files.write_json(
         folder / "comparison.json",
         {
             "schema": SCHEMA,
             "run": _info(comparison),
             "cases": [asdict(row) for row in comparison.rows],
+            "references": [asdict(row) for row in comparison.references],
             "missing": list(comparison.missing),
             "standings": [asdict(standing) for standing in comparison.standings],
         },
@@ -45,7 +46,8 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
 
 
 def _figures(comparison: Comparison) -> list[str]:
-    return sorted({name for row in comparison.rows for name in row.speeds}, key=lambda n: (n.split(",")[0], len(n), n))
+    rows = (*comparison.rows, *comparison.references)
+    return sorted({name for row in rows for name in row.speeds}, key=lambda n: (n.split(",")[0], len(n), n))
 
 
 def _cells(row: Row, figures: list[str]) -> dict[str, str]:
@@ -54,7 +56,7 @@ def _cells(row: Row, figures: list[str]) -> dict[str, str]:
         "verdict": row.status,
         **{title: number(row.values[name], ".1f" if "px" in title else ".4f") for name, title in _VALUES.items()},
         **{f"{name} [img/s]": number(row.speeds.get(name), ".1f") for name in figures},
-        "seconds": f"{row.seconds:.1f}",
+        "seconds": number(row.seconds, ".1f"),
         "model": row.source,
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
@@ -95,6 +96,12 @@ def test_it_appears_in_every_report(
     comparison = compare(info, [record("new", make_table(wrong=6, seed=2))], {}, with_costs)
     text = write_comparison(comparison, tmp_path).read_text()
     assert text.count("| new    |") >= 5
+    assert [row.case for row in comparison.references] == ["good", "bad", "seg"]
+    for name in ("good", "bad", "seg"):
+        assert f"| {name} t" in text  # its own row in the table of cases
+    frame = pd.read_csv(tmp_path / "comparison.csv").set_index("case")
+    assert frame.loc["bad", "status"] == "reference"
+    assert frame.loc["bad", "accuracy"] == pytest.approx(40 / 60)
     assert "321.0" in text
     assert "654" in text
     assert np.isclose(comparison.rows[0].values["accuracy"], 0.9)
