@@ -1,0 +1,40 @@
+"""Predictions made on another machine, found by slice number.
+
+    btlib data phantom phantoms --slices 240                        # the slices of the smoke tier
+    python examples/saved_predictions.py phantoms predictions.npz   # the other machine
+    btlib check examples/saved_predictions.py::saved
+    pytest benchmarks -m smoke -k saved --bt-case examples/saved_predictions.py::saved
+
+The file may come from any language: `.npz` or HDF5 with `number` [n], and `mask_prob` [n, h, w] or `class_prob` [n, 3]
+or both. The variable PREDICTIONS names another file than predictions.npz.
+"""
+
+import os
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.adapters import CallablePredictor, SavedPredictions, save_predictions
+from btlib.cases import Prepared, Work, case
+from btlib.data import load_dataset
+from btlib.types import Predictions
+
+SIDE = 96  # pixels, of the masks in the file
+
+
+@case("saved", "predictions made elsewhere", has_mask=True, has_classes=False, image_size=SIDE, scaling="percentile")
+def prepare(work: Work) -> Prepared:
+    """Open the file."""
+    return Prepared(SavedPredictions(os.environ.get("PREDICTIONS", "predictions.npz")), "given")
+
+
+def bright(images: NDArray[np.float32]) -> Predictions:
+    """Stands in for your model: the brighter a pixel, the likelier a tumour."""
+    return Predictions(mask_prob=np.clip(images, 0, 1), class_prob=None)
+
+
+if __name__ == "__main__":
+    folder, out = sys.argv[1:]
+    slices = load_dataset(folder, SIDE, "percentile")
+    print(save_predictions(out, slices, CallablePredictor(bright)))

@@ -1,0 +1,177 @@
+"""A U-Net with a class head (segmentation_models_pytorch), from scratch: the reference that should beat A–G.
+
+    pip install 'btlib[smp]'
+    btlib check examples/unet_smp.py::unet
+    pytest benchmarks -m smoke -k unet --bt-case examples/unet_smp.py::unet
+    pytest benchmarks -m full -k unet --bt-case examples/unet_smp.py::unet       # minutes on a large GPU
+
+Net and training scale with the tier's recipe: its ten epochs are 120 here, its batch of 16 is one of 32; in smoke the
+net is a small one, and an epoch is an epoch.
+"""
+
+import copy
+import math
+from pathlib import Path
+
+import torch
+from segmentation_models_pytorch import Unet
+from torch import Tensor, nn
+from torch.nn import functional
+
+from btlib.adapters import Outputs, TorchPredictor
+from btlib.adapters.torch import autocast, resolve_device, resolve_precision
+from btlib.cases import Prepared, Work, case, fit_or_load
+
+CLASS_WEIGHT, SMOOTHING, WEIGHT_DECAY, EMA = 0.5, 0.05, 1e-2, 0.999
+
+
+class UnetWithClasses(nn.Module):
+    """Images [n, 1, h, w] → mask logits [n, 1, h, w] and class logits [n, 3]."""
+
+    def __init__(self, small: bool) -> None:
+        super().__init__()
+        encoder, widths = ("resnet18", (64, 32, 16, 16, 8)) if small else ("resnet34", (256, 128, 64, 32, 16))
+        self.unet = Unet(encoder, encoder_weights=None, in_channels=1, classes=1, decoder_channels=widths)
+        self.head = nn.Linear(self.unet.encoder.out_channels[-1] + widths[-1], 3)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The class head sees the pooled bottleneck, and the decoder's features where the mask is."""
+        height, width = images.shape[-2:]
+        spread, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True)
+        padded = functional.pad((images - mean) / (spread + 1e-6), (0, -width % 32, 0, -height % 32))
+        features = self.unet.encoder(padded)
+        decoded = self.unet.decoder(features)
+        mask = self.unet.segmentation_head(decoded).float()
+        weights = mask.sigmoid()
+        inside = (weights * decoded).sum(dim=(2, 3)) / (weights.sum(dim=(2, 3)) + 1e-6)
+        classes = self.head(torch.cat([features[-1].mean(dim=(2, 3)), inside], dim=1))
+        return mask[..., :height, :width], classes.float()
+
+
+class MeanOfFlips(nn.Module):
+    """Images [n, 1, h, w] → probabilities, averaged over an image and its three mirror images."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mask probabilities [n, 1, h, w] and class probabilities [n, 3]."""
+        flips = ([], [2], [3], [2, 3])
+        said = [(self.model(images.flip(dims)), dims) for dims in flips]
+        masks = torch.stack([mask.sigmoid().flip(dims) for (mask, _), dims in said])
+        classes = torch.stack([logits.softmax(dim=1) for (_, logits), _ in said])
+        return masks.mean(dim=0), classes.mean(dim=0)
+
+
+def loss_of(said: tuple[Tensor, Tensor], masks: Tensor, labels: Tensor) -> Tensor:
+    """Soft Dice by slice (pooled over the batch, small tumours would not count), cross-entropy of pixels and types."""
+    logits, classes = said
+    share = logits.sigmoid()
+    overlap, area = (share * masks).sum(dim=(1, 2, 3)), (share + masks).sum(dim=(1, 2, 3))
+    dice = 1 - (2 * overlap + 1) / (area + 1)
+    pixels = functional.binary_cross_entropy_with_logits(logits, masks)
+    types = functional.cross_entropy(classes, labels, label_smoothing=SMOOTHING)
+    return dice.mean() + pixels + CLASS_WEIGHT * types
+
+
+def augmented(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Flips, ±30°, scale 0.75…1.3, shift, gamma and noise, each image by itself, where the images are."""
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(len(images), device=images.device, generator=rng)
+
+    angle, zoom = uniform(-math.pi / 6, math.pi / 6), 1 / uniform(0.75, 1.3)
+    flip_x, flip_y = uniform(-1, 1).sign(), uniform(-1, 1).sign()
+    across = torch.stack([angle.cos() * zoom * flip_x, -angle.sin() * zoom * flip_y, uniform(-0.1, 0.1)], dim=1)
+    down = torch.stack([angle.sin() * zoom * flip_x, angle.cos() * zoom * flip_y, uniform(-0.1, 0.1)], dim=1)
+    grid = functional.affine_grid(torch.stack([across, down], dim=1), list(images.shape), align_corners=False)
+    images = functional.grid_sample(images, grid, align_corners=False)
+    masks = functional.grid_sample(masks, grid, mode="nearest", align_corners=False)
+    peak = images.amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
+    bright = (images.clamp(min=0) / peak) ** uniform(0.7, 1.5)[:, None, None, None]
+    noise = torch.randn(images.shape, device=images.device, generator=rng) * uniform(0, 0.05)[:, None, None, None]
+    return peak * (bright + noise), masks
+
+
+def factor(step: int, steps: int) -> float:
+    """Of the learning rate: up over the first 1/24 of the steps (5 epochs of 120), then half a cosine down."""
+    warm_up = max(1, steps // 24)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, steps - warm_up))))
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, step: int) -> None:
+    """Move the running average of the weights; quickly at first, so that it forgets the initial ones."""
+    decay = min(EMA, (1 + step) / (10 + step))
+    for mean, value in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
+        else:
+            mean.copy_(value)
+
+
+def fit(work: Work) -> nn.Module:
+    """Train on the training slices; the averaged weights of the last epoch are the model."""
+    device, recipe, small = resolve_device(work.device), work.recipe, work.recipe.backbone == "tiny"
+    precision = resolve_precision(work.precision, device)
+    at = work.split.train
+    images = torch.from_numpy(work.dataset.images[at])[:, None].to(device)
+    masks = torch.from_numpy(work.dataset.masks[at])[:, None].to(device)
+    labels = torch.from_numpy(work.dataset.labels[at]).to(device)
+    epochs, size = recipe.epochs * (1 if small else 12), 2 * recipe.batch_size
+    batches = max(1, len(at) // size)  # a short one at the end is left out: batch norm wants company
+    rng, order = torch.Generator(device).manual_seed(work.seed), torch.Generator().manual_seed(work.seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(work.seed)
+        model = UnetWithClasses(small).to(device, memory_format=torch.channels_last)
+    average = copy.deepcopy(model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, epochs * batches))
+    for epoch in range(epochs):
+        for index, chosen in enumerate(torch.randperm(len(at), generator=order).split(size)[:batches]):
+            chosen = chosen.to(device)
+            batch, truth = augmented(images[chosen], masks[chosen].float(), rng)
+            with autocast(device, precision):
+                said = model(batch)
+            loss = loss_of(said, truth, labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            follow(average, model, epoch * batches + index)
+        work.say(f"unet, seed {work.seed}: epoch {epoch + 1} of {epochs}, loss {loss.item():.4f}")
+    return average.eval()
+
+
+def load(folder: Path, small: bool) -> nn.Module:
+    """The model that was saved there."""
+    model = UnetWithClasses(small)
+    model.load_state_dict(torch.load(folder / "model.pt", map_location="cpu", weights_only=True))
+    return model.eval()
+
+
+@case("unet", "U-Net, ResNet-34 encoder, class head", has_mask=True, has_classes=True, scaling="percentile")
+def prepare(work: Work) -> Prepared:
+    """Train it, or load it where it was trained on the same before."""
+    fitted = fit_or_load(
+        work,
+        "unet",
+        lambda: fit(work),
+        save=lambda model, folder: torch.save(model.state_dict(), folder / "model.pt"),
+        load=lambda folder: load(folder, work.recipe.backbone == "tiny"),
+    )
+    predictor = TorchPredictor(
+        MeanOfFlips(fitted.model),
+        work.device,
+        work.precision,
+        Outputs(mask=0, classes=1, mask_kind="probabilities", class_kind="probabilities"),
+    )
+    details = {
+        "device": str(predictor.device),
+        "precision": predictor.precision,
+        "parameters": sum(p.numel() for p in fitted.model.parameters()),
+    }
+    return fitted.prepared(predictor, details=details)
