@@ -31,6 +31,7 @@ class Work:
         checkpoints: Folder in which trained models are kept.
         device: "auto", "cuda", "mps" or "cpu".
         precision: "auto", "fp32" or "bf16".
+        engine: What runs a trained PyTorch model: "auto", or an engine by name (see `btlib.engines`).
         retrain: Train even where a stored checkpoint fits.
         thesis_checkpoints: Folder of the thesis's own checkpoint files, to load instead of training; None trains.
         say: Called with a line of progress for the user.
@@ -45,6 +46,7 @@ class Work:
     checkpoints: Path
     device: str = "auto"
     precision: str = "auto"
+    engine: str = "eager"
     retrain: bool = False
     thesis_checkpoints: Path | None = None
     say: Callable[[str], None] = field(default=lambda line: None)

@@ -85,8 +85,8 @@ def _only(own: list[str], file: Path) -> Case:
 def _imported(file: Path) -> tuple[ModuleType, list[str]]:
     """The file as a module, and the names it registered."""
     if file not in _FILES:
-        if not file.is_file():
-            raise BtlibError("there is no such file", where=file, mend="give path/to/file.py::NAME")
+        if file.suffix != ".py" or not file.is_file():
+            raise BtlibError("there is no such Python file", where=file, mend="give path/to/file.py::NAME")
         before = set(CASES)
         module = _import(file)
         _FILES[file] = module, [name for name in CASES if name not in before]
@@ -100,8 +100,8 @@ def _import(file: Path) -> ModuleType:
         # named by content, so that what it pickles can be read again wherever the file lies
         name = f"btlib_case_{fingerprint.of_sources([file])}"
         spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None  # it is for a file that ends in .py
-        assert spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None  # both are there for a file that ends in .py
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         with extras.named(file):
             spec.loader.exec_module(module)

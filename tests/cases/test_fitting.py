@@ -1,0 +1,131 @@
+"""A case's own model is trained once, and loaded exactly where it was made from the same."""
+
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from btlib.cases import FittedModel, Work, fit_or_load
+from btlib.data.dataset import Dataset
+from btlib.errors import BtlibError, BtlibWarning, CheckpointError
+from btlib.protocol import Protocol, Recipe
+from btlib.splits import slice_seed42
+
+
+@pytest.fixture
+def work(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Work:
+    protocol = Protocol(image_size=32)
+    return Work(make_dataset(12), slice_seed42(12), protocol, Recipe(name="test"), 7, tmp_path / "checkpoints")
+
+
+def save(model: list[int], folder: Path) -> None:
+    (folder / "deep").mkdir()
+    (folder / "deep" / "model.json").write_text(json.dumps(model))
+
+
+def load(folder: Path) -> list[int]:
+    return json.loads((folder / "deep" / "model.json").read_text())
+
+
+def get(work: Work, **more: object) -> FittedModel[list[int]]:
+    return fit_or_load(work, "my net", lambda: [work.seed, 2], save=save, load=load, **more)
+
+
+def test_trained_once_then_loaded(work: Work):
+    first, second = get(work), get(work)
+    assert (first.source, second.source) == ("trained", "loaded")
+    assert first.model == second.model == [7, 2]
+    assert first.seconds > 0 == second.seconds
+    assert first.fingerprint == second.fingerprint
+    assert first.folder == work.checkpoints / f"my_net-{first.fingerprint}"
+    assert list((work.checkpoints / "work").glob("*/")) == []
+
+
+def test_what_a_case_returns(work: Work):
+    fitted = get(work)
+    prepared = fitted.prepared("predictor", details={"device": "cpu"}, notes=("a note",))
+    assert (prepared.source, prepared.fingerprint) == ("trained", fitted.fingerprint)
+    assert prepared.details == {"checkpoint": fitted.folder.name, "device": "cpu"}
+    assert prepared.notes == ("a note",)
+
+
+def test_any_other_ingredient_trains_anew(work: Work, make_dataset: Callable[..., Dataset]):
+    others = {
+        "seed": replace(work, seed=8),
+        "recipe": replace(work, recipe=replace(work.recipe, epochs=11)),
+        "data": replace(work, dataset=make_dataset(12, seed=1)),
+        "scaling": replace(work, dataset=replace(work.dataset, scaling="percentile")),
+        "split": replace(work, split=replace(work.split, train=work.split.train[::-1])),
+        "precision": replace(work, precision="fp32"),
+    }
+    get(work)
+    assert {name: get(other).source for name, other in others.items()} == dict.fromkeys(others, "trained")
+    assert get(work, depends_on="library 2").source == "trained"
+    assert get(work).source == "loaded"
+
+
+def test_code_of_the_case_counts_and_its_comments_do_not(work: Work, tmp_path: Path):
+    def of(text: str) -> str:
+        (tmp_path / "case_file.py").write_text(text)
+        space: dict[str, Callable[[], list[int]]] = {}
+        exec(compile(text, str(tmp_path / "case_file.py"), "exec"), space)
+        return fit_or_load(work, "net", space["fit"], save=save, load=load).source
+
+    assert of("def fit():\n    return [1]\n") == "trained"
+    assert of("def fit():\n    return [1]  # one\n") == "loaded"
+    assert of("def fit():\n    return [2]\n") == "trained"
+
+
+def test_retrain_trains(work: Work):
+    get(work)
+    assert get(replace(work, retrain=True)).source == "trained"
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "more", "manifest"])
+def test_a_damaged_model_is_set_aside(work: Work, damage: str):
+    folder = get(work).folder
+    file = folder / "deep" / "model.json"
+    match damage:
+        case "cut":
+            file.write_text("[")
+        case "gone":
+            file.unlink()
+        case "more":
+            (folder / "stray").write_text("")
+        case "manifest":
+            (folder / "manifest.json").write_text("{}")
+    with pytest.warns(BtlibWarning, match=r"damaged; kept as my_net-\w+\.damaged"):
+        assert get(work).source == "trained"
+    assert folder.with_name(f"{folder.name}.damaged").is_dir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert get(work).source == "loaded"
+
+
+def test_a_training_that_fails_leaves_nothing(work: Work):
+    def fail() -> list[int]:
+        raise ZeroDivisionError
+
+    def half(model: list[int], folder: Path) -> None:
+        (folder / "half").write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(ZeroDivisionError):
+        fit_or_load(work, "my net", fail, save=save, load=load)
+    with pytest.raises(OSError, match="disk full"):
+        fit_or_load(work, "my net", lambda: [1], save=half, load=load)
+    with pytest.raises(CheckpointError, match="save wrote no file"):
+        fit_or_load(work, "my net", lambda: [1], save=lambda model, folder: None, load=load)
+    assert [path.name for path in work.checkpoints.iterdir()] == ["work"]
+    assert not [path for path in (work.checkpoints / "work").iterdir() if path.suffix != ".lock"]
+
+
+def test_code_without_a_file_is_refused(work: Work):
+    for fit in (partial(np.zeros, 3), eval("lambda: [1]")):
+        with pytest.raises(BtlibError, match="fit of net: its source file cannot be found"):
+            fit_or_load(work, "net", fit, save=save, load=load)
