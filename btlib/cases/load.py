@@ -86,7 +86,8 @@ def _imported(file: Path) -> tuple[ModuleType, list[str]]:
     """The file as a module, and the names it registered."""
     if file not in _FILES:
         if file.suffix != ".py" or not file.is_file():
-            raise BtlibError("there is no such Python file", where=file, mend="give path/to/file.py::NAME")
+            problem = "expected a Python file" if file.exists() else "there is no such file"
+            raise BtlibError(problem, where=file, mend="give path/to/file.py::NAME")
         before = set(CASES)
         module = _import(file)
         _FILES[file] = module, [name for name in CASES if name not in before]

@@ -37,11 +37,15 @@ def check_case(case: Case, data: Path | None = None) -> list[CheckResult]:
     Raises:
         DataError: The folder of slices is not what it should be.
     """
-    results: dict[str, CheckResult] = {}
     with tempfile.TemporaryDirectory(prefix="btlib-check-", ignore_cleanup_errors=True) as checkpoints:
-        subject = make_subject(case, Path(checkpoints), data)
-        for name in CHECKS:
-            results[name] = _run(CHECKS[name], subject, results)
+        return examine(make_subject(case, Path(checkpoints), data))
+
+
+def examine(subject: Subject) -> list[CheckResult]:
+    """Run `CHECKS` on a subject: one result for each, in their order."""
+    results: dict[str, CheckResult] = {}
+    for name in CHECKS:
+        results[name] = _run(CHECKS[name], subject, results)
     return list(results.values())
 
 

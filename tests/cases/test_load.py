@@ -88,9 +88,9 @@ def test_a_name_that_is_taken(write: Callable[..., Path]):
 
 
 def test_a_file_that_is_not_there(tmp_path: Path):
-    for spec in (f"{tmp_path}/nix.py::net", f"{tmp_path}::net"):
-        with pytest.raises(BtlibError, match="there is no such Python file"):
-            load_case(spec)
+    for spec, message in (("nix.py::net", "there is no such file"), (".::net", "expected a Python file")):
+        with pytest.raises(BtlibError, match=message):
+            load_case(f"{tmp_path}/{spec}")
 
 
 def test_files_that_cannot_be_imported(write: Callable[..., Path]):
@@ -98,7 +98,7 @@ def test_files_that_cannot_be_imported(write: Callable[..., Path]):
         with pytest.raises(BtlibError, match=rf"mine\.py: cannot be imported: {message}"):
             load_case(f"{write(text)}::net")
     (path := write("")).rename(path.with_suffix(".txt"))
-    with pytest.raises(BtlibError, match=r"mine\.txt: there is no such Python file\n.*path/to/file\.py::NAME"):
+    with pytest.raises(BtlibError, match=r"mine\.txt: expected a Python file\n.*path/to/file\.py::NAME"):
         load_case(f"{path.with_suffix('.txt')}::net")
 
 

@@ -1,0 +1,183 @@
+"""Each check is failed by a predictor that breaks its promise, and by no other; a sound one passes all."""
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from btlib.cases import Case, Prepared, Work
+from btlib.conformance import CHECKS, Subject, examine
+from btlib.data.dataset import Dataset
+from btlib.errors import PredictionError
+from btlib.protocol import Protocol, Recipe
+from btlib.splits import slice_seed42
+from btlib.types import Predictions
+
+Examine = Callable[..., dict[str, tuple[str, str]]]
+
+
+def sound(images: np.ndarray) -> Predictions:
+    """Each image by itself, whatever its size."""
+    mean = images.mean(axis=(1, 2)) / 8
+    return Predictions(images / 8, np.stack([mean, mean / 2, 1 - mean * 1.5], axis=1))
+
+
+class Model:
+    def __init__(self, predict: Callable[[np.ndarray], object]) -> None:
+        self.predict = predict
+
+
+@pytest.fixture
+def run(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Examine:
+    """Examines a case that has this `predict`, or this `prepare`; gives outcome and message by check."""
+
+    def go(
+        predict: Callable[[np.ndarray], object] = sound,
+        prepare: Callable[[Work], object] | None = None,
+        *,
+        has_classes: bool = True,
+        image_size: int | None = None,
+    ) -> dict[str, tuple[str, str]]:
+        ready = prepare or (lambda work: Prepared(Model(predict), "given"))
+        case = Case("mine", "", True, has_classes, ready, image_size)
+        data = make_dataset(12)
+        work = Work(data, slice_seed42(12), Protocol(image_size=32), Recipe(), 0, tmp_path)
+        return {
+            r.check: (r.outcome, r.message) for r in examine(Subject(case, work, data.numbers[:6], data.images[:6]))
+        }
+
+    return go
+
+
+def failed(results: dict[str, tuple[str, str]]) -> list[str]:
+    return [name for name, (outcome, _) in results.items() if outcome == "fail"]
+
+
+def test_a_sound_case_passes_all(run: Examine):
+    results = run()
+    assert list(results) == list(CHECKS)
+    assert set(results.values()) == {("pass", "")}
+
+
+def crash(images: np.ndarray) -> Predictions:
+    raise ZeroDivisionError("by chance")
+
+
+def no_classes(images: np.ndarray) -> Predictions:
+    return Predictions(images / 8, None)
+
+
+def other_slices_missing(images: np.ndarray) -> Predictions:
+    return Predictions(images[:-1] / 8, None) if len(images) else no_classes(images)
+
+
+def logits(images: np.ndarray) -> Predictions:
+    return Predictions(images - 2, sound(images).class_prob)
+
+
+def noise(images: np.ndarray) -> Predictions:
+    return Predictions(images / 8 + np.random.default_rng().random(images.shape) / 8, sound(images).class_prob)
+
+
+def counts_positions(images: np.ndarray) -> Predictions:
+    return Predictions(images / 8 + np.arange(len(images))[:, None, None] / 100, sound(images).class_prob)
+
+
+def statistics_of_the_batch(images: np.ndarray) -> Predictions:
+    return Predictions(images / 8 + (images.mean() / 50 if len(images) else 0), sound(images).class_prob)
+
+
+def halves(images: np.ndarray) -> Predictions:
+    coarse = images[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)
+    return Predictions(coarse / 8, sound(images).class_prob)
+
+
+def turned(images: np.ndarray) -> Predictions:
+    return Predictions(images.transpose(0, 2, 1) / 8, sound(images).class_prob)
+
+
+def riddle(images: np.ndarray) -> Predictions:
+    first = images[0]
+    return Predictions(images / 8 + first[0, 0] * 0, sound(images).class_prob)
+
+
+BROKEN = {
+    "crash": (crash, "predict", "ZeroDivisionError: by chance"),
+    "an array": (lambda images: images, "predict", "return btlib.types.Predictions"),
+    "nothing": (lambda images: Predictions(None, None), "predict", "fill at least one"),
+    "a part missing": (no_classes, "declared parts", "declare has_classes=False in @case"),
+    "logits": (logits, "ranges", "apply a sigmoid"),
+    "noise": (noise, "determinism", "switch off dropout"),
+    "order": (counts_positions, "order", "predict each image by itself"),
+    "batch": (statistics_of_the_batch, "batch size", "put batch norm into eval mode"),
+    "even sides only": (halves, "odd sizes", "pad inside predict"),
+    "turned": (turned, "odd sizes", "expected shape (2, 31, 17), got (2, 17, 31)"),
+    "riddle": (riddle, "empty input", "no images at all: IndexError"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_fault_fails_its_own_check(name: str, run: Examine):
+    predict, check, message = BROKEN[name]
+    results = run(predict)
+    assert failed(results) == [check]
+    assert message in results[check][1]
+    assert "To mend it: " in results[check][1]
+
+
+def test_wrong_shapes_fail_shapes_and_spare_what_builds_on_them(run: Examine):
+    results = run(other_slices_missing, has_classes=False)
+    assert failed(results) == ["shapes"]
+    assert "expected shape (6, 32, 32), got (5, 32, 32)" in results["shapes"][1]
+    assert "one mask [h, w] and three classes for each image" in results["shapes"][1]
+    assert results["ranges"] == ("skip", "once 'shapes' passes")
+
+
+def test_a_prepare_that_fails(run: Examine):
+    for prepare, message in ((crash, "by chance"), (lambda work: None, "prepare gave NoneType, expected Prepared")):
+        results = run(prepare=prepare)
+        assert failed(results) == ["prepare"]
+        assert message in results["prepare"][1]
+        assert {outcome for outcome, _ in results.values()} == {"fail", "skip"}
+
+
+def test_another_model_each_time_it_is_prepared(run: Examine):
+    times = count(1)
+
+    def prepare(work: Work) -> Prepared:
+        share = 8 * next(times)
+        return Prepared(Model(lambda images: Predictions(images / share, sound(images).class_prob)), "given")
+
+    results = run(prepare=prepare)
+    assert failed(results) == ["save and load"]
+    assert "save and load all of the model" in results["save and load"][1]
+
+
+def test_a_case_with_a_size_of_its_own_is_asked_for_no_other(run: Examine):
+    results = run(turned, image_size=32)
+    assert failed(results) == []
+    assert results["odd sizes"] == ("skip", "the case takes 32 pixels only")
+
+
+def test_saved_predictions_are_asked_by_number(run: Examine):
+    class Saved(Model):
+        def predict_slices(self, numbers: np.ndarray, images: np.ndarray) -> Predictions:
+            if not set(numbers.tolist()) <= {10, 20, 30, 40, 50, 60}:
+                raise PredictionError("no such slice")
+            prob = np.tile([0.2, 0.3, 0.5], (len(numbers), 1))
+            return Predictions(np.ones(images.shape) * numbers[:, None, None] / 100, prob)
+
+    results = run(prepare=lambda work: Prepared(Saved(crash), "given"))
+    assert failed(results) == []
+    assert results["odd sizes"] == ("skip", "saved predictions are of the size they are")
+
+
+def test_no_images_may_be_refused_in_words(run: Examine):
+    def refuses(images: np.ndarray) -> Predictions:
+        if len(images) == 0:
+            raise ValueError("no images")
+        return sound(images)
+
+    assert failed(run(refuses)) == []
