@@ -205,7 +205,7 @@ def find_stored(folder: Path, variant: str) -> Path:
         raise CheckpointError(
             f"holds no trained model of variant {variant}",
             where=folder,
-            mend=f"train one, for example by: pytest benchmarks -m smoke -k {variant}",
+            mend=f"train one, for example by: pytest benchmarks -m smoke -k smoke-{variant}",
         )
     if len(rows) > 1:
         listing = "".join(

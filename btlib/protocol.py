@@ -37,6 +37,7 @@ class Recipe:
         backbone: Name in `btlib.models`' backbone registry.
         weights: "auto" (COCO where it can be had, else from scratch with a note), "coco", "imagenet" or "none".
         epochs: Passes over the training slices; the last epoch's weights are kept.
+        head_epochs: The same where encoder and decoder are frozen and only the class head learns; None takes `epochs`.
         batch_size: Slices in a training step.
         learning_rate: Adam's learning rate.
         schedule: "constant" (the thesis) or "cosine" (to zero over the run, after one warm-up epoch).
@@ -49,6 +50,7 @@ class Recipe:
     backbone: str = "resnet50"
     weights: str = "auto"
     epochs: int = 10
+    head_epochs: int | None = None
     batch_size: int = 16
     learning_rate: float = 1e-3
     schedule: Schedule = "constant"
@@ -71,6 +73,7 @@ class Tier:
             against a baseline anywhere.
         bench_seconds: Time spent on one throughput figure, in seconds.
         precision: "fp32" keeps the numbers of different machines close; "auto" takes the fastest.
+        engine: What runs the trained models: "auto" takes the fastest, "eager" needs no conversion.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Tier:
     always_phantom: bool
     bench_seconds: float
     precision: str = "auto"
+    engine: str = "auto"
 
 
 TIERS: Registry[Tier] = Registry("tier")
@@ -94,6 +98,7 @@ TIERS.add(
             backbone="tiny",
             weights="none",
             epochs=12,
+            head_epochs=120,
             batch_size=8,
             learning_rate=3e-3,
             schedule="cosine",
@@ -103,6 +108,7 @@ TIERS.add(
         always_phantom=True,
         bench_seconds=0.5,
         precision="fp32",
+        engine="eager",
     ),
 )
 TIERS.add(

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
+from btlib import fingerprint
 from btlib.cases import CASES, Case, Prepared, Work
 from btlib.models.variants import VARIANTS
 
@@ -14,41 +15,64 @@ if TYPE_CHECKING:  # torch is imported when a case is prepared, not when the cas
     import torch
 
     from btlib.checkpoints import Store
+    from btlib.engines import Chosen
     from btlib.models.network import TumourModel
     from btlib.training import Plan
 
 
 def prepare(variant: str, work: Work) -> Prepared:
-    """Train or load one variant."""
-    from btlib.adapters.torch import TorchPredictor, resolve_device, resolve_precision
+    """Train or load one variant, and choose the engine that runs it."""
+    from btlib.adapters.devices import resolve_device, resolve_precision
     from btlib.checkpoints import Store, load_thesis_checkpoint
 
     device = resolve_device(work.device)
-    precision = resolve_precision(work.precision, device)
-    details: dict[str, Any] = {"device": str(device), "precision": precision}
+    details: dict[str, Any] = {"device": str(device), "precision": resolve_precision(work.precision, device)}
     if work.thesis_checkpoints is not None:
         model, path = load_thesis_checkpoint(variant, work.thesis_checkpoints)
+        chosen = _engine(model, fingerprint.of_file(path), device, work)
         return Prepared(
-            TorchPredictor(model, device, precision),
+            chosen.predictor,
             "thesis-checkpoint",
-            details=details | {"checkpoint": path.name, "parameters": _parameters(model)},
+            details=details | chosen.details | {"checkpoint": path.name, "parameters": _parameters(model)},
+            notes=chosen.notes,
             training_step=partial(_training_step, model, device, work),
         )
     store = Store(work.checkpoints, device, work.say, work.live)
     plan, notes = _plan(variant, work)
     trained = store.train_or_load(plan, _start(plan, store, work), retrain=work.retrain)
+    chosen = _engine(trained.model, plan.fingerprint, device, work)
     return Prepared(
-        TorchPredictor(trained.model, device, precision),
+        chosen.predictor,
         trained.source,
         seconds=trained.seconds,
         fingerprint=plan.fingerprint,
         details=details
+        | chosen.details
         | {"checkpoint": trained.path.name, "parameters": _parameters(trained.model)}
         | {"training": {k: trained.manifest[k] for k in ("ingredients", "seconds", "trained_on", "created")}},
-        notes=notes,
+        notes=(*notes, *chosen.notes),
         training_step=partial(_training_step, trained.model, device, work),
         curves=trained.curves,
     )
+
+
+def _engine(model: "TumourModel", identity: str, device: "torch.device", work: Work) -> "Chosen":
+    """The engine that was asked for, held against fp32 on validation slices (training slices where none validate)."""
+    from btlib.adapters.devices import resolve_precision
+    from btlib.adapters.torch import VARIANT
+    from btlib.engines import Subject, choose
+
+    subject = Subject(
+        model.to(device),
+        VARIANT,
+        device,
+        resolve_precision(work.precision, device),
+        work.dataset.image_size,
+        identity=identity,
+        cache=work.checkpoints / "engines",
+    )
+    at = work.split.val if len(work.split.val) else work.split.train
+    return choose(subject, work.engine, work.dataset, at, work.protocol.threshold, work.say)
 
 
 def _plan(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:

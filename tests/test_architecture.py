@@ -24,12 +24,12 @@ STOREYS = [
     {"results"},
     {"baselines", "cases", "models"},
     {"runs", "adapters", "conformance"},
-    {"reporting", "training"},
+    {"reporting", "training", "engines"},
     {"checkpoints"},
     {"thesis_cases"},
     {"plugin", "cli"},
 ]
-WITH_TORCH = {"models", "adapters", "training", "checkpoints", "thesis_cases"}
+WITH_TORCH = {"models", "adapters", "training", "engines", "checkpoints", "thesis_cases"}
 FILES = sorted(ROOT.rglob("*.py"))
 
 

@@ -68,6 +68,7 @@ def open_run(
         checkpoints=options.checkpoints,
         device=options.device,
         precision=tier.precision,
+        engine=tier.engine,
         retrain=options.retrain,
         thesis_checkpoints=options.thesis_checkpoints,
         say=terminal.now_and_then(),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 WEIGHTS = ("auto", "coco", "imagenet", "none")
 DEVICES = ("auto", "cuda", "mps", "cpu")
 SCALINGS = ("thesis", "percentile")
+ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
@@ -44,6 +45,7 @@ class Options:
         thesis_checkpoints: Folder of the thesis's own checkpoint files.
         device: One of `DEVICES`.
         precision: One of `PRECISIONS`.
+        engine: One of `ENGINES`.
         seed: Of the training, the first of them where there are several.
         seeds: How many seeds each case is measured with.
         timeout: Seconds that a case may take with one seed.
@@ -68,6 +70,7 @@ class Options:
     thesis_checkpoints: Path | None
     device: str
     precision: str | None
+    engine: str | None
     seed: int
     seeds: int
     timeout: int | None
@@ -98,6 +101,7 @@ def add(parser: pytest.Parser) -> None:
     option("thesis-checkpoints", "load the thesis's own .ckpt files of this folder, train nothing", metavar="DIR")
     option("device", "what to train and predict on", choices=DEVICES, default="auto")
     option("precision", "auto: bf16 where the hardware has it; smoke: fp32 unless asked", choices=PRECISIONS)
+    option("engine", "what runs the trained models; auto: the fastest that says what fp32 says", choices=ENGINES)
     option("seed", "of the training (default: 42, the thesis's)", metavar="N", type=_seed, default=42)
     option("seeds", "measure each case with N seeds, counted up from --bt-seed", metavar="N", type=_count, default=1)
     option("timeout", "seconds that a case may take with one seed", metavar="SECONDS", type=_count)
@@ -126,14 +130,16 @@ def tier_of(options: Options, name: str) -> "Tier":
     from btlib.protocol import TIERS
 
     tier = TIERS[name]
+    head_epochs = tier.recipe.head_epochs if options.epochs is None else None
     recipe = {"epochs": options.epochs, "batch_size": options.batch_size, "weights": options.weights}
     protocol = {"image_size": options.image_size, "scaling": options.scaling, "split": options.split}
     return replace(
         tier,
-        recipe=replace(tier.recipe, **_given(recipe)),
+        recipe=replace(tier.recipe, head_epochs=head_epochs, **_given(recipe)),
         protocol=replace(tier.protocol, **_given(protocol)),
         baseline=options.baseline or tier.baseline,
         precision=options.precision or tier.precision,
+        engine=options.engine or tier.engine,
     )
 
 

@@ -58,7 +58,11 @@ class EpochOrder(Sampler[NDArray[np.int64]]):
 
 
 def loader(
-    dataset: Dataset, positions: NDArray[np.int64], batch_size: int, seed: int | None, epoch: int = 0
+    batches: torch.utils.data.Dataset[Batch],
+    positions: NDArray[np.int64],
+    batch_size: int,
+    seed: int | None,
+    epoch: int = 0,
 ) -> DataLoader[Batch]:
     """A loader that yields whole batches in this process: slicing memory-mapped arrays needs no workers."""
-    return DataLoader(SliceBatches(dataset), sampler=EpochOrder(positions, batch_size, seed, epoch), batch_size=None)
+    return DataLoader(batches, sampler=EpochOrder(positions, batch_size, seed, epoch), batch_size=None)

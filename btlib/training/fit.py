@@ -19,8 +19,9 @@ from btlib.adapters.torch import resolve_precision
 from btlib.errors import BtlibWarning
 from btlib.models import create
 from btlib.models.network import TumourModel
-from btlib.training.batches import loader
+from btlib.training.batches import SliceBatches, loader
 from btlib.training.callbacks import Curves, KeepLast
+from btlib.training.features import FeatureBatches
 from btlib.training.module import Trainee
 from btlib.training.plan import Plan
 
@@ -87,9 +88,10 @@ def fit(
         ModelError: The loss is not finite.
     """
     precision = resolve_precision(plan.precision, device)
-    module = Trainee(build(plan, start), plan.recipe, plan.seed, plan.protocol.threshold)
+    model = build(plan, start)
+    module = Trainee(model, plan.recipe, plan.seed, plan.protocol.threshold, head_only=plan.head_only)
     module.model.to(memory_format=torch.channels_last)
-    curves = Curves(workplace / "curves.csv", plan.recipe.epochs, say)
+    curves = Curves(workplace / "curves.csv", plan.epochs, say)
     last = workplace / "last.ckpt"
     done = _epochs_done(last)
     with _quiet_lightning(), torch.random.fork_rng():
@@ -97,7 +99,7 @@ def fit(
             accelerator="gpu" if device.type == "cuda" else device.type,
             devices=1,
             precision="bf16-mixed" if precision == "bf16" else "32-true",
-            max_epochs=plan.recipe.epochs,
+            max_epochs=plan.epochs,
             callbacks=[curves, KeepLast(last)],
             logger=_tensorboard(workplace),
             default_root_dir=workplace,
@@ -106,8 +108,9 @@ def fit(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        train = loader(plan.dataset, plan.split.train, plan.recipe.batch_size, plan.seed, epoch=done)
-        validation = loader(plan.dataset, plan.split.val, plan.recipe.batch_size, None) if len(plan.split.val) else None
+        batches = FeatureBatches(plan, model, device, precision) if plan.head_only else SliceBatches(plan.dataset)
+        train = loader(batches, plan.split.train, plan.recipe.batch_size, plan.seed, epoch=done)
+        validation = loader(batches, plan.split.val, plan.recipe.batch_size, None) if len(plan.split.val) else None
         try:
             trainer.fit(module, train, validation, ckpt_path=str(last) if done else None)
         except SystemExit as stop:  # how Lightning passes on Ctrl-C, which must stop the whole run and not one case

@@ -23,10 +23,14 @@ class Trainee(pl.LightningModule):
         recipe: Losses' weights, learning rate, schedule.
         seed: Seeds dropout, anew for each epoch.
         threshold: Of the mask, for the validation Dice.
+        head_only: Batches hold pooled features in place of images, and only the class head is run.
     """
 
-    def __init__(self, model: TumourModel, recipe: Recipe, seed: int, threshold: float) -> None:
+    def __init__(
+        self, model: TumourModel, recipe: Recipe, seed: int, threshold: float, *, head_only: bool = False
+    ) -> None:
         super().__init__()
+        self.head_only = head_only
         self.model = model
         self.recipe = recipe
         self.seed = seed
@@ -40,7 +44,7 @@ class Trainee(pl.LightningModule):
         if self.recipe.schedule == "constant":
             return optimizer
         total = int(self.trainer.estimated_stepping_batches)
-        warm_up = max(1, total // self.recipe.epochs)
+        warm_up = max(1, total // int(self.trainer.max_epochs or 1))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: cosine(step, warm_up, total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -58,7 +62,7 @@ class Trainee(pl.LightningModule):
         Raises:
             ModelError: The loss is not finite.
         """
-        loss = self.loss(self.model(batch[0]), batch)
+        loss = self.loss(self.output(batch[0]), batch)
         if not torch.isfinite(loss):
             raise ModelError(
                 f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, batch {index + 1}",
@@ -71,7 +75,7 @@ class Trainee(pl.LightningModule):
     def validation_step(self, batch: Batch, index: int) -> None:
         """Loss, Dice and accuracy on validation slices."""
         images, masks, labels = batch
-        output = self.model(images)
+        output = self.output(images)
         n = len(images)
         self.log("val_loss", self.loss(output, batch), batch_size=n)
         if output.mask_prob is not None:
@@ -81,6 +85,14 @@ class Trainee(pl.LightningModule):
         if output.class_logits is not None:
             accuracy = (output.class_logits.argmax(1) == labels).float().mean()
             self.log("val_accuracy", accuracy, batch_size=n, prog_bar=True)
+
+    def output(self, inputs: Tensor) -> ModelOutput:
+        """What the model says of images, or its head of features."""
+        if not self.head_only:
+            output: ModelOutput = self.model(inputs)
+            return output
+        assert self.model.head is not None  # a variant that trains its head has one
+        return ModelOutput(None, None, self.model.head(inputs)[1])
 
     def loss(self, output: ModelOutput, batch: Batch) -> Tensor:
         """The variant's loss: one alone as it is, both with the recipe's weights."""

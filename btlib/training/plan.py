@@ -42,6 +42,16 @@ class Plan:
         """The variant's row in the table."""
         return VARIANTS[self.variant]
 
+    @property
+    def epochs(self) -> int:
+        """Passes over the training slices."""
+        return self.recipe.head_epochs or self.recipe.epochs if self.row.frozen_from else self.recipe.epochs
+
+    @property
+    def head_only(self) -> bool:
+        """Whether nothing but the class head changes: its inputs are then computed once."""
+        return self.row.frozen_from is not None and not self.recipe.drifting_batch_norm
+
     def ingredients(self) -> dict[str, Any]:
         """All that decides which weights come out, as plain JSON values."""
         return {

@@ -41,5 +41,5 @@ def test_without_a_seed_the_order_stays():
 
 @pytest.mark.parametrize("size", [1, 4, 50])
 def test_a_loader_yields_whole_batches(make_dataset: Make, size: int):
-    got = list(loader(make_dataset(9), np.arange(9), size, None))
+    got = list(loader(SliceBatches(make_dataset(9)), np.arange(9), size, None))
     assert torch.cat([labels for _, _, labels in got]).tolist() == [0, 1, 2] * 3

@@ -1,0 +1,114 @@
+"""The choice of an engine: the first that fits and that says what plain fp32 says."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.adapters.torch import TorchPredictor
+from btlib.data.dataset import Dataset
+from btlib.engines.engine import ENGINE_NAMES, ENGINES, Subject
+from btlib.errors import BtlibError, ModelError, OptionError
+from btlib.evaluation import Predictor, evaluate
+from btlib.registry import unknown_name
+from btlib.slice_table import SliceTable
+
+DICE_GAP = 0.002
+"""Largest difference of the mean Dice from plain fp32."""
+
+AGREEMENT = 0.995
+"""Least share of slices that must be given the same tumour type as by plain fp32."""
+
+MOST_SLICES = 64
+"""Validation slices that the guard looks at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """An engine that passed the guard.
+
+    Attributes:
+        predictor: The model as it runs it.
+        engine: Its name.
+        details: For the record: engine, gaps from plain fp32, slices looked at.
+        notes: Engines that were passed over, and why.
+    """
+
+    predictor: Predictor
+    engine: str
+    details: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def choose(
+    subject: Subject,
+    wanted: str,
+    dataset: Dataset,
+    positions: NDArray[np.int64],
+    threshold: float,
+    say: Callable[[str], None] = print,
+) -> Chosen:
+    """Build the engine that was asked for, or for "auto" the fastest that fits, and hold it against plain fp32.
+
+    Args:
+        subject: The model.
+        wanted: One of `ENGINE_NAMES`.
+        dataset: Holds the slices of the guard, at the model's size.
+        positions: Slices that are not test slices; the first 64 are looked at.
+        threshold: Of the mask.
+        say: Told why an engine is passed over.
+
+    Raises:
+        UnknownNameError: No such engine.
+        OptionError: The engine that was asked for does not fit this device, or its package is not installed.
+        ModelError: The engine that was asked for, or every one, does not say what plain fp32 says.
+    """
+    if wanted not in ENGINE_NAMES:
+        raise unknown_name("engine", wanted, ENGINE_NAMES, where="--bt-engine")
+    fitting = [name for name in ENGINES if ENGINES[name].fits(subject.device)]
+    if wanted != "auto" and wanted not in fitting:
+        raise OptionError(
+            f"engine {wanted!r} does not fit {subject.device.type} with what is installed",
+            where="--bt-engine",
+            mend=f"choose one of: auto, {', '.join(fitting)}; or pip install 'btlib[{wanted}]'",
+        )
+    at = positions[:MOST_SLICES]
+    plain_fp32 = TorchPredictor(copy.deepcopy(subject.model), subject.device, "fp32", subject.outputs)
+    plain = evaluate(plain_fp32, dataset, at, threshold=threshold).slices
+    notes: list[str] = []
+    for name in fitting if wanted == "auto" else [wanted]:
+        try:
+            predictor = ENGINES[name].build(subject)
+            found = evaluate(predictor, dataset, at, threshold=threshold).slices
+        except BtlibError as error:
+            problem: str | None = error.problem
+        else:
+            details = gaps(plain, found)
+            problem = too_far(details)
+            if problem is None:
+                return Chosen(predictor, name, {"engine": name, "guard": details}, tuple(notes))
+        notes.append(f"engine {name} was passed over: {problem}")
+        say(notes[-1])
+    raise ModelError("; ".join(notes), where="--bt-engine", mend="use --bt-engine eager --bt-precision fp32")
+
+
+def gaps(plain: SliceTable, found: SliceTable) -> dict[str, float | int]:
+    """How far an engine's table is from plain fp32's on the same slices."""
+    told: dict[str, float | int] = {"slices": plain.n}
+    if plain.has_mask:
+        told["dice_gap"] = abs(float(found.dice().mean() - plain.dice().mean()))
+    if plain.has_classes:
+        told["agreement"] = float(np.mean(found.predicted() == plain.predicted()))
+    return told
+
+
+def too_far(told: dict[str, float | int]) -> str | None:
+    """What the guard objects to; None where it does not."""
+    if not told.get("dice_gap", 0.0) <= DICE_GAP:
+        return f"mean Dice differs by {told['dice_gap']:.4f} from fp32 (at most {DICE_GAP:g})"
+    if not told.get("agreement", 1.0) >= AGREEMENT:
+        return f"{100 * told['agreement']:.1f} % of the tumour types agree with fp32 (at least {100 * AGREEMENT:g} %)"
+    return None

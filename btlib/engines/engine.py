@@ -1,0 +1,81 @@
+"""The engines: what each is built from, and where it can run."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from btlib.adapters.devices import Precision
+from btlib.adapters.outputs import Outputs
+from btlib.evaluation.predictor import Predictor
+from btlib.registry import Registry
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A trained model to run faster.
+
+    Attributes:
+        model: In eval mode; engines work on copies.
+        outputs: Where masks and classes are in what it returns.
+        device: Where it runs.
+        precision: "fp32" or "bf16".
+        image_size: Side of its square input in pixels.
+        identity: Of the trained model, under which converted models are kept; None keeps none.
+        cache: Folder of converted models.
+    """
+
+    model: torch.nn.Module
+    outputs: Outputs
+    device: torch.device
+    precision: Precision
+    image_size: int
+    identity: str | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One way to run a model.
+
+    Attributes:
+        name: As in `--bt-engine`.
+        room: Module that holds `build(subject) -> Predictor`.
+        devices: Types of device it runs on.
+        packages: What must be installed beside torch.
+    """
+
+    name: str
+    room: str
+    devices: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+
+    def fits(self, device: torch.device) -> bool:
+        """Whether it can run on this device with what is installed."""
+        return device.type in self.devices and all(importlib.util.find_spec(name) for name in self.packages)
+
+    def build(self, subject: Subject) -> Predictor:
+        """The model as this engine runs it.
+
+        Raises:
+            ModelError: It cannot be converted or compiled.
+        """
+        build: Callable[[Subject], Any] = importlib.import_module(f"btlib.engines.{self.room}").build
+        predictor: Predictor = build(subject)
+        return predictor
+
+
+ENGINES: Registry[Engine] = Registry("engine")
+for _engine in (
+    Engine("openvino", "openvino", ("cpu",), ("openvino",)),
+    Engine("compile", "compiled", ("cuda", "cpu")),
+    Engine("onnxruntime", "onnxruntime", ("cpu",), ("onnxruntime", "onnx", "onnxscript")),
+    Engine("eager", "eager", ("cuda", "mps", "cpu")),
+):
+    ENGINES.add(_engine.name, _engine)
+ENGINE_NAMES = ("auto", *ENGINES)
+"""What may be asked for; "auto" tries the engines in this order, the fastest first."""

@@ -1,0 +1,165 @@
+"""Every engine says what plain fp32 says, and one that does not is found out."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from btlib.adapters.torch import VARIANT, TorchPredictor
+from btlib.data.dataset import Dataset
+from btlib.engines import ENGINES, Engine, Subject, choose
+from btlib.engines.choose import gaps, too_far
+from btlib.errors import ModelError, OptionError, UnknownNameError
+from btlib.evaluation import evaluate
+from btlib.models.variants import VARIANTS
+
+Make = Callable[..., Subject]
+HERE = [name for name in ENGINES if ENGINES[name].fits(torch.device("cpu"))]
+
+
+def plain(subject: Subject) -> TorchPredictor:
+    return TorchPredictor(subject.model, subject.device, "fp32", subject.outputs)
+
+
+def test_all_engines_for_the_cpu_are_tested_here():
+    assert set(HERE) == {"openvino", "compile", "onnxruntime", "eager"}
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_in_fp32_it_says_the_same(name: str, subject: Make, slices: Dataset):
+    given = subject()
+    predictor = ENGINES[name].build(given)
+    for n in (1, 3, 5):  # batches of any size
+        ours, theirs = predictor.predict(slices.images[:n]), plain(given).predict(slices.images[:n])
+        assert np.abs(ours.mask_prob - theirs.mask_prob).max() < 1e-4
+        assert np.abs(ours.class_prob - theirs.class_prob).max() < 1e-4
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+@pytest.mark.parametrize("name", ["eager", "openvino"])
+def test_every_variant_can_be_run(name: str, variant: str, subject: Make, slices: Dataset):
+    given = subject(variant)
+    ours, theirs = ENGINES[name].build(given).predict(slices.images[:4]), plain(given).predict(slices.images[:4])
+    for one, other in ((ours.mask_prob, theirs.mask_prob), (ours.class_prob, theirs.class_prob)):
+        assert (one is None) == (other is None)
+        assert one is None or np.abs(one - other).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["eager", "openvino"])
+def test_in_bf16_it_is_near(name: str, subject: Make, slices: Dataset):
+    given = subject(precision="bf16")
+    ours, theirs = ENGINES[name].build(given).predict(slices.images[:4]), plain(given).predict(slices.images[:4])
+    assert 0 < np.abs(ours.mask_prob - theirs.mask_prob).max() < 0.05
+    assert np.abs(ours.class_prob - theirs.class_prob).max() < 0.05
+
+
+def test_the_model_itself_is_left_alone(subject: Make):
+    given = subject(precision="bf16")
+    before = {k: v.clone() for k, v in given.model.state_dict().items()}
+    for name in HERE:
+        ENGINES[name].build(given)
+    after = given.model.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[k], v) and after[k].dtype == v.dtype for k, v in before.items())
+
+
+@pytest.mark.parametrize(("name", "module"), [("openvino", "openvino"), ("onnxruntime", "onnxruntime")])
+def test_a_converted_model_is_kept_and_found(
+    name: str, module: str, subject: Make, slices: Dataset, monkeypatch: pytest.MonkeyPatch
+):
+    import btlib.engines.onnxruntime
+    import btlib.engines.openvino
+
+    given = subject()
+    first = ENGINES[name].build(given).predict(slices.images[:2])
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("it was converted again")
+
+    monkeypatch.setattr(btlib.engines.openvino, "_converted", refuse)
+    monkeypatch.setattr(btlib.engines.onnxruntime, "export_onnx", refuse)
+    again = ENGINES[name].build(given).predict(slices.images[:2])
+    assert np.array_equal(first.mask_prob, again.mask_prob)
+    with pytest.raises(AssertionError, match="converted again"):
+        ENGINES[name].build(subject(identity="another training"))
+
+
+def test_the_guard_by_hand(make_table: Callable):
+    good = make_table(60)
+    assert gaps(good, good) == {"slices": 60, "dice_gap": 0, "agreement": 1}
+    assert too_far(gaps(good, make_table(60, worse=0.01))) is not None
+    assert "98.3 % of the tumour types agree" in (too_far(gaps(good, make_table(60, wrong=1))) or "")
+    assert too_far({"slices": 1, "dice_gap": float("nan")}) is not None
+    assert too_far({"slices": 1, "agreement": float("nan")}) is not None
+
+
+def test_the_first_that_passes_is_chosen(subject: Make, slices: Dataset):
+    said: list[str] = []
+    chosen = choose(subject(), "auto", slices, np.arange(12), 0.65, said.append)
+    assert (chosen.engine, chosen.notes, said) == ("openvino", (), [])
+    assert chosen.details["engine"] == "openvino"
+    assert chosen.details["guard"]["slices"] == 12
+
+
+def test_one_that_says_something_else_is_passed_over(subject: Make, slices: Dataset, monkeypatch: pytest.MonkeyPatch):
+    """An engine with other weights, one that cannot be built, then one that is right."""
+    given, other = subject("F"), subject("G")
+
+    def build(self: Engine, one: Subject) -> TorchPredictor:
+        if self.name == "openvino":
+            return plain(other)
+        if self.name == "compile":
+            raise ModelError("no compiler here")
+        return plain(one)
+
+    monkeypatch.setattr(Engine, "build", build)
+    said: list[str] = []
+    chosen = choose(given, "auto", slices, np.arange(12), 0.5, said.append)
+    assert chosen.engine == "onnxruntime"
+    assert chosen.notes == tuple(said)
+    assert said[0].startswith("engine openvino was passed over: ")
+    assert said[1] == "engine compile was passed over: no compiler here"
+    with pytest.raises(ModelError, match="engine openvino was passed over"):
+        choose(given, "openvino", slices, np.arange(12), 0.5, said.append)
+
+
+def test_names_that_do_not_fit(subject: Make, slices: Dataset, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(UnknownNameError, match="did you mean 'openvino'"):
+        choose(subject(), "openvin", slices, np.arange(2), 0.65)
+    monkeypatch.setattr(Engine, "fits", lambda self, device: self.name == "eager")
+    with pytest.raises(OptionError, match=r"--bt-engine: engine 'openvino' does not fit cpu"):
+        choose(subject(), "openvino", slices, np.arange(2), 0.65)
+    assert choose(subject(), "auto", slices, np.arange(2), 0.65).engine == "eager"
+
+
+def test_the_options_offer_what_there_is():
+    from btlib.engines import ENGINE_NAMES
+    from btlib.plugin import options
+
+    assert options.ENGINES == ENGINE_NAMES
+
+
+def test_scores_do_not_depend_on_the_engine(subject: Make, slices: Dataset):
+    given = subject()
+    tables = [evaluate(ENGINES[name].build(given), slices).slices for name in HERE]
+    for table in tables[1:]:
+        assert np.abs(table.dice() - tables[0].dice()).max() < 0.01
+        assert (table.predicted() == tables[0].predicted()).all()
+
+
+def test_outputs_of_another_model_serve(slices: Dataset):
+    from btlib.adapters.outputs import Outputs
+
+    class Other(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"seg": images - 1, "cls": images.mean((1, 2, 3))[:, None] * torch.tensor([1.0, 2.0, 3.0])}
+
+    outputs = Outputs(mask="seg", classes="cls")
+    given = Subject(Other().eval(), outputs, torch.device("cpu"), "fp32", 32)
+    for name in ("eager", "openvino"):
+        said = ENGINES[name].build(given).predict(slices.images[:2])
+        expected = TorchPredictor(Other(), torch.device("cpu"), "fp32", outputs).predict(slices.images[:2])
+        assert np.abs(said.mask_prob - expected.mask_prob).max() < 1e-5
+        assert np.abs(said.class_prob - expected.class_prob).max() < 1e-5
+    assert VARIANT.mask == "mask_prob"
