@@ -1,0 +1,135 @@
+"""The worked examples, run as they stand: each keeps its promises, learns, and is loaded the second time."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from btlib import evaluate
+from btlib.cases import CASES, Case, Work, load_case, load_cases
+from btlib.conformance import Subject, examine
+from btlib.data import load_dataset, write_phantoms
+from btlib.data.dataset import Dataset
+from btlib.errors import ModelError
+from btlib.protocol import Protocol, Recipe
+from btlib.splits import slice_seed42
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RECIPE = Recipe(name="test", backbone="tiny", weights="none", epochs=8, batch_size=4, learning_rate=3e-3)
+
+
+@pytest.fixture(scope="module")
+def case() -> Iterator[Callable[[str], Case]]:
+    """A case of the examples; all are forgotten in the end."""
+    known = dict(load_cases()._items)
+    yield lambda spec: load_case(f"{EXAMPLES}/{spec}")
+    CASES._items.clear()
+    CASES._items.update(known)
+
+
+@pytest.fixture
+def work(make_dataset: Callable[..., Dataset], tmp_path: Path) -> Work:
+    """Squares on noise, whose side tells the type; nothing of them is as bright as in another slice."""
+    data = make_dataset(36, size=48)
+    return Work(data, slice_seed42(36), Protocol(image_size=48), RECIPE, 7, tmp_path, device="cpu", precision="fp32")
+
+
+def subject(case: Case, work: Work) -> Subject:
+    at = work.split.test[:4]
+    return Subject(case, work, work.dataset.numbers[at], work.dataset.images[at])
+
+
+@pytest.mark.parametrize(
+    ("spec", "dice"),
+    [("unet_smp.py::unet", 0.8), ("flax_unet.py::flax", 0.7), ("sklearn_control.py::control", 0.6)],
+)
+def test_it_keeps_its_promises_learns_and_is_stored(spec: str, dice: float, case: Callable[[str], Case], work: Work):
+    examined = subject(case(spec), work)
+    failures = [result for result in examine(examined) if result.outcome == "fail"]
+    assert failures == []
+    assert examined.first().source == "trained"
+    assert examined.prepare().source == "loaded"
+    slices = evaluate(examined.predictor, work.dataset, work.split.test, threshold=0.5).slices
+    assert slices.dice().mean() > dice
+    assert slices.class_prob is not None
+
+
+def test_a_trained_f_as_an_onnx_file_scores_as_f(
+    case: Callable[[str], Case], work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """With the commands that the example's head gives."""
+    from typer.testing import CliRunner
+
+    from btlib.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    given = case("onnx_variant_f.py::onnx-f")
+    with pytest.raises(ModelError, match=r"there is no such file\n.*btlib export F --to onnx variant_f\.onnx"):
+        given.prepare(work)
+    work = replace(work, checkpoints=tmp_path / "checkpoints", recipe=replace(RECIPE, epochs=1))
+    f = load_cases()["F"].prepare(work)
+    result = CliRunner().invoke(app, ["export", "F", "--to", "onnx", "variant_f.onnx"])
+    assert result.exit_code == 0, result.output
+    assert "on 8 phantom slices of 48 px probabilities differ by at most" in result.output
+    examined = subject(given, work)
+    assert [found for found in examine(examined) if found.outcome == "fail"] == []
+    direct, there = (evaluate(p, work.dataset, threshold=0.5).slices for p in (f.predictor, examined.predictor))
+    assert there.dice() == pytest.approx(direct.dice(), abs=1e-3)
+    assert there.class_prob == pytest.approx(np.array(direct.class_prob), abs=1e-4)
+
+
+def test_predictions_of_another_machine(
+    case: Callable[[str], Case], work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """The same file is run as a script there, and holds the case here."""
+    write_phantoms(tmp_path / "phantoms", 24)
+    monkeypatch.chdir(tmp_path)
+    script = EXAMPLES / "saved_predictions.py"
+    subprocess.run([sys.executable, script, "phantoms", "predictions.npz"], check=True, capture_output=True)
+    slices = load_dataset("phantoms", 96, "percentile")
+    here = replace(work, dataset=slices, split=slice_seed42(24))
+    examined = subject(case("saved_predictions.py::saved"), here)
+    assert [found for found in examine(examined) if found.outcome == "fail"] == []
+    table = evaluate(examined.predictor, slices, here.split.test).slices
+    assert table.pred_area == (slices.images[here.split.test] > 0.65).sum(axis=(1, 2)).tolist()
+
+
+WITHOUT_TORCH = """
+import sys
+from importlib.abc import MetaPathFinder
+
+
+class Blocker(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "torchvision", "pytorch_lightning", "jax", "onnxruntime"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Blocker())
+import pytest
+
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
+
+def test_the_control_runs_through_the_suite_without_any_framework(tmp_path: Path):
+    write_phantoms(tmp_path / "phantoms", 24)
+    root = EXAMPLES.parent
+    command = [
+        *(sys.executable, "-c", WITHOUT_TORCH, str(root / "benchmarks"), "--rootdir", str(root), "-m", "smoke"),
+        *("-p", "no:cacheprovider", "-k", "control", "--bt-case", f"{EXAMPLES}/sklearn_control.py::control"),
+        *("--bt-data", str(tmp_path / "phantoms"), "--bt-image-size", "48", "--benchmark-disable"),
+        *("--bt-output", str(tmp_path / "reports"), "--bt-checkpoints", str(tmp_path / "checkpoints")),
+    ]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment, check=False)
+    record = next((tmp_path / "reports").glob("*-smoke/records/control-seed42.json"), None)
+    assert record is not None, done.stdout + done.stderr
+    assert '"outcome": "done"' in record.read_text()
+    report = next((tmp_path / "reports").glob("*-smoke/comparison.md")).read_text()
+    assert "threshold and random forest" in report

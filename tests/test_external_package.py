@@ -1,0 +1,59 @@
+"""Somebody else's package, installed for real: its case is there like our own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from btlib.data import write_phantoms
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which the package is installed, beside everything else."""
+    home = tmp_path_factory.mktemp("external")
+    shutil.copytree(Path(__file__).parent / "external_package", home / "source")  # building leaves files behind
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    done = subprocess.run(
+        [*pip, "--target", home / "site", home / "source"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")} | {
+        "PYTHONPATH": str(home / "site")
+    }
+
+
+def python(environment: dict[str, str], *args: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
+
+
+def test_its_case_is_known_by_name_and_keeps_its_promises(environment: dict[str, str]):
+    done = python(environment, "-c", "from btlib.cli import app; app()", "check", "constant")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("case constant: the same for every slice\n")
+    assert done.stdout.endswith("all checks hold\n")
+
+
+def test_its_case_is_measured_by_the_suite(environment: dict[str, str], tmp_path: Path):
+    write_phantoms(tmp_path / "phantoms", 24)
+    folders = [f"--bt-{name}={tmp_path / name}" for name in ("output", "checkpoints")]
+    options = [*folders, f"--bt-data={tmp_path / 'phantoms'}", "--benchmark-disable", "-p", "no:cacheprovider"]
+    done = python(environment, "-m", "pytest", "benchmarks", "-m", "smoke", "-k", "constant", *options)
+    record = next(tmp_path.glob("output/*-smoke/records/constant-seed42.json"), None)
+    assert record is not None, done.stdout + done.stderr
+    assert '"outcome": "done"' in record.read_text()
+    assert "the same for every slice" in next(tmp_path.glob("output/*-smoke/comparison.md")).read_text()
+
+
+def test_without_it_the_name_is_unknown():
+    from btlib.cases import load_case
+    from btlib.errors import UnknownNameError
+
+    with pytest.raises(UnknownNameError, match="unknown case 'constant'"):
+        load_case("constant")
