@@ -31,7 +31,7 @@ class SliceTable(BaseModel):
         pred_area: Pixels of the predicted mask; None for a model without masks.
         class_prob: Probabilities of the tumour types [n][3]; None for a model without classes.
         hd95: 95th-percentile Hausdorff distance in pixels, the image's diagonal for a miss; None for a model without
-            masks, or where it was not measured.
+            masks, or where it was not measured. Two empty masks have no distance, and cannot stand in it.
         surface_dice_1px: Normalised surface Dice at 1 pixel, 0…1; None like `hd95`.
         surface_dice_2px: The same at 2 pixels.
     """
@@ -68,9 +68,22 @@ class SliceTable(BaseModel):
             smaller = np.minimum(self.pred_area, self.truth_area)
             if (np.array(self.intersection) > smaller).any():
                 raise ValueError("intersection: larger than one of the two masks")
+        if self.hd95 is not None:
+            self._check_boundary()
         if self.class_prob is not None and (np.abs(np.sum(self.class_prob, axis=1) - 1) > 2e-3).any():
             raise ValueError("class_prob: each row must sum to 1")
         return self
+
+    def _check_boundary(self) -> None:
+        """A miss is a miss in every column: numbers that contradict each other were edited, or joined wrongly."""
+        pred, truth, hd95 = np.array(self.pred_area), np.array(self.truth_area), np.array(self.hd95)
+        one, two = np.array(self.surface_dice_1px), np.array(self.surface_dice_2px)
+        if ((pred == 0) & (truth == 0)).any():
+            raise ValueError("hd95: has no value where both masks are empty; leave slices without a tumour out")
+        if (((pred == 0) | (truth == 0)) & ((two > 0) | (hd95 == 0))).any():
+            raise ValueError("hd95 and surface_dice_2px: one mask is empty, and yet they are not those of a miss")
+        if (one > two).any():
+            raise ValueError("surface_dice_1px: larger than at 2 pixels")
 
     @property
     def n(self) -> int:

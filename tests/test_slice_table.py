@@ -16,6 +16,8 @@ ROWS = {
     "class_prob": [[0.7, 0.2, 0.1], [0.6, 0.3, 0.1]],
 }
 
+BOUNDARY_ROWS = {**ROWS, "hd95": [2.5, 45.2548], "surface_dice_1px": [0.5, 0.0], "surface_dice_2px": [0.75, 0.0]}
+
 
 def test_every_number_is_derived_from_the_table():
     table = SliceTable(**ROWS)
@@ -34,6 +36,32 @@ def test_it_survives_json_unchanged(make_table: Callable[..., SliceTable]):
     again = SliceTable.model_validate_json(table.model_dump_json())
     assert again == table
     assert np.array_equal(again.dice(), table.dice())
+
+
+def test_boundary_columns_are_in_the_frame_and_in_json():
+    table = SliceTable(**BOUNDARY_ROWS)
+    assert table.to_frame()["hd95"].tolist() == [2.5, 45.2548]
+    assert SliceTable.model_validate_json(table.model_dump_json()) == table
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"hd95": [-0.1, 45.2548]}, "greater than or equal to 0"),
+        ({"hd95": [float("nan"), 45.2548]}, "finite"),
+        ({"surface_dice_2px": [1.1, 0.0]}, "less than or equal to 1"),
+        ({"surface_dice_1px": [0.8, 0.0]}, "larger than at 2 pixels"),
+        ({"hd95": [2.5]}, "hd95: expected 2 values"),
+        ({"hd95": [2.5, 0.0]}, "not those of a miss"),
+        ({"surface_dice_2px": [0.75, 0.1]}, "not those of a miss"),
+        ({"pred_area": [0, 3], "intersection": [0, 0]}, "not those of a miss"),
+        ({"truth_area": [10, 0]}, "no value where both masks are empty"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_boundary_columns_that_contradict_the_masks_are_refused(change, problem):
+    with pytest.raises(ValidationError, match=problem):
+        SliceTable(**{**BOUNDARY_ROWS, **change})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import metrics
-from btlib.evaluation.catalogue import METRICS
+from btlib.errors import StatsError
+from btlib.evaluation.catalogue import METRICS, Metric
 from btlib.slice_table import SliceTable
 from btlib.types import CLASS_NAMES
 
@@ -55,7 +56,16 @@ def by_size(values: NDArray[np.float64], table: SliceTable) -> dict[str, float |
 
 
 def gated_value(table: SliceTable, metric: str, aggregation: str, batch_mean_size: int) -> float:
-    """The one number of `metric` that a baseline figure of this aggregation is compared with."""
+    """The one number of `metric` that a baseline figure of this aggregation is compared with.
+
+    A metric of all slices together has one number; it has no mean of batch means. NaN where it is undefined.
+
+    Raises:
+        UnknownNameError: There is no such metric.
+        StatsError: The table does not have it, or not this aggregation of it.
+    """
+    if METRICS[metric].level == "set" and aggregation != "batch-mean":
+        return float(_available(metric, table).of(table))
     values = per_slice(table, metric)
     return batch_mean(values, batch_mean_size) if aggregation == "batch-mean" else float(values.mean())
 
@@ -65,8 +75,27 @@ def per_slice(table: SliceTable, metric: str) -> NDArray[np.float64]:
 
     Raises:
         UnknownNameError: There is no such metric.
+        StatsError: The table does not have what the metric needs, or only all slices together have a value.
     """
-    return METRICS[metric].of(table)
+    found = _available(metric, table)
+    if found.level == "set":
+        raise StatsError(
+            "is of all slices together; one slice has no value of it",
+            where=metric,
+            mend=f"choose one of {', '.join(name for name in METRICS if METRICS[name].level == 'slice')}",
+        )
+    return found.of(table)
+
+
+def _available(name: str, table: SliceTable) -> Metric:
+    """The metric, where a table has what it needs: elsewhere its formula would make numbers of nothing."""
+    metric = METRICS[name]
+    if not metric.available(table):
+        needs = {"mask": "masks", "boundary": "distances between boundaries", "classes": "tumour types"}[metric.needs]
+        raise StatsError(
+            f"the table has no {needs}", where=name, mend="choose another metric, or measure the case anew"
+        )
+    return metric
 
 
 def summarise(table: SliceTable, batch_mean_size: int = 16) -> dict[str, Any]:

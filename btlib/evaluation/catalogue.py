@@ -89,6 +89,7 @@ for _metric in (
         "slice",
         "mask",
         "an empty prediction is 0; both masks empty is 1, by the thesis's epsilon",
+        source="10.1111/j.1469-8137.1912.tb05611.x",
     ),
     Metric(
         "sensitivity",
@@ -97,6 +98,7 @@ for _metric in (
         "slice",
         "mask",
         "an empty prediction is 0; without a true mask there is no value",
+        source="10.1038/s41592-023-02151-z",
     ),
     Metric(
         "precision",
@@ -105,6 +107,7 @@ for _metric in (
         "slice",
         "mask",
         "an empty prediction is a miss: 0",
+        source="10.1038/s41592-023-02151-z",
     ),
     Metric(
         "miss_rate",
@@ -121,7 +124,7 @@ for _metric in (
         lambda t: np.array(t.hd95, dtype=np.float64),
         "slice",
         "boundary",
-        "an empty prediction is as far off as can be: the image's diagonal",
+        "an empty prediction is the image's diagonal; both masks empty have no value and are refused",
         direction="lower",
         range=(0.0, np.inf),
         unit="px",
@@ -134,7 +137,7 @@ for _metric in (
             lambda t, name=f"surface_dice_{k}px": np.array(getattr(t, name), dtype=np.float64),  # type: ignore[misc]
             "slice",
             "boundary",
-            "an empty prediction is a miss: 0",
+            "an empty prediction is a miss: 0; both masks empty have no value and are refused",
             source="10.2196/26151",
         )
         for k in (1, 2)
@@ -168,6 +171,7 @@ for _metric in (
         direction="lower",
         range=(0.0, float(-np.log(1e-6))),
         unit="nat",
+        source="10.1198/016214506000001437",
     ),
     Metric(
         "balanced_accuracy",
@@ -185,6 +189,7 @@ for _metric in (
         "set",
         "classes",
         "the mean over the types that are there or are predicted",
+        source="arXiv 1911.03347",
     ),
     Metric(
         "auroc",

@@ -58,7 +58,8 @@ def evaluate(
             masks are resized to it (bilinear).
 
     Raises:
-        PredictionError: A prediction of the wrong shape, not finite, outside 0…1, or with masks in one batch only.
+        PredictionError: A prediction of the wrong shape, not finite, outside 0…1, with masks in one batch only, or
+            an empty mask of a slice without a tumour.
     """
     chosen = np.arange(len(dataset)) if positions is None else np.asarray(positions)
     truth = dataset if truth is None else _same_slices(truth, dataset, where)
@@ -78,7 +79,7 @@ def evaluate(
             truths = np.asarray(truth.masks[at])
             masks = _resized(predictions.mask_prob, truths.shape) > threshold
             overlaps.append(np.stack(counts(masks, truths)))
-            boundaries += [_boundary(mask, truth) for mask, truth in zip(masks, truths, strict=True)]
+            boundaries += [_boundary(*row, where) for row in zip(masks, truths, truth.numbers[at], strict=True)]
         if predictions.class_prob is not None:
             probabilities.append(predictions.class_prob)
     return Evaluation(_table(truth, chosen, overlaps, boundaries, probabilities, where), seconds)
@@ -134,7 +135,13 @@ def _resized(mask_prob: NDArray[np.floating], shape: tuple[int, ...]) -> NDArray
     return np.stack(masks)
 
 
-def _boundary(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> tuple[float, ...]:
+def _boundary(mask: NDArray[np.bool_], truth: NDArray[np.bool_], number: int, where: str) -> tuple[float, ...]:
     """HD95 and surface Dice at 1 and 2 pixels, in the order of `BOUNDARY`, to four decimals."""
     found = boundary_distances(mask, truth)
+    if found.undefined:
+        raise PredictionError(
+            f"slice {number}: the true and the predicted mask are both empty: HD95 and surface Dice have no value",
+            where=where,
+            mend="leave slices without a tumour out",
+        )
     return tuple(round(value, 4) for value in (found.hd95(), found.surface_dice(1.0), found.surface_dice(2.0)))

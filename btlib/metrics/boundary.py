@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.metrics.overlap import counts
+from btlib.errors import StatsError
+from btlib.metrics.checks import check_masks
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +40,19 @@ class BoundaryDistances:
         return float(max(np.percentile(self.forth, 95), np.percentile(self.back, 95)))
 
     def surface_dice(self, tolerance: float) -> float:
-        """Share of both boundaries within `tolerance` of the other; 0 for a miss, NaN where both masks are empty."""
+        """Share of both boundaries within `tolerance` of the other; 0 for a miss, NaN where both masks are empty.
+
+        Raises:
+            StatsError: A tolerance below 0, or none: every prediction would be 0.
+        """
+        if not tolerance >= 0:
+            raise StatsError(
+                f"expected 0 pixels or more, got {tolerance}", where="tolerance", mend="1 and 2 pixels are common"
+            )
         if self.undefined:
             return float("nan")
         near = np.count_nonzero(self.forth <= tolerance) + np.count_nonzero(self.back <= tolerance)
-        return 0.0 if self.missed else near / (len(self.forth) + len(self.back))
+        return 0.0 if self.missed else float(near / (len(self.forth) + len(self.back)))
 
 
 def boundary_distances(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> BoundaryDistances:
@@ -56,12 +65,12 @@ def boundary_distances(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Bou
         truth: True mask of the same shape.
 
     Raises:
-        PredictionError: Not boolean, or of different shapes.
+        PredictionError: Not boolean, of different shapes, or a stack of masks.
     """
-    _, pred_area, truth_area = counts(pred, truth)
+    check_masks(pred, truth, single=True)
     diagonal = float(np.hypot(*pred.shape))
-    if not (pred_area and truth_area):
-        return BoundaryDistances(np.zeros(int(pred_area > 0)), np.zeros(int(truth_area > 0)), diagonal)
+    if not (pred.any() and truth.any()):
+        return BoundaryDistances(np.zeros(int(pred.any())), np.zeros(int(truth.any())), diagonal)
     box = _box(pred | truth)
     first, second = _boundary(pred[box]), _boundary(truth[box])
     return BoundaryDistances(_to(second)[first], _to(first)[second], diagonal)
@@ -79,7 +88,7 @@ def hd95(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
         as bad as can be (MONAI says NaN, and drops it). Where both are, NaN.
 
     Raises:
-        PredictionError: Not boolean, or of different shapes.
+        PredictionError: Not boolean, of different shapes, or a stack of masks.
     """
     return boundary_distances(pred, truth).hd95()
 
@@ -96,7 +105,8 @@ def surface_dice(pred: NDArray[np.bool_], truth: NDArray[np.bool_], tolerance: f
         0 where only one mask is empty, NaN where both are.
 
     Raises:
-        PredictionError: Not boolean, or of different shapes.
+        PredictionError: Not boolean, of different shapes, or a stack of masks.
+        StatsError: A tolerance below 0.
     """
     return boundary_distances(pred, truth).surface_dice(tolerance)
 

@@ -3,6 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib.errors import StatsError
+from btlib.metrics.checks import check_probabilities
+
 SMALLEST = 1e-6
 """Probabilities below it count as it: tables keep six digits, and the logarithm of 0 would hide all else."""
 
@@ -15,17 +18,27 @@ def brier(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArra
     Args:
         class_prob: Probabilities [n, k], rows summing to 1.
         truth: True types 0…k-1, [n].
+
+    Raises:
+        PredictionError: Of different lengths, empty, no probabilities, or a type out of range.
     """
+    check_probabilities(class_prob, truth)
     return np.asarray(((class_prob - np.eye(class_prob.shape[1])[truth]) ** 2).sum(axis=1))
 
 
 def nll(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[np.float64]:
     """Negative log-likelihood of every slice in nats, 0…13.8: minus the logarithm of the true type's probability.
 
+    Gneiting and Raftery 2007, doi 10.1198/016214506000001437.
+
     Args:
         class_prob: Probabilities [n, k], rows summing to 1; below 1e-6 they count as 1e-6.
         truth: True types 0…k-1, [n].
+
+    Raises:
+        PredictionError: Of different lengths, empty, no probabilities, or a type out of range.
     """
+    check_probabilities(class_prob, truth)
     return np.asarray(-np.log(np.maximum(class_prob[np.arange(len(truth)), truth], SMALLEST)))
 
 
@@ -38,8 +51,15 @@ def ece(class_prob: NDArray[np.float64], truth: NDArray[np.integer], bins: int =
     Args:
         class_prob: Probabilities [n, k], rows summing to 1.
         truth: True types 0…k-1, [n].
-        bins: How many.
+        bins: How many, 1 or more. A probability at the edge of two belongs to the lower.
+
+    Raises:
+        PredictionError: Of different lengths, empty, no probabilities, or a type out of range.
+        StatsError: Fewer than one bin.
     """
+    check_probabilities(class_prob, truth)
+    if bins < 1:
+        raise StatsError(f"expected at least 1 bin, got {bins}", where="bins", mend="use 15, as is common")
     confidence, right = class_prob.max(axis=1), class_prob.argmax(axis=1) == truth
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # bins are open below, closed above
     gap = np.bincount(place, weights=confidence - right, minlength=bins)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.errors import PredictionError
+from btlib.metrics.checks import check_probabilities, check_types
 from btlib.types import N_CLASSES
 
 
@@ -18,14 +18,7 @@ def confusion_matrix(truth: NDArray[np.integer], predicted: NDArray[np.integer])
         PredictionError: Of different lengths, empty, or a type outside 0…2.
     """
     for name, values in (("truth", truth), ("predicted", predicted)):
-        if values.ndim != 1 or len(values) != len(truth) or len(values) == 0 or values.dtype.kind not in "iu":
-            raise PredictionError(f"expected {len(truth)} whole numbers, got {values.dtype} {values.shape}", where=name)
-        if values.min() < 0 or values.max() >= N_CLASSES:
-            raise PredictionError(
-                f"expected tumour types 0…{N_CLASSES - 1}, got {values.min()}…{values.max()}",
-                where=name,
-                mend="count types from 0",
-            )
+        check_types(name, values, len(truth), N_CLASSES)
     cells = np.bincount(truth.astype(np.int64) * N_CLASSES + predicted, minlength=N_CLASSES**2)
     return cells.reshape(N_CLASSES, N_CLASSES).astype(np.int64)
 
@@ -71,9 +64,13 @@ def auroc(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArra
 
     Returns:
         NaN for a type that no slice has, or every slice.
+
+    Raises:
+        PredictionError: Of different lengths, empty, not finite, outside 0…1, or a type out of range.
     """
     from scipy.stats import rankdata
 
+    check_probabilities(class_prob, truth, normalised=False)
     found = []
     for k in range(class_prob.shape[1]):
         own = truth == k

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from btlib.errors import PredictionError
+from btlib.metrics.checks import check_masks
 
 EPSILON = 1e-6
 """Added to numerator and denominator, as in the thesis: two empty masks agree (1), an empty and a full one do not."""
@@ -24,15 +24,7 @@ def counts(
     Raises:
         PredictionError: Not boolean, or of different shapes.
     """
-    for name, mask in (("pred", pred), ("truth", truth)):
-        if mask.dtype != np.bool_ or mask.ndim < 2:
-            raise PredictionError(
-                f"expected bool [..., h, w], got {mask.dtype} {mask.shape}",
-                where=name,
-                mend="threshold probabilities first: mask_prob > 0.65",
-            )
-    if pred.shape != truth.shape:
-        raise PredictionError(f"shapes differ: pred {pred.shape}, truth {truth.shape}", mend="resize one to the other")
+    check_masks(pred, truth)
     return _pixels(pred & truth), _pixels(pred), _pixels(truth)
 
 
@@ -53,12 +45,18 @@ def iou_from_counts(intersection: ArrayLike, pred_area: ArrayLike, truth_area: A
 
 
 def sensitivity_from_counts(intersection: ArrayLike, truth_area: ArrayLike) -> NDArray[np.float64]:
-    """Share of the true mask that was found, 0…1; NaN where the true mask is empty."""
+    """Share of the true mask that was found, 0…1 (doi 10.1038/s41592-023-02151-z).
+
+    0 where nothing was predicted, for that is a miss; NaN where the true mask is empty.
+    """
     return _share(intersection, truth_area, np.nan)
 
 
 def precision_from_counts(intersection: ArrayLike, pred_area: ArrayLike) -> NDArray[np.float64]:
-    """Share of the predicted mask that is true, 0…1; 0 where nothing was predicted, for that is a miss."""
+    """Share of the predicted mask that is true, 0…1 (doi 10.1038/s41592-023-02151-z).
+
+    0 where nothing was predicted, for that is a miss, and by the same rule where both masks are empty.
+    """
     return _share(intersection, pred_area, 0.0)
 
 
@@ -73,10 +71,22 @@ def _share(part: ArrayLike, whole: ArrayLike, undefined: float) -> NDArray[np.fl
 
 
 def dice(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Dice coefficient of one mask, bool [h, w], 0…1; 1 where both are empty (Dice 1945, doi 10.2307/1932409)."""
+    """Dice coefficient of one mask, bool [h, w], 0…1; 1 where both are empty (Dice 1945, doi 10.2307/1932409).
+
+    Raises:
+        PredictionError: Not boolean, of different shapes, or a stack of masks.
+    """
+    check_masks(pred, truth, single=True)
     return float(dice_from_counts(*counts(pred, truth)))
 
 
 def iou(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Intersection over union of one mask, bool [h, w], 0…1; 1 where both are empty."""
+    """Intersection over union of one mask, bool [h, w], 0…1; 1 where both are empty.
+
+    Jaccard 1912, doi 10.1111/j.1469-8137.1912.tb05611.x.
+
+    Raises:
+        PredictionError: Not boolean, of different shapes, or a stack of masks.
+    """
+    check_masks(pred, truth, single=True)
     return float(iou_from_counts(*counts(pred, truth)))

@@ -3,8 +3,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from btlib.errors import StatsError
 from btlib.evaluation import batch_mean, patient_mean, summarise
-from btlib.evaluation.aggregate import gated_value
+from btlib.evaluation.aggregate import by_size, gated_value, per_slice, size_of
 from btlib.slice_table import SliceTable
 
 Make = Callable[..., SliceTable]
@@ -63,3 +64,46 @@ def test_the_gated_value_follows_the_figures_aggregation(make_table: Make):
     assert gated_value(table, "dice", "slice-mean", 16) == table.dice().mean()
     assert gated_value(table, "dice", "batch-mean", 16) == batch_mean(table.dice(), 16) != table.dice().mean()
     assert gated_value(table, "accuracy", "slice-mean", 16) == 1.0
+
+
+def test_a_metric_of_all_slices_has_one_number_and_none_by_slice(make_table: Make):
+    table = make_table(20, wrong=3)
+    assert gated_value(table, "macro_f1", "class-mean", 16) == summarise(table)["macro_f1"] < 1
+    with pytest.raises(StatsError, match="macro_f1: is of all slices together"):
+        per_slice(table, "macro_f1")
+    with pytest.raises(StatsError, match="macro_f1: is of all slices together"):
+        gated_value(table, "macro_f1", "batch-mean", 16)
+
+
+@pytest.mark.parametrize(
+    ("metric", "have", "problem"),
+    [
+        ("precision", {"mask": False}, "precision: the table has no masks"),
+        ("hd95", {}, "hd95: the table has no distances between boundaries"),
+        ("accuracy", {"classes": False}, "accuracy: the table has no tumour types"),
+        ("macro_f1", {"classes": False}, "macro_f1: the table has no tumour types"),
+    ],
+)
+def test_no_numbers_are_made_of_what_a_table_does_not_have(make_table: Make, metric, have, problem):
+    for ask in (per_slice, lambda table, name: gated_value(table, name, "slice-mean", 16)):
+        with pytest.raises(StatsError, match=problem):
+            ask(make_table(5, **have), metric)
+
+
+def test_an_undefined_slice_is_counted_and_its_means_are_none():
+    """A slice without a tumour has no sensitivity; leaving it out of the mean unsaid would drop it."""
+    table = SliceTable(
+        number=[4, 2], label=[0, 1], patient=["a", "b"], truth_area=[8, 0], intersection=[4, 0], pred_area=[5, 3]
+    )
+    entry = summarise(table)["sensitivity"]
+    assert entry["undefined"] == 1
+    assert entry["slice_mean"] is entry["std"] is entry["patient_mean"] is None
+    assert entry["by_class"] == {"meningioma": 0.5, "glioma": None, "pituitary": None}
+    assert summarise(table)["precision"]["undefined"] == 0
+
+
+def test_slices_of_one_size_are_told_apart_by_number():
+    rows = {"label": [0] * 4, "patient": [None] * 4, "truth_area": [9] * 4, "pred_area": [9] * 4}
+    table = SliceTable(number=[30, 10, 40, 20], intersection=[3, 1, 4, 2], **rows)
+    assert size_of(table).tolist() == [1, 0, 2, 0]
+    assert by_size(np.array([3.0, 1.0, 4.0, 2.0]), table) == {"small": 1.5, "middle": 3.0, "large": 4.0}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from sklearn import metrics as sk
 
 from btlib.data.dataset import Dataset
 from btlib.errors import UnknownNameError
@@ -66,6 +67,28 @@ def test_every_metric_declares_itself_and_keeps_its_word(name: str, noise: Slice
     best = high if metric.direction == "higher" else low
     assert metric.of(perfect) == pytest.approx(best)
     assert metric.sign * metric.of(perfect).mean() > metric.sign * metric.of(noise).mean()
+
+
+def test_metrics_of_all_slices_are_scikit_learns(noise: SliceTable):
+    prob, truth, predicted = np.array(noise.class_prob), np.array(noise.label), noise.predicted()
+    prob = prob / prob.sum(axis=1, keepdims=True)  # it asks for more digits than tables keep
+    theirs = {
+        "auroc": sk.roc_auc_score(truth, prob, multi_class="ovr", average="macro"),
+        "balanced_accuracy": sk.balanced_accuracy_score(truth, predicted),
+        "macro_f1": sk.f1_score(truth, predicted, average="macro"),
+    }
+    assert {name: float(METRICS[name].of(noise)) for name in theirs} == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", list(METRICS))
+def test_values_lie_in_the_declared_range(name: str, seed: int, make_dataset: Callable[..., Dataset]):
+    """Of few slices too, where a type is absent; undefined is allowed only of all slices together."""
+    table = evaluate(Noise(seed), make_dataset(1 + 3 * seed, seed=seed)).slices
+    metric = METRICS[name]
+    values = metric.of(table)
+    assert np.isfinite(values).all() or (name == "auroc" and table.n == 1)
+    assert ((metric.range[0] <= values) & (values <= metric.range[1]) | np.isnan(values)).all()
 
 
 @pytest.mark.parametrize("name", list(METRICS))

@@ -126,6 +126,15 @@ def test_masks_in_one_batch_only(make_dataset: Make):
         evaluate(Forgetful(), make_dataset(6), batch_size=4)
 
 
+def test_two_empty_masks_are_refused_by_name(make_dataset: Make):
+    """They have no distance; the error says which slice it is, whatever the batch."""
+    dataset = make_dataset(5)
+    dataset.masks[3] = False
+    nothing = Says(mask_prob=lambda n, h, w: np.zeros((n, h, w)))
+    with pytest.raises(PredictionError, match=r"case X: slice 40: .* both empty(.|\n)*leave slices"):
+        evaluate(nothing, dataset, batch_size=2, where="case X")
+
+
 def test_no_slices_at_all(make_dataset: Make):
     with pytest.raises(PredictionError, match="no slices to score"):
         evaluate(Noisy(), make_dataset(6), np.array([], dtype=np.int64))

@@ -1,7 +1,6 @@
 """Boundaries against MONAI, by hand, and where MONAI's rule for a miss is not ours."""
 
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -9,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from btlib.errors import PredictionError
-from btlib.metrics import boundary_distances, hd95, surface_dice
+from btlib.errors import PredictionError, StatsError
+from btlib.metrics import boundary_distances, dice, hd95, iou, surface_dice
 
 SHAPE = (23, 37)
 MASKS = arrays(bool, (9, 14))
@@ -28,22 +27,16 @@ def blobs(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return ellipse(), ellipse()
 
 
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """MONAI warns of what we test on purpose: empty masks."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def monai(pred: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:
     """HD95 and surface Dice at 1 and 2 pixels as MONAI computes them."""
-    import torch
-    from monai.metrics import compute_hausdorff_distance, compute_surface_dice
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MONAI's own, and of what we test on purpose: empty masks
+        import torch
+        from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
-    p, t = (torch.from_numpy(mask.copy())[None, None].float() for mask in (pred, truth))
-    distance = compute_hausdorff_distance(p, t, include_background=True, percentile=95)
-    shares = [compute_surface_dice(p, t, [k], include_background=True, use_subvoxels=False) for k in (1.0, 2.0)]
+        p, t = (torch.from_numpy(mask.copy())[None, None].float() for mask in (pred, truth))
+        distance = compute_hausdorff_distance(p, t, include_background=True, percentile=95)
+        shares = [compute_surface_dice(p, t, [k], include_background=True, use_subvoxels=False) for k in (1.0, 2.0)]
     return float(distance), *(float(share) for share in shares)
 
 
@@ -129,3 +122,38 @@ def test_masks_of_different_shapes_or_of_numbers():
         hd95(np.ones((3, 4), bool), np.ones((4, 3), bool))
     with pytest.raises(PredictionError, match="expected bool"):
         surface_dice(np.ones((3, 4)), np.ones((3, 4), bool))
+
+
+def test_a_stack_of_masks_is_not_one_mask():
+    stack = np.ones((2, 3, 4), bool)
+    for formula in (hd95, surface_dice, dice, iou):
+        with pytest.raises(PredictionError, match=r"expected bool \[h, w\], got bool \(2, 3, 4\)"):
+            formula(stack, stack)
+
+
+@pytest.mark.parametrize("tolerance", [-1.0, float("nan")])
+def test_a_tolerance_that_nothing_can_meet(tolerance: float):
+    with pytest.raises(StatsError, match="tolerance: expected 0 pixels or more"):
+        surface_dice(pixel(2, 3), pixel(2, 3), tolerance)
+
+
+def slowly(pred: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every pair of boundary pixels, one by one."""
+
+    def rim(mask: np.ndarray) -> list[tuple[int, int]]:
+        wide = np.pad(mask, 1)
+        steps = ((0, 1), (2, 1), (1, 0), (1, 2))
+        return [(y, x) for y, x in zip(*np.nonzero(mask), strict=True) if not all(wide[y + a, x + b] for a, b in steps)]
+
+    far = np.array([[np.hypot(a - c, b - d) for c, d in rim(truth)] for a, b in rim(pred)])
+    return far.min(axis=1), far.min(axis=0)
+
+
+@given(a=arrays(bool, (5, 8)), b=arrays(bool, (5, 8)))
+def test_distances_are_those_of_all_pairs(a: np.ndarray, b: np.ndarray):
+    if not (a.any() and b.any()):
+        return
+    found, (forth, back) = boundary_distances(a, b), slowly(a, b)
+    assert found.forth == pytest.approx(forth)
+    assert found.back == pytest.approx(back)
+    assert found.hd95() == pytest.approx(max(np.percentile(forth, 95), np.percentile(back, 95)))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
+from btlib.errors import PredictionError, StatsError
 from btlib.metrics import auroc, brier, ece, nll
 
 
@@ -46,6 +47,55 @@ def test_ece_by_hand():
     prob = np.tile([1.0, 0.0, 0.0], (4, 1))
     assert ece(prob, np.array([0, 0, 0, 1])) == pytest.approx(0.25)
     assert ece(prob, np.zeros(4, int)) == 0
+
+
+def test_a_probability_at_an_edge_belongs_to_the_lower_bin():
+    """0.6 lies with 0.55, whose gap cancels its own; in a bin of its own it would not (bins are of width 1/15)."""
+    prob = np.array([[0.6, 0.4, 0.0], [0.55, 0.45, 0.0]])
+    assert ece(prob, np.array([0, 1])) == pytest.approx(abs(0.6 - 1 + 0.55) / 2)
+
+
+def test_of_certainty_we_differ_from_torchmetrics():
+    """It gives a probability of exactly 1 a bin of its own, a sixteenth; the paper's last bin is closed above."""
+    import torch
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    prob, truth = np.array([[1.0, 0.0, 0.0], [0.95, 0.05, 0.0]]), np.array([1, 0])
+    theirs = multiclass_calibration_error(torch.from_numpy(prob), torch.from_numpy(truth), 3, n_bins=15, norm="l1")
+    assert float(theirs) == pytest.approx((1.0 + 0.05) / 2)
+    assert ece(prob, truth) == pytest.approx((1.0 - 0.05) / 2)
+
+
+@pytest.mark.parametrize(
+    ("prob", "truth", "problem"),
+    [
+        ([[0.7, 0.2, 0.1]], [-1], "tumour types 0…2, got -1"),
+        ([[0.7, 0.2, 0.1]], [3], "tumour types 0…2, got 3"),
+        ([[0.7, 0.2, 0.1]] * 2, [0], "expected 2 whole numbers"),
+        ([[0.7, 0.2, 0.1]], [0.0], "expected 1 whole numbers, got float64"),
+        ([[np.nan, 0.2, 0.1]], [0], "0…1"),
+        ([[-0.2, 0.6, 0.6]], [0], "0…1, got -0.2…0.6"),
+        ([[1.5, 0.2, 0.1]], [0], "0…1, got 0.1…1.5"),
+        ([0.7, 0.2, 0.1], [0], r"expected probabilities \[n, k\]"),
+        (np.zeros((0, 3)), np.zeros(0, int), "expected 0 whole numbers"),
+    ],
+    ids=["from the end", "too large", "lengths", "not whole", "NaN", "negative", "above 1", "flat", "none"],
+)
+@pytest.mark.parametrize("formula", [nll, brier, ece, auroc])
+def test_what_would_count_silently_is_refused(formula, prob, truth, problem):
+    with pytest.raises(PredictionError, match=problem):
+        formula(np.array(prob), np.array(truth))
+
+
+@pytest.mark.parametrize("formula", [nll, brier, ece])
+def test_rows_that_do_not_sum_to_1(formula):
+    with pytest.raises(PredictionError, match="each row must sum to 1"):
+        formula(np.array([[0.9, 0.9, 0.9]]), np.array([0]))
+
+
+def test_no_bins():
+    with pytest.raises(StatsError, match="at least 1 bin"):
+        ece(*random_case(4), bins=0)
 
 
 @pytest.mark.parametrize("seed", range(5))

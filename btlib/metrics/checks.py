@@ -1,0 +1,75 @@
+"""What metrics are given, checked: an index out of place would count silently from the end."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.errors import PredictionError
+
+SUM_TOLERANCE = 2e-3
+"""Rounded probabilities, or those computed in bf16, need not sum to 1 more closely."""
+
+
+def check_masks(pred: NDArray[np.bool_], truth: NDArray[np.bool_], *, single: bool = False) -> None:
+    """Refuse what is no pair of masks.
+
+    Args:
+        pred: Predicted masks, bool [..., h, w].
+        truth: True masks of the same shape.
+        single: Whether one mask [h, w] is expected, and no stack.
+
+    Raises:
+        PredictionError: Not boolean, of different shapes, or a stack where one mask is expected.
+    """
+    expected = "[h, w]" if single else "[..., h, w]"
+    for name, mask in (("pred", pred), ("truth", truth)):
+        if mask.dtype != np.bool_ or mask.ndim < 2 or (single and mask.ndim != 2):
+            boolean = mask.dtype == np.bool_
+            raise PredictionError(
+                f"expected bool {expected}, got {mask.dtype} {mask.shape}",
+                where=name,
+                mend="give one mask at a time" if boolean else "threshold probabilities first: mask_prob > 0.65",
+            )
+    if pred.shape != truth.shape:
+        raise PredictionError(f"shapes differ: pred {pred.shape}, truth {truth.shape}", mend="resize one to the other")
+
+
+def check_types(name: str, values: NDArray[np.integer], n: int, n_types: int) -> None:
+    """Refuse what are no `n` tumour types 0…n_types-1.
+
+    Raises:
+        PredictionError: Of another length, empty, not whole numbers, or a type out of range.
+    """
+    if values.ndim != 1 or len(values) != n or n == 0 or values.dtype.kind not in "iu":
+        raise PredictionError(f"expected {n} whole numbers, got {values.dtype} {values.shape}", where=name)
+    if values.min() < 0 or values.max() >= n_types:
+        raise PredictionError(
+            f"expected tumour types 0…{n_types - 1}, got {values.min()}…{values.max()}",
+            where=name,
+            mend="count types from 0",
+        )
+
+
+def check_probabilities(
+    class_prob: NDArray[np.floating], truth: NDArray[np.integer], *, normalised: bool = True
+) -> None:
+    """Refuse what are no probabilities of tumour types beside their truth.
+
+    Args:
+        class_prob: Probabilities [n, k], 0…1.
+        truth: True types 0…k-1, [n].
+        normalised: Whether each row must sum to 1.
+
+    Raises:
+        PredictionError: Of the wrong shape, not finite, outside 0…1, rows that do not sum to 1, or no types.
+    """
+    if class_prob.ndim != 2:
+        raise PredictionError(f"expected probabilities [n, k], got shape {class_prob.shape}", where="class_prob")
+    check_types("truth", truth, *class_prob.shape)
+    if not ((class_prob >= 0) & (class_prob <= 1)).all():  # NaN is neither
+        raise PredictionError(
+            f"expected probabilities in 0…1, got {class_prob.min():.4g}…{class_prob.max():.4g}",
+            where="class_prob",
+            mend="apply a softmax over the types, and look for NaN",
+        )
+    if normalised and (np.abs(class_prob.sum(axis=1) - 1) > SUM_TOLERANCE).any():
+        raise PredictionError("each row must sum to 1", where="class_prob", mend="apply a softmax over the types")
