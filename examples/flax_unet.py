@@ -2,7 +2,7 @@
 
 pip install 'btlib[jax]'
 btlib check examples/flax_unet.py::flax
-pytest benchmarks -m smoke -k flax --bt-case examples/flax_unet.py::flax
+pytest benchmarks -m smoke --bt-case examples/flax_unet.py::flax
 """
 
 from collections.abc import Callable

@@ -4,7 +4,7 @@
     pytest benchmarks -m smoke -k smoke-F                           # trains F, once
     btlib export F --to onnx variant_f.onnx
     btlib check examples/onnx_variant_f.py::onnx-f
-    pytest benchmarks -m smoke -k onnx-f --bt-case examples/onnx_variant_f.py::onnx-f
+    pytest benchmarks -m smoke --bt-case examples/onnx_variant_f.py::onnx-f
 
 From here on ONNX Runtime is enough (`pip install 'btlib[onnx]'`). The variable VARIANT_F_ONNX names another file.
 """

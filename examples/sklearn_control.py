@@ -1,7 +1,7 @@
 """The control that every table should contain: a threshold for the mask, a random forest on features for the type.
 
     btlib check examples/sklearn_control.py::control
-    pytest benchmarks -m smoke -k control --bt-case examples/sklearn_control.py::control
+    pytest benchmarks -m smoke --bt-case examples/sklearn_control.py::control
 
 No deep-learning framework is needed. What does not beat this has learned nothing worth a network.
 """

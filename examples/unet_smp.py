@@ -2,8 +2,8 @@
 
     pip install 'btlib[smp]'
     btlib check examples/unet_smp.py::unet
-    pytest benchmarks -m smoke -k unet --bt-case examples/unet_smp.py::unet
-    pytest benchmarks -m full -k unet --bt-case examples/unet_smp.py::unet       # minutes on a large GPU
+    pytest benchmarks -m smoke --bt-case examples/unet_smp.py::unet
+    pytest benchmarks -m full --bt-case examples/unet_smp.py::unet       # minutes on a large GPU
 
 Net and training scale with the tier's recipe: its ten epochs are 120 here, its batch of 16 is one of 32; in smoke the
 net is a small one, and an epoch is an epoch.
