@@ -1,6 +1,7 @@
 """The worked examples, run as they stand: each keeps its promises, learns, and is loaded the second time."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ RECIPE = Recipe(name="test", backbone="tiny", weights="none", epochs=8, batch_si
 def case() -> Iterator[Callable[[str], Case]]:
     """A case of the examples; all are forgotten in the end."""
     known = dict(load_cases()._items)
-    yield lambda spec: load_case(f"{EXAMPLES}/{spec}")
+    yield lambda spec: load_case(str(EXAMPLES / spec))
     CASES._items.clear()
     CASES._items.update(known)
 
@@ -97,6 +98,18 @@ def test_predictions_of_another_machine(
     assert [found for found in examine(examined) if found.outcome == "fail"] == []
     table = evaluate(examined.predictor, slices, here.split.test).slices
     assert table.pred_area == (slices.images[here.split.test] > 0.65).sum(axis=(1, 2)).tolist()
+
+
+def test_the_first_model_of_the_documentation_keeps_its_promises(
+    case: Callable[[str], Case], work: Work, tmp_path: Path
+):
+    page = (EXAMPLES.parent / "docs" / "bring-your-own-model.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "mine.py").write_text(next(block for block in blocks if "class Bright" in block), encoding="utf-8")
+    mine = case(f"{tmp_path}/mine.py::mine")
+    assert mine.scaling == "percentile"
+    scaled = replace(work, dataset=replace(work.dataset, images=np.clip(work.dataset.images / 5, 0, 1)))
+    assert [found for found in examine(subject(mine, scaled)) if found.outcome == "fail"] == []
 
 
 WITHOUT_TORCH = """
