@@ -22,10 +22,11 @@ def model() -> Callable[[str], TumourModel]:
     return make
 
 
+@pytest.mark.parametrize("width", [48, 32], ids=["oblong", "square"])
 @pytest.mark.parametrize("variant", list(VARIANTS))
-def test_what_it_says_is_what_the_model_says(variant: str, model: Callable[[str], TumourModel]):
+def test_what_it_says_is_what_the_model_says(variant: str, width: int, model: Callable[[str], TumourModel]):
     network = model(variant).eval()
-    images = np.random.default_rng(0).random((3, 32, 48), dtype=np.float32)
+    images = np.random.default_rng(0).random((3, 32, width), dtype=np.float32)
     with torch.inference_mode():
         output = network(torch.from_numpy(images)[:, None])
     predictor = TorchPredictor(network, CPU, "fp32")
@@ -36,7 +37,7 @@ def test_what_it_says_is_what_the_model_says(variant: str, model: Callable[[str]
         VARIANTS[variant].has_classes,
     )
     if said.mask_prob is not None:
-        assert said.mask_prob.shape == (3, 32, 48)
+        assert said.mask_prob.shape == (3, 32, width)
         assert said.mask_prob == pytest.approx(output.mask_prob[:, 0].numpy(), abs=1e-6)
         if variant != "C":  # C's are upsampled probabilities
             assert said.mask_prob == pytest.approx(torch.sigmoid(output.mask_logits)[:, 0].numpy(), abs=1e-6)

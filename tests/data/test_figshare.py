@@ -27,6 +27,16 @@ def test_written_slice_is_read_back_as_it_was(tmp_path):
     assert s.mask.tolist() == mask.tolist()
 
 
+def test_a_square_slice_is_not_turned(tmp_path):
+    """Real slices are square: there a transposition changes no shape."""
+    rng = np.random.default_rng(0)
+    image, mask = rng.integers(0, 3000, (9, 9)).astype(np.int16), rng.random((9, 9)) > 0.6
+    write_slice(tmp_path / "1.mat", image, mask, 0)
+    s = read_slice(tmp_path / "1.mat")
+    assert s.image.tolist() == image.tolist() != image.T.tolist()
+    assert s.mask.tolist() == mask.tolist() != mask.T.tolist()
+
+
 def test_layout_is_that_of_the_dataset(tmp_path):
     """MATLAB's header, group and field names, kinds and shapes (10.6084/m9.figshare.1512427)."""
     write_slice(tmp_path / "1.mat", PIXELS, PIXELS > 2000, 0, patient="100360")

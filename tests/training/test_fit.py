@@ -15,9 +15,11 @@ import pytest
 import torch
 
 from btlib.errors import BtlibWarning, ModelError
+from btlib.models.network import ModelOutput
 from btlib.training import Fitted, Plan, fit
 from btlib.training import batches as batches_room
 from btlib.training.fit import build
+from btlib.training.module import Trainee
 
 Make = Callable[..., Plan]
 CPU = torch.device("cpu")
@@ -167,6 +169,20 @@ def test_it_learns(tmp_path: Path, make_plan: Make):
     assert float(rows[-1]["val_dice"]) > 0.6
 
 
+def test_the_loss_is_least_where_the_output_is_the_truth(make_plan: Make):
+    """Masks and labels of the batch, neither turned nor shifted: any other truth costs more."""
+    plan = make_plan("D")
+    images, masks, labels = batches_room.SliceBatches(plan.dataset)[plan.split.train[:6]]
+    masks[:, :, :, : masks.shape[3] // 2] = 0  # no mask is its own transpose now
+    masks[:, :, 0, 1] = 1
+    perfect = ModelOutput(40 * masks - 20, masks, 20 * torch.nn.functional.one_hot(labels, 3).float())
+    module = Trainee(build(plan), plan.recipe, plan.seed, 0.65)
+    right = module.loss(perfect, (images, masks, labels))
+    assert float(right) < 1e-3
+    for m, k in ((masks.mT, labels), (masks, (labels + 1) % 3), (masks, labels.roll(1)), (masks.roll(1, 0), labels)):
+        assert float(module.loss(perfect, (images, m, k))) > 0.1
+
+
 def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path, make_plan: Make):
     plan = make_plan("B")
     plan.dataset.images[plan.split.train[0]] = np.nan
@@ -180,6 +196,7 @@ def test_ctrl_c_stops_the_run_and_keeps_what_is_done(tmp_path: Path, make_plan: 
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.01)  # let the handler run
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
     with pytest.raises(KeyboardInterrupt):
         fit(make_plan(epochs=50), tmp_path, CPU, say=interrupt)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
