@@ -1,6 +1,8 @@
 """The model as OpenVINO runs it on the CPU."""
 
 import copy
+import importlib
+import sys
 import warnings
 from typing import Any
 
@@ -36,9 +38,7 @@ def build(subject: Subject) -> CallablePredictor:
     Raises:
         ModelError: OpenVINO cannot convert it.
     """
-    import openvino as ov
-
-    core = ov.Core()
+    core = _openvino().Core()
     hint = {"INFERENCE_PRECISION_HINT": _HINTS[subject.precision]}
     try:
         program = core.compile_model(_program(subject, core), "CPU", hint)
@@ -59,6 +59,19 @@ def build(subject: Subject) -> CallablePredictor:
     return CallablePredictor(run, probabilities, layout="nchw")
 
 
+def _openvino() -> Any:
+    """The package. Its converter would report its use over the network, from a forked process, unless it finds no
+    telemetry when it is imported: then it takes a stub of its own.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # how Python says "not to be imported"
+        try:
+            importlib.import_module("openvino.tools.ovc.convert_impl")
+        finally:
+            del sys.modules["openvino_telemetry"]
+    return importlib.import_module("openvino")
+
+
 def _present(subject: Subject) -> list[str]:
     """Which parts the model really has: a mapping may name one that is always None."""
     with torch.inference_mode():
@@ -68,8 +81,7 @@ def _present(subject: Subject) -> list[str]:
 
 
 def _program(subject: Subject, core: Any) -> Any:
-    import openvino as ov
-
+    ov = _openvino()
     if subject.identity is None or subject.cache is None:
         return _converted(subject)
     name = fingerprint.of(subject.identity, subject.image_size, ov.__version__, torch.__version__)
@@ -88,8 +100,7 @@ def _program(subject: Subject, core: Any) -> Any:
 
 
 def _converted(subject: Subject) -> Any:
-    import openvino as ov
-
+    ov = _openvino()
     module = _Probabilities(copy.deepcopy(subject.model).cpu().eval(), subject.outputs)
     side = subject.image_size
     try:

@@ -163,3 +163,11 @@ def test_outputs_of_another_model_serve(slices: Dataset):
         assert np.abs(said.mask_prob - expected.mask_prob).max() < 1e-5
         assert np.abs(said.class_prob - expected.class_prob).max() < 1e-5
     assert VARIANT.mask == "mask_prob"
+
+
+def test_converting_reports_to_nobody(subject: Make):
+    """OpenVINO's converter sends statistics of its use unless it is kept from it."""
+    import sys
+
+    ENGINES["openvino"].build(subject(identity=None))
+    assert "stub" in sys.modules["openvino.tools.ovc.convert_impl"].tm.__name__
