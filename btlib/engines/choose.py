@@ -2,13 +2,13 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.adapters.torch import TorchPredictor
+from btlib.adapters.torch import Precision, TorchPredictor
 from btlib.data.dataset import Dataset
 from btlib.engines.engine import ENGINE_NAMES, ENGINES, Subject
 from btlib.errors import BtlibError, ModelError, OptionError
@@ -33,7 +33,7 @@ class Chosen:
     Attributes:
         predictor: The model as it runs it.
         engine: Its name.
-        details: For the record: engine, gaps from plain fp32, slices looked at.
+        details: For the record: engine, precision, gaps from plain fp32, slices looked at.
         notes: Engines that were passed over, and why.
     """
 
@@ -52,6 +52,8 @@ def choose(
     say: Callable[[str], None] = print,
 ) -> Chosen:
     """Build the engine that was asked for, or for "auto" the fastest that fits, and hold it against plain fp32.
+
+    A model that is unsure says something else in bf16 than in fp32; then it is run in fp32.
 
     Args:
         subject: The model.
@@ -79,9 +81,9 @@ def choose(
     plain_fp32 = TorchPredictor(copy.deepcopy(subject.model), subject.device, "fp32", subject.outputs)
     plain = evaluate(plain_fp32, dataset, at, threshold=threshold).slices
     notes: list[str] = []
-    for name in fitting if wanted == "auto" else [wanted]:
+    for name, precision in _attempts(fitting if wanted == "auto" else [wanted], subject.precision):
         try:
-            predictor = ENGINES[name].build(subject)
+            predictor = ENGINES[name].build(replace(subject, precision=precision))
             found = evaluate(predictor, dataset, at, threshold=threshold).slices
         except BtlibError as error:
             problem: str | None = error.problem
@@ -89,10 +91,16 @@ def choose(
             details = gaps(plain, found)
             problem = too_far(details)
             if problem is None:
-                return Chosen(predictor, name, {"engine": name, "guard": details}, tuple(notes))
-        notes.append(f"engine {name} was passed over: {problem}")
+                return Chosen(predictor, name, {"engine": name, "precision": precision, "guard": details}, tuple(notes))
+        notes.append(f"engine {name} in {precision} was passed over: {problem}")
         say(notes[-1])
     raise ModelError("; ".join(notes), where="--bt-engine", mend="use --bt-engine eager --bt-precision fp32")
+
+
+def _attempts(names: list[str], precision: Precision) -> list[tuple[str, Precision]]:
+    """Each engine in the precision that is wanted; where none of them will do, the last one in fp32."""
+    wanted = [(name, precision) for name in names]
+    return wanted if precision == "fp32" else [*wanted, (names[-1], "fp32")]
 
 
 def gaps(plain: SliceTable, found: SliceTable) -> dict[str, float | int]:

@@ -118,10 +118,26 @@ def test_one_that_says_something_else_is_passed_over(subject: Make, slices: Data
     chosen = choose(given, "auto", slices, np.arange(12), 0.5, said.append)
     assert chosen.engine == "onnxruntime"
     assert chosen.notes == tuple(said)
-    assert said[0].startswith("engine openvino was passed over: ")
-    assert said[1] == "engine compile was passed over: no compiler here"
-    with pytest.raises(ModelError, match="engine openvino was passed over"):
+    assert said[0].startswith("engine openvino in fp32 was passed over: ")
+    assert said[1] == "engine compile in fp32 was passed over: no compiler here"
+    with pytest.raises(ModelError, match="engine openvino in fp32 was passed over"):
         choose(given, "openvino", slices, np.arange(12), 0.5, said.append)
+
+
+def test_a_model_that_is_unsure_in_bf16_is_run_in_fp32(subject: Make, slices: Dataset, monkeypatch: pytest.MonkeyPatch):
+    given, other = subject("F", precision="bf16"), subject("G")
+    asked: list[tuple[str, str]] = []
+
+    def build(self: Engine, one: Subject) -> TorchPredictor:
+        asked.append((self.name, one.precision))
+        return plain(other if one.precision == "bf16" else one)
+
+    monkeypatch.setattr(Engine, "build", build)
+    chosen = choose(given, "auto", slices, np.arange(12), 0.5, lambda line: None)
+    assert asked == [*((name, "bf16") for name in HERE), ("eager", "fp32")]
+    assert (chosen.engine, chosen.details["precision"]) == ("eager", "fp32")
+    assert len(chosen.notes) == 4
+    assert choose(given, "openvino", slices, np.arange(12), 0.5, lambda line: None).details["precision"] == "fp32"
 
 
 def test_names_that_do_not_fit(subject: Make, slices: Dataset, monkeypatch: pytest.MonkeyPatch):
