@@ -10,14 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from btlib import evaluate
+from btlib import evaluate, judge
+from btlib.adapters import OnnxPredictor, SavedPredictions, TorchPredictor, save_predictions
+from btlib.adapters.export import export_onnx
 from btlib.cases import CASES, Case, Work, load_case, load_cases
 from btlib.conformance import Subject, examine
 from btlib.data import load_dataset, write_phantoms
 from btlib.data.dataset import Dataset
 from btlib.errors import ModelError
+from btlib.evaluation import Predictor
 from btlib.protocol import Protocol, Recipe
+from btlib.results import CaseResult, SeedRun
+from btlib.runs.execute import conditions
+from btlib.runs.making import reference
 from btlib.splits import slice_seed42
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -146,3 +153,48 @@ def test_the_control_runs_through_the_suite_without_any_framework(tmp_path: Path
     assert '"outcome": "done"' in record.read_text()
     report = next((tmp_path / "reports").glob("*-smoke/comparison.md")).read_text()
     assert "threshold and random forest" in report
+
+
+def test_labels_at_random_teach_nothing(case: Callable[[str], Case], make_dataset: Callable[..., Dataset], work: Work):
+    """The control with its training labels shuffled falls short of itself: the types come from the slices alone."""
+    data = make_dataset(120, size=48)
+    whole = replace(work, dataset=data, split=slice_seed42(120), checkpoints=work.checkpoints / "right")
+    shuffled = replace(data, labels=np.random.default_rng(0).permutation(data.labels), fingerprint="shuffled")
+    random = replace(whole, dataset=shuffled, checkpoints=work.checkpoints / "random")
+    control = case("sklearn_control.py::control")
+    right, wrong = (_measured(control.prepare(given).predictor, whole) for given in (whole, random))
+    baseline = reference([right], "control")
+    assert {v.metric: v.status for v in judge(right, baseline)} == {"dice": "pass", "accuracy": "pass"}
+    assert {v.metric: v.status for v in judge(wrong, baseline)}["accuracy"] == "regressed"
+    assert wrong.values("accuracy").mean() < 0.6
+
+
+def test_one_model_three_ways_gets_one_verdict(work: Work, tmp_path: Path):
+    """Through torch, as an ONNX file, as saved predictions: the same Dice by slice, the same word of the gate."""
+    work = replace(work, recipe=replace(RECIPE, epochs=4))
+    torch_f = load_cases()["F"].prepare(work).predictor
+    at = work.split.test
+    export_onnx(_module(work), tmp_path / "f.onnx", work.dataset.images[at], work.dataset.masks[at])
+    save_predictions(tmp_path / "f.npz", work.dataset, torch_f)
+    ways = [torch_f, OnnxPredictor(tmp_path / "f.onnx"), SavedPredictions(tmp_path / "f.npz")]
+    results = [_measured(predictor, work) for predictor in ways]
+    baseline = reference([_measured(load_cases()["D"].prepare(work).predictor, work)], "D")
+    words = [[(v.metric, v.status) for v in judge(result, baseline)] for result in results]
+    assert words[0] == words[1] == words[2]
+    for result in results[1:]:
+        assert result.values("dice") == pytest.approx(results[0].values("dice"), abs=1e-3)
+
+
+def _module(work: Work) -> TorchPredictor:
+    """The trained F on its own, as `export_onnx` wants it."""
+    from btlib.checkpoints import Store
+    from btlib.thesis_cases import _plan
+
+    plan, _ = _plan("F", work)
+    return TorchPredictor(Store(work.checkpoints, torch.device("cpu")).train_or_load(plan).model, "cpu")
+
+
+def _measured(predictor: Predictor, work: Work) -> CaseResult:
+    slices = evaluate(predictor, work.dataset, work.split.test, threshold=0.5).slices
+    run = SeedRun(seed=work.seed, fingerprint=None, slices=slices)
+    return CaseResult("X", "a case", conditions(work), {"dice": 1, "accuracy": 1}, (run,))
