@@ -11,9 +11,8 @@ from btlib.baselines.schema import Baseline, BaselineCase, Figure
 from btlib.baselines.verdict import WORST_FIRST, Status, Verdict
 from btlib.errors import StatsError
 from btlib.evaluation.aggregate import gated_value
-from btlib.evaluation.catalogue import METRICS, Metric
+from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order
-from btlib.slice_table import SliceTable
 
 _ROUNDING = 1e-12  # an interval that ends at 0 but for rounding does not exclude it
 
@@ -145,13 +144,9 @@ def _undefined(result: CaseResult, metric: str, figure: Figure) -> list[str]:
     for run in result.runs:
         if not found.available(run.slices):
             problems.append(f"{metric}: not measured (seed {run.seed}); measure the case again")
-        elif not np.isfinite(_values(found, run.slices)).all():
+        elif not np.isfinite(found.of(run.slices)).all():
             problems.append(f"{metric}: undefined for some slices (seed {run.seed})")
     return problems
-
-
-def _values(metric: Metric, table: SliceTable) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
-    return np.atleast_1d(np.asarray(metric.of(table), dtype=np.float64))
 
 
 def _compared(

@@ -6,7 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from btlib.baselines import HOLDS, Baseline, Verdict, judge, judge_new
+from btlib.baselines import Baseline, Verdict, judge, judge_new
 from btlib.baselines.verdict import worst
 from btlib.errors import BaselineError, RecordError
 from btlib.evaluation.catalogue import METRICS
@@ -133,11 +133,6 @@ def _reference(baseline: Baseline, name: str) -> Row:
         source="baseline",
         notes=(),
     )
-
-
-def holds(status: str) -> bool:
-    """Whether a status needs no attention."""
-    return status in HOLDS
 
 
 def values(result: CaseResult) -> dict[str, float | None]:

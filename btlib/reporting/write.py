@@ -33,7 +33,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         folder / "comparison.json",
         {
             "schema": SCHEMA,
-            "run": _info(comparison),
+            "run": comparison.info.model_dump(),
             "cases": [asdict(row) for row in comparison.rows],
             "references": [asdict(row) for row in comparison.references],
             "missing": list(comparison.missing),
@@ -118,7 +118,3 @@ def _reasons(gate: list[Verdict]) -> list[str]:
         first, *rest = reason.splitlines()
         lines += [f"- **{whose}**: {first}", *(f"    - {line.strip()}" for line in rest)]
     return lines
-
-
-def _info(comparison: Comparison) -> dict[str, object]:
-    return comparison.info.model_dump()
