@@ -1,10 +1,8 @@
 """The thesis's seven variants as benchmark cases."""
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 from btlib import fingerprint
@@ -108,27 +106,13 @@ def _parameters(model: "TumourModel") -> int:
 def _training_step(model: "TumourModel", device: "torch.device", work: Work, batch_size: int) -> Callable[[], None]:
     """One optimiser step on a copy of the model, synchronised, on training slices (repeated where they are few)."""
     import numpy as np
-    import torch
 
-    from btlib.adapters.torch import autocast, resolve_precision, synchronize
+    from btlib.adapters.torch import resolve_precision
     from btlib.training.batches import SliceBatches
-    from btlib.training.module import Trainee
+    from btlib.training.step import bare_step
 
-    at = np.array(list(islice(cycle(work.split.train.tolist()), batch_size)))
-    images, masks, labels = (part.to(device) for part in SliceBatches(work.dataset)[at])
-    trainee = Trainee(copy.deepcopy(model).to(device), work.recipe, work.seed, work.protocol.threshold).train()
-    optimizer = torch.optim.Adam([p for p in trainee.parameters() if p.requires_grad], lr=work.recipe.learning_rate)
-    precision = resolve_precision(work.precision, device)
-
-    def step() -> None:
-        with autocast(device, precision):
-            loss = trainee.loss(trainee.model(images), (images, masks, labels))
-        torch.autograd.backward(loss)
-        optimizer.step()
-        optimizer.zero_grad()
-        synchronize(device)
-
-    return step
+    batch = SliceBatches(work.dataset)[np.resize(work.split.train, batch_size)]
+    return bare_step(model, work.recipe, batch, device, resolve_precision(work.precision, device))
 
 
 for _name in VARIANTS:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from btlib import files, fingerprint
+from btlib.baselines.pace import Pace
 from btlib.errors import BaselineError
 from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS
@@ -77,14 +78,14 @@ class BaselineCase(_Strict):
         title: What it is.
         figures: Its numbers; at most one gated figure a metric.
         runs: Per-slice numbers, where they were measured.
-        images_per_second: Throughput on the machine of the baseline's environment, by figure ("inference, batch 16").
+        speed: Figure ("inference, batch 16") → how fast it was on the machine of the baseline's environment.
         peak_memory_mib: Largest memory of the process while predicting there.
     """
 
     title: str
     figures: list[Figure]
     runs: list[SeedRun] = []
-    images_per_second: dict[str, float] = {}
+    speed: dict[str, Pace] = {}
     peak_memory_mib: float | None = None
 
     @model_validator(mode="after")

@@ -7,13 +7,15 @@ from itertools import groupby
 import numpy as np
 
 from btlib.baselines import Baseline, Verdict, judge, judge_new
+from btlib.baselines.pace import Pace
 from btlib.baselines.verdict import worst
 from btlib.errors import BaselineError, RecordError
 from btlib.evaluation.catalogue import METRICS
 from btlib.reporting.standing import Standing, standings
 from btlib.results import CaseResult
-from btlib.runs.record import CaseRecord, RunInfo, Speed
+from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.results import as_results
+from btlib.runs.speed import Speed
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Row:
         verdicts: One a metric.
         values: Metric of the catalogue → measured value, the mean over seeds; None where it has none.
         seeds: The seeds it was measured with.
-        speeds: Figure → images/s.
+        speeds: Figure → images/s and how many times as fast as the thesis path.
         peak_memory_mib: Largest memory of the process while predicting.
         seconds: Time of the case in this run, training included, all seeds together; None for a reference.
         source: Where its models came from; "–" where there are none.
@@ -40,7 +42,7 @@ class Row:
     verdicts: tuple[Verdict, ...]
     values: Mapping[str, float | None]
     seeds: tuple[int, ...]
-    speeds: Mapping[str, float]
+    speeds: Mapping[str, Pace]
     peak_memory_mib: float | None
     seconds: float | None
     source: str
@@ -127,7 +129,7 @@ def _reference(baseline: Baseline, name: str) -> Row:
         verdicts=(),
         values={metric: gated.get(metric) for metric in METRICS} if result is None else values(result),
         seeds=() if result is None else result.seeds,
-        speeds=case.images_per_second,
+        speeds=case.speed,
         peak_memory_mib=case.peak_memory_mib,
         seconds=None,
         source="baseline",
@@ -166,7 +168,7 @@ def _row(seeds: list[CaseRecord], result: CaseResult, speed: Speed | None, found
         verdicts=found,
         values=values(result),
         seeds=tuple(record.seed for record in seeds),
-        speeds=dict(speed.images_per_second) if speed else {},
+        speeds={figure: timing.pace for figure, timing in speed.figures.items()} if speed else {},
         peak_memory_mib=max((r.peak_memory_mib for r in seeds if r.peak_memory_mib), default=None),
         seconds=sum(record.seconds for record in seeds),
         source=", ".join(dict.fromkeys(model.source for model in models)) or "–",

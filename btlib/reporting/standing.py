@@ -8,6 +8,7 @@ import numpy as np
 from btlib import stats
 from btlib.baselines import Baseline
 from btlib.baselines.gate import judge_against
+from btlib.baselines.schema import BaselineCase
 from btlib.baselines.verdict import COULD_NOT_TELL
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, mean_in_order
@@ -76,11 +77,16 @@ def standings(result: CaseResult, baseline: Baseline, against: Sequence[str] | N
             p_holm=p.get((v.reference or "", v.metric)),
             rank=_rank(v.metric, v.measured, values[v.metric]),
             of=len(values[v.metric]) + 1,
-            images_per_second=baseline.cases[v.reference or ""].images_per_second.get("inference, batch 16"),
+            images_per_second=_batch_16(baseline.cases[v.reference or ""]),
             peak_memory_mib=baseline.cases[v.reference or ""].peak_memory_mib,
         )
         for v in found
     ]
+
+
+def _batch_16(reference: BaselineCase) -> float | None:
+    pace = reference.speed.get("inference, batch 16")
+    return None if pace is None else pace.images_per_second
 
 
 def _rank(metric: str, value: float | None, others: Sequence[float]) -> int | None:

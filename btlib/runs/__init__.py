@@ -1,6 +1,7 @@
 """One run of the suite: execute cases, keep a record of each, read the records again."""
 
 from btlib.runs.folder import RunFolder
-from btlib.runs.record import CaseRecord, ModelInfo, RunInfo, Speed
+from btlib.runs.record import CaseRecord, ModelInfo, RunInfo
+from btlib.runs.speed import Speed, Timing
 
-__all__ = ["CaseRecord", "ModelInfo", "RunFolder", "RunInfo", "Speed"]
+__all__ = ["CaseRecord", "ModelInfo", "RunFolder", "RunInfo", "Speed", "Timing"]

@@ -15,11 +15,11 @@ from btlib.evaluation import Evaluation, evaluate, summarise
 from btlib.evaluation.catalogue import METRICS
 from btlib.metrics import EPSILON
 from btlib.results import Conditions, Failure
-from btlib.runs import memory
 from btlib.runs.environment import environment
 from btlib.runs.folder import RunFolder
 from btlib.runs.record import CaseRecord, ModelInfo
 from btlib.runs.timeout import CaseTimeoutError, time_limit
+from btlib.speed import memory, tuning
 from btlib.types import N_CLASSES
 
 
@@ -77,11 +77,14 @@ def run_case(
     started = time.perf_counter()
     prepared: Prepared | None = None
     evaluation: Evaluation | None = None
+    prepare_seconds: float | None = None
     outcome: Literal["done"] | Failure = "done"
     error: str | None = None
     try:
         with time_limit(timeout):
             prepared = case.prepare(work)
+            prepare_seconds = time.perf_counter() - started
+            tuning.give_back()
             memory.reset_peak()
             evaluation = evaluate(
                 prepared.predictor,
@@ -110,6 +113,8 @@ def run_case(
         images_per_second=evaluation.images_per_second if evaluation else None,
         peak_memory_mib=memory.peak_mib() if evaluation else None,
         seconds=time.perf_counter() - started,
+        prepare_seconds=prepare_seconds,
+        predict_seconds=evaluation.predict_seconds if evaluation else None,
         model=_model_info(prepared) if prepared else None,
         environment=environment(str(prepared.details.get("device")) if prepared else None),
         created=datetime.now(UTC).isoformat(timespec="seconds"),

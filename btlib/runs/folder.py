@@ -1,15 +1,18 @@
 """The folder of one run: `run.json`, reports, and by case `records/*.json`, `speed/*.json`, `curves/*.csv`."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from filelock import FileLock
 
 from btlib import files
 from btlib.errors import RecordError
-from btlib.runs.record import CaseRecord, RunInfo, Speed
+from btlib.runs.record import CaseRecord, RunInfo
+from btlib.runs.speed import Speed, Timing
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,31 @@ class RunFolder:
             with files.atomic_path(self.path / "curves" / f"{path.stem}.csv") as part:
                 shutil.copyfile(curves, part)
 
-    def add_speed(self, case: str, figure: str, images_per_second: float, rounds: int) -> None:
-        """Add one throughput figure to those of a case."""
+    def add_timing(self, case: str, figure: str, timing: Timing, seconds: float, facts: Mapping[str, Any]) -> None:
+        """Add one figure to the speed of a case.
+
+        Args:
+            case: Whose it is.
+            figure: Its name.
+            timing: What was measured.
+            seconds: That measuring took.
+            facts: Other fields of `Speed` that are known by now.
+        """
         path = self.path / "speed" / f"{_file_name(case)}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
-            known = Speed.load(path) if path.exists() else Speed(case=case, images_per_second={}, rounds={})
-            Speed(
-                case=case,
-                images_per_second=known.images_per_second | {figure: images_per_second},
-                rounds=known.rounds | {figure: rounds},
-            ).save(path)
+            known = Speed.load(path) if path.exists() else Speed(case=case)
+            figures = known.figures | {figure: timing}
+            known.model_copy(update={"figures": figures, "seconds": known.seconds + seconds, **facts}).save(path)
+
+    def save_noise(self, timing: Timing) -> None:
+        """Write the null run: the thesis path in turns with itself."""
+        timing.save(self.path / "noise.json")
+
+    def noise(self) -> Timing | None:
+        """The null run; None where none was made."""
+        path = self.path / "noise.json"
+        return Timing.load(path) if path.exists() else None
 
     def info(self) -> RunInfo:
         """Read `run.json`.

@@ -99,7 +99,7 @@ def with_costs(baseline: Baseline, run: RunFolder, records: Sequence[CaseRecord]
     cases = {
         name: case.model_copy(
             update={
-                "images_per_second": dict(speeds[name].images_per_second) if name in speeds else {},
+                "speed": {f: t.pace for f, t in speeds[name].figures.items()} if name in speeds else {},
                 "peak_memory_mib": peaks[name],
             }
         )

@@ -12,11 +12,13 @@ from btlib.results import Conditions, Failure
 from btlib.slice_table import SliceTable
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A value that takes nothing it does not know, and no number that is none."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class _Kept(_Strict):
+class Kept(Strict):
     """A value that lives in a JSON file of its own."""
 
     def save(self, path: Path) -> None:
@@ -41,7 +43,7 @@ class _Kept(_Strict):
             raise RecordError(f"{field}: {first['msg']}", where=path, mend=mend) from error
 
 
-class ModelInfo(_Strict):
+class ModelInfo(Strict):
     """Where the predictor of a case came from.
 
     Attributes:
@@ -59,7 +61,7 @@ class ModelInfo(_Strict):
     notes: list[str]
 
 
-class CaseRecord(_Kept):
+class CaseRecord(Kept):
     """One case of one run, with one seed.
 
     Attributes:
@@ -77,6 +79,8 @@ class CaseRecord(_Kept):
         images_per_second: Of predicting the test slices.
         peak_memory_mib: Largest memory of the process while predicting; None where the system does not tell.
         seconds: From the start of the case to its end.
+        prepare_seconds: Of that, until the predictor was there: training or loading, and choosing the engine.
+        predict_seconds: Of that, inside `predict`.
         model: Where its predictor came from.
         environment: Versions and hardware.
         created: Time of writing, ISO 8601, UTC.
@@ -98,26 +102,14 @@ class CaseRecord(_Kept):
     images_per_second: float | None = None
     peak_memory_mib: float | None = None
     seconds: float
+    prepare_seconds: float | None = None
+    predict_seconds: float | None = None
     model: ModelInfo | None = None
     environment: dict[str, str]
     created: str
 
 
-class Speed(_Kept):
-    """Throughput of one case, measured with the device synchronised.
-
-    Attributes:
-        case: Name of the case.
-        images_per_second: Median over rounds: "inference, batch 1" → images/s and so on.
-        rounds: How many rounds each median is of.
-    """
-
-    case: str
-    images_per_second: dict[str, float]
-    rounds: dict[str, int]
-
-
-class RunInfo(_Kept):
+class RunInfo(Kept):
     """What holds for all cases of a run.
 
     Attributes:
@@ -132,6 +124,7 @@ class RunInfo(_Kept):
         seeds: The seeds of each case.
         commit: Of the git checkout it ran in; None outside one.
         dirty: Whether that checkout had uncommitted changes (baselines do not count); None outside one.
+        load_seconds: Time that opening the data took.
         started: ISO 8601, UTC.
     """
 
@@ -146,4 +139,5 @@ class RunInfo(_Kept):
     seeds: list[int] = []
     commit: str | None = None
     dirty: bool | None = None
+    load_seconds: float = 0.0
     started: str

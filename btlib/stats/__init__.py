@@ -7,6 +7,7 @@ from btlib.stats.multiplicity import holm
 from btlib.stats.paired import PairedDifference, PairedDifferences, paired, paired_many, percentile_levels
 from btlib.stats.proportion import Proportion, wilson
 from btlib.stats.ranking import Ranking, rank_models
+from btlib.stats.ratio import Speedup, speedup
 from btlib.stats.repeated import corrected_t
 from btlib.stats.signed_ranks import SignedRanks, wilcoxon
 from btlib.stats.student import TTest, implied_correlation, paired_t, paired_t_from_summary, t_test
@@ -22,6 +23,7 @@ __all__ = [
     "Proportion",
     "Ranking",
     "SignedRanks",
+    "Speedup",
     "TTest",
     "cohens_dz",
     "corrected_t",
@@ -39,6 +41,7 @@ __all__ = [
     "percentile_levels",
     "rank_biserial",
     "rank_models",
+    "speedup",
     "t_test",
     "tost",
     "unpaired_mean_difference",

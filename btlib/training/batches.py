@@ -26,6 +26,43 @@ class SliceBatches(torch.utils.data.Dataset[Batch]):
         return images[:, None], masks[:, None], torch.from_numpy(np.asarray(self.dataset.labels[at], dtype=np.int64))
 
 
+class DeviceBatches(torch.utils.data.Dataset[Batch]):
+    """The same batches from arrays that lie on the device: nothing is copied to it while it trains.
+
+    Args:
+        dataset: Its images and masks are all copied, in pieces.
+        device: Where to.
+    """
+
+    _PIECE = 256  # slices copied at once
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        shape, pieces = (len(dataset), 1, *dataset.images.shape[1:]), range(0, len(dataset), self._PIECE)
+        self.images = torch.empty(shape, dtype=torch.float32, device=device)
+        self.masks = torch.empty(shape, dtype=torch.bool, device=device)
+        for at in (slice(start, start + self._PIECE) for start in pieces):
+            self.images[at, 0] = torch.from_numpy(np.array(dataset.images[at], dtype=np.float32)).to(device)
+            self.masks[at, 0] = torch.from_numpy(np.array(dataset.masks[at])).to(device)
+        self.labels = torch.from_numpy(np.array(dataset.labels, dtype=np.int64)).to(device)
+
+    def __getitem__(self, at: NDArray[np.int64]) -> Batch:
+        """Images, masks and labels at `at`."""
+        positions = torch.from_numpy(at).to(self.images.device, non_blocking=True)
+        return self.images[positions], self.masks[positions].float(), self.labels[positions]
+
+
+def batches_of(dataset: Dataset, device: torch.device) -> torch.utils.data.Dataset[Batch]:
+    """Batches from the device where all slices take less than half of its free memory, else from their files.
+
+    On the CPU the memory-mapped files are already the array that lies in memory.
+    """
+    if device.type != "cuda":
+        return SliceBatches(dataset)
+    free, _ = torch.cuda.mem_get_info(device)
+    needed = dataset.images.size * (np.dtype(np.float32).itemsize + 1)
+    return DeviceBatches(dataset, device) if needed < free / 2 else SliceBatches(dataset)
+
+
 class EpochOrder(Sampler[NDArray[np.int64]]):
     """Positions in batches; shuffled anew each epoch where there is a seed. The last batch may be short.
 

@@ -19,7 +19,7 @@ from btlib.adapters.torch import resolve_precision
 from btlib.errors import BtlibWarning
 from btlib.models import create
 from btlib.models.network import TumourModel
-from btlib.training.batches import SliceBatches, loader
+from btlib.training.batches import batches_of, loader
 from btlib.training.callbacks import Curves, KeepLast
 from btlib.training.features import FeatureBatches
 from btlib.training.module import Trainee
@@ -108,7 +108,7 @@ def fit(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        batches = FeatureBatches(plan, model, device, precision) if plan.head_only else SliceBatches(plan.dataset)
+        batches = FeatureBatches(plan, model, device, precision) if plan.head_only else batches_of(plan.dataset, device)
         train = loader(batches, plan.split.train, plan.recipe.batch_size, plan.seed, epoch=done)
         validation = loader(batches, plan.split.val, plan.recipe.batch_size, None) if len(plan.split.val) else None
         try:

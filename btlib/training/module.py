@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -13,6 +14,10 @@ from btlib.models import losses
 from btlib.models.network import ModelOutput, TumourModel
 from btlib.protocol import Recipe
 from btlib.training.batches import Batch
+
+
+LOOK_EVERY = 50
+"""Steps after which the losses are looked at."""
 
 
 class Trainee(pl.LightningModule):
@@ -35,12 +40,12 @@ class Trainee(pl.LightningModule):
         self.recipe = recipe
         self.seed = seed
         self.threshold = threshold
+        self._losses: list[Tensor] = []
+        self._sizes: list[int] = []
 
     def configure_optimizers(self) -> Any:
-        """Adam on what is not frozen; with "cosine", one warm-up epoch, then down to zero."""
-        optimizer = torch.optim.Adam(
-            [p for p in self.model.parameters() if p.requires_grad], lr=self.recipe.learning_rate
-        )
+        """Adam; with "cosine", one warm-up epoch, then down to zero."""
+        optimizer = adam(self.model, self.recipe)
         if self.recipe.schedule == "constant":
             return optimizer
         total = int(self.trainer.estimated_stepping_batches)
@@ -54,23 +59,42 @@ class Trainee(pl.LightningModule):
         At the first batch, for Lightning leaves out the hook of the epoch's start when it resumes.
         """
         if batch_idx == 0:
+            self._losses, self._sizes = [], []
             torch.manual_seed(self.seed * 100_003 + self.current_epoch)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The loss of one batch.
 
         Raises:
-            ModelError: The loss is not finite.
+            ModelError: A loss since the last look was not finite.
         """
         loss = self.loss(self.output(batch[0]), batch)
-        if not torch.isfinite(loss):
-            raise ModelError(
-                f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, batch {index + 1}",
-                where=f"variant {self.model.variant.name}",
-                mend="lower the learning rate, or train with --bt-precision fp32",
-            )
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]), prog_bar=True)
+        self._losses.append(loss.detach())
+        self._sizes.append(len(batch[0]))
+        if len(self._losses) % LOOK_EVERY == 0:
+            self._look()
         return loss
+
+    def mean_loss(self) -> float:
+        """Of the slices of the epoch so far.
+
+        Raises:
+            ModelError: A loss since the last look was not finite.
+        """
+        self._look()
+        return float(np.average(torch.stack(self._losses).double().cpu().numpy(), weights=self._sizes))
+
+    def _look(self) -> None:
+        """At many losses at once: to look at each would make the device wait for Python after every step."""
+        finite = torch.isfinite(torch.stack(self._losses)).cpu()
+        if finite.all():
+            return
+        first = int((~finite).nonzero()[0])
+        raise ModelError(
+            f"the loss became {self._losses[first].item()} in epoch {self.current_epoch + 1}, batch {first + 1}",
+            where=f"variant {self.model.variant.name}",
+            mend="lower the learning rate, or train with --bt-precision fp32",
+        )
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Loss, Dice and accuracy on validation slices."""
@@ -104,6 +128,13 @@ class Trainee(pl.LightningModule):
         if len(parts) == 1:
             return next(iter(parts.values()))
         return self.recipe.seg_weight * parts["seg"] + self.recipe.cls_weight * parts["cls"]
+
+
+def adam(model: TumourModel, recipe: Recipe) -> torch.optim.Adam:
+    """Adam on what is not frozen, in one kernel for all parameters where the device has that."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
+    return torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=fused)
 
 
 def cosine(step: int, warm_up: int, total: int) -> float:

@@ -1,0 +1,93 @@
+"""Measured speed of one case: raw seconds, in turns with the thesis's way of doing the same."""
+
+from statistics import median
+
+import numpy as np
+
+from btlib import stats
+from btlib.baselines.pace import Pace
+from btlib.runs.record import Kept
+
+
+class Timing(Kept):
+    """One figure, such as inference with batch 16; the device is synchronised at the end of every call.
+
+    Attributes:
+        images: In a call.
+        engine: What ran it, such as "openvino"; None where the case does not say.
+        precision: Such as "bf16"; None where the case does not say.
+        seconds: Of each call, in order.
+        thesis_seconds: Of each call of the thesis path in between (A B B A …); empty where it could not run.
+        peak_memory_mib: Largest memory of this process meanwhile; None where the system does not tell.
+        thesis_peak_memory_mib: The same of the thesis path's process.
+        device_memory_mib: Largest memory on the accelerator meanwhile; None without one.
+        joules_per_image: Energy of processor and accelerator; None where it cannot be read.
+    """
+
+    images: int
+    engine: str | None = None
+    precision: str | None = None
+    seconds: list[float]
+    thesis_seconds: list[float] = []
+    peak_memory_mib: float | None = None
+    thesis_peak_memory_mib: float | None = None
+    device_memory_mib: float | None = None
+    joules_per_image: float | None = None
+
+    @property
+    def images_per_second(self) -> float:
+        """Of the median call."""
+        return self.images / median(self.seconds)
+
+    @property
+    def latency(self) -> tuple[float, float]:
+        """Seconds of a call, the 50th and the 95th percentile."""
+        p50, p95 = np.percentile(self.seconds, (50, 95))
+        return float(p50), float(p95)
+
+    @property
+    def speedup(self) -> stats.Speedup | None:
+        """How many times as fast as the thesis path; None where that could not run."""
+        return stats.speedup(self.seconds, self.thesis_seconds) if self.thesis_seconds else None
+
+    @property
+    def pace(self) -> Pace:
+        """What of it a baseline keeps."""
+        ratio = self.speedup
+        return Pace(
+            images_per_second=self.images_per_second,
+            engine=self.engine,
+            precision=self.precision,
+            ratio=ratio and ratio.value,
+            low=ratio and ratio.low,
+            high=ratio and ratio.high,
+        )
+
+
+class Speed(Kept):
+    """All figures of one case.
+
+    Attributes:
+        case: Name of the case.
+        figures: Figure → what was measured.
+        gflop_per_image: Of predicting, 10⁹ operations, a multiplication and an addition being two; None where that is
+            not known.
+        ceilings: Precision → TFLOP/s that this machine reached in a product of matrices.
+        machine: Digest of what decides the speed of this machine.
+        seconds: That measuring took.
+    """
+
+    case: str
+    figures: dict[str, Timing] = {}
+    gflop_per_image: float | None = None
+    ceilings: dict[str, float] = {}
+    machine: str | None = None
+    seconds: float = 0.0
+
+    def share_of_ceiling(self, figure: str) -> float | None:
+        """Operations in a second as a share of what this machine can do, 0…1; None where either is not known."""
+        timing = self.figures[figure]
+        ceiling = self.ceilings.get(timing.precision or "")
+        if self.gflop_per_image is None or ceiling is None or not figure.startswith("inference"):
+            return None
+        return self.gflop_per_image * timing.images_per_second / (1000 * ceiling)

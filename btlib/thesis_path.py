@@ -1,0 +1,192 @@
+"""The thesis's way of running a variant, as the yardstick of speed: plain PyTorch in fp32, NCHW, in a process of its own.
+
+The process has the default allocator and keeps one job at a time. It is asked over its standard input, a line of JSON for
+each call, and answers with a line of JSON.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+from btlib.errors import BtlibError
+from btlib.protocol import Recipe
+from btlib.speed import memory, tuning
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the thesis path is to do in one call.
+
+    Attributes:
+        variant: Letter of the variant.
+        backbone: Name in the backbone registry.
+        work: "inference" from images to probabilities in memory, or a "training" step with Adam.
+        batch_size: Slices in a call.
+        image_size: Their side in pixels.
+        device: Such as "cpu" or "cuda".
+    """
+
+    variant: str
+    backbone: str
+    work: Literal["inference", "training"]
+    batch_size: int
+    image_size: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One timed call.
+
+    Attributes:
+        seconds: It took.
+        peak_memory_mib: Largest memory of the process since the job was begun; None where the system does not tell.
+    """
+
+    seconds: float
+    peak_memory_mib: float | None
+
+
+class ThesisPath:
+    """The process, started with the first call; a context, or to be closed.
+
+    Args:
+        threads: Processors it may use; None leaves that to PyTorch.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads
+        self._process: subprocess.Popen[str] | None = None
+        self._said: Any = None
+
+    def call(self, job: Job) -> Call:
+        """Do a job once, warmed up.
+
+        Raises:
+            BtlibError: The process failed; with what it said.
+        """
+        process = self._process or self._start()
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None  # both are pipes
+            process.stdin.write(json.dumps(asdict(job)) + "\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+        except OSError:
+            answer = ""
+        if not answer:
+            raise BtlibError(f"its process ended:\n{self._last_words()}", where="thesis path", mend="see its message")
+        found = json.loads(answer)
+        if "error" in found:
+            raise BtlibError(found["error"], where=f"thesis path of {job.variant}, {job.work}")
+        return Call(**found)
+
+    def close(self) -> None:
+        """End the process; the next call starts another."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._said.close()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self) -> subprocess.Popen[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+        if self.threads is not None:
+            environment["OMP_NUM_THREADS"] = str(self.threads)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        self._said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - open as long as the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "btlib.thesis_path"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            text=True,
+            env=environment,
+        )
+        return self._process
+
+    def _last_words(self) -> str:
+        assert self._process is not None
+        self._process.wait()
+        self._said.seek(0)
+        words = self._said.read()[-1000:].strip() or f"exit code {self._process.returncode}"
+        self.close()
+        return words
+
+
+def prepare(job: Job) -> Callable[[], object]:
+    """What does the job once and returns when the device is done; the model is untrained, which costs the same."""
+    import torch
+
+    from btlib.adapters.devices import synchronize
+    from btlib.models import create
+    from btlib.training.module import Trainee
+
+    device = torch.device(job.device)
+    torch.manual_seed(0)
+    model = create(job.variant, None, backbone=job.backbone).to(device)
+    images = torch.rand(job.batch_size, 1, job.image_size, job.image_size)
+    if job.work == "inference":
+        model.eval()
+
+        def predict() -> None:
+            with torch.no_grad():
+                for part in model(images.to(device)):
+                    if part is not None:
+                        part.cpu()
+
+        return predict
+    recipe = Recipe()
+    trainee = Trainee(model, recipe, seed=0, threshold=0.5).train()
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=recipe.learning_rate)
+    batch = (images, (images > 0.5).float(), torch.arange(job.batch_size) % 3)
+
+    def step() -> None:
+        on_device = tuple(part.to(device) for part in batch)
+        loss = trainee.loss(model(on_device[0]), on_device)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        synchronize(device)
+
+    return step
+
+
+def main() -> None:
+    """Answer one call a line, until the input ends."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    current, function = None, None
+    with contextlib.redirect_stdout(sys.stderr):  # whatever a library prints must not be taken for an answer
+        for line in sys.stdin:
+            job = Job(**json.loads(line))
+            try:
+                if job != current or function is None:
+                    current, function = job, None  # the last model goes before the next one comes
+                    tuning.give_back()
+                    memory.reset_peak()
+                    function = prepare(job)
+                    function()
+                began = time.perf_counter()
+                function()
+                answer: dict[str, Any] = asdict(Call(time.perf_counter() - began, memory.peak_mib()))
+            except Exception as error:  # told to the one who asked, and the process lives on
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()
