@@ -1,7 +1,7 @@
-"""The thesis's way of running a variant, as the yardstick of speed: plain PyTorch in fp32, NCHW, in a process of its own.
+"""The thesis's way of running a variant, the yardstick of speed: plain PyTorch, fp32, NCHW, in a process of its own.
 
-The process has the default allocator and keeps one job at a time. It is asked over its standard input, a line of JSON for
-each call, and answers with a line of JSON.
+The process has the default allocator and keeps one job at a time. It is asked over its standard input, a line of JSON
+for each call, and answers with a line of JSON.
 """
 
 import contextlib
@@ -155,8 +155,8 @@ def prepare(job: Job) -> Callable[[], object]:
     batch = (images, (images > 0.5).float(), torch.arange(job.batch_size) % 3)
 
     def step() -> None:
-        on_device = tuple(part.to(device) for part in batch)
-        loss = trainee.loss(model(on_device[0]), on_device)
+        here = (batch[0].to(device), batch[1].to(device), batch[2].to(device))
+        loss = trainee.loss(model(here[0]), here)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()

@@ -18,7 +18,7 @@ FRAMEWORKS = {
 # Each room may import from rooms on its own line and on lines above it.
 STOREYS = [
     {"errors", "extras", "registry", "files", "fingerprint", "types"},
-    {"protocol", "metrics", "stats", "data"},
+    {"protocol", "metrics", "stats", "data", "speed"},
     {"slice_table", "splits"},
     {"evaluation"},
     {"results"},
@@ -26,10 +26,10 @@ STOREYS = [
     {"runs", "adapters", "conformance"},
     {"reporting", "training", "engines"},
     {"checkpoints"},
-    {"thesis_cases"},
+    {"thesis_cases", "thesis_path"},
     {"plugin", "cli"},
 ]
-WITH_TORCH = {"models", "adapters", "training", "engines", "checkpoints", "thesis_cases"}
+WITH_TORCH = {"models", "adapters", "training", "engines", "checkpoints", "thesis_cases", "thesis_path"}
 FILES = sorted(ROOT.rglob("*.py"))
 
 

@@ -1,4 +1,4 @@
-"""The gate's word on speed. Machines differ, so a ratio to the thesis path is judged, and absolute speed hardly ever."""
+"""The gate's word on speed. Machines differ: a ratio to the thesis path is judged, and absolute speed hardly ever."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,8 +11,8 @@ MARGIN = 0.25
 ABSOLUTE_MARGIN = 0.5
 """The share of its images/s that a case may lose on the very machine of the baseline: others work there too."""
 
-SHORTEST = 1e-4
-"""Seconds: a call that takes less is the clock's noise and that of Python, and is not judged."""
+SHORTEST = 1e-5
+"""Seconds an image: what takes less is the clock's noise and that of Python, and is not judged."""
 
 
 class Pace(BaseModel):
@@ -54,7 +54,14 @@ class PaceVerdict:
 
 
 def judge_pace(
-    case: str, figure: str, measured: Pace, baseline: Pace | None, *, alike: str | None, same_machine: bool, noise: float
+    case: str,
+    figure: str,
+    measured: Pace,
+    baseline: Pace | None,
+    *,
+    alike: str | None,
+    same_machine: bool,
+    noise: float,
 ) -> PaceVerdict:
     """Hold a figure against the baseline's.
 
@@ -81,6 +88,8 @@ def judge_pace(
             return word("not-judged", f"measured with {name} {ours}, the baseline with {theirs}")
     if measured.high is None or baseline.ratio is None or baseline.low is None:
         return word("not-judged", "the thesis path was not measured beside it")
+    if 1 / measured.images_per_second < SHORTEST:
+        return word("not-judged", "a call is too short for the clock")
     least = baseline.low * (1 - MARGIN - noise)
     if measured.high < least:
         return word(
@@ -91,6 +100,6 @@ def judge_pace(
     if same_machine and measured.images_per_second < baseline.images_per_second * (1 - ABSOLUTE_MARGIN):
         return word(
             "slower",
-            f"{measured.images_per_second:.1f} images/s, the baseline {baseline.images_per_second:.1f} on the same machine",
+            f"{measured.images_per_second:.1f} images/s, the baseline {baseline.images_per_second:.1f} on such a one",
         )
     return word("pass", f"{measured.ratio:.2f} times as fast as the thesis path, the baseline {baseline.ratio:.2f}")

@@ -1,5 +1,6 @@
 """At the end of a session: from the records of a run to its reports, the summary on the terminal, and the exit code."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,11 @@ from btlib.baselines.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT
 from btlib.errors import BtlibError
 from btlib.plugin.held import load_baseline
 from btlib.reporting import compare, table, write_comparison, write_significance
+from btlib.reporting.speed import noise_line, write_speed
 from btlib.reporting.text import PHANTOM_NOTE
 from btlib.runs import RunFolder
 from btlib.runs.results import as_results
+from btlib.runs.spent import spent
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,13 @@ class Summary:
     missing: tuple[str, ...]
 
 
-def close(folder: Path) -> Summary:
-    """Write the reports of a run from its records and return its summary."""
+def close(folder: Path, began: float | None = None) -> Summary:
+    """Write the reports of a run from its records and return its summary.
+
+    Args:
+        folder: Of the run.
+        began: When the session began, by `time.perf_counter`; None where its time was shared with others.
+    """
     run = RunFolder(folder)
     info, records = run.info(), run.records()
     comparison = compare(info, records, run.speeds(), load_baseline(Path(info.baseline)))
@@ -37,7 +45,9 @@ def close(folder: Path) -> Summary:
     lines = [info.data, *([PHANTOM_NOTE] if info.origin == "phantom" else []), ""]
     lines += table(comparison).splitlines() if comparison.rows else ["no case was run"]
     lines += ["", f"not measured: {', '.join(comparison.missing)}"] if comparison.missing else []
-    lines += ["", f"comparison:   {path}", *_significance(run, folder)]
+    lines += ["", f"comparison:   {path}", *_significance(run, folder), *_speed(run, folder)]
+    if began is not None:
+        lines.append(spent(run, time.perf_counter() - began).line())
     return Summary(f"btlib {info.tier} against {Path(info.baseline).stem}", lines, comparison.missing)
 
 
@@ -52,6 +62,12 @@ def exit_status(status: int, failures: Sequence[str | None], incomplete: bool) -
     if status == FELL_SHORT and failures and all(failure in COULD_NOT_TELL for failure in failures):
         return COULD_NOT_JUDGE
     return COULD_NOT_JUDGE if status == 0 and incomplete else status
+
+
+def _speed(run: RunFolder, folder: Path) -> list[str]:
+    noise = run.noise()
+    path = write_speed(run.speeds(), noise, folder)
+    return [] if path is None else [f"speed:        {path}", *([noise_line(noise)] if noise else [])]
 
 
 def _significance(run: RunFolder, folder: Path) -> list[str]:

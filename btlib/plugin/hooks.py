@@ -118,11 +118,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(config, "workerinput") or SESSION not in config.stash:
         return
     ours = config.stash[SESSION]
+    for run in ours.runs.values():
+        run.close()
     started = sorted(ours.options.output.glob(f"{ours.stamp}-*/run.json"))
     if started:
         from btlib.plugin.closing import close, exit_status
 
-        config.stash[_SUMMARIES] = [close(path.parent) for path in started]
+        shared = len(started) > 1 or config.pluginmanager.hasplugin("dsession")
+        config.stash[_SUMMARIES] = [close(path.parent, None if shared else ours.began) for path in started]
         missing = any(summary.missing for summary in config.stash[_SUMMARIES])
         session.exitstatus = exit_status(int(session.exitstatus), ours.failures, missing and ours.options.strict)
 

@@ -1,6 +1,8 @@
 """Opening a run: data, split and baseline, each checked before anything is trained."""
 
+import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,6 +22,7 @@ from btlib.protocol import Tier
 from btlib.registry import unknown_name
 from btlib.runs import RunFolder, RunInfo
 from btlib.runs.environment import checkout
+from btlib.speed import tuning
 from btlib.splits import make_split
 from btlib.types import Scaling
 
@@ -46,6 +49,8 @@ def open_run(
         BtlibError: Data or split cannot be had, the user names a baseline that cannot be read, or is strict and a case
             of the baseline was not collected.
     """
+    if not options.no_tune:
+        tuning.tune(workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     path, baseline = held
     if options.baseline is not None and isinstance(baseline, BaselineError):
         raise baseline
@@ -58,7 +63,9 @@ def open_run(
         whole = load_dataset(data, image_size, scaling, progress=terminal.live)
         return whole if options.limit is None else whole.limit(options.limit)
 
+    began = time.perf_counter()
     dataset = load(tier.protocol.image_size, tier.protocol.scaling)
+    load_seconds = time.perf_counter() - began
     work = Work(
         dataset=dataset,
         split=make_split(tier.protocol.split, dataset),
@@ -76,7 +83,7 @@ def open_run(
     )
     seeds = tuple(range(options.seed, options.seed + options.seeds))
     run = Run(tier, work, folder, baseline, terminal, options, seeds, load)
-    folder.save_info(_info(run, path, cases))
+    folder.save_info(_info(run, path, cases, load_seconds))
     return run
 
 
@@ -105,7 +112,7 @@ def _require_known(baseline: Baseline | BaselineError, against: Sequence[str]) -
             raise unknown_name("case of the baseline", name, known, where="--bt-against")
 
 
-def _info(run: Run, baseline: Path, cases: Sequence[str]) -> RunInfo:
+def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -> RunInfo:
     commit, dirty = checkout(run.options.root)
     dataset, split = run.work.dataset, run.work.split
     kind = "PHANTOM slices (synthetic, no patients)" if dataset.origin == "phantom" else "Figshare slices"
@@ -118,11 +125,13 @@ def _info(run: Run, baseline: Path, cases: Sequence[str]) -> RunInfo:
             f"{len(dataset)} {kind}, {dataset.image_size} px, {dataset.scaling} scaling; split {split.name}: "
             f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test"
         ),
+        image_size=dataset.image_size,
         recipe=asdict(run.tier.recipe),
         against=None if run.options.against is None else list(run.options.against),
         cases=list(cases),
         seeds=list(run.seeds),
         commit=commit,
         dirty=dirty,
+        load_seconds=load_seconds,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -1,9 +1,9 @@
 """One run of a tier: executes each case once however many items ask, and asks the gate."""
 
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -17,15 +17,15 @@ from btlib.data.dataset import Dataset
 from btlib.errors import BaselineError, BtlibWarning
 from btlib.plugin.options import STATUS, Options
 from btlib.plugin.terminal import Terminal
+from btlib.plugin.throughput import Throughput
 from btlib.protocol import Tier
 from btlib.reporting.comparison import verdicts
 from btlib.results import CaseResult
 from btlib.runs import CaseRecord, RunFolder
 from btlib.runs.execute import run_case
 from btlib.runs.results import as_results
+from btlib.runs.speed import judge_timing
 from btlib.types import Scaling
-
-_ROUNDS = (3, 50)  # of one throughput figure, at least and at most
 
 
 def fail(message: str, status: str) -> NoReturn:
@@ -121,7 +121,7 @@ class Run:
         return verdict
 
     def throughput(self, benchmark: Any, case: str, figure: str, images: int, function: Callable[[], object]) -> None:
-        """Time a function with pytest-benchmark, and keep its images/s under the name of the figure.
+        """Time a function in turns with the thesis path; the item fails where the case has become slower.
 
         Args:
             benchmark: pytest-benchmark's fixture.
@@ -130,16 +130,26 @@ class Run:
             images: How many images one call works on.
             function: Returns when the device is done.
         """
-        function()  # the first call allocates and compiles
-        began = time.perf_counter()
-        function()
-        once = time.perf_counter() - began
-        rounds = min(max(int(self.tier.bench_seconds / max(once, 1e-9)), _ROUNDS[0]), _ROUNDS[1])
         benchmark.group = f"{self.tier.name}: {figure}"
         benchmark.extra_info.update(case=case, images=images, origin=self.work.dataset.origin)
-        benchmark.pedantic(function, rounds=rounds, iterations=1)
-        if benchmark.stats is not None:  # None where benchmarks are switched off
-            self.folder.add_speed(case, figure, images / benchmark.stats.stats.median, rounds)
+        timing = self.speed.measure(benchmark, _case(case), self.prepared(case), figure, images, function)
+        if timing is None or isinstance(self.baseline, BaselineError):
+            return
+        verdict = judge_timing(case, figure, timing, self.baseline, self.speed.noise, self.folder.info())
+        benchmark.extra_info["gate"] = f"{verdict.status}: {verdict.reason}"
+        if verdict.status == "slower":
+            fail(f"case {case}, {figure}: SLOWER\n  {verdict.reason}", "regressed")
+
+    @cached_property
+    def speed(self) -> Throughput:
+        """Measures speed; its process lives until the session ends."""
+        protocol, recipe = self.tier.protocol, self.tier.recipe
+        return Throughput(self.folder, self.tier.bench_seconds, recipe.backbone, protocol.image_size)
+
+    def close(self) -> None:
+        """End what the run started."""
+        if "speed" in self.__dict__:
+            self.speed.close()
 
     def header(self) -> list[str]:
         """What a reader must know of the run before its first item."""

@@ -1,5 +1,6 @@
 """What one pytest session shares: options, one run for each tier, the folder the runs lie in."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ class Session:
     """
 
     def __init__(self, config: pytest.Config, options: Options, stamp: str) -> None:
+        self.began = time.perf_counter()
         self.terminal = Terminal(config)
         self.options = options
         self.stamp = stamp

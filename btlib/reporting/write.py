@@ -7,6 +7,7 @@ from tabulate import tabulate
 
 from btlib import files
 from btlib.baselines import Verdict
+from btlib.baselines.pace import Pace
 from btlib.reporting.comparison import Comparison, Row
 from btlib.reporting.numbers import number
 from btlib.reporting.standing_table import standing_section
@@ -34,8 +35,8 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         {
             "schema": SCHEMA,
             "run": comparison.info.model_dump(),
-            "cases": [asdict(row) for row in comparison.rows],
-            "references": [asdict(row) for row in comparison.references],
+            "cases": [_plain(row) for row in comparison.rows],
+            "references": [_plain(row) for row in comparison.references],
             "missing": list(comparison.missing),
             "standings": [asdict(standing) for standing in comparison.standings],
         },
@@ -55,10 +56,21 @@ def _cells(row: Row, figures: list[str]) -> dict[str, str]:
         "case": f"{row.case} {row.title}",
         "verdict": row.status,
         **{title: number(row.values[name], ".1f" if "px" in title else ".4f") for name, title in _VALUES.items()},
-        **{f"{name} [img/s]": number(row.speeds.get(name), ".1f") for name in figures},
+        **{f"{name} [img/s]": _speed(row.speeds.get(name)) for name in figures},
         "seconds": number(row.seconds, ".1f"),
         "model": row.source,
     }
+
+
+def _speed(pace: Pace | None) -> str:
+    """Images/s, and in brackets how many times that is what the thesis path does."""
+    if pace is None:
+        return "–"
+    return number(pace.images_per_second, ".1f") + ("" if pace.ratio is None else f" ({pace.ratio:.1f}×)")
+
+
+def _plain(row: Row) -> dict[str, object]:
+    return asdict(row) | {"speeds": {name: pace.model_dump() for name, pace in row.speeds.items()}}
 
 
 def _flat(row: Row, figures: list[str]) -> dict[str, object]:
@@ -67,7 +79,11 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
         for v in row.verdicts
         for key in ("status", "baseline", "margin", "difference", "low", "high", "method", "seeds", "baseline_seeds")
     }
-    speeds = {f"{name} [img/s]": row.speeds.get(name) for name in figures}
+    speeds = {
+        f"{name} [{unit}]": getattr(row.speeds.get(name), key, None)
+        for name in figures
+        for unit, key in (("img/s", "images_per_second"), ("x thesis", "ratio"))
+    }
     return {
         "case": row.case,
         "title": row.title,

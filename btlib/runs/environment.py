@@ -1,10 +1,12 @@
 """Versions, hardware and the state of the code, for the record."""
 
-import os
 import platform
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
+
+from btlib.speed import machine, tuning
 
 PACKAGES = ("btlib", "numpy", "opencv-python-headless", "torch", "torchvision", "pytorch-lightning")
 
@@ -18,9 +20,13 @@ def environment(device: str | None = None) -> dict[str, str]:
     facts = {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cpu": _processor(),
-        "cpus": str(os.cpu_count()),
+        **machine.facts(),
+        "machine": machine.digest(),
     }
+    tuned, torch_here = tuning.current(), sys.modules.get("torch")
+    facts["allocator"] = tuned.allocator
+    if torch_here is not None:
+        facts["threads"] = str(torch_here.get_num_threads())
     facts |= {name: found for name in PACKAGES if (found := _version(name))}
     if device == "cuda":
         import torch
@@ -47,15 +53,6 @@ def _git(folder: Path, *words: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):  # no git here
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _processor() -> str:
-    """The processor's model; `platform.processor` is empty on most Linux systems."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _version(package: str) -> str | None:

@@ -118,6 +118,7 @@ class RunInfo(Kept):
         baseline: File of the baseline it was held against.
         origin: "figshare" or "phantom".
         data: What was measured on, for a reader.
+        image_size: Side of its slices in pixels.
         recipe: How its cases are trained.
         against: The cases of the baseline that new ones are held against; None for all.
         cases: The cases that were to be measured.
@@ -133,6 +134,7 @@ class RunInfo(Kept):
     baseline: str
     origin: str
     data: str
+    image_size: int | None = None
     recipe: dict[str, str | int | float | bool | None] = {}
     against: list[str] | None = None
     cases: list[str] = []

@@ -3,10 +3,13 @@
 from statistics import median
 
 import numpy as np
+from pydantic import Field
 
 from btlib import stats
-from btlib.baselines.pace import Pace
-from btlib.runs.record import Kept
+from btlib.baselines import Baseline
+from btlib.baselines.pace import Pace, PaceVerdict, judge_pace
+from btlib.runs.environment import environment
+from btlib.runs.record import Kept, RunInfo
 
 
 class Timing(Kept):
@@ -28,7 +31,7 @@ class Timing(Kept):
     engine: str | None = None
     precision: str | None = None
     seconds: list[float]
-    thesis_seconds: list[float] = []
+    thesis_seconds: list[float] = Field(default_factory=list)
     peak_memory_mib: float | None = None
     thesis_peak_memory_mib: float | None = None
     device_memory_mib: float | None = None
@@ -58,9 +61,9 @@ class Timing(Kept):
             images_per_second=self.images_per_second,
             engine=self.engine,
             precision=self.precision,
-            ratio=ratio and ratio.value,
-            low=ratio and ratio.low,
-            high=ratio and ratio.high,
+            ratio=ratio.value if ratio else None,
+            low=ratio.low if ratio else None,
+            high=ratio.high if ratio else None,
         )
 
 
@@ -78,9 +81,9 @@ class Speed(Kept):
     """
 
     case: str
-    figures: dict[str, Timing] = {}
+    figures: dict[str, Timing] = Field(default_factory=dict)
     gflop_per_image: float | None = None
-    ceilings: dict[str, float] = {}
+    ceilings: dict[str, float] = Field(default_factory=dict)
     machine: str | None = None
     seconds: float = 0.0
 
@@ -91,3 +94,35 @@ class Speed(Kept):
         if self.gflop_per_image is None or ceiling is None or not figure.startswith("inference"):
             return None
         return self.gflop_per_image * timing.images_per_second / (1000 * ceiling)
+
+
+def judge_timing(
+    case: str, figure: str, timing: Timing, baseline: Baseline, noise: float, info: RunInfo
+) -> PaceVerdict:
+    """Hold a figure of a run against the baseline's.
+
+    Args:
+        case: Name of the case.
+        figure: Name of the figure.
+        timing: What was measured.
+        baseline: What it is held against.
+        noise: How far the null run's ratio was from 1, as a share.
+        info: The run.
+    """
+    known, here, there = baseline.cases.get(case), environment(), baseline.environment
+    pairs = {
+        "image size": (info.image_size, baseline.conditions.image_size),
+        "backbone": (info.recipe.get("backbone"), (baseline.recipe or {}).get("backbone")),
+        "processor with": (here.get("simd"), there.get("simd")),
+        "allocator": (here.get("allocator"), there.get("allocator")),
+    }
+    unlike = [f"{name} {ours}, the baseline's {theirs}" for name, (ours, theirs) in pairs.items() if ours != theirs]
+    return judge_pace(
+        case,
+        figure,
+        timing.pace,
+        known.speed.get(figure) if known else None,
+        alike="; ".join(unlike) or None,
+        same_machine=here.get("machine") == there.get("machine"),
+        noise=noise,
+    )

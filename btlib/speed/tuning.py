@@ -1,8 +1,8 @@
 """The allocator and the threads of this process, set for large arrays that come and go.
 
-A network on the CPU frees and asks for hundreds of megabytes in every batch. By default the C library gives each of them
-back to the system, which hands it out again page by page, zeroed: up to a third of the time. Here the process keeps
-what it once had. Threads are held to the processors that this process may use, shared among workers.
+A network on the CPU frees and asks for hundreds of megabytes in every batch. By default the C library gives each of
+them back to the system, which hands it out again page by page, zeroed: up to a third of the time. Here the process
+keeps what it once had. Threads are held to the processors that this process may use, shared among workers.
 """
 
 import ctypes
@@ -39,7 +39,7 @@ def tune(workers: int = 1) -> Tuning:
     Args:
         workers: Processes that share this machine's processors, this one included.
     """
-    global _now  # noqa: PLW0603 - it mirrors what is true of the process
+    global _now
     _now = Tuning(_keep_memory(), _share_threads(workers))
     return _now
 
@@ -68,7 +68,9 @@ def _share_threads(workers: int) -> int | None:
     """Only where there is something to share out, and the user has not done it."""
     from joblib import cpu_count
 
-    mine = max(1, cpu_count() // workers)  # it knows affinity and cgroups, which the frameworks' own defaults do not
+    mine: int = max(
+        1, cpu_count() // workers
+    )  # it knows affinity and cgroups, which the frameworks' own defaults do not
     if mine == os.cpu_count() or any(name in os.environ for name in _THREADS):
         return None
     os.environ.update(dict.fromkeys(_THREADS, str(mine)))  # for what is not loaded yet

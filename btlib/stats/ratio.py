@@ -30,8 +30,8 @@ def speedup(ours: ArrayLike, theirs: ArrayLike, confidence: float = 0.95) -> Spe
     """The ratio of two times measured in turns A B B A A B B A …, each turn of four giving one ratio.
 
     What slows the machine down for longer than a turn slows both sides, and a drift within a turn cancels. The interval
-    is that of a median by order statistics (doi 10.1002/0471722162, section 7.1); under six turns it is the whole range,
-    and surer is not to be had.
+    is that of a median by order statistics (doi 10.1002/0471722162, section 7.1); under six turns it is the whole
+    range, and surer is not to be had.
 
     Args:
         ours: Seconds of the A's in order, an even number of them, each above 0.

@@ -15,7 +15,6 @@ from btlib.models.network import ModelOutput, TumourModel
 from btlib.protocol import Recipe
 from btlib.training.batches import Batch
 
-
 LOOK_EVERY = 50
 """Steps after which the losses are looked at."""
 

@@ -1,0 +1,154 @@
+"""Speed of a case, in turns with the thesis's way of doing the same, and the gate's word on it."""
+
+import importlib.util
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from btlib.cases import Case, Prepared
+from btlib.models.variants import VARIANTS
+from btlib.runs import RunFolder, Timing
+from btlib.speed import machine, memory, tuning
+from btlib.speed.energy import EnergyMeter
+from btlib.thesis_path import Call, Job, ThesisPath
+
+_TURNS = (2, 25)
+"""Turns A B B A of one figure, at least and at most."""
+
+Function = Callable[[], object]
+"""One call; returns when the device is done."""
+
+
+@dataclass(eq=False)
+class Throughput:
+    """Measures figures of one run, and keeps each in the run's folder.
+
+    Attributes:
+        folder: Of the run.
+        seconds: To spend on one figure.
+        backbone: Name of the backbone with which the thesis path works.
+        image_size: Side of its slices in pixels.
+    """
+
+    folder: RunFolder
+    seconds: float
+    backbone: str
+    image_size: int
+    _thesis: ThesisPath = field(default_factory=lambda: ThesisPath(tuning.current().threads))
+    _noise: Timing | None = None
+
+    def measure(
+        self, benchmark: Any, case: Case, prepared: Prepared, figure: str, images: int, function: Function
+    ) -> Timing | None:
+        """Time a function with pytest-benchmark in turns with the thesis path; None where benchmarks are switched off.
+
+        Args:
+            benchmark: pytest-benchmark's fixture.
+            case: Whose figure it is.
+            prepared: Its predictor, which says on what device and how precisely it works.
+            figure: Such as "inference, batch 16".
+            images: How many images one call works on.
+            function: What to time.
+        """
+        began = time.perf_counter()
+        device = str(prepared.details.get("device", "cpu"))
+        function()  # the first call allocates and compiles
+        if not benchmark.enabled:
+            benchmark.pedantic(function, rounds=1)
+            return None
+        thesis = self._yardstick(case, figure, images, device)
+        if thesis is not None and self._noise is None:
+            self._noise = self._null_run(device)
+        timing = self._in_turns(benchmark, function, images, thesis, device)
+        trained = figure.startswith("training")
+        known = "training_precision" if trained and "training_precision" in prepared.details else "precision"
+        timing = timing.model_copy(
+            update={
+                "engine": "eager" if trained else prepared.details.get("engine"),
+                "precision": prepared.details.get(known),
+            }
+        )
+        facts = self._facts(prepared, device, timing)
+        self.folder.add_timing(case.name, figure, timing, time.perf_counter() - began, facts)
+        return timing
+
+    @property
+    def noise(self) -> float:
+        """How far the thesis path's ratio to itself was from 1; 0 where that was not measured."""
+        null = self._noise.speedup if self._noise else None
+        return abs(null.value - 1) if null else 0.0
+
+    def close(self) -> None:
+        """End the thesis path's process."""
+        self._thesis.close()
+
+    def _yardstick(self, case: Case, figure: str, images: int, device: str) -> Job | None:
+        """The thesis's variant of the same name, else the one that predicts the same; None without PyTorch."""
+        if importlib.util.find_spec("torch") is None:
+            return None
+        like = {(True, False): "A", (False, True): "B", (True, True): "D"}[case.has_mask, case.has_classes]
+        variant = case.name if case.name in VARIANTS else like
+        size = case.image_size or self.image_size
+        return Job(
+            variant,
+            self.backbone,
+            "training" if figure.startswith("training") else "inference",
+            images,
+            size,
+            device.partition(":")[0],
+        )
+
+    def _null_run(self, device: str) -> Timing:
+        """The thesis path in turns with another process of its own kind."""
+        job = Job("D", self.backbone, "inference", 16, self.image_size, device.partition(":")[0])
+        ours: list[float] = []
+        theirs: list[float] = []
+        with ThesisPath(self._thesis.threads) as other:
+            once = self._thesis.call(job).seconds + other.call(job).seconds
+            for _ in range(self._turns(once)):
+                ours.append(self._thesis.call(job).seconds)
+                theirs += [other.call(job).seconds for _ in range(2)]
+                ours.append(self._thesis.call(job).seconds)
+        timing = Timing(images=16, seconds=ours, thesis_seconds=theirs)
+        self.folder.save_noise(timing)
+        return timing
+
+    def _in_turns(self, benchmark: Any, function: Function, images: int, job: Job | None, device: str) -> Timing:
+        began = time.perf_counter()
+        function()
+        once = time.perf_counter() - began + (self._thesis.call(job).seconds if job else 0.0)
+        turns = self._turns(once)
+        theirs: list[Call] = []
+        started, meter = 0, EnergyMeter()
+
+        def before() -> None:
+            """Between the two A's of a turn come two B's."""
+            nonlocal started
+            if job is not None and started % 2:
+                theirs.extend(self._thesis.call(job) for _ in range(2))
+            started += 1
+            meter.start()
+
+        tuning.give_back()
+        memory.reset_peak(device)
+        benchmark.pedantic(function, setup=before, teardown=meter.stop, rounds=2 * turns, iterations=1)
+        return Timing(
+            images=images,
+            seconds=list(benchmark.stats.stats.data),
+            thesis_seconds=[call.seconds for call in theirs],
+            peak_memory_mib=memory.peak_mib(),
+            thesis_peak_memory_mib=theirs[-1].peak_memory_mib if theirs else None,
+            device_memory_mib=memory.device_peak_mib(device),
+            joules_per_image=None if meter.joules is None else meter.joules / (2 * turns * images),
+        )
+
+    def _turns(self, once: float) -> int:
+        """How many turns fit into the time, one round of both taking `once` seconds."""
+        return min(max(int(self.seconds / max(2 * once, 1e-9)), _TURNS[0]), _TURNS[1])
+
+    def _facts(self, prepared: Prepared, device: str, timing: Timing) -> dict[str, Any]:
+        return {
+            "gflop_per_image": prepared.details.get("gflop_per_image"),
+            "machine": machine.digest(),
+        }

@@ -1,0 +1,70 @@
+"""Every figure of speed of a run: `speed.md` and `speed.csv`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from btlib import files
+from btlib.reporting.text import csv_text
+from btlib.runs.speed import Speed, Timing
+
+_HEAD = """# Speed
+
+Images/s of the median call, and how many times that is what the *thesis path* does (plain PyTorch, fp32, NCHW, default
+allocator, a process of its own), both measured in turns A B B A, with the 95 % interval over turns. The ceiling is the
+fastest product of matrices that was found on this machine in the same precision.
+"""
+
+
+def write_speed(speeds: Mapping[str, Speed], noise: Timing | None, folder: Path) -> Path | None:
+    """Write the tables of a run that measured speed; returns the first file, None where there is nothing to write."""
+    rows = [_row(speed, name) for speed in speeds.values() for name in speed.figures]
+    if not rows:
+        return None
+    cells = [{title: _cell(value, form) for title, (value, form) in row.items()} for row in rows]
+    lines = [_HEAD, noise_line(noise), "", tabulate(cells, "keys", "github", disable_numparse=True), ""]
+    files.write_text(folder / "speed.md", "\n".join(lines))
+    files.write_text(folder / "speed.csv", csv_text([{k: v for k, (v, _) in row.items()} for row in rows]))
+    return folder / "speed.md"
+
+
+def noise_line(noise: Timing | None) -> str:
+    """What the null run says."""
+    found = noise.speedup if noise else None
+    if found is None:
+        return "The noise floor was not measured."
+    return (
+        f"Noise floor: the thesis path against itself is {found.value:.3f} times as fast "
+        f"({found.low:.3f} … {found.high:.3f}, {found.turns} turns)."
+    )
+
+
+def _row(speed: Speed, name: str) -> dict[str, tuple[Any, str]]:
+    timing = speed.figures[name]
+    p50, p95 = timing.latency
+    pace = timing.pace
+    return {
+        "case": (speed.case, ""),
+        "figure": (name, ""),
+        "engine": (timing.engine, ""),
+        "precision": (timing.precision, ""),
+        "images/s": (pace.images_per_second, ".1f"),
+        "× thesis": (pace.ratio, ".2f"),
+        "low": (pace.low, ".2f"),
+        "high": (pace.high, ".2f"),
+        "calls": (len(timing.seconds), "d"),
+        "p50 [ms]": (1000 * p50, ".1f"),
+        "p95 [ms]": (1000 * p95, ".1f"),
+        "MiB": (timing.peak_memory_mib, ".0f"),
+        "thesis MiB": (timing.thesis_peak_memory_mib, ".0f"),
+        "device MiB": (timing.device_memory_mib, ".0f"),
+        "J/image": (timing.joules_per_image, ".3f"),
+        "GFLOP/image": (speed.gflop_per_image, ".2f"),
+        "of ceiling": (speed.share_of_ceiling(name), ".0%"),
+    }
+
+
+def _cell(value: Any, form: str) -> str:
+    return "–" if value is None else format(value, form)

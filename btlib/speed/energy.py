@@ -1,0 +1,70 @@
+"""Energy, where the machine tells it: Linux reads it off the processor (RAPL), NVIDIA's library off its GPUs."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RAPL = Path("/sys/class/powercap")
+
+
+class EnergyMeter:
+    """Adds up the joules of what lies between `start` and `stop`.
+
+    Args:
+        powercap: Linux's folder of energy counters.
+
+    Attributes:
+        joules: So far, of all processor packages and GPUs of this machine together; None where none can be read.
+    """
+
+    def __init__(self, powercap: Path = RAPL) -> None:
+        self._counters = [*_packages(powercap), *_gpus()]
+        self._before: list[float] = []
+        self.joules: float | None = 0.0 if self._counters else None
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._before = [read() for read, _ in self._counters]
+
+    def stop(self) -> None:
+        """Add what was used since `start`; a counter that ran over its end is taken to have done so once."""
+        for (read, end), before in zip(self._counters, self._before, strict=True):
+            used = read() - before
+            self.joules = (self.joules or 0.0) + (used if used >= 0 else used + end)
+
+
+_Counter = tuple[Callable[[], float], float]
+"""Reads joules; and where the counter starts again from zero."""
+
+
+def _packages(powercap: Path) -> list[_Counter]:
+    """Whole processors; their parts (`intel-rapl:0:1`) are already in them."""
+    found: list[_Counter] = []
+    for folder in sorted(powercap.glob("intel-rapl:[0-9]*")):
+        try:
+            if folder.name.count(":") == 1 and (folder / "name").read_text().startswith("package"):
+                _joules(folder / "energy_uj")
+                found.append((lambda at=folder: _joules(at / "energy_uj"), _joules(folder / "max_energy_range_uj")))  # type: ignore[misc]
+        except (OSError, ValueError):  # only the administrator may read it, on most machines
+            continue
+    return found
+
+
+def _joules(path: Path) -> float:
+    return int(path.read_text()) / 1e6
+
+
+def _gpus() -> list[_Counter]:
+    if importlib.util.find_spec("pynvml") is None:
+        return []
+    nvml: Any = importlib.import_module("pynvml")
+    try:
+        nvml.nvmlInit()
+        handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
+        for handle in handles:
+            nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
+    except nvml.NVMLError:  # no driver, or a GPU from before Volta
+        return []
+    return [(lambda at=h: nvml.nvmlDeviceGetTotalEnergyConsumption(at) / 1e3, float("inf")) for h in handles]  # type: ignore[misc]

@@ -1,0 +1,62 @@
+"""The yardstick of speed: another process that does what the thesis did, and says so when it cannot."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+
+from btlib.errors import BtlibError
+from btlib.models import create
+from btlib.models.variants import VARIANTS
+from btlib.thesis_path import Job, ThesisPath, prepare
+
+JOB = Job("D", "tiny", "inference", batch_size=2, image_size=32, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def thesis() -> Iterator[ThesisPath]:
+    with ThesisPath(threads=1) as path:
+        yield path
+
+
+@pytest.mark.parametrize("work", ["inference", "training"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_can_be_timed(thesis: ThesisPath, variant: str, work: str):
+    call = thesis.call(replace(JOB, variant=variant, work=work))
+    assert call.seconds > 0
+    assert call.peak_memory_mib is None or call.peak_memory_mib > 10
+
+
+def test_a_job_that_fails_is_told_and_the_next_is_done(thesis: ThesisPath):
+    with pytest.raises(BtlibError, match="unknown variant 'Z'"):
+        thesis.call(replace(JOB, variant="Z"))
+    assert thesis.call(JOB).seconds > 0
+
+
+def test_a_process_that_died_is_told_and_started_again(thesis: ThesisPath):
+    thesis.call(JOB)
+    assert thesis._process is not None
+    thesis._process.kill()
+    with pytest.raises(BtlibError, match="its process ended"):
+        thesis.call(JOB)
+    assert thesis.call(JOB).seconds > 0
+
+
+def test_it_ends_with_its_context():
+    with ThesisPath() as path:
+        path.call(JOB)
+        process = path._process
+    assert process is not None
+    assert process.poll() is not None
+
+
+def test_a_training_step_is_a_training_step(monkeypatch: pytest.MonkeyPatch):
+    """Weights move as Adam moves them: by the learning rate in the first step."""
+    torch.manual_seed(0)
+    made = create("D", None, backbone="tiny")
+    before = {name: value.clone() for name, value in made.named_parameters()}
+    monkeypatch.setattr("btlib.models.create", lambda *args, **kwargs: made)
+    prepare(replace(JOB, work="training"))()
+    moved = max((value - before[name]).abs().max().item() for name, value in made.named_parameters())
+    assert moved == pytest.approx(1e-3, rel=0.01)
