@@ -1,7 +1,10 @@
 """Optional dependencies: one that is missing is told by the name of the extra that brings it."""
 
+import importlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 from btlib.errors import MissingExtraError
 
@@ -16,6 +19,8 @@ EXTRAS = {
     "flax": "jax",
     "optax": "jax",
     "keras": "keras",
+    "openvino": "openvino",
+    "nncf": "int8",
     "segmentation_models_pytorch": "smp",
 }
 """Package → the extra of btlib that brings it."""
@@ -37,3 +42,32 @@ def named(where: object = None) -> Iterator[None]:
         raise MissingExtraError(
             f"{package} is not installed", where=where, mend=f"pip install 'btlib[{EXTRAS[package]}]'"
         ) from error
+
+
+def openvino() -> ModuleType:
+    """OpenVINO, kept from the network (see `unreported`).
+
+    Raises:
+        ModuleNotFoundError: It is not installed.
+    """
+    unreported("openvino.tools.ovc.convert_impl")
+    return importlib.import_module("openvino")
+
+
+def unreported(name: str) -> ModuleType:
+    """A module of OpenVINO or of NNCF. They would report their use over the network, from a forked process, unless they
+    find no telemetry when they are first imported: then they take a stub of their own.
+
+    Raises:
+        ModuleNotFoundError: It is not installed.
+    """
+    if name not in sys.modules:
+        before = sys.modules.pop("openvino_telemetry", None)
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # how Python says "not to be imported"
+        try:
+            importlib.import_module(name)
+        finally:
+            del sys.modules["openvino_telemetry"]
+            if before is not None:
+                sys.modules["openvino_telemetry"] = before
+    return sys.modules[name]

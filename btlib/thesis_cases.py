@@ -10,7 +10,9 @@ from btlib.cases import CASES, Case, Prepared, Work
 from btlib.models.variants import VARIANTS
 
 if TYPE_CHECKING:  # torch is imported when a case is prepared, not when the cases are listed
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from btlib.checkpoints import Store
     from btlib.engines import Chosen
@@ -68,9 +70,21 @@ def _engine(model: "TumourModel", identity: str, device: "torch.device", work: W
         work.dataset.image_size,
         identity=identity,
         cache=work.checkpoints / "engines",
+        calibration=partial(_calibration, work),
     )
     at = work.split.val if len(work.split.val) else work.split.train
     return choose(subject, work.engine, work.dataset, at, work.protocol.threshold, work.say)
+
+
+def _calibration(work: Work) -> "NDArray[np.float32]":
+    """Training slices to measure ranges on, float32 [n, h, w]: all of them, or 300 spread over the file order."""
+    import numpy as np
+
+    from btlib.engines.engine import CALIBRATION_SLICES
+
+    train = np.sort(work.split.train)
+    n = min(CALIBRATION_SLICES, len(train))
+    return work.dataset.images[train[np.arange(n) * len(train) // max(n, 1)]]
 
 
 def _plan(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:

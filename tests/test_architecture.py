@@ -12,7 +12,7 @@ import btlib
 ROOT = Path(btlib.__file__).parent
 FRAMEWORKS = {
     *("torch", "torchvision", "pytorch_lightning", "lightning_fabric", "segmentation_models_pytorch"),
-    *("onnx", "onnxruntime", "onnxscript", "jax", "flax", "optax", "keras", "tensorflow"),
+    *("onnx", "onnxruntime", "onnxscript", "jax", "flax", "optax", "keras", "tensorflow", "openvino", "nncf"),
 }
 
 # Each room may import from rooms on its own line and on lines above it.

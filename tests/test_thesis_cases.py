@@ -89,3 +89,32 @@ def test_the_cases_are_the_table_of_variants():
     cases = load_cases()
     assert list(cases)[:7] == list(VARIANTS) == list("ABCDEFG")
     assert [cases[name].metrics for name in "ABD"] == [("dice",), ("accuracy",), ("dice", "accuracy")]
+
+
+def test_ranges_of_int8_come_from_training_slices_alone(make_work: Callable[..., Work]):
+    """A slice's number is written into it, so that each can be told."""
+    from btlib.engines.engine import CALIBRATION_SLICES
+    from btlib.thesis_cases import _calibration
+
+    for n in (12, 700):
+        numbered = np.zeros((n, 2, 2), np.float32) + np.arange(n, dtype=np.float32)[:, None, None]
+        work = make_work()
+        split = slice_seed42(n)
+        object.__setattr__(work, "split", split)
+        object.__setattr__(work, "dataset", type("Slices", (), {"images": numbered}))
+        given = _calibration(work)[:, 0, 0].astype(int)
+        assert len(set(given.tolist())) == len(given) == min(CALIBRATION_SLICES, len(split.train))
+        assert set(given.tolist()) <= set(split.train.tolist())
+        assert given.max() - given.min() > 0.9 * n - 2
+
+
+def test_a_case_can_be_run_in_int8(make_work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch):
+    """The guard is let off: whether a net of one epoch passes it is chance."""
+    import importlib
+
+    monkeypatch.setattr(importlib.import_module("btlib.engines.choose"), "too_far", lambda told: None)
+    work = make_work(engine="openvino-int8")
+    details = load_cases()["D"].prepare(work).details
+    assert (details["engine"], details["precision"]) == ("openvino-int8", "int8")
+    assert details["calibration_slices"] == len(work.split.train)
+    assert list((work.checkpoints / "engines").glob("openvino-int8-*.xml"))

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,8 @@ def choose(
 ) -> Chosen:
     """Build the engine that was asked for, or for "auto" the fastest that fits, and hold it against plain fp32.
 
-    A model that is unsure says something else in bf16 than in fp32; then it is run in fp32.
+    A model that is unsure says something else in bf16 than in fp32; then it is run in fp32. A quantised engine has no
+    other precision to fall back on.
 
     Args:
         subject: The model.
@@ -75,15 +76,17 @@ def choose(
         raise OptionError(
             f"engine {wanted!r} does not fit {subject.device.type} with what is installed",
             where="--bt-engine",
-            mend=f"choose one of: auto, {', '.join(fitting)}; or pip install 'btlib[{wanted}]'",
+            mend=f"choose one of: auto, {', '.join(fitting)}{_to_install(wanted)}",
         )
     at = positions[:MOST_SLICES]
     plain_fp32 = TorchPredictor(copy.deepcopy(subject.model), subject.device, "fp32", subject.outputs)
     plain = evaluate(plain_fp32, dataset, at, threshold=threshold).slices
     notes: list[str] = []
-    for name, precision in _attempts(fitting if wanted == "auto" else [wanted], subject.precision):
+    exact = [name for name in fitting if not ENGINES[name].quantised]
+    for name, precision in _attempts(exact if wanted == "auto" else [wanted], subject.precision):
+        ready = subject if precision == "int8" else replace(subject, precision=precision)
         try:
-            predictor = ENGINES[name].build(replace(subject, precision=precision))
+            predictor = ENGINES[name].build(ready)
             found = evaluate(predictor, dataset, at, threshold=threshold).slices
         except BtlibError as error:
             problem: str | None = error.problem
@@ -91,16 +94,31 @@ def choose(
             details = gaps(plain, found)
             problem = too_far(details)
             if problem is None:
-                return Chosen(predictor, name, {"engine": name, "precision": precision, "guard": details}, tuple(notes))
+                return Chosen(predictor, name, _told(name, precision, subject) | {"guard": details}, tuple(notes))
         notes.append(f"engine {name} in {precision} was passed over: {problem}")
         say(notes[-1])
     raise ModelError("; ".join(notes), where="--bt-engine", mend="use --bt-engine eager --bt-precision fp32")
 
 
-def _attempts(names: list[str], precision: Precision) -> list[tuple[str, Precision]]:
+def _to_install(wanted: str) -> str:
+    extra = ENGINES[wanted].extra
+    return "" if extra is None else f"; or pip install 'btlib[{extra}]'"
+
+
+def _attempts(names: list[str], precision: Precision) -> list[tuple[str, Precision | Literal["int8"]]]:
     """Each engine in the precision that is wanted; where none of them will do, the last one in fp32."""
-    wanted = [(name, precision) for name in names]
+    if ENGINES[names[-1]].quantised:
+        return [(names[-1], "int8")]
+    wanted: list[tuple[str, Precision | Literal["int8"]]] = [(name, precision) for name in names]
     return wanted if precision == "fp32" else [*wanted, (names[-1], "fp32")]
+
+
+def _told(name: str, precision: str, subject: Subject) -> dict[str, Any]:
+    """Of an engine, for the record."""
+    told: dict[str, Any] = {"engine": name, "precision": precision}
+    if ENGINES[name].quantised and subject.calibration is not None:
+        told["calibration_slices"] = len(subject.calibration())
+    return told
 
 
 def gaps(plain: SliceTable, found: SliceTable) -> dict[str, float | int]:

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from btlib import extras
 from btlib.adapters.devices import Precision
 from btlib.adapters.outputs import Outputs
 from btlib.evaluation.predictor import Predictor
 from btlib.registry import Registry
+
+CALIBRATION_SLICES = 300
+"""Training slices that a quantised engine measures its ranges on, or all where there are fewer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +33,7 @@ class Subject:
         image_size: Side of its square input in pixels.
         identity: Of the trained model, under which converted models are kept; None keeps none.
         cache: Folder of converted models.
+        calibration: Gives training slices, float32 [n, h, w], on which a quantised engine measures its ranges.
     """
 
     model: torch.nn.Module
@@ -36,6 +43,7 @@ class Subject:
     image_size: int
     identity: str | None = None
     cache: Path | None = None
+    calibration: Callable[[], NDArray[np.float32]] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,16 +55,24 @@ class Engine:
         room: Module that holds `build(subject) -> Predictor`.
         devices: Types of device it runs on.
         packages: What must be installed beside torch.
+        quantised: Whether it computes in int8, with ranges from calibration slices; "auto" never tries one that does.
     """
 
     name: str
     room: str
     devices: tuple[str, ...]
     packages: tuple[str, ...] = ()
+    quantised: bool = False
+
+    @property
+    def extra(self) -> str | None:
+        """The extra of btlib that brings what is not installed of its packages; None where all are."""
+        missing = [name for name in self.packages if not importlib.util.find_spec(name)]
+        return extras.EXTRAS[missing[-1]] if missing else None
 
     def fits(self, device: torch.device) -> bool:
         """Whether it can run on this device with what is installed."""
-        return device.type in self.devices and all(importlib.util.find_spec(name) for name in self.packages)
+        return device.type in self.devices and self.extra is None
 
     def build(self, subject: Subject) -> Predictor:
         """The model as this engine runs it.
@@ -75,7 +91,8 @@ for _engine in (
     Engine("compile", "compiled", ("cuda", "cpu")),
     Engine("onnxruntime", "onnxruntime", ("cpu",), ("onnxruntime", "onnx", "onnxscript")),
     Engine("eager", "eager", ("cuda", "mps", "cpu")),
+    Engine("openvino-int8", "openvino_int8", ("cpu",), ("openvino", "nncf"), quantised=True),
 ):
     ENGINES.add(_engine.name, _engine)
 ENGINE_NAMES = ("auto", *ENGINES)
-"""What may be asked for; "auto" tries the engines in this order, the fastest first."""
+"""What may be asked for; "auto" tries the engines that are not quantised in this order, the fastest first."""

@@ -1,16 +1,15 @@
 """The model as OpenVINO runs it on the CPU."""
 
 import copy
-import importlib
-import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from btlib import files, fingerprint
+from btlib import extras, files, fingerprint
 from btlib.adapters.arrays import CallablePredictor
 from btlib.adapters.outputs import Outputs, pick
 from btlib.adapters.torch import OPS
@@ -38,16 +37,28 @@ def build(subject: Subject) -> CallablePredictor:
     Raises:
         ModelError: OpenVINO cannot convert it.
     """
-    core = _openvino().Core()
-    hint = {"INFERENCE_PRECISION_HINT": _HINTS[subject.precision]}
+    return predictor(subject, program(subject), _HINTS[subject.precision])
+
+
+def predictor(subject: Subject, program: Any, hint: str) -> CallablePredictor:
+    """An OpenVINO program of the model, compiled.
+
+    Args:
+        subject: The model.
+        program: As `program` gives it.
+        hint: OpenVINO's name of the precision for what is not quantised.
+
+    Raises:
+        ModelError: OpenVINO cannot compile it.
+    """
     try:
-        program = core.compile_model(_program(subject, core), "CPU", hint)
+        compiled = extras.openvino().Core().compile_model(program, "CPU", {"INFERENCE_PRECISION_HINT": hint})
     except RuntimeError as error:
         raise ModelError(f"OpenVINO cannot run it: {error}", where="engine openvino") from error
     names = _present(subject)
 
     def run(images: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-        found = program(images)
+        found = compiled(images)
         return {name: np.asarray(found[i]) for i, name in enumerate(names)}
 
     probabilities = Outputs(
@@ -59,19 +70,6 @@ def build(subject: Subject) -> CallablePredictor:
     return CallablePredictor(run, probabilities, layout="nchw")
 
 
-def _openvino() -> Any:
-    """The package. Its converter would report its use over the network, from a forked process, unless it finds no
-    telemetry when it is imported: then it takes a stub of its own.
-    """
-    if "openvino" not in sys.modules:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # how Python says "not to be imported"
-        try:
-            importlib.import_module("openvino.tools.ovc.convert_impl")
-        finally:
-            del sys.modules["openvino_telemetry"]
-    return importlib.import_module("openvino")
-
-
 def _present(subject: Subject) -> list[str]:
     """Which parts the model really has: a mapping may name one that is always None."""
     with torch.inference_mode():
@@ -80,27 +78,48 @@ def _present(subject: Subject) -> list[str]:
     return [name for name, place in zip(_NAMES, places, strict=True) if pick(raw, place) is not None]
 
 
-def _program(subject: Subject, core: Any) -> Any:
-    ov = _openvino()
+def program(subject: Subject) -> Any:
+    """The model in fp32 as OpenVINO's program, converted or from the cache; input float32 [n, 1, size, size].
+
+    Raises:
+        ModelError: OpenVINO cannot convert it.
+    """
+    return kept(subject, "openvino", versions(), lambda: _converted(subject))
+
+
+def versions() -> tuple[str, str]:
+    """Of what converts."""
+    return extras.openvino().__version__, torch.__version__
+
+
+def kept(subject: Subject, kind: str, depends_on: tuple[str | int, ...], make: Callable[[], Any]) -> Any:
+    """A program of the model, made once and then read from the cache, where it has one.
+
+    Args:
+        subject: The model.
+        kind: What the file's name begins with.
+        depends_on: All that decides what is made, beside the model and its size.
+        make: Makes it.
+    """
     if subject.identity is None or subject.cache is None:
-        return _converted(subject)
-    name = fingerprint.of(subject.identity, subject.image_size, ov.__version__, torch.__version__)
-    path = subject.cache / f"openvino-{name}.xml"
+        return make()
+    ov = extras.openvino()
+    path = subject.cache / f"{kind}-{fingerprint.of(subject.identity, subject.image_size, *depends_on)}.xml"
     if not path.exists():
-        converted = _converted(subject)
+        made = make()
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.atomic_path(path.with_suffix(".bin")) as weights:
             part = weights.with_name(f"{weights.name}.xml")
-            ov.save_model(converted, part, compress_to_fp16=False)
+            ov.save_model(made, part, compress_to_fp16=False)
             part.with_suffix(".bin").replace(weights)
             text = part.read_text(encoding="utf-8")
             part.unlink()
         files.write_text(path, text)  # last: without it the weights are not looked at
-    return core.read_model(path)
+    return ov.Core().read_model(path)
 
 
 def _converted(subject: Subject) -> Any:
-    ov = _openvino()
+    ov = extras.openvino()
     module = _Probabilities(copy.deepcopy(subject.model).cpu().eval(), subject.outputs)
     side = subject.image_size
     try:

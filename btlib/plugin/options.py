@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 WEIGHTS = ("auto", "coco", "imagenet", "none")
 DEVICES = ("auto", "cuda", "mps", "cpu")
 SCALINGS = ("thesis", "percentile")
-ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager")
+ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 

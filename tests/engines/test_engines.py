@@ -15,7 +15,7 @@ from btlib.evaluation import evaluate
 from btlib.models.variants import VARIANTS
 
 Make = Callable[..., Subject]
-HERE = [name for name in ENGINES if ENGINES[name].fits(torch.device("cpu"))]
+HERE = [name for name in ENGINES if ENGINES[name].fits(torch.device("cpu")) and not ENGINES[name].quantised]
 
 
 def plain(subject: Subject) -> TorchPredictor:
