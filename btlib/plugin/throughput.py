@@ -39,7 +39,14 @@ class Throughput:
     _noise: Timing | None = None
 
     def measure(
-        self, benchmark: Any, case: Case, prepared: Prepared, figure: str, images: int, function: Function
+        self,
+        benchmark: Any,
+        case: Case,
+        prepared: Prepared,
+        figure: str,
+        images: int,
+        function: Function,
+        record_as: str | None = None,
     ) -> Timing | None:
         """Time a function with pytest-benchmark in turns with the thesis path; None where benchmarks are switched off.
 
@@ -50,6 +57,7 @@ class Throughput:
             figure: Such as "inference, batch 16".
             images: How many images one call works on.
             function: What to time.
+            record_as: The name under which it is kept; None keeps it under that of the case.
         """
         began = time.perf_counter()
         device = str(prepared.details.get("device", "cpu"))
@@ -70,7 +78,7 @@ class Throughput:
             }
         )
         facts = self._facts(prepared, device, timing)
-        self.folder.add_timing(case.name, figure, timing, time.perf_counter() - began, facts)
+        self.folder.add_timing(record_as or case.name, figure, timing, time.perf_counter() - began, facts)
         return timing
 
     @property

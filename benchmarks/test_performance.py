@@ -1,0 +1,146 @@
+"""Engines, batch sizes and image sizes against the thesis path: the tables of docs/performance.md.
+
+    pytest benchmarks -m performance -k "engine or training or table" -s
+
+Variant D with ResNet50, untrained: speed does not depend on the weights, and the guard that holds every engine to fp32
+is at work in the suite itself. Raw seconds, tables and a plot lie in `reports/performance` afterwards.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from btlib.cases import Prepared, load_cases
+from btlib.plugin.throughput import Throughput
+from btlib.reporting.speed import noise_line, write_speed
+from btlib.runs import RunFolder
+from btlib.speed import tuning
+
+pytestmark = pytest.mark.performance
+
+SIZES = (128, 256)
+SECONDS = 8.0  # for one figure, if two turns take no longer
+WAYS = (
+    ("eager", "fp32"),
+    ("onnxruntime", "fp32"),
+    ("openvino", "fp32"),
+    ("eager", "bf16"),
+    ("compile", "bf16"),
+    ("openvino", "bf16"),
+    ("openvino-int8", "int8"),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(pytestconfig: pytest.Config) -> RunFolder:
+    if not pytestconfig.getoption("bt_no_tune"):
+        tuning.tune()
+    return RunFolder(pytestconfig.rootpath / "reports" / "performance")
+
+
+@pytest.fixture(scope="module")
+def speed(folder: RunFolder) -> Iterator[Callable[[int], Throughput]]:
+    made: dict[int, Throughput] = {}
+
+    def at(size: int) -> Throughput:
+        return made.setdefault(size, Throughput(folder, SECONDS, "resnet50", size))
+
+    yield at
+    for throughput in made.values():
+        throughput.close()
+
+
+@cache
+def model() -> Any:
+    from btlib.models import create
+
+    return create("D", None, backbone="resnet50").eval()
+
+
+@pytest.mark.parametrize("batch_size", [1, 16])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("engine", "precision"), WAYS)
+def test_engine(
+    speed: Callable[[int], Throughput], engine: str, precision: str, size: int, batch_size: int, benchmark: Any
+) -> None:
+    predictor = built(engine, precision, size)
+    images = np.random.default_rng(0).random((batch_size, size, size), dtype=np.float32)
+    measure(speed(size), benchmark, engine, precision, f"inference, {size} px, batch {batch_size}", batch_size)(
+        lambda: predictor.predict(images)
+    )
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_training_step(speed: Callable[[int], Throughput], precision: Any, size: int, benchmark: Any) -> None:
+    import torch
+
+    from btlib.protocol import Recipe
+    from btlib.training.step import bare_step
+
+    images = torch.rand(16, 1, size, size)
+    batch = (images, (images > 0.5).float(), torch.arange(16) % 3)
+    step = bare_step(model(), Recipe(), batch, torch.device("cpu"), precision)
+    measure(speed(size), benchmark, "eager", precision, f"training step, {size} px, batch 16", 16)(step)
+
+
+def test_table(folder: RunFolder) -> None:
+    """The last item: it puts all that was measured, in this session and before, into one table and one plot."""
+    speeds, noise = folder.speeds(), folder.noise()
+    assert speeds, "measure first"
+    print(f"\n{noise_line(noise)}")
+    path = write_speed(speeds, noise, folder.path)
+    assert path is not None
+    print(path.read_text(encoding="utf-8").split("\n\n")[-1])
+    plot(folder)
+
+
+def measure(
+    throughput: Throughput, benchmark: Any, engine: str, precision: str, figure: str, images: int
+) -> Callable[[Callable[[], object]], None]:
+    def with_function(function: Callable[[], object]) -> None:
+        benchmark.group = figure
+        case = load_cases()["D"]
+        details = {"device": "cpu", "engine": engine, "precision": precision, "training_precision": precision}
+        prepared = Prepared(built("eager", "fp32", 128), "given", details=details)
+        throughput.measure(benchmark, case, prepared, figure, images, function, record_as=f"{engine} {precision}")
+
+    return with_function
+
+
+@cache
+def built(engine: str, precision: Any, size: int) -> Any:
+    import torch
+
+    from btlib.adapters.torch import VARIANT
+    from btlib.engines.engine import ENGINES, Subject
+
+    if not ENGINES[engine].fits(torch.device("cpu")):
+        pytest.skip(f"{engine} is not installed")
+    slices = np.random.default_rng(1).random((16, size, size), dtype=np.float32)
+    subject = Subject(model(), VARIANT, torch.device("cpu"), precision, size, calibration=lambda: slices)
+    return ENGINES[engine].build(subject)
+
+
+def plot(folder: RunFolder) -> None:
+    """Bars of images/s by way and figure, each with its ratio to the thesis path."""
+    from matplotlib.figure import Figure
+
+    speeds = folder.speeds()
+    names = list(dict.fromkeys(name for speed in speeds.values() for name in speed.figures))
+    figure = Figure(figsize=(9, 2.4 * ((len(names) + 1) // 2)), layout="constrained")
+    for axes, name in zip(figure.subplots((len(names) + 1) // 2, 2).flat, names, strict=False):
+        found = {case: speed.figures[name] for case, speed in speeds.items() if name in speed.figures}
+        ordered = sorted(found, key=lambda case: found[case].images_per_second)
+        bars = axes.barh(ordered, [found[case].images_per_second for case in ordered], color="#4477aa")
+        ratios = [found[case].speedup for case in ordered]
+        axes.bar_label(bars, ["" if r is None else f" {r.value:.1f}×" for r in ratios], fontsize=8)
+        axes.set_title(name, fontsize=9)
+        axes.set_xlabel("images/s (and how many times the thesis path's)", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.margins(x=0.15)
+    figure.savefig(Path(folder.path) / "performance.svg", metadata={"Date": None})
