@@ -5,9 +5,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-MARGIN = 0.25
-"""The share of its ratio that a case may lose."""
-
 ABSOLUTE_MARGIN = 0.5
 """The share of its images/s that a case may lose on the very machine of the baseline: others work there too."""
 
@@ -59,6 +56,7 @@ def judge_pace(
     measured: Pace,
     baseline: Pace | None,
     *,
+    margin: float,
     alike: str | None,
     same_machine: bool,
     noise: float,
@@ -70,6 +68,7 @@ def judge_pace(
         figure: Name of the figure.
         measured: What was measured.
         baseline: What it is held against; None where it has no such figure.
+        margin: The share of its ratio that a case may lose.
         alike: Why the two ratios cannot be compared (another kind of processor, another size); None where they can.
         same_machine: Whether both were measured on the same kind of machine, to the model.
         noise: How far the null run's ratio was from 1, as a share.
@@ -90,7 +89,7 @@ def judge_pace(
         return word("not-judged", "the thesis path was not measured beside it")
     if 1 / measured.images_per_second < SHORTEST:
         return word("not-judged", "a call is too short for the clock")
-    least = baseline.low * (1 - MARGIN - noise)
+    least = baseline.low * (1 - margin - noise)
     if measured.high < least:
         return word(
             "slower",

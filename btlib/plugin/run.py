@@ -135,7 +135,9 @@ class Run:
         timing = self.speed.measure(benchmark, _case(case), self.prepared(case), figure, images, function)
         if timing is None or isinstance(self.baseline, BaselineError):
             return
-        verdict = judge_timing(case, figure, timing, self.baseline, self.speed.noise, self.folder.info())
+        verdict = judge_timing(
+            case, figure, timing, self.baseline, self.speed.noise, self.folder.info(), self.tier.speed_margin
+        )
         benchmark.extra_info["gate"] = f"{verdict.status}: {verdict.reason}"
         if verdict.status == "slower":
             fail(f"case {case}, {figure}: SLOWER\n  {verdict.reason}", "regressed")

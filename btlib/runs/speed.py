@@ -97,7 +97,7 @@ class Speed(Kept):
 
 
 def judge_timing(
-    case: str, figure: str, timing: Timing, baseline: Baseline, noise: float, info: RunInfo
+    case: str, figure: str, timing: Timing, baseline: Baseline, noise: float, info: RunInfo, margin: float
 ) -> PaceVerdict:
     """Hold a figure of a run against the baseline's.
 
@@ -108,6 +108,7 @@ def judge_timing(
         baseline: What it is held against.
         noise: How far the null run's ratio was from 1, as a share.
         info: The run.
+        margin: The share of its ratio that a case may lose.
     """
     known, here, there = baseline.cases.get(case), environment(), baseline.environment
     pairs = {
@@ -122,6 +123,7 @@ def judge_timing(
         figure,
         timing.pace,
         known.speed.get(figure) if known else None,
+        margin=margin,
         alike="; ".join(unlike) or None,
         same_machine=here.get("machine") == there.get("machine"),
         noise=noise,

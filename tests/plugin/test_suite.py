@@ -10,6 +10,7 @@ import pytest
 from btlib import Baseline
 from btlib.baselines.verdict import COULD_NOT_JUDGE
 from btlib.runs import RunFolder
+from btlib.runs.accept import propose
 
 Run = Callable[..., pytest.RunResult]
 Latest = Callable[[], Path]
@@ -30,6 +31,9 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
             "toy2 a toy*pass*1.0000*given",
             "comparison:   *comparison.md",
             "significance: *significance.md",
+            "speed:        *speed.md",
+            "Noise floor: the thesis path against itself is * times as fast*",
+            "time:         *s: data *measuring speed * %, harness * %",
         ]
     )
     folder = latest()
@@ -43,12 +47,21 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
         "significance.csv",
         "significance.json",
         "significance.svg",
+        "speed.md",
+        "speed.csv",
+        "noise.json",
         *(f"records/toy{k}-seed42.json" for k in (1, 2)),
         *(f"speed/toy{k}.json" for k in (1, 2)),
     }
     speeds = RunFolder(folder).speeds()["toy1"]
-    assert set(speeds.images_per_second) == {"inference, batch 1", "inference, batch 16", "training step, batch 8"}
-    assert min(speeds.images_per_second.values()) > 0
+    assert set(speeds.figures) == {"inference, batch 1", "inference, batch 16", "training step, batch 8"}
+    for timing in speeds.figures.values():
+        assert timing.images_per_second > 0
+        assert len(timing.seconds) == len(timing.thesis_seconds) >= 4
+        assert timing.speedup is not None
+    noise = RunFolder(folder).noise()
+    assert noise is not None
+    assert len(noise.seconds) == len(noise.thesis_seconds) >= 4
     with (folder / "comparison.csv").open() as file:
         assert [(row["case"], row["status"]) for row in csv.DictReader(file)] == [("toy1", "pass"), ("toy2", "pass")]
     assert (pytester.path / "prepared.txt").read_text().split() == ["toy1", "toy2"]  # once, however many items
@@ -69,6 +82,19 @@ def test_a_regression_fails_its_own_items_and_no_others(accepted: Run, latest: L
             "toy2 a toy*pass*",
         ]
     )
+
+
+def test_a_case_that_became_slow_fails_its_speed_and_not_its_quality(
+    accepted: Run, latest: Latest, pytester: pytest.Pytester
+):
+    select = "toy1 and (inference or quality)"
+    assert accepted(select=select).ret == 0
+    margins = {"dice": 0.05, "accuracy": 0.05}
+    propose(latest(), "smoke", "for a test", margins).new.save(pytester.path / "baselines" / "smoke.json")
+    result = accepted(toy1="slow", select=select)
+    result.assert_outcomes(passed=2, failed=2, deselected=result.parseoutcomes()["deselected"])
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["case toy1, inference, batch 1: SLOWER", "* times as fast as the thesis path *"])
 
 
 @pytest.mark.parametrize(

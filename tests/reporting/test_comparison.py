@@ -10,7 +10,7 @@ import pytest
 from btlib import Baseline
 from btlib.errors import BaselineError
 from btlib.reporting import Comparison, compare, table, write_comparison
-from btlib.runs import CaseRecord, RunInfo, Speed
+from btlib.runs import CaseRecord, RunInfo, Speed, Timing
 from btlib.slice_table import SliceTable
 
 Table = Callable[..., SliceTable]
@@ -27,7 +27,8 @@ def comparison(make_table: Table, info: RunInfo, record: Make, baseline_of: Call
         record("crash", None, "out of luck"),
         record("new", good),
     ]
-    speeds = {"good": Speed(case="good", images_per_second={"inference, batch 16": 123.4}, rounds={})}
+    timing = Timing(images=16, seconds=[0.1, 0.1], thesis_seconds=[1.0, 1.0])
+    speeds = {"good": Speed(case="good", figures={"inference, batch 16": timing})}
     wanted = info.model_copy(update={"cases": ["good", "bad", "crash", "new", "lost"]})
     return compare(wanted, records, speeds, baseline_of(good, "good", "bad", "crash"))
 
@@ -56,8 +57,10 @@ def test_the_three_formats_say_the_same(comparison: Comparison, tmp_path: Path):
     assert frame.loc["bad", "accuracy_difference"] == pytest.approx(-1 / 3)
     assert by_case["bad"]["verdicts"][1]["status"] == "regressed"
     assert "0.6667" in text
-    assert "123.4" in text
-    assert frame.loc["good", "inference, batch 16 [img/s]"] == 123.4
+    assert "160.0 (10.0×)" in text
+    assert frame.loc["good", "inference, batch 16 [img/s]"] == pytest.approx(160)
+    assert frame.loc["good", "inference, batch 16 [x thesis]"] == pytest.approx(10)
+    assert by_case["good"]["speeds"]["inference, batch 16"]["ratio"] == pytest.approx(10)
 
 
 def test_phantom_numbers_say_so(comparison: Comparison, tmp_path: Path):

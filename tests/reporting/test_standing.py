@@ -10,6 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from btlib import Baseline, stats
 from btlib.baselines import judge_new
+from btlib.baselines.pace import Pace
 from btlib.reporting import compare, write_comparison
 from btlib.reporting.standing import standings
 from btlib.results import CaseResult
@@ -89,7 +90,9 @@ def test_it_appears_in_every_report(
     make_table: Table, record: Callable[..., CaseRecord], baseline: Baseline, info: RunInfo, tmp_path: Path
 ):
     cases = {
-        name: case.model_copy(update={"images_per_second": {"inference, batch 16": 321.0}, "peak_memory_mib": 654.0})
+        name: case.model_copy(
+            update={"speed": {"inference, batch 16": Pace(images_per_second=321.0)}, "peak_memory_mib": 654.0}
+        )
         for name, case in baseline.cases.items()
     }
     with_costs = baseline.model_copy(update={"cases": cases})

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from btlib.errors import RecordError
-from btlib.runs import CaseRecord, RunFolder
+from btlib.runs import CaseRecord, RunFolder, RunInfo, Timing
 from btlib.runs.results import as_results
+from btlib.runs.spent import spent
 
 
 def test_a_run_is_read_as_it_was_written(folder: RunFolder):
@@ -38,16 +39,35 @@ def test_seeds_of_different_conditions_are_no_result(folder: RunFolder):
 @pytest.mark.parametrize("name", ["<script>", "a/b", "..", "A seed1", "Ä"])
 def test_a_case_may_be_called_anything(folder: RunFolder, name: str):
     folder.save_record(CaseRecord.load(folder.record_path("X", 7)).model_copy(update={"case": name}))
-    folder.add_speed(name, "inference, batch 1", 10.0, 5)
+    folder.add_timing(name, "inference, batch 1", Timing(images=1, seconds=[0.1]), 1.0, {})
     assert folder.record_path(name, 7).parent == folder.path / "records"
     assert name in {record.case for record in folder.records()}
     assert name in folder.speeds()
 
 
 def test_speeds_of_a_case_come_together(folder: RunFolder):
-    folder.add_speed("X", "inference, batch 1", 10.0, 5)
-    folder.add_speed("X", "inference, batch 16", 30.0, 3)
-    assert folder.speeds()["X"].images_per_second == {"inference, batch 1": 10.0, "inference, batch 16": 30.0}
+    folder.add_timing("X", "inference, batch 1", Timing(images=1, seconds=[0.1]), 1.0, {})
+    folder.add_timing("X", "inference, batch 16", Timing(images=16, seconds=[0.5]), 2.0, {"gflop_per_image": 3.0})
+    speed = folder.speeds()["X"]
+    assert {name: t.images_per_second for name, t in speed.figures.items()} == {
+        "inference, batch 1": pytest.approx(10),
+        "inference, batch 16": pytest.approx(32),
+    }
+    assert (speed.seconds, speed.gflop_per_image) == (3.0, 3.0)
+
+
+def test_where_the_time_went(folder: RunFolder):
+    """Everything that is not loading, preparing, predicting or measuring speed is the harness's own."""
+    record = CaseRecord.load(folder.record_path("X", 7))
+    folder.save_record(record.model_copy(update={"seed": 8, "prepare_seconds": 50.0, "predict_seconds": 20.0}))
+    folder.add_timing("X", "inference, batch 1", Timing(images=1, seconds=[0.1]), 10.0, {})
+    folder.save_info(
+        RunInfo(tier="smoke", command="", baseline="", origin="phantom", data="", load_seconds=8.0, started="")
+    )
+    found = spent(folder, 100.0)
+    known = (record.prepare_seconds or 0) + (record.predict_seconds or 0)
+    assert found.harness == pytest.approx(100 - 8 - 50 - 20 - 10 - known)
+    assert "measuring speed 10.0 %" in found.line()
 
 
 @pytest.mark.parametrize(
