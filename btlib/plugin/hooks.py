@@ -10,6 +10,7 @@ from btlib.plugin.session import SESSION, Session, new_stamp
 from btlib.plugin.terminal import as_usage_error
 
 _TIER = "bt_tier"
+_ON_REQUEST = ("statistics", "performance")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: benchmark on phantoms, minutes on two cores; what runs without -m")
     config.addinivalue_line("markers", "full: benchmark by the thesis's protocol, for a GPU or patience")
     config.addinivalue_line("markers", "statistics: simulations that show what the gate's statistics are worth")
+    config.addinivalue_line("markers", "performance: how much faster than the thesis's own way, measured side by side")
     read = options.read(config)
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
     config.stash[SESSION] = Session(config, read, worker["bt_stamp"] if worker else new_stamp(read.output))
@@ -146,7 +148,7 @@ def _tier(item: pytest.Item) -> str | None:
 
 def _on_request(item: pytest.Item) -> bool:
     """Whether an item runs only where its marker is asked for."""
-    return _tier(item) not in (None, "smoke") or item.get_closest_marker("statistics") is not None
+    return _tier(item) not in (None, "smoke") or any(item.get_closest_marker(name) for name in _ON_REQUEST)
 
 
 def _place(item: pytest.Item) -> tuple[str, str]:
