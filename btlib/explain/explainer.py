@@ -71,8 +71,9 @@ class Explanation:
 
     @property
     def faithful(self) -> bool | None:
-        """Whether the deviation is small beside the effects; None where it is not known. A map that is not faithful even
-        in fp32 shows no more than rounding.
+        """Whether the deviation is small beside the effects; None where it is not known.
+
+        A map that is not faithful even in fp32 shows no more than rounding.
         """
         return None if self.deviation is None else self.deviation <= SHARE * self.effect
 

@@ -1,11 +1,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from btlib.adapters.torch import VARIANT
+from btlib.data.dataset import Dataset
 from btlib.engines import Subject
 from btlib.models import create
 from btlib.models.network import TumourModel
@@ -28,22 +28,36 @@ def tiny() -> Callable[[str], TumourModel]:
 
 @pytest.fixture
 def subject(tiny: Callable[[str], TumourModel], tmp_path: Path) -> Callable[..., Subject]:
-    """A tiny variant to explain. `gain` multiplies what its class head's last layer sees: small effects, or large."""
+    """A tiny variant to explain."""
 
-    def make(variant: str = "F", precision: str = "fp32", *, size: int = 64, gain: float = 1.0) -> Subject:
-        model = tiny(variant)
-        if model.head is not None:
-            with torch.no_grad():
-                model.head.out.weight *= gain
-                model.head.out.bias.copy_(torch.tensor([0.3, -0.2, 0.1]))
-        return Subject(model, VARIANT, torch.device("cpu"), precision, size, "test", tmp_path / "engines")
+    def make(variant: str = "F", precision: str = "fp32") -> Subject:
+        return Subject(tiny(variant), VARIANT, torch.device("cpu"), precision, 64, "test", tmp_path / "engines")
 
     return make
 
 
 @pytest.fixture
-def image() -> np.ndarray:
-    """Noise with a bright block off the centre."""
-    slice_ = np.random.default_rng(3).random((64, 64), dtype=np.float32)
-    slice_[10:30, 30:56] += 4
-    return slice_
+def learnt(make_dataset: Callable[..., Dataset], subject: Callable[..., Subject]) -> Subject:
+    """F in bf16, which has learnt to tell the types by the bright squares: hiding them has large effects."""
+    given, slices = subject("F", "bf16"), make_dataset(24, 64)
+    images, labels = torch.from_numpy(slices.images)[:, None], torch.from_numpy(slices.labels)
+    optimizer = torch.optim.Adam(given.model.parameters(), lr=3e-3)
+    for _ in range(30):
+        torch.nn.functional.cross_entropy(given.model(images).class_logits, labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return given
+
+
+@pytest.fixture
+def unsure(learnt: Subject) -> Subject:
+    """The same with a head that hardly minds its features: effects smaller than bf16 can show."""
+    with torch.no_grad():
+        learnt.model.head.out.weight *= 1e-3
+        learnt.model.head.out.bias.copy_(torch.tensor([0.3, -0.2, 0.1]))
+    return learnt
+
+
+@pytest.fixture
+def slices(make_dataset: Callable[..., Dataset]) -> Dataset:
+    return make_dataset(12, 64)

@@ -29,16 +29,16 @@ def images() -> np.ndarray:
 
 
 def test_all_but_a_have_classes():
-    assert CLASSIFYING == list("BCDEFG")
+    assert list("BCDEFG") == CLASSIFYING
 
 
 @pytest.mark.parametrize("variant", CLASSIFYING)
 def test_it_says_what_the_whole_model_says(variant: str, subject: Make, images: np.ndarray):
-    whole = subject(variant, gain=3)
+    whole = subject(variant)
     for cut in (images, images[:, :40], images[:1]):  # H ≠ W, n = 1
         ours, theirs = plain(classes_only(whole)).predict(cut), plain(whole).predict(cut)
         assert ours.mask_prob is None
-        assert np.ptp(theirs.class_prob[:, 0]) > 0.01 or len(cut) == 1
+        assert np.ptp(theirs.class_prob[:, 0]) > 1e-3 or len(cut) == 1
         assert np.abs(ours.class_prob - theirs.class_prob).max() < 1e-6
 
 
@@ -54,10 +54,11 @@ def test_only_f_runs_its_decoder(variant: str, subject: Make, images: np.ndarray
     assert runs == (["backbone", "decoder", "head"] if variant == "F" else ["backbone", "head"])
 
 
-@pytest.mark.parametrize("name", ["eager", "openvino", "onnxruntime"])
-@pytest.mark.parametrize("variant", ["E", "F"])
+@pytest.mark.parametrize(
+    ("name", "variant"), [("eager", "E"), ("eager", "F"), ("openvino", "E"), ("openvino", "F"), ("onnxruntime", "F")]
+)
 def test_engines_run_it(name: str, variant: str, subject: Make, images: np.ndarray):
-    whole = subject(variant, gain=3)
+    whole = subject(variant)
     expected = plain(whole).predict(images).class_prob
     ENGINES[name].build(whole)  # converted under the same folder; it must not be taken for the other
     said = ENGINES[name].build(classes_only(whole)).predict(images)
