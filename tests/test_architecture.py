@@ -25,11 +25,12 @@ STOREYS = [
     {"baselines", "cases", "models"},
     {"runs", "adapters", "conformance"},
     {"reporting", "training", "engines"},
-    {"checkpoints"},
+    {"checkpoints", "explain"},
     {"thesis_cases", "thesis_path"},
     {"plugin", "cli"},
 ]
 WITH_TORCH = {"models", "adapters", "training", "engines", "checkpoints", "thesis_cases", "thesis_path"}
+TORCH_FILES = {"environment.py", "classes_only.py"}  # the GPU of a run on CUDA; a variant cut down to its classes
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -77,7 +78,7 @@ def test_nobody_imports_the_plugin_or_the_command_line():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_frameworks_stay_behind_their_door(path: Path):
-    allowed = room(path) in WITH_TORCH or path.name == "environment.py"  # which names the GPU of a run on CUDA
+    allowed = room(path) in WITH_TORCH or path.name in TORCH_FILES
     assert allowed or not {m.partition(".")[0] for m in imported(path, deferred=True)} & FRAMEWORKS
 
 
@@ -93,6 +94,7 @@ def loaded_after(code: str) -> set[str]:
         ("import btlib", FRAMEWORKS | {"numpy", "pandas", "pydantic", "h5py", "scipy", "sklearn", "cv2", "pytest"}),
         ("import btlib.data", FRAMEWORKS | {"h5py", "cv2", "sklearn", "pandas"}),
         ("import btlib; btlib.Baseline; btlib.evaluate; btlib.metrics; btlib.stats; btlib.splits", FRAMEWORKS),
+        ("import btlib.explain", FRAMEWORKS),
         ("import btlib.plugin.run, btlib.plugin.closing, btlib.cli; btlib.plugin.run.load_cases()", FRAMEWORKS),
         ("import btlib.plugin", FRAMEWORKS | {"numpy", "pandas", "pydantic", "h5py", "scipy"}),
         ("import btlib.cli", FRAMEWORKS | {"numpy", "pandas", "pydantic", "h5py"}),

@@ -10,6 +10,7 @@ from btlib.plugin.session import SESSION, Session, new_stamp
 from btlib.plugin.terminal import as_usage_error
 
 _TIER = "bt_tier"
+_ON_REQUEST = ("statistics", "performance")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -150,7 +151,7 @@ def _tier(item: pytest.Item) -> str | None:
 
 def _on_request(item: pytest.Item) -> bool:
     """Whether an item runs only where its marker is asked for."""
-    return _tier(item) not in (None, "smoke") or any(map(item.get_closest_marker, ("performance", "statistics")))
+    return _tier(item) not in (None, "smoke") or any(item.get_closest_marker(name) for name in _ON_REQUEST)
 
 
 def _place(item: pytest.Item) -> tuple[str, str]:

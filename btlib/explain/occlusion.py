@@ -1,0 +1,191 @@
+"""Occlusion sensitivity: how much less sure a model is of a class with a patch of the slice hidden.
+
+As in Zeiler and Fergus, 2014 (https://doi.org/10.1007/978-3-319-10590-1_53).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from btlib.errors import OptionError, PredictionError
+from btlib.registry import unknown_name
+
+Score = Callable[[NDArray[np.float32]], NDArray[np.floating]]
+"""Slices, float32 [n, h, w] → the probability of the class that is explained, [n], 0…1."""
+
+Fill = Literal["zero", "mean", "blur"]
+"""What a patch is hidden with: zeros, the slice's mean, or the slice itself blurred."""
+
+PATCH, STRIDE, BATCH = 32, 8, 32
+"""The thesis's patch and stride in pixels, and its batch size."""
+
+_BLUR = 1 / 3
+"""Sigma of the blur as a share of the patch's side: 11 px at 32, so that nothing of a patch's size is left to see."""
+
+
+@dataclass(frozen=True, eq=False)
+class OcclusionMap:
+    """What hiding each patch of a slice did. Positive where the model needs what is there.
+
+    Attributes:
+        total: The thesis's map, float64 [h, w]: the sum of the drops of all patches over a pixel; 0 under none.
+        average: Captum's convention, float64 [h, w]: their mean; NaN under none.
+        base: Probability of the class on the slice as it is.
+        drops: float64 [rows, columns]: `base` less the probability with the patch at that position.
+    """
+
+    total: NDArray[np.float64]
+    average: NDArray[np.float64]
+    base: float
+    drops: NDArray[np.float64]
+
+    @property
+    def effect(self) -> float:
+        """Range of the drops, largest less smallest: what a map has to show."""
+        return float(np.ptp(self.drops))
+
+
+def positions(
+    shape: tuple[int, ...], patch: int = PATCH, stride: int = STRIDE
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Top edges [rows] and left edges [columns] of the patches, in pixels from 0.
+
+    Only whole patches: where the stride does not divide `side - patch`, a margin at the bottom or on the right stays
+    bare. Captum puts a patch there that is cut off at the border; where the stride divides, the two agree.
+
+    Args:
+        shape: Height and width.
+        patch: Side of the square patch in pixels.
+        stride: From one patch to the next in pixels, at most `patch`, so that no pixel between two stays bare.
+
+    Raises:
+        OptionError: A stride below 1 or above the patch, or a patch that is larger than the slice.
+    """
+    if not 1 <= stride <= patch:
+        raise OptionError(f"expected a stride of 1…{patch} (the patch), got {stride}", where="occlusion")
+    if len(shape) != 2 or patch > min(shape):
+        raise OptionError(f"a patch of {patch} px does not fit a slice of shape {shape}", where="occlusion")
+    tops, lefts = (np.arange(0, side - patch + 1, stride, dtype=np.int64) for side in shape)
+    return tops, lefts
+
+
+def corners(tops: NDArray[np.int64], lefts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Top and left edge of each patch, row by row, int64 [rows * columns, 2]."""
+    return np.array(list(product(tops, lefts)), dtype=np.int64)
+
+
+def filled(image: NDArray[np.float32], fill: Fill, patch: int = PATCH) -> NDArray[np.float32]:
+    """What the patches show instead of the slice: an image of its shape, float32 [h, w].
+
+    Raises:
+        UnknownNameError: No such fill.
+    """
+    match fill:
+        case "zero":
+            return np.zeros_like(image)
+        case "mean":
+            return np.full_like(image, image.mean(dtype=np.float64))
+        case "blur":
+            blurred: NDArray[np.float32] = gaussian_filter(image, patch * _BLUR, mode="nearest")
+            return blurred
+    raise unknown_name("fill", fill, get_args(Fill), where="occlusion")
+
+
+def occlusion_maps(
+    score: Score,
+    image: NDArray[np.float32],
+    *,
+    patch: int = PATCH,
+    stride: int = STRIDE,
+    fill: Fill = "zero",
+    batch_size: int = BATCH,
+) -> OcclusionMap:
+    """Hide each patch in turn and map the drops of the score.
+
+    Args:
+        score: Of the class that is explained. It may not write to what it is given, which is used again.
+        image: The slice, float32 [h, w].
+        patch: Side of the patch in pixels.
+        stride: From one patch to the next in pixels.
+        fill: What a patch is hidden with.
+        batch_size: Slices handed to `score` at once.
+
+    Raises:
+        OptionError: Patch, stride, slice and batch size do not go together.
+        UnknownNameError: No such fill.
+        PredictionError: The score is not one finite number a slice.
+    """
+    tops, lefts = positions(image.shape, patch, stride)
+    base, found = drops(score, image, corners(tops, lefts), patch=patch, fill=fill, batch_size=batch_size)
+    found = found.reshape(len(tops), len(lefts))
+    rows, columns = (_under(edges, side, patch) for edges, side in zip((tops, lefts), image.shape, strict=True))
+    total = rows @ found @ columns.T
+    patches = np.outer(rows.sum(axis=1), columns.sum(axis=1))
+    average = np.divide(total, patches, out=np.full_like(total, np.nan), where=patches > 0)
+    return OcclusionMap(total, average, base, found)
+
+
+def drops(
+    score: Score,
+    image: NDArray[np.float32],
+    at: NDArray[np.int64],
+    *,
+    patch: int = PATCH,
+    fill: Fill = "zero",
+    batch_size: int = BATCH,
+) -> tuple[float, NDArray[np.float64]]:
+    """The score of the slice as it is, and by how much it drops with each patch hidden, float64 [n].
+
+    The slice as it is goes first in the first batch: scored alone, it may be rounded in another way.
+
+    Args:
+        score: Of the class that is explained.
+        image: The slice, float32 [h, w].
+        at: Top and left edge of each patch, int64 [n, 2].
+        patch: Side of the patch in pixels.
+        fill: What it is hidden with.
+        batch_size: Slices handed to `score` at once.
+
+    Raises:
+        OptionError: A batch size below 1.
+        UnknownNameError: No such fill.
+        PredictionError: The score is not one finite number a slice.
+    """
+    if batch_size < 1:
+        raise OptionError(f"expected a batch size of at least 1, got {batch_size}", where="occlusion")
+    image = np.asarray(image, dtype=np.float32)
+    instead = filled(image, fill, patch)
+    places = [(slice(0), slice(0)), *((slice(top, top + patch), slice(left, left + patch)) for top, left in at)]
+    scores = np.empty(len(places))
+    batch = np.repeat(image[None], min(batch_size, len(places)), axis=0)
+    for start in range(0, len(places), len(batch)):
+        here = places[start : start + len(batch)]
+        for hidden, place in zip(batch, here, strict=False):
+            hidden[place] = instead[place]
+        scores[start : start + len(here)] = _scored(score, batch[: len(here)])
+        for hidden, place in zip(batch, here, strict=False):
+            hidden[place] = image[place]
+    return float(scores[0]), scores[0] - scores[1:]
+
+
+def _scored(score: Score, images: NDArray[np.float32]) -> NDArray[np.floating]:
+    scores = np.asarray(score(images))
+    if scores.shape != (len(images),) or not np.isfinite(scores).all():
+        raise PredictionError(
+            f"expected {len(images)} finite scores, one a slice, got shape {scores.shape} with "
+            f"{np.isfinite(scores).sum()} finite",
+            where="occlusion",
+            mend="return the probability of one class for each slice",
+        )
+    return scores
+
+
+def _under(edges: NDArray[np.int64], side: int, patch: int) -> NDArray[np.float64]:
+    """Which pixels of a side lie under which patch, 0 or 1, [side, patches]. Sums over patches are products with it."""
+    pixels = np.arange(side)[:, None]
+    return ((edges <= pixels) & (pixels < edges + patch)).astype(np.float64)

@@ -1,0 +1,63 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from btlib.adapters.torch import VARIANT
+from btlib.data.dataset import Dataset
+from btlib.engines import Subject
+from btlib.models import create
+from btlib.models.network import TumourModel
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[[str], TumourModel]:
+    """A tiny variant whose batch norms have seen data, so that folding them changes something."""
+
+    def make(variant: str) -> TumourModel:
+        torch.manual_seed(1)
+        model = create(variant, backbone="tiny").train()
+        with torch.no_grad():
+            for _ in range(5):
+                model(3 * torch.rand(4, 1, 32, 32))
+        return model.eval()
+
+    return make
+
+
+@pytest.fixture
+def subject(tiny: Callable[[str], TumourModel], tmp_path: Path) -> Callable[..., Subject]:
+    """A tiny variant to explain."""
+
+    def make(variant: str = "F", precision: str = "fp32") -> Subject:
+        return Subject(tiny(variant), VARIANT, torch.device("cpu"), precision, 64, "test", tmp_path / "engines")
+
+    return make
+
+
+@pytest.fixture
+def learnt(make_dataset: Callable[..., Dataset], subject: Callable[..., Subject]) -> Subject:
+    """F in bf16, which has learnt to tell the types by the bright squares: hiding them has large effects."""
+    given, slices = subject("F", "bf16"), make_dataset(24, 64)
+    images, labels = torch.from_numpy(slices.images)[:, None], torch.from_numpy(slices.labels)
+    optimizer = torch.optim.Adam(given.model.parameters(), lr=3e-3)
+    for _ in range(30):
+        torch.nn.functional.cross_entropy(given.model(images).class_logits, labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return given
+
+
+@pytest.fixture
+def unsure(learnt: Subject) -> Subject:
+    """The same with a head that hardly minds its features: effects smaller than bf16 can show."""
+    with torch.no_grad():
+        learnt.model.head.out.weight *= 1e-3
+        learnt.model.head.out.bias.copy_(torch.tensor([0.3, -0.2, 0.1]))
+    return learnt
+
+
+@pytest.fixture
+def slices(make_dataset: Callable[..., Dataset]) -> Dataset:
+    return make_dataset(12, 64)
