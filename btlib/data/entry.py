@@ -1,10 +1,10 @@
 """One entry of the cache: images, masks and metadata, with checks that are cheap enough for every start."""
 
 import json
+import os
 import zlib
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from btlib.data.dataset import Dataset
 from btlib.files import write_json
 from btlib.types import Origin, Scaling
 
+_DTYPES = {"images": np.dtype(np.float32), "masks": np.dtype(np.bool_)}
 _SAMPLES = 128  # blocks of an array that the checksum looks at
 _BLOCK = 4096
 
@@ -22,8 +23,7 @@ class DamagedEntry(Exception):  # noqa: N818 - never leaves the cache: the entry
     """The entry is incomplete or has changed since it was written."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """What the cache keeps of a slice besides its pixels; `area` is the mask's, before resizing."""
 
     number: int
@@ -33,22 +33,38 @@ class Row:
     origin: Origin
 
 
-def create(place: Path, n: int, image_size: int) -> tuple[Any, Any]:
-    """Empty images (float32) and masks (bool) of n slices, memory-mapped for writing."""
+def create(place: Path, n: int, image_size: int) -> None:
+    """Files for the images and masks of n slices, to be filled by `store`."""
     shape = (n, image_size, image_size)
-    return tuple(  # type: ignore[return-value]
-        np.lib.format.open_memmap(place / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
-        for name, dtype in (("images", np.float32), ("masks", np.bool_))
-    )
+    for name, dtype in _DTYPES.items():
+        with (place / f"{name}.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+            )
+            file.truncate(file.tell() + n * image_size**2 * dtype.itemsize)
+
+
+def store(place: Path, i: int, n: int, image: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
+    """Put slice i of n in its place; several processes may do so at once, each for slices of its own.
+
+    Written, not memory-mapped: mapped pages would count as this process's memory, and a full disk would kill it.
+    """
+    for name, row in (("images", image), ("masks", mask)):
+        with (place / f"{name}.npy").open("r+b") as file:
+            file.seek((i - n) * row.nbytes, os.SEEK_END)
+            file.write(row.data)
 
 
 def finish(place: Path, rows: list[Row], image_size: int, content: str) -> None:
-    """Write the metadata, which makes the entry complete."""
+    """See the arrays to the disk and write the metadata, which makes the entry complete."""
+    for name in _DTYPES:
+        with (place / f"{name}.npy").open("r+b") as file:
+            os.fsync(file.fileno())
     body = {
         "content": content,
         "image_size": image_size,
-        "rows": [list(asdict(row).values()) for row in rows],
-        "checksums": {name: _checksum(place / f"{name}.npy") for name in ("images", "masks")},
+        "rows": rows,
+        "checksums": {name: _checksum(place / f"{name}.npy") for name in _DTYPES},
     }
     write_json(place / "meta.json", {"body": body, "fingerprint": fingerprint.of(body)})
 
@@ -66,8 +82,8 @@ def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, con
     shape = (len(rows), image_size, image_size)
     numbers, labels, areas = np.array([(r.number, r.label, r.area) for r in rows], dtype=np.int64).T.copy()
     return Dataset(
-        images=_open_array(place / "images.npy", np.dtype(np.float32), shape, body["checksums"]["images"]),
-        masks=_open_array(place / "masks.npy", np.dtype(np.bool_), shape, body["checksums"]["masks"]),
+        images=_open_array(place, "images", shape, body["checksums"]),
+        masks=_open_array(place, "masks", shape, body["checksums"]),
         labels=labels,
         numbers=numbers,
         patients=tuple(row.patient for row in rows),
@@ -92,12 +108,13 @@ def _read_meta(path: Path) -> dict[str, Any]:
     return body
 
 
-def _open_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], checksum: int) -> NDArray[Any]:
+def _open_array(place: Path, name: str, shape: tuple[int, ...], checksums: dict[str, int]) -> NDArray[Any]:
+    path, dtype = place / f"{name}.npy", _DTYPES[name]
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         if array.dtype != dtype or array.shape != shape:
             raise DamagedEntry(f"{path.name}: expected {dtype} {shape}, got {array.dtype} {array.shape}")
-        if _checksum(path) != checksum:
+        if _checksum(path) != checksums[name]:
             raise DamagedEntry(f"{path.name} has changed")
     except (OSError, ValueError, EOFError) as error:
         raise DamagedEntry(f"{path.name} cannot be read: {error}") from error

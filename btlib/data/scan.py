@@ -66,7 +66,7 @@ def scan(folder: Path | str, expect: int | None = None, progress: bool = False) 
     folder = slice_folder(Path(folder))
     paths, faults = sort_out(folder)
     found: list[_Found] = []
-    for result in map_files(_look, paths, "Checking slices", progress):
+    for result in map_files(_look, paths, len(paths), "Checking slices", progress):
         if isinstance(result, DataError):
             faults.append(result)
         else:
