@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from btlib import fingerprint
 from btlib.data.dataset import Dataset
-from btlib.files import write_json
+from btlib.files import write_text
 from btlib.types import Origin, Scaling
 
 _DTYPES = {"images": np.dtype(np.float32), "masks": np.dtype(np.bool_)}
@@ -66,7 +66,7 @@ def finish(place: Path, rows: list[Row], image_size: int, content: str) -> None:
         "rows": rows,
         "checksums": {name: _checksum(place / f"{name}.npy") for name in _DTYPES},
     }
-    write_json(place / "meta.json", {"body": body, "fingerprint": fingerprint.of(body)})
+    write_text(place / "meta.json", json.dumps({"body": body, "fingerprint": fingerprint.of(body)}))
 
 
 def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, content: str) -> Dataset:
@@ -78,17 +78,16 @@ def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, con
     body = _read_meta(place / "meta.json")
     if body["content"] != content:
         raise DamagedEntry("meta.json is of other slices")
-    rows = [Row(*values) for values in body["rows"]]
-    shape = (len(rows), image_size, image_size)
-    numbers, labels, areas = np.array([(r.number, r.label, r.area) for r in rows], dtype=np.int64).T.copy()
+    numbers, labels, patients, areas, origins = zip(*body["rows"], strict=True)
+    shape = (len(numbers), image_size, image_size)
     return Dataset(
         images=_open_array(place, "images", shape, body["checksums"]),
         masks=_open_array(place, "masks", shape, body["checksums"]),
-        labels=labels,
-        numbers=numbers,
-        patients=tuple(row.patient for row in rows),
-        original_areas=areas,
-        origin=rows[0].origin,
+        labels=np.array(labels, np.int64),
+        numbers=np.array(numbers, np.int64),
+        patients=patients,
+        original_areas=np.array(areas, np.int64),
+        origin=origins[0],
         scaling=scaling,
         image_size=image_size,
         folder=folder,
