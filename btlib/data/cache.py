@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +20,14 @@ from filelock import FileLock
 from btlib import fingerprint
 from btlib.data import entry
 from btlib.data.dataset import Dataset
+from btlib.data.digest import digest_of
 from btlib.data.figshare import read_slice
 from btlib.data.folder import joined, list_names
 from btlib.data.preprocess import prepare_image, prepare_mask
 from btlib.data.workers import map_files
 from btlib.errors import BtlibWarning, DataError
 from btlib.files import write_text
-from btlib.types import Scaling, Slice
+from btlib.types import Scaling
 
 _FORMAT = 1  # raise it whenever preprocessing or the layout of an entry changes
 
@@ -126,7 +126,11 @@ def _build(request: _Request, progress: bool) -> Dataset:
 
 @contextmanager
 def _workplace(request: _Request) -> Iterator[Path]:
-    """An empty folder to build in; what a killed process left there is cleared away, for we hold its lock."""
+    """An empty folder to build in; what a killed process left there is cleared away, for we hold its lock.
+
+    Raises:
+        DataError: What is built there cannot be written.
+    """
     building = request.root / "building"
     building.mkdir(parents=True, exist_ok=True)
     for orphan in building.glob(f"{request.name}-*"):
@@ -134,6 +138,12 @@ def _workplace(request: _Request) -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(dir=building, prefix=f"{request.name}-"))
     try:
         yield place
+    except OSError as error:
+        raise DataError(
+            f"cannot be written ({error})",
+            where=request.root,
+            mend="free some space, or set BTLIB_CACHE to another folder",
+        ) from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -186,14 +196,4 @@ def _prepare(
     i, path = numbered
     s = read_slice(path)
     entry.store(place, i, n, prepare_image(s.image, image_size, scaling), prepare_mask(s.mask, image_size))
-    return _digest(s), entry.Row(s.number, s.label, s.patient, int(np.count_nonzero(s.mask)), s.origin)
-
-
-def _digest(s: Slice) -> str:
-    """Identity of a slice's decoded content: packing, times and other metadata of the file do not count."""
-    image = np.ascontiguousarray(s.image.astype(s.image.dtype.newbyteorder("<"), copy=False))
-    head = fingerprint.of(s.number, s.label, s.patient, s.origin, str(image.dtype), list(image.shape))
-    digest = sha256(head.encode())
-    digest.update(image.data)
-    digest.update(np.packbits(s.mask).data)
-    return digest.hexdigest()
+    return digest_of(s), entry.Row(s.number, s.label, s.patient, int(np.count_nonzero(s.mask)), s.origin)

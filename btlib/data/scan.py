@@ -12,7 +12,7 @@ from btlib.errors import DataError
 from btlib.types import CLASS_NAMES, Origin
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     """What counts of a sound slice; its pixels are let go."""
 
