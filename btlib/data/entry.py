@@ -17,6 +17,7 @@ from btlib.types import Origin, Scaling
 _DTYPES = {"images": np.dtype(np.float32), "masks": np.dtype(np.bool_)}
 _SAMPLES = 128  # blocks of an array that the checksum looks at
 _BLOCK = 4096
+_GULP = 2**20  # bytes at once of an array that is looked at whole
 
 
 class DamagedEntry(Exception):  # noqa: N818 - never leaves the cache: the entry is made anew
@@ -124,11 +125,12 @@ def _checksum(path: Path) -> int:
     """CRC-32 of the size and of blocks spread over the file: all of a small file, a sample of a large one."""
     size = path.stat().st_size
     total = zlib.crc32(str(size).encode())
-    starts = range(0, size, _BLOCK) if size <= 64 * _SAMPLES * _BLOCK else _spread(size)
+    whole = size <= 64 * _SAMPLES * _BLOCK
+    starts, length = (range(0, size, _GULP), _GULP) if whole else (_spread(size), _BLOCK)
     with path.open("rb") as file:
         for start in starts:
             file.seek(start)
-            total = zlib.crc32(file.read(_BLOCK), total)
+            total = zlib.crc32(file.read(length), total)
     return total
 
 

@@ -21,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and start the session's shared state."""
     config.addinivalue_line("markers", "smoke: benchmark on phantoms, minutes on two cores; what runs without -m")
     config.addinivalue_line("markers", "full: benchmark by the thesis's protocol, for a GPU or patience")
+    config.addinivalue_line("markers", "performance: the tables of docs/performance.md, measured on this machine")
     config.addinivalue_line("markers", "statistics: simulations that show what the gate's statistics are worth")
     read = options.read(config)
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
@@ -146,7 +147,7 @@ def _tier(item: pytest.Item) -> str | None:
 
 def _on_request(item: pytest.Item) -> bool:
     """Whether an item runs only where its marker is asked for."""
-    return _tier(item) not in (None, "smoke") or item.get_closest_marker("statistics") is not None
+    return _tier(item) not in (None, "smoke") or any(map(item.get_closest_marker, ("performance", "statistics")))
 
 
 def _place(item: pytest.Item) -> tuple[str, str]:
