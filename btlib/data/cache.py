@@ -12,43 +12,33 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
-from numpy.typing import NDArray
 
 from btlib import fingerprint
 from btlib.data import entry
 from btlib.data.dataset import Dataset
+from btlib.data.digest import digest_of
 from btlib.data.figshare import read_slice
-from btlib.data.folder import joined, list_slices
+from btlib.data.folder import joined, list_names
 from btlib.data.preprocess import prepare_image, prepare_mask
 from btlib.data.workers import map_files
 from btlib.errors import BtlibWarning, DataError
 from btlib.files import write_text
-from btlib.types import Scaling, Slice
+from btlib.types import Scaling
 
 _FORMAT = 1  # raise it whenever preprocessing or the layout of an entry changes
 
 
-@dataclass(frozen=True, eq=False)
-class _Prepared:
-    """What a worker makes of one file."""
-
-    image: NDArray[np.float32]
-    mask: NDArray[np.bool_]
-    row: entry.Row
-    digest: str
-
-
 @dataclass(frozen=True)
 class _Request:
-    """One folder at one size and scaling, and where its pieces lie in the cache."""
+    """The slices of one folder at one size and scaling, and where their pieces lie in the cache."""
 
     root: Path
     home: Path
+    names: Sequence[str]
     image_size: int
     scaling: Scaling
 
@@ -80,19 +70,19 @@ def open_cached(folder: Path, image_size: int, scaling: Scaling, progress: bool 
     Raises:
         DataError: No slices, faulty ones (all named in one error), or phantoms among real slices.
     """
-    paths = list_slices(folder)
-    request = _Request(cache_root(), paths[0].parent.resolve(), image_size, scaling)
-    found = _find(request, paths)
+    home, names = list_names(folder)
+    request = _Request(cache_root(), home.resolve(), names, image_size, scaling)
+    found = _find(request)
     if found is None:
         lock = request.root / "locks" / f"{request.name}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock):
-            found = _find(request, paths) or _build(request, paths, progress)
+            found = _find(request) or _build(request, progress)
     return found
 
 
-def _find(request: _Request, paths: Sequence[Path]) -> Dataset | None:
-    content = _known_content(request, paths)
+def _find(request: _Request) -> Dataset | None:
+    content = _known_content(request)
     return None if content is None else _open(request, content)
 
 
@@ -107,26 +97,25 @@ def _open(request: _Request, content: str) -> Dataset | None:
         return None
 
 
-def _known_content(request: _Request, paths: Sequence[Path]) -> str | None:
+def _known_content(request: _Request) -> str | None:
     """Fingerprint of the files' content, if no file's size or time has changed since it was taken."""
     try:
         signature, content = request.index.read_text(encoding="utf-8").split()
     except (OSError, ValueError):  # never indexed, or the index is damaged: reading the files settles it
         return None
-    return content if signature == _signature(paths) else None
+    return content if signature == _signature(request) else None
 
 
-def _signature(paths: Sequence[Path]) -> str:
-    stats = [(path.name, os.stat(path)) for path in paths]  # noqa: PTH116 - twice as fast as Path.stat
+def _signature(request: _Request) -> str:
+    home = str(request.home)
+    stats = ((name, os.stat(f"{home}{os.sep}{name}")) for name in request.names)  # noqa: PTH116 - thrice as fast
     return fingerprint.of([(name, s.st_size, s.st_mtime_ns) for name, s in stats])
 
 
-def _build(request: _Request, paths: Sequence[Path], progress: bool) -> Dataset:
-    signature = _signature(paths)  # before reading: a file changed meanwhile is noticed next time
+def _build(request: _Request, progress: bool) -> Dataset:
+    signature = _signature(request)  # before reading: a file changed meanwhile is noticed next time
     with _workplace(request) as place:
-        digests, rows = _fill(request, place, paths, progress)
-        content = fingerprint.of(digests)
-        entry.finish(place, rows, request.image_size, content)
+        content = _fill(request, place, progress)
         _move_into_place(place, request, content)
     write_text(request.index, f"{signature} {content}\n")
     opened = _open(request, content)
@@ -137,7 +126,11 @@ def _build(request: _Request, paths: Sequence[Path], progress: bool) -> Dataset:
 
 @contextmanager
 def _workplace(request: _Request) -> Iterator[Path]:
-    """An empty folder to build in; what a killed process left there is cleared away, for we hold its lock."""
+    """An empty folder to build in; what a killed process left there is cleared away, for we hold its lock.
+
+    Raises:
+        DataError: What is built there cannot be written.
+    """
     building = request.root / "building"
     building.mkdir(parents=True, exist_ok=True)
     for orphan in building.glob(f"{request.name}-*"):
@@ -145,6 +138,12 @@ def _workplace(request: _Request) -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(dir=building, prefix=f"{request.name}-"))
     try:
         yield place
+    except OSError as error:
+        raise DataError(
+            f"cannot be written ({error})",
+            where=request.root,
+            mend="free some space, or set BTLIB_CACHE to another folder",
+        ) from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -163,18 +162,19 @@ def _move_into_place(place: Path, request: _Request, content: str) -> None:
     shutil.rmtree(place.with_name(f"{place.name}-damaged"), ignore_errors=True)
 
 
-def _fill(request: _Request, place: Path, paths: Sequence[Path], progress: bool) -> tuple[list[str], list[entry.Row]]:
-    """Decode every file into the arrays at `place`; the digests and metadata of all, or one error for all faults."""
-    images, masks = entry.create(place, len(paths), request.image_size)
-    work = partial(_prepare, image_size=request.image_size, scaling=request.scaling)
+def _fill(request: _Request, place: Path, progress: bool) -> str:
+    """Make the entry at `place` from every file; the content's fingerprint, or one error for all faults."""
+    n = len(request.names)
+    entry.create(place, n, request.image_size)
+    work = partial(_prepare, place=place, n=n, image_size=request.image_size, scaling=request.scaling)
     digests, rows, faults = [], [], []
-    for i, made in enumerate(map_files(work, paths, "Reading slices", progress)):
+    paths = (request.home / name for name in request.names)
+    for made in map_files(work, enumerate(paths), n, "Reading slices", progress):
         if isinstance(made, DataError):
             faults.append(made)
             continue
-        images[i], masks[i] = made.image, made.mask
-        digests.append(made.digest)
-        rows.append(made.row)
+        digests.append(made[0])
+        rows.append(made[1])
     if faults:
         raise joined(faults, request.home)
     if len({row.origin for row in rows}) > 1:
@@ -184,26 +184,16 @@ def _fill(request: _Request, place: Path, paths: Sequence[Path], progress: bool)
             where=request.home,
             mend="keep phantom and real slices in folders of their own",
         )
-    images.flush()
-    masks.flush()
-    return digests, rows
+    content = fingerprint.of(digests)
+    entry.finish(place, rows, request.image_size, content)
+    return content
 
 
-def _prepare(path: Path, image_size: int, scaling: Scaling) -> _Prepared:
+def _prepare(
+    numbered: tuple[int, Path], place: Path, n: int, image_size: int, scaling: Scaling
+) -> tuple[str, entry.Row]:
+    """Decode file i of n and store its pixels: they go to the disk from here, and to no other process."""
+    i, path = numbered
     s = read_slice(path)
-    return _Prepared(
-        image=prepare_image(s.image, image_size, scaling),
-        mask=prepare_mask(s.mask, image_size),
-        row=entry.Row(s.number, s.label, s.patient, int(s.mask.sum()), s.origin),
-        digest=_digest(s),
-    )
-
-
-def _digest(s: Slice) -> str:
-    """Identity of a slice's decoded content: packing, times and other metadata of the file do not count."""
-    image = np.ascontiguousarray(s.image.astype(s.image.dtype.newbyteorder("<"), copy=False))
-    head = fingerprint.of(s.number, s.label, s.patient, s.origin, str(image.dtype), list(image.shape))
-    digest = sha256(head.encode())
-    digest.update(image.tobytes())
-    digest.update(np.packbits(s.mask).tobytes())
-    return digest.hexdigest()
+    entry.store(place, i, n, prepare_image(s.image, image_size, scaling), prepare_mask(s.mask, image_size))
+    return digest_of(s), entry.Row(s.number, s.label, s.patient, int(np.count_nonzero(s.mask)), s.origin)

@@ -1,29 +1,30 @@
 """One entry of the cache: images, masks and metadata, with checks that are cheap enough for every start."""
 
 import json
+import os
 import zlib
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btlib import fingerprint
 from btlib.data.dataset import Dataset
-from btlib.files import write_json
+from btlib.files import write_text
 from btlib.types import Origin, Scaling
 
+_DTYPES = {"images": np.dtype(np.float32), "masks": np.dtype(np.bool_)}
 _SAMPLES = 128  # blocks of an array that the checksum looks at
 _BLOCK = 4096
+_GULP = 2**20  # bytes at once of an array that is looked at whole
 
 
 class DamagedEntry(Exception):  # noqa: N818 - never leaves the cache: the entry is made anew
     """The entry is incomplete or has changed since it was written."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """What the cache keeps of a slice besides its pixels; `area` is the mask's, before resizing."""
 
     number: int
@@ -33,24 +34,40 @@ class Row:
     origin: Origin
 
 
-def create(place: Path, n: int, image_size: int) -> tuple[Any, Any]:
-    """Empty images (float32) and masks (bool) of n slices, memory-mapped for writing."""
+def create(place: Path, n: int, image_size: int) -> None:
+    """Files for the images and masks of n slices, to be filled by `store`."""
     shape = (n, image_size, image_size)
-    return tuple(  # type: ignore[return-value]
-        np.lib.format.open_memmap(place / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
-        for name, dtype in (("images", np.float32), ("masks", np.bool_))
-    )
+    for name, dtype in _DTYPES.items():
+        with (place / f"{name}.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+            )
+            file.truncate(file.tell() + n * image_size**2 * dtype.itemsize)
+
+
+def store(place: Path, i: int, n: int, image: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
+    """Put slice i of n in its place; several processes may do so at once, each for slices of its own.
+
+    Written, not memory-mapped: mapped pages would count as this process's memory, and a full disk would kill it.
+    """
+    for name, row in (("images", image), ("masks", mask)):
+        with (place / f"{name}.npy").open("r+b") as file:
+            file.seek((i - n) * row.nbytes, os.SEEK_END)
+            file.write(row.data)
 
 
 def finish(place: Path, rows: list[Row], image_size: int, content: str) -> None:
-    """Write the metadata, which makes the entry complete."""
+    """See the arrays to the disk and write the metadata, which makes the entry complete."""
+    for name in _DTYPES:
+        with (place / f"{name}.npy").open("r+b") as file:
+            os.fsync(file.fileno())
     body = {
         "content": content,
         "image_size": image_size,
-        "rows": [list(asdict(row).values()) for row in rows],
-        "checksums": {name: _checksum(place / f"{name}.npy") for name in ("images", "masks")},
+        "rows": rows,
+        "checksums": {name: _checksum(place / f"{name}.npy") for name in _DTYPES},
     }
-    write_json(place / "meta.json", {"body": body, "fingerprint": fingerprint.of(body)})
+    write_text(place / "meta.json", json.dumps({"body": body, "fingerprint": fingerprint.of(body)}))
 
 
 def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, content: str) -> Dataset:
@@ -62,17 +79,16 @@ def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, con
     body = _read_meta(place / "meta.json")
     if body["content"] != content:
         raise DamagedEntry("meta.json is of other slices")
-    rows = [Row(*values) for values in body["rows"]]
-    shape = (len(rows), image_size, image_size)
-    numbers, labels, areas = np.array([(r.number, r.label, r.area) for r in rows], dtype=np.int64).T.copy()
+    numbers, labels, patients, areas, origins = zip(*body["rows"], strict=True)
+    shape = (len(numbers), image_size, image_size)
     return Dataset(
-        images=_open_array(place / "images.npy", np.dtype(np.float32), shape, body["checksums"]["images"]),
-        masks=_open_array(place / "masks.npy", np.dtype(np.bool_), shape, body["checksums"]["masks"]),
-        labels=labels,
-        numbers=numbers,
-        patients=tuple(row.patient for row in rows),
-        original_areas=areas,
-        origin=rows[0].origin,
+        images=_open_array(place, "images", shape, body["checksums"]),
+        masks=_open_array(place, "masks", shape, body["checksums"]),
+        labels=np.array(labels, np.int64),
+        numbers=np.array(numbers, np.int64),
+        patients=patients,
+        original_areas=np.array(areas, np.int64),
+        origin=origins[0],
         scaling=scaling,
         image_size=image_size,
         folder=folder,
@@ -92,12 +108,13 @@ def _read_meta(path: Path) -> dict[str, Any]:
     return body
 
 
-def _open_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], checksum: int) -> NDArray[Any]:
+def _open_array(place: Path, name: str, shape: tuple[int, ...], checksums: dict[str, int]) -> NDArray[Any]:
+    path, dtype = place / f"{name}.npy", _DTYPES[name]
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         if array.dtype != dtype or array.shape != shape:
             raise DamagedEntry(f"{path.name}: expected {dtype} {shape}, got {array.dtype} {array.shape}")
-        if _checksum(path) != checksum:
+        if _checksum(path) != checksums[name]:
             raise DamagedEntry(f"{path.name} has changed")
     except (OSError, ValueError, EOFError) as error:
         raise DamagedEntry(f"{path.name} cannot be read: {error}") from error
@@ -108,11 +125,12 @@ def _checksum(path: Path) -> int:
     """CRC-32 of the size and of blocks spread over the file: all of a small file, a sample of a large one."""
     size = path.stat().st_size
     total = zlib.crc32(str(size).encode())
-    starts = range(0, size, _BLOCK) if size <= 64 * _SAMPLES * _BLOCK else _spread(size)
+    whole = size <= 64 * _SAMPLES * _BLOCK
+    starts, length = (range(0, size, _GULP), _GULP) if whole else (_spread(size), _BLOCK)
     with path.open("rb") as file:
         for start in starts:
             file.seek(start)
-            total = zlib.crc32(file.read(_BLOCK), total)
+            total = zlib.crc32(file.read(length), total)
     return total
 
 

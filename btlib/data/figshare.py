@@ -39,10 +39,10 @@ def read_slice(path: Path | str) -> Slice:
     path = Path(path)
     number = slice_number(path)
     with _open(path) as file:
-        if not isinstance(file.get("cjdata"), h5py.Group):
+        group = file.get("cjdata")
+        if not isinstance(group, h5py.Group):
             found = ", ".join(file) or "nothing"
             raise DataError(f"expected a group 'cjdata', found {found}", where=path, mend=_AGAIN)
-        group = file["cjdata"]
         image = _image(_field(group, "image", path), path)
         return Slice(
             number=number,
@@ -118,14 +118,15 @@ def _why_not_open(path: Path, error: OSError) -> str:
 
 
 def _field(group: h5py.Group, name: str, path: Path) -> NDArray[Any]:
-    if not isinstance(group.get(name), h5py.Dataset):
+    field = group.get(name)
+    if not isinstance(field, h5py.Dataset):
         raise DataError(
             f"field cjdata/{name}: expected a dataset, but it is missing; found {', '.join(group) or 'nothing'}",
             where=path,
             mend=_AGAIN,
         )
     try:
-        values = np.asarray(group[name][()])
+        values = np.asarray(field[()])
     except OSError as error:
         raise DataError(f"field cjdata/{name}: damaged, cannot be read ({error})", where=path, mend=_AGAIN) from error
     if values.dtype.kind not in "biuf":

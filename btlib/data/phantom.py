@@ -9,7 +9,7 @@ from filelock import FileLock
 from numpy.random import RandomState
 
 from btlib.data.figshare import write_slice
-from btlib.data.folder import sort_out
+from btlib.data.folder import slice_folder, sort_out
 from btlib.data.phantom_head import Anatomy, anatomy, draw
 from btlib.data.quota import shares
 from btlib.data.workers import track
@@ -71,7 +71,7 @@ def phantom_folder(root: Path | str, n: int, seed: int = 0, progress: bool = Fal
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         target = folder / "data"
         if target.is_dir():
-            there = len(sort_out(folder)[0])
+            there = len(sort_out(slice_folder(folder))[0])
             if there == n:
                 return folder
             warnings.warn(f"{target}: {there} of {n} phantoms are there; drawing all anew", BtlibWarning, stacklevel=2)

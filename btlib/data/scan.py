@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from btlib.data.figshare import read_slice
-from btlib.data.folder import slice_folder, slice_number, sort_out
+from btlib.data.folder import slice_folder, sort_out
 from btlib.data.workers import map_files
 from btlib.errors import DataError
 from btlib.types import CLASS_NAMES, Origin
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     """What counts of a sound slice; its pixels are let go."""
 
@@ -64,14 +64,14 @@ def scan(folder: Path | str, expect: int | None = None, progress: bool = False) 
         DataError: There is no such folder.
     """
     folder = slice_folder(Path(folder))
-    paths, faults = sort_out(folder)
+    names, faults = sort_out(folder)
     found: list[_Found] = []
-    for result in map_files(_look, paths, "Checking slices", progress):
+    for result in map_files(_look, (folder / name for name in names.values()), len(names), "Checking slices", progress):
         if isinstance(result, DataError):
             faults.append(result)
         else:
             found.append(result)
-    numbers = {slice_number(path) for path in paths}
+    numbers = set(names)
     faults += _miscounted(folder, numbers, expect) + _mixed(folder, found)
     return ScanReport(
         folder=folder,

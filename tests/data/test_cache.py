@@ -1,5 +1,7 @@
 import json
 import os
+import pickle
+import resource
 import shutil
 import signal
 import subprocess
@@ -240,6 +242,44 @@ def test_worker_processes_give_the_same(folder, monkeypatch):
     (folder / "7.mat").write_bytes(b"nothing")
     with pytest.raises(DataError, match="2 faulty files"):
         load_dataset(folder, 24)
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_stored_slices_are_what_numpy_saves(tmp_path, n):
+    """In whatever order they come: the files are those of `np.save`, byte for byte."""
+    from btlib.data import entry
+
+    rng = np.random.default_rng(0)
+    images, masks = rng.random((n, 7, 7), np.float32), rng.random((n, 7, 7)) > 0.5
+    entry.create(tmp_path, n, 7)
+    for i in rng.permutation(n):
+        entry.store(tmp_path, int(i), n, images[i], masks[i])
+    for name, array in (("images", images), ("masks", masks)):
+        np.save(tmp_path / "expected.npy", array)
+        assert (tmp_path / f"{name}.npy").read_bytes() == (tmp_path / "expected.npy").read_bytes()
+
+
+def test_no_pixels_come_back_from_a_worker(folder, tmp_path):
+    """Else the memory of the process that asked would grow with the number of slices."""
+    from btlib.data import cache, entry
+
+    entry.create(tmp_path, 1, 64)
+    made = cache._prepare((0, folder / "1.mat"), tmp_path, 1, 64, "thesis")
+    assert np.load(tmp_path / "images.npy").any()
+    assert len(pickle.dumps(made)) < 500
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_behind(folder, cache):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6 * 24 * 24 * 4, limits[1]))  # the header is too much
+    try:
+        with pytest.raises(DataError, match="cannot be written") as caught:
+            load_dataset(folder, 24)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "BTLIB_CACHE" in caught.value.mend
+    assert not list((cache / "building").iterdir())
+    assert len(load_dataset(folder, 24)) == 6
 
 
 def test_the_users_cache_folder_is_the_default(monkeypatch, tmp_path):
