@@ -33,7 +33,7 @@ def prepare(variant: str, work: Work) -> Prepared:
         return Prepared(
             chosen.predictor,
             "thesis-checkpoint",
-            details=details | chosen.details | {"checkpoint": path.name, "parameters": _parameters(model)},
+            details=details | chosen.details | {"checkpoint": path.name, **_size(model, work)},
             notes=chosen.notes,
             training_step=partial(_training_step, model, device, work),
         )
@@ -48,7 +48,7 @@ def prepare(variant: str, work: Work) -> Prepared:
         fingerprint=plan.fingerprint,
         details=details
         | chosen.details
-        | {"checkpoint": trained.path.name, "parameters": _parameters(trained.model)}
+        | {"checkpoint": trained.path.name, **_size(trained.model, work)}
         | {"training": {k: trained.manifest[k] for k in ("ingredients", "seconds", "trained_on", "created")}},
         notes=(*notes, *chosen.notes),
         training_step=partial(_training_step, trained.model, device, work),
@@ -113,8 +113,14 @@ def _start(plan: "Plan", store: "Store", work: Work) -> Callable[[], Mapping[str
     return lambda: store.train_or_load(_plan(before, work)[0]).model.state_dict()
 
 
-def _parameters(model: "TumourModel") -> int:
-    return sum(p.numel() for p in model.parameters())
+def _size(model: "TumourModel", work: Work) -> dict[str, float]:
+    from btlib.speed.flops import flops_per_image
+
+    side = work.dataset.image_size
+    return {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "gflop_per_image": flops_per_image(model, (1, side, side)) / 1e9,
+    }
 
 
 def _training_step(model: "TumourModel", device: "torch.device", work: Work, batch_size: int) -> Callable[[], None]:

@@ -30,7 +30,11 @@ STOREYS = [
     {"plugin", "cli"},
 ]
 WITH_TORCH = {"models", "adapters", "training", "engines", "checkpoints", "thesis_cases", "thesis_path"}
-TORCH_FILES = {"environment.py", "classes_only.py"}  # the GPU of a run on CUDA; a variant cut down to its classes
+TORCH_FILES = {
+    "environment.py",  # the GPU of a run on CUDA
+    "classes_only.py",  # a variant cut down to its classes
+    *("flops.py", "products.py"),  # of a model in torch; what torch makes of this machine
+}
 FILES = sorted(ROOT.rglob("*.py"))
 
 

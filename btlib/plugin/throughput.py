@@ -10,6 +10,7 @@ from btlib.cases import Case, Prepared
 from btlib.models.variants import VARIANTS
 from btlib.runs import RunFolder, Timing
 from btlib.speed import machine, memory, tuning
+from btlib.speed.ceiling import measure_ceiling
 from btlib.speed.energy import EnergyMeter
 from btlib.thesis_path import Call, Job, ThesisPath
 
@@ -37,6 +38,7 @@ class Throughput:
     image_size: int
     _thesis: ThesisPath = field(default_factory=lambda: ThesisPath(tuning.current().threads))
     _noise: Timing | None = None
+    _ceilings: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def measure(
         self,
@@ -156,7 +158,13 @@ class Throughput:
         return min(max(int(self.seconds / max(2 * once, 1e-9)), _TURNS[0]), _TURNS[1])
 
     def _facts(self, prepared: Prepared, device: str, timing: Timing) -> dict[str, Any]:
+        """What holds for all figures of a case."""
+        kind, precision = device.partition(":")[0], timing.precision
+        known = precision is None or (kind, precision) in self._ceilings
+        if not known and precision in ("fp32", "bf16", "int8") and importlib.util.find_spec("torch") is not None:
+            self._ceilings[kind, precision] = measure_ceiling(kind, precision).flops / 1e12
         return {
             "gflop_per_image": prepared.details.get("gflop_per_image"),
+            "ceilings": {precision: value for (on, precision), value in self._ceilings.items() if on == kind},
             "machine": machine.digest(),
         }
