@@ -1,5 +1,6 @@
 """Where PyTorch works, and how precisely."""
 
+import os
 from typing import Literal
 
 from btlib import extras
@@ -53,7 +54,10 @@ def resolve_precision(wanted: str, device: torch.device) -> Precision:
 def _fast_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()  # oneDNN is what computes in bf16 for torch
+    if device.type != "cpu" or not any(name in limit for name in ("ALL", "DEFAULT", "AMX", "BF16", "FP16")):
+        return False
+    capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from btlib.cases import Case, Prepared
@@ -17,8 +18,26 @@ from btlib.thesis_path import Call, Job, ThesisPath
 _TURNS = (2, 25)
 """Turns A B B A of one figure, at least and at most."""
 
+_LONG = 2.0  # seconds
+
 Function = Callable[[], object]
 """One call; returns when the device is done."""
+
+
+def warm(call: Callable[[], float]) -> float:
+    """Seconds of a call that no longer allocates and compiles; one that takes long is warm after the first."""
+    seconds = call()
+    for _ in range(3):
+        if seconds < _LONG:
+            seconds = call()
+    return seconds
+
+
+def clocked(function: Function) -> float:
+    """Seconds of a call."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
 
 
 @dataclass(eq=False)
@@ -63,7 +82,6 @@ class Throughput:
         """
         began = time.perf_counter()
         device = str(prepared.details.get("device", "cpu"))
-        function()  # the first call allocates and compiles
         if not benchmark.enabled:
             benchmark.pedantic(function, rounds=1)
             return None
@@ -115,7 +133,7 @@ class Throughput:
         ours: list[float] = []
         theirs: list[float] = []
         with ThesisPath(self._thesis.threads) as other:
-            once = self._thesis.call(job).seconds + other.call(job).seconds
+            once = sum(warm(lambda path=path: path.call(job).seconds) for path in (self._thesis, other))  # type: ignore[misc]
             for _ in range(self._turns(once)):
                 ours.append(self._thesis.call(job).seconds)
                 theirs += [other.call(job).seconds for _ in range(2)]
@@ -125,9 +143,7 @@ class Throughput:
         return timing
 
     def _in_turns(self, benchmark: Any, function: Function, images: int, job: Job | None, device: str) -> Timing:
-        began = time.perf_counter()
-        function()
-        once = time.perf_counter() - began + (self._thesis.call(job).seconds if job else 0.0)
+        once = warm(partial(clocked, function)) + (warm(lambda: self._thesis.call(job).seconds) if job else 0.0)
         turns = self._turns(once)
         theirs: list[Call] = []
         started, meter = 0, EnergyMeter()

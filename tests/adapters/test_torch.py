@@ -105,6 +105,13 @@ def test_bf16_is_chosen_where_the_hardware_has_it(monkeypatch: pytest.MonkeyPatc
     assert resolve_precision("auto", torch.device("mps")) == "fp32"
 
 
+def test_bf16_is_not_chosen_where_onednn_may_not_use_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True, "avx512_bf16": True})
+    for limit, expected in (("AVX512_CORE", "fp32"), ("AVX2", "fp32"), ("avx512_core_bf16", "bf16"), ("ALL", "bf16")):
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+        assert resolve_precision("auto", CPU) == expected
+
+
 def test_any_module_with_the_output_type_serves():
     class Other(nn.Module):
         def forward(self, x: torch.Tensor):

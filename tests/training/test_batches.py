@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from btlib.data.dataset import Dataset
-from btlib.training.batches import EpochOrder, SliceBatches, loader
+from btlib.training import batches as batches_room
+from btlib.training.batches import DeviceBatches, EpochOrder, SliceBatches, batches_of, loader
 
 Make = Callable[..., Dataset]
 
@@ -18,6 +19,26 @@ def test_a_batch_is_the_slices_it_names(make_dataset: Make):
     assert np.array_equal(masks[:, 0].numpy(), dataset.masks[at].astype(np.float32))
     assert labels.tolist() == dataset.labels[at].tolist()
     assert (images.dtype, masks.dtype, labels.dtype) == (torch.float32, torch.float32, torch.int64)
+
+
+def test_batches_from_the_device_are_the_same(make_dataset: Make, monkeypatch: pytest.MonkeyPatch):
+    """In pieces that do not divide the number of slices."""
+    monkeypatch.setattr(DeviceBatches, "_PIECE", 4)
+    dataset = make_dataset(9)
+    at = np.array([5, 0, 8, 5])
+    for ours, theirs in zip(DeviceBatches(dataset, torch.device("cpu"))[at], SliceBatches(dataset)[at], strict=True):
+        assert ours.dtype == theirs.dtype
+        assert torch.equal(ours, theirs)
+
+
+def test_slices_stay_in_their_files_where_they_do_not_fit(make_dataset: Make, monkeypatch: pytest.MonkeyPatch):
+    dataset = make_dataset(9)
+    needed = dataset.images.size * 5
+    monkeypatch.setattr(batches_room, "DeviceBatches", lambda *args: "on the device")
+    for free, fits in ((2 * needed, False), (2 * needed + 2, True)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, free))
+        assert (batches_of(dataset, torch.device("cuda")) == "on the device") is fits
+    assert isinstance(batches_of(dataset, torch.device("cpu")), SliceBatches)
 
 
 def test_each_epoch_has_every_slice_once_in_an_order_of_its_own():

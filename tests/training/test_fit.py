@@ -16,8 +16,10 @@ import torch
 
 from btlib.errors import BtlibWarning, ModelError
 from btlib.models.network import ModelOutput
-from btlib.training import Fitted, Plan, fit
+from btlib.training import Fitted, Plan, callbacks, fit
 from btlib.training import batches as batches_room
+from btlib.training import module as module_room
+from btlib.training.batches import EpochOrder
 from btlib.training.fit import build
 from btlib.training.module import Trainee
 
@@ -183,11 +185,67 @@ def test_the_loss_is_least_where_the_output_is_the_truth(make_plan: Make):
         assert float(module.loss(perfect, (images, m, k))) > 0.1
 
 
-def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path, make_plan: Make):
+def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path, make_plan: Make, monkeypatch: pytest.MonkeyPatch):
     plan = make_plan("B")
-    plan.dataset.images[plan.split.train[0]] = np.nan
-    with pytest.raises(ModelError, match=r"variant B: the loss became nan in epoch 1, batch \d+\n.*learning rate"):
-        train(plan, tmp_path)
+    bad = plan.split.train[0]
+    plan.dataset.images[bad] = np.nan
+    order = EpochOrder(plan.split.train, plan.recipe.batch_size, plan.seed)
+    batch = next(i for i, at in enumerate(order, start=1) if bad in at)
+    for every in (1, 1000):  # looked at after each step, and at the epoch's end only
+        monkeypatch.setattr(module_room, "LOOK_EVERY", every)
+        with pytest.raises(
+            ModelError, match=rf"variant B: the loss became nan in epoch 1, batch {batch}\n.*learning rate"
+        ):
+            train(plan, tmp_path / str(every))
+
+
+def test_the_logged_loss_is_the_mean_over_slices(tmp_path: Path, make_plan: Make, monkeypatch: pytest.MonkeyPatch):
+    """The last batch is short: a mean over batches would weigh its slices more."""
+    said: list[tuple[float, int]] = []
+    loss = Trainee.loss
+
+    def spy(self: Trainee, output: ModelOutput, batch: batches_room.Batch) -> torch.Tensor:
+        value = loss(self, output, batch)
+        if torch.is_grad_enabled():
+            said.append((value.item(), len(batch[0])))
+        return value
+
+    monkeypatch.setattr(Trainee, "loss", spy)
+    plan = make_plan("B", epochs=1)
+    assert len(plan.split.train) % plan.recipe.batch_size
+    train(plan, tmp_path)
+    mean = sum(value * n for value, n in said) / sum(n for _, n in said)
+    assert float(curves(tmp_path)[0]["train_loss"]) == pytest.approx(mean, rel=1e-5)
+
+
+def test_writing_the_state_costs_a_twentieth_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A clock that the test moves: writing takes 1 s, epochs take 6 s, so every fourth is written."""
+    now, wrote = [0.0], []
+
+    class Trainer:
+        def save_checkpoint(self, path: Path) -> None:
+            now[0] += 1.0
+            path.write_text("")
+            wrote.append(now[0])
+
+    monkeypatch.setattr(callbacks.time, "perf_counter", lambda: now[0])
+    keep = callbacks.KeepLast(tmp_path / "last.ckpt")
+    for _ in range(12):
+        now[0] += 6.0
+        keep.on_train_epoch_end(Trainer(), None)  # type: ignore[arg-type]
+    assert len(wrote) == 3
+    assert sum(1.0 for _ in wrote[1:]) <= (now[0] - wrote[0]) / 20 + 1
+
+
+def test_the_optimiser_is_adam(make_plan: Make):
+    """Fused or not, the step is that of the paper: by the learning rate at first."""
+    model = build(make_plan("D", learning_rate=0.01))
+    optimizer = module_room.adam(model, make_plan("D", learning_rate=0.01).recipe)
+    before = [p.detach().clone() for p in model.parameters()]
+    sum(p.sum() for p in model.parameters()).backward()
+    optimizer.step()
+    for old, new in zip(before, model.parameters(), strict=True):
+        assert torch.allclose(old - new, torch.tensor(0.01), atol=1e-6)
 
 
 def test_ctrl_c_stops_the_run_and_keeps_what_is_done(tmp_path: Path, make_plan: Make):
