@@ -110,7 +110,7 @@ def test_a_map_of_one_slice(variant: str, rows: list[dict[str, Any]], tmp_path: 
             "positions timed, ours": POSITIONS["B"] * TURNS.count("B"),
             "ms a position, thesis": 1000 * each["A"],
             "ms a position, ours": 1000 * each["B"],
-            "times as fast": each["A"] / each["B"],
+            "times as fast, a position": each["A"] / each["B"],
             "s a slice, thesis, extrapolated": thesis,
             "s a slice, ours, extrapolated": map_,
             "s a slice, ours, measured": whole,
