@@ -1,10 +1,12 @@
 """Optional dependencies: one that is missing is told by the name of the extra that brings it."""
 
+import functools
 import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 from btlib.errors import MissingExtraError
 
@@ -52,6 +54,22 @@ def openvino() -> ModuleType:
     """
     unreported("openvino.tools.ovc.convert_impl")
     return importlib.import_module("openvino")
+
+
+@functools.cache
+def openvino_core() -> Any:
+    """OpenVINO's one core of this process, its CPU part loaded, which is never let go.
+
+    Each core's CPU part gives the thread a stack for signals and takes it away with it. Where the older of two cores
+    goes first, what stays registered is a stack that is no more, and the next signal (Ctrl-C, a time limit) ends the
+    process.
+
+    Raises:
+        ModuleNotFoundError: It is not installed.
+    """
+    core = openvino().Core()
+    core.get_property("CPU", "FULL_DEVICE_NAME")
+    return core
 
 
 def unreported(name: str) -> ModuleType:

@@ -52,7 +52,7 @@ def predictor(subject: Subject, program: Any, hint: str) -> CallablePredictor:
         ModelError: OpenVINO cannot compile it.
     """
     try:
-        compiled = extras.openvino().Core().compile_model(program, "CPU", {"INFERENCE_PRECISION_HINT": hint})
+        compiled = extras.openvino_core().compile_model(program, "CPU", {"INFERENCE_PRECISION_HINT": hint})
     except RuntimeError as error:
         raise ModelError(f"OpenVINO cannot run it: {error}", where="engine openvino") from error
     names = _present(subject)
@@ -115,7 +115,7 @@ def kept(subject: Subject, kind: str, depends_on: tuple[str | int, ...], make: C
             text = part.read_text(encoding="utf-8")
             part.unlink()
         files.write_text(path, text)  # last: without it the weights are not looked at
-    return ov.Core().read_model(path)
+    return extras.openvino_core().read_model(path)
 
 
 def _converted(subject: Subject) -> Any:

@@ -1,5 +1,7 @@
 """Every engine says what plain fp32 says, and one that does not is found out."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -183,7 +185,28 @@ def test_outputs_of_another_model_serve(slices: Dataset):
 
 def test_converting_reports_to_nobody(subject: Make):
     """OpenVINO's converter sends statistics of its use unless it is kept from it."""
-    import sys
-
     ENGINES["openvino"].build(subject(identity=None))
     assert "stub" in sys.modules["openvino.tools.ovc.convert_impl"].tm.__name__
+
+
+@pytest.mark.parametrize("name", ["openvino", "openvino-int8"])
+def test_a_signal_after_engines_were_let_go_is_survived(name: str):
+    """Three of OpenVINO's, the oldest let go first, as cases come and go; then an alarm, as a time limit sends it."""
+    program = f"""
+import gc, signal
+import numpy as np, torch
+from btlib.adapters.torch import VARIANT
+from btlib.engines import ENGINES, Subject
+from btlib.models import create
+slices = np.random.default_rng(0).random((4, 32, 32), dtype=np.float32)
+model = create("B", backbone="tiny").eval()
+subject = Subject(model, VARIANT, torch.device("cpu"), "fp32", 32, calibration=lambda: slices)
+made = [ENGINES["{name}"].build(subject) for _ in range(3)]
+while made:
+    del made[0]
+    gc.collect()
+signal.signal(signal.SIGALRM, lambda *_: print("rang"))
+signal.raise_signal(signal.SIGALRM)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "rang\n", "")
