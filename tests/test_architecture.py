@@ -18,7 +18,7 @@ FRAMEWORKS = {
 # Each room may import from rooms on its own line and on lines above it.
 STOREYS = [
     {"errors", "extras", "registry", "files", "fingerprint", "types"},
-    {"protocol", "metrics", "stats", "data"},
+    {"protocol", "metrics", "stats", "data", "speed"},
     {"slice_table", "splits"},
     {"evaluation"},
     {"results"},
@@ -29,7 +29,7 @@ STOREYS = [
     {"thesis_cases"},
     {"plugin", "cli"},
 ]
-WITH_TORCH = {"models", "adapters", "training", "engines", "checkpoints", "thesis_cases"}
+WITH_TORCH = {"models", "adapters", "training", "engines", "checkpoints", "thesis_cases", "speed"}
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -94,6 +94,7 @@ def loaded_after(code: str) -> set[str]:
         ("import btlib.data", FRAMEWORKS | {"h5py", "cv2", "sklearn", "pandas"}),
         ("import btlib; btlib.Baseline; btlib.evaluate; btlib.metrics; btlib.stats; btlib.splits", FRAMEWORKS),
         ("import btlib.plugin.run, btlib.plugin.closing, btlib.cli; btlib.plugin.run.load_cases()", FRAMEWORKS),
+        ("import btlib.speed; btlib.speed.machine_fingerprint(); btlib.speed.reading()", FRAMEWORKS | {"numpy"}),
         ("import btlib.plugin", FRAMEWORKS | {"numpy", "pandas", "pydantic", "h5py", "scipy"}),
         ("import btlib.cli", FRAMEWORKS | {"numpy", "pandas", "pydantic", "h5py"}),
     ],
