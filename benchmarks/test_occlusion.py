@@ -11,20 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from btlib.adapters.devices import resolve_precision
-from btlib.adapters.torch import VARIANT
 from btlib.data import load_dataset
 from btlib.data.phantom import phantom_folder
-from btlib.engines import Subject
 from btlib.explain import explainer, positions, probability_of
 from btlib.explain.explainer import SPREAD, STRONGEST
 from btlib.explain.occlusion import BATCH, PATCH, corners, drops
-from btlib.models import create
-from btlib.models.network import TumourModel
 
 pytestmark = pytest.mark.performance
 
@@ -50,8 +44,10 @@ def rows(request: pytest.FixtureRequest) -> Iterator[list[dict[str, Any]]]:
         print(f"\n{tabulate(columns, floatfmt='.3g', disable_numparse=[0])}\n{path}")
 
 
-def thesis_loop(model: TumourModel, image: NDArray[np.float32], places: Places) -> NDArray[np.float64]:
+def thesis_loop(model: Any, image: NDArray[np.float32], places: Places) -> NDArray[np.float64]:
     """Drops as the thesis computes them: clones in batches of 32 through the whole model, in eager fp32, NCHW."""
+    import torch
+
     slice_ = torch.from_numpy(image)[None]
     found: list[NDArray[np.float32]] = []
     with torch.no_grad():
@@ -75,6 +71,13 @@ def seconds(work: Callable[[], object]) -> float:
 
 @pytest.mark.parametrize("variant", ["E", "F"])  # which the thesis explains; E's classes need no decoder, F's do
 def test_a_map_of_one_slice(variant: str, rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    import torch
+
+    from btlib.adapters.devices import resolve_precision
+    from btlib.adapters.torch import VARIANT
+    from btlib.engines import Subject
+    from btlib.models import create
+
     torch.manual_seed(0)
     model = create(variant).eval()  # random weights: good enough for speed, not for precision
     slices = load_dataset(phantom_folder(tmp_path, 4), SIDE)
