@@ -8,7 +8,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from btlib.errors import MissingExtraError, OptionError
-from btlib.speed import ceiling, measure_ceiling
+from btlib.speed import ceiling
+from btlib.speed.ceiling import measure_ceiling
 from btlib.speed.products import Product, products
 
 

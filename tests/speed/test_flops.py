@@ -6,7 +6,7 @@ from torch import nn
 
 from btlib.errors import ModelError
 from btlib.models import create
-from btlib.speed import flops_per_image
+from btlib.speed.flops import flops_per_image
 
 
 def test_the_thesiss_network():
