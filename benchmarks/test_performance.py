@@ -6,6 +6,7 @@ Variant D with ResNet50, untrained: speed does not depend on the weights, and th
 is at work in the suite itself. Raw seconds, tables and a plot lie in `reports/performance` afterwards.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from btlib import files
 from btlib.cases import Prepared, load_cases
 from btlib.plugin.throughput import Throughput
 from btlib.reporting.speed import noise_line, write_speed
@@ -86,6 +88,46 @@ def test_training_step(speed: Callable[[int], Throughput], precision: Any, size:
     batch = (images, (images > 0.5).float(), torch.arange(16) % 3)
     step = bare_step(model(), Recipe(), batch, torch.device("cpu"), precision)
     measure(speed(size), benchmark, "eager", precision, f"training step, {size} px, batch 16", 16)(step)
+
+
+def test_training_overhead(folder: RunFolder, tmp_path: Path) -> None:
+    """What a whole training costs beside its bare steps: validation, losses, curves, the state after each epoch."""
+    import torch
+
+    from btlib.adapters.devices import resolve_device, resolve_precision
+    from btlib.data import load_dataset, phantom_folder
+    from btlib.data.cache import cache_root
+    from btlib.protocol import Protocol, Recipe
+    from btlib.splits import make_split
+    from btlib.training import Plan, fit
+    from btlib.training.batches import SliceBatches
+    from btlib.training.step import bare_step
+
+    dataset = load_dataset(phantom_folder(cache_root() / "phantoms", 240), 128)
+    recipe, split, device = Recipe(weights="none", epochs=4), make_split("slice-seed42", dataset), resolve_device()
+    plan = Plan("D", recipe, dataset, split, Protocol(image_size=128), seed=0)
+    batch = SliceBatches(dataset)[split.train[: recipe.batch_size]]
+    step = bare_step(model(), recipe, batch, device, resolve_precision("auto", device))
+    step()
+
+    def steps() -> float:
+        began = time.perf_counter()
+        for _ in range(10):
+            step()
+        return (time.perf_counter() - began) / 10
+
+    torch.manual_seed(0)
+    before, began = steps(), time.perf_counter()
+    fit(plan, tmp_path, device, say=lambda line: None)
+    whole, after = time.perf_counter() - began, steps()
+    bare = (before + after) / 2 * recipe.epochs * len(split.train) / recipe.batch_size
+    text = (
+        f"training D, 128 px, {len(split.train)} slices, {recipe.epochs} epochs: {whole:.1f} s, "
+        f"its bare steps {bare:.1f} s: overhead {100 * (whole / bare - 1):.1f} %, of which {len(split.val)} validation "
+        f"slices an epoch are the most"
+    )
+    print(f"\n{text}")
+    files.write_text(folder.path / "training-overhead.txt", f"{text}\n")
 
 
 def test_table(folder: RunFolder) -> None:
