@@ -21,6 +21,7 @@ from btlib.plugin.throughput import Throughput
 from btlib.reporting.speed import noise_line, write_speed
 from btlib.runs import RunFolder
 from btlib.speed import tuning
+from btlib.speed.flops import flops_per_image
 
 pytestmark = pytest.mark.performance
 
@@ -71,7 +72,7 @@ def test_engine(
 ) -> None:
     predictor = built(engine, precision, size)
     images = np.random.default_rng(0).random((batch_size, size, size), dtype=np.float32)
-    measure(speed(size), benchmark, engine, precision, f"inference, {size} px, batch {batch_size}", batch_size)(
+    measure(speed(size), benchmark, engine, precision, size, f"inference, {size} px, batch {batch_size}", batch_size)(
         lambda: predictor.predict(images)
     )
 
@@ -87,7 +88,7 @@ def test_training_step(speed: Callable[[int], Throughput], precision: Any, size:
     images = torch.rand(16, 1, size, size)
     batch = (images, (images > 0.5).float(), torch.arange(16) % 3)
     step = bare_step(model(), Recipe(), batch, torch.device("cpu"), precision)
-    measure(speed(size), benchmark, "eager", precision, f"training step, {size} px, batch 16", 16)(step)
+    measure(speed(size), benchmark, "eager", precision, size, f"training step, {size} px, batch 16", 16)(step)
 
 
 def test_training_overhead(folder: RunFolder, tmp_path: Path) -> None:
@@ -142,12 +143,15 @@ def test_table(folder: RunFolder) -> None:
 
 
 def measure(
-    throughput: Throughput, benchmark: Any, engine: str, precision: str, figure: str, images: int
+    throughput: Throughput, benchmark: Any, engine: str, precision: str, size: int, figure: str, images: int
 ) -> Callable[[Callable[[], object]], None]:
     def with_function(function: Callable[[], object]) -> None:
         benchmark.group = figure
         case = load_cases()["D"]
-        details = {"device": "cpu", "engine": engine, "precision": precision, "training_precision": precision}
+        details = {
+            **{"device": "cpu", "engine": engine, "precision": precision, "training_precision": precision},
+            "gflop_per_image": flops_per_image(model(), (1, size, size)) / 1e9,
+        }
         prepared = Prepared(built("eager", "fp32", 128), "given", details=details)
         throughput.measure(benchmark, case, prepared, figure, images, function, record_as=f"{engine} {precision}")
 

@@ -95,9 +95,10 @@ class Throughput:
             update={
                 "engine": "eager" if trained else prepared.details.get("engine"),
                 "precision": prepared.details.get(known),
+                "gflop_per_image": None if trained else prepared.details.get("gflop_per_image"),
             }
         )
-        facts = self._facts(prepared, device, timing)
+        facts = self._facts(device, timing)
         self.folder.add_timing(record_as or case.name, figure, timing, time.perf_counter() - began, facts)
         return timing
 
@@ -173,14 +174,13 @@ class Throughput:
         """How many turns fit into the time, one round of both taking `once` seconds."""
         return min(max(int(self.seconds / max(2 * once, 1e-9)), _TURNS[0]), _TURNS[1])
 
-    def _facts(self, prepared: Prepared, device: str, timing: Timing) -> dict[str, Any]:
+    def _facts(self, device: str, timing: Timing) -> dict[str, Any]:
         """What holds for all figures of a case."""
         kind, precision = device.partition(":")[0], timing.precision
         known = precision is None or (kind, precision) in self._ceilings
         if not known and precision in ("fp32", "bf16", "int8") and importlib.util.find_spec("torch") is not None:
             self._ceilings[kind, precision] = measure_ceiling(kind, precision).flops / 1e12
         return {
-            "gflop_per_image": prepared.details.get("gflop_per_image"),
             "ceilings": {precision: value for (on, precision), value in self._ceilings.items() if on == kind},
             "machine": machine.digest(),
         }

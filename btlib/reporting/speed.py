@@ -61,7 +61,7 @@ def _row(speed: Speed, name: str) -> dict[str, tuple[Any, str]]:
         "thesis MiB": (timing.thesis_peak_memory_mib, ".0f"),
         "device MiB": (timing.device_memory_mib, ".0f"),
         "J/image": (timing.joules_per_image, ".3f"),
-        "GFLOP/image": (speed.gflop_per_image, ".2f"),
+        "GFLOP/image": (timing.gflop_per_image, ".2f"),
         "of ceiling": (speed.share_of_ceiling(name), ".0%"),
     }
 

@@ -25,6 +25,8 @@ class Timing(Kept):
         thesis_peak_memory_mib: The same of the thesis path's process.
         device_memory_mib: Largest memory on the accelerator meanwhile; None without one.
         joules_per_image: Energy of processor and accelerator; None where it cannot be read.
+        gflop_per_image: Of predicting, 10⁹ operations, a multiplication and an addition being two; None where that is
+            not known.
     """
 
     images: int
@@ -36,6 +38,7 @@ class Timing(Kept):
     thesis_peak_memory_mib: float | None = None
     device_memory_mib: float | None = None
     joules_per_image: float | None = None
+    gflop_per_image: float | None = None
 
     @property
     def images_per_second(self) -> float:
@@ -73,8 +76,6 @@ class Speed(Kept):
     Attributes:
         case: Name of the case.
         figures: Figure → what was measured.
-        gflop_per_image: Of predicting, 10⁹ operations, a multiplication and an addition being two; None where that is
-            not known.
         ceilings: Precision → TFLOP/s that this machine reached in a product of matrices.
         machine: Digest of what decides the speed of this machine.
         seconds: That measuring took.
@@ -82,7 +83,6 @@ class Speed(Kept):
 
     case: str
     figures: dict[str, Timing] = Field(default_factory=dict)
-    gflop_per_image: float | None = None
     ceilings: dict[str, float] = Field(default_factory=dict)
     machine: str | None = None
     seconds: float = 0.0
@@ -91,9 +91,9 @@ class Speed(Kept):
         """Operations in a second as a share of what this machine can do, 0…1; None where either is not known."""
         timing = self.figures[figure]
         ceiling = self.ceilings.get(timing.precision or "")
-        if self.gflop_per_image is None or ceiling is None or not figure.startswith("inference"):
+        if timing.gflop_per_image is None or ceiling is None:
             return None
-        return self.gflop_per_image * timing.images_per_second / (1000 * ceiling)
+        return timing.gflop_per_image * timing.images_per_second / (1000 * ceiling)
 
 
 def judge_timing(
