@@ -83,6 +83,20 @@ def test_it_is_int8_indeed(given: Subject, slices: Dataset):
         assert gap.mean() < 0.01
 
 
+@pytest.mark.parametrize(("variant", "ends"), [("A", 2), ("B", 2), ("D", 3), ("F", 3)])
+def test_the_first_and_the_last_layers_stay_in_fp32(variant: str, ends: int, subject: Callable[..., Subject]):
+    """One reads the image, and one writes each answer."""
+    from btlib.engines import openvino, openvino_int8
+
+    program = openvino.program(subject(variant, identity=None))
+    products = [op for op in program.get_ordered_ops() if op.get_type_name() in ("Convolution", "MatMul")]
+    widths = {op.get_friendly_name(): op.get_output_partial_shape(0)[1].get_length() for op in products}
+    kept = openvino_int8._ends(program)
+    assert len(kept) == ends < len(products)
+    assert products[0].get_friendly_name() in kept
+    assert {widths[name] for name in kept if name != products[0].get_friendly_name()} <= {1, 3}
+
+
 def test_in_bf16_it_is_tried_once_as_int8(sure: Subject, slices: Dataset):
     assert chosen_by(replace(sure, precision="bf16"), slices).details["precision"] == "int8"
 
