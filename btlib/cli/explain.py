@@ -19,8 +19,8 @@ def explain(
     stride: Annotated[int | None, typer.Option(min=1, help="In pixels; else 1/4 of the patch.")] = None,
     fill: Annotated[Literal["zero", "mean", "blur"], typer.Option(help="What a patch is hidden with.")] = "zero",
     sanity: Annotated[
-        bool, typer.Option("--sanity", help="Randomise the weights layer by layer: does that destroy the maps?")
-    ] = False,
+        int, typer.Option(min=0, metavar="DRAWS", help="Draw random weights, layer by layer: do the maps change?")
+    ] = 0,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder, such as a run's; the files go into its explain/.")
     ] = Path("reports"),

@@ -26,24 +26,25 @@ def sanity_check(
     images: NDArray[np.float32],
     labels: NDArray[np.int64],
     numbers: NDArray[np.int64],
-    seed: int = 0,
+    draws: int = 3,
 ) -> Sanity:
     """Rank correlations of maps with those of the trained model, in plain fp32, one step a layer.
 
-    The stride is half the patch, whatever the explainer's: ranks need no finer map, and there are many.
+    The stride is the patch, whatever the explainer's: there are many maps, and drops of patches apart are ranked.
 
     Args:
         explainer: Of a PyTorch model.
         images: Slices, float32 [n, h, w].
         labels: The types to explain, int64 [n].
         numbers: Of the slices' files, int64 [n].
-        seed: Of the random weights.
+        draws: How often weights are drawn, at least 1: one draw may turn a map's sign by chance.
 
     Raises:
-        OptionError: What the explainer runs is no PyTorch module, or has no parameters.
+        OptionError: No draws, what the explainer runs is no PyTorch module, or has no parameters.
     """
     plain = _torch_predictor(explainer)
-    stride = max(explainer.patch // 2, 1)
+    if draws < 1:
+        raise OptionError(f"expected at least 1 draw, got {draws}", where="sanity check")
 
     def drops_of(model: nn.Module) -> list[NDArray[np.float64]]:
         predictor = TorchPredictor(model, plain.device, "fp32", plain.outputs, plain.channels)
@@ -52,7 +53,7 @@ def sanity_check(
                 probability_of(predictor, int(label)),
                 image,
                 patch=explainer.patch,
-                stride=stride,
+                stride=explainer.patch,
                 fill=explainer.fill,
                 batch_size=explainer.batch_size,
             ).drops
@@ -61,11 +62,16 @@ def sanity_check(
 
     assert isinstance(plain.model, nn.Module)  # `_torch_predictor` says so
     learnt = drops_of(plain.model)
-    steps = []
-    for layer, model in cascade(plain.model, seed):
-        found = [rank_correlation(a, b) for a, b in zip(learnt, drops_of(model), strict=True)]
-        steps.append(SanityStep(layer=layer, correlation=float(np.mean(found)), by_slice=found))
-    return Sanity(numbers=numbers.tolist(), patch=explainer.patch, stride=stride, steps=steps)
+    found: dict[str, list[float]] = {}
+    for seed in range(draws):
+        for layer, model in cascade(plain.model, seed):
+            agreement = [rank_correlation(a, b) for a, b in zip(learnt, drops_of(model), strict=True)]
+            found.setdefault(layer, []).extend(agreement)
+    steps = [
+        SanityStep(layer=k, correlation=float(np.mean(v)), size=float(np.abs(v).mean()), correlations=v)
+        for k, v in found.items()
+    ]
+    return Sanity(numbers=numbers.tolist(), draws=draws, patch=explainer.patch, steps=steps)
 
 
 def cascade(model: nn.Module, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:

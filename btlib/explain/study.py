@@ -82,13 +82,13 @@ class Study:
         score = [probability_of(self.explainer.fast.predictor, label) for label in range(N_CLASSES)]
         return np.array([float(score[labels[i]](np.array(images[i : i + 1]))[0]) for i in at.tolist()])
 
-    def run(self, at: NDArray[np.int64], folder: RunFolder, *, sanity: bool = False) -> tuple[Explained, Maps]:
+    def run(self, at: NDArray[np.int64], folder: RunFolder, *, sanity: int = 0) -> tuple[Explained, Maps]:
         """Explain the true type of slices, and write `explain/<case>.{npz,json,csv}`.
 
         Args:
             at: Positions in the dataset; masks there are neither empty nor full.
             folder: Where to; maps of the same identity that lie there are not made again.
-            sanity: Randomise the model too, and look at the first slice of each type.
+            sanity: Draw random weights so often for a sanity check on the first slice of each type; 0 leaves it out.
 
         Raises:
             PredictionError: The predictor gives no class probabilities.
@@ -120,18 +120,18 @@ class Study:
                 saved = time.perf_counter()
         explained, maps = self._save(done, seconds, folder)
         if sanity:
-            explained = explained.model_copy(update={"sanity": self._sanity(at)})
+            explained = explained.model_copy(update={"sanity": self._sanity(at, sanity)})
             explained.save(folder.explain_path(self.case, "json"))
         return explained, maps
 
-    def _sanity(self, at: NDArray[np.int64]) -> Sanity:
+    def _sanity(self, at: NDArray[np.int64], draws: int) -> Sanity:
         from btlib.explain.sanity import sanity_check  # it needs torch
 
         labels = self.dataset.labels
         first = at[np.sort(np.unique(labels[at], return_index=True)[1])]
         self.say(f"sanity check on slices {', '.join(map(str, self.dataset.numbers[first]))}")
         return sanity_check(
-            self.explainer, np.array(self.dataset.images[first]), labels[first], self.dataset.numbers[first]
+            self.explainer, np.array(self.dataset.images[first]), labels[first], self.dataset.numbers[first], draws
         )
 
     @cached_property

@@ -57,6 +57,7 @@ def _group(rows: Sequence[ExplainedSlice]) -> Group:
     by_name = dict(zip(values, means, strict=True))
     return Group(
         n=len(rows),
+        unit="patient" if known else "slice",
         units=units,
         ratio=ratio_of(by_name["total_inside"].value, by_name["total_outside"].value),
         hits=hits,

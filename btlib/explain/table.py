@@ -46,17 +46,16 @@ def tables(summary: Mapping[str, Group]) -> str:
 
 def sanity_lines(sanity: Sanity) -> list[str]:
     """The sanity check: one line a layer."""
-    rows = [[step.layer, f"{step.correlation:+.2f}"] for step in sanity.steps]
+    rows = [[step.layer, f"{step.correlation:+.2f}", f"{step.size:.2f}"] for step in sanity.steps]
     return [
-        f"Sanity check: rank correlation with the trained model's map, weights random from the last layer down to "
-        f"(mean of {len(sanity.numbers)} slices)",
-        *tabulate(rows, ["layer", "correlation"], disable_numparse=True).splitlines(),
+        "Sanity check: rank correlation with the trained model's map, weights random from the last layer down to this "
+        f"one ({len(sanity.numbers)} slices, {sanity.draws} draws)",
+        *tabulate(rows, ["layer", "correlation", "its size"], disable_numparse=True).splitlines(),
     ]
 
 
 def _units(group: Group) -> str:
-    drawn = f"{group.units} patients" if group.units < group.n else f"{group.units} slices"
-    return f"Intervals: 95 %; of means by bootstrap of {drawn}, of hits Wilson's over slices."
+    return f"Intervals: 95 %; of means by bootstrap of {group.units} {group.unit}s, of hits Wilson's over slices."
 
 
 def _ci(mean: Mean, form: str) -> str:

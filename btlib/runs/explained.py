@@ -97,7 +97,8 @@ class Group(Strict):
 
     Attributes:
         n: Slices.
-        units: What the intervals draw: patients where all are known, else slices.
+        unit: What the intervals of means draw: patients where all are known, else slices.
+        units: How many of them there are.
         ratio: Mean inside / mean outside of the thesis's map; None where outside is 0.
         hits: Slices whose strongest pixels (of the average map) lie in the tumour, most of them where they tie.
         hits_low: Lower bound of Wilson's 95 % interval of their share, slices taken as independent.
@@ -107,6 +108,7 @@ class Group(Strict):
     """
 
     n: int
+    unit: Literal["patient", "slice"]
     units: int
     ratio: float | None
     hits: int
@@ -121,13 +123,15 @@ class SanityStep(Strict):
 
     Attributes:
         layer: Its name.
-        correlation: Mean over slices of `by_slice`.
-        by_slice: Rank correlation of each slice's map with the map of the trained model, −1…1; 0 where one is constant.
+        correlation: Mean rank correlation of the maps with those of the trained model, over slices and draws, −1…1.
+        size: Mean of its absolute values, 0…1: random weights may turn a map's sign and leave its shape.
+        correlations: Of each slice with each draw; 0 where a map is constant.
     """
 
     layer: str
     correlation: float
-    by_slice: list[float]
+    size: float
+    correlations: list[float]
 
 
 class Sanity(Strict):
@@ -135,14 +139,14 @@ class Sanity(Strict):
 
     Attributes:
         numbers: The slices.
-        patch: Side of the patch in pixels.
-        stride: In pixels.
+        draws: How often the weights were drawn.
+        patch: Side of the patch, and stride, in pixels.
         steps: From the last layer to the first.
     """
 
     numbers: list[int]
+    draws: int
     patch: int
-    stride: int
     steps: list[SanityStep]
 
 
