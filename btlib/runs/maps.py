@@ -45,7 +45,7 @@ class Maps:
             RecordError: The file cannot be read, or does not hold what it should.
         """
         try:
-            with np.load(path, allow_pickle=False) as found:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 maps = cls(
                     **{name: found[name] for name in cls.__dataclass_fields__ if name != "identity"},
                     identity=str(found["identity"]),
