@@ -1,5 +1,6 @@
 """Occlusion maps of a case in a run."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -32,5 +33,7 @@ def explain_case(case: str, prepared: Prepared, work: Work, tier: Tier, folder: 
     test = np.sort(split.test)
     at = per_class(dataset, test[dataset.masks[test].any(axis=(1, 2))], shares([1] * N_CLASSES, tier.explain_slices))
     patch, stride = scaled(dataset.image_size, tier.explain_patches, tier.explain_steps)
+    began = time.perf_counter()
     made = replace(explainer_of(prepared), patch=patch, stride=stride)
-    return Study(case, made, dataset, split, prepared.fingerprint, work.say).run(at, folder)[0]
+    built = time.perf_counter() - began
+    return Study(case, made, dataset, split, prepared.fingerprint, work.say, built).run(at, folder)[0]

@@ -168,7 +168,7 @@ class Explained(Kept):
         slices: In the order they were asked for, as in the `.npz`.
         summary: By type, and of "all".
         sanity: Where it was asked for.
-        seconds: That the maps took.
+        seconds: That the maps took, building the engine included.
         created: Time of writing, ISO 8601, UTC.
     """
 

@@ -74,9 +74,10 @@ def trained(tmp_path: Path, data: Path) -> Callable[..., Path]:
     return go
 
 
-@pytest.fixture
-def foreign(tmp_path: Path) -> Path:
-    path = tmp_path / "foreign.py"
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of cases; imported once, for their names are taken afterwards."""
+    path = tmp_path_factory.mktemp("foreign") / "foreign.py"
     path.write_text(FOREIGN)
     return path
 
@@ -102,6 +103,7 @@ def test_a_trained_variant(trained: Callable[..., Path], data: Path, tmp_path: P
     assert "Sanity check" not in again.stdout
 
 
+@pytest.mark.filterwarnings("ignore:patient-5fold-1")  # a class is absent from its test slices
 def test_other_slices_than_it_was_trained_on_are_noted(trained: Callable[..., Path], data: Path, tmp_path: Path):
     args = ("B", "--data", data, "--checkpoints", trained("B", "patient-5fold-1"), "--out", tmp_path / "run")
     result = run(*args, "--engine", "eager", "--slices", "worst 1", "--patch", 16)
