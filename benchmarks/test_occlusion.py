@@ -18,7 +18,8 @@ from btlib.data import load_dataset
 from btlib.data.phantom import phantom_folder
 from btlib.explain import explainer, positions, probability_of
 from btlib.explain.explainer import SPREAD, STRONGEST
-from btlib.explain.occlusion import BATCH, PATCH, corners, drops
+from btlib.explain.occlusion import BATCH, drops
+from btlib.explain.patches import PATCH, corners
 
 pytestmark = pytest.mark.performance
 

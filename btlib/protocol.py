@@ -76,6 +76,9 @@ class Tier:
             timed in milliseconds beside whatever else runs there, and tell no more than halves.
         precision: "fp32" keeps the numbers of different machines close; "auto" takes the fastest.
         engine: What runs the trained models: "auto" takes the fastest, "eager" needs no conversion.
+        explain_slices: Test slices whose occlusion maps are made, shared among the tumour types.
+        explain_patches: How many of their patches stand side by side in a slice.
+        explain_steps: Strides in a patch.
     """
 
     name: str
@@ -88,6 +91,9 @@ class Tier:
     speed_margin: float
     precision: str = "auto"
     engine: str = "auto"
+    explain_slices: int = 9
+    explain_patches: int = 8
+    explain_steps: int = 4
 
 
 TIERS: Registry[Tier] = Registry("tier")
@@ -113,6 +119,9 @@ TIERS.add(
         speed_margin=0.5,
         precision="fp32",
         engine="eager",
+        explain_slices=3,
+        explain_patches=6,
+        explain_steps=2,
     ),
 )
 TIERS.add(

@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # torch is imported when a case is prepared, not when the cas
     from numpy.typing import NDArray
 
     from btlib.checkpoints import Store
-    from btlib.engines import Chosen
+    from btlib.engines import Chosen, Subject
+    from btlib.explain import Explainer
     from btlib.models.network import TumourModel
     from btlib.training import Plan
 
@@ -29,18 +30,21 @@ def prepare(variant: str, work: Work) -> Prepared:
     details: dict[str, Any] = {"device": str(device), "precision": resolve_precision(work.precision, device)}
     if work.thesis_checkpoints is not None:
         model, path = load_thesis_checkpoint(variant, work.thesis_checkpoints)
-        chosen = _engine(model, fingerprint.of_file(path), device, work)
+        subject = _subject(model, fingerprint.of_file(path), device, work)
+        chosen = _engine(subject, work)
         return Prepared(
             chosen.predictor,
             "thesis-checkpoint",
             details=details | chosen.details | {"checkpoint": path.name, **_size(model, work)},
             notes=chosen.notes,
             training_step=partial(_training_step, model, device, work),
+            explainer=partial(_explainer, subject, work),
         )
     store = Store(work.checkpoints, device, work.say, work.live)
     plan, notes = _plan(variant, work)
     trained = store.train_or_load(plan, _start(plan, store, work), retrain=work.retrain)
-    chosen = _engine(trained.model, plan.fingerprint, device, work)
+    subject = _subject(trained.model, plan.fingerprint, device, work)
+    chosen = _engine(subject, work)
     return Prepared(
         chosen.predictor,
         trained.source,
@@ -53,16 +57,16 @@ def prepare(variant: str, work: Work) -> Prepared:
         notes=(*notes, *chosen.notes),
         training_step=partial(_training_step, trained.model, device, work),
         curves=trained.curves,
+        explainer=partial(_explainer, subject, work),
     )
 
 
-def _engine(model: "TumourModel", identity: str, device: "torch.device", work: Work) -> "Chosen":
-    """The engine that was asked for, held against fp32 on validation slices (training slices where none validate)."""
+def _subject(model: "TumourModel", identity: str, device: "torch.device", work: Work) -> "Subject":
     from btlib.adapters.devices import resolve_precision
     from btlib.adapters.torch import VARIANT
-    from btlib.engines import Subject, choose
+    from btlib.engines import Subject
 
-    subject = Subject(
+    return Subject(
         model.to(device),
         VARIANT,
         device,
@@ -72,8 +76,24 @@ def _engine(model: "TumourModel", identity: str, device: "torch.device", work: W
         cache=work.checkpoints / "engines",
         calibration=partial(_calibration, work),
     )
-    at = work.split.val if len(work.split.val) else work.split.train
-    return choose(subject, work.engine, work.dataset, at, work.protocol.threshold, work.say)
+
+
+def _held_out(work: Work) -> "NDArray[np.int64]":
+    """Slices that engines are held against fp32 on: validation slices, training slices where none validate."""
+    return work.split.val if len(work.split.val) else work.split.train
+
+
+def _engine(subject: "Subject", work: Work) -> "Chosen":
+    """The engine that was asked for, held against fp32."""
+    from btlib.engines import choose
+
+    return choose(subject, work.engine, work.dataset, _held_out(work), work.protocol.threshold, work.say)
+
+
+def _explainer(subject: "Subject", work: Work) -> "Explainer":
+    from btlib.explain import explainer
+
+    return explainer(subject, work.dataset, _held_out(work), work.engine, work.say)
 
 
 def _calibration(work: Work) -> "NDArray[np.float32]":

@@ -33,6 +33,7 @@ WITH_TORCH = {"models", "adapters", "training", "engines", "checkpoints", "thesi
 TORCH_FILES = {
     "environment.py",  # the GPU of a run on CUDA
     "classes_only.py",  # a variant cut down to its classes
+    "sanity.py",  # a model whose weights are randomised
     *("flops.py", "products.py"),  # of a model in torch; what torch makes of this machine
 }
 FILES = sorted(ROOT.rglob("*.py"))

@@ -66,6 +66,7 @@ class Prepared:
         notes: Things a reader of the numbers must know, such as missing pretrained weights.
         training_step: Given a batch size, returns a function that makes one synchronised optimiser step.
         curves: CSV of losses and validation scores by epoch, where it was trained.
+        explainer: Returns a `btlib.explain.Explainer` that is faster than asking `predictor`; None where there is none.
     """
 
     predictor: Predictor
@@ -76,6 +77,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
     training_step: Callable[[int], Callable[[], None]] | None = None
     curves: Path | None = None
+    explainer: Callable[[], Any] | None = None  # typed by its maker: that room stands above this one
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from btlib.cli.baseline import app as baseline_app
 from btlib.cli.check import check
 from btlib.cli.compare import compare
 from btlib.cli.data import app as data_app
+from btlib.cli.explain import explain
 from btlib.cli.export import export
 from btlib.errors import BtlibError
 
@@ -41,6 +42,7 @@ app.add_typer(baseline_app, name="baseline")
 app.command()(compare)
 app.command()(check)
 app.command()(export)
+app.command()(explain)
 
 
 def _print_version(wanted: bool) -> None:

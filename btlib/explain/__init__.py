@@ -5,7 +5,8 @@ Nothing here needs a framework until a PyTorch model is explained.
 
 from btlib.explain.build import explainer
 from btlib.explain.explainer import Explainer, Explanation, Runner
-from btlib.explain.occlusion import OcclusionMap, occlusion_maps, positions
+from btlib.explain.occlusion import OcclusionMap, occlusion_maps
+from btlib.explain.patches import positions
 from btlib.explain.probability import probability_of
 
 __all__ = [

@@ -8,17 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.evaluation.predictor import Predictor
-from btlib.explain.occlusion import (
-    BATCH,
-    PATCH,
-    STRIDE,
-    Fill,
-    OcclusionMap,
-    corners,
-    drops,
-    occlusion_maps,
-    positions,
-)
+from btlib.explain.occlusion import BATCH, Fill, OcclusionMap, drops, occlusion_maps
+from btlib.explain.patches import PATCH, STRIDE, corners, positions
 from btlib.explain.probability import probability_of
 
 SHARE = 0.05

@@ -5,7 +5,6 @@ As in Zeiler and Fergus, 2014 (https://doi.org/10.1007/978-3-319-10590-1_53).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from btlib.errors import OptionError, PredictionError
+from btlib.explain.patches import PATCH, STRIDE, corners, positions, spread
 from btlib.registry import unknown_name
 
 Score = Callable[[NDArray[np.float32]], NDArray[np.floating]]
@@ -21,8 +21,8 @@ Score = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 Fill = Literal["zero", "mean", "blur"]
 """What a patch is hidden with: zeros, the slice's mean, or the slice itself blurred."""
 
-PATCH, STRIDE, BATCH = 32, 8, 32
-"""The thesis's patch and stride in pixels, and its batch size."""
+BATCH = 32
+"""The thesis's batch size."""
 
 _BLUR = 1 / 3
 """Sigma of the blur as a share of the patch's side: 11 px at 32, so that nothing of a patch's size is left to see."""
@@ -48,35 +48,6 @@ class OcclusionMap:
     def effect(self) -> float:
         """Range of the drops, largest less smallest: what a map has to show."""
         return float(np.ptp(self.drops))
-
-
-def positions(
-    shape: tuple[int, ...], patch: int = PATCH, stride: int = STRIDE
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Top edges [rows] and left edges [columns] of the patches, in pixels from 0.
-
-    Only whole patches: where the stride does not divide `side - patch`, a margin at the bottom or on the right stays
-    bare. Captum puts a patch there that is cut off at the border; where the stride divides, the two agree.
-
-    Args:
-        shape: Height and width.
-        patch: Side of the square patch in pixels.
-        stride: From one patch to the next in pixels, at most `patch`, so that no pixel between two stays bare.
-
-    Raises:
-        OptionError: A stride below 1 or above the patch, or a patch that is larger than the slice.
-    """
-    if not 1 <= stride <= patch:
-        raise OptionError(f"expected a stride of 1…{patch} (the patch), got {stride}", where="occlusion")
-    if len(shape) != 2 or patch > min(shape):
-        raise OptionError(f"a patch of {patch} px does not fit a slice of shape {shape}", where="occlusion")
-    tops, lefts = (np.arange(0, side - patch + 1, stride, dtype=np.int64) for side in shape)
-    return tops, lefts
-
-
-def corners(tops: NDArray[np.int64], lefts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Top and left edge of each patch, row by row, int64 [rows * columns, 2]."""
-    return np.array(list(product(tops, lefts)), dtype=np.int64)
 
 
 def filled(image: NDArray[np.float32], fill: Fill, patch: int = PATCH) -> NDArray[np.float32]:
@@ -123,10 +94,7 @@ def occlusion_maps(
     tops, lefts = positions(image.shape, patch, stride)
     base, found = drops(score, image, corners(tops, lefts), patch=patch, fill=fill, batch_size=batch_size)
     found = found.reshape(len(tops), len(lefts))
-    rows, columns = (_under(edges, side, patch) for edges, side in zip((tops, lefts), image.shape, strict=True))
-    total = rows @ found @ columns.T
-    patches = np.outer(rows.sum(axis=1), columns.sum(axis=1))
-    average = np.divide(total, patches, out=np.full_like(total, np.nan), where=patches > 0)
+    total, average = spread(found, image.shape, patch, stride)
     return OcclusionMap(total, average, base, found)
 
 
@@ -183,9 +151,3 @@ def _scored(score: Score, images: NDArray[np.float32]) -> NDArray[np.floating]:
             mend="return the probability of one class for each slice",
         )
     return scores
-
-
-def _under(edges: NDArray[np.int64], side: int, patch: int) -> NDArray[np.float64]:
-    """Which pixels of a side lie under which patch, 0 or 1, [side, patches]. Sums over patches are products with it."""
-    pixels = np.arange(side)[:, None]
-    return ((edges <= pixels) & (pixels < edges + patch)).astype(np.float64)

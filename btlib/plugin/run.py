@@ -15,13 +15,14 @@ from btlib.baselines import Baseline, Verdict
 from btlib.cases import Case, Prepared, Work, load_cases
 from btlib.data.dataset import Dataset
 from btlib.errors import BaselineError, BtlibWarning
+from btlib.plugin.explaining import explain_case
 from btlib.plugin.options import STATUS, Options
 from btlib.plugin.terminal import Terminal
 from btlib.plugin.throughput import Throughput
 from btlib.protocol import Tier
 from btlib.reporting.comparison import verdicts
 from btlib.results import CaseResult
-from btlib.runs import CaseRecord, RunFolder
+from btlib.runs import CaseRecord, Explained, RunFolder
 from btlib.runs.execute import run_case
 from btlib.runs.results import as_results
 from btlib.runs.speed import judge_timing
@@ -141,6 +142,11 @@ class Run:
         benchmark.extra_info["gate"] = f"{verdict.status}: {verdict.reason}"
         if verdict.status == "slower":
             fail(f"case {case}, {figure}: SLOWER\n  {verdict.reason}", "regressed")
+
+    def explain(self, case: str) -> Explained:
+        """Occlusion maps of a few test slices, measured and kept in the run's folder; the item fails where there is no
+        predictor."""
+        return explain_case(case, self.prepared(case), self.work_of(case), self.tier, self.folder)
 
     @cached_property
     def speed(self) -> Throughput:

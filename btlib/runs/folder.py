@@ -1,4 +1,5 @@
-"""The folder of one run: `run.json`, reports, and by case `records/*.json`, `speed/*.json`, `curves/*.csv`."""
+"""The folder of one run: `run.json`, reports, and by case `records/*.json`, `speed/*.json`, `curves/*.csv`,
+`explain/*.{json,npz,csv}`."""
 
 import shutil
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from filelock import FileLock
 
 from btlib import files
 from btlib.errors import RecordError
+from btlib.runs.explained import Explained
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.speed import Speed, Timing
 
@@ -28,6 +30,10 @@ class RunFolder:
     def record_path(self, case: str, seed: int) -> Path:
         """Where the record of a case and seed lies."""
         return self.path / "records" / f"{_file_name(case)}-seed{seed}.json"
+
+    def explain_path(self, case: str, suffix: str) -> Path:
+        """Where the maps (npz), measures (json, csv) or figure (svg) of a case's explanations lie."""
+        return self.path / "explain" / f"{_file_name(case)}.{suffix}"
 
     def save_info(self, info: RunInfo) -> None:
         """Write `run.json`."""
@@ -90,6 +96,11 @@ class RunFolder:
         """Throughput by case."""
         found = [Speed.load(path) for path in sorted((self.path / "speed").glob("*.json"))]
         return {speed.case: speed for speed in found}
+
+    def explained(self) -> dict[str, Explained]:
+        """What its maps say, by case."""
+        found = [Explained.load(path) for path in sorted((self.path / "explain").glob("*.json"))]
+        return {explained.case: explained for explained in found}
 
 
 def _file_name(case: str) -> str:

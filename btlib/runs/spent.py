@@ -15,6 +15,7 @@ class Spent:
         prepare: Training or loading models, and choosing engines.
         predict: Predicting the test slices.
         speed: Measuring speed, the thesis path's share included.
+        explain: Making occlusion maps.
     """
 
     whole: float
@@ -22,11 +23,12 @@ class Spent:
     prepare: float
     predict: float
     speed: float
+    explain: float
 
     @property
     def harness(self) -> float:
         """Everything else: collecting items, scoring predictions, statistics, records, reports."""
-        return self.whole - self.load - self.prepare - self.predict - self.speed
+        return self.whole - self.load - self.prepare - self.predict - self.speed - self.explain
 
     def line(self) -> str:
         """One line for the terminal."""
@@ -35,6 +37,7 @@ class Spent:
             "training and loading": self.prepare,
             "predicting": self.predict,
             "measuring speed": self.speed,
+            "explaining": self.explain,
             "harness": self.harness,
         }
         shares = ", ".join(f"{name} {100 * seconds / self.whole:.1f} %" for name, seconds in parts.items())
@@ -55,4 +58,5 @@ def spent(run: RunFolder, whole: float) -> Spent:
         prepare=sum(record.prepare_seconds or 0.0 for record in records),
         predict=sum(record.predict_seconds or 0.0 for record in records),
         speed=sum(speed.seconds for speed in speeds),
+        explain=sum(explained.seconds for explained in run.explained().values()),
     )

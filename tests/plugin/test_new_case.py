@@ -138,3 +138,40 @@ def test_bad_names_are_told_before_anything_runs(accepted: Run, pytester: pytest
     assert result.ret == 4
     result.stderr.fnmatch_lines([told])
     assert "Traceback" not in result.stderr.str()
+
+
+UNEXPLAINED = """
+import numpy as np
+
+from btlib.cases import Prepared, case
+from btlib.types import Predictions
+
+
+class ByNumber:
+    def predict_slices(self, numbers, images):
+        return Predictions(None, np.full((len(numbers), 3), 1 / 3))
+
+
+@case("by number", "saved", has_mask=False, has_classes=True)
+def by_number(work):
+    return Prepared(ByNumber(), "given")
+
+
+class Masks:
+    def predict(self, images):
+        return Predictions(np.clip(images, 0, 1), None)
+
+
+@case("masks", "no classes", has_mask=True, has_classes=False)
+def masks(work):
+    return Prepared(Masks(), "given")
+"""
+
+
+def test_what_cannot_be_explained_says_why(accepted: Run, latest: Latest, pytester: pytest.Pytester):
+    (pytester.path / "other.py").write_text(UNEXPLAINED)
+    result = accepted("--bt-case=other.py::by number", "--bt-case=other.py::masks", "-rs", select="test_maps")
+    assert result.parseoutcomes()["skipped"] == 2
+    result.stdout.fnmatch_lines(["*case masks has no classes to explain"])
+    result.stdout.fnmatch_lines(["*case by number goes by slice numbers*"])
+    assert not (latest() / "explain").exists()

@@ -18,7 +18,7 @@ Latest = Callable[[], Path]
 
 def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pytester):
     result = accepted()
-    result.assert_outcomes(passed=10, deselected=result.parseoutcomes()["deselected"])
+    result.assert_outcomes(passed=12, deselected=result.parseoutcomes()["deselected"])
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         [
@@ -52,7 +52,12 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
         "noise.json",
         *(f"records/toy{k}-seed42.json" for k in (1, 2)),
         *(f"speed/toy{k}.json" for k in (1, 2)),
+        *(f"explain/toy{k}.{suffix}" for k in (1, 2) for suffix in ("json", "npz", "csv")),
     }
+    explained = RunFolder(folder).explained()["toy1"]
+    assert sorted(row.label for row in explained.slices) == [0, 1, 2]
+    assert {row.part for row in explained.slices} == {"test"}
+    assert (explained.image_size, explained.patch, explained.stride) == (32, 5, 2)
     speeds = RunFolder(folder).speeds()["toy1"]
     assert set(speeds.figures) == {"inference, batch 1", "inference, batch 16", "training step, batch 8"}
     for timing in speeds.figures.values():
@@ -69,7 +74,7 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
 
 def test_a_regression_fails_its_own_items_and_no_others(accepted: Run, latest: Latest):
     result = accepted("--benchmark-disable", toy1="bad")
-    result.assert_outcomes(passed=8, failed=2, deselected=result.parseoutcomes()["deselected"])
+    result.assert_outcomes(passed=10, failed=2, deselected=result.parseoutcomes()["deselected"])
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
@@ -116,7 +121,7 @@ def test_a_case_that_breaks_leaves_the_others_running(
     assert records["toy1"].outcome == outcome
     assert records["toy2"].outcome == "done"
     outcomes = result.parseoutcomes()
-    assert (outcomes["passed"], outcomes["failed"]) == (5, 5)
+    assert (outcomes["passed"], outcomes["failed"]) == (6, 6)
 
 
 def test_inconclusive_warns_and_strict_fails(accepted: Run):
@@ -227,7 +232,7 @@ def test_an_item_named_by_its_id_runs_whatever_its_tier(accepted: Run, pytester:
 def test_all_items_of_a_case_stand_together(accepted: Run):
     lines = accepted("--collect-only", "-q").outlines
     cases = [line.partition("[")[2][:10] for line in lines if "[smoke-" in line]
-    assert cases == ["smoke-toy1"] * 5 + ["smoke-toy2"] * 5
+    assert cases == ["smoke-toy1"] * 6 + ["smoke-toy2"] * 6
     assert not any("btlib smoke:" in line for line in lines)  # collecting opens no data
 
 

@@ -1,0 +1,60 @@
+"""`btlib explain`: where does a case look when it names the tumour type?"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from btlib.cli.output import print_line
+
+
+def explain(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="A … G as trained, a known case, or FILE.py::NAME.")],
+    slices: Annotated[
+        str, typer.Option(help="Numbers (7,12), 'worst', 'worst N' or 'N per class' of the test slices.")
+    ] = "3 per class",
+    patch: Annotated[
+        int | None, typer.Option(min=1, help="Side of the patch in pixels; else 1/8 of the slice's.")
+    ] = None,
+    stride: Annotated[int | None, typer.Option(min=1, help="In pixels; else 1/4 of the patch.")] = None,
+    fill: Annotated[Literal["zero", "mean", "blur"], typer.Option(help="What a patch is hidden with.")] = "zero",
+    sanity: Annotated[
+        int, typer.Option(min=0, metavar="DRAWS", help="Draw random weights, layer by layer: do the maps change?")
+    ] = 0,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder, such as a run's; the files go into its explain/.")
+    ] = Path("reports"),
+    engine: Annotated[str | None, typer.Option(help="What runs the model; else the fastest.")] = None,
+    precision: Annotated[Literal["auto", "fp32", "bf16"] | None, typer.Option(help="fp32, bf16 or auto.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Which trained model, of several.")] = None,
+    checkpoints: Annotated[
+        Path, typer.Option("--checkpoints", "--bt-checkpoints", metavar="DIR", help="Folder of trained models.")
+    ] = Path("checkpoints"),
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Slices; else the phantoms of the smoke tier.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which slices are test slices.")] = "slice-seed42",
+) -> None:
+    """Map what hiding each part of a slice does to the probability of its true type, and measure the maps."""
+    from btlib import files
+    from btlib.explain.figure import draw
+    from btlib.explain.find import Where, find
+    from btlib.explain.select import select
+    from btlib.explain.table import sanity_lines, tables
+    from btlib.reporting.text import PHANTOM_NOTE
+    from btlib.runs import RunFolder
+
+    study = find(case, Where(data, split, checkpoints, checkpoint, engine, precision, print_line))
+    study = study.with_settings(patch, stride, fill)
+    at = select(slices, study.dataset, study.split, study.sure)
+    folder = RunFolder(out)
+    explained, maps = study.run(at, folder, sanity=sanity)
+    with files.atomic_path(folder.explain_path(study.case, "svg")) as part:
+        draw(explained, maps, study.dataset, part)
+    if explained.origin == "phantom":
+        print_line(PHANTOM_NOTE)
+    print_line(f"\n{tables(explained.summary)}\n")
+    for line in [] if explained.sanity is None else [*sanity_lines(explained.sanity), ""]:
+        print_line(line)
+    for suffix in ("json", "csv", "npz", "svg"):
+        print_line(str(folder.explain_path(study.case, suffix)))

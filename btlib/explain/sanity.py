@@ -1,0 +1,131 @@
+"""Does a map depend on what the model has learnt? Its weights are randomised, layer by layer from the head backwards.
+
+The cascading randomisation of Adebayo et al., 2018 (arXiv 1810.03292). A map that stays the same shows the slice
+and not the model.
+"""
+
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from torch import nn
+
+from btlib.adapters.torch import TorchPredictor
+from btlib.errors import OptionError
+from btlib.explain.explainer import Explainer
+from btlib.explain.occlusion import occlusion_maps
+from btlib.explain.probability import probability_of
+from btlib.runs.explained import Sanity, SanityStep
+
+
+def sanity_check(
+    explainer: Explainer,
+    images: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    draws: int = 3,
+) -> Sanity:
+    """Rank correlations of maps with those of the trained model, in plain fp32, one step a layer.
+
+    The stride is the patch, whatever the explainer's: there are many maps, and drops of patches apart are ranked.
+
+    Args:
+        explainer: Of a PyTorch model.
+        images: Slices, float32 [n, h, w].
+        labels: The types to explain, int64 [n].
+        numbers: Of the slices' files, int64 [n].
+        draws: How often weights are drawn, at least 1: one draw may turn a map's sign by chance.
+
+    Raises:
+        OptionError: No draws, what the explainer runs is no PyTorch module, or has no parameters.
+    """
+    plain = _torch_predictor(explainer)
+    if draws < 1:
+        raise OptionError(f"expected at least 1 draw, got {draws}", where="sanity check")
+
+    def drops_of(model: nn.Module) -> list[NDArray[np.float64]]:
+        predictor = TorchPredictor(model, plain.device, "fp32", plain.outputs, plain.channels)
+        return [
+            occlusion_maps(
+                probability_of(predictor, int(label)),
+                image,
+                patch=explainer.patch,
+                stride=explainer.patch,
+                fill=explainer.fill,
+                batch_size=explainer.batch_size,
+            ).drops
+            for image, label in zip(images, labels, strict=True)
+        ]
+
+    assert isinstance(plain.model, nn.Module)  # `_torch_predictor` says so
+    learnt = drops_of(plain.model)
+    found: dict[str, list[float]] = {}
+    for seed in range(draws):
+        for layer, model in cascade(plain.model, seed):
+            agreement = [rank_correlation(a, b) for a, b in zip(learnt, drops_of(model), strict=True)]
+            found.setdefault(layer, []).extend(agreement)
+    steps = [
+        SanityStep(layer=k, correlation=float(np.mean(v)), size=float(np.abs(v).mean()), correlations=v)
+        for k, v in found.items()
+    ]
+    return Sanity(numbers=numbers.tolist(), draws=draws, patch=explainer.patch, steps=steps)
+
+
+def cascade(model: nn.Module, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
+    """A copy of a model with more and more of its layers as random as before training, the last layer first.
+
+    A layer is what stands two names deep ("backbone.layer4", "head.out"); layers without parameters are left out.
+
+    Yields:
+        Name of the layer that was randomised last, and the copy; the same object each time.
+
+    Raises:
+        OptionError: It has no parameters.
+    """
+    changed = copy.deepcopy(model).eval()
+    layers = list(dict.fromkeys(".".join(name.split(".")[:-1][:2]) for name, _ in changed.named_parameters()))
+    if not layers:
+        raise OptionError("the model has no parameters to randomise", where="sanity check")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        state = torch.random.get_rng_state()
+    for layer in reversed(layers):
+        with torch.random.fork_rng():
+            torch.random.set_rng_state(state)
+            _randomise(changed.get_submodule(layer), whole=layer != "")
+            state = torch.random.get_rng_state()
+        yield layer, changed
+
+
+def rank_correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    """Spearman's correlation of two maps of one shape, −1…1; 0 where one of them is constant: no rank agrees."""
+    first, second = (rankdata(x.ravel()) for x in (a, b))
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _randomise(layer: nn.Module, *, whole: bool) -> None:
+    """Each part as its own class initialises it; parameters of no such part keep their values in random order."""
+    for module in layer.modules() if whole else [layer]:
+        reset = getattr(module, "reset_parameters", None)
+        if callable(reset):
+            reset()
+            continue
+        for parameter in module.parameters(recurse=False):
+            order = torch.randperm(parameter.numel(), device="cpu").to(parameter.device)
+            parameter.data = parameter.data.flatten()[order].view_as(parameter)
+
+
+def _torch_predictor(explainer: Explainer) -> TorchPredictor:
+    for predictor in (explainer.plain, explainer.fast.predictor):
+        if isinstance(predictor, TorchPredictor) and isinstance(predictor.model, nn.Module):
+            return predictor
+    raise OptionError(
+        "only the weights of a PyTorch module can be randomised",
+        where="sanity check",
+        mend="leave the sanity check out for this case",
+    )

@@ -1,0 +1,204 @@
+"""Explaining the slices of one case: their maps, measured and kept; cut short, it goes on where it was."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib import files, fingerprint
+from btlib.data.dataset import Dataset
+from btlib.errors import RecordError
+from btlib.explain.explainer import Explainer
+from btlib.explain.measured import flat, measured
+from btlib.explain.measures import centre_prior
+from btlib.explain.occlusion import Fill
+from btlib.explain.patches import STEPS, scaled
+from btlib.explain.probability import probability_of
+from btlib.explain.summary import summarise
+from btlib.reporting.text import csv_text
+from btlib.runs import Explained, Maps, RunFolder
+from btlib.runs.explained import ExplainedSlice, Sanity
+from btlib.splits import Split
+from btlib.types import CLASS_NAMES, N_CLASSES
+
+_SAVE_EVERY = 30.0  # seconds
+_PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What is explained, and with what.
+
+    Attributes:
+        case: Name of the case.
+        explainer: Of its model.
+        dataset: The slices, as the model takes them.
+        split: Says what each slice was used for.
+        model: Identity of the trained model; None where it has none, and then nothing is taken over from before.
+        say: Told a line for each slice.
+        built: Seconds that building the explainer took; they count as the maps'.
+    """
+
+    case: str
+    explainer: Explainer
+    dataset: Dataset
+    split: Split
+    model: str | None = None
+    say: Callable[[str], None] = field(default=lambda line: None)
+    built: float = 0.0
+
+    @property
+    def identity(self) -> str | None:
+        """Of all that decides the maps but for the slices' numbers."""
+        if self.model is None:
+            return None
+        how = self.explainer
+        return fingerprint.of(
+            self.model,
+            self.dataset.fingerprint,
+            self.split.fingerprint,
+            self.dataset.image_size,
+            self.dataset.scaling,
+            [how.patch, how.stride, how.fill, how.fast.engine, how.fast.precision],
+        )
+
+    def with_settings(self, patch: int | None = None, stride: int | None = None, fill: Fill = "zero") -> "Study":
+        """The same with another patch and stride in pixels, None for those that fit the slices, and another fill."""
+        fitting, _ = scaled(self.dataset.image_size)
+        patch = fitting if patch is None else patch
+        stride = max(patch // STEPS, 1) if stride is None else stride
+        return replace(self, explainer=replace(self.explainer, patch=patch, stride=stride, fill=fill))
+
+    def sure(self, at: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The probability of the true type of slices at some positions, float64 [n].
+
+        Raises:
+            PredictionError: The predictor gives no class probabilities, or none of an image.
+        """
+        images, labels = self.dataset.images, self.dataset.labels
+        score = [probability_of(self.explainer.fast.predictor, label) for label in range(N_CLASSES)]
+        return np.array([float(score[labels[i]](np.array(images[i : i + 1]))[0]) for i in at.tolist()])
+
+    def run(self, at: NDArray[np.int64], folder: RunFolder, *, sanity: int = 0) -> tuple[Explained, Maps]:
+        """Explain the true type of slices, and write `explain/<case>.{npz,json,csv}`.
+
+        Args:
+            at: Positions in the dataset; masks there are neither empty nor full.
+            folder: Where to; maps of the same identity that lie there are not made again.
+            sanity: Draw random weights so often for a sanity check on the first slice of each type; 0 leaves it out.
+
+        Raises:
+            PredictionError: The predictor gives no class probabilities.
+            OptionError: Patch, stride and slices do not go together.
+            StatsError: A slice without a tumour pixel under a patch.
+        """
+        known = _known(folder, self.case, self.identity)
+        done: list[tuple[ExplainedSlice, NDArray[np.float32], NDArray[np.float32]]] = []
+        seconds, saved = self.built, time.perf_counter()
+        for i in at.tolist():
+            number = int(self.dataset.numbers[i])
+            if number in known:
+                self.say(f"slice {number}: its map is there")
+                done.append(known[number])
+                continue
+            began = time.perf_counter()
+            found = self.explainer.explain(np.array(self.dataset.images[i]), int(self.dataset.labels[i]))
+            part = next((part for part in _PARTS if i in getattr(self.split, part)), None)
+            row = measured(found, self.dataset, i, part, self._priors[int(self.dataset.labels[i])], self.explainer)
+            done.append((row, found.map.total.astype(np.float32), found.map.average.astype(np.float32)))
+            now = time.perf_counter()
+            seconds += now - began
+            name = CLASS_NAMES[row.label]
+            self.say(f"slice {number} ({name}): {now - began:.1f} s, engine {row.engine} in {row.precision}")
+            for note in row.notes:
+                self.say(f"slice {number}: {note}")
+            if now - saved > _SAVE_EVERY:
+                self._save(done, seconds, folder)
+                saved = time.perf_counter()
+        explained, maps = self._save(done, seconds, folder)
+        if sanity:
+            explained = explained.model_copy(update={"sanity": self._sanity(at, sanity)})
+            explained.save(folder.explain_path(self.case, "json"))
+        return explained, maps
+
+    def _sanity(self, at: NDArray[np.int64], draws: int) -> Sanity:
+        from btlib.explain.sanity import sanity_check  # it needs torch
+
+        labels = self.dataset.labels
+        first = at[np.sort(np.unique(labels[at], return_index=True)[1])]
+        self.say(f"sanity check on slices {', '.join(map(str, self.dataset.numbers[first]))}")
+        return sanity_check(
+            self.explainer, np.array(self.dataset.images[first]), labels[first], self.dataset.numbers[first], draws
+        )
+
+    @cached_property
+    def _priors(self) -> list[NDArray[np.float64]]:
+        """Where training tumours of each type lie."""
+        data, train = self.dataset, np.sort(self.split.train)
+        return [
+            centre_prior(data.masks[train[data.labels[train] == label]], data.masks.shape[1:])
+            for label in range(N_CLASSES)
+        ]
+
+    def _save(
+        self,
+        done: list[tuple[ExplainedSlice, NDArray[np.float32], NDArray[np.float32]]],
+        seconds: float,
+        folder: RunFolder,
+    ) -> tuple[Explained, Maps]:
+        rows = [row for row, _, _ in done]
+        maps = Maps(
+            number=np.array([row.number for row in rows]),
+            label=np.array([row.label for row in rows]),
+            base=np.array([row.base for row in rows]),
+            total=np.stack([total for _, total, _ in done]),
+            average=np.stack([average for _, _, average in done]),
+            identity=self.identity or "",
+        )
+        explained = Explained(
+            case=self.case,
+            identity=self.identity,
+            origin=self.dataset.origin,
+            dataset_fingerprint=self.dataset.fingerprint,
+            split_name=self.split.name,
+            split_fingerprint=self.split.fingerprint,
+            image_size=self.dataset.image_size,
+            scaling=self.dataset.scaling,
+            patch=self.explainer.patch,
+            stride=self.explainer.stride,
+            fill=self.explainer.fill,
+            slices=rows,
+            summary=summarise(rows),
+            seconds=seconds,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        maps.save(folder.explain_path(self.case, "npz"))
+        explained.save(folder.explain_path(self.case, "json"))
+        files.write_text(folder.explain_path(self.case, "csv"), csv_text([flat(row) for row in rows]))
+        return explained, maps
+
+
+def _known(
+    folder: RunFolder, case: str, identity: str | None
+) -> dict[int, tuple[ExplainedSlice, NDArray[np.float32], NDArray[np.float32]]]:
+    """What an earlier study of the same identity left, by slice number. Where anything is amiss, nothing."""
+    path = folder.explain_path(case, "json")
+    if identity is None or not path.exists():
+        return {}
+    try:
+        before, maps = Explained.load(path), Maps.load(folder.explain_path(case, "npz"))
+    except RecordError:
+        return {}
+    if not before.identity == maps.identity == identity:
+        return {}
+    at = {number: i for i, number in enumerate(maps.number.tolist())}
+    return {
+        row.number: (row, maps.total[at[row.number]], maps.average[at[row.number]])
+        for row in before.slices
+        if row.number in at
+    }

@@ -1,0 +1,68 @@
+"""From the measures of slices to means with intervals, by tumour type and over all."""
+
+from collections.abc import Callable, Sequence
+
+from btlib.errors import StatsError
+from btlib.explain.measures import ratio_of
+from btlib.runs.explained import ExplainedSlice, Group, Mean
+from btlib.stats import paired_many, wilson
+from btlib.types import CLASS_NAMES
+
+COLUMNS: dict[str, Callable[[ExplainedSlice], float]] = {
+    "total_inside": lambda row: row.total.inside,
+    "total_outside": lambda row: row.total.outside,
+    "total_difference": lambda row: row.total.inside - row.total.outside,
+    "average_inside": lambda row: row.average.inside,
+    "average_outside": lambda row: row.average.outside,
+    "average_difference": lambda row: row.average.inside - row.average.outside,
+    "chance": lambda row: row.chance,
+    "pointing": lambda row: row.average.pointing,
+    "centre_pointing": lambda row: row.centre.pointing,
+    "random_pointing": lambda row: row.random_average.pointing,
+    "mass": lambda row: row.average.mass,
+    "centre_mass": lambda row: row.centre.mass,
+    "random_mass": lambda row: row.random_average.mass,
+    "pointing_beyond_chance": lambda row: row.average.pointing - row.chance,
+    "pointing_beyond_centre": lambda row: row.average.pointing - row.centre.pointing,
+    "mass_beyond_chance": lambda row: row.average.mass - row.chance,
+    "mass_beyond_centre": lambda row: row.average.mass - row.centre.mass,
+}
+"""What is averaged over slices."""
+
+
+def summarise(rows: Sequence[ExplainedSlice]) -> dict[str, Group]:
+    """By the name of each tumour type that there is, and "all".
+
+    Raises:
+        StatsError: No slices.
+    """
+    if not rows:
+        raise StatsError("expected at least 1 slice, got 0", where="explanation", mend="explain a slice")
+    groups = {name: [row for row in rows if row.label == label] for label, name in enumerate(CLASS_NAMES)}
+    return {name: _group(found) for name, found in {**groups, "all": list(rows)}.items() if found}
+
+
+def _group(rows: Sequence[ExplainedSlice]) -> Group:
+    patients = [row.patient for row in rows]
+    known = None not in patients
+    units = len(set(patients)) if known else len(rows)
+    values = {name: [of(row) for row in rows] for name, of in COLUMNS.items()}
+    if units > 1:
+        found = paired_many(list(values.values()), patients if known else None).rows()
+        means = [Mean(value=mean.difference, low=mean.low, high=mean.high) for mean in found]
+    else:
+        means = [Mean(value=sum(column) / len(column), low=None, high=None) for column in values.values()]
+    hits = sum(row.average.pointing > 0.5 for row in rows)
+    share = wilson(hits, len(rows))
+    by_name = dict(zip(values, means, strict=True))
+    return Group(
+        n=len(rows),
+        unit="patient" if known else "slice",
+        units=units,
+        ratio=ratio_of(by_name["total_inside"].value, by_name["total_outside"].value),
+        hits=hits,
+        hits_low=share.low,
+        hits_high=share.high,
+        silent=sum(row.average.silent for row in rows),
+        means=by_name,
+    )

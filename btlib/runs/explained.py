@@ -1,0 +1,192 @@
+"""What a run keeps of its occlusion maps beside the maps themselves: `explain/<case>.json`, the measures."""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from btlib.runs.record import Kept, Strict
+from btlib.types import Origin, Scaling
+
+
+class Measures(Strict):
+    """How a map lies to the tumour (see `btlib.explain.measures`).
+
+    Attributes:
+        inside: Mean over the tumour.
+        outside: Mean over the rest.
+        ratio: Inside / outside; None where outside is 0.
+        pointing: Share of the strongest pixels that lie in the tumour, 0…1.
+        tied: How many pixels are the strongest.
+        mass: Share of the positive relevance that lies in the tumour, 0…1.
+        silent: Whether there is no positive relevance; `mass` is then chance.
+    """
+
+    inside: float
+    outside: float
+    ratio: float | None
+    pointing: float
+    tied: int
+    mass: float
+    silent: bool
+
+
+class Control(Strict):
+    """What a map gets that never saw the slice.
+
+    Attributes:
+        pointing: As in `Measures`.
+        mass: As in `Measures`.
+    """
+
+    pointing: float
+    mass: float
+
+
+class ExplainedSlice(Strict):
+    """One slice and its map.
+
+    Attributes:
+        number: Of the slice's file.
+        label: Its true type, which is what is explained.
+        patient: Its patient; None where unknown.
+        part: "train", "val" or "test"; None where the split leaves it out.
+        base: Probability of the type on the slice as it is.
+        effect: Largest drop less the smallest.
+        engine: What ran the model.
+        precision: In which the map was computed.
+        deviation: Largest difference of a drop from plain fp32 where that was looked at.
+        faithful: Whether that is small beside the effect; None where it was not looked at.
+        notes: Why the map was computed again, where it was.
+        chance: The tumour's share of the slice.
+        total: Of the thesis's map.
+        average: Of the average map.
+        centre: Of a Gaussian where training tumours of this type lie.
+        random_total: Of sums of random drops.
+        random_average: Of averages of random drops.
+    """
+
+    number: int
+    label: int
+    patient: str | None
+    part: Literal["train", "val", "test"] | None
+    base: float
+    effect: float
+    engine: str
+    precision: str
+    deviation: float | None
+    faithful: bool | None
+    notes: list[str]
+    chance: float
+    total: Measures
+    average: Measures
+    centre: Control
+    random_total: Control
+    random_average: Control
+
+
+class Mean(Strict):
+    """A mean over slices and its 95 % bootstrap interval, None where there are not two slices (or patients)."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Group(Strict):
+    """Slices together: those of a type, or all.
+
+    Attributes:
+        n: Slices.
+        unit: What the intervals of means draw: patients where all are known, else slices.
+        units: How many of them there are.
+        ratio: Mean inside / mean outside of the thesis's map; None where outside is 0.
+        hits: Slices whose strongest pixels (of the average map) lie in the tumour, most of them where they tie.
+        hits_low: Lower bound of Wilson's 95 % interval of their share, slices taken as independent.
+        hits_high: Upper bound.
+        silent: Slices whose average map has no positive relevance.
+        means: Means by name (see docs/explain.md).
+    """
+
+    n: int
+    unit: Literal["patient", "slice"]
+    units: int
+    ratio: float | None
+    hits: int
+    hits_low: float
+    hits_high: float
+    silent: int
+    means: dict[str, Mean]
+
+
+class SanityStep(Strict):
+    """One step of the sanity check: this layer's weights and those of all behind it are random.
+
+    Attributes:
+        layer: Its name.
+        correlation: Mean rank correlation of the maps with those of the trained model, over slices and draws, −1…1.
+        size: Mean of its absolute values, 0…1: random weights may turn a map's sign and leave its shape.
+        correlations: Of each slice with each draw; 0 where a map is constant.
+    """
+
+    layer: str
+    correlation: float
+    size: float
+    correlations: list[float]
+
+
+class Sanity(Strict):
+    """The sanity check.
+
+    Attributes:
+        numbers: The slices.
+        draws: How often the weights were drawn.
+        patch: Side of the patch, and stride, in pixels.
+        steps: From the last layer to the first.
+    """
+
+    numbers: list[int]
+    draws: int
+    patch: int
+    steps: list[SanityStep]
+
+
+class Explained(Kept):
+    """The maps of one case, measured.
+
+    Attributes:
+        case: Its name.
+        identity: Of all that decides the maps, so that one cut short goes on where it was; None where it has none.
+        origin: "figshare" or "phantom".
+        dataset_fingerprint: Of the slices.
+        split_name: Of the split.
+        split_fingerprint: Of the split.
+        image_size: Side of the slices in pixels.
+        scaling: Of their intensities.
+        patch: Side of the patch in pixels.
+        stride: In pixels.
+        fill: What a patch is hidden with.
+        slices: In the order they were asked for, as in the `.npz`.
+        summary: By type, and of "all".
+        sanity: Where it was asked for.
+        seconds: That the maps took, building the engine included.
+        created: Time of writing, ISO 8601, UTC.
+    """
+
+    schema_: Literal["btlib-explain/1"] = Field(default="btlib-explain/1", alias="schema")
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+    case: str
+    identity: str | None
+    origin: Origin
+    dataset_fingerprint: str
+    split_name: str
+    split_fingerprint: str
+    image_size: int
+    scaling: Scaling
+    patch: int
+    stride: int
+    fill: str
+    slices: list[ExplainedSlice]
+    summary: dict[str, Group]
+    sanity: Sanity | None = None
+    seconds: float
+    created: str

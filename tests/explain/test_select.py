@@ -1,0 +1,73 @@
+"""Which slices are explained."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from btlib.data.dataset import Dataset
+from btlib.errors import OptionError
+from btlib.explain.select import per_class, select
+from btlib.splits import Split, slice_seed42
+
+
+@pytest.fixture
+def data(make_dataset: Callable[..., Dataset]) -> Dataset:
+    return make_dataset(60, 16)
+
+
+@pytest.fixture
+def split() -> Split:
+    return slice_seed42(60)
+
+
+def unsure(at: np.ndarray) -> np.ndarray:
+    """The later a slice stands, the surer."""
+    return at / 100
+
+
+def test_so_many_of_each_class(data: Dataset, split: Split):
+    at = select("2 per class", data, split, unsure)
+    assert data.labels[at].tolist() == [0, 0, 1, 1, 2, 2]
+    assert set(at) <= set(split.test)
+    members = [i for i in sorted(split.test) if data.labels[i] == 1]
+    assert at[2:4].tolist() == [members[0], members[len(members) // 2]]
+    assert np.array_equal(at, select(" 2 per class ", data, split, unsure))
+
+
+def test_no_more_than_there_are(data: Dataset, split: Split):
+    assert sorted(select("99 per class", data, split, unsure)) == sorted(split.test)
+    assert per_class(data, np.array([0, 3, 1]), [1, 5, 5]).tolist() == [0, 1]
+
+
+def test_the_worst(data: Dataset, split: Split):
+    assert select("worst 3", data, split, unsure).tolist() == sorted(split.test)[:3]
+    assert len(select("worst", data, split, unsure)) == 9
+
+
+def test_by_number(data: Dataset, split: Split):
+    assert select("30, 10,30", data, split, pytest.fail).tolist() == [2, 0]  # also slices that train
+
+
+def test_slices_without_a_tumour_are_not_chosen(data: Dataset, split: Split):
+    masks = data.masks.copy()
+    masks[split.test[:-1]] = False
+    masks[2] = False
+    bare = replace(data, masks=masks)
+    assert select("5 per class", bare, split, unsure).tolist() == [split.test[-1]]
+    with pytest.raises(OptionError, match="slice 30 has no tumour at 16 px"):
+        select("10,30", bare, split, unsure)
+    with pytest.raises(OptionError, match="no test slice has a tumour"):
+        select("worst", replace(data, masks=masks & False), split, unsure)
+
+
+@pytest.mark.parametrize("text", ["best", "0 per class", "worst 0", "1,,2", "-3", "1.5", "", "per class"])
+def test_what_is_no_choice(data: Dataset, split: Split, text: str):
+    with pytest.raises(OptionError, match="expected slice numbers, 'worst' or 'N per class'"):
+        select(text, data, split, unsure)
+
+
+def test_unknown_numbers(data: Dataset, split: Split):
+    with pytest.raises(OptionError, match=r"(?s)there is no slice 7, 11.*numbered 10…600"):
+        select("10,7,11", data, split, unsure)

@@ -1,0 +1,195 @@
+"""A study of some slices: what it writes, what it takes over from before, and what it refuses."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from btlib.adapters.arrays import CallablePredictor
+from btlib.data.dataset import Dataset
+from btlib.engines import Subject
+from btlib.errors import OptionError, PredictionError, StatsError
+from btlib.explain import Explainer, Runner, explainer
+from btlib.explain.figure import draw
+from btlib.explain.measures import centre_prior, measure
+from btlib.explain.study import Study
+from btlib.runs import Maps, RunFolder
+from btlib.splits import slice_seed42
+from btlib.types import Predictions
+
+AT = np.array([7, 2, 4])
+
+
+class Bright:
+    """Sure of a type by the mean of the slice; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def predict(self, images: np.ndarray) -> Predictions:
+        self.asked += len(images)
+        said = images.mean((1, 2), dtype=np.float64) / 4
+        return Predictions(None, np.stack([said, said / 2, 1 - 1.5 * said], axis=1))
+
+
+@pytest.fixture
+def folder(tmp_path) -> RunFolder:
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture
+def study(slices: Dataset) -> Callable[..., Study]:
+    def make(predictor=None, **more) -> Study:
+        usual = {"dataset": slices, "split": slice_seed42(12), "model": "m1"}
+        return Study("<b>/x", Explainer(Runner(predictor or Bright()), patch=16, stride=8), **usual | more)
+
+    return make
+
+
+def test_what_it_writes(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
+    explained, maps = study().run(AT, folder)
+    assert {path.name for path in (folder.path / "explain").iterdir()} == {
+        f"%3Cb%3E%2Fx.{suffix}" for suffix in ("json", "npz", "csv")
+    }
+    assert folder.explained() == {"<b>/x": explained}
+    assert (explained.patch, explained.stride, explained.fill, explained.image_size) == (16, 8, "zero", 64)
+    assert [row.number for row in explained.slices] == maps.number.tolist() == [80, 30, 50]
+    assert [row.patient for row in explained.slices] == ["P003", "P001", "P002"]
+    assert {row.part for row in explained.slices} <= {"train", "val", "test"}
+    read = Maps.load(folder.explain_path("<b>/x", "npz"))
+    assert (read.total.dtype, read.average.dtype, read.total.shape) == (np.float32, np.float32, (3, 64, 64))
+    assert read.label.tolist() == slices.labels[AT].tolist()
+    for i, at in enumerate(AT):
+        row = explained.slices[i]
+        assert row.base == read.base[i] == pytest.approx(study().sure(np.array([at]))[0])
+        assert row.total.inside == pytest.approx(read.total[i][slices.masks[at]].mean(), rel=1e-5)
+        assert row.total.outside == pytest.approx(read.total[i][~slices.masks[at]].mean(), rel=1e-5)
+        assert row.average.mass == pytest.approx(measure(read.average[i], slices.masks[at]).mass, rel=1e-5)
+        assert row.average.tied == measure(read.average[i], slices.masks[at]).tied
+        assert row.chance == slices.masks[at].mean()
+    with folder.explain_path("<b>/x", "csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["number"] for row in rows] == ["80", "30", "50"]
+    assert float(rows[0]["mass"]) == explained.slices[0].average.mass
+
+
+def test_the_prior_knows_training_tumours_of_the_type_alone(
+    study: Callable[..., Study], folder: RunFolder, slices: Dataset
+):
+    explained, _ = study().run(AT[:1], folder)
+    train = slice_seed42(12).train
+    same = train[slices.labels[train] == slices.labels[7]]
+    prior = centre_prior(slices.masks[same], (64, 64))
+    assert explained.slices[0].centre.mass == pytest.approx(prior[slices.masks[7]].sum() / prior.sum())
+
+
+def test_it_goes_on_where_it_was(study: Callable[..., Study], folder: RunFolder):
+    first, again = Bright(), Bright()
+    before, maps = study(first).run(AT[:2], folder)
+    after, more = study(again).run(AT, folder)
+    assert first.asked == 2 * again.asked == 100  # 49 positions and the slice itself
+    assert after.slices[:2] == before.slices
+    assert np.array_equal(more.total[:2], maps.total)
+    assert after.summary["all"].n == 3
+    said: list[str] = []
+    study(say=said.append).run(AT[::-1], folder)
+    assert said == [f"slice {n}: its map is there" for n in (50, 30, 80)]
+
+
+@pytest.mark.parametrize("what", ["patch", "fill", "model", "data", "damaged", "old", "no npz", "no identity"])
+def test_what_is_of_something_else_is_made_anew(
+    study: Callable[..., Study], folder: RunFolder, slices: Dataset, what: str
+):
+    study().run(AT, folder)
+    predictor = Bright()
+    second = study(predictor)
+    match what:
+        case "patch":
+            second = second.with_settings(patch=16, stride=16)
+        case "fill":
+            second = second.with_settings(16, 8, "mean")
+        case "model" | "no identity":
+            second = replace(second, model="m2" if what == "model" else None)
+        case "data":
+            second = replace(second, dataset=replace(slices, fingerprint="other"))
+        case "damaged":
+            folder.explain_path("<b>/x", "npz").write_bytes(b"PK half of it")
+        case "old":
+            folder.explain_path("<b>/x", "json").write_text('{"schema": "btlib-explain/0"}')
+        case "no npz":
+            folder.explain_path("<b>/x", "npz").unlink()
+    second.run(AT, folder)
+    assert predictor.asked >= 3 * 17
+
+
+@pytest.mark.parametrize("fill", ["zero", "mean", "blur"])
+def test_contract_of_the_fills(study: Callable[..., Study], folder: RunFolder, slices: Dataset, fill: str):
+    """Every fill gives finite maps that point at the bright tumours; a constant model gives zeros and chance."""
+    explained, maps = study().with_settings(16, 8, fill).run(AT[:1], folder)
+    assert explained.fill == fill
+    assert np.isfinite(maps.total).all()
+    assert explained.slices[0].average.mass > 2 * explained.slices[0].chance
+    constant = CallablePredictor(lambda images: Predictions(None, np.full((len(images), 3), 1 / 3)))
+    nothing, zeros = study(constant).with_settings(16, 8, fill).run(AT[:1], RunFolder(folder.path / "constant"))
+    (row,) = nothing.slices
+    assert (zeros.total == 0).all()
+    assert (zeros.average == 0).all()
+    assert (row.effect, row.total.inside, row.total.outside, row.total.ratio) == (0, 0, 0, None)
+    assert (row.average.mass, row.average.pointing) == pytest.approx((row.chance, row.chance))
+    assert row.average.silent
+    draw(nothing, zeros, slices, folder.path / "zeros.svg")
+
+
+def test_a_variant_by_its_engine(learnt: Subject, slices: Dataset, folder: RunFolder):
+    made = replace(explainer(learnt, slices, np.arange(6), "eager"), patch=16, stride=8)
+    explained, _ = Study("F", made, slices, slice_seed42(12), "m").run(AT, folder, sanity=1)
+    assert {row.engine for row in explained.slices} == {"eager"}
+    assert all(row.deviation is not None for row in explained.slices)
+    assert explained.sanity is not None
+    assert explained.sanity.numbers == [80, 30]  # the first slice of each type: 1, 2, 1
+    assert folder.explained()["F"] == explained
+
+
+def test_one_slice_and_a_margin_without_patches(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
+    one = study().with_settings(patch=10, stride=7)  # 64 - 10 is no multiple of 7
+    explained, maps = one.run(AT[:1], folder)
+    bare = np.isnan(maps.average[0])
+    assert bare.any()
+    assert (maps.total[0][bare] == 0).all()
+    assert explained.slices[0].chance == slices.masks[7][~bare].mean()
+    assert explained.summary["all"].means["mass"].low is None
+    draw(explained, maps, slices, folder.path / "one.svg")
+
+
+def test_the_settings_follow_the_slice(study: Callable[..., Study]):
+    assert [
+        (e.patch, e.stride) for e in (study().with_settings().explainer, study().with_settings(patch=20).explainer)
+    ] == [
+        (8, 2),
+        (20, 5),
+    ]
+
+
+def test_what_is_refused_writes_nothing(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
+    masks = CallablePredictor(lambda images: Predictions(images, None))
+    with pytest.raises(PredictionError, match="no class probabilities"):
+        study(masks).run(AT, folder)
+    with pytest.raises(OptionError, match="expected a stride of 1…4"):
+        study().with_settings(4, 5).run(AT, folder)
+    bare = replace(slices, masks=slices.masks & False)
+    with pytest.raises(StatsError, match="nothing inside"):
+        study(dataset=bare).run(AT, folder)
+    assert not folder.path.exists()
+
+
+def test_the_figure_shows_every_slice(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
+    explained, maps = study().run(AT, folder)
+    draw(explained, maps, slices, folder.path / "maps.svg")
+    text = (folder.path / "maps.svg").read_text()
+    for words in ("slice 80, glioma", "slice 30, pituitary", "sum of drops (thesis)", "mean of drops"):
+        assert words in text
+    assert text.count("<image") >= 9
+    draw(explained, maps, slices, folder.path / "again.svg")
+    assert (folder.path / "again.svg").read_text() == text

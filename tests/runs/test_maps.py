@@ -1,0 +1,51 @@
+"""Maps are read as they were written, or not at all."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from btlib.errors import RecordError
+from btlib.runs import Maps, RunFolder
+
+
+@pytest.fixture
+def maps() -> Maps:
+    rng = np.random.default_rng(0)
+    total = rng.random((2, 5, 7), dtype=np.float32)
+    average = total.copy()
+    average[:, :, -1] = np.nan
+    return Maps(np.array([7, 3]), np.array([0, 2]), np.array([0.5, 0.9]), total, average, "i1")
+
+
+def test_there_and_back(maps: Maps, tmp_path: Path):
+    maps.save(tmp_path / "a.npz")
+    again = Maps.load(tmp_path / "a.npz")
+    assert again.identity == "i1"
+    for name in ("number", "label", "base", "total", "average"):
+        assert np.array_equal(getattr(again, name), getattr(maps, name), equal_nan=name == "average")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_what_cannot_be_read(maps: Maps, tmp_path: Path):
+    path = tmp_path / "a.npz"
+    with pytest.raises(RecordError, match="cannot be read"):
+        Maps.load(path)
+    maps.save(path)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(RecordError, match="cannot be read"):
+        Maps.load(path)
+    np.savez(path, number=[1])
+    with pytest.raises(RecordError, match="cannot be read"):
+        Maps.load(path)
+    np.savez(path, **vars(maps) | {"base": np.zeros(3)})
+    with pytest.raises(RecordError, match="not of 2 slices"):
+        Maps.load(path)
+
+
+@pytest.mark.parametrize("case", ["A", "a/b", "..", "v1.2", "<script>"])
+def test_a_case_may_be_called_anything(case: str, tmp_path: Path):
+    path = RunFolder(tmp_path).explain_path(case, "npz")
+    assert path.parent == tmp_path / "explain"
+    assert path.suffix == ".npz"
+    assert path != RunFolder(tmp_path).explain_path(case + "2", "npz")
