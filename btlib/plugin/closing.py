@@ -7,7 +7,7 @@ from pathlib import Path
 
 from btlib.baselines.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT
 from btlib.errors import BtlibError
-from btlib.plugin.held import load_baseline
+from btlib.baselines.held import load_baseline
 from btlib.reporting import compare, table, write_comparison, write_significance
 from btlib.reporting.speed import noise_line, write_speed
 from btlib.reporting.text import PHANTOM_NOTE
