@@ -10,6 +10,7 @@ from btlib.cli.check import check
 from btlib.cli.compare import compare
 from btlib.cli.data import app as data_app
 from btlib.cli.export import export
+from btlib.cli.report import report
 from btlib.errors import BtlibError
 
 __all__ = ["app"]
@@ -41,6 +42,7 @@ app.add_typer(baseline_app, name="baseline")
 app.command()(compare)
 app.command()(check)
 app.command()(export)
+app.command()(report)
 
 
 def _print_version(wanted: bool) -> None:
