@@ -78,7 +78,7 @@ def confidence_bins(class_prob: NDArray[np.float64], truth: NDArray[np.integer],
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # bins are open below, closed above
     return Bins(
         np.bincount(place, minlength=bins),
-        np.bincount(place, weights=confidence, minlength=bins),
+        np.bincount(place, weights=confidence, minlength=bins).astype(np.float64),
         np.bincount(place[right], minlength=bins),
     )
 

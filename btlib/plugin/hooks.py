@@ -154,8 +154,9 @@ def _tier(item: pytest.Item) -> str | None:
 def _properties(item: pytest.Item) -> list[tuple[str, object]]:
     """The numbers of a quality item's verdict, for JUnit; none for other items, or where it did not get that far."""
     spec, run = getattr(item, "callspec", None), getattr(item, "funcargs", {}).get("bt_run")
-    metric = None if spec is None else spec.params.get("bt_metric")
-    verdict = run.judged.get((spec.params["bt_case"], metric)) if run is not None and metric is not None else None
+    if spec is None or run is None or "bt_metric" not in spec.params:
+        return []
+    verdict = run.judged.get((spec.params["bt_case"], spec.params["bt_metric"]))
     names = ("case", "metric", "status", "measured", "baseline", "low", "high")
     found = [] if verdict is None else [(name, getattr(verdict, name)) for name in names]
     return [(name, value) for name, value in found if value is not None]

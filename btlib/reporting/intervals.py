@@ -13,7 +13,10 @@ from btlib.results import CaseResult
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over slices and seeds with its 95 % bootstrap interval, which draws patients where they are known."""
+    """A mean over slices and seeds with its 95 % bootstrap interval, which draws patients where they are known.
+
+    Where all slices are right, or all wrong, a bootstrap sees no spread; the interval is then Wilson's.
+    """
 
     value: float
     low: float
@@ -26,7 +29,7 @@ def mean_intervals(results: Sequence[CaseResult], metrics: Sequence[str]) -> dic
     Left out: what a case does not have, metrics of all slices together, undefined means, and cases of fewer than two
     slices or patients, for which there is no interval.
     """
-    found = {}
+    found: dict[tuple[str, str], Mean] = {}
     for metric in metrics:
         if METRICS[metric].level == "slice":
             for result in results:
@@ -45,4 +48,7 @@ def _mean(result: CaseResult, metric: str) -> Mean | None:
         row = stats.paired_many(values[None], result.patients).rows()[0]
     except StatsError:  # one slice, or one patient
         return None
+    if metric == "accuracy" and row.low == row.high and len(result.runs) == 1:
+        share = stats.wilson(int(values.sum()), len(values))
+        return Mean(share.value, share.low, share.high)
     return Mean(row.difference, row.low, row.high)

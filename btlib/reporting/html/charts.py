@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _ROW = 5.4, 0.34  # inches
 _LETTER = 0.072  # inches, of a letter of a label
+_FAR = 8  # from this ratio of speeds on, their axis is logarithmic
 _LEAST = 5  # slices from which quartiles are drawn; of fewer, the points say all
 
 
@@ -83,7 +84,7 @@ def dots(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float | Non
     styles = (("o", ACCENT), ("s", SECOND), ("^", INK))
     with _rows(labels, above=0.34) as (figure, axes):
         for y in range(len(labels)):
-            known = [values[y] for _, values in series if values[y] is not None]
+            known = [value for _, values in series if (value := values[y]) is not None]
             if known:
                 axes.plot([min(known), max(known)], [y, y], color=LINE, linewidth=3, zorder=1)
         for (name, values), (marker, tint) in zip(series, styles, strict=False):
@@ -95,18 +96,18 @@ def dots(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float | Non
 
 
 def scatter(points: Sequence[tuple[str, float, float]], x_axis: str, y_axis: str) -> str:
-    """Quality against throughput (logarithmic): label, images/s and value of each case."""
-    with drawing(_WIDTH, 3.4) as figure:
-        axes = figure.add_axes((0.13, 0.15, 0.82, 0.8))
-        axes.set_xscale("log")
-        axes.plot([x for _, x, _ in points], [y for _, _, y in points], "o", color=ACCENT, markersize=7, alpha=0.85)
-        axes.margins(0.12, 0.15)
-        axes.minorticks_off()
-        axes.xaxis.set_major_formatter("{x:g}")
-        ticks = _decades([x for _, x, _ in points])
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        for (label, x, y), (dx, dy) in zip(points, _apart(points), strict=True):
-            axes.annotate(label, (x, y), (dx, dy), textcoords="offset points", color=INK, va="center")
+    """Quality against throughput: label, images/s and value of each case. Logarithmic where speeds are far apart."""
+    with drawing(_WIDTH, 3.3) as figure:
+        axes = figure.add_axes((0.13, 0.14, 0.82, 0.82))
+        speeds = [x for _, x, _ in points]
+        if max(speeds) > _FAR * min(speeds):
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+        axes.plot(speeds, [y for _, _, y in points], "o", color=ACCENT, markersize=7, alpha=0.85)
+        axes.margins(0.14, 0.16)
+        at = axes.transData.transform([(x, y) for _, x, y in points]) * 72 / figure.dpi
+        for (label, x, y), offset in zip(points, _apart(at, [len(label) for label, _, _ in points]), strict=True):
+            axes.annotate(_short(label), (x, y), offset, textcoords="offset points", color=INK, ha="left", va="center")
         axes.set_xlabel(x_axis)
         axes.set_ylabel(y_axis)
         plain_axes(axes, "both")
@@ -116,7 +117,7 @@ def scatter(points: Sequence[tuple[str, float, float]], x_axis: str, y_axis: str
 @contextmanager
 def _rows(labels: Sequence[str], row: float = _ROW, above: float = 0.06) -> Iterator[tuple["Figure", "Axes"]]:
     """Axes with one line for each label, as high as they are many."""
-    labels, below = [_short(label) for label in labels], 0.55
+    labels, below = [_short(label) for label in labels], 0.46
     height = below + above + row * len(labels)
     left = min(0.2 + _LETTER * max(len(line) for label in labels for line in label.split("\n")), 0.5 * _WIDTH)
     with drawing(_WIDTH, height) as figure:
@@ -125,6 +126,7 @@ def _rows(labels: Sequence[str], row: float = _ROW, above: float = 0.06) -> Iter
         axes.set_ylim(len(labels) - 0.5, -0.5)
         axes.set_yticks(range(len(labels)), labels)
         plain_axes(axes, "x")
+        axes.locator_params(axis="x", nbins=6)
         yield figure, axes
 
 
@@ -147,24 +149,21 @@ def _box(axes: "Axes", values: NDArray[np.float64], y: float) -> None:
     )
 
 
-def _decades(values: Sequence[float]) -> list[float]:
-    """Round numbers that span some values on a logarithmic axis."""
-    low, high = min(values) / 1.5, max(values) * 1.5
-    steps = [m * 10.0**e for e in range(-4, 8) for m in (1, 2, 5)]
-    return [step for step in steps if low <= step <= high]
+def _apart(at: NDArray[np.float64], letters: Sequence[int]) -> list[tuple[float, float]]:
+    """Where labels stand, in points from theirs [n, 2], so that they cover neither points nor each other."""
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in at]
+    found = []
+    for (x, y), n in zip(at, letters, strict=True):
+        wide = 6.0 * n
+        sides, middle = (8.0, -8.0 - wide), -wide / 2
+        offsets = [(dx, 0.0) for dx in sides]
+        offsets += [(dx, dy) for dy in (11.0, -11.0, 22.0, -22.0, 33.0, -33.0) for dx in (middle, *sides)]
+        boxes = [(x + dx, y + dy - 5, x + dx + wide, y + dy + 5) for dx, dy in offsets]
+        free = next((i for i, box in enumerate(boxes) if not any(_cover(box, other) for other in taken)), 0)
+        taken.append(boxes[free])
+        found.append(offsets[free])
+    return found
 
 
-def _apart(points: Sequence[tuple[str, float, float]]) -> list[tuple[float, float]]:
-    """Where labels stand, in points from theirs, so that those of near neighbours do not cover each other."""
-    xs, ys = np.log10([x for _, x, _ in points]), np.array([y for _, _, y in points])
-    wide, high = max(float(np.ptp(xs)), 1e-9), max(float(np.ptp(ys)), 1e-9)
-    placed: list[tuple[float, float]] = []
-    found: dict[int, float] = {}
-    for i in np.argsort(-ys, kind="stable"):
-        x, y = (xs[i] - xs.min()) / wide * 260, (ys[i] - ys.min()) / high * 150
-        at = y
-        while any(abs(x - px) < 40 and abs(at - py) < 12 for px, py in placed):
-            at -= 3
-        placed.append((x, at))
-        found[int(i)] = at - y
-    return [(8.0, found[i]) for i in range(len(points))]
+def _cover(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

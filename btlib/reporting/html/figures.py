@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from btlib.baselines import Verdict
 from btlib.errors import BtlibError
@@ -16,6 +19,9 @@ from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.style import ACCENT, MUTED, colour
 from btlib.reporting.significance import PairTest
 from btlib.types import CLASS_NAMES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INFERENCE = "inference, batch 16"
 
@@ -95,7 +101,7 @@ def _distributions(entries: Sequence[Entry]) -> Iterator[Drawn]:
         yield Drawn("slices", "slices-probability", "Probability of the true type of every slice", "", svg)
 
 
-def _truth_probability(entry: Entry) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _truth_probability(entry: Entry) -> NDArray[np.float64]:
     table = entry.result.slices
     return np.array(table.class_prob)[np.arange(table.n), table.label]
 
@@ -141,7 +147,7 @@ def _of_case(entry: Entry) -> Iterator[Drawn]:
             yield Drawn("learning", name, f"Learning curves of {title}", "", small_charts.learning(_read(path), title))
 
 
-def _read(path):  # type: ignore[no-untyped-def]
+def _read(path: Path) -> "pd.DataFrame":
     import pandas as pd
 
     try:

@@ -24,12 +24,14 @@ class Cell:
         more: Beneath it in small; may be empty.
         sort: A number to sort by; None where there is none, which goes last.
         tone: Of a verdict; empty for all others.
+        rank: Place among all cases, 1 is best; None where places make no sense.
     """
 
     text: str
     more: str = ""
     sort: float | None = None
     tone: str = ""
+    rank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Line:
 
 def ranks(entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
     """Label and metric → place by the mean, 1 is best; equal means share a place."""
-    found = {}
+    found: dict[tuple[str, str], int] = {}
     for metric in SHOWN:
         values = {e.label: METRICS[metric].sign * v for e in entries if (v := e.row.values[metric]) is not None}
         found |= {(label, metric): 1 + sum(o > value for o in values.values()) for label, value in values.items()}
@@ -101,9 +103,8 @@ def _value(entry: Entry, metric: str, mean: Mean | None, place: int | None) -> C
     value, form = entry.row.values[metric], _FORMS[metric]
     if value is None:
         return Cell("–")
-    more = [f"{mean.low:{form}} … {mean.high:{form}}"] if mean is not None else []
-    more += [f"rank {place}"] if place is not None else []
-    return Cell(f"{value:{form}}", " · ".join(more), sort=value)
+    more = f"{mean.low:{form}} – {mean.high:{form}}" if mean is not None else ""
+    return Cell(f"{value:{form}}", more, sort=value, rank=place)
 
 
 def _pace(pace: Pace | None) -> Cell:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.patches import FancyBboxPatch
 
 _SIZE = (2.9, 2.5)  # inches
+_FEW = 40  # epochs up to which each has its mark
 
 
 def confusion(counts: NDArray[np.int64], title: str) -> str:
@@ -110,9 +111,11 @@ def _lines(axes: "Axes", curves: "pd.DataFrame", names: dict[str, str]) -> None:
     for (column, name), tint in zip(names.items(), (ACCENT, SECOND), strict=True):
         if column in curves and curves[column].notna().any():
             known = curves[curves[column].notna()]
-            axes.plot(known["epoch"], known[column], "o-", color=tint, linewidth=1.5, markersize=2.2, label=name)
+            style = "o-" if len(known) <= _FEW else "-"
+            axes.plot(known["epoch"], known[column], style, color=tint, linewidth=1.5, markersize=2.2, label=name)
     if axes.lines:
         axes.legend(loc="best", fontsize=8, handlelength=1.2)
+    axes.locator_params(axis="x", integer=True, nbins=6)
     plain_axes(axes, "y")
 
 

@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ def drawing(width: float, height: float) -> Iterator["Figure"]:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    style = {
+    style: Any = {
         "svg.fonttype": "none",
         "svg.hashsalt": "btlib",
         "font.size": 9.5,
@@ -61,7 +61,8 @@ def drawing(width: float, height: float) -> Iterator["Figure"]:
         "axes.labelcolor": MUTED,
         "axes.edgecolor": LINE,
         "axes.titlecolor": INK,
-        "axes.titlesize": 10,
+        "axes.titlesize": 10.5,
+        "axes.titleweight": "bold",
         "axes.titlelocation": "left",
         "axes.spines.top": False,
         "axes.spines.right": False,
