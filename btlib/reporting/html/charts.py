@@ -105,6 +105,7 @@ def scatter(points: Sequence[tuple[str, float, float]], x_axis: str, y_axis: str
             axes.xaxis.set_major_formatter("{x:g}")
         axes.plot(speeds, [y for _, _, y in points], "o", color=ACCENT, markersize=7, alpha=0.85)
         axes.margins(0.14, 0.16)
+        axes.autoscale_view()
         at = axes.transData.transform([(x, y) for _, x, y in points]) * 72 / figure.dpi
         for (label, x, y), offset in zip(points, _apart(at, [len(label) for label, _, _ in points]), strict=True):
             axes.annotate(_short(label), (x, y), offset, textcoords="offset points", color=INK, ha="left", va="center")

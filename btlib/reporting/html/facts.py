@@ -102,7 +102,7 @@ def _words(source: str, details: dict[str, Any]) -> str:
 
 
 def _facts(title: str, values: dict[str, Any]) -> Facts:
-    return Facts(title, tuple((name, _text(value)) for name, value in values.items()))
+    return Facts(title, tuple((name.replace("_", " "), _text(value)) for name, value in values.items()))
 
 
 def _text(value: Any) -> str:

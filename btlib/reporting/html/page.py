@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from btlib.baselines import Verdict
-from btlib.baselines.verdict import WORST_FIRST
+from btlib.baselines.verdict import HOLDS, WORST_FIRST
 from btlib.evaluation.catalogue import METRICS
 from btlib.reporting.html.entries import Entry, View
 from btlib.reporting.html.facts import facts, odd_environments, origins
@@ -55,11 +55,12 @@ class Page:
 
     @cached_property
     def reasons(self) -> list[tuple[str, str, list[str]]]:
-        """Status, reason and whose it is: each reason once, the worst first."""
+        """Status, reason and whose it is: each reason once, the worst first; what merely passes needs none."""
         held: dict[tuple[str, str], list[str]] = {}
         for entry, v in self.verdicts:
-            if v.reason:
-                held.setdefault((v.status, v.reason), []).append(f"{entry.label} {METRICS[v.metric].title}")
+            reason = v.reason or ("" if v.status == "pass" else _in_numbers(v))
+            if reason:
+                held.setdefault((v.status, reason), []).append(f"{entry.label} {METRICS[v.metric].title}")
         order = sorted(held, key=lambda key: WORST_FIRST.index(key[0]))
         return [(status, reason, held[status, reason]) for status, reason in order]
 
@@ -67,6 +68,11 @@ class Page:
     def verdicts(self) -> list[tuple[Entry, Verdict]]:
         """All verdicts with their cases."""
         return [(entry, v) for entry in self.entries for v in entry.row.verdicts]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every case was judged, and none fell short."""
+        return bool(self.entries) and all(entry.row.status in HOLDS for entry in self.entries)
 
     @cached_property
     def counts(self) -> list[tuple[str, int]]:
@@ -92,8 +98,16 @@ class Page:
         ]
         if fast:
             value, label, name = max(fast)
-            found.append((f"images/s at best, {name}", f"{value:,.0f}", label))
+            found.append(("most images/s", f"{value:,.0f}", f"{label}, {name}"))
         return found
+
+
+def _in_numbers(v: Verdict) -> str:
+    """A verdict in a sentence, where the gate gave no reason beside its numbers."""
+    if v.difference is None:
+        return "no numbers"
+    said = f"{number(v.measured, '.4f')} after {number(v.baseline, '.4f')}: {v.difference:+.4f}"
+    return f"{said}, 95 % interval {interval(v.low, v.high)}; a loss of {number(v.margin, 'g')} is tolerated"
 
 
 def _names(labels: list[str], most: int = 4) -> str:
