@@ -56,12 +56,10 @@ def make_run(make_session_dataset: Callable[..., Dataset]) -> Callable[..., Path
         known = {"A": (True, False), "B": (False, True), SCRIPT: (True, True), "broken": (True, True)}
         folder = RunFolder(path)
         usual = {"origin": "phantom", "baseline": str(path / "none.json"), "data": f"{n} slices", "seeds": [7]}
-        folder.save_info(
-            RunInfo(tier="smoke", command="pytest", started="now", cases=list(names), **(usual | info))
-        )
+        folder.save_info(RunInfo(tier="smoke", command="pytest", started="now", cases=list(names), **(usual | info)))
         for name in names:
             mask, classes = known[name]
-            ready = crash if name == "broken" else prepare(mask, classes, strength)
+            ready = crash if name == "broken" else prepare(mask, classes, strength * (0.9 if classes else 1))
             run_case(Case(name, f"title of {name}", mask, classes, ready), work, "smoke", folder)
         timing = Timing(images=16, seconds=[0.1, 0.1], thesis_seconds=[1.0, 1.0])
         folder.add_timing("A", "inference, batch 16", timing, 1.0, {})
