@@ -10,6 +10,7 @@ from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
 from btlib.evaluation.checks import check_kind, check_ranges, check_shapes
 from btlib.evaluation.predictor import Predictor, ask
+from btlib.evaluation.thresholds import ThresholdCurve, counts_at, threshold_curve
 from btlib.metrics import boundary_distances, counts
 from btlib.slice_table import BOUNDARY, SliceTable
 
@@ -21,10 +22,15 @@ class Evaluation:
     Attributes:
         slices: One row a slice, in the order they were asked for.
         predict_seconds: Time inside `predict`, all batches together.
+        masks: Predicted masks of the same slices, eight pixels a byte (`np.packbits` along the width), uint8
+            [n, h, ⌈w/8⌉]; None for a model without masks.
+        curve: Mean Dice at other thresholds; None for a model without masks.
     """
 
     slices: SliceTable
     predict_seconds: float
+    masks: NDArray[np.uint8] | None = None
+    curve: ThresholdCurve | None = None
 
     @property
     def images_per_second(self) -> float:
@@ -66,6 +72,7 @@ def evaluate(
     if len(chosen) == 0:
         raise PredictionError("no slices to score", where=where, mend="choose at least one slice")
     overlaps, boundaries, probabilities, seconds = [], [], [], 0.0
+    packed, at_thresholds = [], []
     for start in range(0, len(chosen), batch_size):
         at = chosen[start : start + batch_size]
         images = np.ascontiguousarray(dataset.images[at], dtype=np.float32)
@@ -77,12 +84,19 @@ def evaluate(
         check_ranges(predictions, where)
         if predictions.mask_prob is not None:
             truths = np.asarray(truth.masks[at])
-            masks = _resized(predictions.mask_prob, truths.shape) > threshold
+            mask_prob = _resized(predictions.mask_prob, truths.shape)
+            masks = mask_prob > threshold
+            packed.append(np.packbits(masks, axis=2))
+            at_thresholds.append(counts_at(mask_prob, truths))
             overlaps.append(np.stack(counts(masks, truths)))
             boundaries += [_boundary(*row, where) for row in zip(masks, truths, truth.numbers[at], strict=True)]
         if predictions.class_prob is not None:
             probabilities.append(predictions.class_prob)
-    return Evaluation(_table(truth, chosen, overlaps, boundaries, probabilities, where), seconds)
+    table = _table(truth, chosen, overlaps, boundaries, probabilities, where)
+    if not packed:
+        return Evaluation(table, seconds)
+    curve = threshold_curve(np.concatenate(at_thresholds, axis=1), np.array(table.truth_area))
+    return Evaluation(table, seconds, np.concatenate(packed), curve)
 
 
 def _table(

@@ -1,5 +1,7 @@
 """Whether probabilities of tumour types can be believed."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,11 +44,23 @@ def nll(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[
     return np.asarray(-np.log(np.maximum(class_prob[np.arange(len(truth)), truth], SMALLEST)))
 
 
-def ece(class_prob: NDArray[np.float64], truth: NDArray[np.integer], bins: int = 15) -> float:
-    """Expected calibration error of the most probable type, 0…1 (arXiv 1706.04599).
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Slices sorted by the probability of their most probable type into bins of equal width.
 
-    Slices are sorted by that type's probability into bins of equal width; the gap between mean probability and accuracy
-    of each bin counts by its number of slices.
+    Attributes:
+        count: Slices in each bin, int64 [bins].
+        confidence: Sum of that probability over the slices of each bin, float64 [bins].
+        right: How many of them are classified rightly, int64 [bins].
+    """
+
+    count: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    right: NDArray[np.int64]
+
+
+def confidence_bins(class_prob: NDArray[np.float64], truth: NDArray[np.integer], bins: int = 15) -> Bins:
+    """What a calibration curve is drawn from.
 
     Args:
         class_prob: Probabilities [n, k], rows summing to 1.
@@ -62,5 +76,26 @@ def ece(class_prob: NDArray[np.float64], truth: NDArray[np.integer], bins: int =
         raise StatsError(f"expected at least 1 bin, got {bins}", where="bins", mend="use 15, as is common")
     confidence, right = class_prob.max(axis=1), class_prob.argmax(axis=1) == truth
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # bins are open below, closed above
-    gap = np.bincount(place, weights=confidence - right, minlength=bins)
-    return float(np.abs(gap).sum() / len(truth))
+    return Bins(
+        np.bincount(place, minlength=bins),
+        np.bincount(place, weights=confidence, minlength=bins).astype(np.float64),
+        np.bincount(place[right], minlength=bins),
+    )
+
+
+def ece(class_prob: NDArray[np.float64], truth: NDArray[np.integer], bins: int = 15) -> float:
+    """Expected calibration error of the most probable type, 0…1 (arXiv 1706.04599).
+
+    The gap between mean probability and accuracy of each bin (see `confidence_bins`) counts by its number of slices.
+
+    Args:
+        class_prob: Probabilities [n, k], rows summing to 1.
+        truth: True types 0…k-1, [n].
+        bins: How many, 1 or more.
+
+    Raises:
+        PredictionError: Of different lengths, empty, no probabilities, or a type out of range.
+        StatsError: Fewer than one bin.
+    """
+    found = confidence_bins(class_prob, truth, bins)
+    return float(np.abs(found.confidence - found.right).sum() / len(truth))

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from btlib.baselines.held import load_baseline
 from btlib.baselines.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT
 from btlib.errors import BtlibError
-from btlib.plugin.held import load_baseline
 from btlib.reporting import compare, table, write_comparison, write_significance
 from btlib.reporting.speed import noise_line, write_speed
 from btlib.reporting.text import PHANTOM_NOTE
@@ -46,6 +46,7 @@ def close(folder: Path, began: float | None = None) -> Summary:
     lines += table(comparison).splitlines() if comparison.rows else ["no case was run"]
     lines += ["", f"not measured: {', '.join(comparison.missing)}"] if comparison.missing else []
     lines += ["", f"comparison:   {path}", *_significance(run, folder), *_speed(run, folder)]
+    lines += _page(folder)
     if began is not None:
         lines.append(spent(run, time.perf_counter() - began).line())
     return Summary(f"btlib {info.tier} against {Path(info.baseline).stem}", lines, comparison.missing)
@@ -62,6 +63,15 @@ def exit_status(status: int, failures: Sequence[str | None], incomplete: bool) -
     if status == FELL_SHORT and failures and all(failure in COULD_NOT_TELL for failure in failures):
         return COULD_NOT_JUDGE
     return COULD_NOT_JUDGE if status == 0 and incomplete else status
+
+
+def _page(folder: Path) -> list[str]:
+    from btlib.reporting.html import write_report
+
+    try:
+        return [f"report:       {write_report(folder)}"]
+    except BtlibError as error:
+        return [f"report: not written: {error}"]
 
 
 def _speed(run: RunFolder, folder: Path) -> list[str]:

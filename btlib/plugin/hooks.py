@@ -111,6 +111,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     status = getattr(call.excinfo.value, STATUS, None) if call.excinfo else None
     if status is not None:
         report.user_properties.append((STATUS, status))
+    if call.when == "call":
+        item.user_properties += _properties(item)  # JUnit takes them from the report of the teardown
     return report
 
 
@@ -147,6 +149,17 @@ def _tier(item: pytest.Item) -> str | None:
     """The tier of a benchmark item; None for any other."""
     spec = getattr(item, "callspec", None)
     return None if spec is None else spec.params.get(_TIER)
+
+
+def _properties(item: pytest.Item) -> list[tuple[str, object]]:
+    """The numbers of a quality item's verdict, for JUnit; none for other items, or where it did not get that far."""
+    spec, run = getattr(item, "callspec", None), getattr(item, "funcargs", {}).get("bt_run")
+    if spec is None or run is None or "bt_metric" not in spec.params:
+        return []
+    verdict = run.judged.get((spec.params["bt_case"], spec.params["bt_metric"]))
+    names = ("case", "metric", "status", "measured", "baseline", "low", "high")
+    found = [] if verdict is None else [(name, getattr(verdict, name)) for name in names]
+    return [(name, value) for name, value in found if value is not None]
 
 
 def _on_request(item: pytest.Item) -> bool:

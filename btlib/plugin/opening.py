@@ -125,6 +125,7 @@ def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -
             f"{len(dataset)} {kind}, {dataset.image_size} px, {dataset.scaling} scaling; split {split.name}: "
             f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test"
         ),
+        data_folder=None if dataset.folder is None else str(dataset.folder),
         image_size=dataset.image_size,
         recipe=asdict(run.tier.recipe),
         against=None if run.options.against is None else list(run.options.against),

@@ -49,6 +49,7 @@ class Run:
         options: What the user asked for.
         seeds: The seeds that each case is measured with.
         load: Gives the slices of this run at a size and scaling.
+        judged: Case and metric → the gate's word, of the items that asked so far.
     """
 
     tier: Tier
@@ -59,6 +60,7 @@ class Run:
     options: Options
     seeds: tuple[int, ...]
     load: Callable[[int, Scaling], Dataset]
+    judged: dict[tuple[str, str], Verdict] = field(default_factory=dict)
     _ready: dict[str, Prepared] = field(default_factory=dict)
 
     def record(self, case: str, seed: int) -> CaseRecord:
@@ -112,7 +114,7 @@ class Run:
 
     def check(self, case: str, metric: str) -> Verdict:
         """Fail the item unless the gate holds; an inconclusive verdict warns, or fails where the user is strict."""
-        verdict = self.verdict(case, metric)
+        verdict = self.judged[case, metric] = self.verdict(case, metric)
         records = ", ".join(str(self.folder.record_path(case, seed)) for seed in self.seeds)
         message = f"{verdict.describe()}\n  record     {records}"
         if verdict.failed or (verdict.status == "inconclusive" and self.options.strict):

@@ -46,7 +46,8 @@ class Session:
     def baseline(self, tier: str) -> "tuple[Path, Baseline | BaselineError]":
         """File of the tier's baseline, and the baseline or why it cannot be had: cases are measured even then."""
         if tier not in self._baselines:
-            from btlib.plugin.held import baseline_path, load_baseline
+            from btlib.baselines.held import load_baseline
+            from btlib.plugin.held import baseline_path
             from btlib.plugin.options import tier_of
 
             path = baseline_path(tier_of(self.options, tier).baseline, self.options.root)

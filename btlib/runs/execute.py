@@ -17,6 +17,7 @@ from btlib.metrics import EPSILON
 from btlib.results import Conditions, Failure
 from btlib.runs.environment import environment
 from btlib.runs.folder import RunFolder
+from btlib.runs.masks import Masks
 from btlib.runs.record import CaseRecord, ModelInfo
 from btlib.runs.timeout import CaseTimeoutError, time_limit
 from btlib.speed import memory, tuning
@@ -109,6 +110,7 @@ def run_case(
         conditions=conditions(work if truth is None else replace(work, dataset=truth)),
         slices=evaluation.slices if evaluation else None,
         summary=summarise(evaluation.slices, work.protocol.batch_mean_size) if evaluation else None,
+        threshold_curve=evaluation.curve if evaluation else None,
         batch_mean_size=work.protocol.batch_mean_size,
         images_per_second=evaluation.images_per_second if evaluation else None,
         peak_memory_mib=memory.peak_mib() if evaluation else None,
@@ -119,8 +121,16 @@ def run_case(
         environment=environment(str(prepared.details.get("device")) if prepared else None),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    folder.save_record(record, prepared.curves if prepared else None)
+    folder.save_record(
+        record, prepared.curves if prepared else None, _masks(evaluation, record) if evaluation else None
+    )
     return Result(record, prepared)
+
+
+def _masks(evaluation: Evaluation, record: CaseRecord) -> Masks | None:
+    if evaluation.masks is None:
+        return None
+    return Masks(np.array(evaluation.slices.number), evaluation.masks, record.conditions.image_size)
 
 
 def _check_declared(case: Case, evaluation: Evaluation) -> None:

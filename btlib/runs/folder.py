@@ -1,5 +1,6 @@
 """The folder of one run: `run.json`, reports, and by case `records/*.json`, `speed/*.json`, `curves/*.csv`,
-`explain/*.{json,npz,csv}`."""
+`predictions/*.npz` and `explain/*.{json,npz,csv}`.
+"""
 
 import shutil
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from filelock import FileLock
 from btlib import files
 from btlib.errors import RecordError
 from btlib.runs.explained import Explained
+from btlib.runs.masks import Masks
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.speed import Speed, Timing
 
@@ -39,12 +41,22 @@ class RunFolder:
         """Write `run.json`."""
         info.save(self.path / "run.json")
 
-    def save_record(self, record: CaseRecord, curves: Path | None = None) -> None:
-        """Write a case's record, and a copy of its curves."""
+    def curves_path(self, case: str, seed: int) -> Path:
+        """Where the losses and scores of a training lie, by epoch; not every case has some."""
+        return self.path / "curves" / f"{_file_name(case)}-seed{seed}.csv"
+
+    def masks_path(self, case: str, seed: int) -> Path:
+        """Where the predicted masks of a case and seed lie."""
+        return self.path / "predictions" / f"{_file_name(case)}-seed{seed}.npz"
+
+    def save_record(self, record: CaseRecord, curves: Path | None = None, masks: Masks | None = None) -> None:
+        """Write a case's masks, its record, and a copy of its curves."""
         path = self.record_path(record.case, record.seed)
+        if masks is not None:
+            masks.save(self.masks_path(record.case, record.seed))
         record.save(path)
         if curves is not None and curves.exists():
-            with files.atomic_path(self.path / "curves" / f"{path.stem}.csv") as part:
+            with files.atomic_path(self.curves_path(record.case, record.seed)) as part:
                 shutil.copyfile(curves, part)
 
     def add_timing(self, case: str, figure: str, timing: Timing, seconds: float, facts: Mapping[str, Any]) -> None:
@@ -91,6 +103,11 @@ class RunFolder:
         """All records, in order of cases' names and seeds."""
         found = [CaseRecord.load(path) for path in (self.path / "records").glob("*.json")]
         return sorted(found, key=lambda record: (record.case, record.seed))
+
+    def masks(self, case: str, seed: int) -> Masks | None:
+        """Predicted masks; None where none were kept."""
+        path = self.masks_path(case, seed)
+        return Masks.load(path) if path.exists() else None
 
     def speeds(self) -> dict[str, Speed]:
         """Throughput by case."""

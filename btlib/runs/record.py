@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from btlib import files
 from btlib.cases import Source
 from btlib.errors import RecordError
+from btlib.evaluation.thresholds import ThresholdCurve
 from btlib.results import Conditions, Failure
 from btlib.slice_table import SliceTable
 
@@ -75,6 +76,7 @@ class CaseRecord(Kept):
         conditions: How its numbers were made.
         slices: Its numbers by slice.
         summary: All aggregates of `slices`.
+        threshold_curve: Mean Dice at other thresholds; None for a case without masks, and in records of before.
         batch_mean_size: Batch size of the aggregation "batch-mean".
         images_per_second: Of predicting the test slices.
         peak_memory_mib: Largest memory of the process while predicting; None where the system does not tell.
@@ -98,6 +100,7 @@ class CaseRecord(Kept):
     conditions: Conditions
     slices: SliceTable | None = None
     summary: dict[str, Any] | None = None
+    threshold_curve: ThresholdCurve | None = None
     batch_mean_size: int = 16
     images_per_second: float | None = None
     peak_memory_mib: float | None = None
@@ -118,6 +121,7 @@ class RunInfo(Kept):
         baseline: File of the baseline it was held against.
         origin: "figshare" or "phantom".
         data: What was measured on, for a reader.
+        data_folder: Where its files lie; None where there are none.
         image_size: Side of its slices in pixels.
         recipe: How its cases are trained.
         against: The cases of the baseline that new ones are held against; None for all.
@@ -134,6 +138,7 @@ class RunInfo(Kept):
     baseline: str
     origin: str
     data: str
+    data_folder: str | None = None
     image_size: int | None = None
     recipe: dict[str, str | int | float | bool | None] = {}
     against: list[str] | None = None

@@ -110,3 +110,13 @@ def test_auroc_of_a_type_that_is_absent_or_alone_is_undefined():
     prob, _ = random_case(6)
     assert np.isnan(auroc(prob, np.array([0, 0, 1, 1, 0, 1]))[2])
     assert np.isnan(auroc(prob, np.zeros(6, int))).all()
+
+
+def test_bins_hold_every_slice_once():
+    from btlib.metrics.calibration import confidence_bins
+
+    prob = np.array([[1.0, 0.0, 0.0], [0.5, 0.3, 0.2], [0.2, 0.55, 0.25], [0.1, 0.1, 0.8]])
+    found = confidence_bins(prob, np.array([0, 1, 1, 2]), bins=2)
+    assert found.count.tolist() == [1, 3]  # a half belongs to the lower
+    assert found.right.tolist() == [0, 3]
+    np.testing.assert_allclose(found.confidence, [0.5, 2.35])

@@ -244,6 +244,20 @@ def test_junit_tells_the_verdict(accepted: Run, pytester: pytest.Pytester):
     failed = {case.get("name"): case.find("failure") for case in suite if case.find("failure") is not None}
     assert set(failed) == {"test_quality[smoke-toy1-dice]", "test_quality[smoke-toy1-accuracy]"}
     assert "REGRESSED" in failed["test_quality[smoke-toy1-dice]"].text
+    told = {case.get("name"): {p.get("name"): p.get("value") for p in case.iter("property")} for case in suite}
+    bad, good = told["test_quality[smoke-toy1-dice]"], told["test_quality[smoke-toy2-accuracy]"]
+    assert (bad["case"], bad["metric"], bad["status"]) == ("toy1", "dice", "regressed")
+    assert float(bad["measured"]) < 0.01
+    assert float(bad["low"]) <= float(bad["measured"]) - float(bad["baseline"]) <= float(bad["high"])
+    assert (good["case"], good["status"], float(good["measured"])) == ("toy2", "pass", 1.0)
+
+
+def test_a_run_ends_with_its_page_and_pictures_of_its_slices(accepted: Run, latest: Latest):
+    result = accepted("--benchmark-disable", toy1="bad")
+    result.stdout.fnmatch_lines([f"report: *{latest() / 'index.html'}"])
+    page = (latest() / "index.html").read_text()
+    assert "data:image/jpeg;base64," in page
+    assert 'data-kinds="worst changed"' in page
 
 
 def test_workers_share_one_run(accepted: Run, latest: Latest, pytester: pytest.Pytester):

@@ -1,0 +1,59 @@
+"""What Dice would have been at other thresholds, gathered while the probabilities are still there."""
+
+from typing import Annotated, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from btlib.metrics import dice_from_counts
+
+GRID = tuple(k / 20 for k in range(1, 20))
+"""Thresholds of the curve: 0.05, 0.10 … 0.95."""
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ThresholdCurve(BaseModel):
+    """Mean Dice over slices at each threshold. For reading only: a threshold chosen on test slices flatters.
+
+    Attributes:
+        thresholds: Rising.
+        dice: Mean over slices at each.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    thresholds: Annotated[list[_Share], Field(min_length=1)]
+    dice: list[_Share]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.thresholds) != len(self.dice):
+            raise ValueError(f"expected {len(self.thresholds)} values of Dice, got {len(self.dice)}")
+        return self
+
+
+def counts_at(mask_prob: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Pixels in both masks, and in the predicted one, at every threshold of `GRID`.
+
+    Args:
+        mask_prob: Probabilities [n, h, w], 0…1.
+        truth: True masks [n, h, w].
+
+    Returns:
+        int64 [2, n, 19]. A pixel counts where its probability is greater than the threshold, both in the precision of
+        `mask_prob`, as in scoring.
+    """
+    grid = np.array(GRID, dtype=np.result_type(mask_prob, np.float16))
+    above = np.searchsorted(grid, mask_prob.reshape(len(mask_prob), -1), side="left")  # how many it is greater than
+    found = np.empty((2, len(above), len(GRID)), dtype=np.int64)
+    for i, (row, mask) in enumerate(zip(above, truth.reshape(len(truth), -1), strict=True)):
+        for k, chosen in enumerate((row[mask], row)):
+            found[k, i] = np.bincount(chosen, minlength=len(GRID) + 1)[:0:-1].cumsum()[::-1]
+    return found
+
+
+def threshold_curve(counts: NDArray[np.int64], truth_area: NDArray[np.int64]) -> ThresholdCurve:
+    """Counts [2, n, 19] and pixels of the true masks [n] → mean Dice at each threshold."""
+    dice = dice_from_counts(counts[0], counts[1], np.broadcast_to(truth_area[:, None], counts[0].shape))
+    return ThresholdCurve(thresholds=list(GRID), dice=[round(float(v), 6) for v in dice.mean(axis=0)])

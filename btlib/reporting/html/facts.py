@@ -1,0 +1,111 @@
+"""Where the numbers come from: machine, recipe, data, models. Said plainly, and ready to be copied."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from btlib.reporting.html.entries import Entry, View
+
+_SOURCES = {
+    "trained": "trained in this run",
+    "resumed": "trained on from an interrupted run",
+    "loaded": "loaded: trained in an earlier run, with the same data, split, recipe, seed and code",
+    "thesis-checkpoint": "loaded from a checkpoint file of the thesis",
+    "given": "given ready-made by the case",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Pairs of name and value under a title, and the same as JSON for the clipboard."""
+
+    title: str
+    pairs: tuple[tuple[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """What the copy button takes."""
+        return json.dumps(dict(self.pairs), indent=1, ensure_ascii=False)
+
+
+def facts(view: View, entries: Sequence[Entry]) -> list[Facts]:
+    """Run, fingerprints, recipe and environment of one run."""
+    records = [record for entry in entries for record in entry.records]
+    info = view.info
+    found = [
+        _facts(
+            "Run",
+            {
+                "folder": view.folder.path.name,
+                "started": info.started,
+                "command": info.command,
+                "commit": None
+                if info.commit is None
+                else info.commit + (" + uncommitted changes" if info.dirty else ""),
+                "baseline": info.baseline,
+                "data": info.data,
+            },
+        )
+    ]
+    if records:
+        found.append(_facts("Data and split", records[0].conditions.model_dump()))
+    found += [_facts("Recipe", dict(info.recipe))] if info.recipe else []
+    return found + ([_facts("Environment", records[0].environment)] if records and records[0].environment else [])
+
+
+def odd_environments(entries: Sequence[Entry]) -> list[str]:
+    """Cases that were measured in another environment than the first one, and in what they differ."""
+    records = [(entry.label, record) for entry in entries for record in entry.records]
+    said = []
+    for label, record in records[1:]:
+        ours, first = record.environment, records[0][1].environment
+        keys = [k for k in sorted(ours.keys() | first.keys()) if ours.get(k) != first.get(k) and k != "threads"]
+        if keys:
+            told = ", ".join(f"{k} {ours.get(k, '–')} (else {first.get(k, '–')})" for k in keys)
+            said.append(f"{label}, seed {record.seed}: {told}")
+    return said
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where one model came from: label of the case, seed, in words, its fingerprint, and when it was trained."""
+
+    label: str
+    seed: int
+    reused: bool
+    words: str
+    fingerprint: str
+    notes: tuple[str, ...]
+
+
+def origins(entries: Sequence[Entry]) -> list[Origin]:
+    """The model of every case and seed; a case without one says so."""
+    return [
+        Origin(
+            entry.label,
+            record.seed,
+            record.model is not None and record.model.source in ("loaded", "thesis-checkpoint"),
+            _words(record.model.source, record.model.details) if record.model else "no model: the case failed",
+            (record.model.fingerprint if record.model else None) or "",
+            tuple(record.model.notes) if record.model else (),
+        )
+        for entry in entries
+        for record in entry.records
+    ]
+
+
+def _words(source: str, details: dict[str, Any]) -> str:
+    training = details.get("training")
+    when = training.get("created") if isinstance(training, dict) else None
+    return _SOURCES[source] + (f" ({when})" if when and source == "loaded" else "")
+
+
+def _facts(title: str, values: dict[str, Any]) -> Facts:
+    return Facts(title, tuple((name.replace("_", " "), _text(value)) for name, value in values.items()))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "–" if value is None else str(value)

@@ -1,0 +1,169 @@
+"""Every figure of the page by name, made of the entries that have what it needs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.baselines import Verdict
+from btlib.errors import BtlibError
+from btlib.evaluation.aggregate import SIZES, by_class, by_size
+from btlib.evaluation.catalogue import METRICS
+from btlib.metrics import confusion_matrix, ece
+from btlib.metrics.calibration import confidence_bins
+from btlib.reporting.html import charts, small_charts
+from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.style import ACCENT, MUTED, colour
+from btlib.reporting.significance import PairTest
+from btlib.types import CLASS_NAMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INFERENCE = "inference, batch 16"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure.
+
+    Attributes:
+        section: Of the page: "differences", "pairs", "slices", "groups", "confusion", "calibration", "threshold",
+            "speed" or "learning".
+        name: Of its file, without ending; unique.
+        title: What it shows, for those who do not see it.
+        caption: Beneath it; may be empty.
+        svg: As matplotlib wrote it.
+    """
+
+    section: str
+    name: str
+    title: str
+    caption: str
+    svg: str
+
+
+def figures(entries: Sequence[Entry], tests: Sequence[PairTest]) -> Iterator[Drawn]:
+    """Draw all that the entries have numbers for."""
+    yield from _differences(entries)
+    yield from _pairs(tests)
+    yield from _distributions(entries)
+    yield from _groups(entries)
+    for entry in entries:
+        yield from _of_case(entry)
+    yield from _speed(entries)
+
+
+def _differences(entries: Sequence[Entry]) -> Iterator[Drawn]:
+    found = [(e, v) for e in entries for v in e.row.verdicts if v.difference is not None]
+    for metric in dict.fromkeys(v.metric for _, v in found):
+        ours = [(e, v) for e, v in found if v.metric == metric]
+        title = f"Difference of {METRICS[metric].title} to the baseline"
+        sign = -METRICS[metric].sign
+        margins = [None if v.margin is None else sign * v.margin for _, v in ours]
+        svg = charts.forest([_bar(e, v) for e, v in ours], margins, f"{METRICS[metric].title}: measured − baseline")
+        yield Drawn("differences", f"difference-{metric}", title, "Dotted: the loss that is tolerated.", svg)
+
+
+def _bar(entry: Entry, v: Verdict) -> charts.Bar:
+    value = v.difference or 0.0
+    low, high = (value if bound is None else bound for bound in (v.low, v.high))
+    label = entry.label if v.reference is None else f"{entry.label} against {v.reference}"
+    return charts.Bar(label, value, low, high, colour(v.status))
+
+
+def _pairs(tests: Sequence[PairTest]) -> Iterator[Drawn]:
+    every = [test for test in tests if test.family == "all pairs"]
+    for metric in dict.fromkeys(test.metric for test in every):
+        ours = [test for test in every if test.metric == metric]
+        bars = [
+            charts.Bar(f"{t.first} − {t.second}", t.difference, t.low, t.high, ACCENT if t.p_holm < 0.05 else MUTED)
+            for t in ours
+        ]
+        title = f"Difference of {METRICS[metric].title} of every pair of cases"
+        svg = charts.forest(bars, [None] * len(bars), f"{METRICS[metric].title}: first − second")
+        yield Drawn("pairs", f"pairs-{metric}", title, "Coloured: Holm-corrected p below 0.05.", svg)
+
+
+def _distributions(entries: Sequence[Entry]) -> Iterator[Drawn]:
+    for metric, low, high in (("dice", -0.02, 1.02), ("hd95", 0, None)):
+        rows = [(e.label, e.result.values(metric)) for e in entries if e.has(metric)]
+        if rows:
+            unit = "" if METRICS[metric].unit == "1" else f" [{METRICS[metric].unit}]"
+            svg = charts.boxes(rows, METRICS[metric].title + unit, low, high)
+            yield Drawn("slices", f"slices-{metric}", f"{METRICS[metric].title} of every slice", "", svg)
+    rows = [(e.label, _truth_probability(e)) for e in entries if e.has("accuracy")]
+    if rows:
+        svg = charts.boxes(rows, "probability of the true type", -0.02, 1.02)
+        yield Drawn("slices", "slices-probability", "Probability of the true type of every slice", "", svg)
+
+
+def _truth_probability(entry: Entry) -> NDArray[np.float64]:
+    table = entry.result.slices
+    return np.array(table.class_prob)[np.arange(table.n), table.label]
+
+
+def _groups(entries: Sequence[Entry]) -> Iterator[Drawn]:
+    ours = [e for e in entries if e.has("dice")]
+    if not ours:
+        return
+    labels = [e.label for e in ours]
+    table = ours[0].result.slices
+    counts = np.bincount(table.label, minlength=len(CLASS_NAMES))
+    classes = [by_class(e.result.values("dice"), np.array(e.result.slices.label)) for e in ours]
+    sizes = [by_size(e.result.values("dice"), e.result.slices) for e in ours]
+    for name, groups, what, words in (
+        ("class", CLASS_NAMES, classes, [f"{n} {name}" for name, n in zip(CLASS_NAMES, counts, strict=True)]),
+        ("size", SIZES, sizes, ["thirds of the slices by true tumour area"]),
+    ):
+        svg = charts.dots(labels, [(g, [row[g] for row in what]) for g in groups], "mean Dice")
+        caption = f"{', '.join(words)}; {table.n} slices."
+        yield Drawn(
+            "groups", f"dice-by-{name}", f"Dice by tumour {'type' if name == 'class' else 'size'}", caption, svg
+        )
+
+
+def _of_case(entry: Entry) -> Iterator[Drawn]:
+    table = entry.result.slices if entry.result.runs else None
+    if table is not None and table.class_prob is not None:
+        truth, prob = np.array(table.label), np.array(table.class_prob)
+        svg = small_charts.confusion(confusion_matrix(truth, table.predicted()), entry.label)
+        yield Drawn("confusion", f"confusion-{entry.safe}", f"Confusion matrix of {entry.label}", "", svg)
+        svg = small_charts.calibration(confidence_bins(prob, truth), ece(prob, truth), entry.label)
+        yield Drawn("calibration", f"calibration-{entry.safe}", f"Calibration of {entry.label}", "", svg)
+    curves = [r.threshold_curve for r in entry.records if r.threshold_curve is not None]
+    if curves:
+        lines = [(c.thresholds, c.dice) for c in curves]
+        svg = small_charts.thresholds(lines, entry.records[0].conditions.threshold, entry.label)
+        yield Drawn("threshold", f"threshold-{entry.safe}", f"Dice of {entry.label} by threshold", "", svg)
+    for record in entry.records:
+        path = entry.view.folder.curves_path(record.case, record.seed)
+        name = f"learning-{entry.safe}-seed{record.seed}"
+        if path.exists():
+            title = f"{entry.label}, seed {record.seed}"
+            yield Drawn("learning", name, f"Learning curves of {title}", "", small_charts.learning(_read(path), title))
+
+
+def _read(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except (ValueError, OSError) as error:
+        raise BtlibError(f"cannot be read: {error}", where=path, mend="run the case again") from error
+
+
+def _speed(entries: Sequence[Entry]) -> Iterator[Drawn]:
+    for metric in ("dice", "accuracy"):
+        points = [
+            (e.label, e.row.speeds[INFERENCE].images_per_second, value)
+            for e in entries
+            if INFERENCE in e.row.speeds and (value := e.row.values[metric]) is not None
+        ]
+        if points:
+            title = f"{METRICS[metric].title} against throughput"
+            svg = charts.scatter(points, f"images/s, {INFERENCE}", METRICS[metric].title)
+            yield Drawn("speed", f"speed-{metric}", title, "", svg)

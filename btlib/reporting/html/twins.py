@@ -1,0 +1,95 @@
+"""Everything that the page shows, for programs: `report.json`, `per_slice.csv` and `figures/*.svg`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from btlib import files
+from btlib.evaluation.aggregate import SIZES, size_of
+from btlib.metrics.calibration import confidence_bins
+from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.figures import Drawn
+from btlib.reporting.html.gallery import Gallery
+from btlib.reporting.html.rows import ranks
+from btlib.reporting.intervals import Mean
+from btlib.types import CLASS_NAMES
+
+SCHEMA = "btlib-report/1"
+CSV_SCHEMA = "btlib-per-slice/1"
+
+
+def write_figures(drawn: Sequence[Drawn], folder: Path) -> None:
+    """Every figure as a file; those of an earlier report that are no more are removed."""
+    kept = {f"{figure.name}.svg" for figure in drawn}
+    for figure in drawn:
+        files.write_text(folder / f"{figure.name}.svg", figure.svg)
+    for path in folder.glob("*.svg"):
+        if path.name not in kept:
+            path.unlink()
+
+
+def write_per_slice(entries: Sequence[Entry], path: Path) -> None:
+    """One row a case, seed and slice: the whole table of slices, and the schema in the first column."""
+    import pandas as pd
+
+    frames = []
+    for entry in entries:
+        for run in entry.result.runs:
+            frame = run.slices.to_frame()
+            frame["label"] = [CLASS_NAMES[k] for k in run.slices.label]
+            frame["size"] = [SIZES[k] for k in size_of(run.slices)]
+            if "predicted" in frame:
+                frame["predicted"] = [CLASS_NAMES[k] for k in frame["predicted"]]
+            frames.append(frame.assign(schema=CSV_SCHEMA, case=entry.row.case, seed=run.seed))
+    whole = pd.concat(frames) if frames else pd.DataFrame({"schema": [], "case": [], "seed": [], "number": []})
+    first = ["schema", "case", "seed", "number"]
+    files.write_text(path, whole[[*first, *(c for c in whole if c not in first)]].to_csv(index=False))
+
+
+def write_numbers(
+    entries: Sequence[Entry], means: Mapping[tuple[str, str], Mean], shown: Gallery, drawn: Sequence[Drawn], path: Path
+) -> None:
+    """What is in neither `comparison.json` nor `significance.json`: intervals, ranks, curves, chosen slices."""
+    places = ranks(entries)
+    value = {
+        "schema": SCHEMA,
+        "cases": [_case(entry, means, places, shown) for entry in entries],
+        "figures": [f"figures/{figure.name}.svg" for figure in drawn],
+        "problems": list(shown.problems),
+    }
+    files.write_json(path, value)
+
+
+def _case(
+    entry: Entry, means: Mapping[tuple[str, str], Mean], places: Mapping[tuple[str, str], int], shown: Gallery
+) -> dict[str, Any]:
+    return {
+        "case": entry.row.case,
+        "means": {metric: asdict(mean) for (label, metric), mean in means.items() if label == entry.label},
+        "ranks": {metric: place for (label, metric), place in places.items() if label == entry.label},
+        "seeds": [
+            {
+                "seed": record.seed,
+                "summary": record.summary,
+                "threshold_curve": record.threshold_curve.model_dump() if record.threshold_curve else None,
+            }
+            for record in entry.records
+        ],
+        "calibration": _calibration(entry),
+        "slices": [
+            {"number": t.number, "kinds": list(t.kinds), "dice": t.dice, "change": t.change}
+            for t in shown.tiles
+            if t.entry is entry
+        ],
+    }
+
+
+def _calibration(entry: Entry) -> dict[str, list[float]] | None:
+    if not entry.has("accuracy"):
+        return None
+    table = entry.result.slices
+    bins = confidence_bins(np.array(table.class_prob), np.array(table.label))
+    return {name: values.tolist() for name, values in vars(bins).items()}

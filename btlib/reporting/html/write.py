@@ -1,0 +1,82 @@
+"""From the folder of a run to its page and the files beside it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from btlib import files
+from btlib.errors import BtlibError
+from btlib.reporting.html import twins
+from btlib.reporting.html.entries import Entry, entries, view
+from btlib.reporting.html.figures import figures
+from btlib.reporting.html.gallery import gallery
+from btlib.reporting.html.page import Page, render
+from btlib.reporting.html.rows import SHOWN
+from btlib.reporting.intervals import mean_intervals
+from btlib.reporting.significance import PairTest, pair_tests
+from btlib.reporting.summary import summary
+
+
+def write_report(folder: Path, baselines: Path | None = None) -> Path:
+    """Write `index.html`, `report.json`, `per_slice.csv`, `summary.md` and `figures/` into a run's folder.
+
+    Args:
+        folder: Of the run.
+        baselines: Where its baseline is looked up by name, should it no longer lie where it lay.
+
+    Returns:
+        The page.
+
+    Raises:
+        RecordError: It is no run, or one of its files cannot be read.
+    """
+    page = _page([folder], baselines)
+    files.write_text(folder / "index.html", render(page))
+    twins.write_figures(page.figures, folder / "figures")
+    twins.write_numbers(page.entries, page.means, page.gallery, page.figures, folder / "report.json")
+    twins.write_per_slice(page.entries, folder / "per_slice.csv")
+    files.write_text(folder / "summary.md", summary(page.views[0].comparison, page.means))
+    return folder / "index.html"
+
+
+def write_page(folders: Sequence[Path], target: Path, baselines: Path | None = None) -> Path:
+    """Write one page that shows several runs side by side, and no other file.
+
+    Args:
+        folders: Of the runs; the later ones' slices are held against the first one's.
+        target: The page.
+        baselines: As in `write_report`.
+
+    Raises:
+        RecordError: One of them is no run, or a file cannot be read.
+    """
+    files.write_text(target, render(_page(folders, baselines)))
+    return target
+
+
+def _page(folders: Sequence[Path], baselines: Path | None) -> Page:
+    views = [view(folder, baselines) for folder in folders]
+    found = entries(views)
+    tests, untested = _tests(found)
+    return Page(
+        views=tuple(views),
+        entries=tuple(found),
+        means=mean_intervals([entry.result for entry in found], SHOWN),
+        figures=tuple(figures(found, tests)),
+        untested=untested,
+        gallery=gallery(found),
+    )
+
+
+def _tests(found: Sequence[Entry]) -> tuple[Sequence[PairTest], str]:
+    """Every pair of cases; of several runs, a case against itself in the first. Or why there are none."""
+    measured = [entry for entry in found if entry.result.runs and entry.result.failure is None]
+    if len(measured) < 2:
+        return (), "there is nothing to compare: fewer than two cases have numbers"
+    try:
+        tests = pair_tests([entry.result for entry in measured])
+    except BtlibError as error:
+        return (), str(error)
+    case = {entry.label: entry.row.case for entry in found}
+    if len({id(entry.view) for entry in found}) > 1:
+        tests = tuple(test for test in tests if case[test.first] == case[test.second])
+    return tests, "" if tests else "no two cases share a metric"

@@ -1,0 +1,69 @@
+"""The run in a few lines of Markdown, short enough for a comment on a pull request: `summary.md`."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from tabulate import tabulate
+
+from btlib.baselines import Verdict
+from btlib.baselines.verdict import HOLDS
+from btlib.reporting.comparison import Comparison, Row
+from btlib.reporting.intervals import Mean
+from btlib.reporting.numbers import interval, number
+from btlib.reporting.text import PHANTOM_NOTE
+
+_ROWS, _REASONS, _LETTERS = 20, 8, 200
+
+
+def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean]) -> str:
+    """Counts of verdicts, a line a case, and why those that do not hold do not; what is cut says so."""
+    info = comparison.info
+    counts = Counter(row.status for row in comparison.rows)
+    head = ", ".join(f"{n} {status}" for status, n in counts.most_common()) or "no case was run"
+    parts = [f"### btlib {info.tier}: {head}", ""]
+    parts += [f"> **{PHANTOM_NOTE}**", ""] if info.origin == "phantom" else []
+    rows = [_row(row, means) for row in comparison.rows[:_ROWS]]
+    parts += [tabulate(rows, "keys", "github", disable_numparse=True), ""] if rows else []
+    more = len(comparison.rows) - _ROWS
+    parts += [f"… and {more} more cases: see `comparison.md`.", ""] if more > 0 else []
+    parts += [f"- not measured: {', '.join(map(_plain, comparison.missing))}"] if comparison.missing else []
+    return "\n".join([*parts, *_reasons(comparison), f"- {_plain(info.data)}", ""])
+
+
+def _row(row: Row, means: Mapping[tuple[str, str], Mean]) -> dict[str, str]:
+    known = [v for v in row.verdicts if v.difference is not None]
+    changes = [f"{v.metric} {v.difference:+.4f} ({interval(v.low, v.high)})" for v in known]
+    return {
+        "case": _plain(f"{row.case} {row.title}"),
+        "verdict": row.status,
+        "Dice": _value(row, "dice", means),
+        "accuracy": _value(row, "accuracy", means),
+        "change against the baseline": "; ".join(changes) or "–",
+    }
+
+
+def _value(row: Row, metric: str, means: Mapping[tuple[str, str], Mean]) -> str:
+    value, mean = row.values[metric], means.get((row.case, metric))
+    return number(value, ".4f") + (f" ({mean.low:.4f} … {mean.high:.4f})" if mean and value is not None else "")
+
+
+def _reasons(comparison: Comparison) -> list[str]:
+    held: dict[str, list[Verdict]] = {}
+    for verdict in (v for row in comparison.rows for v in row.verdicts if v.status not in HOLDS and v.reason):
+        held.setdefault(verdict.reason.splitlines()[0], []).append(verdict)
+    lines = [
+        f"- {', '.join(f'{_plain(v.case)} {v.metric}' for v in found)} ({found[0].status}): {_plain(_cut(reason))}"
+        for reason, found in held.items()
+    ]
+    return lines[:_REASONS] + ([f"- … and {len(lines) - _REASONS} more reasons"] if len(lines) > _REASONS else [])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LETTERS else text[: _LETTERS - 1] + "…"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown takes as text: no markup, no cell of a table ended, no one mentioned."""
+    for letter in "\\`*_{}[]<>|#@":
+        text = text.replace(letter, f"\\{letter}" if letter not in "<>@" else f"&#{ord(letter)};")
+    return " ".join(text.split())

@@ -1,0 +1,256 @@
+"""What the page says, without a browser: everything that was measured, nothing that was not, and text as text."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from btlib.cli import app
+from btlib.errors import RecordError
+from btlib.reporting.html import write_page, write_report
+from btlib.reporting.html.gallery import contours
+from btlib.runs import RunFolder
+
+from .conftest import NAMES, SCRIPT
+
+
+class Reader(HTMLParser):
+    """Tags with their attributes, and the text of each section by its id."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: dict[str, str] = {"": ""}
+        self._section = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "section":
+            self._section = dict(attrs)["id"] or ""
+            self.text[self._section] = ""
+
+    def handle_data(self, data):
+        self.text[self._section] += data
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Reader:
+    return Reader(html)
+
+
+def test_a_case_called_script_is_text(html: str, page: Reader):
+    assert "alert('x')</script>" not in html
+    assert SCRIPT in page.text["table"]
+    assert sum(tag == "script" for tag, _ in page.tags) == 1
+    assert f"out of luck {SCRIPT}" in page.text["verdicts"]
+
+
+def test_every_case_is_in_every_part_it_has_numbers_for(page: Reader):
+    labels = [a["data-label"] for tag, a in page.tags if tag == "tr" and "data-label" in a]
+    assert labels == list(NAMES)
+    figures = [a["aria-label"] for tag, a in page.tags if tag == "svg" and a.get("role") == "img"]
+    assert {f"Confusion matrix of {n}" for n in ("B", SCRIPT)} <= set(figures)
+    assert "Confusion matrix of A" not in figures
+    assert "Dice of A by threshold" in figures
+    assert "Dice of B by threshold" not in figures
+    assert {"Difference of Dice to the baseline", "Difference of accuracy of every pair of cases"} <= set(figures)
+    assert {"Dice against throughput", "Learning curves of A, seed 7"} <= set(figures)
+
+
+def test_nothing_is_loaded_from_anywhere(html: str, page: Reader):
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "data", "srcset", "action", "poster"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:")), (tag, attributes)
+    assert not re.search(r"@import|url\(\s*['\"]?(?!#)", html)
+    assert not re.search(r"https?://(?!www\.w3\.org)", html)
+
+
+def test_it_says_what_is_phantom_and_what_was_reused(page: Reader):
+    assert "Phantom data." in page.text["verdicts"]
+    assert "All slices are phantoms" in page.text["origin"]
+    assert "3 of 4 models were reused" in page.text["origin"]
+    assert "no model: the case failed" in page.text["origin"]
+
+
+def test_real_slices_are_not_called_phantoms(run: Path, tmp_path: Path):
+    shutil.copytree(run, tmp_path / "run")
+    for path in [tmp_path / "run" / "run.json", *(tmp_path / "run" / "records").glob("*.json")]:
+        path.write_text(path.read_text().replace('"phantom"', '"figshare"'))
+    text = write_report(tmp_path / "run").read_text()
+    assert "Phantom data." not in text
+    assert "Figshare dataset" in text
+
+
+def test_verdicts_have_their_numbers(page: Reader):
+    assert "regressed" in page.text["verdicts"]
+    assert re.search(r"\d\.\d{4} after \d\.\d{4}: -\d\.\d{4}, 95 % interval", page.text["verdicts"])
+
+
+def test_the_numbers_are_those_of_the_records(run: Path, page: Reader):
+    for record in RunFolder(run).records():
+        if record.slices is not None and record.slices.has_mask:
+            assert f"{record.slices.dice().mean():.4f}" in page.text["table"]
+    tiles = [a for tag, a in page.tags if tag == "li" and "data-kinds" in a]
+    record = next(r for r in RunFolder(run).records() if r.case == "A")
+    assert record.slices is not None
+    worst = record.slices.number[int(record.slices.dice().argmin())]
+    first = next(tile for tile in tiles if tile["data-case"] == "A")
+    assert first["id"] == f"slice-A-{worst}"
+    assert "changed" in {kind for tile in tiles for kind in (tile["data-kinds"] or "").split()}
+    assert {tile["data-case"] for tile in tiles} == {"A", SCRIPT}
+
+
+def test_ids_are_unique_and_links_lead_somewhere(page: Reader):
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    links = {a["href"] for _, a in page.tags if (a.get("href") or "").startswith("#")}
+    assert links <= {f"#{name}" for name in ids}
+
+
+def test_the_same_run_gives_the_same_page(run: Path, html: str):
+    assert write_report(run).read_text() == html
+
+
+def test_twins_say_the_same(run: Path):
+    frame = pd.read_csv(run / "per_slice.csv")
+    records = {r.case: r for r in RunFolder(run).records() if r.slices is not None}
+    assert set(frame["case"]) == set(records)
+    assert set(frame["schema"]) == {"btlib-per-slice/1"}
+    for case, record in records.items():
+        ours = frame[frame["case"] == case]
+        assert ours["number"].tolist() == record.slices.number
+        if record.slices.has_mask:
+            np.testing.assert_allclose(ours["dice"], record.slices.dice())
+    value = json.loads((run / "report.json").read_text())
+    assert value["schema"] == "btlib-report/1"
+    assert [case["case"] for case in value["cases"]] == list(NAMES)
+    assert all((run / name).exists() for name in value["figures"])
+    assert len(value["figures"]) == len(list((run / "figures").glob("*.svg")))
+    mean = value["cases"][0]["means"]["dice"]
+    assert mean["low"] < mean["value"] < mean["high"]
+    assert mean["value"] == pytest.approx(records["A"].slices.dice().mean())
+
+
+def test_the_summary_is_short_and_is_text(run: Path):
+    text = (run / "summary.md").read_text()
+    assert "2 regressed" in text
+    assert "PHANTOM DATA" in text
+    assert "<script" not in text
+    assert len(text) < 3000
+
+
+def test_one_slice_has_no_interval(make_run: Callable[..., Path], tmp_path: Path):
+    path = make_run(tmp_path / "run", n=10)  # a tenth is tested
+    assert {r.conditions.n_test for r in RunFolder(path).records()} == {2}
+    one = make_run(tmp_path / "one", n=6, names=("A", "B"))
+    assert {r.conditions.n_test for r in RunFolder(one).records()} == {1}
+    page = Reader(write_report(one).read_text())
+    assert "Not tested:" in page.text["differences"]
+    assert json.loads((one / "report.json").read_text())["cases"][0]["means"] == {}
+    assert sum(a.get("data-case") == "A" for tag, a in page.tags if tag == "li") == 1
+
+
+def test_what_is_missing_says_so(make_run: Callable[..., Path], tmp_path: Path):
+    path = make_run(tmp_path / "run", names=("B",))
+    page = Reader(write_report(path).read_text())
+    assert "No case predicts masks." in page.text["gallery"]
+    assert "Nothing could be held against a baseline" in page.text["differences"]
+    assert "fewer than two cases" in page.text["differences"]
+    assert "The noise floor was not measured." in page.text["speed"]
+    only = make_run(tmp_path / "only", names=("A",))
+    page = Reader(write_report(only).read_text())
+    assert page.text["types"].count("No case has tumour types.") == 2
+
+
+def test_only_failures(make_run: Callable[..., Path], tmp_path: Path):
+    path = make_run(tmp_path / "run", names=("broken",))
+    page = Reader(write_report(path).read_text())
+    assert "out of luck" in page.text["verdicts"]
+    assert "No case has numbers." in page.text["slices"]
+
+
+def test_a_run_without_records(make_run: Callable[..., Path], tmp_path: Path):
+    path = make_run(tmp_path / "run", names=("A",))
+    shutil.rmtree(path / "records")
+    page = Reader(write_report(path).read_text())
+    assert "No case was run." in page.text["table"]
+    assert "not measured, though they were to be: A" in page.text["verdicts"]
+
+
+def test_records_of_before_have_no_masks_and_no_curve(run: Path, tmp_path: Path):
+    shutil.copytree(run, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "predictions")
+    for path in (tmp_path / "run" / "records").glob("*.json"):
+        value = json.loads(path.read_text())
+        del value["threshold_curve"]
+        path.write_text(json.dumps(value))
+    page = Reader(write_report(tmp_path / "run").read_text())
+    assert "case A: its predicted masks were not kept" in page.text["gallery"]
+    assert "before curves were kept" in page.text["slices"]
+
+
+def test_pictures_of_other_slices_are_not_shown(run: Path, tmp_path: Path):
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / "pictures.npz"
+    with np.load(path) as kept:
+        changed = dict(kept) | {"packed": np.zeros_like(kept["packed"])}
+    np.savez(path, **changed)
+    page = Reader(write_report(tmp_path / "run").read_text())
+    assert "the data has changed since" in page.text["gallery"]
+    assert not [a for tag, a in page.tags if tag == "li" and "data-kinds" in a]
+
+
+def test_without_data_the_page_says_so(run: Path, tmp_path: Path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "pictures.npz").unlink()
+    assert "does not say where its data lies" in Reader(write_report(tmp_path / "run").read_text()).text["gallery"]
+
+
+def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
+    shutil.copytree(run, tmp_path / "run")
+    number = json.loads((run / "report.json").read_text())["cases"][0]["slices"][0]["number"]
+    (tmp_path / "run" / "maps" / "A").mkdir(parents=True)
+    (tmp_path / "run" / "maps" / "A" / f"{number}.png").write_bytes(b"\x89PNG")
+    page = Reader(write_report(tmp_path / "run").read_text())
+    assert [a["alt"] for tag, a in page.tags if tag == "img"] == [f"Map of what mattered in slice {number}"]
+
+
+def test_two_runs_side_by_side(run: Path, tmp_path: Path):
+    page = Reader(write_page([run.parent / "better", run], tmp_path / "both.html").read_text())
+    labels = [a["data-label"] for tag, a in page.tags if tag == "tr" and "data-label" in a]
+    assert labels == [
+        *("A · better", "A · run", f"{SCRIPT} · better", f"{SCRIPT} · run", "B · run", "broken · run"),
+    ]
+    assert "against better" in page.text["gallery"]
+    figures = {a.get("aria-label") for tag, a in page.tags if tag == "svg"}
+    assert "Difference of Dice of every pair of cases" in figures
+
+
+def test_the_command(run: Path, tmp_path: Path):
+    shutil.copytree(run, tmp_path / "again")
+    (tmp_path / "again" / "index.html").unlink()
+    assert CliRunner().invoke(app, ["report", str(tmp_path / "again")]).exit_code == 0
+    assert (tmp_path / "again" / "index.html").exists()
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "again"), str(run), "--output", str(tmp_path / "x.html")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "x.html").exists()
+    with pytest.raises(RecordError, match="not the folder of a run"):
+        write_report(tmp_path / "nowhere")
+
+
+def test_contours_go_around_the_mask():
+    mask = np.zeros((5, 7), dtype=bool)
+    mask[1:4, 2:6] = True
+    numbers = [float(v) for v in re.findall(r"[\d.]+", contours(mask))]
+    assert contours(mask).count("M") == 1
+    assert (min(numbers[::2]), max(numbers[::2])) == (2.5, 5.5)
+    assert (min(numbers[1::2]), max(numbers[1::2])) == (1.5, 3.5)
+    assert contours(np.zeros((4, 4), dtype=bool)) == ""
