@@ -1,4 +1,6 @@
-"""Slices to look at: of each case with masks the worst, those in the middle, and those that changed most."""
+"""Slices to look at: of each case with masks the worst, those in the middle, those that changed most, and those with
+a map of what mattered.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 
 from btlib.errors import BtlibError
 from btlib.reporting.html.entries import Entry
-from btlib.reporting.html.maps import map_address
+from btlib.reporting.html.maps import map_address, maps_of
 from btlib.reporting.html.pictures import Picture, pictures
 from btlib.results import mean_in_order
 from btlib.types import CLASS_NAMES
@@ -16,7 +18,7 @@ from btlib.types import CLASS_NAMES
 WORST, MIDDLE, CHANGED = 4, 3, 4
 _MOST = 160  # tiles of a page: sixteen kilobytes each
 
-KINDS = {"worst": "worst", "median": "around the median", "changed": "most changed"}
+KINDS = {"worst": "worst", "median": "around the median", "changed": "most changed", "explained": "explained"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +123,9 @@ def _choose(entry: Entry) -> dict[int, list[str]]:
     if change is not None and np.abs(change).max() > 0:
         most = np.lexsort((number, -np.abs(change)))[:CHANGED]
         chosen["changed"] = most[np.abs(change[most]) > 0]
+    maps = maps_of(entry.view.folder, entry.row.case)
+    if maps is not None:
+        chosen["explained"] = np.flatnonzero(np.isin(number, maps.number))
     found: dict[int, list[str]] = {}
     for kind, places in chosen.items():
         for at in places:
@@ -139,7 +144,7 @@ def _tiles(
     if masks is None:
         return [], f"case {entry.label}: its predicted masks were not kept"
     table, change = entry.result.slices, changes(entry)
-    dice = table.dice()
+    dice, maps = table.dice(), maps_of(entry.view.folder, case)
     tiles = []
     for at, kinds in chosen.items():
         number, mask = table.number[at], masks.of(table.number[at])
@@ -160,7 +165,7 @@ def _tiles(
                 change=None if change is None else float(change[at]),
                 label=CLASS_NAMES[table.label[at]],
                 probabilities=tuple(probabilities),
-                map=map_address(entry.view.folder, case, number),
+                map=map_address(maps, number),
             )
         )
     return tiles, ""

@@ -1,16 +1,38 @@
-"""Maps of what mattered for a slice, where the run has some: `maps/<case>/<number>.png`, drawn beside the slice."""
+"""Maps of what mattered for a slice (`btlib explain`), drawn beside it: red where the model needs what is there."""
 
 import base64
-from urllib.parse import quote
 
-from btlib.runs.folder import RunFolder
+import numpy as np
+from numpy.typing import NDArray
 
-_MOST = 200_000  # bytes; more does not fit a page of many
+from btlib.errors import BtlibError
+from btlib.runs import Maps, RunFolder
 
 
-def map_address(folder: RunFolder, case: str, number: int) -> str:
-    """The map of a slice as a data address; empty where there is none."""
-    path = folder.path / "maps" / quote(case, safe=" ") / f"{number}.png"
-    if not path.is_file() or path.stat().st_size > _MOST:
-        return ""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+def maps_of(folder: RunFolder, case: str) -> Maps | None:
+    """The occlusion maps of a case; None where the run has none.
+
+    Raises:
+        RecordError: They cannot be read.
+    """
+    path = folder.explain_path(case, "npz")
+    return Maps.load(path) if path.exists() else None
+
+
+def map_address(maps: Maps | None, number: int) -> str:
+    """The thesis's map of a slice as a data address, PNG; empty where there is none."""
+    at = [] if maps is None else np.flatnonzero(maps.number == number)
+    return "" if maps is None or len(at) == 0 else _address(maps.total[at[0]])
+
+
+def _address(values: NDArray[np.float32]) -> str:
+    """Colours are centred at 0 and reach as far as the map's largest value; a constant map is white."""
+    import cv2
+    from matplotlib import colormaps
+
+    reach = max(float(np.nanmax(np.abs(values))), 1e-9)
+    colours = (255 * colormaps["RdBu_r"]((values / reach + 1) / 2)[..., 2::-1]).astype(np.uint8)
+    done, buffer = cv2.imencode(".png", colours)
+    if not done:
+        raise BtlibError("a map could not be encoded", where="report")
+    return "data:image/png;base64," + base64.b64encode(buffer.tobytes()).decode()
