@@ -21,8 +21,9 @@ def maps_of(folder: RunFolder, case: str) -> Maps | None:
 
 def map_address(maps: Maps | None, number: int) -> str:
     """The thesis's map of a slice as a data address, PNG; empty where there is none."""
-    at = [] if maps is None else np.flatnonzero(maps.number == number)
-    return "" if maps is None or len(at) == 0 else _address(maps.total[at[0]])
+    if maps is None or number not in maps.number:
+        return ""
+    return _address(maps.total[maps.number.tolist().index(number)])
 
 
 def _address(values: NDArray[np.float32]) -> str:
