@@ -48,5 +48,5 @@ class Masks:
         try:
             with np.load(path, allow_pickle=False) as kept:
                 return cls(kept["numbers"], kept["packed"], int(kept["width"]))
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise RecordError(f"cannot be read: {error}", where=path, mend="run the case again") from error
