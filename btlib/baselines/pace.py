@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict
 ABSOLUTE_MARGIN = 0.5
 """The share of its images/s that a case may lose on the very machine of the baseline: others work there too."""
 
+QUIET = 0.1
+"""The noise up to which a machine counts as quiet: on a busy one images/s say nothing, whatever the machine."""
+
 SHORTEST = 1e-5
 """Seconds an image: what takes less is the clock's noise and that of Python, and is not judged."""
 
@@ -71,7 +74,7 @@ def judge_pace(
         margin: The share of its ratio that a case may lose.
         alike: Why the two ratios cannot be compared (another kind of processor, another size); None where they can.
         same_machine: Whether both were measured on the same kind of machine, to the model.
-        noise: How far the null run's ratio was from 1, as a share.
+        noise: How far from 1 the null run's ratio may be, as a share: the farther bound of its interval.
     """
 
     def word(status: Literal["pass", "slower", "not-judged"], reason: str) -> PaceVerdict:
@@ -89,6 +92,8 @@ def judge_pace(
         return word("not-judged", "the thesis path was not measured beside it")
     if 1 / measured.images_per_second < SHORTEST:
         return word("not-judged", "a call is too short for the clock")
+    if margin + noise >= 1:
+        return word("not-judged", f"too much else went on: the null run was off by up to {noise:.0%}")
     least = baseline.low * (1 - margin - noise)
     if measured.high < least:
         return word(
@@ -96,7 +101,11 @@ def judge_pace(
             f"{measured.ratio:.2f} times as fast as the thesis path (at most {measured.high:.2f}), the baseline "
             f"{baseline.ratio:.2f}; tolerated is {least:.2f}",
         )
-    if same_machine and measured.images_per_second < baseline.images_per_second * (1 - ABSOLUTE_MARGIN):
+    if (
+        same_machine
+        and noise <= QUIET
+        and measured.images_per_second < baseline.images_per_second * (1 - ABSOLUTE_MARGIN)
+    ):
         return word(
             "slower",
             f"{measured.images_per_second:.1f} images/s, the baseline {baseline.images_per_second:.1f} on such a one",

@@ -104,9 +104,9 @@ class Throughput:
 
     @property
     def noise(self) -> float:
-        """How far the thesis path's ratio to itself was from 1; 0 where that was not measured."""
+        """How far from 1 the thesis path's ratio to itself may be; 0 where that was not measured."""
         null = self._noise.speedup if self._noise else None
-        return abs(null.value - 1) if null else 0.0
+        return max(abs(null.low - 1), abs(null.high - 1)) if null else 0.0
 
     def close(self) -> None:
         """End the thesis path's process."""

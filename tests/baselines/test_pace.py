@@ -37,6 +37,7 @@ def test_absolute_speed_counts_on_the_same_machine_alone():
     assert judged(images_per_second=49.0).status == "pass"
     assert judged(images_per_second=49.0, same=True).status == "slower"
     assert judged(images_per_second=51.0, same=True).status == "pass"
+    assert judged(images_per_second=49.0, same=True, noise=0.11).status == "pass"  # on a busy machine not even there
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,7 @@ def test_absolute_speed_counts_on_the_same_machine_alone():
         (judged(precision="fp32"), "precision fp32"),
         (judged(ratio=None, low=None, high=None), "not measured beside"),
         (judged(baseline=BASE.model_copy(update={"ratio": None, "low": None, "high": None})), "not measured beside"),
+        (judged(ratio=0.1, low=0.1, high=0.1, noise=0.8), "off by up to 80%"),
         (judged(images_per_second=1e6, ratio=1.0, low=1.0, high=1.0), "too short"),
     ],
 )
