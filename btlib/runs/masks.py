@@ -46,7 +46,7 @@ class Masks:
             RecordError: The file cannot be read, or is none of these.
         """
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 return cls(kept["numbers"], kept["packed"], int(kept["width"]))
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise RecordError(f"cannot be read: {error}", where=path, mend="run the case again") from error

@@ -33,12 +33,16 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
             "significance: *significance.md",
             "speed:        *speed.md",
             "Noise floor: the thesis path against itself is * times as fast*",
+            "report:       *index.html",
             "time:         *s: data *measuring speed * %, harness * %",
         ]
     )
     folder = latest()
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.suffix != ".lock" and path.is_file()}
-    assert names == {
+    figures = {f"figures/{path.name}" for path in (folder / "figures").iterdir()}
+    assert {"figures/difference-dice.svg", "figures/confusion-toy1.svg", "figures/speed-accuracy.svg"} <= figures
+    assert names - figures == {
+        *("index.html", "report.json", "per_slice.csv", "summary.md", "pictures.npz"),
         "run.json",
         "comparison.md",
         "comparison.csv",
@@ -51,6 +55,7 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
         "speed.csv",
         "noise.json",
         *(f"records/toy{k}-seed42.json" for k in (1, 2)),
+        *(f"predictions/toy{k}-seed42.npz" for k in (1, 2)),
         *(f"speed/toy{k}.json" for k in (1, 2)),
         *(f"explain/toy{k}.{suffix}" for k in (1, 2) for suffix in ("json", "npz", "csv")),
     }
