@@ -1,5 +1,6 @@
 """What the page says, without a browser: everything that was measured, nothing that was not, and text as text."""
 
+import base64
 import json
 import re
 import shutil
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ from btlib.cli import app
 from btlib.errors import RecordError
 from btlib.reporting.html import write_page, write_report
 from btlib.reporting.html.gallery import contours
-from btlib.runs import RunFolder
+from btlib.runs import Maps, RunFolder
 
 from .conftest import NAMES, SCRIPT
 
@@ -215,12 +217,25 @@ def test_without_data_the_page_says_so(run: Path, tmp_path: Path):
 
 
 def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
-    shutil.copytree(run, tmp_path / "run")
-    number = json.loads((run / "report.json").read_text())["cases"][0]["slices"][0]["number"]
-    (tmp_path / "run" / "maps" / "A").mkdir(parents=True)
-    (tmp_path / "run" / "maps" / "A" / f"{number}.png").write_bytes(b"\x89PNG")
-    page = Reader(write_report(tmp_path / "run").read_text())
-    assert [a["alt"] for tag, a in page.tags if tag == "img"] == [f"Map of what mattered in slice {number}"]
+    """Explained slices join the gallery, whatever their Dice; red is where the model needs what is there."""
+    folder = RunFolder(shutil.copytree(run, tmp_path / "run"))
+    shown = {s["number"] for s in json.loads((run / "report.json").read_text())["cases"][0]["slices"]}
+    record = folder.records()[0]
+    assert record.slices is not None
+    number = next(n for n in record.slices.number if n not in shown)
+    total = np.zeros((1, 32, 48), np.float32)
+    total[0, :8] = 1.0
+    maps = Maps(np.array([number]), np.zeros(1, np.int64), np.full(1, 0.9), total, total)
+    folder.explain_path(record.case, "npz").parent.mkdir()
+    maps.save(folder.explain_path(record.case, "npz"))
+    page = Reader(write_report(folder.path).read_text())
+    images = {a["alt"]: a["src"] for tag, a in page.tags if tag == "img"}
+    assert list(images) == [f"Map of what mattered in slice {number}"]
+    png = base64.b64decode(next(iter(images.values())).partition(",")[2])
+    pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels.shape == (32, 48, 3)
+    assert pixels[0, 0, 2] > pixels[0, 0, 0] + 50  # red, of blue, green, red
+    assert np.ptp(pixels[-1, -1].astype(int)) < 10  # zero is white
 
 
 def test_two_runs_side_by_side(run: Path, tmp_path: Path):
