@@ -27,7 +27,8 @@ def prepare(variant: str, work: Work) -> Prepared:
     from btlib.checkpoints import Store, load_thesis_checkpoint
 
     device = resolve_device(work.device)
-    details: dict[str, Any] = {"device": str(device), "precision": resolve_precision(work.precision, device)}
+    precision = resolve_precision(work.precision, device)  # of training; an engine may have another
+    details: dict[str, Any] = {"device": str(device), "training_precision": precision}
     if work.thesis_checkpoints is not None:
         model, path = load_thesis_checkpoint(variant, work.thesis_checkpoints)
         subject = _subject(model, fingerprint.of_file(path), device, work)

@@ -90,11 +90,10 @@ class Throughput:
             self._noise = self._null_run(device)
         timing = self._in_turns(benchmark, function, images, thesis, device)
         trained = figure.startswith("training")
-        known = "training_precision" if trained and "training_precision" in prepared.details else "precision"
         timing = timing.model_copy(
             update={
                 "engine": "eager" if trained else prepared.details.get("engine"),
-                "precision": prepared.details.get(known),
+                "precision": prepared.details.get("training_precision" if trained else "precision"),
                 "gflop_per_image": None if trained else prepared.details.get("gflop_per_image"),
             }
         )

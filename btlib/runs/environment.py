@@ -31,8 +31,6 @@ def environment(device: str | None = None) -> dict[str, str]:
     if device == "cuda":
         import torch
 
-        facts["gpu"] = torch.cuda.get_device_name()
-        facts["gpus"] = str(torch.cuda.device_count())
         facts["cuda"] = str(torch.version.cuda)
     return facts
 

@@ -12,7 +12,6 @@ from btlib import fingerprint
 _FAMILIES = {"x86_64": ("amx_bf16", "avx512_bf16", "avx512f", "avx2"), "aarch64": ("sve2", "sve", "bf16", "asimd")}
 
 
-@cache
 def facts() -> dict[str, str]:
     """Processor, how many of them this process may use, and what arithmetic they have; nothing that an update changes.
 
@@ -42,6 +41,7 @@ def _simd(flags: str) -> str:
     return " ".join([*known, *([f"at most {limit.lower()}"] if limit else [])]) or platform.machine()
 
 
+@cache
 def _cpuinfo() -> dict[str, str]:
     """Model and flags; other systems than Linux tell the kind of machine only."""
     found = {"model name": platform.processor() or platform.machine(), "flags": ""}

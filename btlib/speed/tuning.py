@@ -1,8 +1,8 @@
 """The allocator and the threads of this process, set for large arrays that come and go.
 
 A network on the CPU frees and asks for hundreds of megabytes in every batch. By default the C library gives each of
-them back to the system, which hands it out again page by page, zeroed: up to a third of the time. Here the process
-keeps what it once had. Threads are held to the processors that this process may use, shared among workers.
+them back to the system, which hands it out again page by page, zeroed. Here the process keeps what it once had. Threads
+are held to the processors that this process may use, shared among workers.
 """
 
 import ctypes
