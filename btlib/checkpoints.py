@@ -95,9 +95,8 @@ class Store:
             say = partial(self._say_of, plan)
             self._explain(plan, retrain, say)
             fitted = fit(plan, workplace, self.device, None if start is None else start(), say, self.live)
-            manifest = self._keep(
-                plan, workplace, fitted.model, {"seconds": fitted.seconds, "trained_on": fitted.device}
-            )
+            more = {"seconds": fitted.seconds, "trained_on": fitted.device, "epoch": fitted.epoch}
+            manifest = self._keep(plan, workplace, fitted.model, more)
             shutil.rmtree(workplace)
             source: Literal["resumed", "trained"] = "resumed" if fitted.resumed else "trained"
             return Trained(fitted.model, source, fitted.seconds, self.path(plan), manifest)

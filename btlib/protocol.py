@@ -7,6 +7,8 @@ from btlib.registry import Registry
 from btlib.types import Scaling
 
 Schedule = Literal["constant", "cosine"]
+Keep = Literal["last", "best"]
+Threshold = Literal["protocol", "validation"]
 
 
 @dataclass(frozen=True)
@@ -16,8 +18,10 @@ class Protocol:
     Attributes:
         split: Name of the split (see `btlib.splits`).
         image_size: Side of the square input in pixels.
-        scaling: "thesis" (divide by 255) or "percentile" (1st to 99th percentile of the slice to 0…1).
-        threshold: A pixel belongs to the mask where its probability is greater than this, 0…1.
+        scaling: "thesis" (divide by 255) or "percentile" (1st to 99th percentile of the slice to 0…1); a recipe or a
+            case may ask for another.
+        threshold: A pixel belongs to the mask where its probability is greater than this, 0…1; a recipe may let each
+            model choose its own on the validation slices instead.
         batch_mean_size: Batch size of the aggregation "batch-mean" (the mean of batch means in the thesis's README).
     """
 
@@ -36,7 +40,7 @@ class Recipe:
         name: Name of the recipe.
         backbone: Name in `btlib.models`' backbone registry.
         weights: "auto" (COCO where it can be had, else from scratch with a note), "coco", "imagenet" or "none".
-        epochs: Passes over the training slices; the last epoch's weights are kept.
+        epochs: Passes over the training slices.
         head_epochs: The same where encoder and decoder are frozen and only the class head learns; None takes `epochs`.
         batch_size: Slices in a training step.
         learning_rate: Adam's learning rate.
@@ -44,6 +48,12 @@ class Recipe:
         seg_weight: Weight of the segmentation loss in a joint variant.
         cls_weight: Weight of the classification loss in a joint variant.
         drifting_batch_norm: Let the frozen encoder's running statistics move while C's head trains, as the thesis did.
+        scaling: Of the images it trains on and predicts from; None takes the protocol's.
+        augment: Turn, mirror, stretch, shift, brighten and roughen training slices (`btlib.training.augment`);
+            not where a head learns from features computed once (C).
+        keep: "last" (the thesis): the last epoch's weights; "best": those of the epoch with the highest mean of Dice
+            and accuracy on the validation slices.
+        threshold: "protocol" (the thesis), or "validation": where Dice on the validation slices is highest.
     """
 
     name: str = "thesis"
@@ -57,6 +67,10 @@ class Recipe:
     seg_weight: float = 0.85
     cls_weight: float = 0.15
     drifting_batch_norm: bool = False
+    scaling: Scaling | None = None
+    augment: bool = False
+    keep: Keep = "last"
+    threshold: Threshold = "protocol"
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,7 @@ class Tier:
         explain_slices: Test slices whose occlusion maps are made, shared among the tumour types.
         explain_patches: How many of their patches stand side by side in a slice.
         explain_steps: Strides in a patch.
+        fixed: Its protocol and recipe cannot be chosen by name, for its baseline is of these alone.
     """
 
     name: str
@@ -94,6 +109,7 @@ class Tier:
     explain_slices: int = 9
     explain_patches: int = 8
     explain_steps: int = 4
+    fixed: bool = False
 
 
 TIERS: Registry[Tier] = Registry("tier")
@@ -122,6 +138,7 @@ TIERS.add(
         explain_slices=3,
         explain_patches=6,
         explain_steps=2,
+        fixed=True,
     ),
 )
 TIERS.add(

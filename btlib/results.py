@@ -32,7 +32,7 @@ class Conditions(BaseModel):
         test_class_counts: Test slices of each tumour type; None where unknown.
         image_size: Side of the input in pixels.
         scaling: "thesis" or "percentile".
-        threshold: Of the mask probability, 0…1.
+        threshold: Of the mask probability, 0…1, for cases that chose none on validation slices.
         epsilon: Of Dice and IoU.
     """
 

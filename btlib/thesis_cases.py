@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from btlib import fingerprint
 from btlib.cases import CASES, Case, Prepared, Work
+from btlib.evaluation.thresholds import best_threshold
 from btlib.models.variants import VARIANTS
 
 if TYPE_CHECKING:  # torch is imported when a case is prepared, not when the cases are listed
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # torch is imported when a case is prepared, not when the cas
 
     from btlib.checkpoints import Store
     from btlib.engines import Chosen, Subject
+    from btlib.evaluation.predictor import Predictor
     from btlib.explain import Explainer
     from btlib.models.network import TumourModel
     from btlib.training import Plan
@@ -54,10 +56,11 @@ def prepare(variant: str, work: Work) -> Prepared:
         details=details
         | chosen.details
         | {"checkpoint": trained.path.name, **_size(trained.model, work)}
-        | {"training": {k: trained.manifest[k] for k in ("ingredients", "seconds", "trained_on", "created")}},
+        | {"training": {k: trained.manifest[k] for k in ("ingredients", "seconds", "trained_on", "epoch", "created")}},
         notes=(*notes, *chosen.notes),
         training_step=partial(_training_step, trained.model, device, work),
         curves=trained.curves,
+        threshold=_threshold(variant, chosen.predictor, work),
         explainer=partial(_explainer, subject, work),
     )
 
@@ -77,6 +80,13 @@ def _subject(model: "TumourModel", identity: str, device: "torch.device", work: 
         cache=work.checkpoints / "engines",
         calibration=partial(_calibration, work),
     )
+
+
+def _threshold(variant: str, predictor: "Predictor", work: Work) -> float | None:
+    """Of the mask, chosen on validation slices where the recipe says so."""
+    if work.recipe.threshold == "protocol" or not VARIANTS[variant].has_mask:
+        return None
+    return best_threshold(predictor, work.dataset, work.split.val, where=f"variant {variant}")
 
 
 def _held_out(work: Work) -> "NDArray[np.int64]":

@@ -3,13 +3,14 @@
     pip install 'btlib[smp]'
     btlib check examples/unet_smp.py::unet
     pytest benchmarks -m smoke --bt-case examples/unet_smp.py::unet
-    pytest benchmarks -m full --bt-case examples/unet_smp.py::unet       # minutes on a large GPU
+    pytest benchmarks -m full --bt-recipe modern --bt-case examples/unet_smp.py::unet
 
-Net and training scale with the tier's recipe: its ten epochs are 120 here, its batch of 16 is one of 32; in smoke the
-net is a small one, and an epoch is an epoch.
+Epochs, learning rate, augmentation and threshold are the recipe's. Its own are the optimiser (AdamW), label smoothing,
+a cosine schedule, and averaged weights (EMA) in place of the best epoch. In smoke the net is a small one.
 """
 
 import copy
+import inspect
 import math
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from torch.nn import functional
 from btlib.adapters import Outputs, TorchPredictor
 from btlib.adapters.torch import autocast, resolve_device, resolve_precision
 from btlib.cases import Prepared, Work, case, fit_or_load
+from btlib.evaluation import best_threshold
+from btlib.training.augment import augmented
 
 CLASS_WEIGHT, SMOOTHING, WEIGHT_DECAY, EMA = 0.5, 0.05, 1e-2, 0.999
 
@@ -75,27 +78,8 @@ def loss_of(said: tuple[Tensor, Tensor], masks: Tensor, labels: Tensor) -> Tenso
     return dice.mean() + pixels + CLASS_WEIGHT * types
 
 
-def augmented(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Flips, ±30°, scale 0.75…1.3, shift, gamma and noise, each image by itself, where the images are."""
-
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(len(images), device=images.device, generator=rng)
-
-    angle, zoom = uniform(-math.pi / 6, math.pi / 6), 1 / uniform(0.75, 1.3)
-    flip_x, flip_y = uniform(-1, 1).sign(), uniform(-1, 1).sign()
-    across = torch.stack([angle.cos() * zoom * flip_x, -angle.sin() * zoom * flip_y, uniform(-0.1, 0.1)], dim=1)
-    down = torch.stack([angle.sin() * zoom * flip_x, angle.cos() * zoom * flip_y, uniform(-0.1, 0.1)], dim=1)
-    grid = functional.affine_grid(torch.stack([across, down], dim=1), list(images.shape), align_corners=False)
-    images = functional.grid_sample(images, grid, align_corners=False)
-    masks = functional.grid_sample(masks, grid, mode="nearest", align_corners=False)
-    peak = images.amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
-    bright = (images.clamp(min=0) / peak) ** uniform(0.7, 1.5)[:, None, None, None]
-    noise = torch.randn(images.shape, device=images.device, generator=rng) * uniform(0, 0.05)[:, None, None, None]
-    return peak * (bright + noise), masks
-
-
 def factor(step: int, steps: int) -> float:
-    """Of the learning rate: up over the first 1/24 of the steps (5 epochs of 120), then half a cosine down."""
+    """Of the learning rate: up over the first 1/24 of the steps, then half a cosine down."""
     warm_up = max(1, steps // 24)
     if step < warm_up:
         return (step + 1) / warm_up
@@ -121,7 +105,7 @@ def fit(work: Work) -> nn.Module:
     images = torch.from_numpy(work.dataset.images[at])[:, None].to(device)
     masks = torch.from_numpy(work.dataset.masks[at])[:, None].to(device)
     labels = torch.from_numpy(work.dataset.labels[at]).to(device)
-    epochs, size = recipe.epochs * (1 if small else 12), 2 * recipe.batch_size
+    epochs, size = recipe.epochs, recipe.batch_size
     batches = max(1, len(at) // size)  # a short one at the end is left out: batch norm wants company
     rng, order = torch.Generator(device).manual_seed(work.seed), torch.Generator().manual_seed(work.seed)
     with torch.random.fork_rng():
@@ -133,7 +117,9 @@ def fit(work: Work) -> nn.Module:
     for epoch in range(epochs):
         for index, chosen in enumerate(torch.randperm(len(at), generator=order).split(size)[:batches]):
             chosen = chosen.to(device)
-            batch, truth = augmented(images[chosen], masks[chosen].float(), rng)
+            batch, truth = images[chosen], masks[chosen].float()
+            if recipe.augment:
+                batch, truth = augmented(batch, truth, rng)
             with autocast(device, precision):
                 said = model(batch)
             loss = loss_of(said, truth, labels[chosen])
@@ -162,6 +148,7 @@ def prepare(work: Work) -> Prepared:
         lambda: fit(work),
         save=lambda model, folder: torch.save(model.state_dict(), folder / "model.pt"),
         load=lambda folder: load(folder, work.recipe.backbone == "tiny"),
+        depends_on=inspect.getsource(augmented),  # which stands in another file
     )
     predictor = TorchPredictor(
         MeanOfFlips(fitted.model),
@@ -169,9 +156,14 @@ def prepare(work: Work) -> Prepared:
         work.precision,
         Outputs(mask=0, classes=1, mask_kind="probabilities", class_kind="probabilities"),
     )
+    chosen = work.recipe.threshold == "validation"
     details = {
         "device": str(predictor.device),
         "precision": predictor.precision,
         "parameters": sum(p.numel() for p in fitted.model.parameters()),
     }
-    return fitted.prepared(predictor, details=details)
+    return fitted.prepared(
+        predictor,
+        details=details,
+        threshold=best_threshold(predictor, work.dataset, work.split.val, where="unet") if chosen else None,
+    )

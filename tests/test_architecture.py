@@ -18,7 +18,7 @@ FRAMEWORKS = {
 # Each room may import from rooms on its own line and on lines above it.
 STOREYS = [
     {"errors", "extras", "registry", "files", "fingerprint", "types"},
-    {"protocol", "metrics", "stats", "data", "speed"},
+    {"protocol", "presets", "metrics", "stats", "data", "speed"},
     {"slice_table", "splits"},
     {"evaluation"},
     {"results"},

@@ -121,3 +121,46 @@ def test_a_test_set_without_a_class_is_warned_of(make_dataset: Make):
     rare = replace(dataset, labels=np.where(np.arange(60) == kept_back, 2, 0))
     with pytest.warns(BtlibWarning, match=r"no test slice of class \[2\]"):
         _ = [splits.make_split(f"patient-5fold-{k}", rare) for k in range(1, 5)]  # the slice is in one of them at most
+
+
+@given(st.lists(st.integers(0, 2), min_size=5, max_size=400))
+@settings(max_examples=50)
+def test_blocks_have_the_counts_of_the_thesis_by_type(labels: list[int]):
+    types = np.array(labels, dtype=np.int64)
+    ours, theirs = splits.block_seed42(types), splits.slice_seed42(len(types))
+    assert sorted(np.concatenate([ours.train, ours.val, ours.test]).tolist()) == list(range(len(types)))
+    for part in ("train", "val", "test"):
+        counts = [np.bincount(types[getattr(s, part)], minlength=3).tolist() for s in (ours, theirs)]
+        assert counts[0] == counts[1]
+
+
+def test_test_stretches_stand_between_validation_stretches():
+    """As many slices as the dataset has, of each type in one run, as they nearly are there."""
+    types = np.repeat([0, 1, 2], [708, 1426, 930])
+    split = splits.make_split("block-seed42", _labelled(types))
+    kind = np.zeros(3064, dtype=int)
+    kind[split.val], kind[split.test] = 1, 2
+    assert [len(part) for part in (split.train, split.val, split.test)] == [2207, 245, 612]
+    edges = np.flatnonzero(np.diff(kind) != 0)
+    beside = {frozenset((int(kind[i]), int(kind[i + 1]))) for i in edges if types[i] == types[i + 1]}
+    assert frozenset((0, 2)) not in beside, "a test slice beside a training slice"
+    starts = np.flatnonzero((kind == 2) & (np.roll(kind, 1) != 2))
+    assert 7 <= len(starts) <= 10
+    assert split.fingerprint == splits.block_seed42(types).fingerprint != splits.slice_seed42(3064).fingerprint
+
+
+def _labelled(types: np.ndarray) -> Dataset:
+    n = len(types)
+    return Dataset(
+        images=np.zeros((n, 1, 1), dtype=np.float32),
+        masks=np.zeros((n, 1, 1), dtype=bool),
+        labels=types,
+        numbers=np.arange(1, n + 1),
+        patients=(None,) * n,
+        original_areas=np.ones(n, dtype=np.int64),
+        origin="phantom",
+        scaling="thesis",
+        image_size=1,
+        folder=None,
+        fingerprint="labels alone",
+    )

@@ -66,6 +66,7 @@ class Prepared:
         notes: Things a reader of the numbers must know, such as missing pretrained weights.
         training_step: Given a batch size, returns a function that makes one synchronised optimiser step.
         curves: CSV of losses and validation scores by epoch, where it was trained.
+        threshold: Of the mask, 0…1, chosen without a look at test slices; None takes the protocol's.
         explainer: Returns a `btlib.explain.Explainer` that is faster than asking `predictor`; None where there is none.
     """
 
@@ -77,6 +78,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
     training_step: Callable[[int], Callable[[], None]] | None = None
     curves: Path | None = None
+    threshold: float | None = None
     explainer: Callable[[], Any] | None = None  # typed by its maker: that room stands above this one
 
 
@@ -91,7 +93,7 @@ class Case:
         has_classes: Whether it predicts tumour types.
         prepare: Trains or loads its predictor.
         image_size: Side of the square slices it takes in pixels; None takes the protocol's.
-        scaling: How its slices are scaled, "thesis" or "percentile"; None takes the protocol's.
+        scaling: How its slices are scaled, "thesis" or "percentile"; None takes the recipe's or else the protocol's.
     """
 
     name: str
@@ -138,7 +140,7 @@ def case(
         has_mask: Whether it predicts masks.
         has_classes: Whether it predicts tumour types.
         image_size: Side of the square slices it takes in pixels; None takes the protocol's.
-        scaling: "thesis" or "percentile"; None takes the protocol's.
+        scaling: "thesis" or "percentile"; None takes the recipe's or else the protocol's.
 
     Raises:
         BtlibError: The name is taken, or it predicts nothing.

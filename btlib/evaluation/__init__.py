@@ -3,5 +3,15 @@
 from btlib.evaluation.aggregate import batch_mean, patient_mean, summarise
 from btlib.evaluation.predictor import Predictor, SlicePredictor
 from btlib.evaluation.score import Evaluation, evaluate
+from btlib.evaluation.thresholds import best_threshold
 
-__all__ = ["Evaluation", "Predictor", "SlicePredictor", "batch_mean", "evaluate", "patient_mean", "summarise"]
+__all__ = [
+    "Evaluation",
+    "Predictor",
+    "SlicePredictor",
+    "batch_mean",
+    "best_threshold",
+    "evaluate",
+    "patient_mean",
+    "summarise",
+]

@@ -6,10 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from btlib.data.dataset import Dataset
+from btlib.errors import PredictionError
+from btlib.evaluation.checks import check_ranges, check_shapes
+from btlib.evaluation.predictor import Predictor, ask
 from btlib.metrics import dice_from_counts
 
 GRID = tuple(k / 20 for k in range(1, 20))
 """Thresholds of the curve: 0.05, 0.10 … 0.95."""
+
+_BATCH = 16
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -57,3 +63,32 @@ def threshold_curve(counts: NDArray[np.int64], truth_area: NDArray[np.int64]) ->
     """Counts [2, n, 19] and pixels of the true masks [n] → mean Dice at each threshold."""
     dice = dice_from_counts(counts[0], counts[1], np.broadcast_to(truth_area[:, None], counts[0].shape))
     return ThresholdCurve(thresholds=list(GRID), dice=[round(float(v), 6) for v in dice.mean(axis=0)])
+
+
+def best_threshold(
+    predictor: Predictor, dataset: Dataset, positions: NDArray[np.int64], *, where: str = "predictor"
+) -> float:
+    """The threshold of `GRID` with the highest mean Dice over slices; the lowest of equal ones.
+
+    Args:
+        predictor: Gives masks of the slices' own size.
+        dataset: Preprocessed slices.
+        positions: Validation slices, 0-based; on test slices the choice would flatter.
+        where: Named in error messages.
+
+    Raises:
+        PredictionError: No slices, no masks, or masks of the wrong shape, not finite or outside 0…1.
+    """
+    if len(positions) == 0:
+        raise PredictionError("no validation slices to choose a threshold on", where=where, mend="use more slices")
+    counts = []
+    for at in (positions[start : start + _BATCH] for start in range(0, len(positions), _BATCH)):
+        images = np.ascontiguousarray(dataset.images[at], dtype=np.float32)
+        said = ask(predictor, dataset.numbers[at], images)
+        check_shapes(said, images.shape, where)
+        check_ranges(said, where)
+        if said.mask_prob is None:
+            raise PredictionError("gave no masks to choose a threshold for", where=where, mend="choose none for it")
+        counts.append(counts_at(said.mask_prob, np.asarray(dataset.masks[at])))
+    areas = np.asarray(dataset.masks[positions]).sum(axis=(1, 2))
+    return GRID[int(np.argmax(threshold_curve(np.concatenate(counts, axis=1), areas).dice))]

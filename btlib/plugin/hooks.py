@@ -10,7 +10,7 @@ from btlib.plugin.session import SESSION, Session, new_stamp
 from btlib.plugin.terminal import as_usage_error
 
 _TIER = "bt_tier"
-_ON_REQUEST = ("statistics", "performance")
+_ON_REQUEST = ("statistics", "performance", "controls")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: benchmark on phantoms, minutes on two cores; what runs without -m")
     config.addinivalue_line("markers", "full: benchmark by the thesis's protocol, for a GPU or patience")
     config.addinivalue_line("markers", "performance: the tables of docs/performance.md, measured on this machine")
+    config.addinivalue_line("markers", "controls: what a model scores that cannot have learned anything of tumours")
     config.addinivalue_line("markers", "statistics: simulations that show what the gate's statistics are worth")
     read = options.read(config)
     worker: dict[str, str] | None = getattr(config, "workerinput", None)

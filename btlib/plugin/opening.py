@@ -14,6 +14,7 @@ from btlib.cases import Work
 from btlib.data import load_dataset, phantom_folder
 from btlib.data.cache import cache_root
 from btlib.data.dataset import Dataset
+from btlib.data.random_labels import with_random_labels
 from btlib.errors import BaselineError, OptionError
 from btlib.plugin.options import Options
 from btlib.plugin.run import Run
@@ -51,6 +52,7 @@ def open_run(
     """
     if not options.no_tune:
         tuning.tune(workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    _require_free(tier, options)
     path, baseline = held
     if options.baseline is not None and isinstance(baseline, BaselineError):
         raise baseline
@@ -63,12 +65,15 @@ def open_run(
         whole = load_dataset(data, image_size, scaling, progress=terminal.live)
         return whole if options.limit is None else whole.limit(options.limit)
 
+    def given(image_size: int, scaling: Scaling) -> Dataset:
+        return with_random_labels(load(image_size, scaling)) if options.random_labels else load(image_size, scaling)
+
     began = time.perf_counter()
-    dataset = load(tier.protocol.image_size, tier.protocol.scaling)
+    true = load(tier.protocol.image_size, tier.protocol.scaling)
     load_seconds = time.perf_counter() - began
     work = Work(
-        dataset=dataset,
-        split=make_split(tier.protocol.split, dataset),
+        dataset=given(tier.protocol.image_size, tier.protocol.scaling),
+        split=make_split(tier.protocol.split, true),  # which keeps the true types in proportion
         protocol=tier.protocol,
         recipe=tier.recipe,
         seed=options.seed,
@@ -82,7 +87,7 @@ def open_run(
         live=terminal.live,
     )
     seeds = tuple(range(options.seed, options.seed + options.seeds))
-    run = Run(tier, work, folder, baseline, terminal, options, seeds, load)
+    run = Run(tier, work, folder, baseline, terminal, options, seeds, given)
     folder.save_info(_info(run, path, cases, load_seconds))
     return run
 
@@ -92,6 +97,17 @@ def _default_data(tier: Tier, root: Path, progress: bool) -> Path:
     if not tier.always_phantom and any(real.glob("*.mat")):
         return real
     return phantom_folder(cache_root() / "phantoms", tier.phantom_slices, progress=progress)
+
+
+def _require_free(tier: Tier, options: Options) -> None:
+    """What a tier cannot do is told, not passed over."""
+    for name in ("protocol", "recipe"):
+        if tier.fixed and getattr(options, name) is not None:
+            raise OptionError(
+                f"the tier {tier.name} has a protocol and a recipe of its own",
+                where=f"--bt-{name}",
+                mend="give it with -m full",
+            )
 
 
 def _require_all(tier: Tier, baseline: Baseline | BaselineError, cases: Sequence[str], strict: bool) -> None:
@@ -116,6 +132,7 @@ def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -
     commit, dirty = checkout(run.options.root)
     dataset, split = run.work.dataset, run.work.split
     kind = "PHANTOM slices (synthetic, no patients)" if dataset.origin == "phantom" else "Figshare slices"
+    kind += " UNDER RANDOM LABELS" if run.options.random_labels else ""
     return RunInfo(
         tier=run.tier.name,
         command=" ".join(["pytest", *sys.argv[1:]]),

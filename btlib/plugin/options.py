@@ -29,6 +29,8 @@ class Options:
     Attributes:
         root: Where `baselines/`, `data_figshare/` and the like are looked for: beside the root `conftest.py`.
         data: Folder of slices.
+        protocol: Name of a preset (see `btlib.presets`), which brings its own baseline.
+        recipe: Name of one of its recipes.
         limit: Use only so many slices, classes in proportion.
         epochs: Passes over the training slices.
         image_size: Side of the input in pixels.
@@ -39,6 +41,7 @@ class Options:
         baseline: Name in `baselines/`, or a file.
         case: Cases to measure, "path/to/file.py::name"; no others are then measured.
         against: Cases of the baseline that new ones are held against; None for all.
+        random_labels: Draw every patient's tumour type at random (see `btlib.data.random_labels`).
         retrain: Train even where a stored model fits.
         output: Folder of the runs.
         checkpoints: Folder of trained models.
@@ -55,6 +58,8 @@ class Options:
 
     root: Path
     data: Path | None
+    protocol: str | None
+    recipe: str | None
     limit: int | None
     epochs: int | None
     image_size: int | None
@@ -65,6 +70,7 @@ class Options:
     baseline: str | None
     case: tuple[str, ...]
     against: tuple[str, ...] | None
+    random_labels: bool
     retrain: bool
     output: Path
     checkpoints: Path
@@ -87,16 +93,19 @@ def add(parser: pytest.Parser) -> None:
         group.addoption(f"--bt-{name}", dest=f"bt_{name.replace('-', '_')}", help=text, **more)
 
     option("data", "folder of .mat slices (full: data_figshare/data; else and in smoke phantoms)", metavar="DIR")
+    option("protocol", "full: slice42 (256 px) or cpu128 (128 px, few epochs), from scratch", metavar="NAME")
+    option("recipe", "full: thesis, or modern (percentiles, augmentation, cosine, best epoch)", metavar="NAME")
     option("limit", "use N slices only, classes in proportion", metavar="N", type=_count)
     option("epochs", "passes over the training slices", metavar="N", type=_count)
     option("image-size", "side of the input in pixels", metavar="PX", type=_count)
     option("scaling", "thesis: divided by 255; percentile: 1st to 99th to 0…1", choices=SCALINGS)
     option("batch-size", "slices in a training step", metavar="N", type=_count)
     option("weights", "pretrained weights; auto: COCO where they can be had, else none", choices=WEIGHTS)
-    option("split", "slice-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
+    option("split", "slice-seed42, block-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
     option("baseline", "name in baselines/, or a file", metavar="NAME")
     option("case", "measure this case and no others (may be repeated)", metavar="FILE.py::NAME", action="append")
     option("against", "hold new cases against these of the baseline; default: all", metavar="NAME,NAME")
+    option("random-labels", "control: tumour types drawn at random, one a patient", action="store_true")
     option("retrain", "train even where a stored model fits", action="store_true")
     option("output", "folder of the runs (default: reports)", metavar="DIR", default="reports")
     option("checkpoints", "folder of trained models (default: checkpoints)", metavar="DIR", default="checkpoints")
@@ -129,10 +138,17 @@ def read(config: pytest.Config) -> Options:
 
 
 def tier_of(options: Options, name: str) -> "Tier":
-    """The tier of this name, with what the user asked for in place of its own settings."""
+    """The tier of this name, with what the user asked for in place of its own settings.
+
+    Raises:
+        UnknownNameError: No such protocol or recipe.
+    """
+    from btlib.presets import apply_preset
     from btlib.protocol import TIERS
 
     tier = TIERS[name]
+    if (options.protocol or options.recipe) and not tier.fixed:
+        tier = apply_preset(tier, options.protocol, options.recipe)
     head_epochs = tier.recipe.head_epochs if options.epochs is None else None
     recipe = {"epochs": options.epochs, "batch_size": options.batch_size, "weights": options.weights}
     protocol = {"image_size": options.image_size, "scaling": options.scaling, "split": options.split}

@@ -97,9 +97,10 @@ class Run:
         return self._ready[case]
 
     def work_of(self, case: str) -> Work:
-        """What a case gets: the slices at its own size and scaling, where it declares them."""
-        size, scaling = _case(case).image_size or self.tier.protocol.image_size, _case(case).scaling
-        return replace(self.work, dataset=self.load(size, scaling or self.tier.protocol.scaling))
+        """What a case gets: the slices at its own size and scaling, or else the recipe's, or else the protocol's."""
+        size = _case(case).image_size or self.tier.protocol.image_size
+        scaling = _case(case).scaling or self.tier.recipe.scaling or self.tier.protocol.scaling
+        return replace(self.work, dataset=self.load(size, scaling))
 
     def batch(self, case: str, size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Numbers and images of so many test slices as a case gets them, repeated where they are few."""

@@ -91,7 +91,7 @@ def run_case(
                 prepared.predictor,
                 work.dataset,
                 work.split.test,
-                threshold=work.protocol.threshold,
+                threshold=work.protocol.threshold if prepared.threshold is None else prepared.threshold,
                 where=f"case {case.name}",
                 truth=truth,
             )
@@ -149,7 +149,7 @@ def _model_info(prepared: Prepared) -> ModelInfo:
         source=prepared.source,
         fingerprint=prepared.fingerprint,
         seconds=prepared.seconds,
-        details=dict(prepared.details),
+        details=dict(prepared.details) | ({} if prepared.threshold is None else {"threshold": prepared.threshold}),
         notes=list(prepared.notes),
     )
 

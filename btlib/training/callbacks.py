@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from btlib import files
 from btlib.training.module import Trainee
@@ -68,6 +69,35 @@ class Curves(pl.Callback):
     def seconds(self) -> float:
         """Time of all epochs, those before a resume included."""
         return sum(row["seconds"] for row in self.rows)
+
+
+class KeepBest(pl.Callback):
+    """Remembers the weights of the epoch with the highest mean of Dice and accuracy on the validation slices.
+
+    They are part of the state that an interrupted run resumes from. Of equal epochs the later one is taken.
+    """
+
+    def __init__(self) -> None:
+        self.score = -1.0
+        self.epoch = 0
+        self.weights: dict[str, torch.Tensor] = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Copy the weights where the epoch is the best so far."""
+        assert isinstance(module, Trainee)
+        found = [float(v) for k, v in trainer.callback_metrics.items() if k in ("val_dice", "val_accuracy")]
+        score = sum(found) / len(found)
+        if score >= self.score:
+            self.score, self.epoch = score, trainer.current_epoch + 1
+            self.weights = {k: v.detach().cpu().clone() for k, v in module.model.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Score, epoch and weights of the best so far."""
+        return {"score": self.score, "epoch": self.epoch, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from an interrupted run."""
+        self.score, self.epoch, self.weights = (state_dict[k] for k in ("score", "epoch", "weights"))
 
 
 class KeepLast(pl.Callback):

@@ -16,11 +16,11 @@ from lightning_fabric.utilities.warnings import PossibleUserWarning
 from torch import Tensor
 
 from btlib.adapters.torch import resolve_precision
-from btlib.errors import BtlibWarning
+from btlib.errors import BtlibWarning, ModelError
 from btlib.models import create
 from btlib.models.network import TumourModel
 from btlib.training.batches import batches_of, loader
-from btlib.training.callbacks import Curves, KeepLast
+from btlib.training.callbacks import Curves, KeepBest, KeepLast
 from btlib.training.features import FeatureBatches
 from btlib.training.module import Trainee
 from btlib.training.plan import Plan
@@ -36,6 +36,7 @@ class Fitted:
         resumed: Whether an interrupted run was taken up.
         device: What it was trained on, such as "cpu".
         precision: "fp32" or "bf16".
+        epoch: Whose weights these are, from 1.
     """
 
     model: TumourModel
@@ -43,6 +44,7 @@ class Fitted:
     resumed: bool
     device: str
     precision: str
+    epoch: int
 
 
 def build(plan: Plan, start: Mapping[str, Tensor] | None = None) -> TumourModel:
@@ -85,13 +87,20 @@ def fit(
         live: Draw a progress bar.
 
     Raises:
-        ModelError: The loss is not finite.
+        ModelError: The loss is not finite, or the best epoch is to be kept and there are no validation slices.
     """
+    if plan.recipe.keep == "best" and len(plan.split.val) == 0:
+        raise ModelError(
+            f"recipe {plan.recipe.name} keeps the best epoch, but the split {plan.split.name} has no validation slices",
+            where=f"variant {plan.variant}",
+            mend="use more slices, or a recipe that keeps the last epoch",
+        )
     precision = resolve_precision(plan.precision, device)
     model = build(plan, start)
     module = Trainee(model, plan.recipe, plan.seed, plan.protocol.threshold, head_only=plan.head_only)
     module.model.to(memory_format=torch.channels_last)
     curves = Curves(workplace / "curves.csv", plan.epochs, say)
+    best = KeepBest() if plan.recipe.keep == "best" else None
     last = workplace / "last.ckpt"
     done = _epochs_done(last)
     with _quiet_lightning(), torch.random.fork_rng():
@@ -100,7 +109,7 @@ def fit(
             devices=1,
             precision="bf16-mixed" if precision == "bf16" else "32-true",
             max_epochs=plan.epochs,
-            callbacks=[curves, KeepLast(last)],
+            callbacks=[curves, *([best] if best else []), KeepLast(last)],
             logger=_tensorboard(workplace),
             default_root_dir=workplace,
             enable_checkpointing=False,
@@ -116,7 +125,10 @@ def fit(
         except SystemExit as stop:  # how Lightning passes on Ctrl-C, which must stop the whole run and not one case
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from stop
-    return Fitted(module.model.cpu().eval(), curves.seconds, done > 0, device.type, precision)
+    if best is not None:
+        module.model.load_state_dict(best.weights)
+    epoch = best.epoch if best else plan.epochs
+    return Fitted(module.model.cpu().eval(), curves.seconds, done > 0, device.type, precision, epoch)
 
 
 def _epochs_done(last: Path) -> int:

@@ -13,6 +13,7 @@ from btlib.errors import ModelError
 from btlib.models import losses
 from btlib.models.network import ModelOutput, TumourModel
 from btlib.protocol import Recipe
+from btlib.training.augment import augmented
 from btlib.training.batches import Batch
 
 LOOK_EVERY = 50
@@ -53,13 +54,14 @@ class Trainee(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed dropout by epoch, so that a run resumed at an epoch goes on as it would have.
+        """Seed dropout and augmentation by epoch, so that a run resumed at an epoch goes on as it would have.
 
         At the first batch, for Lightning leaves out the hook of the epoch's start when it resumes.
         """
         if batch_idx == 0:
             self._losses, self._sizes = [], []
             torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+            self._rng = torch.Generator(batch[0].device).manual_seed(self.seed * 100_003 + self.current_epoch)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The loss of one batch.
@@ -67,6 +69,8 @@ class Trainee(pl.LightningModule):
         Raises:
             ModelError: A loss since the last look was not finite.
         """
+        if self.recipe.augment and not self.head_only:
+            batch = (*augmented(batch[0], batch[1], self._rng), batch[2])
         loss = self.loss(self.output(batch[0]), batch)
         self._losses.append(loss.detach())
         self._sizes.append(len(batch[0]))

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from btlib import evaluate
 from btlib.data.dataset import Dataset
-from btlib.evaluation.thresholds import GRID, ThresholdCurve, counts_at
+from btlib.errors import PredictionError
+from btlib.evaluation.thresholds import GRID, ThresholdCurve, best_threshold, counts_at
 from btlib.types import Predictions
 
 
@@ -49,3 +50,40 @@ def test_the_curve_and_the_masks_are_those_that_are_scored(make_dataset: Callabl
 def test_a_curve_of_two_lengths_is_refused():
     with pytest.raises(ValidationError, match="expected 2 values of Dice, got 1"):
         ThresholdCurve(thresholds=[0.1, 0.2], dice=[0.5])
+
+
+class Offset:
+    """Knows the mask, but says it with probabilities on both sides of 0.3."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.asked: list[int] = []
+
+    def predict_slices(self, numbers: np.ndarray, images: np.ndarray) -> Predictions:
+        self.asked += numbers.tolist()
+        masks = self.dataset.masks[np.searchsorted(self.dataset.numbers, numbers)]
+        return Predictions(np.where(masks, 0.33, 0.27).astype(np.float32), None)
+
+
+def test_the_best_threshold_is_where_dice_is_highest(make_dataset: Callable[..., Dataset]):
+    dataset = make_dataset(40, size=16)
+    knows = Offset(dataset)
+    at = np.array([30, 3, 7, 21] * 5)[:18]
+    assert best_threshold(knows, dataset, np.unique(at)) == 0.3
+    assert sorted(knows.asked) == dataset.numbers[[3, 7, 21, 30]].tolist(), "it looked at other slices"
+    assert best_threshold(Ramp(), dataset, np.arange(40)) == max(
+        GRID, key=lambda t: (round(evaluate(Ramp(), dataset, threshold=t).slices.dice().mean(), 6), -t)
+    )
+
+
+def test_there_is_no_best_threshold_without_slices_or_masks(make_dataset: Callable[..., Dataset]):
+    dataset = make_dataset(6, size=16)
+    with pytest.raises(PredictionError, match="no validation slices"):
+        best_threshold(Ramp(), dataset, np.array([], dtype=np.int64))
+
+    class Classes:
+        def predict(self, images: np.ndarray) -> Predictions:
+            return Predictions(None, np.full((len(images), 3), 1 / 3))
+
+    with pytest.raises(PredictionError, match="here: gave no masks"):
+        best_threshold(Classes(), dataset, np.arange(6), where="here")

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 
 from btlib.errors import BtlibWarning, ModelError
 from btlib.models.network import ModelOutput
+from btlib.splits import Split
 from btlib.training import Fitted, Plan, callbacks, fit
 from btlib.training import batches as batches_room
 from btlib.training import module as module_room
@@ -267,3 +269,50 @@ def test_validation_may_be_empty(tmp_path: Path, make_plan: Make):
     assert len(plan.split.val) == 0
     train(plan, tmp_path)
     assert curves(tmp_path)[0]["val_dice"] == ""
+
+
+def test_the_best_epoch_is_kept(tmp_path: Path, make_plan: Make):
+    """Its weights are those of a constant schedule stopped at that epoch."""
+    plan = make_plan("D", keep="best", schedule="constant", epochs=5)
+    found = train(plan, tmp_path / "best")
+    scores = [float(row["val_dice"]) + float(row["val_accuracy"]) for row in curves(tmp_path / "best")]
+    assert found.epoch == max(range(1, 6), key=lambda e: (round(scores[e - 1], 5), e))
+    stopped = train(make_plan("D", schedule="constant", epochs=found.epoch), tmp_path / "stopped")
+    assert same(found.model, stopped.model)
+    assert stopped.epoch == found.epoch
+
+
+def test_the_best_epoch_survives_a_resume(tmp_path: Path, make_plan: Make):
+    plan = make_plan("D", keep="best", augment=True, epochs=4)
+    whole = train(plan, tmp_path / "whole")
+    with pytest.raises(StopError):
+        fit(plan, tmp_path / "cut", CPU, say=stop_after(3))
+    resumed = train(plan, tmp_path / "cut")
+    assert resumed.resumed
+    assert resumed.epoch == whole.epoch
+    assert same(whole.model, resumed.model)
+
+
+def test_the_best_epoch_needs_validation_slices(tmp_path: Path, make_plan: Make):
+    plan = make_plan(keep="best")
+    nothing = replace(plan, split=Split("all", np.arange(16), np.array([], int), np.arange(16, 20)))
+    with pytest.raises(ModelError, match="recipe test keeps the best epoch, but the split all has no validation"):
+        train(nothing, tmp_path)
+
+
+def test_augmentation_reaches_the_training_and_not_the_validation(
+    tmp_path: Path, make_plan: Make, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[tuple[bool, int]] = []
+    change = module_room.augmented
+
+    def spy(images: torch.Tensor, masks: torch.Tensor, rng: torch.Generator) -> object:
+        seen.append((torch.is_grad_enabled(), len(images)))
+        return change(images, masks, rng)
+
+    monkeypatch.setattr(module_room, "augmented", spy)
+    plan = make_plan("A", augment=True, epochs=2)
+    found = train(plan, tmp_path / "augmented")
+    assert sum(n for _, n in seen) == 2 * len(plan.split.train)
+    assert all(training for training, _ in seen)
+    assert not same(found.model, train(make_plan("A", epochs=2), tmp_path / "plain").model)

@@ -1,0 +1,64 @@
+"""A split by its name."""
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.data.dataset import Dataset
+from btlib.errors import BtlibWarning, SplitError
+from btlib.registry import unknown_name
+from btlib.splits.by_block import block_seed42
+from btlib.splits.by_patient import FOLDS, cvind_folds, patient_folds
+from btlib.splits.by_slice import slice_seed42
+from btlib.splits.split import Split
+
+SPLIT_NAMES = (
+    "slice-seed42",
+    "block-seed42",
+    *(f"patient-{FOLDS}fold-{k}" for k in range(1, FOLDS + 1)),
+    *(f"cvind-{k}" for k in range(1, FOLDS + 1)),
+)
+"""All splits that `make_split` knows."""
+
+
+def make_split(name: str, dataset: Dataset) -> Split:
+    """The split of this name for a dataset.
+
+    Raises:
+        UnknownNameError: A name outside `SPLIT_NAMES`.
+        SplitError: The dataset has not what the split needs: patient ids, `cvind.mat`, or enough slices.
+    """
+    if name not in SPLIT_NAMES:
+        raise unknown_name("split", name, SPLIT_NAMES)
+    if name == "slice-seed42":
+        return slice_seed42(len(dataset))
+    if name == "block-seed42":
+        return block_seed42(dataset.labels)
+    fold = int(name.rsplit("-", 1)[1])
+    if name.startswith("patient-"):
+        split = patient_folds(dataset.patients, dataset.labels, fold=fold)
+    else:
+        split = cvind_folds(_cvind_of(dataset, name), fold)
+    _warn_of_absent_classes(split, dataset.labels)
+    return split
+
+
+def _cvind_of(dataset: Dataset, name: str) -> NDArray[np.int64]:
+    """The folds of a dataset's slices, found by file number, so that a limited dataset keeps them."""
+    from btlib.data.cvind import read_cvind
+
+    cvind = read_cvind(dataset.folder, name)
+    if dataset.numbers.max() > len(cvind):
+        raise SplitError(
+            f"cvind.mat has folds for {len(cvind)} slices, but there is a slice {dataset.numbers.max()}",
+            where=name,
+            mend="use the cvind.mat that belongs to these slices",
+        )
+    return cvind[dataset.numbers - 1]
+
+
+def _warn_of_absent_classes(split: Split, labels: NDArray[np.int64]) -> None:
+    absent = sorted(set(labels.tolist()) - set(labels[split.test].tolist()))
+    if absent:
+        warnings.warn(f"{split.name}: no test slice of class {absent}; use more slices", BtlibWarning, stacklevel=3)

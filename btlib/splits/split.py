@@ -1,0 +1,56 @@
+"""A split: positions of the slices that train, validate and test."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib import fingerprint
+from btlib.errors import SplitError
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Positions (0-based, int64) of the slices in a dataset; the three sets share none.
+
+    Attributes:
+        name: One of `SPLIT_NAMES`, or a name of one's own.
+        train: Slices to learn from; not empty.
+        val: Slices to choose by; may be empty.
+        test: Slices to report; not empty.
+    """
+
+    name: str
+    train: NDArray[np.int64]
+    val: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        for part in ("train", "val", "test"):
+            object.__setattr__(self, part, self._positions(part))
+            if part != "val" and len(getattr(self, part)) == 0:
+                raise SplitError(f"no slice is left for {part}", where=self.name, mend="use more slices")
+        together = np.concatenate([self.train, self.val, self.test])
+        values, times = np.unique(together, return_counts=True)
+        if (times > 1).any():
+            raise SplitError(
+                f"{int((times > 1).sum())} slices stand in it more than once, first position {values[times > 1][0]}",
+                where=self.name,
+                mend="each slice belongs to one of train, val and test",
+            )
+
+    def _positions(self, part: str) -> NDArray[np.int64]:
+        given = np.asarray(getattr(self, part))
+        if given.ndim != 1 or (len(given) and (given.dtype.kind not in "iu" or given.min() < 0)):
+            raise SplitError(
+                f"{part}: expected positions from 0 in one axis, got {given.dtype} {given.shape}",
+                where=self.name,
+                mend="give whole numbers from 0",
+            )
+        return given.astype(np.int64)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identity of the split: its name and all positions."""
+        return fingerprint.of(self.name, self.train.tolist(), self.val.tolist(), self.test.tolist())

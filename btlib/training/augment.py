@@ -1,0 +1,45 @@
+"""Random changes of training slices that leave the tumour type as it is, made where the slices lie."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+TURN = math.pi / 6
+ZOOM = (0.75, 1.3)
+SHIFT = 0.1  # of half the image
+GAMMA = (0.7, 1.5)
+NOISE = 0.05  # standard deviation, of the slice's brightest pixel
+
+
+def augmented(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Mirror, turn (±30°), zoom (0.75…1.3), shift, brighten (gamma) and add noise, each slice by itself.
+
+    Args:
+        images: float32 [n, 1, h, w], whatever their scale.
+        masks: float32 [n, 1, h, w] of 0 and 1; they stay so.
+        rng: On the device of the images.
+
+    Returns:
+        Images and masks of the same shapes. What comes in from outside the image is 0.
+    """
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(len(images), device=images.device, generator=rng)
+
+    height, width = images.shape[-2:]
+    angle, zoom = uniform(-TURN, TURN), 1 / uniform(*ZOOM)
+    flip_x, flip_y = uniform(-1, 1).sign(), uniform(-1, 1).sign()
+    shift_x, shift_y = uniform(-SHIFT, SHIFT), uniform(-SHIFT, SHIFT)
+    cos, sin = angle.cos() * zoom, angle.sin() * zoom
+    # grid_sample counts each axis from -1 to 1: an angle in pixels needs the sides' ratio
+    across = torch.stack([cos * flip_x, -sin * flip_y * height / width, shift_x], dim=1)
+    down = torch.stack([sin * flip_x * width / height, cos * flip_y, shift_y], dim=1)
+    grid = functional.affine_grid(torch.stack([across, down], dim=1), list(images.shape), align_corners=False)
+    images = functional.grid_sample(images, grid, align_corners=False)
+    masks = functional.grid_sample(masks, grid, mode="nearest", align_corners=False)
+    peak = images.amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
+    bright = (images.clamp(min=0) / peak) ** uniform(*GAMMA)[:, None, None, None]
+    noise = torch.randn(images.shape, device=images.device, generator=rng) * uniform(0, NOISE)[:, None, None, None]
+    return peak * (bright + noise), masks
