@@ -43,7 +43,7 @@ PRESETS: Registry[Preset] = Registry("protocol")
 PRESETS.add("slice42", Preset(Protocol(), {"thesis": THESIS, "modern": MODERN}))
 PRESETS.add(
     "cpu128",
-    Preset(Protocol(image_size=128), {"thesis": replace(THESIS, epochs=4), "modern": replace(MODERN, epochs=12)}),
+    Preset(Protocol(image_size=128), {"thesis": replace(THESIS, epochs=4), "modern": replace(MODERN, epochs=8)}),
 )
 
 DEFAULT = "slice42"
