@@ -104,8 +104,8 @@ def test_training_overhead(folder: RunFolder, tmp_path: Path) -> None:
     from btlib.training.batches import SliceBatches
     from btlib.training.step import bare_step
 
-    dataset = load_dataset(phantom_folder(cache_root() / "phantoms", 240), 128)
-    recipe, split, device = Recipe(weights="none", epochs=4), make_split("slice-seed42", dataset), resolve_device()
+    dataset = load_dataset(phantom_folder(cache_root() / "phantoms", 1200), 128)
+    recipe, split, device = Recipe(weights="none", epochs=2), make_split("slice-seed42", dataset), resolve_device()
     plan = Plan("D", recipe, dataset, split, Protocol(image_size=128), seed=0)
     batch = SliceBatches(dataset)[split.train[: recipe.batch_size]]
     step = bare_step(model(), recipe, batch, device, resolve_precision("auto", device))

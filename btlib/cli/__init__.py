@@ -11,6 +11,7 @@ from btlib.cli.compare import compare
 from btlib.cli.data import app as data_app
 from btlib.cli.explain import explain
 from btlib.cli.export import export
+from btlib.cli.leakage import leakage
 from btlib.cli.report import report
 from btlib.errors import BtlibError
 
@@ -45,6 +46,7 @@ app.command()(check)
 app.command()(export)
 app.command()(explain)
 app.command()(report)
+app.command()(leakage)
 
 
 def _print_version(wanted: bool) -> None:

@@ -38,10 +38,13 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Load the cases that the user named: a wrong name is told before anything is collected."""
-    if session.config.stash[SESSION].options.case:
-        with as_usage_error():
-            session.config.stash[SESSION].chosen()
+    """Look up what the user named: a wrong name is told before anything is collected."""
+    ours = session.config.stash[SESSION]
+    with as_usage_error():
+        if ours.options.case:
+            ours.chosen()
+        if ours.options.protocol or ours.options.recipe:
+            options.tier_of(ours.options, "full")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -72,11 +75,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without `-m`, only smoke runs. All items of a case stand together, so that one model is held at a time."""
-    if not config.getoption("markexpr") and not any("::" in arg for arg in config.args):
-        left_out = [item for item in items if _on_request(item)]
+    if not any("::" in arg for arg in config.args):
+        asked = config.getoption("markexpr")
+        left_out = [item for item in items if not _wanted(item, asked)]
         if left_out:
             config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if not _on_request(item)]
+            items[:] = [item for item in items if _wanted(item, asked)]
     order: dict[tuple[str, str], int] = {}
     for item in items:
         if _tier(item):
@@ -163,9 +167,14 @@ def _properties(item: pytest.Item) -> list[tuple[str, object]]:
     return [(name, value) for name, value in found if value is not None]
 
 
-def _on_request(item: pytest.Item) -> bool:
-    """Whether an item runs only where its marker is asked for."""
-    return _tier(item) not in (None, "smoke") or any(item.get_closest_marker(name) for name in _ON_REQUEST)
+def _wanted(item: pytest.Item, asked: str) -> bool:
+    """Whether an item was asked for: by the names of all its markers on request, and of a tier that is not smoke.
+
+    So `-m full` is the suite of that tier and no more; `-m "full and controls"` are the controls that belong to it.
+    """
+    if any(item.get_closest_marker(name) and name not in asked for name in _ON_REQUEST):
+        return False
+    return bool(asked) or _tier(item) in (None, "smoke")
 
 
 def _place(item: pytest.Item) -> tuple[str, str]:

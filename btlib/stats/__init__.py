@@ -11,7 +11,7 @@ from btlib.stats.ratio import Speedup, speedup
 from btlib.stats.repeated import corrected_t
 from btlib.stats.signed_ranks import SignedRanks, wilcoxon
 from btlib.stats.student import TTest, implied_correlation, paired_t, paired_t_from_summary, t_test
-from btlib.stats.unpaired import Interval, unpaired_mean_difference
+from btlib.stats.unpaired import Interval, unpaired, unpaired_mean_difference
 
 __all__ = [
     "Equivalence",
@@ -44,6 +44,7 @@ __all__ = [
     "speedup",
     "t_test",
     "tost",
+    "unpaired",
     "unpaired_mean_difference",
     "wilcoxon",
     "wilson",

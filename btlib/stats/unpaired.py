@@ -1,10 +1,14 @@
-"""The difference of two means known only by mean, spread and size."""
+"""The difference of two means of different slices."""
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from btlib.errors import StatsError
-from btlib.stats.checks import confident
+from btlib.stats.checks import Floats, confident
+from btlib.stats.resampling import bootstrap_weights
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,44 @@ def unpaired_mean_difference(
     freedom = (var_a + var_b) ** 2 / (var_a**2 / (n_a - 1) + var_b**2 / (n_b - 1))
     half = float(t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(var_a + var_b)
     return Interval(difference, difference - half, difference + half)
+
+
+def unpaired(
+    a: Floats,
+    b: Floats,
+    groups_a: NDArray[np.int64],
+    groups_b: NDArray[np.int64],
+    *,
+    confidence: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """Bootstrap interval (percentile) of mean a − mean b, whole groups drawn on each side by itself.
+
+    Args:
+        a: Values of the one, float [n].
+        b: Values of the other, float [m].
+        groups_a: Group of each value, such as its patient, int64 [n].
+        groups_b: The same for `b`; the numbers of the two have nothing to do with each other.
+        confidence: Between 0 and 1.
+        n_resamples: Draws.
+        seed: Of the draws.
+
+    Raises:
+        StatsError: Fewer than two groups on a side, a value that is not finite, or a confidence not between 0 and 1.
+    """
+    confident(confidence)
+    rng = np.random.default_rng(seed)
+    drawn = _means(a, groups_a, n_resamples, rng) - _means(b, groups_b, n_resamples, rng)
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(float(a.mean() - b.mean()), float(low), float(high))
+
+
+def _means(values: Floats, groups: NDArray[np.int64], n_resamples: int, rng: np.random.Generator) -> Floats:
+    _, group = np.unique(groups, return_inverse=True)
+    sums, sizes = np.bincount(group, weights=values), np.bincount(group)
+    if len(sizes) < 2:
+        raise StatsError(f"expected at least 2 groups, got {len(sizes)}", mend="compare more slices")
+    if not np.isfinite(sums).all():
+        raise StatsError("some value is not finite", mend="look where NaN came from")
+    return np.concatenate([(w @ sums) / (w @ sizes) for w in bootstrap_weights(rng, len(sizes), n_resamples)])

@@ -139,3 +139,16 @@ def test_errors_are_told(args: list[str], told: str, make_run: Callable[..., Pat
     assert result.exit_code == 2, result.output
     assert told in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_leakage_of_two_runs(make_run: Callable[..., Path], make_table: Table, conditions: Conditions):
+    near = make_run("near", X=make_table())
+    other = conditions.model_copy(update={"split_name": "block-seed42"})
+    apart = make_run("apart", other, X=make_table(wrong=30))
+    result = run("leakage", near, apart)
+    assert result.exit_code == 0
+    assert "(slice-seed42) against" in result.stdout
+    rows = [line.split() for line in result.stdout.splitlines() if line.startswith("X")]
+    assert [row[1] for row in rows] == ["dice", "accuracy"]
+    assert rows[1][2:5] == ["1.0000", "0.5000", "+0.5000"]
+    assert run("leakage", near, near).exit_code == 2

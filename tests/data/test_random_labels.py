@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from btlib.data.dataset import Dataset
-from btlib.data.random_labels import RUN, groups, with_random_labels
+from btlib.data.neighbours import RUN, patient_groups
+from btlib.data.random_labels import with_random_labels
 
 Make = Callable[..., Dataset]
 
@@ -25,11 +26,10 @@ def test_every_patient_has_one_type_and_types_are_even(make_dataset: Make):
     assert (with_random_labels(dataset, seed=1).labels != changed.labels).any()
 
 
-def test_without_patients_neighbours_of_one_type_stand_together(make_dataset: Make):
-    dataset = make_dataset(6 * RUN + 6, patients=False)
-    found = groups(dataset)
-    assert sorted(np.bincount(found).tolist()) == [2, 2, 2] + [RUN] * 6
-    for label in range(3):
-        ours = found[dataset.labels == label]
-        assert (np.diff(ours) >= 0).all()
-        assert len(set(ours.tolist())) == 3
+def test_patients_are_told_by_their_ids_or_by_neighbourhood_and_type():
+    numbers, labels = np.array([1, RUN, RUN + 1, 2, 3, 2 * RUN]), np.array([0, 0, 0, 1, 0, 0])
+    without = patient_groups(numbers, labels, [None] * 6).tolist()
+    assert [without.index(g) for g in without] == [0, 0, 2, 3, 0, 2]
+    known = patient_groups(numbers, labels, ["b", "a", "b", "a", "c", "c"]).tolist()
+    assert [known.index(g) for g in known] == [0, 1, 0, 1, 4, 4]
+    assert patient_groups(numbers, labels, ["b", "a", "b", "a", "c", None]).tolist() == without

@@ -227,6 +227,64 @@ def test_full_is_asked_for_by_its_marker(accepted: Run, latest: Latest, pytester
     result.stdout.no_fnmatch_line("*btlib smoke*")
 
 
+def test_a_named_protocol_brings_its_recipe_and_baseline(project: Run, latest: Latest):
+    result = project("--benchmark-disable", "-m", "full", "--bt-protocol=cpu128", "--bt-recipe=modern")
+    assert result.ret == COULD_NOT_JUDGE
+    info, record = RunFolder(latest()).info(), RunFolder(latest()).records()[0]
+    assert Path(info.baseline).name == "figshare-cpu128-modern.json"
+    assert (info.recipe["name"], info.recipe["scaling"], info.recipe["keep"]) == ("modern", "percentile", "best")
+    assert record.conditions.scaling == "thesis", "masks are scored as ever, whatever a recipe feeds its models"
+
+
+def test_a_recipe_decides_what_models_see(project: Run, pytester: pytest.Pytester):
+    """The toys know the truth by the very images they are given."""
+    text = (pytester.path / "conftest.py").read_text()
+    spy = "        predictor = Knows(work.dataset, name)"
+    assert spy in text
+    seen = "        open('seen.txt', 'a').write(work.dataset.scaling + ' ')"
+    (pytester.path / "conftest.py").write_text(text.replace(spy, f"{seen}\n{spy}"))
+    project("--benchmark-disable", "-m", "full", "--bt-recipe=modern", select="toy1 and quality")
+    project("--benchmark-disable", "-m", "full", select="toy1 and quality")
+    assert (pytester.path / "seen.txt").read_text().split() == ["percentile", "thesis"]
+
+
+def test_a_threshold_of_a_models_own_is_used_and_recorded(accepted: Run, latest: Latest, pytester: pytest.Pytester):
+    text = (pytester.path / "conftest.py").read_text()
+    (pytester.path / "conftest.py").write_text(
+        text.replace('Prepared(predictor, "given",', 'Prepared(predictor, "given", threshold=1.0,')
+    )
+    result = accepted("--benchmark-disable", select="toy1 and quality")
+    assert result.ret == 1, "no probability is greater than 1, so every mask is empty"
+    record = RunFolder(latest()).records()[0]
+    assert record.model is not None
+    assert record.model.details["threshold"] == 1.0
+    assert record.slices is not None
+    assert record.slices.dice().max() < 0.01
+
+
+def test_random_labels_are_no_baselines_slices(accepted: Run, latest: Latest):
+    result = accepted("--benchmark-disable", "--bt-random-labels", select="toy1 and quality")
+    assert result.ret == COULD_NOT_JUDGE
+    result.stdout.fnmatch_lines(
+        ["*PHANTOM slices (synthetic, no patients) UNDER RANDOM LABELS*", "*dataset_fingerprint*"]
+    )
+    slices = RunFolder(latest()).records()[0].slices
+    assert slices is not None
+    assert slices.correct().mean() == 1, "the toys know these labels too: they are what is trained and tested on"
+
+
+def test_planted_faults_are_called(accepted: Run):
+    """Only where controls are asked for. A fault that changes nothing, as fewer epochs of a toy, is no success."""
+    planted = "toy1 and planted and ("
+    result = accepted("-m", "controls and smoke", "-s", select=f"{planted}none or shifted)")
+    result.assert_outcomes(passed=2, deselected=result.parseoutcomes()["deselected"])
+    result.stdout.fnmatch_lines(["toy1, none: dice pass*", "toy1, mask shifted by 4 px: dice regressed -*"])
+    result = accepted("-m", "controls and smoke", select=f"{planted}half or threshold)")
+    assert result.parseoutcomes()["failed"] == 2
+    result.stdout.fnmatch_lines(["*the gate did not call it: half the epochs*"])
+    assert "planted" not in "\n".join(accepted("--collect-only", "-q", "-m", "smoke").outlines)
+
+
 def test_an_item_named_by_its_id_runs_whatever_its_tier(accepted: Run, pytester: pytest.Pytester, phantoms: Path):
     result = pytester.runpytest_subprocess(
         "benchmarks/test_quality.py::test_quality[full-toy1-dice]", f"--bt-data={phantoms}", "--bt-image-size=32"
@@ -293,6 +351,9 @@ def test_a_run_cut_short_leaves_what_it_finished(accepted: Run, latest: Latest):
         (["--bt-baseline=smoek"], "*smoek.json: no such baseline file*"),
         (["--bt-limit=4"], "*no slice is left for test*"),
         (["--bt-image-size=1"], "*image*"),
+        (["--bt-protocol=cpu128"], "*--bt-protocol: the tier smoke has a protocol and a recipe of its own*"),
+        (["-m", "full", "--bt-protocol=cpu129"], "*unknown protocol 'cpu129'*did you mean 'cpu128'*"),
+        (["-m", "full", "--bt-recipe=moderm"], "*protocol slice42: unknown recipe 'moderm'*'modern'*"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

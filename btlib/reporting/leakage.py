@@ -1,0 +1,130 @@
+"""What the same models score less of where their test slices have no neighbours among the training slices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tabulate import tabulate
+
+from btlib import stats
+from btlib.data.neighbours import patient_groups
+from btlib.errors import RecordError
+from btlib.evaluation.catalogue import METRICS
+from btlib.reporting.numbers import interval, number
+from btlib.reporting.significance import TESTED
+from btlib.results import CaseResult
+
+_SAME = ("origin", "dataset_fingerprint", "image_size", "scaling", "threshold")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One metric of one case on two splits.
+
+    Attributes:
+        case: Its name.
+        metric: "dice" or "accuracy".
+        near: Mean over the test slices of the split that lets neighbours train.
+        apart: Mean over those of the split that keeps them apart.
+        gap: near − apart.
+        low: Lower bound of its 95 % interval.
+        high: Upper bound.
+        groups_near: Patients that were drawn, or runs of neighbours that stand in for them, on the one side.
+        groups_apart: The same on the other.
+    """
+
+    case: str
+    metric: str
+    near: float
+    apart: float
+    gap: float
+    low: float
+    high: float
+    groups_near: int
+    groups_apart: int
+
+
+def leakage(near: Sequence[CaseResult], apart: Sequence[CaseResult]) -> list[Gap]:
+    """How much higher each case scores where slices beside its test slices trained it.
+
+    The interval draws whole patients on each side; where ids are unknown, runs of neighbouring file numbers of one
+    type (`btlib.data.neighbours`). Then the gap is an estimate: who is whose slice cannot be verified.
+
+    Args:
+        near: Measured on a split such as "slice-seed42".
+        apart: The same cases on a split such as "block-seed42" or "cvind-1".
+
+    Raises:
+        RecordError: They share no case, or a case was measured on other slices, at another size or threshold, or on
+            the same split twice.
+        StatsError: Fewer than two patients on a side.
+    """
+    others = {result.case: result for result in apart}
+    shared = [(result, others[result.case]) for result in near if result.case in others]
+    if not shared:
+        raise RecordError(
+            f"share no case: {', '.join(r.case for r in near)}; {', '.join(others)}",
+            where="the two runs",
+            mend="measure the same cases on both splits",
+        )
+    return [
+        _gap(one, other, metric)
+        for one, other in shared
+        if _comparable(one, other)
+        for metric in TESTED
+        if all(run.slices.n and METRICS[metric].available(run.slices) for r in (one, other) for run in r.runs)
+    ]
+
+
+def leakage_table(gaps: Sequence[Gap], style: str = "simple") -> str:
+    """One row a case and metric, in a format of `tabulate`."""
+    return tabulate([_row(gap) for gap in gaps], "keys", style, disable_numparse=True)
+
+
+def _comparable(one: CaseResult, other: CaseResult) -> bool:
+    for result in (one, other):
+        if result.failure is not None:
+            raise RecordError(f"failed: {result.message}", where=f"case {result.case}", mend="mend it and run again")
+    ours, theirs = one.conditions, other.conditions
+    differing = [name for name in _SAME if getattr(ours, name) != getattr(theirs, name)]
+    if differing or ours.split_name == theirs.split_name:
+        raise RecordError(
+            f"expected two splits and everything else alike; differing: {', '.join(differing) or 'nothing'}",
+            where=f"case {one.case}",
+            mend="measure it twice, with another --bt-split and nothing else changed",
+        )
+    return True
+
+
+def _gap(one: CaseResult, other: CaseResult, metric: str) -> Gap:
+    (ours, our_groups), (theirs, their_groups) = (_values(result, metric) for result in (one, other))
+    found = stats.unpaired(ours, theirs, our_groups, their_groups)
+    return Gap(
+        case=one.case,
+        metric=metric,
+        near=float(ours.mean()),
+        apart=float(theirs.mean()),
+        gap=found.difference,
+        low=found.low,
+        high=found.high,
+        groups_near=len(np.unique(our_groups)),
+        groups_apart=len(np.unique(their_groups)),
+    )
+
+
+def _values(result: CaseResult, metric: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    table = result.slices
+    return result.values(metric), patient_groups(np.array(table.number), np.array(table.label), table.patient)
+
+
+def _row(gap: Gap) -> dict[str, str]:
+    return {
+        "case": gap.case,
+        "metric": gap.metric,
+        "neighbours train": number(gap.near, ".4f"),
+        "kept apart": number(gap.apart, ".4f"),
+        "gap": number(gap.gap, "+.4f"),
+        "95 % interval": interval(gap.low, gap.high),
+        "groups": f"{gap.groups_near} / {gap.groups_apart}",
+    }

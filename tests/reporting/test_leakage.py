@@ -1,0 +1,71 @@
+"""The gap between two splits: only between them, with patients drawn whole, and never between unlike runs."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from btlib import stats
+from btlib.errors import RecordError
+from btlib.reporting.leakage import leakage, leakage_table
+from btlib.results import CaseResult, Conditions, SeedRun
+from btlib.slice_table import SliceTable
+
+Table = Callable[..., SliceTable]
+
+
+@pytest.fixture
+def result(conditions: Conditions) -> Callable[..., CaseResult]:
+    def make(case: str, *tables: SliceTable, **other: object) -> CaseResult:
+        runs = tuple(SeedRun(seed=k, fingerprint=None, slices=table) for k, table in enumerate(tables))
+        under = conditions.model_copy(update=other)
+        return CaseResult(case, case, under, {"dice": 1, "accuracy": 1}, runs, failure=None if runs else "error")
+
+    return make
+
+
+def test_the_gap_of_each_metric(result: Callable[..., CaseResult], make_table: Table):
+    patients = [f"P{i // 6}" for i in range(60)]
+    near, apart = make_table(wrong=3), make_table(worse=0.2, wrong=18, patients=patients)
+    gaps = leakage(
+        [result("X", near), result("Y", near)], [result("X", apart, split_name="cvind-1", split_fingerprint="s2")]
+    )
+    assert [(gap.case, gap.metric) for gap in gaps] == [("X", "dice"), ("X", "accuracy")]
+    dice, accuracy = gaps
+    assert dice.gap == pytest.approx(0.2, abs=0.02)
+    assert (accuracy.near, accuracy.apart, accuracy.gap) == pytest.approx((0.95, 0.7, 0.25))
+    assert (dice.groups_near, dice.groups_apart) == (15, 10), "numbers 1…60 in runs of 13 for each of three types"
+    runs = np.arange(60) % 3 * 5 + np.arange(60) // 13
+    wanted = stats.unpaired(near.correct(), apart.correct(), runs, np.arange(60) // 6)
+    assert (accuracy.low, accuracy.high) == pytest.approx((wanted.low, wanted.high))
+    assert accuracy.low < 0.25 < accuracy.high
+    assert "+0.2500" in leakage_table(gaps)
+
+
+def test_cases_without_classes_have_no_gap_of_them(result: Callable[..., CaseResult], make_table: Table):
+    masks = make_table(classes=False)
+    gaps = leakage([result("A", masks)], [result("A", masks, split_name="block-seed42")])
+    assert [gap.metric for gap in gaps] == ["dice"]
+    assert gaps[0].gap == 0
+
+
+@pytest.mark.parametrize(
+    ("other", "problem"),
+    [
+        ({}, "expected two splits and everything else alike; differing: nothing"),
+        ({"split_name": "block-seed42", "image_size": 64}, "differing: image_size"),
+        ({"split_name": "block-seed42", "dataset_fingerprint": "d2"}, "differing: dataset_fingerprint"),
+    ],
+)
+def test_unlike_runs_have_no_gap(
+    result: Callable[..., CaseResult], make_table: Table, other: dict[str, object], problem: str
+):
+    with pytest.raises(RecordError, match=problem):
+        leakage([result("X", make_table())], [result("X", make_table(), **other)])
+
+
+def test_failed_and_strange_cases_are_told(result: Callable[..., CaseResult], make_table: Table):
+    with pytest.raises(RecordError, match="share no case: X; Y"):
+        leakage([result("X", make_table())], [result("Y", make_table())])
+    with pytest.raises(RecordError, match="case X: failed"):
+        leakage([result("X", make_table())], [result("X", split_name="block-seed42")])
