@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from btlib import stats
-from btlib.baselines.schema import Baseline, BaselineCase, Figure
+from btlib.baselines.figure import BaselineCase, Figure
+from btlib.baselines.schema import Baseline
 from btlib.baselines.verdict import WORST_FIRST, Status, Verdict
 from btlib.errors import StatsError
 from btlib.evaluation.aggregate import gated_value

@@ -7,8 +7,8 @@ import numpy as np
 
 from btlib import stats
 from btlib.baselines import Baseline
+from btlib.baselines.figure import BaselineCase
 from btlib.baselines.gate import judge_against
-from btlib.baselines.schema import BaselineCase
 from btlib.baselines.verdict import COULD_NOT_TELL
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, mean_in_order

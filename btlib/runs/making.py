@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from btlib.baselines import Baseline, Figure
-from btlib.baselines.schema import SCHEMA, BaselineCase
+from btlib.baselines.figure import BaselineCase
+from btlib.baselines.schema import SCHEMA
 from btlib.errors import RecordError
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult

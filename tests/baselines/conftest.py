@@ -4,7 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from btlib.baselines.schema import SCHEMA, Baseline, BaselineCase, Figure
+from btlib.baselines.figure import BaselineCase, Figure
+from btlib.baselines.schema import SCHEMA, Baseline
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.slice_table import SliceTable
 

@@ -2,7 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from btlib.baselines.schema import SCHEMA, Baseline, BaselineCase, Figure
+from btlib.baselines.figure import BaselineCase, Figure
+from btlib.baselines.schema import SCHEMA, Baseline
 from btlib.evaluation import summarise
 from btlib.results import Conditions, SeedRun
 from btlib.runs import CaseRecord, ModelInfo, RunInfo

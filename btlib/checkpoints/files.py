@@ -1,0 +1,38 @@
+"""The files of a checkpoint, read with care: what cannot be read is None, and whoever asked says what follows."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from btlib.errors import BtlibWarning
+
+SCHEMA = "btlib-checkpoint/1"
+
+
+def read_payload(path: Path) -> dict[str, Any] | None:
+    """What a checkpoint holds; None if it cannot be read."""
+    try:
+        payload = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # a damaged file makes torch raise almost anything
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def read_manifest(path: Path) -> dict[str, Any] | None:
+    """What the store knows of a checkpoint; None if there is no manifest, or one that cannot be read."""
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        warn(f"{path}: not a JSON file; the checkpoint beside it is not used")
+        return None
+    return manifest if manifest.get("schema") == SCHEMA else None
+
+
+def warn(text: str) -> None:
+    """Tell the user of a file that is not used."""
+    warnings.warn(text, BtlibWarning, stacklevel=3)
