@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btlib.baselines import Verdict
-from btlib.errors import BtlibError
 from btlib.evaluation.aggregate import SIZES, by_class, by_size
 from btlib.evaluation.catalogue import METRICS
 from btlib.metrics import confusion_matrix, ece
@@ -18,10 +15,8 @@ from btlib.reporting.html import charts, small_charts
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.style import ACCENT, MUTED, colour
 from btlib.reporting.significance import PairTest
+from btlib.runs.curves import load_curves
 from btlib.types import CLASS_NAMES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 INFERENCE = "inference, batch 16"
 
@@ -144,16 +139,9 @@ def _of_case(entry: Entry) -> Iterator[Drawn]:
         name = f"learning-{entry.safe}-seed{record.seed}"
         if path.exists():
             title = f"{entry.label}, seed {record.seed}"
-            yield Drawn("learning", name, f"Learning curves of {title}", "", small_charts.learning(_read(path), title))
-
-
-def _read(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    try:
-        return pd.read_csv(path)
-    except (ValueError, OSError) as error:
-        raise BtlibError(f"cannot be read: {error}", where=path, mend="run the case again") from error
+            yield Drawn(
+                "learning", name, f"Learning curves of {title}", "", small_charts.learning(load_curves(path), title)
+            )
 
 
 def _speed(entries: Sequence[Entry]) -> Iterator[Drawn]:

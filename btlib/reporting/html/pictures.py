@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib import files
 from btlib.errors import BtlibError
 from btlib.reporting.html.entries import View
+from btlib.runs.arrays import load_arrays, save_arrays
 from btlib.runs.masks import Masks
 
 _SIDE = 256  # pixels of a kept image; contours are drawn over it at whatever size
+_MEND = "delete the file: pictures are taken from the data set again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,22 +97,20 @@ def _save(path: Path, kept: Mapping[int, Picture]) -> None:
         return
     numbers = np.array(sorted(kept))
     truth = np.stack([kept[int(n)].truth for n in numbers])
-    with files.atomic_path(path) as part, part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            numbers=numbers,
-            images=np.stack([kept[int(n)].image for n in numbers]),
-            packed=np.packbits(truth, axis=2),
-            width=np.array(truth.shape[2]),
-        )
+    save_arrays(
+        path,
+        numbers=numbers,
+        images=np.stack([kept[int(n)].image for n in numbers]),
+        packed=np.packbits(truth, axis=2),
+        width=np.array(truth.shape[2]),
+    )
 
 
 def _load(path: Path) -> dict[int, Picture]:
     if not path.exists():
         return {}
     masks = Masks.load(path)
-    with np.load(path, allow_pickle=False) as kept:
-        images = kept["images"]
+    images = load_arrays(path, {"numbers": "n", "images": "nss"}, _MEND)["images"]
     truths = (masks.of(int(n)) for n in masks.numbers)
     return {
         int(n): Picture(image, truth)
