@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from btlib.reporting.html.entries import Entry, View
+from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.views import View
 
 _SOURCES = {
     "trained": "trained in this run",

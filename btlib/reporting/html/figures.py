@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from btlib.metrics import confusion_matrix, ece
 from btlib.metrics.calibration import confidence_bins
 from btlib.reporting.html import charts, small_charts
 from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.style import ACCENT, MUTED, colour
 from btlib.reporting.significance import PairTest
 from btlib.runs.curves import load_curves
@@ -41,14 +43,15 @@ class Drawn:
     svg: str
 
 
-def figures(entries: Sequence[Entry], tests: Sequence[PairTest]) -> Iterator[Drawn]:
-    """Draw all that the entries have numbers for."""
+def figures(entries: Sequence[Entry], tests: Sequence[PairTest], problems: Problems) -> Iterator[Drawn]:
+    """Draw all that the entries have numbers for; `problems` is told of curves that cannot be read."""
     yield from _differences(entries)
     yield from _pairs(tests)
     yield from _distributions(entries)
     yield from _groups(entries)
     for entry in entries:
         yield from _of_case(entry)
+        yield from _learning(entry, problems)
     yield from _speed(entries)
 
 
@@ -134,14 +137,17 @@ def _of_case(entry: Entry) -> Iterator[Drawn]:
         lines = [(c.thresholds, c.dice) for c in curves]
         svg = small_charts.thresholds(lines, entry.records[0].conditions.threshold, entry.label)
         yield Drawn("threshold", f"threshold-{entry.safe}", f"Dice of {entry.label} by threshold", "", svg)
+
+
+def _learning(entry: Entry, problems: Problems) -> Iterator[Drawn]:
     for record in entry.records:
         path = entry.view.folder.curves_path(record.case, record.seed)
-        name = f"learning-{entry.safe}-seed{record.seed}"
-        if path.exists():
+        curves = problems.attempt(partial(load_curves, path)) if path.exists() else None
+        if curves is not None:
             title = f"{entry.label}, seed {record.seed}"
-            yield Drawn(
-                "learning", name, f"Learning curves of {title}", "", small_charts.learning(load_curves(path), title)
-            )
+            svg = small_charts.learning(curves, title)
+            name = f"learning-{entry.safe}-seed{record.seed}"
+            yield Drawn("learning", name, f"Learning curves of {title}", "", svg)
 
 
 def _speed(entries: Sequence[Entry]) -> Iterator[Drawn]:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from btlib.cli import app
 from btlib.errors import RecordError
 from btlib.reporting.html import write_page, write_report
-from btlib.reporting.html.gallery import contours
+from btlib.reporting.html.tiles import contours
 from btlib.runs import Maps, RunFolder
 
 from .conftest import NAMES, SCRIPT
@@ -163,7 +163,7 @@ def test_one_slice_has_no_interval(make_run: Callable[..., Path], tmp_path: Path
 def test_what_is_missing_says_so(make_run: Callable[..., Path], tmp_path: Path):
     path = make_run(tmp_path / "run", names=("B",))
     page = Reader(write_report(path).read_text())
-    assert "No case predicts masks." in page.text["gallery"]
+    assert "No case predicts masks, and none was explained." in page.text["gallery"]
     assert "Nothing could be held against a baseline" in page.text["differences"]
     assert "fewer than two cases" in page.text["differences"]
     assert "The noise floor was not measured." in page.text["speed"]
