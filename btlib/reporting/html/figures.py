@@ -132,10 +132,10 @@ def _of_case(entry: Entry) -> Iterator[Drawn]:
         yield Drawn("confusion", f"confusion-{entry.safe}", f"Confusion matrix of {entry.label}", "", svg)
         svg = small_charts.calibration(confidence_bins(prob, truth), ece(prob, truth), entry.label)
         yield Drawn("calibration", f"calibration-{entry.safe}", f"Calibration of {entry.label}", "", svg)
-    curves = [r.threshold_curve for r in entry.records if r.threshold_curve is not None]
+    curves = [(r.threshold_curve.thresholds, r.threshold_curve.dice) for r in entry.records if r.threshold_curve]
     if curves:
-        lines = [(c.thresholds, c.dice) for c in curves]
-        svg = small_charts.thresholds(lines, entry.records[0].conditions.threshold, entry.label)
+        used = sorted({r.threshold for r in entry.records if r.threshold_curve})
+        svg = small_charts.thresholds(curves, used, entry.label)
         yield Drawn("threshold", f"threshold-{entry.safe}", f"Dice of {entry.label} by threshold", "", svg)
 
 

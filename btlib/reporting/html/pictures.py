@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,18 @@ class Picture:
 
     image: NDArray[np.uint8]
     truth: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, image: NDArray[np.float32], truth: NDArray[np.bool_]) -> Self:
+        """Of a slice [h, w]: black to white is the 0.5th to the 99.5th percentile."""
+        import cv2
+
+        low, high = np.percentile(image, (0.5, 99.5))
+        grey = np.clip((np.asarray(image) - low) / max(float(high - low), 1e-9) * 255, 0, 255).astype(np.uint8)
+        side = min(_SIDE, *grey.shape)
+        if side < max(grey.shape):
+            grey = np.asarray(cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA))
+        return cls(grey, np.array(truth))
 
     @property
     def address(self) -> str:
@@ -62,7 +75,7 @@ def pictures(view: View, areas: Mapping[int, int], problems: Problems) -> dict[i
     fresh = failed.attempt(partial(_from_data, view, lacking)) if lacking else {}
     if fresh:
         found |= fresh
-        _save(path, found)
+        keep(path, found)
     right = {n: found[n] for n, area in areas.items() if n in found and int(found[n].truth.sum()) == area}
     if fresh is None:
         problems.add(*failed.said)
@@ -81,22 +94,11 @@ def _from_data(view: View, numbers: Iterable[int]) -> dict[int, Picture]:
     conditions = view.records[0].conditions
     dataset = load_dataset(view.info.data_folder, conditions.image_size, conditions.scaling)
     at = {int(number): i for i, number in enumerate(dataset.numbers)}
-    return {
-        n: Picture(_grey(dataset.images[at[n]]), np.array(dataset.masks[at[n]])) for n in sorted(numbers) if n in at
-    }
+    return {n: Picture.of(dataset.images[at[n]], dataset.masks[at[n]]) for n in sorted(numbers) if n in at}
 
 
-def _grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The 0.5th to the 99.5th percentile as black to white, at most 256 pixels wide."""
-    import cv2
-
-    low, high = np.percentile(image, (0.5, 99.5))
-    grey = np.clip((np.asarray(image) - low) / max(float(high - low), 1e-9) * 255, 0, 255).astype(np.uint8)
-    side = min(_SIDE, *grey.shape)
-    return grey if side == max(grey.shape) else np.asarray(cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA))
-
-
-def _save(path: Path, kept: Mapping[int, Picture]) -> None:
+def keep(path: Path, kept: Mapping[int, Picture]) -> None:
+    """Write pictures by number, atomically; at least one."""
     numbers = np.array(sorted(kept))
     truth = np.stack([kept[int(n)].truth for n in numbers])
     save_arrays(

@@ -13,6 +13,7 @@ from btlib.explain import Explainer, Runner
 from btlib.explain.study import Study
 from btlib.protocol import Protocol, Recipe
 from btlib.reporting.html import write_report
+from btlib.reporting.html.pictures import Picture, keep
 from btlib.runs import RunFolder, RunInfo, Timing
 from btlib.runs.accept import propose
 from btlib.runs.execute import run_case
@@ -86,18 +87,11 @@ def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
         curves = folder.curves_path("A", 7)
         curves.parent.mkdir(parents=True, exist_ok=True)
         curves.write_text("epoch,train_loss,val_loss,val_dice,val_accuracy\n1,1.0,1.1,0.5,\n2,0.5,0.6,0.7,\n")
-        _keep_pictures(path, dataset, split.test)
+        shown = {int(dataset.numbers[i]): Picture.of(dataset.images[i], dataset.masks[i]) for i in split.test}
+        keep(path / "pictures.npz", shown)  # as an earlier report would have: these slices have no files
         return path
 
     return make
-
-
-def _keep_pictures(path: Path, dataset: Dataset, at: np.ndarray) -> None:
-    """As an earlier report would have kept them: these slices have no files."""
-    from btlib.reporting.html.pictures import Picture, _grey, _save
-
-    pictures = {int(dataset.numbers[i]): Picture(_grey(dataset.images[i]), dataset.masks[i]) for i in at}
-    _save(path / "pictures.npz", pictures)
 
 
 @pytest.fixture(scope="session")

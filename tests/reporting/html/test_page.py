@@ -218,6 +218,21 @@ def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
     assert np.ptp(pixels[-1, -1].astype(int)) < 10  # zero is white
 
 
+def test_a_threshold_of_its_own_is_marked(run: Path, tmp_path: Path):
+    """A model that chose its threshold on validation slices has that one in its figure, not the protocol's."""
+    folder = RunFolder(shutil.copytree(run, tmp_path / "run"))
+    protocols = (run / "figures" / "threshold-A.svg").read_text()
+    record = next(r for r in folder.records() if r.case == "A")
+    assert record.model is not None
+    own = record.model.model_copy(update={"details": {"threshold": 0.35}})
+    folder.save_record(record.model_copy(update={"model": own}))
+    page = Reader(write_report(folder.path).read_text())
+    figure = (folder.path / "figures" / "threshold-A.svg").read_text()
+    assert [" 0.65" in svg for svg in (protocols, figure)] == [True, False]
+    assert [" 0.35" in svg for svg in (protocols, figure)] == [False, True]
+    assert "at its own threshold 0.35, chosen on validation slices" in page.text["origin"]
+
+
 def test_two_runs_side_by_side(run: Path, tmp_path: Path):
     page = Reader(write_page([run.parent / "better", run], tmp_path / "both.html").read_text())
     labels = [a["data-label"] for tag, a in page.tags if tag == "tr" and "data-label" in a]
