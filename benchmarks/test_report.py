@@ -151,7 +151,7 @@ def predicted(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     found = np.empty_like(truth)
     for k, mask in enumerate(truth):
         rough = cv2.GaussianBlur(rng.standard_normal((SIZE, SIZE), np.float32), (0, 0), 2)
-        found[k] = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 4) > 0.5 + rng.uniform(0.5, 2) * rough
+        found[k] = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 4) > 0.5 + rng.uniform(0.3, 1.5) * rough
     return found
 
 
@@ -164,8 +164,8 @@ def measured(slices: Dataset, masks: np.ndarray | None, classes: bool, rng: np.r
         more |= {"hd95": np.where(area > 0, rng.uniform(1, 30, SLICES), 362.0).tolist()}
         more |= {"surface_dice_1px": one.tolist(), "surface_dice_2px": (1.1 * one).tolist()}
     if classes:
-        drawn = rng.dirichlet((0.5, 0.5, 0.5), SLICES) + 2 * np.eye(3)[slices.labels]
-        more |= {"class_prob": (drawn / 3).tolist()}
+        drawn = rng.dirichlet((0.5, 0.5, 0.5), SLICES) + 0.6 * np.eye(3)[slices.labels]
+        more |= {"class_prob": (drawn / 1.6).tolist()}
     areas = slices.masks.sum((1, 2)).tolist()
     numbers, labels = slices.numbers.tolist(), slices.labels.tolist()
     return SliceTable(number=numbers, label=labels, patient=list(slices.patients), truth_area=areas, **more)
