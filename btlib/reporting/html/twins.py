@@ -79,7 +79,10 @@ def _case(
         ],
         "calibration": _calibration(entry),
         "slices": [
-            {"number": t.number, "kinds": list(t.kinds), "dice": t.dice, "change": t.change}
+            {
+                **{"number": t.number, "kinds": list(t.kinds), "dice": t.dice, "change": t.change},
+                **({"mass": t.map.mass, "chance": t.map.chance} if t.map else {}),
+            }
             for t in shown.tiles
             if t.entry is entry
         ],

@@ -136,3 +136,12 @@ def test_damaged_pictures_are_taken_from_the_data_again(tmp_path: Path, whole: P
     assert problems.said == ()
     shutil.rmtree(data)
     assert pictures(view(folder.path), areas, problems).keys() == areas.keys()  # kept for a time without the data
+
+
+def test_a_run_that_does_not_say_what_it_ran_has_no_page(damaged: RunFolder):
+    path = damaged.path / "run.json"
+    path.write_bytes(path.read_bytes()[:100])
+    done = CliRunner().invoke(app, ["report", str(damaged.path)])
+    assert done.exit_code == 2
+    assert "run.json" in done.stderr
+    assert "To mend it" in done.stderr
