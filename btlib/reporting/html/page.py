@@ -13,6 +13,7 @@ from btlib.evaluation.catalogue import METRICS
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.figures import Drawn
 from btlib.reporting.html.gallery import Gallery
+from btlib.reporting.html.looks import Look
 from btlib.reporting.html.style import inline
 from btlib.reporting.html.views import View
 from btlib.reporting.intervals import Mean
@@ -30,6 +31,7 @@ class Page:
         figures: Drawn.
         untested: Why pairs of cases were not tested; empty where they were.
         undrawn: Which learning curves could not be drawn, and why.
+        looks: What the maps of each explained case say.
         gallery: Slices to look at.
     """
 
@@ -39,6 +41,7 @@ class Page:
     figures: tuple[Drawn, ...]
     untested: str
     undrawn: tuple[str, ...]
+    looks: tuple[Look, ...]
     gallery: Gallery
 
     @cached_property

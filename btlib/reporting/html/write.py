@@ -10,6 +10,7 @@ from btlib.reporting.html import twins
 from btlib.reporting.html.entries import Entry, entries
 from btlib.reporting.html.figures import figures
 from btlib.reporting.html.gallery import Gallery, gallery
+from btlib.reporting.html.looks import looks
 from btlib.reporting.html.page import Page
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.render import render, weigh
@@ -66,7 +67,7 @@ def _page(folders: Sequence[Path], baselines: Path | None) -> Page:
     curves = Problems()
     drawn = tuple(figures(found, tests, curves))
     means = mean_intervals([entry.result for entry in found], SHOWN)
-    page = Page(tuple(views), tuple(found), means, drawn, untested, curves.said, Gallery())
+    page = Page(tuple(views), tuple(found), means, drawn, untested, curves.said, tuple(looks(found)), Gallery())
     room = _MOST - len(render(page).encode())
     return replace(page, gallery=gallery(found, room, weigh))
 

@@ -147,6 +147,7 @@ def test_what_is_missing_says_so(make_run: Callable[..., Path], tmp_path: Path):
     assert "Nothing could be held against a baseline" in page.text["differences"]
     assert "fewer than two cases" in page.text["differences"]
     assert "The noise floor was not measured." in page.text["speed"]
+    assert "looks" not in page.text
     only = make_run(tmp_path / "only", names=("A",))
     page = Reader(write_report(only).read_text())
     assert page.text["types"].count("No case has tumour types.") == 2
@@ -216,6 +217,22 @@ def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
     assert pixels.shape == (2, 3, 3)  # a pixel for each square of sixteen that are equal
     assert pixels[0, 0, 2] > pixels[0, 0, 0] + 50  # red, of blue, green, red
     assert np.ptp(pixels[-1, -1].astype(int)) < 10  # zero is white
+
+
+def test_what_the_maps_say_stands_in_a_table(make_run: Callable[..., Path], tmp_path: Path):
+    path = make_run(tmp_path / "run", names=("A", "B"), explained=4)
+    page = Reader(write_report(path).read_text())
+    everything = RunFolder(path).explained()["B"].summary["all"]
+    text = " ".join(page.text["looks"].split())
+    assert f"{everything.hits} of 4" in text
+    for name in ("mass", "centre_mass", "random_mass", "chance"):
+        assert f"{everything.means[name].value:.3f}" in text
+    mass = everything.means["mass"]
+    assert f"{mass.low:.3f} – {mass.high:.3f}" in text
+    assert "hidden with zero" in text
+    slices = json.loads((path / "report.json").read_text())["cases"][1]["slices"]
+    rows = RunFolder(path).explained()["B"].slices
+    assert {s["number"]: s["mass"] for s in slices} == {row.number: row.average.mass for row in rows}
 
 
 def test_a_threshold_of_its_own_is_marked(run: Path, tmp_path: Path):
