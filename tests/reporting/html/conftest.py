@@ -96,12 +96,12 @@ def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def run(make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of four cases, held against a better one of two of them; its report is written."""
+    """A run of four cases with some maps, held against a better one of two of them; its report is written."""
     home = tmp_path_factory.mktemp("runs")
     better = make_run(home / "better", strength=0.3, names=("A", SCRIPT))
     baseline: Baseline = propose(better, "better", "for a test").new
     baseline.save(home / "better.json")
-    path = make_run(home / "run", baseline=str(home / "better.json"))
+    path = make_run(home / "run", explained=2, baseline=str(home / "better.json"))
     write_report(path)
     return path
 

@@ -72,7 +72,7 @@ def test_wide_tables_scroll_in_their_own_box_on_a_phone(opened: Callable[..., Pa
     page = opened(WIDTHS["phone"], theme)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     boxes = page.locator(".scroll")
-    assert boxes.count() == 3  # all cases, all verdicts, models
+    assert boxes.count() == 4  # all cases, all verdicts, where models look, where they came from
     for box in boxes.all():
         assert box.evaluate("box => box.scrollWidth > box.clientWidth")
         box.focus()
@@ -171,6 +171,20 @@ def test_pictures_and_contours_are_drawn(opened: Callable[..., Page]):
     with_image = tile.screenshot()
     page.evaluate("document.querySelectorAll('.store image').forEach(image => image.remove())")
     assert tile.screenshot() != with_image
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_a_map_stands_beside_its_slice(opened: Callable[..., Page], width: int):
+    page = opened(width)
+    page.locator("#whose").select_option("B")
+    expect(page.locator(".gallery > li:visible")).to_have_count(2)
+    page.locator(".gallery .look:visible").first.click()
+    image, drawn = (page.locator("#shown svg").nth(k).bounding_box() for k in (0, 1))
+    assert image is not None
+    assert drawn is not None
+    assert (image["y"], image["width"]) == pytest.approx((drawn["y"], drawn["width"]), abs=1)
+    assert 0 < image["x"] < image["x"] + image["width"] <= drawn["x"] + 1 < drawn["x"] + drawn["width"] < width
+    assert bad(page) == []
 
 
 def test_the_theme_is_chosen_and_kept(opened: Callable[..., Page]):
