@@ -83,7 +83,7 @@ class Page:
     @property
     def holds(self) -> bool:
         """Whether every case is there and was judged, and none fell short."""
-        whole = not self.unread and not any(v.missing for v in self.views)
+        whole = not self.unread and not any(v.comparison.missing for v in self.views)
         return whole and bool(self.entries) and all(entry.row.status in HOLDS for entry in self.entries)
 
     @cached_property

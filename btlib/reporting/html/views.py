@@ -1,7 +1,7 @@
 """A run, read as far as it can be read; what cannot is named."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,9 +26,8 @@ class View:
         records: Those that can be read, in order of cases' names and seeds.
         speeds: Throughput by case.
         noise: The null run; None where none was made.
-        comparison: Its cases against its baseline.
+        comparison: Its cases against its baseline; missing in it are those of which there is no record at all.
         baseline: That baseline, or why it cannot be had.
-        missing: Cases that were to be measured, of which there is no record at all.
         unread: Which of its numbers cannot be had, and why: the page must not say that all is well.
     """
 
@@ -40,7 +39,6 @@ class View:
     noise: Timing | None
     comparison: Comparison
     baseline: Baseline | BaselineError
-    missing: tuple[str, ...]
     unread: tuple[str, ...]
 
 
@@ -74,15 +72,6 @@ def view(path: Path, baselines: Path | None = None) -> View:
             missing.append(case)
         else:
             problems.add(*(f"{folder.record_path(case, seed)}: expected a record, there is none" for seed in lost))
-    return View(
-        path.resolve().name,
-        folder,
-        info,
-        tuple(records),
-        speeds,
-        noise,
-        comparison,
-        baseline,
-        tuple(missing),
-        problems.said,
-    )
+    comparison = replace(comparison, missing=tuple(missing))
+    name = path.resolve().name
+    return View(name, folder, info, tuple(records), speeds, noise, comparison, baseline, problems.said)

@@ -103,6 +103,13 @@ def test_a_lost_seed_is_no_silence(damaged: RunFolder):
     assert "could not be read" in summary
 
 
+def test_a_record_that_cannot_be_read_is_not_called_unmeasured(damaged: RunFolder):
+    damaged.record_path("A", 7).write_text("{")
+    page, summary = report(damaged), (damaged.path / "summary.md").read_text()
+    assert "not measured" not in page.text["verdicts"] + summary
+    assert "could not be read" in summary
+
+
 def test_without_masks_slices_stand_without_prediction(damaged: RunFolder):
     damaged.masks_path("A", 7).unlink()
     page = report(damaged)
