@@ -32,7 +32,7 @@ def load_arrays(path: Path, shapes: Mapping[str, str], mend: str) -> dict[str, N
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             found = {name: kept[name] for name in shapes}
     except Exception as error:  # a damaged file makes numpy and zipfile raise almost anything
-        told = f"expected the arrays {', '.join(shapes)}, but it cannot be read: {error or type(error).__name__}"
+        told = f"expected the arrays {', '.join(shapes)}, but it cannot be read: {str(error) or type(error).__name__}"
         raise RecordError(told, where=path, mend=mend) from error
     lengths: dict[str, int] = {}
     for name, letters in shapes.items():
