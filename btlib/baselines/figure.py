@@ -65,11 +65,32 @@ class Figure(Strict):
         return self
 
 
+class Making(Strict):
+    """How numbers came about.
+
+    Attributes:
+        source: The command that measured them.
+        created: Date, ISO 8601.
+        reason: Why they are in the baseline.
+        commit: Of the code that measured them, where known.
+        recipe: How the model was trained, where it was.
+        environment: Versions and hardware that measured them.
+    """
+
+    source: str
+    created: str
+    reason: str
+    commit: str | None = None
+    recipe: dict[str, str | int | float | bool | None] | None = None
+    environment: dict[str, str] = {}
+
+
 class BaselineCase(Strict):
     """What is known of one case.
 
     Attributes:
         title: What it is.
+        made: How its numbers came about, where it was added to the baseline later; None: as the baseline's.
         figures: Its numbers; at most one gated figure a metric.
         runs: Per-slice numbers, where they were measured.
         speed: Figure ("inference, batch 16") → how fast it was on the machine of the baseline's environment.
@@ -77,6 +98,7 @@ class BaselineCase(Strict):
     """
 
     title: str
+    made: Making | None = None
     figures: list[Figure]
     runs: list[SeedRun] = []
     speed: dict[str, Pace] = {}

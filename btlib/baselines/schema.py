@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from btlib import files, fingerprint
-from btlib.baselines.figure import BaselineCase, Figure, PublishedTest, Strict
+from btlib.baselines.figure import BaselineCase, Figure, Making, PublishedTest, Strict
 from btlib.baselines.text import compact
 from btlib.errors import BaselineError
 from btlib.results import CaseResult, Conditions
@@ -100,6 +100,20 @@ class Baseline(Strict):
         """Write it with sorted keys and a digest of its content, atomically."""
         value = self.model_dump(mode="json", exclude_defaults=True) | {"schema": SCHEMA}
         files.write_text(path, compact(value | {"digest": fingerprint.of(value)}))
+
+    def made(self, case: str) -> Making:
+        """How the numbers of a case came about: as all of them did, or by itself where it was added later."""
+        known = self.cases.get(case)
+        if known is not None and known.made is not None:
+            return known.made
+        return Making(
+            source=self.source,
+            created=self.created,
+            reason=self.reason,
+            commit=self.commit,
+            recipe=self.recipe,
+            environment=self.environment,
+        )
 
     def figure(self, case: str, metric: str) -> Figure | None:
         """The gated figure of a metric of a case; None where there is none."""

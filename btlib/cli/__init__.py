@@ -13,6 +13,7 @@ from btlib.cli.explain import explain
 from btlib.cli.export import export
 from btlib.cli.leakage import leakage
 from btlib.cli.report import report
+from btlib.cli.show import show
 from btlib.errors import BtlibError
 
 __all__ = ["app"]
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(baseline_app, name="baseline")
+app.command()(show)
 app.command()(compare)
 app.command()(check)
 app.command()(export)

@@ -17,13 +17,14 @@ Name = Annotated[str, typer.Option(help="Name of the baseline: the file is NAME.
 Margin = Annotated[
     list[str] | None, typer.Option(metavar="METRIC=VALUE", help="Loss to tolerate; by default the old one's, or 0.02.")
 ]
+Add = Annotated[bool, typer.Option(help="Keep the baseline's other cases as they are, instead of asking for all.")]
 Folder = Annotated[Path, typer.Option(help="Folder of the baselines.")]
 
 
 @app.command()
-def propose(run: Run, name: Name, margin: Margin = None, folder: Folder = Path("baselines")) -> None:
+def propose(run: Run, name: Name, margin: Margin = None, add: Add = False, folder: Folder = Path("baselines")) -> None:
     """Show what would change if a run became the baseline; exit code 1 if it could not be accepted as it is."""
-    proposal = _proposal(run, name, "proposed", margin, folder)
+    proposal = _proposal(run, name, "proposed", margin, add, folder)
     _show(proposal)
     if proposal.refusals or proposal.worse:
         raise typer.Exit(1)
@@ -35,13 +36,14 @@ def accept(
     name: Name,
     reason: Annotated[str, typer.Option(help="Why these numbers are the baseline from now on.")],
     margin: Margin = None,
+    add: Add = False,
     allow_worse: Annotated[bool, typer.Option(help="Accept numbers that are worse than the old ones.")] = False,
     folder: Folder = Path("baselines"),
 ) -> None:
     """Write the cases of a run, per-slice numbers included, as a baseline."""
     from btlib.runs.accept import accept as write
 
-    proposal = _proposal(run, name, reason, margin, folder)
+    proposal = _proposal(run, name, reason, margin, add, folder)
     path = folder / f"{name}.json"
     write(proposal, path, allow_worse=allow_worse)
     _show(proposal)
@@ -60,13 +62,13 @@ def check(
         print_line(f"{path}: sound, {baseline.kind}, {len(baseline.cases)} cases")
 
 
-def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, folder: Path) -> "Proposal":
+def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: bool, folder: Path) -> "Proposal":
     from btlib.baselines import Baseline
     from btlib.runs.accept import propose as look
 
     path = folder / f"{name}.json"
     old = Baseline.load(path) if path.exists() else None
-    return look(run, name, reason, dict(map(_margin, margin or [])), old)
+    return look(run, name, reason, dict(map(_margin, margin or [])), old, add=add)
 
 
 def _margin(text: str) -> tuple[str, float]:

@@ -7,8 +7,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from btlib.data.dataset import Dataset, load_dataset
+    from btlib.data.dataset import Dataset
     from btlib.data.figshare import list_slices, read_slice, write_slice
+    from btlib.data.load import load_dataset
     from btlib.data.phantom import phantom_folder, write_phantoms
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
 _HOMES = {
     "Dataset": "dataset",
     "list_slices": "figshare",
-    "load_dataset": "dataset",
+    "load_dataset": "load",
     "phantom_folder": "phantom",
     "read_slice": "figshare",
     "write_phantoms": "phantom",

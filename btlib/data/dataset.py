@@ -98,24 +98,3 @@ class Dataset:
             members = np.flatnonzero(self.labels == label)
             kept.append(members[(np.arange(count) * len(members)) // max(count, 1)])
         return self.subset(np.sort(np.concatenate(kept)))
-
-
-def load_dataset(
-    folder: Path | str, image_size: int = 256, scaling: Scaling = "thesis", progress: bool = False
-) -> Dataset:
-    """Load the slices of a folder, resized and scaled; the second time from the cache.
-
-    Args:
-        folder: Holds `1.mat`, `2.mat` …, itself or in `data/`.
-        image_size: Side of the square images in pixels.
-        scaling: "thesis" (divide by 255) or "percentile" (1st…99th percentile of the slice to 0…1).
-        progress: Draw a progress bar on stderr while files are read.
-
-    Raises:
-        DataError: No slices, phantom slices among real ones, or faulty files; all of them are named at once.
-    """
-    from btlib.data.cache import open_cached
-    from btlib.data.preprocess import check
-
-    check(image_size, scaling)
-    return open_cached(Path(folder), image_size, scaling, progress)

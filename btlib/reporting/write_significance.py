@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tabulate import tabulate
-
 from btlib import files
-from btlib.reporting.numbers import interval, number, p_value
 from btlib.reporting.significance import MARGIN, PairTest, pair_tests
+from btlib.reporting.significance_table import significance_table
 from btlib.reporting.text import PHANTOM_NOTE, csv_text
 from btlib.results import CaseResult
 
@@ -65,21 +63,5 @@ def _markdown(tests: Sequence[PairTest], results: Sequence[CaseResult]) -> str:
     for family, title in (("thesis", "The thesis's four comparisons"), ("all pairs", "All pairs")):
         chosen = [test for test in tests if test.family == family]
         if chosen:
-            table = tabulate([_row(test) for test in chosen], "keys", "github", disable_numparse=True)
-            parts += [f"## {title}: {len(chosen)} tests", "", table, ""]
+            parts += [f"## {title}: {len(chosen)} tests", "", significance_table(chosen, "github"), ""]
     return "\n".join([*parts, "![All pairs](significance.svg)", ""])
-
-
-def _row(test: PairTest) -> dict[str, str]:
-    return {
-        "pair": f"{test.first} − {test.second}",
-        "metric": test.metric,
-        "difference": f"{test.difference:+.4f}",
-        "95 % interval": interval(test.low, test.high),
-        "p": p_value(test.p),
-        "Holm p": p_value(test.p_holm),
-        "McNemar p": p_value(test.p_mcnemar),
-        "effect": number(test.effect, ".2f"),
-        f"within ±{MARGIN:g}": "yes" if test.equivalent else "no",
-        "reading": test.words,
-    }

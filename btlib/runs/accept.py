@@ -37,7 +37,13 @@ class Proposal:
 
 
 def propose(
-    folder: Path, name: str, reason: str, margins: Mapping[str, float] | None = None, old: Baseline | None = None
+    folder: Path,
+    name: str,
+    reason: str,
+    margins: Mapping[str, float] | None = None,
+    old: Baseline | None = None,
+    *,
+    add: bool = False,
 ) -> Proposal:
     """What would change if a run became the baseline; nothing is written.
 
@@ -48,6 +54,7 @@ def propose(
         margins: Metric → loss that the gate will tolerate, in the metric's unit. By default the old baseline's, else
             0.02 for metrics that are shares of one.
         old: The baseline it would replace.
+        add: Keep the old one's other cases as they are; each of the run's then says itself how it was made.
 
     Raises:
         RecordError: It is no run, has no records, a case failed, or its cases were made under different conditions.
@@ -61,11 +68,11 @@ def propose(
     )
     verdicts = () if old is None else tuple(v for r in results if r.case in old.cases for v in judge(r, old))
     return Proposal(
-        new=new,
+        new=new if old is None or not add else _added(old, new),
         old=old,
         verdicts=verdicts,
         changes=() if old is None else tuple(_changes(old, new)),
-        refusals=tuple(_refusals(info, new, old)),
+        refusals=tuple(_refusals(info, new, old, add)),
         worse=tuple(v for v in verdicts if _is_worse(v)),
     )
 
@@ -83,6 +90,11 @@ def accept(proposal: Proposal, path: Path, *, allow_worse: bool = False) -> None
     if problems:
         raise BaselineError("\n  ".join(["not accepted:", *problems]), where=path)
     proposal.new.save(path)
+
+
+def _added(old: Baseline, new: Baseline) -> Baseline:
+    cases = {name: case.model_copy(update={"made": new.made(name)}) for name, case in new.cases.items()}
+    return old.model_copy(update={"cases": old.cases | cases})
 
 
 def _margins(results: list[CaseResult], given: Mapping[str, float], old: Baseline | None) -> dict[str, float]:
@@ -110,7 +122,7 @@ def _is_worse(verdict: Verdict) -> bool:
     return (verdict.high if METRICS[verdict.metric].sign > 0 else -verdict.low) < 0
 
 
-def _refusals(info: RunInfo, new: Baseline, old: Baseline | None) -> list[str]:
+def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> list[str]:
     found = []
     if info.dirty:
         found.append("the run was made from a checkout with uncommitted changes: commit them and run again")
@@ -125,8 +137,8 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None) -> list[str]:
     differing = unlike(new.conditions, old.conditions)
     if differing:
         found.append(f"other conditions ({'; '.join(differing)}): choose another name, or delete the file first")
-    lost = old.cases.keys() - new.cases.keys()
-    found += [f"case {name} of the baseline is not in the run: run all cases" for name in lost]
+    lost = () if add else old.cases.keys() - new.cases.keys()
+    found += [f"case {name} of the baseline is not in the run: run all, or give --add to keep it" for name in lost]
     for name in old.cases.keys() & new.cases.keys():
         ours, theirs = len(new.cases[name].runs), len(old.cases[name].runs)
         if ours < theirs:

@@ -110,10 +110,11 @@ def judge_timing(
         info: The run.
         margin: The share of its ratio that a case may lose.
     """
-    known, here, there = baseline.cases.get(case), environment(), baseline.environment
+    known, made, here = baseline.cases.get(case), baseline.made(case), environment()
+    there = made.environment
     pairs = {
         "image size": (info.image_size, baseline.conditions.image_size),
-        "backbone": (info.recipe.get("backbone"), (baseline.recipe or {}).get("backbone")),
+        "backbone": (info.recipe.get("backbone"), (made.recipe or {}).get("backbone")),
         "processor with": (here.get("simd"), there.get("simd")),
         "allocator": (here.get("allocator"), there.get("allocator")),
     }

@@ -8,6 +8,7 @@ import pytest
 
 from btlib import Baseline, judge
 from btlib.errors import BaselineError, RecordError
+from btlib.reporting.proposal import proposal_lines
 from btlib.runs import CaseRecord, RunFolder, RunInfo
 from btlib.runs.accept import accept, propose
 from btlib.runs.making import reference
@@ -143,6 +144,30 @@ def test_not_with_fewer_slices_or_another_split(folder: RunFolder, old: Baseline
 def test_not_without_a_case_that_the_old_one_has(folder: RunFolder, old: Baseline):
     folder.record_path("Y", 7).unlink()
     refused(folder, old, "case Y of the baseline is not in the run")
+
+
+def test_a_case_is_added_and_the_others_stay(folder: RunFolder, old: Baseline, tmp_path: Path):
+    folder.record_path("Y", 7).unlink()
+    record = CaseRecord.load(folder.record_path("X", 7))
+    folder.record_path("X", 7).unlink()
+    folder.save_record(record.model_copy(update={"case": "new", "environment": {"machine": "another"}}))
+    inform(folder, recipe={"epochs": 3}, commit="abc")
+    proposal = propose(folder.path, "mine", "a better one", old=old, add=True)
+    assert [line.split()[0] for line in proposal_lines(proposal)[2:4]] == ["new", "new"]
+    assert proposal_lines(proposal)[4] == ""  # no row for a case that stays
+    accept(proposal, tmp_path / "mine.json")
+    baseline = Baseline.load(tmp_path / "mine.json")
+    assert sorted(baseline.cases) == ["X", "Y", "new"]
+    assert baseline.cases["X"] == old.cases["X"]
+    assert (baseline.made("new").reason, baseline.made("new").recipe) == ("a better one", {"epochs": 3})
+    assert baseline.made("new").environment == {"machine": "another"}
+    assert (baseline.made("X").reason, baseline.made("X").recipe) == ("because", old.recipe)
+
+
+def test_adding_asks_for_the_same_conditions(folder: RunFolder, old: Baseline):
+    other = old.model_copy(update={"conditions": old.conditions.model_copy(update={"image_size": 7})})
+    proposal = propose(folder.path, "mine", "because", old=other, add=True)
+    assert any("image_size" in line for line in proposal.refusals)
 
 
 def test_not_with_fewer_seeds(folder: RunFolder, tmp_path: Path):

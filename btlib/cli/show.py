@@ -1,0 +1,34 @@
+"""`btlib show`: what runs, records and baselines hold, side by side; nothing is run, nothing judged."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from btlib.cli.output import print_line
+
+
+def show(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE…", help="A run's folder, a record, a baseline file or name.")
+    ],
+    metric: Annotated[list[str], typer.Option(help="Give it once for each metric.")] = ["dice", "accuracy"],  # noqa: B006
+    pairs: Annotated[bool, typer.Option(help="Test every pair of cases of each source, corrected.")] = False,
+    markdown: Annotated[bool, typer.Option(help="Tables for a Markdown file.")] = False,
+    folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
+) -> None:
+    """Values with 95 % intervals, a column for each source; with --pairs, which of its cases differ."""
+    from btlib.reporting.side_by_side import conditions_line, side_by_side
+    from btlib.reporting.significance import pair_tests
+    from btlib.reporting.significance_table import significance_table
+    from btlib.reporting.sources import load_source
+
+    style = "github" if markdown else "simple"
+    loaded = [load_source(text, folder) for text in sources]
+    print_line(side_by_side(loaded, metric, style))
+    for source in loaded:
+        print_line(conditions_line(source))
+    for source in loaded:
+        if pairs and len(source.results) > 1:
+            print_line(f"\n{source.name}\n")
+            print_line(significance_table(pair_tests(source.results), style))

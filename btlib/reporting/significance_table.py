@@ -1,0 +1,28 @@
+"""Tests of pairs as a table: one row a pair and metric."""
+
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from btlib.reporting.numbers import interval, number, p_value
+from btlib.reporting.significance import MARGIN, PairTest
+
+
+def significance_table(tests: Sequence[PairTest], style: str = "simple") -> str:
+    """Difference, interval, p values and the reading of each, in a format of `tabulate`."""
+    return tabulate([_row(test) for test in tests], "keys", style, disable_numparse=True)
+
+
+def _row(test: PairTest) -> dict[str, str]:
+    return {
+        "pair": f"{test.first} − {test.second}",
+        "metric": test.metric,
+        "difference": f"{test.difference:+.4f}",
+        "95 % interval": interval(test.low, test.high),
+        "p": p_value(test.p),
+        "Holm p": p_value(test.p_holm),
+        "McNemar p": p_value(test.p_mcnemar),
+        "effect": number(test.effect, ".2f"),
+        f"within ±{MARGIN:g}": "yes" if test.equivalent else "no",
+        "reading": test.words,
+    }

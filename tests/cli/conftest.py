@@ -1,0 +1,39 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from btlib.evaluation import summarise
+from btlib.results import Conditions
+from btlib.runs import CaseRecord, RunFolder, RunInfo
+from btlib.slice_table import SliceTable
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conditions: Conditions) -> Callable[..., Path]:
+    """The folder of a run, one table a case."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(name: str, under: Conditions = conditions, **tables: SliceTable) -> Path:
+        folder = RunFolder(tmp_path / name)
+        folder.save_info(RunInfo(tier="smoke", command="c", baseline="b", origin="phantom", data="d", started="now"))
+        for case, slices in tables.items():
+            folder.save_record(
+                CaseRecord(
+                    case=case,
+                    title=f"case {case}",
+                    tier="smoke",
+                    seed=42,
+                    metrics={"dice": 1, "accuracy": 1},
+                    outcome="done",
+                    conditions=under,
+                    slices=slices,
+                    summary=summarise(slices),
+                    seconds=1.0,
+                    environment={},
+                    created="now",
+                )
+            )
+        return folder.path
+
+    return make

@@ -1,0 +1,81 @@
+"""`btlib show`: values side by side, each with its interval, and nothing left out in silence."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from btlib.cli import app
+from btlib.results import Conditions
+from btlib.runs import CaseRecord, RunFolder
+from btlib.slice_table import SliceTable
+
+ROOT = Path(__file__).parents[2]
+Table = Callable[..., SliceTable]
+
+
+def show(*args: object) -> Result:
+    return CliRunner().invoke(app, ["show", *map(str, args)])
+
+
+def cells(result: Result) -> dict[tuple[str, str], list[str]]:
+    """Case and metric → the cells of its row."""
+    assert result.exit_code == 0, result.output
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in result.stdout.splitlines() if "|" in line]
+    return {(row[0], row[1]): row[2:] for row in rows}
+
+
+def test_a_run_beside_published_numbers(make_run: Callable[..., Path], make_table: Table):
+    ours = make_run("ours", A=make_table(), E=make_table(wrong=15), new=make_table())
+    found = cells(show("thesis", ours, "--markdown", "--folder", ROOT / "baselines"))
+    assert found["A", "Dice"][0] == "0.7311"
+    dice = make_table().dice().mean()
+    assert found["A", "Dice"][1].startswith(f"{dice:.4f} (")
+    value, low, high = map(float, re.findall(r"[0-9.]+", found["E", "accuracy"][1]))
+    assert low < value < high
+    assert value == round(1 - 15 / make_table().n, 4)
+    assert found["new", "Dice"][0] == "–"  # the thesis has no such case
+    assert found["B", "accuracy"] == ["0.9052", "–"]
+
+
+def test_a_metric_of_all_slices_has_a_value_and_no_interval(make_run: Callable[..., Path], make_table: Table):
+    found = cells(show(make_run("ours", A=make_table()), "--metric", "macro_f1", "--markdown"))
+    assert found["A", "macro F1"] == ["1.0000"]
+    assert ("A", "Dice") not in found
+
+
+def test_a_case_that_failed_is_shown_as_that(make_run: Callable[..., Path], make_table: Table):
+    run = make_run("ours", A=make_table(), B=make_table())
+    folder = RunFolder(run)
+    record = CaseRecord.load(folder.record_path("B", 42))
+    lost = {"outcome": "timeout", "error": "too slow", "slices": None, "summary": None}
+    folder.save_record(record.model_copy(update=lost))
+    assert cells(show(run, "--markdown"))["B", "Dice"] == ["timeout"]
+
+
+def test_how_the_numbers_were_made_is_told(make_run: Callable[..., Path], make_table: Table, conditions: Conditions):
+    one = make_run("one", A=make_table())
+    two = make_run("two", conditions.model_copy(update={"image_size": 64}), A=make_table())
+    told = show(one, two).stdout
+    assert f"{conditions.image_size} px" in told
+    assert "64 px" in told
+
+
+def test_pairs_are_tested(make_run: Callable[..., Path], make_table: Table):
+    run = make_run("ours", A=make_table(), D=make_table(wrong=15))
+    told = show(run, "--pairs").stdout
+    assert "D − A" in told
+    assert "D is worse than A" in told
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [(["nowhere"], "no such baseline file"), (["ours", "--metric", "dise"], "did you mean 'dice'")],
+)
+def test_errors_are_told(args: list[str], message: str, make_run: Callable[..., Path], make_table: Table):
+    make_run("ours", A=make_table())
+    result = show(*args)
+    assert result.exit_code == 2
+    assert message in result.stderr
