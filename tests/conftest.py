@@ -20,7 +20,7 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["BTLIB_CACHE"] = str(tmp_path_factory.getbasetemp().parent / "btlib-cache")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_dataset() -> Callable[..., Dataset]:
     """Noise with a bright square as tumour, whose side tells the type: learnable in seconds, no files."""
 

@@ -3,24 +3,21 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib import files, fingerprint
+from btlib import fingerprint
 from btlib.data.dataset import Dataset
-from btlib.errors import RecordError
 from btlib.explain.explainer import Explainer
-from btlib.explain.measured import flat, measured
+from btlib.explain.kept import Done, keep, known
+from btlib.explain.measured import measured
 from btlib.explain.measures import centre_prior
 from btlib.explain.occlusion import Fill
 from btlib.explain.patches import STEPS, scaled
 from btlib.explain.probability import probability_of
-from btlib.explain.summary import summarise
-from btlib.reporting.text import csv_text
 from btlib.runs import Explained, Maps, RunFolder
 from btlib.runs.explained import ExplainedSlice, Sanity
 from btlib.splits import Split
@@ -97,34 +94,41 @@ class Study:
             OptionError: Patch, stride and slices do not go together.
             StatsError: A slice without a tumour pixel under a patch.
         """
-        known = _known(folder, self.case, self.identity)
-        done: list[tuple[ExplainedSlice, NDArray[np.float32], NDArray[np.float32]]] = []
+        there = known(folder, self.case, self.identity)
+        done: list[Done] = []
         seconds, saved = self.built, time.perf_counter()
         for i in at.tolist():
             number = int(self.dataset.numbers[i])
-            if number in known:
+            if number in there:
                 self.say(f"slice {number}: its map is there")
-                done.append(known[number])
+                done.append(there[number])
                 continue
             began = time.perf_counter()
-            found = self.explainer.explain(np.array(self.dataset.images[i]), int(self.dataset.labels[i]))
-            part = next((part for part in _PARTS if i in getattr(self.split, part)), None)
-            row = measured(found, self.dataset, i, part, self._priors[int(self.dataset.labels[i])], self.explainer)
-            done.append((row, found.map.total.astype(np.float32), found.map.average.astype(np.float32)))
+            done.append(self._explain(i))
             now = time.perf_counter()
             seconds += now - began
-            name = CLASS_NAMES[row.label]
-            self.say(f"slice {number} ({name}): {now - began:.1f} s, engine {row.engine} in {row.precision}")
-            for note in row.notes:
-                self.say(f"slice {number}: {note}")
+            self._tell(done[-1].row, now - began)
             if now - saved > _SAVE_EVERY:
-                self._save(done, seconds, folder)
+                keep(folder, self._about, done, seconds)
                 saved = time.perf_counter()
-        explained, maps = self._save(done, seconds, folder)
+        explained, maps = keep(folder, self._about, done, seconds)
         if sanity:
             explained = explained.model_copy(update={"sanity": self._sanity(at, sanity)})
             explained.save(folder.explain_path(self.case, "json"))
         return explained, maps
+
+    def _explain(self, i: int) -> Done:
+        label = int(self.dataset.labels[i])
+        found = self.explainer.explain(np.array(self.dataset.images[i]), label)
+        part = next((part for part in _PARTS if i in getattr(self.split, part)), None)
+        row = measured(found, self.dataset, i, part, self._priors[label], self.explainer)
+        return Done(row, found.map.total.astype(np.float32), found.map.average.astype(np.float32))
+
+    def _tell(self, row: ExplainedSlice, seconds: float) -> None:
+        name = CLASS_NAMES[row.label]
+        self.say(f"slice {row.number} ({name}): {seconds:.1f} s, engine {row.engine} in {row.precision}")
+        for note in row.notes:
+            self.say(f"slice {row.number}: {note}")
 
     def _sanity(self, at: NDArray[np.int64], draws: int) -> Sanity:
         from btlib.explain.sanity import sanity_check  # it needs torch
@@ -145,60 +149,19 @@ class Study:
             for label in range(N_CLASSES)
         ]
 
-    def _save(
-        self,
-        done: list[tuple[ExplainedSlice, NDArray[np.float32], NDArray[np.float32]]],
-        seconds: float,
-        folder: RunFolder,
-    ) -> tuple[Explained, Maps]:
-        rows = [row for row, _, _ in done]
-        maps = Maps(
-            number=np.array([row.number for row in rows]),
-            label=np.array([row.label for row in rows]),
-            base=np.array([row.base for row in rows]),
-            total=np.stack([total for _, total, _ in done]),
-            average=np.stack([average for _, _, average in done]),
-            identity=self.identity or "",
-        )
-        explained = Explained(
-            case=self.case,
-            identity=self.identity,
-            origin=self.dataset.origin,
-            dataset_fingerprint=self.dataset.fingerprint,
-            split_name=self.split.name,
-            split_fingerprint=self.split.fingerprint,
-            image_size=self.dataset.image_size,
-            scaling=self.dataset.scaling,
-            patch=self.explainer.patch,
-            stride=self.explainer.stride,
-            fill=self.explainer.fill,
-            slices=rows,
-            summary=summarise(rows),
-            seconds=seconds,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        maps.save(folder.explain_path(self.case, "npz"))
-        explained.save(folder.explain_path(self.case, "json"))
-        files.write_text(folder.explain_path(self.case, "csv"), csv_text([flat(row) for row in rows]))
-        return explained, maps
-
-
-def _known(
-    folder: RunFolder, case: str, identity: str | None
-) -> dict[int, tuple[ExplainedSlice, NDArray[np.float32], NDArray[np.float32]]]:
-    """What an earlier study of the same identity left, by slice number. Where anything is amiss, nothing."""
-    path = folder.explain_path(case, "json")
-    if identity is None or not path.exists():
-        return {}
-    try:
-        before, maps = Explained.load(path), Maps.load(folder.explain_path(case, "npz"))
-    except RecordError:
-        return {}
-    if not before.identity == maps.identity == identity:
-        return {}
-    at = {number: i for i, number in enumerate(maps.number.tolist())}
-    return {
-        row.number: (row, maps.total[at[row.number]], maps.average[at[row.number]])
-        for row in before.slices
-        if row.number in at
-    }
+    @property
+    def _about(self) -> dict[str, Any]:
+        """What holds for all slices, as `Explained` names it."""
+        return {
+            "case": self.case,
+            "identity": self.identity,
+            "origin": self.dataset.origin,
+            "dataset_fingerprint": self.dataset.fingerprint,
+            "split_name": self.split.name,
+            "split_fingerprint": self.split.fingerprint,
+            "image_size": self.dataset.image_size,
+            "scaling": self.dataset.scaling,
+            "patch": self.explainer.patch,
+            "stride": self.explainer.stride,
+            "fill": self.explainer.fill,
+        }

@@ -91,7 +91,7 @@ def compare(
     """Put the records of a run beside its baseline."""
     ordered = sorted(records, key=lambda record: (record.case, record.seed))
     by_case = {case: list(seeds) for case, seeds in groupby(ordered, key=lambda record: record.case)}
-    results = {case: _result(seeds) for case, seeds in by_case.items()}
+    results = {case: result_of(seeds) for case, seeds in by_case.items()}
     rows = [
         _row(seeds, results[case], speeds.get(case), verdicts(results[case], baseline, info.against))
         for case, seeds in by_case.items()
@@ -99,6 +99,15 @@ def compare(
     missing = tuple(case for case in info.cases if case not in results)
     found = _standings(results.values(), baseline, info.against)
     return Comparison(info, tuple(rows), missing, found, _references(baseline, found, measured=set(results)))
+
+
+def result_of(seeds: list[CaseRecord]) -> CaseResult:
+    """The seeds of a case together; a failure of the case where they do not belong together."""
+    try:
+        return as_results(seeds)[0]
+    except RecordError as error:
+        first = seeds[0]
+        return CaseResult(first.case, first.title, first.conditions, first.metrics, (), 16, "error", str(error))
 
 
 def _standings(
@@ -148,15 +157,6 @@ def _value(result: CaseResult, name: str) -> float | None:
         return None
     value = float(np.mean([np.mean(metric.of(run.slices)) for run in result.runs]))
     return value if np.isfinite(value) else None
-
-
-def _result(seeds: list[CaseRecord]) -> CaseResult:
-    """The seeds of a case together; a failure of the case where they do not belong together."""
-    try:
-        return as_results(seeds)[0]
-    except RecordError as error:
-        first = seeds[0]
-        return CaseResult(first.case, first.title, first.conditions, first.metrics, (), 16, "error", str(error))
 
 
 def _row(seeds: list[CaseRecord], result: CaseResult, speed: Speed | None, found: tuple[Verdict, ...]) -> Row:

@@ -1,7 +1,7 @@
 """The run in a few lines of Markdown, short enough for a comment on a pull request: `summary.md`."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
@@ -15,8 +15,14 @@ from btlib.reporting.text import PHANTOM_NOTE
 _ROWS, _REASONS, _LETTERS = 20, 8, 200
 
 
-def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean]) -> str:
-    """Counts of verdicts, a line a case, and why those that do not hold do not; what is cut says so."""
+def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unread: Sequence[str] = ()) -> str:
+    """Counts of verdicts, a line a case, and why those that do not hold do not; what is cut says so.
+
+    Args:
+        comparison: The cases.
+        means: Case and metric → mean with its interval.
+        unread: Which numbers could not be read, and why.
+    """
     info = comparison.info
     counts = Counter(row.status for row in comparison.rows)
     head = ", ".join(f"{n} {status}" for status, n in counts.most_common()) or "no case was run"
@@ -27,7 +33,8 @@ def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean]) -> st
     more = len(comparison.rows) - _ROWS
     parts += [f"… and {more} more cases: see `comparison.md`.", ""] if more > 0 else []
     parts += [f"- not measured: {', '.join(map(_plain, comparison.missing))}"] if comparison.missing else []
-    return "\n".join([*parts, *_reasons(comparison), f"- {_plain(info.data)}", ""])
+    lost = [f"- could not be read: {_plain(_cut(problem))}" for problem in unread]
+    return "\n".join([*parts, *_few(lost, "unreadable files"), *_reasons(comparison), f"- {_plain(info.data)}", ""])
 
 
 def _row(row: Row, means: Mapping[tuple[str, str], Mean]) -> dict[str, str]:
@@ -55,7 +62,11 @@ def _reasons(comparison: Comparison) -> list[str]:
         f"- {', '.join(f'{_plain(v.case)} {v.metric}' for v in found)} ({found[0].status}): {_plain(_cut(reason))}"
         for reason, found in held.items()
     ]
-    return lines[:_REASONS] + ([f"- … and {len(lines) - _REASONS} more reasons"] if len(lines) > _REASONS else [])
+    return _few(lines, "reasons")
+
+
+def _few(lines: list[str], what: str) -> list[str]:
+    return lines[:_REASONS] + ([f"- … and {len(lines) - _REASONS} more {what}"] if len(lines) > _REASONS else [])
 
 
 def _cut(text: str) -> str:

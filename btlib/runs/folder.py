@@ -33,6 +33,14 @@ class RunFolder:
         """Where the record of a case and seed lies."""
         return self.path / "records" / f"{_file_name(case)}-seed{seed}.json"
 
+    def record_paths(self) -> list[Path]:
+        """Every record that there is."""
+        return sorted((self.path / "records").glob("*.json"))
+
+    def speed_paths(self) -> list[Path]:
+        """The throughput of every case that has one."""
+        return sorted((self.path / "speed").glob("*.json"))
+
     def explain_path(self, case: str, suffix: str) -> Path:
         """Where the maps (npz), measures (json, csv) or figure (svg) of a case's explanations lie."""
         return self.path / "explain" / f"{_file_name(case)}.{suffix}"
@@ -101,7 +109,7 @@ class RunFolder:
 
     def records(self) -> list[CaseRecord]:
         """All records, in order of cases' names and seeds."""
-        found = [CaseRecord.load(path) for path in (self.path / "records").glob("*.json")]
+        found = [CaseRecord.load(path) for path in self.record_paths()]
         return sorted(found, key=lambda record: (record.case, record.seed))
 
     def masks(self, case: str, seed: int) -> Masks | None:
@@ -111,7 +119,7 @@ class RunFolder:
 
     def speeds(self) -> dict[str, Speed]:
         """Throughput by case."""
-        found = [Speed.load(path) for path in sorted((self.path / "speed").glob("*.json"))]
+        found = [Speed.load(path) for path in self.speed_paths()]
         return {speed.case: speed for speed in found}
 
     def explained(self) -> dict[str, Explained]:

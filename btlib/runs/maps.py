@@ -1,6 +1,5 @@
 """The occlusion maps of a run's case: `explain/<case>.npz`."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -8,8 +7,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib import files
-from btlib.errors import RecordError
+from btlib.runs.arrays import load_arrays, save_arrays
+
+_SHAPES = {"number": "n", "label": "n", "base": "n", "total": "nhw", "average": "nhw", "identity": ""}
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +34,7 @@ class Maps:
 
     def save(self, path: Path) -> None:
         """Write the `.npz`, atomically."""
-        with files.atomic_path(path) as part, part.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **vars(self))
+        save_arrays(path, **vars(self))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -44,15 +43,5 @@ class Maps:
         Raises:
             RecordError: The file cannot be read, or does not hold what it should.
         """
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-                maps = cls(
-                    **{name: found[name] for name in cls.__dataclass_fields__ if name != "identity"},
-                    identity=str(found["identity"]),
-                )
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise RecordError(f"cannot be read: {error}", where=path, mend="explain the case again") from error
-        n = len(maps.number)
-        if not (maps.total.shape == maps.average.shape and {len(maps.label), len(maps.base), len(maps.total)} == {n}):
-            raise RecordError(f"its arrays are not of {n} slices", where=path, mend="explain the case again")
-        return maps
+        found = load_arrays(path, _SHAPES, "explain the case again")
+        return cls(**found | {"identity": str(found["identity"])})  # type: ignore[arg-type]  # one is no array

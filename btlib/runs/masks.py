@@ -1,6 +1,5 @@
 """Predicted masks of a run, packed: what pictures of single slices are drawn from."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -8,8 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib import files
-from btlib.errors import RecordError
+from btlib.runs.arrays import load_arrays, save_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +33,7 @@ class Masks:
 
     def save(self, path: Path) -> None:
         """Write them, atomically."""
-        with files.atomic_path(path) as part, part.open("wb") as file:
-            np.savez_compressed(file, numbers=self.numbers, packed=self.packed, width=np.array(self.width))
+        save_arrays(path, numbers=self.numbers, packed=self.packed, width=np.array(self.width))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -45,8 +42,5 @@ class Masks:
         Raises:
             RecordError: The file cannot be read, or is none of these.
         """
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                return cls(kept["numbers"], kept["packed"], int(kept["width"]))
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise RecordError(f"cannot be read: {error}", where=path, mend="run the case again") from error
+        kept = load_arrays(path, {"numbers": "n", "packed": "nhb", "width": ""}, "run the case again")
+        return cls(kept["numbers"], kept["packed"], int(kept["width"]))

@@ -111,6 +111,12 @@ class CaseRecord(Kept):
     environment: dict[str, str]
     created: str
 
+    @property
+    def threshold(self) -> float:
+        """Of its mask probabilities: its model's own, chosen on validation slices, else the protocol's."""
+        own = self.model.details.get("threshold") if self.model else None
+        return self.conditions.threshold if own is None else float(own)
+
 
 class RunInfo(Kept):
     """What holds for all cases of a run.

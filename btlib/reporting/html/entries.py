@@ -3,37 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
-from btlib.baselines import Baseline
-from btlib.baselines.held import load_baseline
 from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
-from btlib.reporting.comparison import Comparison, Row, compare
+from btlib.reporting.comparison import Row, result_of
+from btlib.reporting.html.views import View
 from btlib.results import CaseResult, SeedRun
-from btlib.runs.folder import RunFolder
 from btlib.runs.record import CaseRecord, RunInfo
-from btlib.runs.results import as_results
 from btlib.runs.speed import Speed
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """One run, read.
-
-    Attributes:
-        label: What the page calls it: the folder's name.
-        folder: Where it lies.
-        info: What holds for all of its cases.
-        comparison: Its cases against its baseline.
-        baseline: That baseline, or why it cannot be had.
-    """
-
-    label: str
-    folder: RunFolder
-    info: RunInfo
-    comparison: Comparison
-    baseline: Baseline | BaselineError
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,26 +47,6 @@ class Entry:
         return "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" for c in self.label)
 
 
-def view(path: Path, baselines: Path | None = None) -> View:
-    """Read a run.
-
-    Args:
-        path: Its folder.
-        baselines: Where its baseline is looked up by name, should it no longer lie where it lay.
-
-    Raises:
-        RecordError: It is no run, or a record cannot be read.
-    """
-    folder = RunFolder(path)
-    info = folder.info()
-    at = Path(info.baseline)
-    if baselines is not None and not at.exists() and (baselines / at.name).exists():
-        at = baselines / at.name
-    baseline = load_baseline(at)
-    comparison = compare(info, folder.records(), folder.speeds(), baseline)
-    return View(path.resolve().name, folder, info, comparison, baseline)
-
-
 def entries(views: Sequence[View]) -> list[Entry]:
     """All cases of all runs; a case of a later run stands beside the first run's."""
     labels = _labels(views)
@@ -111,10 +68,9 @@ def _labels(views: Sequence[View]) -> list[str]:
 
 
 def _entries(v: View, label: str) -> list[Entry]:
-    records, speeds = v.folder.records(), v.folder.speeds()
     rows = {row.case: row for row in v.comparison.rows}
     return [
-        _entry(v, rows[case], [r for r in records if r.case == case], speeds.get(case), label)
+        _entry(v, rows[case], [r for r in v.records if r.case == case], v.speeds.get(case), label)
         for case in sorted(rows, key=lambda case: _order(v.info, case))
     ]
 
@@ -128,17 +84,7 @@ def _entry(v: View, row: Row, records: list[CaseRecord], speed: Speed | None, ru
     known = {} if isinstance(v.baseline, BaselineError) else v.baseline.cases
     before = tuple(known[row.case].runs) if row.case in known else ()
     name = f"baseline {v.baseline.name}" if not isinstance(v.baseline, BaselineError) and before else ""
-    return Entry(label, v, row, replace(_result(records), case=label), tuple(records), speed, before, name)
-
-
-def _result(records: list[CaseRecord]) -> CaseResult:
-    from btlib.errors import RecordError
-
-    try:
-        return as_results(records)[0]
-    except RecordError as error:  # seeds that do not belong together: the comparison tells it as a failure
-        one = records[0]
-        return CaseResult(one.case, one.title, one.conditions, one.metrics, (), 16, "error", str(error))
+    return Entry(label, v, row, replace(result_of(records), case=label), tuple(records), speed, before, name)
 
 
 def _held(entry: Entry, first: Entry | None, run: str) -> Entry:

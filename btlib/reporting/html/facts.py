@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from btlib.reporting.html.entries import Entry, View
+from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.views import View
+from btlib.runs import CaseRecord, ModelInfo
 
 _SOURCES = {
     "trained": "trained in this run",
@@ -86,7 +88,7 @@ def origins(entries: Sequence[Entry]) -> list[Origin]:
             entry.label,
             record.seed,
             record.model is not None and record.model.source in ("loaded", "thesis-checkpoint"),
-            _words(record.model.source, record.model.details) if record.model else "no model: the case failed",
+            _words(record, record.model) if record.model else "no model: the case failed",
             (record.model.fingerprint if record.model else None) or "",
             tuple(record.model.notes) if record.model else (),
         )
@@ -95,10 +97,12 @@ def origins(entries: Sequence[Entry]) -> list[Origin]:
     ]
 
 
-def _words(source: str, details: dict[str, Any]) -> str:
-    training = details.get("training")
+def _words(record: CaseRecord, model: ModelInfo) -> str:
+    training = model.details.get("training")
     when = training.get("created") if isinstance(training, dict) else None
-    return _SOURCES[source] + (f" ({when})" if when and source == "loaded" else "")
+    said = _SOURCES[model.source] + (f" ({when})" if when and model.source == "loaded" else "")
+    own = record.threshold != record.conditions.threshold
+    return said + (f"; masks at its own threshold {record.threshold:g}, chosen on validation slices" if own else "")
 
 
 def _facts(title: str, values: dict[str, Any]) -> Facts:

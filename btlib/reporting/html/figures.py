@@ -2,26 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btlib.baselines import Verdict
-from btlib.errors import BtlibError
 from btlib.evaluation.aggregate import SIZES, by_class, by_size
 from btlib.evaluation.catalogue import METRICS
 from btlib.metrics import confusion_matrix, ece
 from btlib.metrics.calibration import confidence_bins
 from btlib.reporting.html import charts, small_charts
 from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.style import ACCENT, MUTED, colour
 from btlib.reporting.significance import PairTest
+from btlib.runs.curves import load_curves
 from btlib.types import CLASS_NAMES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 INFERENCE = "inference, batch 16"
 
@@ -46,14 +43,15 @@ class Drawn:
     svg: str
 
 
-def figures(entries: Sequence[Entry], tests: Sequence[PairTest]) -> Iterator[Drawn]:
-    """Draw all that the entries have numbers for."""
+def figures(entries: Sequence[Entry], tests: Sequence[PairTest], problems: Problems) -> Iterator[Drawn]:
+    """Draw all that the entries have numbers for; `problems` is told of curves that cannot be read."""
     yield from _differences(entries)
     yield from _pairs(tests)
     yield from _distributions(entries)
     yield from _groups(entries)
     for entry in entries:
         yield from _of_case(entry)
+        yield from _learning(entry, problems)
     yield from _speed(entries)
 
 
@@ -134,26 +132,22 @@ def _of_case(entry: Entry) -> Iterator[Drawn]:
         yield Drawn("confusion", f"confusion-{entry.safe}", f"Confusion matrix of {entry.label}", "", svg)
         svg = small_charts.calibration(confidence_bins(prob, truth), ece(prob, truth), entry.label)
         yield Drawn("calibration", f"calibration-{entry.safe}", f"Calibration of {entry.label}", "", svg)
-    curves = [r.threshold_curve for r in entry.records if r.threshold_curve is not None]
+    curves = [(r.threshold_curve.thresholds, r.threshold_curve.dice) for r in entry.records if r.threshold_curve]
     if curves:
-        lines = [(c.thresholds, c.dice) for c in curves]
-        svg = small_charts.thresholds(lines, entry.records[0].conditions.threshold, entry.label)
+        used = sorted({r.threshold for r in entry.records if r.threshold_curve})
+        svg = small_charts.thresholds(curves, used, entry.label)
         yield Drawn("threshold", f"threshold-{entry.safe}", f"Dice of {entry.label} by threshold", "", svg)
+
+
+def _learning(entry: Entry, problems: Problems) -> Iterator[Drawn]:
     for record in entry.records:
         path = entry.view.folder.curves_path(record.case, record.seed)
-        name = f"learning-{entry.safe}-seed{record.seed}"
-        if path.exists():
+        curves = problems.attempt(partial(load_curves, path)) if path.exists() else None
+        if curves is not None:
             title = f"{entry.label}, seed {record.seed}"
-            yield Drawn("learning", name, f"Learning curves of {title}", "", small_charts.learning(_read(path), title))
-
-
-def _read(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    try:
-        return pd.read_csv(path)
-    except (ValueError, OSError) as error:
-        raise BtlibError(f"cannot be read: {error}", where=path, mend="run the case again") from error
+            svg = small_charts.learning(curves, title)
+            name = f"learning-{entry.safe}-seed{record.seed}"
+            yield Drawn("learning", name, f"Learning curves of {title}", "", svg)
 
 
 def _speed(entries: Sequence[Entry]) -> Iterator[Drawn]:

@@ -1,29 +1,47 @@
 """Maps of what mattered for a slice (`btlib explain`), drawn beside it: red where the model needs what is there."""
 
 import base64
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btlib.errors import BtlibError
-from btlib.runs import Maps, RunFolder
+from btlib.reporting.html.problems import Problems
+from btlib.runs import Explained, Maps, RunFolder
 
 
-def maps_of(folder: RunFolder, case: str) -> Maps | None:
-    """The occlusion maps of a case; None where the run has none.
+@dataclass(frozen=True)
+class SliceMap:
+    """The map of one slice.
 
-    Raises:
-        RecordError: They cannot be read.
+    Attributes:
+        address: The thesis's map as a data address, PNG.
+        mass: Share of the average map's positive relevance that lies in the tumour; None where that is not there.
+        chance: The tumour's share of the slice; None likewise.
     """
-    path = folder.explain_path(case, "npz")
-    return Maps.load(path) if path.exists() else None
+
+    address: str
+    mass: float | None
+    chance: float | None
 
 
-def map_address(maps: Maps | None, number: int) -> str:
-    """The thesis's map of a slice as a data address, PNG; empty where there is none."""
-    if maps is None or number not in maps.number:
-        return ""
-    return _address(maps.total[maps.number.tolist().index(number)])
+def maps_of(folder: RunFolder, case: str, problems: Problems) -> dict[int, SliceMap]:
+    """The occlusion maps of a case by slice number; empty where it was not explained, or they cannot be read."""
+    arrays, measures = folder.explain_path(case, "npz"), folder.explain_path(case, "json")
+    if not (arrays.exists() or measures.exists()):
+        return {}
+    maps = problems.attempt(partial(Maps.load, arrays))
+    explained = problems.attempt(partial(Explained.load, measures))
+    if maps is None:
+        return {}
+    rows = {row.number: row for row in explained.slices} if explained is not None else {}
+    found = {}
+    for number, total in zip(maps.number.tolist(), maps.total, strict=True):
+        mass, chance = (rows[number].average.mass, rows[number].chance) if number in rows else (None, None)
+        found[number] = SliceMap(_address(total), mass, chance)
+    return found
 
 
 def _address(values: NDArray[np.float32]) -> str:
@@ -32,8 +50,19 @@ def _address(values: NDArray[np.float32]) -> str:
     from matplotlib import colormaps
 
     reach = max(float(np.nanmax(np.abs(values))), 1e-9)
-    colours = (255 * colormaps["RdBu_r"]((values / reach + 1) / 2)[..., 2::-1]).astype(np.uint8)
+    colours = (255 * colormaps["RdBu_r"]((_thinned(values) / reach + 1) / 2)[..., 2::-1]).astype(np.uint8)
     done, buffer = cv2.imencode(".png", colours)
     if not done:
         raise BtlibError("a map could not be encoded", where="report")
     return "data:image/png;base64," + base64.b64encode(buffer.tobytes()).decode()
+
+
+def _thinned(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One pixel for each square of equal ones: a map is constant between two strides, and so a tenth of the bytes."""
+    for side in range(min(values.shape), 1, -1):
+        if any(length % side for length in values.shape):
+            continue
+        few = values[::side, ::side]
+        if np.array_equal(few.repeat(side, axis=0).repeat(side, axis=1), values, equal_nan=True):
+            return few
+    return values

@@ -1,26 +1,23 @@
-"""The page itself: from what was gathered to HTML. Text of others is escaped by the templates, never by hand."""
+"""What the page is made of, and what it says of the whole."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
-from typing import Any
 
 from markupsafe import Markup
 
 from btlib.baselines import Verdict
 from btlib.baselines.verdict import HOLDS, WORST_FIRST
 from btlib.evaluation.catalogue import METRICS
-from btlib.reporting.html.entries import Entry, View
-from btlib.reporting.html.facts import facts, odd_environments, origins
+from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.figures import Drawn
-from btlib.reporting.html.gallery import KINDS, Gallery
-from btlib.reporting.html.rows import lines
-from btlib.reporting.html.style import inline, tone
+from btlib.reporting.html.gallery import Gallery
+from btlib.reporting.html.looks import Look
+from btlib.reporting.html.style import inline
+from btlib.reporting.html.views import View
 from btlib.reporting.intervals import Mean
 from btlib.reporting.numbers import interval, number
-from btlib.reporting.speed import noise_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +30,8 @@ class Page:
         means: Label and metric → mean with its interval.
         figures: Drawn.
         untested: Why pairs of cases were not tested; empty where they were.
+        undrawn: Which learning curves could not be drawn, and why.
+        looks: What the maps of each explained case say.
         gallery: Slices to look at.
     """
 
@@ -41,6 +40,8 @@ class Page:
     means: Mapping[tuple[str, str], Mean]
     figures: tuple[Drawn, ...]
     untested: str
+    undrawn: tuple[str, ...]
+    looks: tuple[Look, ...]
     gallery: Gallery
 
     @cached_property
@@ -70,9 +71,20 @@ class Page:
         return [(entry, v) for entry in self.entries for v in entry.row.verdicts]
 
     @property
+    def unread(self) -> tuple[str, ...]:
+        """Which numbers could not be read, and why."""
+        return tuple(problem for v in self.views for problem in v.unread)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """All that could not be shown, and why."""
+        return (*self.unread, *self.undrawn, *self.gallery.problems)
+
+    @property
     def holds(self) -> bool:
-        """Whether every case was judged, and none fell short."""
-        return bool(self.entries) and all(entry.row.status in HOLDS for entry in self.entries)
+        """Whether every case is there and was judged, and none fell short."""
+        whole = not self.unread and not any(v.comparison.missing for v in self.views)
+        return whole and bool(self.entries) and all(entry.row.status in HOLDS for entry in self.entries)
 
     @cached_property
     def counts(self) -> list[tuple[str, int]]:
@@ -112,47 +124,3 @@ def _in_numbers(v: Verdict) -> str:
 
 def _names(labels: list[str], most: int = 4) -> str:
     return ", ".join(labels[:most]) + (f" and {len(labels) - most} more" if len(labels) > most else "")
-
-
-def render(page: Page) -> str:
-    """The page as HTML, complete in itself."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("btlib.reporting.html", "templates")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"tone": tone, "number": number}
-    columns, rows = lines(page.entries, page.means)
-    return (
-        environment.get_template("page.html.j2").render(
-            page=page,
-            columns=columns,
-            lines=rows,
-            interval=interval,
-            metrics=METRICS,
-            kinds=KINDS,
-            runs=[_run(page, v) for v in page.views],
-            origins=origins(page.entries),
-            style=Markup(_asset("report.css")),
-            script=Markup(_asset("report.js")),
-        )
-        + "\n"
-    )
-
-
-def _run(page: Page, v: View) -> dict[str, Any]:
-    ours = [entry for entry in page.entries if entry.view is v]
-    noise = v.folder.noise()
-    return {
-        "view": v,
-        "phantom": v.info.origin == "phantom",
-        "missing": v.comparison.missing,
-        "facts": facts(v, ours),
-        "odd": odd_environments(ours),
-        "noise": noise_line(noise),
-    }
-
-
-def _asset(name: str) -> str:
-    return resources.files("btlib.reporting.html").joinpath("templates", name).read_text(encoding="utf-8")

@@ -3,17 +3,21 @@
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib import files
 from btlib.errors import BtlibError
-from btlib.reporting.html.entries import View
+from btlib.reporting.html.problems import Problems
+from btlib.reporting.html.views import View
+from btlib.runs.arrays import load_arrays, save_arrays
 from btlib.runs.masks import Masks
 
 _SIDE = 256  # pixels of a kept image; contours are drawn over it at whatever size
+_MEND = "delete the file: pictures are taken from the data set again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +32,18 @@ class Picture:
     image: NDArray[np.uint8]
     truth: NDArray[np.bool_]
 
+    @classmethod
+    def of(cls, image: NDArray[np.float32], truth: NDArray[np.bool_]) -> Self:
+        """Of a slice [h, w]: black to white is the 0.5th to the 99.5th percentile."""
+        import cv2
+
+        low, high = np.percentile(image, (0.5, 99.5))
+        grey = np.clip((np.asarray(image) - low) / max(float(high - low), 1e-9) * 255, 0, 255).astype(np.uint8)
+        side = min(_SIDE, *grey.shape)
+        if side < max(grey.shape):
+            grey = np.asarray(cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA))
+        return cls(grey, np.array(truth))
+
     @property
     def address(self) -> str:
         """The image as a data address, JPEG."""
@@ -39,79 +55,66 @@ class Picture:
         return "data:image/jpeg;base64," + base64.b64encode(buffer.tobytes()).decode()
 
 
-def pictures(view: View, areas: Mapping[int, int]) -> tuple[dict[int, Picture], str]:
+def pictures(view: View, areas: Mapping[int, int], problems: Problems) -> dict[int, Picture]:
     """Pictures of slices, kept in `pictures.npz` of the run's folder so that they can be had without the data.
 
     Args:
         view: The run.
         areas: Number of each wanted slice → pixels of its true mask by the record: a slice with another mask is not
             the one that was measured, and is left out.
+        problems: Told why some could not be had.
 
     Returns:
-        Those that could be had by number, and why others could not; empty where all could.
+        Those that could be had, by number.
     """
-    path = view.folder.path / "pictures.npz"
-    kept = _load(path)
-    problem = ""
-    if not areas.keys() <= kept.keys():
-        try:
-            kept |= _from_data(view, areas.keys() - kept.keys())
-            _save(path, kept)
-        except BtlibError as error:
-            problem = str(error)
-    found = {n: kept[n] for n, area in areas.items() if n in kept and int(kept[n].truth.sum()) == area}
-    if not problem and len(found) < len(areas):
-        problem = "the data has changed since: some slices are not those that were measured"
-    return found, problem
+    if not areas:
+        return {}
+    path, failed = view.folder.path / "pictures.npz", Problems()
+    found = failed.attempt(partial(_load, path)) or {}
+    lacking = areas.keys() - found.keys()
+    fresh = failed.attempt(partial(_from_data, view, lacking)) if lacking else {}
+    if fresh:
+        found |= fresh
+        keep(path, found)
+    right = {n: found[n] for n, area in areas.items() if n in found and int(found[n].truth.sum()) == area}
+    if fresh is None:
+        problems.add(*failed.said)
+    elif len(right) < len(areas):
+        problems.add("the data has changed since: some slices are not those that were measured")
+    return right
 
 
 def _from_data(view: View, numbers: Iterable[int]) -> dict[int, Picture]:
     from btlib.data import load_dataset
 
-    records = view.folder.records()
-    if view.info.data_folder is None or not records:
+    if view.info.data_folder is None:
         raise BtlibError("the run does not say where its data lies", where=view.folder.path)
     if not Path(view.info.data_folder).is_dir():
         raise BtlibError(f"the data is no longer there: {view.info.data_folder}", where=view.folder.path)
-    conditions = records[0].conditions
+    conditions = view.records[0].conditions
     dataset = load_dataset(view.info.data_folder, conditions.image_size, conditions.scaling)
     at = {int(number): i for i, number in enumerate(dataset.numbers)}
-    return {
-        n: Picture(_grey(dataset.images[at[n]]), np.array(dataset.masks[at[n]])) for n in sorted(numbers) if n in at
-    }
+    return {n: Picture.of(dataset.images[at[n]], dataset.masks[at[n]]) for n in sorted(numbers) if n in at}
 
 
-def _grey(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The 0.5th to the 99.5th percentile as black to white, at most 256 pixels wide."""
-    import cv2
-
-    low, high = np.percentile(image, (0.5, 99.5))
-    grey = np.clip((np.asarray(image) - low) / max(float(high - low), 1e-9) * 255, 0, 255).astype(np.uint8)
-    side = min(_SIDE, *grey.shape)
-    return grey if side == max(grey.shape) else np.asarray(cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA))
-
-
-def _save(path: Path, kept: Mapping[int, Picture]) -> None:
-    if not kept:
-        return
+def keep(path: Path, kept: Mapping[int, Picture]) -> None:
+    """Write pictures by number, atomically; at least one."""
     numbers = np.array(sorted(kept))
     truth = np.stack([kept[int(n)].truth for n in numbers])
-    with files.atomic_path(path) as part, part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            numbers=numbers,
-            images=np.stack([kept[int(n)].image for n in numbers]),
-            packed=np.packbits(truth, axis=2),
-            width=np.array(truth.shape[2]),
-        )
+    save_arrays(
+        path,
+        numbers=numbers,
+        images=np.stack([kept[int(n)].image for n in numbers]),
+        packed=np.packbits(truth, axis=2),
+        width=np.array(truth.shape[2]),
+    )
 
 
 def _load(path: Path) -> dict[int, Picture]:
     if not path.exists():
         return {}
     masks = Masks.load(path)
-    with np.load(path, allow_pickle=False) as kept:
-        images = kept["images"]
+    images = load_arrays(path, {"numbers": "n", "images": "nss"}, _MEND)["images"]
     truths = (masks.of(int(n)) for n in masks.numbers)
     return {
         int(n): Picture(image, truth)

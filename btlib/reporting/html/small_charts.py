@@ -70,20 +70,21 @@ def calibration(bins: Bins, error: float, title: str) -> str:
         return svg_of(figure)
 
 
-def thresholds(curves: Sequence[tuple[Sequence[float], Sequence[float]]], used: float, title: str) -> str:
-    """Mean Dice at every threshold, one line a seed; the protocol's threshold marked.
+def thresholds(curves: Sequence[tuple[Sequence[float], Sequence[float]]], used: Sequence[float], title: str) -> str:
+    """Mean Dice at every threshold, one line a seed; those that the masks were made with are marked.
 
     Args:
         curves: Thresholds and Dice of each seed.
-        used: The protocol's threshold.
+        used: The protocol's threshold, or what each seed's model chose for itself; each once.
         title: The case.
     """
     with drawing(*_SIZE) as figure:
         axes = _axes(figure, title)
         for x, y in curves:
             axes.plot(x, y, color=ACCENT, linewidth=1.6)
-        axes.axvline(used, color=SECOND, linewidth=1.2, linestyle=(0, (3, 3)))
-        axes.text(used, 1.0, f" {used:g}", color=SECOND, va="top", fontsize=8.5)
+        for k, value in enumerate(used):
+            axes.axvline(value, color=SECOND, linewidth=1.2, linestyle=(0, (3, 3)))
+            axes.text(value, 1.0 - 0.12 * k, f" {value:g}", color=SECOND, va="top", fontsize=8.5)
         axes.set(xlim=(0, 1), ylim=(0, 1.04), xlabel="threshold", ylabel="mean Dice")
         return svg_of(figure)
 

@@ -13,6 +13,7 @@ from btlib.metrics.calibration import confidence_bins
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.figures import Drawn
 from btlib.reporting.html.gallery import Gallery
+from btlib.reporting.html.page import Page
 from btlib.reporting.html.rows import ranks
 from btlib.reporting.intervals import Mean
 from btlib.types import CLASS_NAMES
@@ -49,16 +50,14 @@ def write_per_slice(entries: Sequence[Entry], path: Path) -> None:
     files.write_text(path, whole[[*first, *(c for c in whole if c not in first)]].to_csv(index=False))
 
 
-def write_numbers(
-    entries: Sequence[Entry], means: Mapping[tuple[str, str], Mean], shown: Gallery, drawn: Sequence[Drawn], path: Path
-) -> None:
+def write_numbers(page: Page, path: Path) -> None:
     """What is in neither `comparison.json` nor `significance.json`: intervals, ranks, curves, chosen slices."""
-    places = ranks(entries)
+    places = ranks(page.entries)
     value = {
         "schema": SCHEMA,
-        "cases": [_case(entry, means, places, shown) for entry in entries],
-        "figures": [f"figures/{figure.name}.svg" for figure in drawn],
-        "problems": list(shown.problems),
+        "cases": [_case(entry, page.means, places, page.gallery) for entry in page.entries],
+        "figures": [f"figures/{figure.name}.svg" for figure in page.figures],
+        "problems": list(page.problems),
     }
     files.write_json(path, value)
 
@@ -80,7 +79,10 @@ def _case(
         ],
         "calibration": _calibration(entry),
         "slices": [
-            {"number": t.number, "kinds": list(t.kinds), "dice": t.dice, "change": t.change}
+            {
+                **{"number": t.number, "kinds": list(t.kinds), "dice": t.dice, "change": t.change},
+                **({"mass": t.map.mass, "chance": t.map.chance} if t.map else {}),
+            }
             for t in shown.tiles
             if t.entry is entry
         ],

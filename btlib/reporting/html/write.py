@@ -1,19 +1,26 @@
 """From the folder of a run to its page and the files beside it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from btlib import files
 from btlib.errors import BtlibError
 from btlib.reporting.html import twins
-from btlib.reporting.html.entries import Entry, entries, view
+from btlib.reporting.html.entries import Entry, entries
 from btlib.reporting.html.figures import figures
-from btlib.reporting.html.gallery import gallery
-from btlib.reporting.html.page import Page, render
+from btlib.reporting.html.gallery import Gallery, gallery
+from btlib.reporting.html.looks import looks
+from btlib.reporting.html.page import Page
+from btlib.reporting.html.problems import Problems
+from btlib.reporting.html.render import render, weigh
 from btlib.reporting.html.rows import SHOWN
+from btlib.reporting.html.views import view
 from btlib.reporting.intervals import mean_intervals
 from btlib.reporting.significance import PairTest, pair_tests
 from btlib.reporting.summary import summary
+
+_MOST = 14_500_000  # bytes of a page, so that it can go by mail: the gallery takes what the rest leaves
 
 
 def write_report(folder: Path, baselines: Path | None = None) -> Path:
@@ -27,14 +34,14 @@ def write_report(folder: Path, baselines: Path | None = None) -> Path:
         The page.
 
     Raises:
-        RecordError: It is no run, or one of its files cannot be read.
+        RecordError: It is no run, or does not say what it ran; what else cannot be read, the page names.
     """
     page = _page([folder], baselines)
     files.write_text(folder / "index.html", render(page))
     twins.write_figures(page.figures, folder / "figures")
-    twins.write_numbers(page.entries, page.means, page.gallery, page.figures, folder / "report.json")
+    twins.write_numbers(page, folder / "report.json")
     twins.write_per_slice(page.entries, folder / "per_slice.csv")
-    files.write_text(folder / "summary.md", summary(page.views[0].comparison, page.means))
+    files.write_text(folder / "summary.md", summary(page.views[0].comparison, page.means, page.unread))
     return folder / "index.html"
 
 
@@ -47,7 +54,7 @@ def write_page(folders: Sequence[Path], target: Path, baselines: Path | None = N
         baselines: As in `write_report`.
 
     Raises:
-        RecordError: One of them is no run, or a file cannot be read.
+        RecordError: As in `write_report`.
     """
     files.write_text(target, render(_page(folders, baselines)))
     return target
@@ -57,14 +64,12 @@ def _page(folders: Sequence[Path], baselines: Path | None) -> Page:
     views = [view(folder, baselines) for folder in folders]
     found = entries(views)
     tests, untested = _tests(found)
-    return Page(
-        views=tuple(views),
-        entries=tuple(found),
-        means=mean_intervals([entry.result for entry in found], SHOWN),
-        figures=tuple(figures(found, tests)),
-        untested=untested,
-        gallery=gallery(found),
-    )
+    curves = Problems()
+    drawn = tuple(figures(found, tests, curves))
+    means = mean_intervals([entry.result for entry in found], SHOWN)
+    page = Page(tuple(views), tuple(found), means, drawn, untested, curves.said, tuple(looks(found)), Gallery())
+    room = _MOST - len(render(page).encode())
+    return replace(page, gallery=gallery(found, room, weigh))
 
 
 def _tests(found: Sequence[Entry]) -> tuple[Sequence[PairTest], str]:

@@ -5,11 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from btlib.adapters.arrays import CallablePredictor
 from btlib.baselines import Baseline
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
+from btlib.explain import Explainer, Runner
+from btlib.explain.study import Study
 from btlib.protocol import Protocol, Recipe
 from btlib.reporting.html import write_report
+from btlib.reporting.html.pictures import Picture, keep
 from btlib.runs import RunFolder, RunInfo, Timing
 from btlib.runs.accept import propose
 from btlib.runs.execute import run_case
@@ -25,9 +29,10 @@ class Blurs:
 
     def __init__(self, dataset: Dataset, strength: float, mask: bool, classes: bool) -> None:
         self.dataset, self.strength, self.mask, self.classes = dataset, strength, mask, classes
+        self.place = {image.tobytes(): i for i, image in enumerate(dataset.images)}
 
     def predict(self, images: np.ndarray) -> Predictions:
-        at = [int(np.abs(self.dataset.images - image).sum(axis=(1, 2)).argmin()) for image in images]
+        at = [self.place[image.tobytes()] for image in images]
         rng = np.random.default_rng(at)
         prob = np.clip(self.dataset.masks[at] * (1 - self.strength * rng.random((len(at), 1, 1))), 0, 1)
         prob[:, ::3] *= 1 - self.strength
@@ -35,8 +40,14 @@ class Blurs:
         return Predictions(prob if self.mask else None, types if self.classes else None)
 
 
+def by_brightness(images: np.ndarray) -> Predictions:
+    """Types by the mean of the slice: hiding a bright tumour changes what it says."""
+    said = images.mean((1, 2), dtype=np.float64) / 8
+    return Predictions(None, np.stack([said, said / 2, 1 - 1.5 * said], axis=1))
+
+
 @pytest.fixture(scope="session")
-def make_run(make_session_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
+def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
     """The folder of a run: a case with masks only, one with types only, one of both with a bad name, one that fails."""
 
     def prepare(mask: bool, classes: bool, strength: float) -> Callable[[Work], Prepared]:
@@ -48,78 +59,49 @@ def make_run(make_session_dataset: Callable[..., Dataset]) -> Callable[..., Path
     def crash(work: Work) -> Prepared:
         raise RuntimeError(f"out of luck {SCRIPT}")
 
-    def make(path: Path, n: int = 60, strength: float = 0.5, names: tuple[str, ...] = NAMES, **info: Any) -> Path:
-        dataset = make_session_dataset(n)
+    def make(
+        path: Path,
+        n: int = 60,
+        strength: float = 0.5,
+        names: tuple[str, ...] = NAMES,
+        size: int = 36,  # no whole number of bytes
+        explained: int = 0,
+        **info: Any,
+    ) -> Path:
+        dataset = make_dataset(n, size)
         split = slice_seed42(n)
-        recipe = Recipe()
-        work = Work(dataset, split, Protocol(image_size=dataset.image_size), recipe, 7, path / "checkpoints")
-        known = {"A": (True, False), "B": (False, True), SCRIPT: (True, True), "broken": (True, True)}
+        work = Work(dataset, split, Protocol(image_size=size), Recipe(), 7, path / "checkpoints")
+        known = {"A": (True, False), "B": (False, True)}
         folder = RunFolder(path)
         usual = {"origin": "phantom", "baseline": str(path / "none.json"), "data": f"{n} slices", "seeds": [7]}
         folder.save_info(RunInfo(tier="smoke", command="pytest", started="now", cases=list(names), **(usual | info)))
         for name in names:
-            mask, classes = known[name]
+            mask, classes = known.get(name, (True, True))
             ready = crash if name == "broken" else prepare(mask, classes, strength * (0.9 if classes else 1))
             run_case(Case(name, f"title of {name}", mask, classes, ready), work, "smoke", folder)
+            if explained and classes and name != "broken":
+                explainer = Explainer(Runner(CallablePredictor(by_brightness)), patch=size // 4, stride=size // 4)
+                Study(name, explainer, dataset, split).run(np.sort(split.test)[:explained], folder)
         timing = Timing(images=16, seconds=[0.1, 0.1], thesis_seconds=[1.0, 1.0])
         folder.add_timing("A", "inference, batch 16", timing, 1.0, {})
         curves = folder.curves_path("A", 7)
         curves.parent.mkdir(parents=True, exist_ok=True)
         curves.write_text("epoch,train_loss,val_loss,val_dice,val_accuracy\n1,1.0,1.1,0.5,\n2,0.5,0.6,0.7,\n")
-        _keep_pictures(path, dataset)
+        shown = {int(dataset.numbers[i]): Picture.of(dataset.images[i], dataset.masks[i]) for i in split.test}
+        keep(path / "pictures.npz", shown)  # as an earlier report would have: these slices have no files
         return path
-
-    return make
-
-
-def _keep_pictures(path: Path, dataset: Dataset) -> None:
-    """As an earlier report would have kept them: these slices have no files."""
-    from btlib.reporting.html.pictures import Picture, _grey, _save
-
-    pictures = {
-        int(n): Picture(_grey(image), mask)
-        for n, image, mask in zip(dataset.numbers, dataset.images, dataset.masks, strict=True)
-    }
-    _save(path / "pictures.npz", pictures)
-
-
-@pytest.fixture(scope="session")
-def make_session_dataset() -> Callable[..., Dataset]:
-    """Squares in noise, wider than the masks' bytes are: 36 pixels are no whole number of bytes."""
-
-    def make(n: int, size: int = 36) -> Dataset:
-        rng = np.random.default_rng(0)
-        images, masks = rng.random((n, size, size), dtype=np.float32), np.zeros((n, size, size), dtype=bool)
-        for i in range(n):
-            side = 6 + i % 3 * 6
-            top, left = rng.integers(0, size - side, 2)
-            masks[i, top : top + side, left : left + side] = True
-        images[masks] += 4
-        return Dataset(
-            images=images,
-            masks=masks,
-            labels=np.arange(n, dtype=np.int64) % 3,
-            numbers=np.arange(1, n + 1) * 10,
-            patients=tuple(f"P{i // 2:03d}" for i in range(n)),
-            original_areas=masks.sum(axis=(1, 2)),
-            origin="phantom",
-            scaling="thesis",
-            image_size=size,
-            folder=None,
-            fingerprint=f"squares-{n}",
-        )
 
     return make
 
 
 @pytest.fixture(scope="session")
 def run(make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of four cases, held against a better one of two of them; its report is written."""
+    """A run of four cases with some maps, held against a better one of two of them; its report is written."""
     home = tmp_path_factory.mktemp("runs")
     better = make_run(home / "better", strength=0.3, names=("A", SCRIPT))
     baseline: Baseline = propose(better, "better", "for a test").new
     baseline.save(home / "better.json")
-    path = make_run(home / "run", baseline=str(home / "better.json"))
+    path = make_run(home / "run", explained=2, baseline=str(home / "better.json"))
     write_report(path)
     return path
 

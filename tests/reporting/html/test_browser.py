@@ -34,7 +34,7 @@ def opened(browser: Browser, run: Path) -> Iterator[Callable[..., Page]]:
     contexts = []
 
     def go(width: int = 1280, theme: Any = "light", anchor: str = "") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)
+        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=theme)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
@@ -64,6 +64,32 @@ def test_it_opens_fits_and_is_accessible(opened: Callable[..., Page], width: int
     expect(page.locator("#cases tbody tr")).to_have_count(4)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     assert bad(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_wide_tables_scroll_in_their_own_box_on_a_phone(opened: Callable[..., Page], theme: str):
+    """By keyboard too; which case a number belongs to stays in sight, on a ground that hides what passes beneath."""
+    page = opened(WIDTHS["phone"], theme)
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    boxes = page.locator(".scroll")
+    assert boxes.count() == 4  # all cases, all verdicts, where models look, where they came from
+    for box in boxes.all():
+        assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+        box.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("box => box.scrollLeft > 0", arg=box.element_handle())
+        box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
+        first = box.locator("tbody tr > :first-child").first
+        outer, inner = box.bounding_box(), first.bounding_box()
+        assert outer is not None
+        assert inner is not None
+        assert 0 <= inner["x"] - outer["x"] < 3
+        assert inner["width"] < outer["width"] / 2  # room is left for the numbers
+        assert first.evaluate("cell => getComputedStyle(cell).backgroundColor") not in (
+            "transparent",
+            "rgba(0, 0, 0, 0)",
+        )
+    assert page.evaluate("document.documentElement.scrollWidth") == WIDTHS["phone"]
 
 
 def test_axe_finds_what_is_bad(opened: Callable[..., Page]):
@@ -145,6 +171,20 @@ def test_pictures_and_contours_are_drawn(opened: Callable[..., Page]):
     with_image = tile.screenshot()
     page.evaluate("document.querySelectorAll('.store image').forEach(image => image.remove())")
     assert tile.screenshot() != with_image
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_a_map_stands_beside_its_slice(opened: Callable[..., Page], width: int):
+    page = opened(width)
+    page.locator("#whose").select_option("B")
+    expect(page.locator(".gallery > li:visible")).to_have_count(2)
+    page.locator(".gallery .look:visible").first.click()
+    image, drawn = (page.locator("#shown svg").nth(k).bounding_box() for k in (0, 1))
+    assert image is not None
+    assert drawn is not None
+    assert (image["y"], image["width"]) == pytest.approx((drawn["y"], drawn["width"]), abs=1)
+    assert 0 < image["x"] < image["x"] + image["width"] <= drawn["x"] + 1 < drawn["x"] + drawn["width"] < width
+    assert bad(page) == []
 
 
 def test_the_theme_is_chosen_and_kept(opened: Callable[..., Page]):

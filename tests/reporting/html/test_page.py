@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
@@ -17,30 +16,11 @@ from typer.testing import CliRunner
 from btlib.cli import app
 from btlib.errors import RecordError
 from btlib.reporting.html import write_page, write_report
-from btlib.reporting.html.gallery import contours
+from btlib.reporting.html.tiles import contours
 from btlib.runs import Maps, RunFolder
 
 from .conftest import NAMES, SCRIPT
-
-
-class Reader(HTMLParser):
-    """Tags with their attributes, and the text of each section by its id."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text: dict[str, str] = {"": ""}
-        self._section = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag == "section":
-            self._section = dict(attrs)["id"] or ""
-            self.text[self._section] = ""
-
-    def handle_data(self, data):
-        self.text[self._section] += data
+from .reader import Reader
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +87,7 @@ def test_the_numbers_are_those_of_the_records(run: Path, page: Reader):
     first = next(tile for tile in tiles if tile["data-case"] == "A")
     assert first["id"] == f"slice-A-{worst}"
     assert "changed" in {kind for tile in tiles for kind in (tile["data-kinds"] or "").split()}
-    assert {tile["data-case"] for tile in tiles} == {"A", SCRIPT}
+    assert {tile["data-case"] for tile in tiles} == {"A", "B", SCRIPT}
 
 
 def test_ids_are_unique_and_links_lead_somewhere(page: Reader):
@@ -163,10 +143,11 @@ def test_one_slice_has_no_interval(make_run: Callable[..., Path], tmp_path: Path
 def test_what_is_missing_says_so(make_run: Callable[..., Path], tmp_path: Path):
     path = make_run(tmp_path / "run", names=("B",))
     page = Reader(write_report(path).read_text())
-    assert "No case predicts masks." in page.text["gallery"]
+    assert "No case predicts masks, and none was explained." in page.text["gallery"]
     assert "Nothing could be held against a baseline" in page.text["differences"]
     assert "fewer than two cases" in page.text["differences"]
     assert "The noise floor was not measured." in page.text["speed"]
+    assert "looks" not in page.text
     only = make_run(tmp_path / "only", names=("A",))
     page = Reader(write_report(only).read_text())
     assert page.text["types"].count("No case has tumour types.") == 2
@@ -224,18 +205,49 @@ def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
     assert record.slices is not None
     number = next(n for n in record.slices.number if n not in shown)
     total = np.zeros((1, 32, 48), np.float32)
-    total[0, :8] = 1.0
+    total[0, :16] = 1.0
     maps = Maps(np.array([number]), np.zeros(1, np.int64), np.full(1, 0.9), total, total)
-    folder.explain_path(record.case, "npz").parent.mkdir()
+    shutil.rmtree(folder.path / "explain")
     maps.save(folder.explain_path(record.case, "npz"))
     page = Reader(write_report(folder.path).read_text())
-    images = {a["alt"]: a["src"] for tag, a in page.tags if tag == "img"}
-    assert list(images) == [f"Map of what mattered in slice {number}"]
-    png = base64.b64decode(next(iter(images.values())).partition(",")[2])
+    assert f"Map of what mattered in slice {number}" in {a.get("aria-label") for tag, a in page.tags if tag == "svg"}
+    (address,) = (a["href"] for tag, a in page.tags if tag == "image" and "image/png" in (a["href"] or ""))
+    png = base64.b64decode((address or "").partition(",")[2])
     pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    assert pixels.shape == (32, 48, 3)
+    assert pixels.shape == (2, 3, 3)  # a pixel for each square of sixteen that are equal
     assert pixels[0, 0, 2] > pixels[0, 0, 0] + 50  # red, of blue, green, red
     assert np.ptp(pixels[-1, -1].astype(int)) < 10  # zero is white
+
+
+def test_what_the_maps_say_stands_in_a_table(make_run: Callable[..., Path], tmp_path: Path):
+    path = make_run(tmp_path / "run", names=("A", "B"), explained=4)
+    page = Reader(write_report(path).read_text())
+    everything = RunFolder(path).explained()["B"].summary["all"]
+    text = " ".join(page.text["looks"].split())
+    assert f"{everything.hits} of 4" in text
+    for name in ("mass", "centre_mass", "random_mass", "chance"):
+        assert f"{everything.means[name].value:.3f}" in text
+    mass = everything.means["mass"]
+    assert f"{mass.low:.3f} – {mass.high:.3f}" in text
+    assert "hidden with zero" in text
+    slices = json.loads((path / "report.json").read_text())["cases"][1]["slices"]
+    rows = RunFolder(path).explained()["B"].slices
+    assert {s["number"]: s["mass"] for s in slices} == {row.number: row.average.mass for row in rows}
+
+
+def test_a_threshold_of_its_own_is_marked(run: Path, tmp_path: Path):
+    """A model that chose its threshold on validation slices has that one in its figure, not the protocol's."""
+    folder = RunFolder(shutil.copytree(run, tmp_path / "run"))
+    protocols = (run / "figures" / "threshold-A.svg").read_text()
+    record = next(r for r in folder.records() if r.case == "A")
+    assert record.model is not None
+    own = record.model.model_copy(update={"details": {"threshold": 0.35}})
+    folder.save_record(record.model_copy(update={"model": own}))
+    page = Reader(write_report(folder.path).read_text())
+    figure = (folder.path / "figures" / "threshold-A.svg").read_text()
+    assert [" 0.65" in svg for svg in (protocols, figure)] == [True, False]
+    assert [" 0.35" in svg for svg in (protocols, figure)] == [False, True]
+    assert "at its own threshold 0.35, chosen on validation slices" in page.text["origin"]
 
 
 def test_two_runs_side_by_side(run: Path, tmp_path: Path):

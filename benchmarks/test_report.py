@@ -1,0 +1,208 @@
+"""The report of seven cases with 612 slices each, and of two such runs side by side: time, memory and bytes.
+
+    pytest benchmarks -m performance -k report -s
+
+Runs as the suite leaves them, with generated slices, tables, masks, maps and curves. Seconds are the machine's own and
+fail nobody; what is asserted is memory, the size of the page, and that no slice is left out.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from btlib.adapters.arrays import CallablePredictor
+from btlib.cases import load_cases
+from btlib.data.dataset import Dataset
+from btlib.evaluation import summarise
+from btlib.evaluation.thresholds import GRID, ThresholdCurve
+from btlib.explain import Explainer, Runner
+from btlib.explain.study import Study
+from btlib.models.variants import VARIANTS
+from btlib.reporting.html.pictures import Picture, keep
+from btlib.results import Conditions
+from btlib.runs import CaseRecord, ModelInfo, RunFolder, RunInfo, Timing
+from btlib.runs.accept import propose
+from btlib.runs.masks import Masks
+from btlib.slice_table import SliceTable
+from btlib.splits import slice_seed42
+from btlib.types import Predictions
+
+pytestmark = pytest.mark.performance
+
+SLICES, SIZE, EXPLAINED, SEED = 612, 256, 9, 42
+MOST_BYTES, MOST_MIB = 15_000_000, 1024
+
+BUILD = """
+import sys, time
+began = time.perf_counter()
+from pathlib import Path
+from btlib.reporting.html import write_page, write_report
+from btlib.speed.memory import peak_mib
+folders = [Path(name) for name in sys.argv[2:]]
+write_report(folders[0]) if len(folders) == 1 else write_page(folders, Path(sys.argv[1]))
+print(time.perf_counter() - began, time.process_time(), peak_mib())
+"""
+
+
+@pytest.fixture(scope="module")
+def runs() -> Iterator[list[Path]]:
+    """Two runs, both held against a third."""
+    with tempfile.TemporaryDirectory(prefix="btlib-report-") as name:
+        slices, home = heads(), Path(name)
+        base = write_run(home / "base", slices, 0, home / "base.json")
+        propose(base, "base", "for a benchmark").new.save(home / "base.json")
+        yield [write_run(home / f"run{k}", slices, k, home / "base.json") for k in (1, 2)]
+
+
+def heads() -> Dataset:
+    """Slices with about as much to compress as real ones: noise within a head, and a bright ellipse as tumour."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
+    head = (x / 0.36) ** 2 + (y / 0.44) ** 2 < 1
+    images, masks = np.empty((SLICES, SIZE, SIZE), np.float32), np.empty((SLICES, SIZE, SIZE), bool)
+    for k in range(SLICES):
+        tissue = cv2.resize(rng.random((12, 12), np.float32), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+        masks[k] = ellipse(rng.uniform(-0.2, 0.2, 2), rng.uniform(0.03, 0.12, 2))
+        noise = rng.standard_normal((SIZE, SIZE), np.float32)
+        images[k] = np.where(head, 400 + 900 * tissue + 40 * noise + 400 * masks[k], np.abs(6 * noise))
+    labels = np.arange(SLICES, dtype=np.int64) % 3
+    return Dataset(
+        images=images,
+        masks=masks,
+        labels=labels,
+        numbers=1 + 5 * np.arange(SLICES),
+        patients=tuple(f"{100000 + k // 3}" for k in range(SLICES)),
+        original_areas=masks.sum(axis=(1, 2)),
+        origin="phantom",
+        scaling="thesis",
+        image_size=SIZE,
+        folder=None,
+        fingerprint="heads",
+    )
+
+
+def ellipse(centre: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    y, x = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
+    return ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 < 1
+
+
+def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
+    """The thesis's seven cases, each with all that the suite keeps."""
+    folder, rng = RunFolder(path), np.random.default_rng(seed)
+    split = slice_seed42(SLICES)
+    conditions = Conditions(
+        origin="phantom",
+        dataset_fingerprint=slices.fingerprint,
+        split_name=split.name,
+        split_fingerprint=split.fingerprint,
+        n_test=SLICES,
+        test_class_counts=np.bincount(slices.labels).tolist(),
+        image_size=SIZE,
+        scaling="thesis",
+        threshold=0.65,
+        epsilon=1e-6,
+    )
+    thesis = {name: load_cases()[name] for name in VARIANTS}
+    usual = {"command": "pytest benchmarks", "data": f"{SLICES} slices", "started": "now", "seeds": [SEED]}
+    info = RunInfo(tier="full", baseline=str(baseline), origin="phantom", cases=list(thesis), **usual)
+    folder.save_info(info)
+    for name, case in thesis.items():
+        masks = predicted(slices.masks, rng) if case.has_mask else None
+        table = measured(slices, masks, case.has_classes, rng)
+        curve = np.clip(0.8 - (np.array(GRID) - 0.6) ** 2, 0, 1).tolist()
+        record = CaseRecord(
+            case=name,
+            title=case.title,
+            tier="full",
+            seed=SEED,
+            metrics=dict.fromkeys(case.metrics, 1),
+            outcome="done",
+            conditions=conditions,
+            slices=table,
+            summary=summarise(table),
+            threshold_curve=ThresholdCurve(thresholds=list(GRID), dice=curve) if case.has_mask else None,
+            seconds=1.0,
+            model=ModelInfo(source="trained", fingerprint=f"{seed}{name}", seconds=1.0, details={}, notes=[]),
+            environment={"python": sys.version},
+            created="now",
+        )
+        folder.save_record(record, masks=None if masks is None else Masks(slices.numbers, np.packbits(masks, 2), SIZE))
+        folder.add_timing(
+            name, "inference, batch 16", Timing(images=16, seconds=rng.uniform(1, 2, 9).tolist()), 9.0, {}
+        )
+        write_curves(folder.curves_path(name, SEED), rng)
+        if case.has_classes:
+            explainer = Explainer(Runner(CallablePredictor(by_brightness)), patch=32, stride=8)
+            Study(name, explainer, slices, split).run(np.arange(EXPLAINED) * SLICES // EXPLAINED, folder)
+    shown = zip(slices.numbers.tolist(), slices.images, slices.masks, strict=True)
+    keep(path / "pictures.npz", {number: Picture.of(image, mask) for number, image, mask in shown})
+    return path
+
+
+def predicted(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Masks with a rough border, as networks draw them."""
+    found = np.empty_like(truth)
+    for k, mask in enumerate(truth):
+        rough = cv2.GaussianBlur(rng.standard_normal((SIZE, SIZE), np.float32), (0, 0), 2)
+        found[k] = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 4) > 0.5 + rng.uniform(0.3, 1.5) * rough
+    return found
+
+
+def measured(slices: Dataset, masks: np.ndarray | None, classes: bool, rng: np.random.Generator) -> SliceTable:
+    """Counts of the masks as they are; distances and types are drawn."""
+    more = {}
+    if masks is not None:
+        area, one = masks.sum((1, 2)), rng.uniform(0.1, 0.8, SLICES) * masks.any((1, 2))
+        more |= {"intersection": (masks & slices.masks).sum((1, 2)).tolist(), "pred_area": area.tolist()}
+        more |= {"hd95": np.where(area > 0, rng.uniform(1, 30, SLICES), 362.0).tolist()}
+        more |= {"surface_dice_1px": one.tolist(), "surface_dice_2px": (1.1 * one).tolist()}
+    if classes:
+        drawn = rng.dirichlet((0.5, 0.5, 0.5), SLICES) + 0.6 * np.eye(3)[slices.labels]
+        more |= {"class_prob": (drawn / 1.6).tolist()}
+    areas = slices.masks.sum((1, 2)).tolist()
+    numbers, labels = slices.numbers.tolist(), slices.labels.tolist()
+    return SliceTable(number=numbers, label=labels, patient=list(slices.patients), truth_area=areas, **more)
+
+
+def by_brightness(images: np.ndarray) -> Predictions:
+    said = images.mean((1, 2), dtype=np.float64) / 4000
+    return Predictions(None, np.stack([said, said / 2, 1 - 1.5 * said], axis=1))
+
+
+def write_curves(path: Path, rng: np.random.Generator) -> None:
+    """Of sixty epochs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [f"{k},{1 / k:.4f},{rng.uniform(0.9, 1.1) / k:.4f},{1 - 0.5 / k:.4f}," for k in range(1, 61)]
+    path.write_text("epoch,train_loss,val_loss,val_dice,val_accuracy\n" + "\n".join(rows) + "\n")
+
+
+def built(page: Path, *folders: Path) -> str:
+    """Build a page in a process of its own; told are seconds (by the clock, and of the processor, which a busy machine
+    does not stretch), MiB and bytes, and the last two are asserted.
+    """
+    command = [sys.executable, "-c", BUILD, str(page), *map(str, folders)]
+    seconds, busy, mib = map(float, subprocess.check_output(command, text=True).split())
+    html, names = page.read_text(), " and ".join(folder.name for folder in folders)
+    tiles = html.count("data-kinds=")
+    took = f"{seconds:.1f} s, {busy:.1f} s of the processor, {mib:.0f} MiB"
+    print(f"\n{names}: {took}, {len(html.encode()) / 1e6:.2f} MB, {tiles} slices to look at")
+    assert len(html.encode()) < MOST_BYTES
+    assert mib < MOST_MIB
+    assert "to keep the page small" not in html
+    return html
+
+
+def test_one_run(runs: list[Path]) -> None:
+    built(runs[0] / "index.html", runs[0])
+    assert json.loads((runs[0] / "report.json").read_text())["problems"] == []
+
+
+def test_two_runs(runs: list[Path]) -> None:
+    built(runs[0] / "both.html", *runs)

@@ -1,0 +1,82 @@
+"""What a study leaves in a run's folder, and takes over from there when it goes on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib import files
+from btlib.errors import RecordError
+from btlib.explain.measured import flat
+from btlib.explain.summary import summarise
+from btlib.reporting.text import csv_text
+from btlib.runs import Explained, Maps, RunFolder
+from btlib.runs.explained import ExplainedSlice
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """One slice that was explained.
+
+    Attributes:
+        row: What was measured.
+        total: The thesis's map, float32 [h, w].
+        average: The average map, float32 [h, w].
+    """
+
+    row: ExplainedSlice
+    total: NDArray[np.float32]
+    average: NDArray[np.float32]
+
+
+def keep(folder: RunFolder, about: Mapping[str, Any], done: Sequence[Done], seconds: float) -> tuple[Explained, Maps]:
+    """Write `explain/<case>.{npz,json,csv}`.
+
+    Args:
+        folder: Of the run.
+        about: The fields of `Explained` that do not depend on the slices.
+        done: The slices, at least one.
+        seconds: That their maps took.
+    """
+    rows = [one.row for one in done]
+    explained = Explained(
+        **about,
+        slices=rows,
+        summary=summarise(rows),
+        seconds=seconds,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    maps = Maps(
+        number=np.array([row.number for row in rows]),
+        label=np.array([row.label for row in rows]),
+        base=np.array([row.base for row in rows]),
+        total=np.stack([one.total for one in done]),
+        average=np.stack([one.average for one in done]),
+        identity=explained.identity or "",
+    )
+    maps.save(folder.explain_path(explained.case, "npz"))
+    explained.save(folder.explain_path(explained.case, "json"))
+    files.write_text(folder.explain_path(explained.case, "csv"), csv_text([flat(row) for row in rows]))
+    return explained, maps
+
+
+def known(folder: RunFolder, case: str, identity: str | None) -> dict[int, Done]:
+    """What an earlier study of the same identity left, by slice number. Where anything is amiss, nothing."""
+    path = folder.explain_path(case, "json")
+    if identity is None or not path.exists():
+        return {}
+    try:
+        before, maps = Explained.load(path), Maps.load(folder.explain_path(case, "npz"))
+    except RecordError:
+        return {}
+    if not before.identity == maps.identity == identity:
+        return {}
+    at = {number: i for i, number in enumerate(maps.number.tolist())}
+    return {
+        row.number: Done(row, maps.total[at[row.number]], maps.average[at[row.number]])
+        for row in before.slices
+        if row.number in at
+    }

@@ -1,0 +1,42 @@
+"""Where the models look: what the maps of each case say, beside what knows nothing of the slice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.problems import Problems
+from btlib.runs import Explained
+from btlib.runs.explained import Group
+
+
+@dataclass(frozen=True)
+class Look:
+    """One case that was explained.
+
+    Attributes:
+        label: Its label.
+        group: Its measures over all slices.
+        fill: What a patch was hidden with.
+        destroyed: Rank correlation with the maps of the same model with random weights throughout; None where the
+            sanity check was not made.
+    """
+
+    label: str
+    group: Group
+    fill: str
+    destroyed: float | None
+
+
+def looks(entries: Sequence[Entry]) -> list[Look]:
+    """Every case that was explained; of measures that cannot be read, the gallery tells."""
+    unread = Problems()
+    found = []
+    for entry in entries:
+        path = entry.view.folder.explain_path(entry.row.case, "json")
+        explained = unread.attempt(partial(Explained.load, path)) if path.exists() else None
+        if explained is not None:
+            steps = explained.sanity.steps if explained.sanity else []
+            last = steps[-1].correlation if steps else None
+            found.append(Look(entry.label, explained.summary["all"], explained.fill, last))
+    return found

@@ -1,0 +1,75 @@
+"""From what was gathered to HTML. Text of others is escaped by the templates, never by hand."""
+
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from btlib.evaluation.catalogue import METRICS
+from btlib.reporting.html.chosen import KINDS
+from btlib.reporting.html.facts import facts, odd_environments, origins
+from btlib.reporting.html.page import Page
+from btlib.reporting.html.rows import lines
+from btlib.reporting.html.style import tone
+from btlib.reporting.html.tiles import Tile
+from btlib.reporting.html.views import View
+from btlib.reporting.numbers import interval, number
+from btlib.reporting.speed import noise_line
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render(page: Page) -> str:
+    """The page as HTML, complete in itself."""
+    columns, rows = lines(page.entries, page.means)
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            columns=columns,
+            lines=rows,
+            interval=interval,
+            metrics=METRICS,
+            kinds=KINDS,
+            runs=[_run(page, v) for v in page.views],
+            origins=origins(page.entries),
+            style=Markup(_asset("report.css")),
+            script=Markup(_asset("report.js")),
+        )
+        + "\n"
+    )
+
+
+def weigh(tile: Tile) -> int:
+    """Bytes of the page that a tile takes, without its image."""
+    return len(_environment().get_template("tile.html.j2").render(tile=tile, kinds=KINDS).encode())
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("btlib.reporting.html", "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"tone": tone, "number": number}
+    return environment
+
+
+def _run(page: Page, v: View) -> dict[str, Any]:
+    ours = [entry for entry in page.entries if entry.view is v]
+    return {
+        "view": v,
+        "phantom": v.info.origin == "phantom",
+        "facts": facts(v, ours),
+        "odd": odd_environments(ours),
+        "noise": noise_line(v.noise),
+    }
+
+
+def _asset(name: str) -> str:
+    return resources.files("btlib.reporting.html").joinpath("templates", name).read_text(encoding="utf-8")

@@ -1,0 +1,44 @@
+"""Arrays of a run, in `.npz` files: the one place that writes and reads them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib import files
+from btlib.errors import RecordError
+
+
+def save_arrays(path: Path, **arrays: NDArray[Any] | str) -> None:
+    """Write arrays under their names, compressed, atomically."""
+    with files.atomic_path(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def load_arrays(path: Path, shapes: Mapping[str, str], mend: str) -> dict[str, NDArray[Any]]:
+    """Read arrays that belong together.
+
+    Args:
+        path: The file.
+        shapes: Name of each array → its dimensions, a letter each, such as "nhw"; a letter has one length in all.
+        mend: What the user can do where the file is damaged.
+
+    Raises:
+        RecordError: The file cannot be read, or does not hold these arrays in these shapes.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            found = {name: kept[name] for name in shapes}
+    except Exception as error:  # a damaged file makes numpy and zipfile raise almost anything
+        told = f"expected the arrays {', '.join(shapes)}, but it cannot be read: {str(error) or type(error).__name__}"
+        raise RecordError(told, where=path, mend=mend) from error
+    lengths: dict[str, int] = {}
+    for name, letters in shapes.items():
+        shape = found[name].shape
+        expected = ", ".join(str(lengths.get(letter, letter)) for letter in letters)
+        pairs = zip(letters, shape, strict=False)
+        if len(shape) != len(letters) or any(lengths.setdefault(letter, n) != n for letter, n in pairs):
+            raise RecordError(f"expected {name} of shape ({expected}), got {shape}", where=path, mend=mend)
+    return found

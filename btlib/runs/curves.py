@@ -1,0 +1,38 @@
+"""The learning curves of a run's case: `curves/<case>-seed<n>.csv`."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from btlib.errors import RecordError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NUMBERS = ["epoch", "train_loss", "val_loss", "val_dice", "val_accuracy"]
+_MEND = "it is damaged: run the case again"
+
+
+def load_curves(path: Path) -> "pd.DataFrame":
+    """Read losses and scores by epoch; which there are beside the epoch, the case decides.
+
+    Raises:
+        RecordError: The file cannot be read, was cut short, or what should be numbers is none.
+    """
+    import pandas as pd
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        curves = pd.read_csv(io.StringIO(text))
+    except (OSError, ValueError) as error:
+        raise RecordError(
+            f"expected rows of numbers, but it cannot be read: {error}", where=path, mend=_MEND
+        ) from error
+    if not text.endswith("\n"):  # half a number looks like a number
+        raise RecordError("expected a line's end at its end: it was cut short", where=path, mend=_MEND)
+    if "epoch" not in curves:
+        raise RecordError(f"expected a column epoch, got {', '.join(map(str, curves.columns))}", where=path, mend=_MEND)
+    for name in curves.columns.intersection(_NUMBERS):
+        if not pd.api.types.is_numeric_dtype(curves[name]):
+            raise RecordError(f"expected numbers in {name}, got {curves[name].dtype}", where=path, mend=_MEND)
+    return curves
