@@ -133,13 +133,14 @@ def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -
     dataset, split = run.work.dataset, run.work.split
     kind = "PHANTOM slices (synthetic, no patients)" if dataset.origin == "phantom" else "Figshare slices"
     kind += " UNDER RANDOM LABELS" if run.options.random_labels else ""
+    scaling = run.tier.recipe.scaling or dataset.scaling
     return RunInfo(
         tier=run.tier.name,
         command=" ".join(["pytest", *sys.argv[1:]]),
         baseline=str(baseline),
         origin=dataset.origin,
         data=(
-            f"{len(dataset)} {kind}, {dataset.image_size} px, {dataset.scaling} scaling; split {split.name}: "
+            f"{len(dataset)} {kind}, {dataset.image_size} px, {scaling} scaling; split {split.name}: "
             f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test"
         ),
         data_folder=None if dataset.folder is None else str(dataset.folder),

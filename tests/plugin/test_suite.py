@@ -233,6 +233,7 @@ def test_a_named_protocol_brings_its_recipe_and_baseline(project: Run, latest: L
     info, record = RunFolder(latest()).info(), RunFolder(latest()).records()[0]
     assert Path(info.baseline).name == "figshare-cpu128-modern.json"
     assert (info.recipe["name"], info.recipe["scaling"], info.recipe["keep"]) == ("modern", "percentile", "best")
+    assert "percentile scaling" in info.data
     assert record.conditions.scaling == "thesis", "masks are scored as ever, whatever a recipe feeds its models"
 
 
