@@ -106,14 +106,7 @@ class Baseline(Strict):
         known = self.cases.get(case)
         if known is not None and known.made is not None:
             return known.made
-        return Making(
-            source=self.source,
-            created=self.created,
-            reason=self.reason,
-            commit=self.commit,
-            recipe=self.recipe,
-            environment=self.environment,
-        )
+        return Making(**{name: getattr(self, name) for name in Making.model_fields})
 
     def figure(self, case: str, metric: str) -> Figure | None:
         """The gated figure of a metric of a case; None where there is none."""
