@@ -15,10 +15,11 @@ def show(
     metric: Annotated[list[str], typer.Option(help="Give it once for each metric.")] = ["dice", "accuracy"],  # noqa: B006
     pairs: Annotated[bool, typer.Option(help="Test every pair of cases of each source, corrected.")] = False,
     markdown: Annotated[bool, typer.Option(help="Tables for a Markdown file.")] = False,
+    figure: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the values as well.")] = None,
     folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
 ) -> None:
     """Values with 95 % intervals, a column for each source; with --pairs, which of its cases differ."""
-    from btlib.reporting.side_by_side import conditions_line, side_by_side
+    from btlib.reporting.side_by_side import conditions_line, draw_side_by_side, side_by_side
     from btlib.reporting.significance import pair_tests
     from btlib.reporting.significance_table import significance_table
     from btlib.reporting.sources import load_source
@@ -28,6 +29,8 @@ def show(
     print_line(side_by_side(loaded, metric, style))
     for source in loaded:
         print_line(conditions_line(source))
+    if figure is not None:
+        draw_side_by_side(loaded, metric, figure)
     for source in loaded:
         if pairs and len(source.results) > 1:
             print_line(f"\n{source.name}\n")

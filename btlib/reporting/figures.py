@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from btlib.files import atomic_path
 from btlib.reporting.numbers import p_value
 from btlib.reporting.significance import PairTest
 
@@ -38,8 +39,8 @@ def save(figure: "Figure", path: Path) -> None:
     """Write it as SVG; the same figure gives the same bytes."""
     import matplotlib as mpl
 
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "btlib"}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "btlib"}), atomic_path(path) as partial:
+        figure.savefig(partial, format="svg", metadata={"Date": None})
 
 
 def _panel(axes: "Axes", metric: str, tests: Sequence[PairTest]) -> None:

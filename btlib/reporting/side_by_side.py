@@ -1,20 +1,21 @@
-"""Numbers of several sources beside each other, judged by nobody: a row a case and metric, a column a source."""
+"""Numbers of several sources beside each other: a row for each case and metric, a column for each source."""
 
 from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
 
-import numpy as np
 from tabulate import tabulate
 
-from btlib.baselines import Baseline
-from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS
-from btlib.reporting.intervals import mean_intervals
+from btlib.reporting.figures import new_figure, save
 from btlib.reporting.sources import Source
-from btlib.results import CaseResult, Conditions
+from btlib.reporting.values import Value, Values, values_of
+from btlib.results import Conditions
 
-Cells = dict[tuple[str, str], str]
-"""Case and metric → value, with its 95 % interval where there is one."""
+_ROW, _PANEL = 0.3, 3.6  # inches: height of a case, width of a metric
+_SPREAD = 0.6  # of a row's height, shared by its sources
+_COLOURS = ("#5a636e", "#1f5fa8", "#a85400", "#18764a", "#7a4fa3", "#b8302a")
+_MARKS = ("D", "o", "s", "^", "v")
 
 
 def side_by_side(sources: Sequence[Source], metrics: Sequence[str], style: str = "simple") -> str:
@@ -30,15 +31,58 @@ def side_by_side(sources: Sequence[Source], metrics: Sequence[str], style: str =
     Raises:
         UnknownNameError: There is no such metric.
     """
-    columns = [_cells(source, metrics) for source in sources]
-    cases = dict.fromkeys(case for cells in columns for case, _ in cells)
+    columns = [values_of(source, metrics) for source in sources]
     rows = [
-        [case, METRICS[metric].title, *(cells.get((case, metric), "–") for cells in columns)]
-        for case, metric in product(cases, metrics)
-        if any((case, metric) in cells for cells in columns)
+        [case, METRICS[metric].title, *(str(values.get((case, metric), "–")) for values in columns)]
+        for case, metric in product(_cases(columns), metrics)
+        if any((case, metric) in values for values in columns)
     ]
     head = ["case", "metric", *(source.name for source in sources)]
     return tabulate(rows, head, style, disable_numparse=True)
+
+
+def draw_side_by_side(sources: Sequence[Source], metrics: Sequence[str], path: Path) -> None:
+    """The same values as SVG: one panel a metric, a row a case, a mark with its interval for each source.
+
+    Args:
+        sources: Told apart by colour and mark.
+        metrics: The panels.
+        path: The file; its folder is made.
+
+    Raises:
+        UnknownNameError: There is no such metric.
+    """
+    columns = [values_of(source, metrics) for source in sources]
+    cases = _cases(columns)
+    figure = new_figure((_PANEL * len(metrics) + 0.8, _ROW * len(cases) + 1.2))
+    panels = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
+    for axes, metric in zip(panels, metrics, strict=True):
+        for index, (source, values) in enumerate(zip(sources, columns, strict=True)):
+            shift = _SPREAD * ((index + 0.5) / len(sources) - 0.5)
+            colour, mark = _COLOURS[index % len(_COLOURS)], _MARKS[index % len(_MARKS)]
+            found = [(row + shift, values.get((case, metric))) for row, case in enumerate(cases)]
+            drawn = [(at, value) for at, value in found if isinstance(value, Value)]
+            axes.errorbar(
+                [value.value for _, value in drawn],
+                [at for at, _ in drawn],
+                xerr=[[_reach(value, side) for _, value in drawn] for side in (0, 1)],
+                fmt=mark,
+                color=colour,
+                markersize=4.5,
+                elinewidth=1.4,
+                label=source.name,
+            )
+            for at, value in found:
+                if isinstance(value, str):  # why this case has no value
+                    axes.annotate(value, (0.02, at), xycoords=("axes fraction", "data"), color=colour, va="center")
+        axes.set_title(METRICS[metric].title, loc="left")
+        axes.grid(axis="x", color="#dfe3e7")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_yticks(range(len(cases)), cases)
+    panels[0].invert_yaxis()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=3, frameon=False)
+    save(figure, path)
 
 
 def conditions_line(source: Source) -> str:
@@ -57,35 +101,10 @@ def _conditions(source: Source) -> Conditions:
     return source.baseline.conditions
 
 
-def _cells(source: Source, metrics: Sequence[str]) -> Cells:
-    if not source.results:
-        assert source.baseline is not None
-        return _published(source.baseline, metrics)
-    means = mean_intervals(source.results, metrics)
-    found: Cells = {}
-    for result, metric in product(source.results, metrics):
-        mean = means.get((result.case, metric))
-        if mean is not None:
-            found[result.case, metric] = f"{mean.value:.4f} ({mean.low:.4f} … {mean.high:.4f})"
-        elif result.runs and METRICS[metric].available(result.slices):
-            found[result.case, metric] = f"{_value(result, metric):.4f}"
-        elif result.failure is not None and metric in result.metrics:
-            found[result.case, metric] = result.failure
-    return found
+def _cases(columns: Sequence[Values]) -> list[str]:
+    return list(dict.fromkeys(case for values in columns for case, _ in values))
 
 
-def _value(result: CaseResult, metric: str) -> float:
-    """The mean over seeds."""
-    sizes = result.batch_mean_size
-    return float(np.mean([gated_value(run.slices, metric, "slice-mean", sizes) for run in result.runs]))
-
-
-def _published(baseline: Baseline, metrics: Sequence[str]) -> Cells:
-    """The figure that the gate uses, else the first of all slices together."""
-    found: Cells = {}
-    for (name, case), metric in product(baseline.cases.items(), metrics):
-        known = [f for f in case.figures if f.metric == metric and f.tumour_class is None]
-        figure = baseline.figure(name, metric) or (known[0] if known else None)
-        if figure is not None:
-            found[name, metric] = f"{figure.value:.4f}"
-    return found
+def _reach(value: Value, side: int) -> float:
+    """How far the interval goes from the value, to its lower (0) or upper (1) bound."""
+    return abs(value.interval[side] - value.value) if value.interval else 0.0

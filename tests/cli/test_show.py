@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -13,6 +14,7 @@ from btlib.runs import CaseRecord, RunFolder
 from btlib.slice_table import SliceTable
 
 ROOT = Path(__file__).parents[2]
+SVG = "{http://www.w3.org/2000/svg}"
 Table = Callable[..., SliceTable]
 
 
@@ -46,13 +48,31 @@ def test_a_metric_of_all_slices_has_a_value_and_no_interval(make_run: Callable[.
     assert ("A", "Dice") not in found
 
 
-def test_a_case_that_failed_is_shown_as_that(make_run: Callable[..., Path], make_table: Table):
+@pytest.fixture
+def with_failure(make_run: Callable[..., Path], make_table: Table) -> Path:
+    """A run in which A succeeded and B ran out of time."""
     run = make_run("ours", A=make_table(), B=make_table())
     folder = RunFolder(run)
     record = CaseRecord.load(folder.record_path("B", 42))
     lost = {"outcome": "timeout", "error": "too slow", "slices": None, "summary": None}
     folder.save_record(record.model_copy(update=lost))
-    assert cells(show(run, "--markdown"))["B", "Dice"] == ["timeout"]
+    return run
+
+
+def test_a_case_that_failed_is_shown_as_that(with_failure: Path):
+    assert cells(show(with_failure, "--markdown"))["B", "Dice"] == ["timeout"]
+
+
+def test_the_values_as_a_picture(with_failure: Path, tmp_path: Path):
+    pictures = [tmp_path / "new" / name for name in ("one.svg", "two.svg")]
+    for picture in pictures:
+        assert show(with_failure, "thesis", "--figure", picture, "--folder", ROOT / "baselines").exit_code == 0
+    one, two = (picture.read_bytes() for picture in pictures)
+    assert one == two
+    texts = [node.text.strip() for node in ElementTree.fromstring(one).iter(SVG + "text") if node.text]
+    assert texts.count("timeout") == 2  # in the panel of Dice and in that of accuracy
+    assert set("ABCDEFG") < set(texts)
+    assert {"Dice", "accuracy", "thesis"} < set(texts)
 
 
 def test_how_the_numbers_were_made_is_told(make_run: Callable[..., Path], make_table: Table, conditions: Conditions):

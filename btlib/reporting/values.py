@@ -1,0 +1,74 @@
+"""What one source says of each case and metric, judged by nobody: a value, with its interval where there is one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from btlib.baselines import Baseline
+from btlib.evaluation.aggregate import gated_value
+from btlib.evaluation.catalogue import METRICS
+from btlib.reporting.intervals import mean_intervals
+from btlib.reporting.sources import Source
+from btlib.results import CaseResult
+
+
+@dataclass(frozen=True)
+class Value:
+    """One metric of one case.
+
+    Attributes:
+        value: The mean over its slices and seeds; of a published baseline, what was printed.
+        interval: Lower and upper bound of its 95 % interval over slices (or patients, where they are known); None
+            for a metric of all slices together and for published figures.
+    """
+
+    value: float
+    interval: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        """Such as "0.7344 (0.7101 … 0.7580)"."""
+        return f"{self.value:.4f}" + (f" ({self.interval[0]:.4f} … {self.interval[1]:.4f})" if self.interval else "")
+
+
+Values = dict[tuple[str, str], Value | str]
+"""Case and metric → its value, or the word for why a case has none, such as "timeout"."""
+
+
+def values_of(source: Source, metrics: Sequence[str]) -> Values:
+    """The metrics that a source holds.
+
+    Raises:
+        UnknownNameError: There is no such metric.
+    """
+    if not source.results:
+        assert source.baseline is not None  # a source without measured numbers is a published baseline
+        return _published(source.baseline, metrics)
+    means = mean_intervals(source.results, metrics)
+    found: Values = {}
+    for result, metric in product(source.results, metrics):
+        mean = means.get((result.case, metric))
+        if mean is not None:
+            found[result.case, metric] = Value(mean.value, (mean.low, mean.high))
+        elif result.runs and METRICS[metric].available(result.slices):
+            found[result.case, metric] = Value(_mean_over_seeds(result, metric))
+        elif result.failure is not None and metric in result.metrics:
+            found[result.case, metric] = result.failure
+    return found
+
+
+def _mean_over_seeds(result: CaseResult, metric: str) -> float:
+    sizes = result.batch_mean_size
+    return float(np.mean([gated_value(run.slices, metric, "slice-mean", sizes) for run in result.runs]))
+
+
+def _published(baseline: Baseline, metrics: Sequence[str]) -> Values:
+    """The figure that the gate uses, else the first of all slices together."""
+    found: Values = {}
+    for (name, case), metric in product(baseline.cases.items(), metrics):
+        known = [f for f in case.figures if f.metric == metric and f.tumour_class is None]
+        figure = baseline.figure(name, metric) or (known[0] if known else None)
+        if figure is not None:
+            found[name, metric] = Value(figure.value)
+    return found
