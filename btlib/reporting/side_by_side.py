@@ -89,8 +89,8 @@ def conditions_line(source: Source) -> str:
     """A source's name, and how its numbers were made."""
     c = _conditions(source)
     return (
-        f"{source.name}: {c.n_test} test slices ({c.origin}), split {c.split_name}, {c.image_size} px, "
-        f"{c.scaling} scaling, threshold {c.threshold:g}"
+        f"{source.name}: {c.n_test} test slices ({c.origin}), split {c.split_name}, {c.image_size} px; "
+        f"the protocol's scaling is {c.scaling}, its threshold {c.threshold:g}"
     )
 
 
