@@ -1,6 +1,6 @@
 """Planted faults: a case is spoiled in ways that happen, and the gate must call each of them.
 
-    pytest benchmarks -m "controls and full" -k "planted and D" --bt-protocol cpu128 -s
+    pytest benchmarks -m "controls and full" -k "planted and full-D" --bt-protocol cpu128 -s
 
 The models are those of the tier, from their checkpoints; "half the epochs" is trained (and kept) like any other.
 """
