@@ -160,13 +160,14 @@ def _compared(
         gap = paired_gap(result, case.runs, metric) if case.runs else _unpaired(result, figure, value)
     except StatsError as error:  # a single slice has no interval
         return replace(known, status="error", reason=str(error), measured=value)
-    status = three_way(gap, margin, METRICS[metric].sign)
+    status, reason = three_way(gap, margin, METRICS[metric].sign), _one_training_each(result.runs, case.runs)
     if differences:
+        reason = "\n".join(["the baseline was made under other conditions:", *differences])
         status = "regressed" if status == "regressed" else "not-comparable"
     return replace(
         known,
         status=status,
-        reason="\n".join(["the baseline was made under other conditions:", *differences]) if differences else "",
+        reason=reason,
         measured=value,
         difference=gap.difference,
         low=gap.low,
@@ -174,6 +175,16 @@ def _compared(
         method=gap.method,
         seeds=seeds if len(seeds) > 1 else (),
         baseline_seeds=_by_seed(case.runs, figure, result.batch_mean_size) if len(case.runs) > 1 else (),
+    )
+
+
+def _one_training_each(ours: Sequence[SeedRun], theirs: Sequence[SeedRun]) -> str:
+    """What the interval leaves out where one training is held against another; else nothing."""
+    if len(ours) != 1 or len(theirs) != 1 or ours[0].seed == theirs[0].seed:
+        return ""
+    return (
+        f"one training (seed {ours[0].seed}) against another (seed {theirs[0].seed}): the interval knows how slices "
+        "differ, not how trainings do; --bt-seeds 3 shows that"
     )
 
 

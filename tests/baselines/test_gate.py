@@ -1,6 +1,7 @@
 """The three-way rule, and that whatever cannot be compared fails."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -270,6 +271,18 @@ def test_the_mean_over_seeds_is_judged_and_their_spread_told(
     assert verdict.seeds == pytest.approx((1.0, 0.9, 0.8))
     assert verdict.baseline_seeds == pytest.approx((0.9, 0.9))
     assert "measured   0.9000 (3 seeds: 0.9000 ± 0.1000, 0.8000 … 1.0000)" in verdict.describe()
+
+
+def test_one_training_against_another_is_called_that(make_table: Table, measured_baseline: Make, measured: Result):
+    baseline, ours = measured_baseline(make_table(wrong=1)), measured(make_table(wrong=20))
+    (seed,) = (run.seed for run in ours.runs)
+    assert judge_metric(ours, "accuracy", baseline).reason == ""
+    other = replace(ours, runs=(ours.runs[0].model_copy(update={"seed": seed + 1}),))
+    verdict = judge_metric(other, "accuracy", baseline)
+    assert verdict.status == "regressed"
+    assert f"one training (seed {seed + 1}) against another (seed {seed})" in verdict.reason
+    several = measured(make_table(wrong=20), make_table(wrong=20))
+    assert judge_metric(several, "accuracy", baseline).reason == ""
 
 
 def test_seeds_are_paired_by_slice_whatever_their_order(make_table: Table, measured_baseline: Make, measured: Result):
