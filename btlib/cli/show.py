@@ -20,7 +20,7 @@ def show(
 ) -> None:
     """Values with 95 % intervals, a column for each source; with --pairs, which of its cases differ."""
     from btlib.reporting.side_by_side import conditions_line, draw_side_by_side, side_by_side
-    from btlib.reporting.significance import pair_tests
+    from btlib.reporting.significance import one_training_note, pair_tests
     from btlib.reporting.significance_table import significance_table
     from btlib.reporting.sources import load_source
 
@@ -35,3 +35,4 @@ def show(
         if pairs and len(source.results) > 1:
             print_line(f"\n{source.name}\n")
             print_line(significance_table(pair_tests(source.results), style))
+            print_line(f"\n{one_training_note(source.results)}")

@@ -85,6 +85,16 @@ def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
     return (*_family("thesis", thesis, names), *_family("all pairs", pairs, names))
 
 
+def one_training_note(results: Sequence[CaseResult]) -> str:
+    """What the tests leave open where some case is a single training; else nothing."""
+    if all(len(result.runs) > 1 for result in results):
+        return ""
+    return (
+        "A case with one seed is one training: this tells trained models apart, not architectures, and another "
+        "training may differ by more than the interval says (--bt-seeds 3 shows how much)."
+    )
+
+
 def _family(family: str, asked: Sequence[tuple[str, str, str]], names: dict[str, CaseResult]) -> list[PairTest]:
     tests = [
         test

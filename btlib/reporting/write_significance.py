@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from btlib import files
-from btlib.reporting.significance import MARGIN, PairTest, pair_tests
+from btlib.reporting.significance import MARGIN, PairTest, one_training_note, pair_tests
 from btlib.reporting.significance_table import significance_table
 from btlib.reporting.text import PHANTOM_NOTE, csv_text
 from btlib.results import CaseResult
@@ -59,7 +59,9 @@ def _markdown(tests: Sequence[PairTest], results: Sequence[CaseResult]) -> str:
     parts = ["# Significance", ""]
     if results[0].conditions.origin == "phantom":
         parts += [f"**{PHANTOM_NOTE}**", ""]
-    parts += [f"- {units}; seeds: {', '.join(map(str, results[0].seeds))}", "", _HEAD, ""]
+    parts += [f"- {units}; seeds: {', '.join(map(str, results[0].seeds))}"]
+    note = one_training_note(results)
+    parts += [*([f"- {note}"] if note else []), "", _HEAD, ""]
     for family, title in (("thesis", "The thesis's four comparisons"), ("all pairs", "All pairs")):
         chosen = [test for test in tests if test.family == family]
         if chosen:

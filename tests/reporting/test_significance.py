@@ -112,6 +112,7 @@ def test_the_files_say_the_same(cases: Callable[..., list[CaseResult]], tmp_path
     assert len(frame) == len(value["tests"]) == 12
     text = path.read_text()
     assert "PHANTOM DATA" in text
+    assert "A case with one seed is one training" in text
     assert text.count("\n| ") == 12 + 2
     assert text.index("The thesis's four comparisons") < text.index("All pairs: 9 tests")
     for row in value["tests"]:
@@ -120,6 +121,15 @@ def test_the_files_say_the_same(cases: Callable[..., list[CaseResult]], tmp_path
     assert picture.count("dice: row") == picture.count("accuracy: row") == 1
     write_significance(cases(), tmp_path)
     assert (tmp_path / "significance.svg").read_text() == picture
+
+
+def test_several_trainings_need_no_such_note(make_table: Table, record: Make, tmp_path: Path):
+    records = [record(case, make_table(seed=seed), seed=seed) for case in ("A", "E") for seed in (1, 2)]
+    path = write_significance(as_results(records), tmp_path)
+    assert path is not None
+    text = path.read_text()
+    assert "seeds: 1, 2" in text
+    assert "one training" not in text
 
 
 def test_one_case_has_no_pairs(cases: Callable[..., list[CaseResult]], tmp_path: Path):

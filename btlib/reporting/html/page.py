@@ -18,6 +18,7 @@ from btlib.reporting.html.style import inline
 from btlib.reporting.html.views import View
 from btlib.reporting.intervals import Mean
 from btlib.reporting.numbers import interval, number
+from btlib.reporting.significance import one_training_note
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,11 @@ class Page:
     def verdicts(self) -> list[tuple[Entry, Verdict]]:
         """All verdicts with their cases."""
         return [(entry, v) for entry in self.entries for v in entry.row.verdicts]
+
+    @property
+    def one_training(self) -> str:
+        """What the tests of pairs leave open where some case is a single training."""
+        return one_training_note([entry.result for entry in self.entries if entry.result.runs])
 
     @property
     def unread(self) -> tuple[str, ...]:
