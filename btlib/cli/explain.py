@@ -36,7 +36,6 @@ def explain(
     split: Annotated[str, typer.Option(help="Which slices are test slices.")] = "slice-seed42",
 ) -> None:
     """Map what hiding each part of a slice does to the probability of its true type, and measure the maps."""
-    from btlib import files
     from btlib.explain.figure import draw
     from btlib.explain.find import Where, find
     from btlib.explain.select import select
@@ -49,8 +48,7 @@ def explain(
     at = select(slices, study.dataset, study.split, study.sure)
     folder = RunFolder(out)
     explained, maps = study.run(at, folder, sanity=sanity)
-    with files.atomic_path(folder.explain_path(study.case, "svg")) as part:
-        draw(explained, maps, study.dataset, part)
+    draw(explained, maps, study.dataset, folder.explain_path(study.case, "svg"))
     if explained.origin == "phantom":
         print_line(PHANTOM_NOTE)
     print_line(f"\n{tables(explained.summary)}\n")

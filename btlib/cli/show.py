@@ -23,16 +23,19 @@ def show(
     from btlib.reporting.significance import one_training_note, pair_tests
     from btlib.reporting.significance_table import significance_table
     from btlib.reporting.sources import load_source
+    from btlib.reporting.values import column
 
     style = "github" if markdown else "simple"
     loaded = [load_source(text, folder) for text in sources]
-    print_line(side_by_side(loaded, metric, style))
+    columns = [column(source, metric) for source in loaded]
+    print_line(side_by_side(columns, metric, style))
     for source in loaded:
         print_line(conditions_line(source))
     if figure is not None:
-        draw_side_by_side(loaded, metric, figure)
+        draw_side_by_side(columns, metric, figure)
     for source in loaded:
         if pairs and len(source.results) > 1:
             print_line(f"\n{source.name}\n")
             print_line(significance_table(pair_tests(source.results), style))
-            print_line(f"\n{one_training_note(source.results)}")
+            if note := one_training_note(source.results):
+                print_line(f"\n{note}")

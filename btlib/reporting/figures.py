@@ -36,7 +36,7 @@ def new_figure(size: tuple[float, float]) -> "Figure":
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write it as SVG; the same figure gives the same bytes."""
+    """Write it as SVG, atomically; the same figure gives the same bytes."""
     import matplotlib as mpl
 
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "btlib"}), atomic_path(path) as partial:

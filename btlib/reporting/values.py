@@ -36,18 +36,35 @@ Values = dict[tuple[str, str], Value | str]
 """Case and metric → its value, or the word for why a case has none, such as "timeout"."""
 
 
-def values_of(source: Source, metrics: Sequence[str]) -> Values:
+@dataclass(frozen=True)
+class Column:
+    """What one source says.
+
+    Attributes:
+        name: The source's.
+        values: By case and metric.
+    """
+
+    name: str
+    values: Values
+
+
+def column(source: Source, metrics: Sequence[str]) -> Column:
     """The metrics that a source holds.
 
     Raises:
         UnknownNameError: There is no such metric.
     """
-    if not source.results:
-        assert source.baseline is not None  # a source without measured numbers is a published baseline
-        return _published(source.baseline, metrics)
-    means = mean_intervals(source.results, metrics)
+    if source.results:
+        return Column(source.name, _measured(source.results, metrics))
+    assert source.baseline is not None  # a source without measured numbers is a published baseline
+    return Column(source.name, _published(source.baseline, metrics))
+
+
+def _measured(results: Sequence[CaseResult], metrics: Sequence[str]) -> Values:
+    means = mean_intervals(results, metrics)
     found: Values = {}
-    for result, metric in product(source.results, metrics):
+    for result, metric in product(results, metrics):
         mean = means.get((result.case, metric))
         if mean is not None:
             found[result.case, metric] = Value(mean.value, (mean.low, mean.high))

@@ -46,8 +46,7 @@ def write_significance(results: Sequence[CaseResult], folder: Path) -> Path | No
 def _draw(tests: Sequence[PairTest], folder: Path) -> None:
     from btlib.reporting.figures import significance_matrix
 
-    with files.atomic_path(folder / "significance.svg") as part:
-        significance_matrix([test for test in tests if test.family == "all pairs"], part)
+    significance_matrix([test for test in tests if test.family == "all pairs"], folder / "significance.svg")
 
 
 def _markdown(tests: Sequence[PairTest], results: Sequence[CaseResult]) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.reporting.html.style import ACCENT, INK, LINE, MUTED, SECOND, drawing, plain_axes, svg_of
+from btlib.reporting.html.style import drawing, plain_axes, svg_of
+from btlib.reporting.palette import ACCENT, INK, LINE, MUTED, SECOND
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

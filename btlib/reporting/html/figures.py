@@ -15,7 +15,8 @@ from btlib.metrics.calibration import confidence_bins
 from btlib.reporting.html import charts, small_charts
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.problems import Problems
-from btlib.reporting.html.style import ACCENT, MUTED, colour
+from btlib.reporting.html.style import colour
+from btlib.reporting.palette import ACCENT, MUTED
 from btlib.reporting.significance import PairTest
 from btlib.runs.curves import load_curves
 from btlib.types import CLASS_NAMES

@@ -73,7 +73,9 @@ class Page:
 
     @property
     def one_training(self) -> str:
-        """What the tests of pairs leave open where some case is a single training."""
+        """What the tests of pairs leave open where some case is a single training; nothing where none were tested."""
+        if self.untested:
+            return ""
         return one_training_note([entry.result for entry in self.entries if entry.result.runs])
 
     @property

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.metrics.calibration import Bins
-from btlib.reporting.html.style import ACCENT, INK, MUTED, SECOND, drawing, plain_axes, svg_of
+from btlib.reporting.html.style import drawing, plain_axes, svg_of
+from btlib.reporting.palette import ACCENT, INK, MUTED, SECOND
 from btlib.types import CLASS_NAMES
 
 if TYPE_CHECKING:

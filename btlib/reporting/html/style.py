@@ -1,4 +1,4 @@
-"""The palette, and from matplotlib's SVG to SVG that lives in a page: its colours follow the page's theme."""
+"""Verdicts' tones, and from matplotlib's SVG to SVG that lives in a page: its colours follow the page's theme."""
 
 import io
 import re
@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from btlib.reporting.palette import ACCENT, BAD, GOOD, INK, LINE, MUTED, SECOND, WARN
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, MUTED, LINE = "#1c2127", "#5a636e", "#dfe3e7"
-ACCENT, SECOND = "#1f5fa8", "#a85400"
-GOOD, WARN, BAD = "#18764a", "#8a6100", "#b8302a"
 _VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
