@@ -47,7 +47,8 @@ def accept(
     path = folder / f"{name}.json"
     write(proposal, path, allow_worse=allow_worse)
     _show(proposal)
-    print_line(f"{len(proposal.new.cases)} cases accepted into {path}. Look at the difference, and commit it.")
+    accepted, held = ", ".join(proposal.cases), len(proposal.new.cases)
+    print_line(f"{accepted} accepted into {path} ({held} in all). Look at the difference, and commit it.")
 
 
 @app.command()

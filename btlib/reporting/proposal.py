@@ -10,15 +10,14 @@ from btlib.runs.accept import Proposal
 def proposal_lines(proposal: Proposal) -> list[str]:
     """Old → new by case and metric, then recipe and environment, then why it would be refused."""
     verdicts = {(v.case, v.metric): v for v in proposal.verdicts}
-    kept = proposal.old.cases if proposal.old else {}
     rows = [
         _row(name, figure.metric, figure.value, verdicts.get((name, figure.metric)))
-        for name, case in sorted(proposal.new.cases.items())
-        for figure in case.figures
-        if case is not kept.get(name)
+        for name in proposal.cases
+        for figure in proposal.new.cases[name].figures
     ]
     lines = tabulate(rows, "keys", "simple", disable_numparse=True).splitlines()
-    lines += ["", *(f"change: {line}" for line in proposal.changes)] if proposal.changes else []
+    word = "change" if len(proposal.cases) == len(proposal.new.cases) else "unlike the baseline's own"  # which stays
+    lines += ["", *(f"{word}: {line}" for line in proposal.changes)] if proposal.changes else []
     lines += [f"refused: {line}" for line in proposal.refusals]
     return lines + [f"worse: {v.case} {v.metric} {v.difference:+.4f} ({v.status})" for v in proposal.worse]
 

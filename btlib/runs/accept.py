@@ -23,7 +23,7 @@ class Proposal:
         new: The baseline it would become.
         old: The one it would replace; None where there is none.
         verdicts: The run held against the old one; empty where there is none.
-        changes: How recipe and environment differ from the old one's, a line each.
+        changes: How the run's recipe and environment differ from the old one's, a line each.
         refusals: Why it may not be accepted at all, each with what to do.
         worse: The metrics that got worse; these need `allow_worse`.
     """
@@ -34,6 +34,12 @@ class Proposal:
     changes: tuple[str, ...]
     refusals: tuple[str, ...]
     worse: tuple[Verdict, ...]
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The cases that come from the run; any others are the old baseline's."""
+        kept = self.old.cases if self.old else {}
+        return tuple(name for name, case in sorted(self.new.cases.items()) if case is not kept.get(name))
 
 
 def propose(

@@ -66,7 +66,9 @@ def test_the_life_of_a_baseline(make_run: Callable[..., Path], make_table: Table
     first = make_run("first", X=make_table())
     assert run("baseline", "propose", first, "--name", "mine").exit_code == 0
     assert not (tmp_path / "baselines").exists()
-    assert run("baseline", "accept", first, "--name", "mine", "--reason", "start").exit_code == 0
+    accepted = run("baseline", "accept", first, "--name", "mine", "--reason", "start")
+    assert accepted.exit_code == 0
+    assert "X accepted into baselines/mine.json (1 in all)" in " ".join(accepted.stdout.split())
     path = tmp_path / "baselines" / "mine.json"
     assert run("baseline", "check", path).exit_code == 0
     assert run("compare", first, "--against", "mine").exit_code == 0
