@@ -1,7 +1,6 @@
 """The suite end to end, as a user runs it: items, verdicts, records, what is printed and how it exits."""
 
 import csv
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,7 +99,11 @@ def test_a_case_that_became_slow_fails_its_speed_and_not_its_quality(
     select = "toy1 and (inference or quality)"
     assert accepted(select=select).ret == 0
     margins = {"dice": 0.05, "accuracy": 0.05}
-    propose(latest(), "smoke", "for a test", margins).new.save(pytester.path / "baselines" / "smoke.json")
+    new = propose(latest(), "smoke", "for a test", margins).new
+    far = {"ratio": 1e4, "low": 1e4, "high": 1e4}  # so that no stutter of this machine reaches it
+    speed = {figure: pace.model_copy(update=far) for figure, pace in new.cases["toy1"].speed.items()}
+    toys = new.cases | {"toy1": new.cases["toy1"].model_copy(update={"speed": speed})}
+    new.model_copy(update={"cases": toys}).save(pytester.path / "baselines" / "smoke.json")
     with (pytester.path / "conftest.py").open("a") as conftest:  # on a busy machine the gate would rightly not judge
         conftest.write("\nfrom btlib.plugin.throughput import Throughput\nThroughput.noise = 0.0\n")
     result = accepted(toy1="slow", select=select)
@@ -160,10 +163,6 @@ def test_a_regression_outweighs_what_could_not_be_judged(accepted: Run):
     assert accepted("--benchmark-disable", toy1="bad", toy2="raise").ret == 1
 
 
-def test_nothing_ran_has_its_own_exit_code(accepted: Run):
-    assert accepted(select="no_such_case").ret == 5
-
-
 def test_strict_wants_every_case_of_the_baseline(accepted: Run, pytester: pytest.Pytester):
     prepared = pytester.path / "prepared.txt"
     result = accepted("--bt-strict", select="toy1")
@@ -219,38 +218,6 @@ def test_a_damaged_baseline_fails(accepted: Run, pytester: pytest.Pytester):
     result.stdout.fnmatch_lines(["*smoke.json: does not follow btlib-baseline/1: schema*"])
 
 
-def test_full_is_asked_for_by_its_marker(accepted: Run, latest: Latest, pytester: pytest.Pytester):
-    smoke = Baseline.load(pytester.path / "baselines" / "smoke.json")
-    smoke.model_copy(update={"name": "mine"}).save(pytester.path / "baselines" / "mine.json")
-    result = accepted("--benchmark-disable", "-m", "full", "--bt-baseline=mine")
-    assert result.ret == 0
-    assert latest().name.endswith("-full")
-    result.stdout.fnmatch_lines(["*btlib full against mine*", "toy1 a toy*pass*"])
-    result.stdout.no_fnmatch_line("*btlib smoke*")
-
-
-def test_a_named_protocol_brings_its_recipe_and_baseline(project: Run, latest: Latest):
-    result = project("--benchmark-disable", "-m", "full", "--bt-protocol=cpu128", "--bt-recipe=modern")
-    assert result.ret == COULD_NOT_JUDGE
-    info, record = RunFolder(latest()).info(), RunFolder(latest()).records()[0]
-    assert Path(info.baseline).name == "figshare-cpu128-modern.json"
-    assert (info.recipe["name"], info.recipe["scaling"], info.recipe["keep"]) == ("modern", "percentile", "best")
-    assert "percentile scaling" in info.data
-    assert record.conditions.scaling == "thesis", "masks are scored as ever, whatever a recipe feeds its models"
-
-
-def test_a_recipe_decides_what_models_see(project: Run, pytester: pytest.Pytester):
-    """The toys know the truth by the very images they are given."""
-    text = (pytester.path / "conftest.py").read_text()
-    spy = "        predictor = Knows(work.dataset, name)"
-    assert spy in text
-    seen = "        open('seen.txt', 'a').write(work.dataset.scaling + ' ')"
-    (pytester.path / "conftest.py").write_text(text.replace(spy, f"{seen}\n{spy}"))
-    project("--benchmark-disable", "-m", "full", "--bt-recipe=modern", select="toy1 and quality")
-    project("--benchmark-disable", "-m", "full", select="toy1 and quality")
-    assert (pytester.path / "seen.txt").read_text().split() == ["percentile", "thesis"]
-
-
 def test_a_threshold_of_a_models_own_is_used_and_recorded(accepted: Run, latest: Latest, pytester: pytest.Pytester):
     text = (pytester.path / "conftest.py").read_text()
     (pytester.path / "conftest.py").write_text(
@@ -286,13 +253,6 @@ def test_planted_faults_are_called(accepted: Run):
     assert result.parseoutcomes()["failed"] == 2
     result.stdout.fnmatch_lines(["*the gate did not call it: half the epochs*"])
     assert "planted" not in "\n".join(accepted("--collect-only", "-q", "-m", "smoke").outlines)
-
-
-def test_an_item_named_by_its_id_runs_whatever_its_tier(accepted: Run, pytester: pytest.Pytester, phantoms: Path):
-    result = pytester.runpytest_subprocess(
-        "benchmarks/test_quality.py::test_quality[full-toy1-dice]", f"--bt-data={phantoms}", "--bt-image-size=32"
-    )
-    assert sum(result.parseoutcomes().get(k, 0) for k in ("passed", "failed")) == 1
 
 
 def test_all_items_of_a_case_stand_together(accepted: Run):
@@ -340,62 +300,6 @@ def test_a_run_cut_short_leaves_what_it_finished(accepted: Run, latest: Latest):
     folder = latest()
     assert [record.case for record in RunFolder(folder).records()] == ["toy1"]
     assert (folder / "comparison.md").exists()
-
-
-@pytest.mark.parametrize(
-    ("args", "told"),
-    [
-        (["--bt-limit=0"], "*--bt-limit: expected a whole number from 1, got '0'*"),
-        (["--bt-epochs=many"], "*--bt-epochs: expected a whole number from 1, got 'many'*"),
-        (["--bt-device=tpu"], "*--bt-device: invalid choice: 'tpu'*"),
-        (["--bt-weights=cocoa"], "*--bt-weights: invalid choice: 'cocoa'*"),
-        (["--bt-data=nowhere"], "*--bt-data: *nowhere is not a folder*"),
-        (["--bt-split=slice-seed41"], "*unknown split 'slice-seed41'*"),
-        (["--bt-baseline=smoek"], "*smoek.json: no such baseline file*"),
-        (["--bt-limit=4"], "*no slice is left for test*"),
-        (["--bt-image-size=1"], "*image*"),
-        (["--bt-protocol=cpu128"], "*--bt-protocol: the tier smoke has a protocol and a recipe of its own*"),
-        (["-m", "full", "--bt-protocol=cpu129"], "*unknown protocol 'cpu129'\n*did you mean 'cpu128'*"),
-        (["-m", "full", "--bt-recipe=moderm"], "*protocol slice42: unknown recipe 'moderm'\n*did you mean 'modern'*"),
-    ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
-)
-def test_bad_options_are_told_before_anything_runs(project: Run, pytester: pytest.Pytester, args: list[str], told: str):
-    result = project(*args)
-    assert result.ret == 4
-    result.stderr.fnmatch_lines(told.splitlines())
-    assert not (pytester.path / "prepared.txt").exists()
-    assert "Traceback" not in result.stderr.str() + result.stdout.str()
-
-
-def test_a_bad_slice_stops_the_run_and_is_named(project: Run, phantoms: Path, tmp_path: Path):
-    folder = tmp_path / "some"
-    shutil.copytree(phantoms, folder)
-    (folder / "3.mat").write_bytes(b"not HDF5")
-    result = project(data=folder)
-    assert result.ret == 4
-    result.stderr.fnmatch_lines(["*3.mat: *"])
-
-
-def test_an_empty_folder_of_slices(project: Run, tmp_path: Path):
-    result = project(data=tmp_path)
-    assert result.ret == 4
-    result.stderr.fnmatch_lines([f"*{tmp_path}*no slices*", "*btlib data download*"])
-
-
-def test_sessions_without_benchmarks_are_left_alone(pytester: pytest.Pytester):
-    pytester.makepyfile(
-        "import sys\ndef test_nothing():\n    assert 'pandas' not in sys.modules and 'torch' not in sys.modules"
-    )
-    result = pytester.runpytest_subprocess()
-    result.assert_outcomes(passed=1)
-    assert not (pytester.path / "reports").exists()
-    result.stdout.no_fnmatch_line("*btlib smoke*")
-
-
-def test_markers_are_registered(pytester: pytest.Pytester):
-    result = pytester.runpytest_subprocess("--markers")
-    result.stdout.fnmatch_lines(["@pytest.mark.smoke: *", "@pytest.mark.full: *"])
 
 
 def test_the_baseline_of_the_fixture_is_sound(accepted: Run, pytester: pytest.Pytester):
