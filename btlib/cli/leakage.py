@@ -18,7 +18,7 @@ def leakage(
     from btlib.reporting.leakage import leakage_table
     from btlib.reporting.sources import load_source
 
-    results = [load_source(text, folder).results for text in (near, apart)]
-    splits = [result[0].conditions.split_name if result else "–" for result in results]
+    sources = [load_source(text, folder) for text in (near, apart)]
+    splits = [source.results[0].conditions.split_name if source.results else "–" for source in sources]
     print_line(f"{near} ({splits[0]}) against {apart} ({splits[1]})")
-    print_line(leakage_table(gaps(*results)))
+    print_line(leakage_table(gaps(*sources)))

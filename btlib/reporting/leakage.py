@@ -13,6 +13,7 @@ from btlib.errors import RecordError
 from btlib.evaluation.catalogue import METRICS
 from btlib.reporting.numbers import interval, number
 from btlib.reporting.significance import TESTED
+from btlib.reporting.sources import Source
 from btlib.results import CaseResult
 
 _SAME = ("origin", "dataset_fingerprint", "image_size", "scaling", "threshold")
@@ -45,7 +46,7 @@ class Gap:
     groups_apart: int
 
 
-def leakage(near: Sequence[CaseResult], apart: Sequence[CaseResult]) -> list[Gap]:
+def leakage(near: Source, apart: Source) -> list[Gap]:
     """How much higher each case scores where slices beside its test slices trained it.
 
     The interval draws whole patients on each side; where ids are unknown, runs of neighbouring file numbers of one
@@ -56,22 +57,24 @@ def leakage(near: Sequence[CaseResult], apart: Sequence[CaseResult]) -> list[Gap
         apart: The same cases on a split such as "block-seed42" or "cvind-1".
 
     Raises:
-        RecordError: They share no case, or a case was measured on other slices, at another size or threshold, or on
-            the same split twice.
+        RecordError: They share no case, or a case was trained by another recipe, measured on other slices, at another
+            size or threshold, or on the same split twice.
         StatsError: Fewer than two patients on a side.
     """
-    others = {result.case: result for result in apart}
-    shared = [(result, others[result.case]) for result in near if result.case in others]
+    others = {result.case: result for result in apart.results}
+    shared = [(result, others[result.case]) for result in near.results if result.case in others]
     if not shared:
         raise RecordError(
-            f"share no case: {', '.join(r.case for r in near)}; {', '.join(others)}",
+            f"share no case: {', '.join(r.case for r in near.results)}; {', '.join(others)}",
             where="the two runs",
             mend="measure the same cases on both splits",
         )
+    for one, other in shared:
+        _check_alike(one, other)
+        _check_recipe(one.case, near, apart)
     return [
         _gap(one, other, metric)
         for one, other in shared
-        if _comparable(one, other)
         for metric in TESTED
         if all(run.slices.n and METRICS[metric].available(run.slices) for r in (one, other) for run in r.runs)
     ]
@@ -82,7 +85,7 @@ def leakage_table(gaps: Sequence[Gap], style: str = "simple") -> str:
     return tabulate([_row(gap) for gap in gaps], "keys", style, disable_numparse=True)
 
 
-def _comparable(one: CaseResult, other: CaseResult) -> bool:
+def _check_alike(one: CaseResult, other: CaseResult) -> None:
     for result in (one, other):
         if result.failure is not None:
             raise RecordError(f"failed: {result.message}", where=f"case {result.case}", mend="mend it and run again")
@@ -94,7 +97,29 @@ def _comparable(one: CaseResult, other: CaseResult) -> bool:
             where=f"case {one.case}",
             mend="measure it twice, with another --bt-split and nothing else changed",
         )
-    return True
+
+
+def _check_recipe(case: str, near: Source, apart: Source) -> None:
+    """What one recipe brings over another is no leakage; where a side's is unknown, so must be the other's."""
+    ours, theirs = near.recipes.get(case), apart.recipes.get(case)
+    if (ours is None) != (theirs is None):
+        raise RecordError(
+            "how it was trained is not known",
+            where=f"case {case} of {(near if ours is None else apart).name}",
+            mend="name the folder of its run or its baseline",
+        )
+    ours, theirs = ours or {}, theirs or {}
+    differing = [
+        f"{key} {ours.get(key)} against {theirs.get(key)}"
+        for key in sorted(ours.keys() | theirs.keys())
+        if ours.get(key) != theirs.get(key)
+    ]
+    if differing:
+        raise RecordError(
+            f"trained by two recipes: {', '.join(differing)}",
+            where=f"case {case}",
+            mend="train it twice, with another --bt-split and nothing else changed",
+        )
 
 
 def _gap(one: CaseResult, other: CaseResult, metric: str) -> Gap:

@@ -1,8 +1,10 @@
 """Where numbers to compare may come from: the folder of a run, a record, a baseline file, or a baseline's name."""
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from btlib.baselines import Baseline, Verdict, judge
 from btlib.errors import BaselineError, RecordError
@@ -22,12 +24,14 @@ class Source:
         results: Its cases; empty for published numbers.
         baseline: It as something to hold others against; None where it cannot be.
         problem: Why it cannot.
+        recipes: How each case was trained; lacks those of which that is unknown.
     """
 
     name: str
     results: tuple[CaseResult, ...]
     baseline: Baseline | None
     problem: str = ""
+    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def load_source(text: str, baselines: Path) -> Source:
@@ -43,14 +47,16 @@ def load_source(text: str, baselines: Path) -> Source:
     """
     path = Path(text)
     if path.is_dir():
-        return _measured(text, as_results(RunFolder(path).records()))
+        folder = RunFolder(path)
+        return _measured(text, as_results(folder.records()), folder.info().recipe)
     if not path.exists():
         path = baselines / (text if text.endswith(".json") else f"{text}.json")
     if _schema(path).startswith("btlib-record/"):
-        return _measured(text, as_results([CaseRecord.load(path)]))
+        return _measured(text, as_results([CaseRecord.load(path)]), {})
     baseline = Baseline.load(path)
     found = (baseline.result(case) for case in baseline.cases)
-    return Source(text, tuple(result for result in found if result is not None), baseline)
+    recipes = {case: recipe for case in baseline.cases if (recipe := baseline.made(case).recipe)}
+    return Source(text, tuple(result for result in found if result is not None), baseline, recipes=recipes)
 
 
 def hold(source: Source, against: Source) -> list[Verdict]:
@@ -75,13 +81,14 @@ def hold(source: Source, against: Source) -> list[Verdict]:
     return [verdict for result in shared for verdict in judge(result, against.baseline)]
 
 
-def _measured(name: str, results: list[CaseResult]) -> Source:
+def _measured(name: str, results: list[CaseResult], recipe: Mapping[str, Any]) -> Source:
+    recipes = {result.case: recipe for result in results if recipe}
     try:
-        return Source(name, tuple(results), reference(results, name))
+        return Source(name, tuple(results), reference(results, name), recipes=recipes)
     except RecordError as error:  # it may still be held against another
         if not results:
             raise
-        return Source(name, tuple(results), None, error.problem)
+        return Source(name, tuple(results), None, error.problem, recipes)
 
 
 def _schema(path: Path) -> str:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from btlib.cli import app
 from btlib.results import Conditions
+from btlib.runs.folder import RunFolder
 from btlib.slice_table import SliceTable
 
 Table = Callable[..., SliceTable]
@@ -122,3 +123,14 @@ def test_leakage_of_two_runs(make_run: Callable[..., Path], make_table: Table, c
     assert [row[1] for row in rows] == ["dice", "accuracy"]
     assert rows[1][2:5] == ["1.0000", "0.5000", "+0.5000"]
     assert run("leakage", near, near).exit_code == 2
+
+
+def test_leakage_of_two_recipes_is_refused(make_run: Callable[..., Path], make_table: Table, conditions: Conditions):
+    table, split = make_table(), conditions.model_copy(update={"split_name": "block-seed42"})
+    near, apart = RunFolder(make_run("near", X=table)), RunFolder(make_run("apart", split, X=table))
+    near.save_info(near.info().model_copy(update={"recipe": {"epochs": 8}}))
+    for recipe, told in (({}, "how it was trained is not known"), ({"epochs": 4}, "epochs 8 against 4")):
+        apart.save_info(apart.info().model_copy(update={"recipe": recipe}))
+        result = run("leakage", near.path, apart.path)
+        assert result.exit_code == 2
+        assert told in " ".join(result.output.split())

@@ -8,6 +8,7 @@ import pytest
 from btlib import stats
 from btlib.errors import RecordError
 from btlib.reporting.leakage import leakage, leakage_table
+from btlib.reporting.sources import Source
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.slice_table import SliceTable
 
@@ -24,11 +25,16 @@ def result(conditions: Conditions) -> Callable[..., CaseResult]:
     return make
 
 
+def measured(*results: CaseResult, recipe: dict[str, object] | None = None, name: str = "run") -> Source:
+    return Source(name, results, None, recipes={r.case: recipe for r in results if recipe})
+
+
 def test_the_gap_of_each_metric(result: Callable[..., CaseResult], make_table: Table):
     patients = [f"P{i // 6}" for i in range(60)]
     near, apart = make_table(wrong=3), make_table(worse=0.2, wrong=18, patients=patients)
     gaps = leakage(
-        [result("X", near), result("Y", near)], [result("X", apart, split_name="cvind-1", split_fingerprint="s2")]
+        measured(result("X", near), result("Y", near), recipe={"epochs": 8}),
+        measured(result("X", apart, split_name="cvind-1", split_fingerprint="s2"), recipe={"epochs": 8}),
     )
     assert [(gap.case, gap.metric) for gap in gaps] == [("X", "dice"), ("X", "accuracy")]
     dice, accuracy = gaps
@@ -44,7 +50,7 @@ def test_the_gap_of_each_metric(result: Callable[..., CaseResult], make_table: T
 
 def test_cases_without_classes_have_no_gap_of_them(result: Callable[..., CaseResult], make_table: Table):
     masks = make_table(classes=False)
-    gaps = leakage([result("A", masks)], [result("A", masks, split_name="block-seed42")])
+    gaps = leakage(measured(result("A", masks)), measured(result("A", masks, split_name="block-seed42")))
     assert [gap.metric for gap in gaps] == ["dice"]
     assert gaps[0].gap == 0
 
@@ -61,11 +67,31 @@ def test_unlike_runs_have_no_gap(
     result: Callable[..., CaseResult], make_table: Table, other: dict[str, object], problem: str
 ):
     with pytest.raises(RecordError, match=problem):
-        leakage([result("X", make_table())], [result("X", make_table(), **other)])
+        leakage(measured(result("X", make_table())), measured(result("X", make_table(), **other)))
+
+
+@pytest.mark.parametrize(
+    ("recipes", "problem"),
+    [
+        (({"epochs": 8, "name": "modern"}, {"epochs": 4, "name": "modern"}), "case X: .*epochs 8 against 4"),
+        (({"epochs": 8}, {"epochs": 8, "seed": 1}), "seed None against 1"),
+        ((None, {"epochs": 8}), "case X of near: how it was trained is not known"),
+        (({"epochs": 8}, None), "case X of apart: how it was trained is not known"),
+    ],
+)
+def test_two_recipes_have_no_gap(
+    result: Callable[..., CaseResult],
+    make_table: Table,
+    recipes: tuple[dict[str, object] | None, dict[str, object] | None],
+    problem: str,
+):
+    near, apart = result("X", make_table()), result("X", make_table(), split_name="block-seed42")
+    with pytest.raises(RecordError, match=problem):
+        leakage(measured(near, recipe=recipes[0], name="near"), measured(apart, recipe=recipes[1], name="apart"))
 
 
 def test_failed_and_strange_cases_are_told(result: Callable[..., CaseResult], make_table: Table):
     with pytest.raises(RecordError, match="share no case: X; Y"):
-        leakage([result("X", make_table())], [result("Y", make_table())])
+        leakage(measured(result("X", make_table())), measured(result("Y", make_table())))
     with pytest.raises(RecordError, match="case X: failed"):
-        leakage([result("X", make_table())], [result("X", split_name="block-seed42")])
+        leakage(measured(result("X", make_table())), measured(result("X", split_name="block-seed42")))
