@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from btlib.data.neighbours import Unit, patient_groups, unit_of
 from btlib.errors import RecordError
 from btlib.evaluation.aggregate import per_slice
 from btlib.slice_table import SliceTable
@@ -107,10 +108,14 @@ class CaseResult:
         return self.runs[0].slices
 
     @property
-    def patients(self) -> list[str] | None:
-        """Patient of every slice, in the order of `slices`; None where some slice has none."""
-        known = [p for p in self.slices.patient if p is not None]
-        return known if len(known) == self.slices.n else None
+    def unit(self) -> Unit:
+        """What its intervals and tests draw whole, for slices of one patient are not independent."""
+        return unit_of(self.slices.patient)
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """Number of the patient or block of every slice, int64 [n] in the order of `slices`."""
+        return patient_groups(np.array(self.slices.number), np.array(self.slices.label), self.slices.patient)
 
     @property
     def seeds(self) -> tuple[int, ...]:

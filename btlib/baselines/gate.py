@@ -129,11 +129,10 @@ def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
 
 
 def paired_gap(ours: CaseResult, runs: list[SeedRun], metric: str) -> Gap:
-    """On the same slices, the mean over seeds against that of other runs; whole patients resampled where known."""
+    """On the same slices, the mean over seeds against that of other runs; whole patients or blocks are drawn."""
     theirs = mean_in_order(runs, ours.slices, metric)
-    patients = ours.patients
-    found = stats.paired(ours.values(metric), theirs, groups=patients)
-    return Gap(found.difference, found.low, found.high, "paired by slice" if patients is None else "paired by patient")
+    found = stats.paired(ours.values(metric), theirs, groups=ours.groups)
+    return Gap(found.difference, found.low, found.high, f"paired by {ours.unit}")
 
 
 def _undefined(result: CaseResult, metric: str, figure: Figure) -> list[str]:

@@ -18,7 +18,7 @@ def with_random_labels(dataset: Dataset, seed: int = 42) -> Dataset:
     """The same slices under random tumour types, as many patients of each as can be, and a fingerprint of their own.
 
     Args:
-        dataset: Its patients, or where ids are unknown its runs of neighbours of one true type, get a type each.
+        dataset: Its patients, or where ids are unknown its blocks of neighbours of one true type, get a type each.
         seed: Of the drawing.
     """
     group = patient_groups(dataset.numbers, dataset.labels, dataset.patients)

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
+from btlib.data.neighbours import patient_groups, unit_of
 from btlib.errors import StatsError
 from btlib.explain.measures import ratio_of
 from btlib.runs.explained import ExplainedSlice, Group, Mean
@@ -44,11 +47,11 @@ def summarise(rows: Sequence[ExplainedSlice]) -> dict[str, Group]:
 
 def _group(rows: Sequence[ExplainedSlice]) -> Group:
     patients = [row.patient for row in rows]
-    known = None not in patients
-    units = len(set(patients)) if known else len(rows)
+    groups = patient_groups(np.array([row.number for row in rows]), np.array([row.label for row in rows]), patients)
+    units = len(np.unique(groups))
     values = {name: [of(row) for row in rows] for name, of in COLUMNS.items()}
     if units > 1:
-        found = paired_many(list(values.values()), patients if known else None).rows()
+        found = paired_many(list(values.values()), groups).rows()
         means = [Mean(value=mean.difference, low=mean.low, high=mean.high) for mean in found]
     else:
         means = [Mean(value=sum(column) / len(column), low=None, high=None) for column in values.values()]
@@ -57,7 +60,7 @@ def _group(rows: Sequence[ExplainedSlice]) -> Group:
     by_name = dict(zip(values, means, strict=True))
     return Group(
         n=len(rows),
-        unit="patient" if known else "slice",
+        unit=unit_of(patients),
         units=units,
         ratio=ratio_of(by_name["total_inside"].value, by_name["total_outside"].value),
         hits=hits,

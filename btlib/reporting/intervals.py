@@ -13,7 +13,7 @@ from btlib.results import CaseResult
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over slices and seeds with its 95 % bootstrap interval, which draws patients where they are known.
+    """A mean over slices and seeds with its 95 % bootstrap interval, which draws whole patients or blocks.
 
     Where all slices are right, or all wrong, a bootstrap sees no spread; the interval is then Wilson's.
     """
@@ -27,7 +27,7 @@ def mean_intervals(results: Sequence[CaseResult], metrics: Sequence[str]) -> dic
     """Case and metric → mean and interval.
 
     Left out: what a case does not have, metrics of all slices together, undefined means, and cases of fewer than two
-    slices or patients, for which there is no interval.
+    patients or blocks, for which there is no interval.
     """
     found: dict[tuple[str, str], Mean] = {}
     for metric in metrics:
@@ -45,8 +45,8 @@ def _mean(result: CaseResult, metric: str) -> Mean | None:
     if not np.isfinite(values).all():
         return None
     try:
-        row = stats.paired_many(values[None], result.patients).rows()[0]
-    except StatsError:  # one slice, or one patient
+        row = stats.paired_many(values[None], result.groups).rows()[0]
+    except StatsError:  # one patient or block
         return None
     if metric == "accuracy" and row.low == row.high and len(result.runs) == 1:
         share = stats.wilson(int(values.sum()), len(values))

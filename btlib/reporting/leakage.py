@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from tabulate import tabulate
 
 from btlib import stats
-from btlib.data.neighbours import patient_groups
 from btlib.errors import RecordError
 from btlib.evaluation.catalogue import METRICS
 from btlib.reporting.numbers import interval, number
@@ -31,7 +29,7 @@ class Gap:
         gap: near − apart.
         low: Lower bound of its 95 % interval.
         high: Upper bound.
-        groups_near: Patients that were drawn, or runs of neighbours that stand in for them, on the one side.
+        groups_near: Patients that were drawn, or blocks that stand in for them, on the one side.
         groups_apart: The same on the other.
     """
 
@@ -49,7 +47,7 @@ class Gap:
 def leakage(near: Source, apart: Source) -> list[Gap]:
     """How much higher each case scores where slices beside its test slices trained it.
 
-    The interval draws whole patients on each side; where ids are unknown, runs of neighbouring file numbers of one
+    The interval draws whole patients on each side; where ids are unknown, blocks of neighbouring file numbers of one
     type (`btlib.data.neighbours`). Then the gap is an estimate: who is whose slice cannot be verified.
 
     Args:
@@ -123,8 +121,8 @@ def _check_recipe(case: str, near: Source, apart: Source) -> None:
 
 
 def _gap(one: CaseResult, other: CaseResult, metric: str) -> Gap:
-    (ours, our_groups), (theirs, their_groups) = (_values(result, metric) for result in (one, other))
-    found = stats.unpaired(ours, theirs, our_groups, their_groups)
+    ours, theirs = one.values(metric), other.values(metric)
+    found = stats.unpaired(ours, theirs, one.groups, other.groups)
     return Gap(
         case=one.case,
         metric=metric,
@@ -133,14 +131,9 @@ def _gap(one: CaseResult, other: CaseResult, metric: str) -> Gap:
         gap=found.difference,
         low=found.low,
         high=found.high,
-        groups_near=len(np.unique(our_groups)),
-        groups_apart=len(np.unique(their_groups)),
+        groups_near=len(np.unique(one.groups)),
+        groups_apart=len(np.unique(other.groups)),
     )
-
-
-def _values(result: CaseResult, metric: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    table = result.slices
-    return result.values(metric), patient_groups(np.array(table.number), np.array(table.label), table.patient)
 
 
 def _row(gap: Gap) -> dict[str, str]:

@@ -24,7 +24,7 @@ _MARKS = ("D", "o", "s", "^", "v")
 
 
 def side_by_side(columns: Sequence[Column], metrics: Sequence[str], style: str = "simple") -> str:
-    """Values with 95 % intervals over slices (or patients, where they are known), in a format of `tabulate`.
+    """Values with 95 % intervals over patients or blocks, in a format of `tabulate`.
 
     Published values stand as they were printed. The sources may differ in their conditions: see `conditions_line`.
 

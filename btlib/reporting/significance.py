@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import stats
+from btlib.data.neighbours import Unit
 from btlib.errors import RecordError, StatsError
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, mean_in_order
@@ -34,11 +35,12 @@ class PairTest:
         second: The other one.
         metric: "dice" or "accuracy".
         n: Slices.
-        n_patients: Patients that were resampled; None where slices were, for want of patient ids.
+        unit: What was resampled: "patient", or "block" for want of patient ids.
+        n_units: How many of them there are.
         difference: Mean of first − second, over slices and seeds.
         low: Lower bound of its 95 % interval.
         high: Upper bound.
-        p: Two-sided, of sign flips of patients (or slices).
+        p: Two-sided, of sign flips of patients or blocks.
         p_holm: The same, Holm-corrected within the family.
         p_mcnemar: Exact McNemar, which takes slices as independent; for accuracy with one seed.
         effect: Cohen's d_z for Dice, odds ratio of the discordant slices for accuracy; None where it is undefined.
@@ -51,7 +53,8 @@ class PairTest:
     second: str
     metric: str
     n: int
-    n_patients: int | None
+    unit: Unit
+    n_units: int
     difference: float
     low: float
     high: float
@@ -71,7 +74,7 @@ def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
 
     Raises:
         RecordError: They were measured under different conditions.
-        StatsError: Fewer than two slices, or patients.
+        StatsError: Fewer than two patients or blocks.
     """
     for result in results[1:]:
         if result.conditions != results[0].conditions:
@@ -122,15 +125,15 @@ def _has(result: CaseResult, metric: str) -> bool:
 
 
 def _of_metric(family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metric: str) -> list[PairTest]:
-    """All pairs at once: they share the draws of patients."""
+    """All pairs at once: they share the draws of patients or blocks."""
     if not pairs:
         return []
     order = pairs[0][0].slices
     rows = {r.case: mean_in_order(r.runs, order, metric) for pair in pairs for r in pair}
     differences = np.stack([rows[a.case] - rows[b.case] for a, b in pairs])
-    patients = pairs[0][0].patients
-    wide = stats.paired_many(differences, patients).rows()
-    narrow = stats.paired_many(differences, patients, confidence=1 - 2 * _ALPHA).rows()
+    groups, unit = pairs[0][0].groups, pairs[0][0].unit
+    wide = stats.paired_many(differences, groups).rows()
+    narrow = stats.paired_many(differences, groups, confidence=1 - 2 * _ALPHA).rows()
     return [
         PairTest(
             family=family,
@@ -138,7 +141,8 @@ def _of_metric(family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metr
             second=b.case,
             metric=metric,
             n=found.n,
-            n_patients=None if patients is None else found.n_groups,
+            unit=unit,
+            n_units=found.n_groups,
             difference=found.difference,
             low=found.low,
             high=found.high,

@@ -20,7 +20,7 @@ class Value:
 
     Attributes:
         value: The mean over its slices and seeds; of a published baseline, what was printed.
-        interval: Lower and upper bound of its 95 % interval over slices (or patients, where they are known); None
+        interval: Lower and upper bound of its 95 % interval over patients or blocks; None
             for a metric of all slices together and for published figures.
     """
 

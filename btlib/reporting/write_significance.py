@@ -5,17 +5,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 from btlib import files
+from btlib.data.neighbours import BLOCK
 from btlib.reporting.significance import MARGIN, PairTest, one_training_note, pair_tests
 from btlib.reporting.significance_table import significance_table
 from btlib.reporting.text import PHANTOM_NOTE, csv_text
 from btlib.results import CaseResult
 
-SCHEMA = "btlib-significance/1"
+SCHEMA = "btlib-significance/2"
 
 _HEAD = f"""Mean of first − second over the same slices. The interval is a bootstrap, p a sign-flip permutation test;
-both resample whole patients where patient ids are known, else slices, which are then taken as independent. "Holm p" is
-corrected for all tests of its table. McNemar's exact p takes slices as independent. Effect: Cohen's d_z for Dice, the
-odds ratio of the slices on which only one is right for accuracy. "Within ±{MARGIN:g}" is two one-sided tests at 5 %."""
+both resample whole patients, or where patient ids are unknown blocks of {BLOCK} neighbouring file numbers of one type.
+"Holm p" is corrected for all tests of its table. McNemar's exact p takes slices as independent. Effect: Cohen's d_z for
+Dice, the odds ratio of the slices on which only one is right for accuracy. "Within ±{MARGIN:g}" is two one-sided tests
+at 5 %."""
 
 
 def write_significance(results: Sequence[CaseResult], folder: Path) -> Path | None:
@@ -30,7 +32,7 @@ def write_significance(results: Sequence[CaseResult], folder: Path) -> Path | No
 
     Raises:
         RecordError: The cases were measured under different conditions.
-        StatsError: Fewer than two slices, or patients.
+        StatsError: Fewer than two patients or blocks.
     """
     tests = pair_tests(results) if len(results) > 1 else ()
     if not tests:
@@ -50,11 +52,7 @@ def _draw(tests: Sequence[PairTest], folder: Path) -> None:
 
 
 def _markdown(tests: Sequence[PairTest], results: Sequence[CaseResult]) -> str:
-    units = f"{tests[0].n} slices, " + (
-        "resampled by slice: there are no patient ids"
-        if tests[0].n_patients is None
-        else f"{tests[0].n_patients} patients"
-    )
+    units = f"{tests[0].n} slices of {tests[0].n_units} {tests[0].unit}s"
     parts = ["# Significance", ""]
     if results[0].conditions.origin == "phantom":
         parts += [f"**{PHANTOM_NOTE}**", ""]

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from btlib.data.neighbours import Unit
 from btlib.runs.record import Kept, Strict
 from btlib.types import Origin, Scaling
 
@@ -85,7 +86,7 @@ class ExplainedSlice(Strict):
 
 
 class Mean(Strict):
-    """A mean over slices and its 95 % bootstrap interval, None where there are not two slices (or patients)."""
+    """A mean over slices and its 95 % bootstrap interval, None where there are not two patients or blocks."""
 
     value: float
     low: float | None
@@ -97,7 +98,7 @@ class Group(Strict):
 
     Attributes:
         n: Slices.
-        unit: What the intervals of means draw: patients where all are known, else slices.
+        unit: What the intervals of means draw: patients, else blocks (in records of before, slices).
         units: How many of them there are.
         ratio: Mean inside / mean outside of the thesis's map; None where outside is 0.
         hits: Slices whose strongest pixels (of the average map) lie in the tumour, most of them where they tie.
@@ -108,7 +109,7 @@ class Group(Strict):
     """
 
     n: int
-    unit: Literal["patient", "slice"]
+    unit: Unit | Literal["slice"]
     units: int
     ratio: float | None
     hits: int

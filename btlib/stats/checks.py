@@ -9,6 +9,9 @@ from btlib.errors import StatsError
 
 Floats = NDArray[np.float64]
 
+Groups = Sequence[object] | NDArray[np.int64]
+"""Patient, or another group, of every slice: names or numbers."""
+
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a subtraction and a mean, generously
 _VANISHING = 1e-150  # squares of smaller numbers are 0
 
@@ -85,7 +88,7 @@ def without_spread(differences: Floats, scale: float) -> float | None:
     return middle if abs(middle) > max(_ROUNDING * scale, _VANISHING) else 0.0
 
 
-def group_numbers(groups: Sequence[object], n: int) -> NDArray[np.intp]:
+def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
     """Number of each slice's group, int [n]. Groups are numbered by name, so that the order of rows is of no account.
 
     Raises:
@@ -95,4 +98,5 @@ def group_numbers(groups: Sequence[object], n: int) -> NDArray[np.intp]:
         raise StatsError(f"expected {n} groups, got {len(groups)}", mend="give one patient a slice")
     if any(group is None or group != group for group in groups):
         raise StatsError("some slices have no group", mend="give every slice a patient, or groups=None")
-    return np.asarray(np.unique([str(group) for group in groups], return_inverse=True)[1], np.intp)
+    names = groups if isinstance(groups, np.ndarray) else [str(group) for group in groups]
+    return np.asarray(np.unique(names, return_inverse=True)[1], np.intp)

@@ -1,12 +1,11 @@
 """The difference of two measurements of the same slices; of many such pairs at once."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from btlib.stats.checks import Floats, at_least, confident, group_numbers, numbers, same_slices
+from btlib.stats.checks import Floats, Groups, at_least, confident, group_numbers, numbers, same_slices
 from btlib.stats.resampling import CELLS, bootstrap_weights, sign_flips
 
 
@@ -63,7 +62,7 @@ class PairedDifferences:
 def paired(
     a: ArrayLike,
     b: ArrayLike,
-    groups: Sequence[object] | None = None,
+    groups: Groups | None = None,
     n_resamples: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
@@ -89,7 +88,7 @@ def paired(
 
 def paired_many(
     differences: ArrayLike,
-    groups: Sequence[object] | None = None,
+    groups: Groups | None = None,
     n_resamples: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,

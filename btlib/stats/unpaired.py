@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from btlib.errors import StatsError
-from btlib.stats.checks import Floats, confident
+from btlib.stats.checks import Floats, Groups, confident, group_numbers
 from btlib.stats.resampling import bootstrap_weights
 
 
@@ -56,8 +55,8 @@ def unpaired_mean_difference(
 def unpaired(
     a: Floats,
     b: Floats,
-    groups_a: NDArray[np.int64],
-    groups_b: NDArray[np.int64],
+    groups_a: Groups,
+    groups_b: Groups,
     *,
     confidence: float = 0.95,
     n_resamples: int = 10_000,
@@ -68,14 +67,15 @@ def unpaired(
     Args:
         a: Values of the one, float [n].
         b: Values of the other, float [m].
-        groups_a: Group of each value, such as its patient, int64 [n].
+        groups_a: Group of each value, such as its patient.
         groups_b: The same for `b`; the numbers of the two have nothing to do with each other.
         confidence: Between 0 and 1.
         n_resamples: Draws.
         seed: Of the draws.
 
     Raises:
-        StatsError: Fewer than two groups on a side, a value that is not finite, or a confidence not between 0 and 1.
+        StatsError: Not one group a value, fewer than two groups on a side, a value that is not finite, or a confidence
+            not between 0 and 1.
     """
     confident(confidence)
     rng = np.random.default_rng(seed)
@@ -84,8 +84,8 @@ def unpaired(
     return Interval(float(a.mean() - b.mean()), float(low), float(high))
 
 
-def _means(values: Floats, groups: NDArray[np.int64], n_resamples: int, rng: np.random.Generator) -> Floats:
-    _, group = np.unique(groups, return_inverse=True)
+def _means(values: Floats, groups: Groups, n_resamples: int, rng: np.random.Generator) -> Floats:
+    group = group_numbers(groups, len(values))
     sums, sizes = np.bincount(group, weights=values), np.bincount(group)
     if len(sizes) < 2:
         raise StatsError(f"expected at least 2 groups, got {len(sizes)}", mend="compare more slices")

@@ -20,7 +20,7 @@ Result = Callable[..., CaseResult]
 def test_the_same_numbers_pass(make_table: Table, measured_baseline: Make, measured: Result):
     for metric in ("dice", "accuracy"):
         verdict = judge_metric(measured(make_table()), metric, measured_baseline())
-        assert (verdict.status, verdict.difference, verdict.method) == ("pass", 0, "paired by slice")
+        assert (verdict.status, verdict.difference, verdict.method) == ("pass", 0, "paired by block")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_dice_against_a_measured_baseline(
 
 @pytest.mark.parametrize(
     ("wrong", "margin", "status"),
-    [(0, 0.02, "pass"), (3, 0.2, "pass"), (3, 0.02, "inconclusive"), (12, 0.02, "regressed")],
+    [(0, 0.02, "pass"), (3, 0.2, "pass"), (3, 0.02, "inconclusive"), (30, 0.02, "regressed")],
 )
 def test_accuracy_against_a_measured_baseline(
     wrong: int, margin: float, status: str, make_table: Table, measured_baseline: Make, measured: Result
@@ -50,17 +50,15 @@ def test_accuracy_against_a_measured_baseline(
 
 
 def test_patients_widen_the_interval(make_table: Table, measured_baseline: Make, measured: Result):
-    """Twelve wrong slices of one patient out of five are one accident, not twelve."""
-    people = [f"P{i // 12}" for i in range(60)]
-    by_slice = judge_metric(measured(make_table(wrong=12)), "accuracy", measured_baseline())
-    by_patient = judge_metric(
-        measured(make_table(wrong=12, patients=people)),
-        "accuracy",
-        measured_baseline(make_table(patients=people)),
+    """Twelve wrong slices of one patient out of five are one accident, not twelve; of neighbours likewise."""
+    alone, people = [f"P{i}" for i in range(60)], [f"P{i // 12}" for i in range(60)]
+    by_slice, by_patient, by_block = (
+        judge_metric(measured(make_table(wrong=12, patients=patients)), "accuracy", measured_baseline())
+        for patients in (alone, people, None)
     )
-    assert (by_slice.status, by_patient.status) == ("regressed", "inconclusive")
-    assert by_patient.method == "paired by patient"
-    assert by_patient.difference == by_slice.difference
+    assert (by_slice.status, by_patient.status, by_block.status) == ("regressed", "inconclusive", "inconclusive")
+    assert (by_patient.method, by_block.method) == ("paired by patient", "paired by block")
+    assert by_patient.difference == by_block.difference == by_slice.difference
 
 
 def test_slices_are_paired_by_number_whatever_their_order(make_table: Table, measured_baseline: Make, measured: Result):
@@ -187,11 +185,11 @@ def test_a_verdict_never_contradicts_its_own_interval(make_table: Table, measure
 
 
 def test_the_message_has_all_a_reader_needs(make_table: Table, measured_baseline: Make, measured: Result):
-    text = judge_metric(measured(make_table(wrong=12)), "accuracy", measured_baseline()).describe()
+    text = judge_metric(measured(make_table(wrong=30)), "accuracy", measured_baseline()).describe()
     assert "case X, accuracy: REGRESSED" in text
-    assert "measured   0.8000" in text
+    assert "measured   0.5000" in text
     assert "baseline   1.0000, margin 0.02" in text
-    assert "difference -0.2000, 95 % [" in text
+    assert "difference -0.5000, 95 % [" in text
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])

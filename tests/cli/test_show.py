@@ -84,7 +84,7 @@ def test_how_the_numbers_were_made_is_told(make_run: Callable[..., Path], make_t
 
 
 def test_pairs_are_tested(make_run: Callable[..., Path], make_table: Table):
-    run = make_run("ours", A=make_table(), D=make_table(wrong=15))
+    run = make_run("ours", A=make_table(), D=make_table(wrong=40))
     told = show(run, "--pairs").stdout
     assert "D − A" in told
     assert "D is worse than A" in told

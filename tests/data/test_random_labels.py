@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from btlib.data.dataset import Dataset
-from btlib.data.neighbours import RUN, patient_groups
+from btlib.data.neighbours import BLOCK, patient_groups
 from btlib.data.random_labels import with_random_labels
 
 Make = Callable[..., Dataset]
@@ -27,7 +27,7 @@ def test_every_patient_has_one_type_and_types_are_even(make_dataset: Make):
 
 
 def test_patients_are_told_by_their_ids_or_by_neighbourhood_and_type():
-    numbers, labels = np.array([1, RUN, RUN + 1, 2, 3, 2 * RUN]), np.array([0, 0, 0, 1, 0, 0])
+    numbers, labels = np.array([1, BLOCK, BLOCK + 1, 2, 3, 2 * BLOCK]), np.array([0, 0, 0, 1, 0, 0])
     without = patient_groups(numbers, labels, [None] * 6).tolist()
     assert [without.index(g) for g in without] == [0, 0, 2, 3, 0, 2]
     known = patient_groups(numbers, labels, ["b", "a", "b", "a", "c", "c"]).tolist()

@@ -20,12 +20,15 @@ from btlib.slice_table import SliceTable
 Table = Callable[..., SliceTable]
 Make = Callable[..., CaseRecord]
 
+ALONE = [f"P{i}" for i in range(60)]
+"""Every slice of another patient."""
+
 
 @pytest.fixture
 def cases(make_table: Table, record: Make) -> Callable[..., list[CaseResult]]:
     """A segments only, E and F do both, F classifies worse and G segments worse."""
 
-    def make(patients: Sequence[str] | None = None) -> list[CaseResult]:
+    def make(patients: Sequence[str | None] | None = None) -> list[CaseResult]:
         people = {"patients": patients}
         return as_results(
             [
@@ -52,7 +55,7 @@ def test_every_pair_that_can_be_tested_is(cases: Callable[..., list[CaseResult]]
 
 
 def test_the_numbers(cases: Callable[..., list[CaseResult]]):
-    results = {r.case: r for r in cases()}
+    results = {r.case: r for r in cases(ALONE)}
     tests = [t for t in pair_tests(list(results.values())) if t.family == "all pairs"]
     for t in tests:
         a, b = results[t.first].values(t.metric), results[t.second].values(t.metric)
@@ -70,22 +73,27 @@ def test_the_numbers(cases: Callable[..., list[CaseResult]]):
 
 
 def test_the_readings(cases: Callable[..., list[CaseResult]]):
-    words = {(t.first, t.second, t.metric): t.words for t in pair_tests(cases()) if t.family == "all pairs"}
+    words = {(t.first, t.second, t.metric): t.words for t in pair_tests(cases(ALONE)) if t.family == "all pairs"}
     assert words["G", "E", "dice"] == "G is worse than E"
     assert words["G", "F", "accuracy"] == "G is better than F"
     assert words["F", "E", "dice"] == "no difference that matters (within ±0.02)"
     assert words["G", "E", "accuracy"] == "no difference that matters (within ±0.02)"
 
 
-def test_patients_are_resampled_where_they_are_known(cases: Callable[..., list[CaseResult]]):
-    people = [f"P{i // 12}" for i in range(60)]
-    by_slice = {(t.first, t.second, t.metric): t for t in pair_tests(cases())}
-    for t in pair_tests(cases(people)):
-        other = by_slice[t.first, t.second, t.metric]
-        assert (t.n, t.n_patients, other.n_patients) == (60, 5, None)
-        assert t.difference == pytest.approx(other.difference)
-    accuracy = {(t.first, t.second, t.metric): t for t in pair_tests(cases(people))}["G", "F", "accuracy"]
-    assert accuracy.p > by_slice["G", "F", "accuracy"].p  # the wrong slices are those of two patients
+@pytest.mark.parametrize(
+    ("patients", "unit", "n"),
+    [([f"P{i // 12}" for i in range(60)], "patient", 5), (None, "block", 15), ([*ALONE[:59], None], "block", 15)],
+)
+def test_what_may_be_of_one_patient_is_resampled_together(
+    cases: Callable[..., list[CaseResult]], patients: Sequence[str | None] | None, unit: str, n: int
+):
+    by_slice = {(t.first, t.second, t.metric): t for t in pair_tests(cases(ALONE))}
+    together = {(t.first, t.second, t.metric): t for t in pair_tests(cases(patients))}
+    for key, t in together.items():
+        assert (t.n, t.unit, t.n_units) == (60, unit, n), "without ids, numbers 1…60 in blocks of 13 for three types"
+        assert t.difference == pytest.approx(by_slice[key].difference)
+    key = ("G", "F", "accuracy")
+    assert together[key].p > by_slice[key].p  # the wrong slices are neighbours
 
 
 def test_cases_of_different_conditions_are_not_compared(cases: Callable[..., list[CaseResult]]):
@@ -107,7 +115,7 @@ def test_the_files_say_the_same(cases: Callable[..., list[CaseResult]], tmp_path
     path = write_significance(cases(), tmp_path)
     assert path == tmp_path / "significance.md"
     value = json.loads((tmp_path / "significance.json").read_text())
-    assert value["schema"] == "btlib-significance/1"
+    assert value["schema"] == "btlib-significance/2"
     frame = pd.read_csv(tmp_path / "significance.csv")
     assert len(frame) == len(value["tests"]) == 12
     text = path.read_text()

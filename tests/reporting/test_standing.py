@@ -20,6 +20,9 @@ from btlib.slice_table import SliceTable
 
 Table = Callable[..., SliceTable]
 
+ALONE = [f"P{i}" for i in range(60)]
+"""Every slice of another patient."""
+
 
 @pytest.fixture
 def baseline(make_table: Table, baseline_of: Callable[..., Baseline]) -> Baseline:
@@ -35,7 +38,7 @@ def new(record: Callable[..., CaseRecord]) -> Callable[[SliceTable], CaseResult]
 
 
 def test_it_stands_beside_every_reference(make_table: Table, new: Callable, baseline: Baseline):
-    found = {(s.reference, s.metric): s for s in standings(new(make_table(wrong=6, seed=2)), baseline)}
+    found = {(s.reference, s.metric): s for s in standings(new(make_table(wrong=6, seed=2, patients=ALONE)), baseline)}
     assert set(found) == {(r, m) for r in ("good", "bad") for m in ("dice", "accuracy")} | {("seg", "dice")}
     assert found["bad", "accuracy"].status == "improved"
     assert found["good", "accuracy"].status == "regressed"
@@ -44,20 +47,20 @@ def test_it_stands_beside_every_reference(make_table: Table, new: Callable, base
 
 
 def test_p_is_corrected_over_all_rows_of_the_case(make_table: Table, new: Callable, baseline: Baseline):
-    result = new(make_table(wrong=6, seed=2))
+    result = new(make_table(wrong=6, seed=2, patients=ALONE))
     found = standings(result, baseline)
     raw = []
     for s in found:
         theirs = baseline.cases[s.reference].runs[0].slices
         values = theirs.dice() if s.metric == "dice" else theirs.correct() * 1.0
-        raw.append(stats.paired(result.values(s.metric), values).p)
+        raw.append(stats.paired(result.values(s.metric), values, ALONE).p)
     assert [s.p_holm for s in found] == pytest.approx(multipletests(raw, method="holm")[1])
 
 
 def test_named_references_must_all_be_held_and_unnamed_ones_need_not(
     make_table: Table, new: Callable, baseline: Baseline
 ):
-    result = new(make_table(wrong=6, seed=2))
+    result = new(make_table(wrong=6, seed=2, patients=ALONE))
 
     def status(*against: str) -> str:
         found = judge_new(result, baseline, against or None)
@@ -96,7 +99,7 @@ def test_it_appears_in_every_report(
         for name, case in baseline.cases.items()
     }
     with_costs = baseline.model_copy(update={"cases": cases})
-    comparison = compare(info, [record("new", make_table(wrong=6, seed=2))], {}, with_costs)
+    comparison = compare(info, [record("new", make_table(wrong=6, seed=2, patients=ALONE))], {}, with_costs)
     text = write_comparison(comparison, tmp_path).read_text()
     assert text.count("| new    |") >= 5
     assert [row.case for row in comparison.references] == ["good", "bad", "seg"]
