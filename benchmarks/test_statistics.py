@@ -93,10 +93,8 @@ def test_intervals_cover_the_truth(benchmark: Any) -> None:
 def test_slices_of_one_patient_need_patients_resampled(benchmark: Any) -> None:
     patients, each, within = 47, 13, 0.5
     rng = np.random.default_rng(4)
-    shared = rng.standard_normal((SIMULATIONS, patients)).repeat(each, axis=1)
-    own = rng.standard_normal((SIMULATIONS, patients * each))
-    differences = 0.2 * (np.sqrt(within) * shared + np.sqrt(1 - within) * own)
-    groups = np.arange(patients).repeat(each).tolist()
+    groups = np.arange(patients).repeat(each)
+    differences = alike_within(rng, groups, within)
     by_patient = covered(once(benchmark, lambda: paired_many(differences, groups)), 0.0)
     by_slice = covered(paired_many(differences), 0.0)
     benchmark.extra_info.update(by_patient=by_patient, by_slice=by_slice)
@@ -108,14 +106,12 @@ def test_slices_of_one_patient_need_patients_resampled(benchmark: Any) -> None:
 
 def test_blocks_of_neighbours_stand_in_for_patients(benchmark: Any) -> None:
     """A split by slice of 233 patients whose 1 to 38 slices have file numbers in a row, as in Figshare."""
-    people, within = 233, 0.5
+    people = 233
     rng = np.random.default_rng(5)
     patient = np.arange(people).repeat(np.minimum(1 + rng.negative_binomial(4, 0.25, people), 38))
     label = np.sort(rng.integers(0, 3, people))[patient]
     test = np.sort(rng.permutation(len(patient))[: len(patient) // 5])
-    shared = rng.standard_normal((SIMULATIONS, people))[:, patient[test]]
-    own = rng.standard_normal((SIMULATIONS, len(test)))
-    differences = 0.2 * (np.sqrt(within) * shared + np.sqrt(1 - within) * own)
+    differences = alike_within(rng, patient[test], 0.5)
     blocks = patient_groups(test + 1, label[test], [None] * len(test))
     by_block = covered(once(benchmark, lambda: paired_many(differences, blocks)), 0.0)
     by_patient = covered(paired_many(differences, patient[test]), 0.0)
@@ -126,6 +122,13 @@ def test_blocks_of_neighbours_stand_in_for_patients(benchmark: Any) -> None:
     assert 0.93 <= by_patient <= 0.97
     assert by_slice < 0.82
     assert by_block > 0.86
+
+
+def alike_within(rng: np.random.Generator, patient: NDArray[np.int64], correlation: float) -> Array:
+    """Differences without a true change that correlate within a patient, float64 [simulations, n]."""
+    shared = rng.standard_normal((SIMULATIONS, patient.max() + 1))[:, patient]
+    own = rng.standard_normal((SIMULATIONS, len(patient)))
+    return np.asarray(0.2 * (np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own))
 
 
 def covered(found: PairedDifferences, truth: float) -> float:
