@@ -112,7 +112,7 @@ def prepare(work: Work) -> Prepared:
     fitted = fit_or_load(
         work,
         "flax",
-        lambda: fit(work, model),
+        lambda folder: fit(work, model),
         save=lambda params, folder: (folder / "params.msgpack").write_bytes(msgpack_serialize(params)),
         load=load,
     )

@@ -62,7 +62,7 @@ def save(model: tuple[RandomForestClassifier, float], folder: Path) -> None:
 def prepare(work: Work) -> Prepared:
     """Fit it, or load it where it was fitted on the same before."""
     fitted = fit_or_load(
-        work, "control", lambda: fit(work), save=save, load=lambda folder: joblib.load(folder / "control.joblib")
+        work, "control", lambda folder: fit(work), save=save, load=lambda folder: joblib.load(folder / "control.joblib")
     )
     forest, quantile = fitted.model
     predictor = SklearnPredictor(forest, partial(features, quantile=quantile), partial(brightest, quantile=quantile))

@@ -23,6 +23,7 @@ from btlib.adapters import Outputs, TorchPredictor
 from btlib.adapters.torch import autocast, resolve_device, resolve_precision
 from btlib.cases import Prepared, Work, case, fit_or_load
 from btlib.evaluation import best_threshold
+from btlib.training import Progress
 from btlib.training.augment import augmented
 
 CLASS_WEIGHT, SMOOTHING, WEIGHT_DECAY, EMA = 0.5, 0.05, 1e-2, 0.999
@@ -97,8 +98,8 @@ def follow(average: nn.Module, model: nn.Module, step: int) -> None:
             mean.copy_(value)
 
 
-def fit(work: Work) -> nn.Module:
-    """Train on the training slices; the averaged weights of the last epoch are the model."""
+def fit(work: Work, folder: Path) -> nn.Module:
+    """Train on the training slices, on from the state in `folder`; the last epoch's averaged weights are the model."""
     device, recipe, small = resolve_device(work.device), work.recipe, work.recipe.backbone == "tiny"
     precision = resolve_precision(work.precision, device)
     at = work.split.train
@@ -112,9 +113,12 @@ def fit(work: Work) -> nn.Module:
         torch.manual_seed(work.seed)
         model = UnetWithClasses(small).to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, epochs * batches))
-    for epoch in range(epochs):
+    progress = Progress(
+        folder / "last.pt", model=model, average=average, optimizer=optimizer, schedule=schedule, rng=rng, order=order
+    )
+    for epoch in range(progress.load(), epochs):
         for index, chosen in enumerate(torch.randperm(len(at), generator=order).split(size)[:batches]):
             chosen = chosen.to(device)
             batch, truth = images[chosen], masks[chosen].float()
@@ -128,6 +132,7 @@ def fit(work: Work) -> nn.Module:
             optimizer.step()
             schedule.step()
             follow(average, model, epoch * batches + index)
+        progress.keep(epoch + 1)
         work.say(f"unet, seed {work.seed}: epoch {epoch + 1} of {epochs}, loss {loss.item():.4f}")
     return average.eval()
 
@@ -145,7 +150,7 @@ def prepare(work: Work) -> Prepared:
     fitted = fit_or_load(
         work,
         "unet",
-        lambda: fit(work),
+        lambda folder: fit(work, folder),
         save=lambda model, folder: torch.save(model.state_dict(), folder / "model.pt"),
         load=lambda folder: load(folder, work.recipe.backbone == "tiny"),
         depends_on=inspect.getsource(augmented),  # which stands in another file

@@ -1,5 +1,6 @@
 """Train a case's model once, and load it from then on: for any framework, by the identity of all that made it."""
 
+import contextlib
 import inspect
 import json
 import re
@@ -7,7 +8,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,14 +32,14 @@ class FittedModel(Generic[M]):
 
     Attributes:
         model: What `fit` or `load` returned.
-        source: "trained" now or "loaded".
-        seconds: Time of the training now; 0 where it was loaded.
+        source: "trained" now, "resumed" from an interrupted run, or "loaded".
+        seconds: Time of the training now, without what an interrupted run spent; 0 where it was loaded.
         fingerprint: Identity of all that made it.
         folder: Where it lies.
     """
 
     model: M
-    source: Literal["trained", "loaded"]
+    source: Literal["trained", "resumed", "loaded"]
     seconds: float
     fingerprint: str
     folder: Path
@@ -52,7 +53,7 @@ class FittedModel(Generic[M]):
 def fit_or_load(
     work: Work,
     name: str,
-    fit: Callable[[], M],
+    fit: Callable[[Path], M],
     *,
     save: Callable[[M, Path], object],
     load: Callable[[Path], M],
@@ -62,11 +63,13 @@ def fit_or_load(
 
     Ingredients are the source file of `fit` (but for comments and docstrings), `work`'s recipe, data, size, scaling,
     split, seed and precision, and `depends_on`. A model is kept whole or not at all; several processes may ask at once.
+    What `fit` left in its folder when it was interrupted is there again the next time the same model is asked for.
 
     Args:
         work: What the case was given.
         name: Short and unique; begins the folder's name in `work.checkpoints`.
-        fit: Trains a model; a function or lambda in the case's own file.
+        fit: Trains a model; a function or lambda in the case's own file. It is given a folder for what it needs to go
+            on after an interruption (for PyTorch see `btlib.training.Progress`), and need not use it.
         save: Writes the model into a folder, as any files.
         load: Reads it from there.
         depends_on: Plain JSON values that decide the model too, such as the version of a library.
@@ -84,13 +87,14 @@ def fit_or_load(
             return FittedModel(load(folder), "loaded", 0.0, identity, folder)
         work.say(f"{name}, seed {work.seed}: training")
         began = time.perf_counter()
-        model = fit()
-        seconds = time.perf_counter() - began
-        _keep(folder, lambda part: save(model, part), {"ingredients": ingredients, "seconds": seconds})
-        return FittedModel(model, "trained", seconds, identity, folder)
+        with _workplace(work.checkpoints / "work" / folder.name) as (workplace, used):
+            model = fit(workplace)
+            seconds = time.perf_counter() - began
+            _keep(folder, lambda part: save(model, part), {"ingredients": ingredients, "seconds": seconds})
+        return FittedModel(model, "resumed" if used else "trained", seconds, identity, folder)
 
 
-def _ingredients(work: Work, name: str, fit: Callable[[], Any], depends_on: Any) -> dict[str, Any]:
+def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any) -> dict[str, Any]:
     try:
         source = Path(inspect.getsourcefile(fit) or "")
         code = fingerprint.of_sources([source])
@@ -112,6 +116,19 @@ def _ingredients(work: Work, name: str, fit: Callable[[], Any], depends_on: Any)
         "precision": work.precision,
         "depends_on": depends_on,
     }
+
+
+@contextlib.contextmanager
+def _workplace(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """A folder that stays, unless it is empty, until the block ends without an error; and whether one had stayed."""
+    folder.mkdir(exist_ok=True)
+    used = any(folder.iterdir())
+    try:
+        yield folder, used
+        shutil.rmtree(folder)
+    finally:
+        with contextlib.suppress(OSError):  # it is not empty, or gone
+            folder.rmdir()
 
 
 def _whole(folder: Path) -> bool:

@@ -2,5 +2,6 @@
 
 from btlib.training.fit import Fitted, fit
 from btlib.training.plan import Plan
+from btlib.training.state import Progress
 
-__all__ = ["Fitted", "Plan", "fit"]
+__all__ = ["Fitted", "Plan", "Progress", "fit"]

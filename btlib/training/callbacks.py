@@ -12,9 +12,7 @@ import torch
 
 from btlib import files
 from btlib.training.module import Trainee
-
-_CHEAP = 0.25  # seconds; writing that takes no longer is never passed over
-_TIMES = 20
+from btlib.training.state import StateFile
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "val_dice", "val_accuracy", "seconds")
 
@@ -101,26 +99,15 @@ class KeepBest(pl.Callback):
 
 
 class KeepLast(pl.Callback):
-    """After an epoch, the whole state of the training in one file, replaced atomically. Must be the last callback.
-
-    Where epochs are short and the state is large, as on a GPU, an epoch is passed over when writing would take more
-    than a twentieth of the time: an interrupted run loses twenty times what one writing takes, at most.
+    """Writes the whole state of the training after an epoch. Must be the last callback.
 
     Args:
-        path: The file.
+        file: Where to.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.took = 0.0
-        self.written = time.perf_counter()
+    def __init__(self, file: StateFile) -> None:
+        self.file = file
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Replace the file."""
-        began = time.perf_counter()
-        if self.took > _CHEAP and began - self.written < _TIMES * self.took:
-            return
-        with files.atomic_path(self.path) as part:
-            trainer.save_checkpoint(part)
-        self.written = time.perf_counter()
-        self.took = self.written - began
+        self.file.write(trainer.save_checkpoint)

@@ -16,7 +16,7 @@ from lightning_fabric.utilities.warnings import PossibleUserWarning
 from torch import Tensor
 
 from btlib.adapters.torch import resolve_precision
-from btlib.errors import BtlibWarning, ModelError
+from btlib.errors import ModelError
 from btlib.models import create
 from btlib.models.network import TumourModel
 from btlib.training.batches import batches_of, loader
@@ -24,6 +24,7 @@ from btlib.training.callbacks import Curves, KeepBest, KeepLast
 from btlib.training.features import FeatureBatches
 from btlib.training.module import Trainee
 from btlib.training.plan import Plan
+from btlib.training.state import StateFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +102,9 @@ def fit(
     module.model.to(memory_format=torch.channels_last)
     curves = Curves(workplace / "curves.csv", plan.epochs, say)
     best = KeepBest() if plan.recipe.keep == "best" else None
-    last = workplace / "last.ckpt"
-    done = _epochs_done(last)
+    last = StateFile(workplace / "last.ckpt")
+    left = last.read("meta")
+    done = 0 if left is None else int(left["epoch"]) + 1
     with _quiet_lightning(), torch.random.fork_rng():
         trainer = pl.Trainer(
             accelerator="gpu" if device.type == "cuda" else device.type,
@@ -121,7 +123,7 @@ def fit(
         train = loader(batches, plan.split.train, plan.recipe.batch_size, plan.seed, epoch=done)
         validation = loader(batches, plan.split.val, plan.recipe.batch_size, None) if len(plan.split.val) else None
         try:
-            trainer.fit(module, train, validation, ckpt_path=str(last) if done else None)
+            trainer.fit(module, train, validation, ckpt_path=str(last.path) if done else None)
         except SystemExit as stop:  # how Lightning passes on Ctrl-C, which must stop the whole run and not one case
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from stop
@@ -129,22 +131,6 @@ def fit(
         module.model.load_state_dict(best.weights)
     epoch = best.epoch if best else plan.epochs
     return Fitted(module.model.cpu().eval(), curves.seconds, done > 0, device.type, precision, epoch)
-
-
-def _epochs_done(last: Path) -> int:
-    """How many epochs an interrupted run finished; 0 where it left no state that can be read."""
-    if not last.exists():
-        return 0
-    try:
-        return int(torch.load(last, map_location="meta", weights_only=True)["epoch"]) + 1
-    except Exception as error:  # whatever a damaged file makes torch raise, the answer is to start again
-        warnings.warn(
-            f"{last}: the state of the interrupted run cannot be read ({error}); training starts again",
-            BtlibWarning,
-            stacklevel=2,
-        )
-        last.unlink()
-        return 0
 
 
 def _tensorboard(workplace: Path) -> Any:

@@ -1,6 +1,8 @@
 """A case's own model is trained once, and loaded exactly where it was made from the same."""
 
 import json
+import multiprocessing
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +25,10 @@ def work(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Work:
     return Work(make_dataset(12), slice_seed42(12), protocol, Recipe(name="test"), 7, tmp_path / "checkpoints")
 
 
+class StopError(Exception):
+    """Thrown into a training."""
+
+
 def save(model: list[int], folder: Path) -> None:
     (folder / "deep").mkdir()
     (folder / "deep" / "model.json").write_text(json.dumps(model))
@@ -33,7 +39,7 @@ def load(folder: Path) -> list[int]:
 
 
 def get(work: Work, **more: object) -> FittedModel[list[int]]:
-    return fit_or_load(work, "my net", lambda: [work.seed, 2], save=save, load=load, **more)
+    return fit_or_load(work, "my net", lambda folder: [work.seed, 2], save=save, load=load, **more)
 
 
 def test_trained_once_then_loaded(work: Work):
@@ -72,13 +78,13 @@ def test_any_other_ingredient_trains_anew(work: Work, make_dataset: Callable[...
 def test_code_of_the_case_counts_and_its_comments_do_not(work: Work, tmp_path: Path):
     def of(text: str) -> str:
         (tmp_path / "case_file.py").write_text(text)
-        space: dict[str, Callable[[], list[int]]] = {}
+        space: dict[str, Callable[[Path], list[int]]] = {}
         exec(compile(text, str(tmp_path / "case_file.py"), "exec"), space)
         return fit_or_load(work, "net", space["fit"], save=save, load=load).source
 
-    assert of("def fit():\n    return [1]\n") == "trained"
-    assert of("def fit():\n    return [1]  # one\n") == "loaded"
-    assert of("def fit():\n    return [2]\n") == "trained"
+    assert of("def fit(folder):\n    return [1]\n") == "trained"
+    assert of("def fit(folder):\n    return [1]  # one\n") == "loaded"
+    assert of("def fit(folder):\n    return [2]\n") == "trained"
 
 
 def test_retrain_trains(work: Work):
@@ -108,7 +114,7 @@ def test_a_damaged_model_is_set_aside(work: Work, damage: str):
 
 
 def test_a_training_that_fails_leaves_nothing(work: Work):
-    def fail() -> list[int]:
+    def fail(folder: Path) -> list[int]:
         raise ZeroDivisionError
 
     def half(model: list[int], folder: Path) -> None:
@@ -118,14 +124,44 @@ def test_a_training_that_fails_leaves_nothing(work: Work):
     with pytest.raises(ZeroDivisionError):
         fit_or_load(work, "my net", fail, save=save, load=load)
     with pytest.raises(OSError, match="disk full"):
-        fit_or_load(work, "my net", lambda: [1], save=half, load=load)
+        fit_or_load(work, "my net", lambda folder: [1], save=half, load=load)
     with pytest.raises(CheckpointError, match="save wrote no file"):
-        fit_or_load(work, "my net", lambda: [1], save=lambda model, folder: None, load=load)
+        fit_or_load(work, "my net", lambda folder: [1], save=lambda model, folder: None, load=load)
     assert [path.name for path in work.checkpoints.iterdir()] == ["work"]
     assert not [path for path in (work.checkpoints / "work").iterdir() if path.suffix != ".lock"]
 
 
+def test_an_interrupted_training_finds_what_it_left(work: Work):
+    """Whatever stops it: an error of its own, or a death that runs no more code."""
+
+    def count(folder: Path) -> list[int]:
+        state = folder / "epochs.json"
+        done = json.loads(state.read_text()) if state.exists() else []
+        state.write_text(json.dumps([*done, len(done)]))
+        if len(done) == 0:
+            raise StopError
+        if len(done) == 1:
+            os._exit(9)
+        return [*done, len(done)]
+
+    def run(given: Work = work) -> FittedModel[list[int]]:
+        return fit_or_load(given, "my net", count, save=save, load=load)
+
+    with pytest.raises(StopError):
+        run()
+    child = multiprocessing.get_context("fork").Process(target=run)
+    child.start()
+    child.join()
+    assert child.exitcode == 9
+    fitted = run()
+    assert (fitted.source, fitted.model) == ("resumed", [0, 1, 2])
+    assert list((work.checkpoints / "work").glob("*/")) == []
+    assert (run().source, run().model) == ("loaded", [0, 1, 2])
+    with pytest.raises(StopError):  # of another seed nothing was left
+        run(replace(work, seed=8))
+
+
 def test_code_without_a_file_is_refused(work: Work):
-    for fit in (partial(np.zeros, 3), eval("lambda: [1]")):
+    for fit in (partial(np.zeros, 3), eval("lambda folder: [1]")):
         with pytest.raises(BtlibError, match="fit of net: its source file cannot be found"):
             fit_or_load(work, "net", fit, save=save, load=load)

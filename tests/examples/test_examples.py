@@ -67,6 +67,27 @@ def test_it_keeps_its_promises_learns_and_is_stored(spec: str, dice: float, case
     assert slices.class_prob is not None
 
 
+def test_an_interrupted_unet_ends_where_an_uninterrupted_one_does(case: Callable[[str], Case], work: Work):
+    unet = case("unet_smp.py::unet")
+    work = replace(work, recipe=replace(RECIPE, epochs=3, augment=True))
+
+    def stop(line: str) -> None:
+        if "epoch 2 of 3" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        unet.prepare(replace(work, say=stop))
+    whole = unet.prepare(replace(work, checkpoints=work.checkpoints / "whole"))
+    resumed = unet.prepare(work)
+    assert (whole.source, resumed.source) == ("trained", "resumed")
+    images = work.dataset.images[work.split.test]
+    (mask, classes), (mask_too, classes_too) = (
+        (p.mask_prob, p.class_prob) for p in (prepared.predictor.predict(images) for prepared in (whole, resumed))
+    )
+    assert np.array_equal(mask, mask_too)
+    assert np.array_equal(classes, classes_too)
+
+
 def test_a_trained_f_as_an_onnx_file_scores_as_f(
     case: Callable[[str], Case], work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):

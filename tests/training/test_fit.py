@@ -18,7 +18,7 @@ import torch
 from btlib.errors import BtlibWarning, ModelError
 from btlib.models.network import ModelOutput
 from btlib.splits import Split
-from btlib.training import Fitted, Plan, callbacks, fit
+from btlib.training import Fitted, Plan, callbacks, fit, state
 from btlib.training import batches as batches_room
 from btlib.training import module as module_room
 from btlib.training.batches import EpochOrder
@@ -63,9 +63,9 @@ def test_the_seed_decides_the_weights(tmp_path: Path, make_plan: Make):
     torch.manual_seed(1)
     first = train(make_plan(), tmp_path / "1")
     torch.manual_seed(2)  # the state of torch's own generator does not matter, and is left as it was
-    state = torch.random.get_rng_state()
+    before = torch.random.get_rng_state()
     again = train(make_plan(), tmp_path / "2")
-    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(torch.random.get_rng_state(), before)
     assert same(first.model, again.model)
     assert not same(first.model, train(make_plan(seed=8), tmp_path / "3").model)
     assert not first.model.training
@@ -230,8 +230,8 @@ def test_writing_the_state_costs_a_twentieth_at_most(tmp_path: Path, monkeypatch
             path.write_text("")
             wrote.append(now[0])
 
-    monkeypatch.setattr(callbacks.time, "perf_counter", lambda: now[0])
-    keep = callbacks.KeepLast(tmp_path / "last.ckpt")
+    monkeypatch.setattr(state.time, "perf_counter", lambda: now[0])
+    keep = callbacks.KeepLast(state.StateFile(tmp_path / "last.ckpt"))
     for _ in range(12):
         now[0] += 6.0
         keep.on_train_epoch_end(Trainer(), None)  # type: ignore[arg-type]
