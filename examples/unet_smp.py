@@ -113,7 +113,8 @@ def fit(work: Work, folder: Path) -> nn.Module:
         torch.manual_seed(work.seed)
         model = UnetWithClasses(small).to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY, fused=True)
+    fused = device.type in ("cpu", "cuda")
+    optimizer = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=WEIGHT_DECAY, fused=fused)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, epochs * batches))
     progress = Progress(
         folder / "last.pt", model=model, average=average, optimizer=optimizer, schedule=schedule, rng=rng, order=order
