@@ -58,6 +58,8 @@ class Figure(Strict):
         if self.metric not in METRICS or METRICS[self.metric].level != "slice":
             raise ValueError(f"{self.metric}: only a metric that every slice has can carry a margin")
         low, high = METRICS[self.metric].range
+        if self.unit != METRICS[self.metric].unit:
+            raise ValueError(f"{self.metric} is in {METRICS[self.metric].unit}, and the figure says {self.unit}")
         if self.aggregation not in ("slice-mean", "batch-mean") or not low <= self.value <= high:
             raise ValueError(f"a figure with a margin must be a slice or batch mean within {low:g}…{high:g}")
         if self.margin >= high - low:

@@ -179,7 +179,9 @@ def _compared(
 
 def _one_training_each(ours: Sequence[SeedRun], theirs: Sequence[SeedRun]) -> str:
     """What the interval leaves out where one training is held against another; else nothing."""
-    if len(ours) != 1 or len(theirs) != 1 or ours[0].seed == theirs[0].seed:
+    if len(ours) != 1 or len(theirs) != 1:
+        return ""
+    if (ours[0].seed, ours[0].fingerprint) == (theirs[0].seed, theirs[0].fingerprint):
         return ""
     return (
         f"one training (seed {ours[0].seed}) against another (seed {theirs[0].seed}): the interval knows how slices "

@@ -57,6 +57,9 @@ class Baseline(Strict):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        for field in ("dataset_fingerprint", "split_fingerprint"):
+            if self.kind == "measured" and getattr(self.conditions, field) is None:
+                raise ValueError(f"conditions.{field}: a measured baseline knows its slices")
         for name, case in self.cases.items():
             if self.kind == "measured" and not case.runs:
                 raise ValueError(f"cases.{name}.runs: a measured baseline needs per-slice numbers")

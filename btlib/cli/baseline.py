@@ -77,12 +77,18 @@ def _margin(text: str) -> tuple[str, float]:
     from btlib.evaluation.catalogue import METRICS
 
     metric, _, value = text.partition("=")
+    known = METRICS[metric]
+    low, high = known.range
     try:
-        return (metric, float(value)) if METRICS[metric] else (metric, 0.0)
-    except ValueError as error:
-        raise OptionError(
-            f"expected METRIC=VALUE, got {text!r}", where="--margin", mend="for example --margin dice=0.02"
-        ) from error
+        margin = float(value)
+        if known.level == "slice" and 0 < margin < high - low:
+            return metric, margin
+    except ValueError:
+        pass
+    expected = f"a loss above 0 and below {high - low:g}" if known.level == "slice" else "a metric that every slice has"
+    raise OptionError(
+        f"expected METRIC=VALUE with {expected}, got {text!r}", where="--margin", mend="for example --margin dice=0.02"
+    )
 
 
 def _show(proposal: "Proposal") -> None:

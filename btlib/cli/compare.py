@@ -15,29 +15,35 @@ def compare(
     against: Annotated[
         str | None, typer.Option(help="Hold every source against this one, instead of all others against the first.")
     ] = None,
-    strict: Annotated[bool, typer.Option(help="An inconclusive verdict falls short.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="An inconclusive verdict falls short, and a case that AFTER lacks is an error.")
+    ] = False,
     folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
 ) -> None:
     """Hold AFTER against BEFORE, or each of them against a baseline; nothing is run.
 
     Exit code 0: all hold; 1: some case falls short; 7: some could not be compared; 2: a file cannot be read.
     """
-    from btlib.baselines.verdict import exit_code
+    from btlib.baselines.verdict import COULD_NOT_JUDGE, exit_code
     from btlib.errors import OptionError
-    from btlib.reporting.sources import hold, load_source
+    from btlib.reporting.sources import hold, left_out, load_source
     from btlib.reporting.verdicts import verdict_table
 
     loaded = [load_source(text, folder) for text in sources]
     if against is None and len(loaded) < 2:
         raise OptionError("expected two sources, or one and --against", where="btlib compare", mend="name another one")
     reference, rest = (loaded[0], loaded[1:]) if against is None else (load_source(against, folder), loaded)
-    found = []
+    found, absent = [], []
     for source in rest:
-        verdicts = hold(source, reference)
+        verdicts, lacking = hold(source, reference), left_out(source, reference)
         found += verdicts
+        absent += lacking
         print_line(f"{source.name} against {reference.name}")
         print_line(f"{verdict_table(verdicts)}\n")
         for verdict in verdicts:
             if verdict.reason:
                 print_line(f"{verdict.case}, {verdict.metric} ({verdict.status}): {verdict.reason}")
-    raise typer.Exit(exit_code(found, strict=strict))
+        if lacking:
+            print_line(f"not in {source.name}: {', '.join(lacking)}")
+    code = exit_code(found, strict=strict)
+    raise typer.Exit(COULD_NOT_JUDGE if strict and absent and code == 0 else code)

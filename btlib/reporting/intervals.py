@@ -48,7 +48,7 @@ def _mean(result: CaseResult, metric: str) -> Mean | None:
         row = stats.paired_many(values[None], result.groups).rows()[0]
     except StatsError:  # one patient or block
         return None
-    if metric == "accuracy" and row.low == row.high and len(result.runs) == 1:
+    if metric == "accuracy" and row.low == row.high and set(values) <= {0.0, 1.0}:
         share = stats.wilson(int(values.sum()), len(values))
         return Mean(share.value, share.low, share.high)
     return Mean(row.difference, row.low, row.high)

@@ -55,8 +55,8 @@ def leakage(near: Source, apart: Source) -> list[Gap]:
         apart: The same cases on a split such as "block-seed42" or "cvind-1".
 
     Raises:
-        RecordError: They share no case, or a case was trained by another recipe, measured on other slices, at another
-            size or threshold, or on the same split twice.
+        RecordError: They share no case, or a case was trained by another recipe or with other seeds, or that is not
+            known; or it was measured on other slices, at another size or threshold, or on the same split twice.
         StatsError: Fewer than two patients on a side.
     """
     others = {result.case: result for result in apart.results}
@@ -87,6 +87,12 @@ def _check_alike(one: CaseResult, other: CaseResult) -> None:
     for result in (one, other):
         if result.failure is not None:
             raise RecordError(f"failed: {result.message}", where=f"case {result.case}", mend="mend it and run again")
+    if one.seeds != other.seeds:
+        raise RecordError(
+            f"trained with seeds {_listed(one.seeds)} against {_listed(other.seeds)}",
+            where=f"case {one.case}",
+            mend="give both runs the same --bt-seed and --bt-seeds: another training differs too",
+        )
     ours, theirs = one.conditions, other.conditions
     differing = [name for name in _SAME if getattr(ours, name) != getattr(theirs, name)]
     if differing or ours.split_name == theirs.split_name:
@@ -97,16 +103,20 @@ def _check_alike(one: CaseResult, other: CaseResult) -> None:
         )
 
 
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
 def _check_recipe(case: str, near: Source, apart: Source) -> None:
-    """What one recipe brings over another is no leakage; where a side's is unknown, so must be the other's."""
-    ours, theirs = near.recipes.get(case), apart.recipes.get(case)
-    if (ours is None) != (theirs is None):
-        raise RecordError(
-            "how it was trained is not known",
-            where=f"case {case} of {(near if ours is None else apart).name}",
-            mend="name the folder of its run or its baseline",
-        )
-    ours, theirs = ours or {}, theirs or {}
+    """What one recipe brings over another is no leakage."""
+    for source in (near, apart):
+        if case not in source.recipes:
+            raise RecordError(
+                "how it was trained is not known",
+                where=f"case {case} of {source.name}",
+                mend="name the folder of its run or its baseline",
+            )
+    ours, theirs = near.recipes[case], apart.recipes[case]
     differing = [
         f"{key} {ours.get(key)} against {theirs.get(key)}"
         for key in sorted(ours.keys() | theirs.keys())

@@ -19,7 +19,7 @@ def proposal_lines(proposal: Proposal) -> list[str]:
     word = "change" if len(proposal.cases) == len(proposal.new.cases) else "unlike the baseline's own"  # which stays
     lines += ["", *(f"{word}: {line}" for line in proposal.changes)] if proposal.changes else []
     lines += [f"refused: {line}" for line in proposal.refusals]
-    return lines + [f"worse: {v.case} {v.metric} {v.difference:+.4f} ({v.status})" for v in proposal.worse]
+    return lines + [f"worse: {v.case} {v.metric} {number(v.difference, '+.4f')} ({v.status})" for v in proposal.worse]
 
 
 def _row(case: str, metric: str, new: float, verdict: Verdict | None) -> dict[str, str]:

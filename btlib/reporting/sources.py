@@ -12,7 +12,7 @@ from btlib.results import CaseResult
 from btlib.runs.folder import RunFolder
 from btlib.runs.making import reference
 from btlib.runs.record import CaseRecord
-from btlib.runs.results import as_results
+from btlib.runs.results import as_results, run_results
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ def load_source(text: str, baselines: Path) -> Source:
     path = Path(text)
     if path.is_dir():
         folder = RunFolder(path)
-        return _measured(text, as_results(folder.records()), folder.info().recipe)
+        return _measured(text, run_results(folder), folder.info().recipe)
     if not path.exists():
         path = baselines / (text if text.endswith(".json") else f"{text}.json")
     if _schema(path).startswith("btlib-record/"):
@@ -62,6 +62,8 @@ def load_source(text: str, baselines: Path) -> Source:
 def hold(source: Source, against: Source) -> list[Verdict]:
     """Every case of a source held against another one; where each has one case, their names need not agree.
 
+    A case that the other lacks is a "missing-baseline"; those that only the other has are in `left_out`.
+
     Raises:
         BaselineError: The other cannot be held against, or they share no case.
         RecordError: The source holds no measured numbers.
@@ -73,12 +75,18 @@ def hold(source: Source, against: Source) -> list[Verdict]:
     known, results = against.baseline.cases, source.results
     if len(known) == len(results) == 1:
         results = (replace(results[0], case=next(iter(known))),)
-    shared = [result for result in results if result.case in known]
-    if not shared:
+    if not any(result.case in known for result in results):
         raise BaselineError(
             f"has none of the cases {', '.join(r.case for r in results)}; it has {', '.join(known)}", where=against.name
         )
-    return [verdict for result in shared for verdict in judge(result, against.baseline)]
+    return [verdict for result in results for verdict in judge(result, against.baseline)]
+
+
+def left_out(source: Source, against: Source) -> list[str]:
+    """Cases that another source has and this one does not."""
+    assert against.baseline is not None
+    known = against.baseline.cases
+    return [] if len(known) == len(source.results) == 1 else sorted(known.keys() - {r.case for r in source.results})
 
 
 def _measured(name: str, results: list[CaseResult], recipe: Mapping[str, Any]) -> Source:

@@ -66,12 +66,12 @@ def _measured(results: Sequence[CaseResult], metrics: Sequence[str]) -> Values:
     found: Values = {}
     for result, metric in product(results, metrics):
         mean = means.get((result.case, metric))
-        if mean is not None:
+        if result.failure is not None:
+            found |= {(result.case, metric): result.failure} if metric in result.metrics else {}
+        elif mean is not None:
             found[result.case, metric] = Value(mean.value, (mean.low, mean.high))
         elif result.runs and METRICS[metric].available(result.slices):
             found[result.case, metric] = Value(_mean_over_seeds(result, metric))
-        elif result.failure is not None and metric in result.metrics:
-            found[result.case, metric] = result.failure
     return found
 
 

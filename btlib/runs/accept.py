@@ -6,13 +6,14 @@ from pathlib import Path
 
 from btlib.baselines import Baseline, Verdict, judge
 from btlib.baselines.gate import unlike
+from btlib.baselines.verdict import HOLDS
 from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult
 from btlib.runs.folder import RunFolder
 from btlib.runs.making import MARGIN, baseline_of, sound, with_costs
 from btlib.runs.record import RunInfo
-from btlib.runs.results import as_results
+from btlib.runs.results import run_results
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class Proposal:
         verdicts: The run held against the old one; empty where there is none.
         changes: How the run's recipe and environment differ from the old one's, a line each.
         refusals: Why it may not be accepted at all, each with what to do.
-        worse: The metrics that got worse; these need `allow_worse`.
+        worse: The metrics that got worse, or of which that cannot be told; these need `allow_worse`.
     """
 
     new: Baseline
@@ -57,18 +58,19 @@ def propose(
         folder: Of the run.
         name: Of the baseline.
         reason: Why these numbers are to be the baseline.
-        margins: Metric → loss that the gate will tolerate, in the metric's unit. By default the old baseline's, else
-            0.02 for metrics that are shares of one.
+        margins: Metric → loss that the gate will tolerate, in the metric's unit. By default what the old baseline has
+            for the case, else 0.02 for metrics that are shares of one.
         old: The baseline it would replace.
         add: Keep the old one's other cases as they are; each of the run's then says itself how it was made.
 
     Raises:
-        RecordError: It is no run, has no records, a case failed, or its cases were made under different conditions.
+        RecordError: It is no run, has no records, a case failed or has none, or its cases were made under different
+            conditions.
         BaselineError: A metric that is no share of one has no margin.
     """
     run = RunFolder(folder)
     info, records = run.info(), run.records()
-    results = sound(as_results(records), folder)
+    results = sound(run_results(run), folder)
     new = with_costs(
         baseline_of(info, records, results, name, reason, _margins(results, margins or {}, old)), run, records
     )
@@ -91,7 +93,7 @@ def accept(proposal: Proposal, path: Path, *, allow_worse: bool = False) -> None
     """
     problems = list(proposal.refusals)
     if proposal.worse and not allow_worse:
-        told = ", ".join(f"{v.case} {v.metric} {v.difference:+.4f}" for v in proposal.worse)
+        told = ", ".join(f"{v.case} {v.metric} {_loss(v)}" for v in proposal.worse)
         problems.append(f"quality got worse: {told}; give --allow-worse if that is meant")
     if problems:
         raise BaselineError("\n  ".join(["not accepted:", *problems]), where=path)
@@ -103,29 +105,45 @@ def _added(old: Baseline, new: Baseline) -> Baseline:
     return old.model_copy(update={"cases": old.cases | cases})
 
 
-def _margins(results: list[CaseResult], given: Mapping[str, float], old: Baseline | None) -> dict[str, float]:
-    asked = dict.fromkeys([*(metric for result in results for metric in result.metrics), *given])
-    found = {}
-    for metric in asked:
-        before = [f.margin for c in (old.cases.values() if old else ()) for f in c.figures if f.metric == metric]
-        margin = given.get(metric, next((m for m in before if m is not None), None))
+def _margins(
+    results: list[CaseResult], given: Mapping[str, float], old: Baseline | None
+) -> dict[str, dict[str, float]]:
+    """By case and metric: what is given, else what the old baseline holds that very case to, else 0.02."""
+    return {result.case: _margins_of(result, given, old) for result in results}
+
+
+def _margins_of(result: CaseResult, given: Mapping[str, float], old: Baseline | None) -> dict[str, float]:
+    before = {} if old is None else {m: _margin(old, result.case, m) for m in old.gated(result.case)}
+    found = dict.fromkeys(result.metrics) | before | dict(given)
+    for metric, margin in found.items():
         if margin is None and METRICS[metric].unit != "1":
             raise BaselineError(
                 f"{metric} is measured in {METRICS[metric].unit}: how much loss to tolerate is not clear",
                 where="--margin",
                 mend=f"give --margin {metric}=VALUE",
             )
-        found[metric] = MARGIN if margin is None else margin
-    return found
+    return {metric: MARGIN if margin is None else margin for metric, margin in found.items()}
+
+
+def _margin(baseline: Baseline, case: str, metric: str) -> float | None:
+    figure = baseline.figure(case, metric)
+    return None if figure is None else figure.margin
 
 
 def _is_worse(verdict: Verdict) -> bool:
-    """Regressed, or perhaps; and a loss within the margin too where it is beyond doubt, lest small losses add up."""
-    if verdict.status in ("regressed", "inconclusive"):
+    """Regressed, or perhaps; and a loss within the margin too where it is beyond doubt, lest small losses add up.
+
+    A metric that the old baseline does not have cannot have got worse.
+    """
+    if verdict.status not in (*HOLDS, "missing-baseline"):
         return True
     if verdict.low is None or verdict.high is None:
         return False
     return (verdict.high if METRICS[verdict.metric].sign > 0 else -verdict.low) < 0
+
+
+def _loss(verdict: Verdict) -> str:
+    return verdict.status if verdict.difference is None else f"{verdict.difference:+.4f}"
 
 
 def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> list[str]:
@@ -149,6 +167,8 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> 
         ours, theirs = len(new.cases[name].runs), len(old.cases[name].runs)
         if ours < theirs:
             found.append(f"case {name} has {ours} seeds, the baseline {theirs}: run with --bt-seeds {theirs}")
+        for metric in set(old.gated(name)) - set(new.gated(name)):
+            found.append(f"case {name} is held to {metric} and the run has none: measure it, or choose another name")
     return sorted(found)
 
 
@@ -158,7 +178,13 @@ def _changes(old: Baseline, new: Baseline) -> list[str]:
         ("environment ", old.environment, new.environment),
         ("", {"commit": old.commit}, {"commit": new.commit}),
     )
-    return [
+    margins = [
+        f"margin of {case} {metric}: {before} → {after}"
+        for case in sorted(old.cases.keys() & new.cases.keys())
+        for metric in old.gated(case)
+        if (before := _margin(old, case, metric)) != (after := _margin(new, case, metric))
+    ]
+    return margins + [
         f"{title}{key}: {before.get(key, '–')} → {after.get(key, '–')}"
         for title, before, after in sides
         for key in sorted(before.keys() | after.keys())

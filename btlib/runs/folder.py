@@ -112,6 +112,12 @@ class RunFolder:
         found = [CaseRecord.load(path) for path in self.record_paths()]
         return sorted(found, key=lambda record: (record.case, record.seed))
 
+    def lost(self) -> dict[str, list[int]]:
+        """Case → seeds of which there is no record, of the cases that were to be measured."""
+        info = self.info()
+        found = {case: [s for s in info.seeds if not self.record_path(case, s).exists()] for case in info.cases}
+        return {case: seeds for case, seeds in found.items() if seeds}
+
     def masks(self, case: str, seed: int) -> Masks | None:
         """Predicted masks; None where none were kept."""
         path = self.masks_path(case, seed)

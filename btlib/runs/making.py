@@ -74,9 +74,9 @@ def baseline_of(
     results: list[CaseResult],
     name: str,
     reason: str,
-    margins: Mapping[str, float],
+    margins: Mapping[str, Mapping[str, float]],
 ) -> Baseline:
-    """The results of a run as a baseline; every metric of `margins` that a case has is gated."""
+    """The results of a run as a baseline; every metric of a case's `margins` that it has is gated."""
     return Baseline(
         schema=SCHEMA,
         name=name,
@@ -90,7 +90,7 @@ def baseline_of(
         recipe=info.recipe,
         environment=records[0].environment,
         conditions=results[0].conditions,
-        cases={result.case: _case(result, margins) for result in results},
+        cases={result.case: _case(result, margins[result.case]) for result in results},
     )
 
 

@@ -1,9 +1,11 @@
 """From the records of a run to results that can be judged and compared."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from btlib.results import CaseResult, Failure, SeedRun
+from btlib.runs.folder import RunFolder
 from btlib.runs.record import CaseRecord
 
 
@@ -18,6 +20,21 @@ def as_results(records: Sequence[CaseRecord]) -> list[CaseResult]:
     """
     ordered = sorted(records, key=lambda record: (record.case, record.seed))
     return [_result(list(seeds)) for _, seeds in groupby(ordered, key=lambda record: record.case)]
+
+
+def run_results(folder: RunFolder) -> list[CaseResult]:
+    """All that a run was to measure: what has no record, because it broke off or goes on, is a failed case.
+
+    Raises:
+        RecordError: It is no run, a record cannot be read, or the seeds of a case were measured on different slices.
+    """
+    measured = {result.case: result for result in as_results(folder.records())}
+    for case, seeds in folder.lost().items() if measured else ():
+        told = f"no record of seed {', '.join(map(str, seeds))}: the run broke off or goes on"
+        some = next(iter(measured.values()))
+        nothing = CaseResult(case, case, some.conditions, some.metrics, (), failure="error")
+        measured[case] = replace(measured.get(case, nothing), failure="error", message=told)
+    return list(measured.values())
 
 
 def _result(seeds: list[CaseRecord]) -> CaseResult:

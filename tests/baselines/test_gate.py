@@ -279,6 +279,10 @@ def test_one_training_against_another_is_called_that(make_table: Table, measured
     verdict = judge_metric(other, "accuracy", baseline)
     assert verdict.status == "regressed"
     assert f"one training (seed {seed + 1}) against another (seed {seed})" in verdict.reason
+    again = replace(ours, runs=(ours.runs[0].model_copy(update={"fingerprint": "another recipe's"}),))
+    assert (
+        f"one training (seed {seed}) against another (seed {seed})" in judge_metric(again, "accuracy", baseline).reason
+    )
     several = measured(make_table(wrong=20), make_table(wrong=20))
     assert judge_metric(several, "accuracy", baseline).reason == ""
 

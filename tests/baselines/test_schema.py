@@ -53,7 +53,11 @@ def edited(change: Callable[[dict], object], baseline: Baseline, path: Path) -> 
         (lambda b: b["cases"]["X"]["figures"][0].update(value=0.95), "dice says 0.95, but its slices give 0.9"),
         (lambda b: b["cases"]["X"]["figures"][0].update(margin=2), "margin 2 is wider than the range 0…1 of dice"),
         (lambda b: b["cases"]["X"]["figures"][0].update(margin=0), "margin: .*greater than 0"),
-        (lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95"), "hd95 is gated, but a run has no slices of it"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95"), "hd95 is in px, and the figure says 1"),
+        (
+            lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95", unit="px"),
+            "hd95 is gated, but a run has no slices of it",
+        ),
         (lambda b: b["cases"]["X"]["figures"][0].update(metric="macro_f1"), "only a metric that every slice has"),
         (lambda b: b["cases"]["X"]["figures"][0].update(metric="speed"), "only a metric that every slice has"),
         (lambda b: b["cases"]["X"]["figures"][0].update(aggregation="class"), "must be a slice or batch mean"),
@@ -62,6 +66,8 @@ def edited(change: Callable[[dict], object], baseline: Baseline, path: Path) -> 
         (lambda b: b["cases"]["X"]["figures"].append(b["cases"]["X"]["figures"][0]), "more than one gated figure"),
         (lambda b: b["cases"]["X"].update(runs=[]), "a measured baseline needs per-slice numbers"),
         (lambda b: b["cases"]["X"]["runs"][0]["slices"]["number"].pop(), "number|expected"),
+        (lambda b: b["conditions"].update(dataset_fingerprint=None), "conditions.dataset_fingerprint: a measured"),
+        (lambda b: b["conditions"].update(split_fingerprint=None), "conditions.split_fingerprint: a measured"),
         (lambda b: b["conditions"].update(n_test=61), "60 slices, conditions.n_test says 61"),
     ],
 )

@@ -16,7 +16,8 @@ def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conditions: Condit
 
     def make(name: str, under: Conditions = conditions, **tables: SliceTable) -> Path:
         folder = RunFolder(tmp_path / name)
-        folder.save_info(RunInfo(tier="smoke", command="c", baseline="b", origin="phantom", data="d", started="now"))
+        about = {"origin": "phantom", "data": "d", "recipe": {"epochs": 8}, "cases": list(tables), "seeds": [42]}
+        folder.save_info(RunInfo(tier="smoke", command="c", baseline="b", started="now", **about))
         for case, slices in tables.items():
             folder.save_record(
                 CaseRecord(

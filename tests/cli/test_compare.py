@@ -53,6 +53,37 @@ def test_inconclusive_falls_short_where_one_is_strict(make_run: Callable[..., Pa
     assert run("compare", before, after, "--strict").exit_code == 1
 
 
+def test_a_case_that_only_one_has_is_not_passed_over(make_run: Callable[..., Path], make_table: Table):
+    before = make_run("before", X=make_table(), Y=make_table())
+    fewer, other = make_run("fewer", X=make_table()), make_run("other", X=make_table(), Z=make_table(wrong=50))
+    result = run("compare", before, fewer)
+    assert (result.exit_code, "not in fewer: Y" in result.stdout.replace(str(fewer), "fewer")) == (0, True)
+    assert run("compare", before, fewer, "--strict").exit_code == 7
+    result = run("compare", before, other)
+    assert result.exit_code == 7
+    rows = [line.split()[:3] for line in result.stdout.splitlines() if line.startswith("Z ")]
+    assert rows == [["Z", "dice", "missing-baseline"], ["Z", "accuracy", "missing-baseline"]]
+
+
+def test_a_run_that_broke_off_holds_nothing(make_run: Callable[..., Path], make_table: Table):
+    before = make_run("before", X=make_table(), Y=make_table())
+    after = make_run("after", X=make_table(), Y=make_table())
+    folder = RunFolder(after)
+    assert run("compare", before, after).exit_code == 0
+    folder.record_path("Y", 42).unlink()
+    result = run("compare", before, after)
+    assert result.exit_code == 7
+    told = "Y, dice (error): no record of seed 42: the run broke off or goes on"
+    assert told in " ".join(result.stdout.split())
+    folder.save_info(folder.info().model_copy(update={"cases": ["X"], "seeds": [42, 43]}))
+    result = run("compare", before, after)
+    assert result.exit_code == 7
+    assert "X, dice (error): no record of seed 43" in result.stdout
+    refused = run("baseline", "propose", after, "--name", "m")
+    assert refused.exit_code == 2
+    assert "case X failed: no record of seed 43" in " ".join(refused.output.split())
+
+
 def test_what_cannot_be_compared_has_its_own_code(
     make_run: Callable[..., Path], make_table: Table, conditions: Conditions
 ):
@@ -99,6 +130,11 @@ def test_the_life_of_a_baseline(make_run: Callable[..., Path], make_table: Table
         (["compare", "one", "two"], "one: has none of the cases Z; it has X, Y"),
         (["baseline", "accept", "one", "--name", "m", "--reason", "r", "--margin", "dice"], "expected METRIC=VALUE"),
         (["baseline", "accept", "one", "--name", "m", "--reason", "r", "--margin", "dise=1"], "did you mean 'dice'"),
+        *(
+            (["baseline", "propose", "one", "--name", "m", "--margin", f"dice={value}"], "a loss above 0 and below 1")
+            for value in ("0", "-1", "1", "nan", "inf")
+        ),
+        (["baseline", "propose", "one", "--name", "m", "--margin", "macro_f1=0.1"], "a metric that every slice has"),
     ],
 )
 def test_errors_are_told(args: list[str], told: str, make_run: Callable[..., Path], make_table: Table, tmp_path: Path):

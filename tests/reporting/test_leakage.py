@@ -25,7 +25,10 @@ def result(conditions: Conditions) -> Callable[..., CaseResult]:
     return make
 
 
-def measured(*results: CaseResult, recipe: dict[str, object] | None = None, name: str = "run") -> Source:
+EIGHT: dict[str, object] = {"epochs": 8}
+
+
+def measured(*results: CaseResult, recipe: dict[str, object] | None = EIGHT, name: str = "run") -> Source:
     return Source(name, results, None, recipes={r.case: recipe for r in results if recipe})
 
 
@@ -33,8 +36,8 @@ def test_the_gap_of_each_metric(result: Callable[..., CaseResult], make_table: T
     patients = [f"P{i // 6}" for i in range(60)]
     near, apart = make_table(wrong=3), make_table(worse=0.2, wrong=18, patients=patients)
     gaps = leakage(
-        measured(result("X", near), result("Y", near), recipe={"epochs": 8}),
-        measured(result("X", apart, split_name="cvind-1", split_fingerprint="s2"), recipe={"epochs": 8}),
+        measured(result("X", near), result("Y", near)),
+        measured(result("X", apart, split_name="cvind-1", split_fingerprint="s2")),
     )
     assert [(gap.case, gap.metric) for gap in gaps] == [("X", "dice"), ("X", "accuracy")]
     dice, accuracy = gaps
@@ -74,9 +77,10 @@ def test_unlike_runs_have_no_gap(
     ("recipes", "problem"),
     [
         (({"epochs": 8, "name": "modern"}, {"epochs": 4, "name": "modern"}), "case X: .*epochs 8 against 4"),
-        (({"epochs": 8}, {"epochs": 8, "seed": 1}), "seed None against 1"),
-        ((None, {"epochs": 8}), "case X of near: how it was trained is not known"),
-        (({"epochs": 8}, None), "case X of apart: how it was trained is not known"),
+        ((EIGHT, EIGHT | {"augment": True}), "augment None against True"),
+        ((None, EIGHT), "case X of near: how it was trained is not known"),
+        ((EIGHT, None), "case X of apart: how it was trained is not known"),
+        ((None, None), "case X of near: how it was trained is not known"),
     ],
 )
 def test_two_recipes_have_no_gap(
@@ -88,6 +92,12 @@ def test_two_recipes_have_no_gap(
     near, apart = result("X", make_table()), result("X", make_table(), split_name="block-seed42")
     with pytest.raises(RecordError, match=problem):
         leakage(measured(near, recipe=recipes[0], name="near"), measured(apart, recipe=recipes[1], name="apart"))
+
+
+def test_other_seeds_have_no_gap(result: Callable[..., CaseResult], make_table: Table):
+    near, apart = result("X", make_table()), result("X", make_table(), make_table(), split_name="block-seed42")
+    with pytest.raises(RecordError, match="case X: trained with seeds 0 against 0, 1"):
+        leakage(measured(near), measured(apart))
 
 
 def test_failed_and_strange_cases_are_told(result: Callable[..., CaseResult], make_table: Table):

@@ -67,8 +67,36 @@ def test_another_metric_is_gated_where_a_margin_asks_for_it(folder: RunFolder):
     figure = new.figure("X", "hd95")
     assert figure is not None
     assert (figure.margin, figure.unit, figure.value) == (2.0, "px", 0)
-    later = propose(folder.path, "mine", "because", old=new).new
-    assert later.figure("X", "dice").margin == new.figure("X", "dice").margin
+    later = propose(folder.path, "mine", "because", old=new)
+    assert later.new.gated("X") == new.gated("X") == ["dice", "accuracy", "hd95"]
+    assert later.new.figure("X", "hd95").margin == 2.0
+    assert not any("margin" in line for line in later.changes)
+
+
+def test_a_margin_is_of_its_own_case(folder: RunFolder, old: Baseline):
+    """What is tolerated of X is not tolerated of Y, and a margin that changes is told."""
+    record = CaseRecord.load(folder.record_path("Y", 7))
+    folder.record_path("Y", 7).unlink()
+    loose = propose(folder.path, "mine", "because", {"dice": 0.3}, old, add=True)
+    assert "margin of X dice: 0.05 → 0.3" in loose.changes
+    folder.save_record(record)
+    later = propose(folder.path, "mine", "because", old=loose.new).new
+    assert [later.figure(case, "dice").margin for case in "XY"] == [0.3, 0.05]
+
+
+def test_not_without_a_metric_that_the_old_one_holds_it_to(folder: RunFolder, old: Baseline):
+    slices = CaseRecord.load(folder.record_path("X", 7)).slices
+    assert slices is not None
+    kept = ("number", "label", "patient", "truth_area", "class_prob")
+    change(folder, metrics={"accuracy": 1}, slices=SliceTable(**slices.model_dump(include=set(kept))))
+    refused(folder, old, "case X is held to dice and the run has none", allow_worse=True)
+
+
+def test_what_cannot_be_told_needs_leave(folder: RunFolder, old: Baseline):
+    """Another definition of a metric: whether it is worse is not known."""
+    figures = [f.model_copy(update={"version": 2}) for f in old.cases["X"].figures]
+    other = old.cases | {"X": old.cases["X"].model_copy(update={"figures": figures})}
+    refused(folder, old.model_copy(update={"cases": other}), "got worse: X dice not-comparable")
 
 
 @pytest.mark.parametrize(

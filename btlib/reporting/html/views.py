@@ -66,8 +66,7 @@ def view(path: Path, baselines: Path | None = None) -> View:
     baseline = load_baseline(at)
     comparison = compare(info, records, speeds, baseline)
     missing = []
-    for case in info.cases:
-        lost = [seed for seed in info.seeds if not folder.record_path(case, seed).exists()]
+    for case, lost in folder.lost().items():
         if case in comparison.missing and len(lost) == len(info.seeds):
             missing.append(case)
         else:
