@@ -1,4 +1,4 @@
-"""How fast is each case? Measured with pytest-benchmark, the device synchronised; never a reason to fail."""
+"""How fast is each case? Measured with pytest-benchmark, the device synchronised; what has become slower fails."""
 
 from typing import Any
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+_DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 LENGTH = 16  # hex digits kept: 64 bits, ample for files a human compares by eye
 
 
@@ -41,9 +42,19 @@ def of_sources(paths: Iterable[Path]) -> str:
     return of([(path.name, _code(path.read_text(encoding="utf-8"))) for path in sorted(paths)])
 
 
-def _code(source: str) -> str:
+def _code(source: str) -> Any:
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+        if isinstance(node, ast.JoinedStr):  # Python 3.12 puts empty strings between the parts of some
+            node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
+    return _told(tree)
+
+
+def _told(value: Any) -> Any:
+    """A syntax tree as lists, without empty fields, which come and go between versions of Python."""
+    if isinstance(value, ast.AST):
+        fields = [[name, _told(found)] for name, found in ast.iter_fields(value) if found is not None and found != []]
+        return [type(value).__name__, *fields]
+    return [_told(item) for item in value] if isinstance(value, list) else repr(value)

@@ -46,7 +46,7 @@ def prepare(variant: str, work: Work) -> Prepared:
     store = Store(work.checkpoints, device, work.say, work.live)
     plan, notes = _plan(variant, work)
     trained = store.train_or_load(plan, _start(plan, store, work), retrain=work.retrain)
-    subject = _subject(trained.model, plan.fingerprint, device, work)
+    subject = _subject(trained.model, trained.manifest["sha256"], device, work)
     chosen = _engine(subject, work)
     return Prepared(
         chosen.predictor,

@@ -19,14 +19,15 @@ from segmentation_models_pytorch import Unet
 from torch import Tensor, nn
 from torch.nn import functional
 
-from btlib.adapters import Outputs, TorchPredictor
+from btlib.adapters import Outputs, Progress, TorchPredictor
 from btlib.adapters.torch import autocast, resolve_device, resolve_precision
 from btlib.cases import Prepared, Work, case, fit_or_load
 from btlib.evaluation import best_threshold
-from btlib.training import Progress
+from btlib.fingerprint import of_sources
 from btlib.training.augment import augmented
 
 CLASS_WEIGHT, SMOOTHING, WEIGHT_DECAY, EMA = 0.5, 0.05, 1e-2, 0.999
+AUGMENTATION = of_sources([Path(inspect.getfile(augmented))])  # which stands in another file
 
 
 class UnetWithClasses(nn.Module):
@@ -154,7 +155,7 @@ def prepare(work: Work) -> Prepared:
         lambda folder: fit(work, folder),
         save=lambda model, folder: torch.save(model.state_dict(), folder / "model.pt"),
         load=lambda folder: load(folder, work.recipe.backbone == "tiny"),
-        depends_on=inspect.getsource(augmented),  # which stands in another file
+        depends_on=AUGMENTATION,
     )
     predictor = TorchPredictor(
         MeanOfFlips(fitted.model),

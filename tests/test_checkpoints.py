@@ -1,6 +1,7 @@
 """Train or load: what is stored is used exactly where it fits, and nothing damaged or foreign is."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,23 @@ def test_retrain_trains(store: Store, plan: Plan, said: list[str]):
     store.train_or_load(plan)
     assert store.train_or_load(plan, retrain=True).source == "trained"
     assert "A, seed 7: trained anew, as asked" in said
+
+
+def test_retraining_starts_from_nothing(store: Store, plan: Plan):
+    """Though an interrupted training of the same plan left its state."""
+    plan = replace(plan, recipe=replace(plan.recipe, epochs=3))
+
+    def stop(line: str) -> None:
+        if "epoch 2 " in line:
+            raise KeyboardInterrupt
+
+    for retrain in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            Store(store.folder, CPU, stop).train_or_load(plan, retrain=retrain)
+    shutil.rmtree(store.folder / "work" / store.path(plan).stem)
+    with pytest.raises(KeyboardInterrupt):
+        Store(store.folder, CPU, stop).train_or_load(plan)
+    assert store.train_or_load(plan, retrain=True).source == "trained"
 
 
 def test_an_interrupted_training_is_resumed(store: Store, plan: Plan, tmp_path: Path):

@@ -75,6 +75,11 @@ def test_code_is_what_it_does(tmp_path: Path):
     before = of('"""Doc."""\ndef f(x):\n    """Doc."""\n    return x + 1  # why\n')
     assert of('"""Other."""\n\ndef f(x):\n\n    return (x + 1)\n') == before
     assert of("def f(x):\n    return x + 2\n") != before
+    others = ["return x", "return", "return None", "x + 1", "return x - 1", "return x + '1'", "return x + 1.0", "pass"]
+    assert len({of(f"def f(x):\n    {line}\n") for line in others} | {before}) == len(others) + 1
+    assert of("async def f(x):\n    'Doc.'\n    return x\n") == of("async def f(x):\n    return x\n")
+    assert of("f'{x}{y}'") != of("f'{x}.{y}'") != of("f'{y}{x}'")
+    assert of("['', x]") != of("[x]")
 
 
 def test_a_reader_sees_the_old_file_or_the_new_one(tmp_path: Path):

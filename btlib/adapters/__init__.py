@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from btlib.adapters.outputs import Outputs
     from btlib.adapters.saved import SavedPredictions, save_predictions
     from btlib.adapters.sklearn import SklearnPredictor
+    from btlib.adapters.state import Progress
     from btlib.adapters.torch import TorchPredictor, load_torch
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "KerasPredictor",
     "OnnxPredictor",
     "Outputs",
+    "Progress",
     "SavedPredictions",
     "SklearnPredictor",
     "TorchPredictor",
@@ -33,6 +35,7 @@ _HOMES = {
     "KerasPredictor": "keras",
     "OnnxPredictor": "onnx",
     "Outputs": "outputs",
+    "Progress": "state",
     "SavedPredictions": "saved",
     "SklearnPredictor": "sklearn",
     "TorchPredictor": "torch",

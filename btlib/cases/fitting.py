@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from btlib import files, fingerprint
 from btlib.cases.case import Prepared, Work
+from btlib.data.cache import PREPROCESSING
 from btlib.errors import BtlibError, BtlibWarning, CheckpointError
 from btlib.evaluation.predictor import Predictor
 
@@ -63,13 +64,14 @@ def fit_or_load(
 
     Ingredients are the source file of `fit` (but for comments and docstrings), `work`'s recipe, data, size, scaling,
     split, seed and precision, and `depends_on`. A model is kept whole or not at all; several processes may ask at once.
-    What `fit` left in its folder when it was interrupted is there again the next time the same model is asked for.
+    What `fit` left in its folder when it was interrupted is there again the next time the same model is asked for,
+    unless it is to be trained anew (`work.retrain`).
 
     Args:
         work: What the case was given.
         name: Short and unique; begins the folder's name in `work.checkpoints`.
         fit: Trains a model; a function or lambda in the case's own file. It is given a folder for what it needs to go
-            on after an interruption (for PyTorch see `btlib.training.Progress`), and need not use it.
+            on after an interruption (for PyTorch see `btlib.adapters.Progress`), and need not use it.
         save: Writes the model into a folder, as any files.
         load: Reads it from there.
         depends_on: Plain JSON values that decide the model too, such as the version of a library.
@@ -87,6 +89,8 @@ def fit_or_load(
             return FittedModel(load(folder), "loaded", 0.0, identity, folder)
         work.say(f"{name}, seed {work.seed}: training")
         began = time.perf_counter()
+        if work.retrain:
+            shutil.rmtree(work.checkpoints / "work" / folder.name, ignore_errors=True)
         with _workplace(work.checkpoints / "work" / folder.name) as (workplace, used):
             model = fit(workplace)
             seconds = time.perf_counter() - began
@@ -96,8 +100,7 @@ def fit_or_load(
 
 def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any) -> dict[str, Any]:
     try:
-        source = Path(inspect.getsourcefile(fit) or "")
-        code = fingerprint.of_sources([source])
+        code = _code_of(fit)
     except (TypeError, OSError) as error:
         raise BtlibError(
             "its source file cannot be found, so it cannot be told whether a stored model is of the same code",
@@ -114,15 +117,27 @@ def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any
         "split": work.split.fingerprint,
         "seed": work.seed,
         "precision": work.precision,
+        "preprocessing": PREPROCESSING,
         "depends_on": depends_on,
     }
+
+
+_CODE: dict[tuple[str, int], str] = {}
+
+
+def _code_of(fit: Callable[..., Any]) -> str:
+    """Of `fit`'s file as it was when its module first asked: what is edited during a training is not what ran."""
+    key = inspect.getsourcefile(fit) or "", id(getattr(fit, "__globals__", None))
+    if key not in _CODE:
+        _CODE[key] = fingerprint.of_sources([Path(key[0])])
+    return _CODE[key]
 
 
 @contextlib.contextmanager
 def _workplace(folder: Path) -> Iterator[tuple[Path, bool]]:
     """A folder that stays, unless it is empty, until the block ends without an error; and whether one had stayed."""
     folder.mkdir(exist_ok=True)
-    used = any(folder.iterdir())
+    used = any(not path.name.startswith(".") for path in folder.iterdir())  # unlike a file that was half written
     try:
         yield folder, used
         shutil.rmtree(folder)

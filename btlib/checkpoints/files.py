@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from btlib.errors import BtlibWarning
+from btlib.errors import BtlibError, BtlibWarning
 
 SCHEMA = "btlib-checkpoint/1"
 
@@ -16,6 +16,8 @@ def read_payload(path: Path) -> dict[str, Any] | None:
     """What a checkpoint holds; None if it cannot be read."""
     try:
         payload = torch.load(path, map_location="cpu", weights_only=True)
+    except (MemoryError, BtlibError):  # no damage: time or memory ran out
+        raise
     except Exception:  # a damaged file makes torch raise almost anything
         return None
     return payload if isinstance(payload, dict) else None

@@ -65,6 +65,8 @@ class Store:
                 return stored
             say = partial(self._say_of, plan)
             self._explain(plan, retrain, say)
+            if retrain:
+                shutil.rmtree(workplace, ignore_errors=True)
             fitted = fit(plan, workplace, self.device, None if start is None else start(), say, self.live)
             more = {"seconds": fitted.seconds, "trained_on": fitted.device, "epoch": fitted.epoch}
             manifest = self._keep(plan, workplace, fitted.model, more)

@@ -29,7 +29,8 @@ from btlib.errors import BtlibWarning, DataError
 from btlib.files import write_text
 from btlib.types import Scaling
 
-_FORMAT = 1  # raise it whenever preprocessing or the layout of an entry changes
+PREPROCESSING = 1
+"""Raised whenever preprocessing or the layout of an entry changes."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class _Request:
         return self.root / "index" / fingerprint.of(str(self.home))
 
     def entry(self, content: str) -> Path:
-        return self.root / "arrays" / fingerprint.of(content, self.image_size, self.scaling, _FORMAT)
+        return self.root / "arrays" / fingerprint.of(content, self.image_size, self.scaling, PREPROCESSING)
 
 
 def cache_root() -> Path:

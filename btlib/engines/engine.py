@@ -31,7 +31,7 @@ class Subject:
         device: Where it runs.
         precision: "fp32" or "bf16".
         image_size: Side of its square input in pixels.
-        identity: Of the trained model, under which converted models are kept; None keeps none.
+        identity: Of the trained weights, under which converted models are kept; None keeps none.
         cache: Folder of converted models.
         calibration: Gives training slices, float32 [n, h, w], on which a quantised engine measures its ranges.
     """

@@ -84,7 +84,7 @@ def _variant(variant: str, where: Where) -> Study:
         device,
         resolve_precision(where.precision or "auto", device),
         dataset.image_size,
-        identity=stored.manifest["fingerprint"],
+        identity=stored.manifest["sha256"],
         cache=where.checkpoints / "engines",
         calibration=lambda: np.asarray(dataset.images[np.sort(split.train)[:300]]),
     )

@@ -131,7 +131,7 @@ def read(config: pytest.Config) -> Options:
         if given[name] is not None:
             given[name] = _folder(given[name], f"--bt-{name.replace('_', '-')}", config.invocation_params.dir)
     for name in ("output", "checkpoints"):
-        given[name] = config.rootpath / given[name]
+        given[name] = config.rootpath / Path(given[name]).expanduser()
     given["case"] = tuple(given["case"] or ())
     given["against"] = None if given["against"] is None else tuple(filter(None, given["against"].split(",")))
     return Options(root=config.rootpath, **given)
@@ -151,7 +151,8 @@ def tier_of(options: Options, name: str) -> "Tier":
         tier = apply_preset(tier, options.protocol, options.recipe)
     head_epochs = tier.recipe.head_epochs if options.epochs is None else None
     recipe = {"epochs": options.epochs, "batch_size": options.batch_size, "weights": options.weights}
-    protocol = {"image_size": options.image_size, "scaling": options.scaling, "split": options.split}
+    protocol = {"image_size": options.image_size, "split": options.split}
+    (protocol if tier.recipe.scaling is None else recipe)["scaling"] = options.scaling  # a recipe's own would win
     return replace(
         tier,
         recipe=replace(tier.recipe, head_epochs=head_epochs, **_given(recipe)),

@@ -93,7 +93,7 @@ class Run:
         if record.outcome != "done":
             fail(f"case {case} has no predictor: {record.error}", record.outcome)
         if case not in self._ready:  # another worker made the record, or another case came between
-            self._keep(case, _case(case).prepare(self.work_of(case)))
+            self._keep(case, _case(case).prepare(replace(self.work_of(case), retrain=False)))
         return self._ready[case]
 
     def work_of(self, case: str) -> Work:

@@ -95,8 +95,8 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
 def new_stamp(output: Path) -> str:
-    """A name for run folders that none has yet: the time of day."""
-    base = f"{datetime.now():%Y-%m-%d_%H%M%S}"
+    """A name for run folders that none has yet: the time, to the microsecond lest two sessions take one folder."""
+    base = f"{datetime.now():%Y-%m-%d_%H%M%S.%f}"
     return next(name for name in _names(base) if not any(output.glob(f"{name}-*")))
 
 

@@ -2,6 +2,5 @@
 
 from btlib.training.fit import Fitted, fit
 from btlib.training.plan import Plan
-from btlib.training.state import Progress
 
-__all__ = ["Fitted", "Plan", "Progress", "fit"]
+__all__ = ["Fitted", "Plan", "fit"]

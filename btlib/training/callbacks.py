@@ -11,8 +11,8 @@ import pytorch_lightning as pl
 import torch
 
 from btlib import files
+from btlib.adapters.state import StateFile
 from btlib.training.module import Trainee
-from btlib.training.state import StateFile
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "val_dice", "val_accuracy", "seconds")
 

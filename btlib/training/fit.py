@@ -15,6 +15,7 @@ import torch
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 from torch import Tensor
 
+from btlib.adapters.state import StateFile
 from btlib.adapters.torch import resolve_precision
 from btlib.errors import ModelError
 from btlib.models import create
@@ -24,7 +25,6 @@ from btlib.training.callbacks import Curves, KeepBest, KeepLast
 from btlib.training.features import FeatureBatches
 from btlib.training.module import Trainee
 from btlib.training.plan import Plan
-from btlib.training.state import StateFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def fit(
     curves = Curves(workplace / "curves.csv", plan.epochs, say)
     best = KeepBest() if plan.recipe.keep == "best" else None
     last = StateFile(workplace / "last.ckpt")
-    left = last.read("meta")
+    left = last.read("epoch", "meta")
     done = 0 if left is None else int(left["epoch"]) + 1
     with _quiet_lightning(), torch.random.fork_rng():
         trainer = pl.Trainer(

@@ -1,10 +1,12 @@
 """What is trained: a variant, a recipe, and slices. Its identity decides whether a stored model may be used."""
 
+import functools
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from btlib import fingerprint
+from btlib.data.cache import PREPROCESSING
 from btlib.data.dataset import Dataset
 from btlib.models.variants import VARIANTS, Variant
 from btlib.protocol import Protocol, Recipe
@@ -64,6 +66,8 @@ class Plan:
             "seed": self.seed,
             "precision": self.precision,
             "starts_from": self.starts_from,
+            "preprocessing": PREPROCESSING,
+            "threshold": self.protocol.threshold if self.recipe.keep == "best" else None,
             "code": code_fingerprint(),
         }
 
@@ -73,6 +77,8 @@ class Plan:
         return fingerprint.of(self.ingredients())
 
 
+@functools.cache  # as it was when first asked: what is edited during a training is not what ran
 def code_fingerprint() -> str:
     """Identity of the code that decides which weights come out."""
-    return fingerprint.of_sources(path for room in ("models", "training") for path in (_BTLIB / room).glob("*.py"))
+    rooms = [path for room in ("models", "training") for path in (_BTLIB / room).glob("*.py")]
+    return fingerprint.of_sources([*rooms, _BTLIB / "metrics" / "overlap.py"])  # which chooses the epoch

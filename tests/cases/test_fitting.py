@@ -131,6 +131,31 @@ def test_a_training_that_fails_leaves_nothing(work: Work):
     assert not [path for path in (work.checkpoints / "work").iterdir() if path.suffix != ".lock"]
 
 
+def test_code_counts_as_it_was_when_it_was_first_asked_for(work: Work, tmp_path: Path):
+    """An edit during an hour of training is not what ran: the next seed must not be kept under the new code's name."""
+    path = tmp_path / "case_file.py"
+    path.write_text("def fit(folder):\n    return [1]\n")
+    space: dict[str, Callable[[Path], list[int]]] = {}
+    exec(compile(path.read_text(), str(path), "exec"), space)
+    first = fit_or_load(work, "net", space["fit"], save=save, load=load)
+    path.write_text("def fit(folder):\n    return [2]\n")
+    assert fit_or_load(work, "net", space["fit"], save=save, load=load).fingerprint == first.fingerprint
+
+
+def test_retraining_starts_from_nothing(work: Work):
+    left = []
+
+    def interrupted(folder: Path) -> list[int]:
+        left.append(sorted(path.name for path in folder.iterdir()))
+        (folder / "state").write_text("half")
+        raise StopError
+
+    for retrain in (False, False, True):
+        with pytest.raises(StopError):
+            fit_or_load(replace(work, retrain=retrain), "my net", interrupted, save=save, load=load)
+    assert left == [[], ["state"], []]
+
+
 def test_an_interrupted_training_finds_what_it_left(work: Work):
     """Whatever stops it: an error of its own, or a death that runs no more code."""
 

@@ -235,7 +235,7 @@ def test_worker_processes_give_the_same(folder, monkeypatch):
     alone = load_dataset(folder, 24)
     monkeypatch.setattr("btlib.data.workers._PARALLEL_FROM", 1)
     os.utime(folder / "1.mat", (time.time() + 9,) * 2)
-    monkeypatch.setattr("btlib.data.cache._FORMAT", -1)  # an entry of its own
+    monkeypatch.setattr("btlib.data.cache.PREPROCESSING", -1)  # an entry of its own
     together = load_dataset(folder, 24)
     assert pixels(together) == pixels(alone)
     (folder / "3.mat").write_bytes(b"nothing")

@@ -78,8 +78,10 @@ def test_an_interrupted_unet_ends_where_an_uninterrupted_one_does(case: Callable
     with pytest.raises(KeyboardInterrupt):
         unet.prepare(replace(work, say=stop))
     whole = unet.prepare(replace(work, checkpoints=work.checkpoints / "whole"))
-    resumed = unet.prepare(work)
+    said: list[str] = []
+    resumed = unet.prepare(replace(work, say=said.append))
     assert (whole.source, resumed.source) == ("trained", "resumed")
+    assert [line.split(",")[1].strip() for line in said if "epoch" in line] == ["seed 7: epoch 3 of 3"]
     images = work.dataset.images[work.split.test]
     (mask, classes), (mask_too, classes_too) = (
         (p.mask_prob, p.class_prob) for p in (prepared.predictor.predict(images) for prepared in (whole, resumed))

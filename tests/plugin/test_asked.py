@@ -47,7 +47,10 @@ def test_a_recipe_decides_what_models_see(project: Run, pytester: pytest.Pyteste
     (pytester.path / "conftest.py").write_text(text.replace(spy, f"{seen}\n{spy}"))
     project("--benchmark-disable", "-m", "full", "--bt-recipe=modern", select="toy1 and quality")
     project("--benchmark-disable", "-m", "full", select="toy1 and quality")
-    assert (pytester.path / "seen.txt").read_text().split() == ["percentile", "thesis"]
+    project("--benchmark-disable", "-m", "full", "--bt-recipe=modern", "--bt-scaling=thesis", select="toy1 and quality")
+    project("--benchmark-disable", "-m", "full", "--bt-scaling=percentile", select="toy1 and quality")
+    seen = (pytester.path / "seen.txt").read_text().split()
+    assert seen == ["percentile", "thesis", "thesis", "percentile"], "what is asked for wins over the recipe's own"
 
 
 def test_an_item_named_by_its_id_runs_whatever_its_tier(accepted: Run, pytester: pytest.Pytester, phantoms: Path):

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 import torch
 
+from btlib.adapters import state
 from btlib.errors import BtlibWarning, ModelError
 from btlib.models.network import ModelOutput
 from btlib.splits import Split
-from btlib.training import Fitted, Plan, callbacks, fit, state
+from btlib.training import Fitted, Plan, callbacks, fit
 from btlib.training import batches as batches_room
 from btlib.training import module as module_room
 from btlib.training.batches import EpochOrder

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from btlib.errors import BtlibWarning
-from btlib.training import Progress
+from btlib.adapters import Progress
+from btlib.errors import BtlibWarning, CheckpointError
+from btlib.runs.timeout import CaseTimeoutError
 
 EPOCHS = 4
 
@@ -63,3 +66,40 @@ def test_a_damaged_state_starts_again_and_says_so(tmp_path: Path, damage: Callab
     (tmp_path / "cut.pt").write_bytes(damage((tmp_path / "cut.pt").read_bytes()))
     with pytest.warns(BtlibWarning, match=r"cut\.pt: .* training starts again"):
         assert torch.equal(Loop(tmp_path / "cut.pt").run(), whole)
+    assert (tmp_path / "cut.pt.damaged").exists()
+
+
+def test_what_is_no_damage_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    Loop(tmp_path / "last.pt").run(2)
+    whole = (tmp_path / "last.pt").read_bytes()
+    for error in (MemoryError(), CaseTimeoutError("took longer than 1 s")):
+        with monkeypatch.context() as patch:
+            patch.setattr(torch, "load", Mock(side_effect=error))
+            with pytest.raises(type(error)):
+                Loop(tmp_path / "last.pt").run()
+    assert (tmp_path / "last.pt").read_bytes() == whole
+
+
+def test_a_state_of_another_device_or_library_is_told(tmp_path: Path):
+    """What torch says of a CUDA generator's state on the CPU, and of tensors that were renamed."""
+    for part, other in (("rng", torch.zeros(16, dtype=torch.uint8)), ("model", {"renamed": torch.zeros(1)})):
+        path = tmp_path / f"{part}.pt"
+        Loop(path).run(2)
+        state = torch.load(path, weights_only=True)
+        state["parts"][part] = other
+        torch.save(state, path)
+        with pytest.raises(CheckpointError, match=f"{part} does not fit this one") as caught:
+            Loop(path).run()
+        assert str(path) in str(caught.value)
+        assert "--bt-retrain" in str(caught.value)
+
+
+def test_a_state_that_could_not_be_read_again_is_told_at_once(tmp_path: Path):
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: np.cos(step))
+    optimizer.step()
+    schedule.step()
+    with pytest.raises(CheckpointError, match=r"math\.cos"):
+        Progress(tmp_path / "last.pt", model=model, optimizer=optimizer, schedule=schedule).keep(1)
+    assert list(tmp_path.iterdir()) == []
