@@ -108,6 +108,13 @@ def _require_free(tier: Tier, options: Options) -> None:
                 where=f"--bt-{name}",
                 mend="give it with -m full",
             )
+    asked = {"retrain": options.retrain, "recipe": options.recipe is not None, "seeds": options.seeds > 1}
+    for name in (name for name, given in asked.items() if given and options.thesis_checkpoints is not None):
+        raise OptionError(
+            "the thesis's checkpoints are one training each, by its own recipe, and are not trained again",
+            where=f"--bt-{name} with --bt-thesis-checkpoints",
+            mend="leave one of the two out",
+        )
 
 
 def _require_all(tier: Tier, baseline: Baseline | BaselineError, cases: Sequence[str], strict: bool) -> None:

@@ -73,6 +73,13 @@ def test_an_item_named_by_its_id_runs_whatever_its_tier(accepted: Run, pytester:
         (["--bt-limit=4"], "*no slice is left for test*"),
         (["--bt-image-size=1"], "*image*"),
         (["--bt-protocol=cpu128"], "*--bt-protocol: the tier smoke has a protocol and a recipe of its own*"),
+        *(
+            (
+                ["-m", "full", "--bt-thesis-checkpoints=.", given],
+                f"*{given.split('=')[0]} with --bt-thesis-checkpoints*",
+            )
+            for given in ("--bt-retrain", "--bt-recipe=modern", "--bt-seeds=2")
+        ),
         (["-m", "full", "--bt-protocol=cpu129"], "*unknown protocol 'cpu129'\n*did you mean 'cpu128'*"),
         (["-m", "full", "--bt-recipe=moderm"], "*protocol slice42: unknown recipe 'moderm'\n*did you mean 'modern'*"),
     ],
