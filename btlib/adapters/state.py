@@ -7,13 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from btlib import files
+from btlib import extras, files
 from btlib.errors import BtlibError, BtlibWarning, CheckpointError
+
+with extras.named():
+    import torch
 
 _CHEAP = 0.25  # seconds; writing that takes no longer is never passed over
 _TIMES = 20
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether what `torch.load` raised speaks of the file: not if time or memory ran out."""
+    return not isinstance(error, MemoryError | BtlibError) and "allocate memory" not in str(error)
 
 
 class StateFile:
@@ -54,9 +60,9 @@ class StateFile:
                 state: dict[str, Any] = torch.load(file, map_location=map_location, weights_only=True)
                 state[key]
                 return state
-            except (MemoryError, BtlibError):
-                raise
             except Exception as error:  # a damaged file makes torch raise almost anything
+                if not is_damage(error):
+                    raise
                 problem = type(error).__name__
         aside = self.path.with_name(f"{self.path.name}.damaged")
         self.path.replace(aside)

@@ -159,7 +159,7 @@ def _compared(
         gap = paired_gap(result, case.runs, metric) if case.runs else _unpaired(result, figure, value)
     except StatsError as error:  # a single slice has no interval
         return replace(known, status="error", reason=str(error), measured=value)
-    status, reason = three_way(gap, margin, METRICS[metric].sign), _one_training_each(result.runs, case.runs)
+    status, reason = three_way(gap, margin, METRICS[metric].sign), _one_training_each(result.runs, case.runs, gap)
     if differences:
         reason = "\n".join(["the baseline was made under other conditions:", *differences])
         status = "regressed" if status == "regressed" else "not-comparable"
@@ -177,11 +177,12 @@ def _compared(
     )
 
 
-def _one_training_each(ours: Sequence[SeedRun], theirs: Sequence[SeedRun]) -> str:
+def _one_training_each(ours: Sequence[SeedRun], theirs: Sequence[SeedRun], gap: Gap) -> str:
     """What the interval leaves out where one training is held against another; else nothing."""
     if len(ours) != 1 or len(theirs) != 1:
         return ""
-    if (ours[0].seed, ours[0].fingerprint) == (theirs[0].seed, theirs[0].fingerprint):
+    alike = ours[0].fingerprint == theirs[0].fingerprint or gap.difference == 0
+    if ours[0].seed == theirs[0].seed and alike:
         return ""
     return (
         f"one training (seed {ours[0].seed}) against another (seed {theirs[0].seed}): the interval knows how slices "

@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from btlib import files, fingerprint
 from btlib.cases.case import Prepared, Work
+from btlib.cases.load import MODULE
 from btlib.data.cache import PREPROCESSING
 from btlib.errors import BtlibError, BtlibWarning, CheckpointError
 from btlib.evaluation.predictor import Predictor
@@ -33,7 +34,7 @@ class FittedModel(Generic[M]):
 
     Attributes:
         model: What `fit` or `load` returned.
-        source: "trained" now, "resumed" from an interrupted run, or "loaded".
+        source: "trained" now, "resumed" from what an interrupted run left, or "loaded".
         seconds: Time of the training now, without what an interrupted run spent; 0 where it was loaded.
         fingerprint: Identity of all that made it.
         folder: Where it lies.
@@ -89,11 +90,13 @@ def fit_or_load(
             return FittedModel(load(folder), "loaded", 0.0, identity, folder)
         work.say(f"{name}, seed {work.seed}: training")
         began = time.perf_counter()
+        at = work.checkpoints / "work" / folder.name
         if work.retrain:
-            shutil.rmtree(work.checkpoints / "work" / folder.name, ignore_errors=True)
-        with _workplace(work.checkpoints / "work" / folder.name) as (workplace, used):
+            shutil.rmtree(at, ignore_errors=True)
+        with _workplace(at) as (workplace, used):
             model = fit(workplace)
             seconds = time.perf_counter() - began
+            used = used and not any(workplace.glob("*.damaged"))  # it started again
             _keep(folder, lambda part: save(model, part), {"ingredients": ingredients, "seconds": seconds})
         return FittedModel(model, "resumed" if used else "trained", seconds, identity, folder)
 
@@ -122,20 +125,16 @@ def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any
     }
 
 
-_CODE: dict[tuple[str, int], str] = {}
-
-
 def _code_of(fit: Callable[..., Any]) -> str:
-    """Of `fit`'s file as it was when its module first asked: what is edited during a training is not what ran."""
-    key = inspect.getsourcefile(fit) or "", id(getattr(fit, "__globals__", None))
-    if key not in _CODE:
-        _CODE[key] = fingerprint.of_sources([Path(key[0])])
-    return _CODE[key]
+    """Of `fit`'s file: as it was imported, if as a case's file, for what is edited since then is not what runs."""
+    source = Path(inspect.getsourcefile(fit) or "")
+    _, case_file, imported = (fit.__module__ or "").partition(MODULE)
+    return imported if case_file else fingerprint.of_sources([source])
 
 
 @contextlib.contextmanager
 def _workplace(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """A folder that stays, unless it is empty, until the block ends without an error; and whether one had stayed."""
+    """A folder that stays, unless it is empty, until the block ends without an error; and whether it held anything."""
     folder.mkdir(exist_ok=True)
     used = any(not path.name.startswith(".") for path in folder.iterdir())  # unlike a file that was half written
     try:

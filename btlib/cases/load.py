@@ -11,6 +11,9 @@ from btlib.cases.case import CASES, Case
 from btlib.errors import BtlibError
 from btlib.registry import Registry, unknown_name
 
+MODULE = "btlib_case_"
+"""Begins the name of a module made of a file; the rest is the fingerprint of the code that was imported."""
+
 _FILES: dict[Path, tuple[ModuleType, list[str]]] = {}
 """Files that were imported, and the cases that each registered: asked for twice, a file is imported once."""
 
@@ -99,7 +102,7 @@ def _import(file: Path) -> ModuleType:
         sys.path.append(str(file.parent))  # so that it finds its neighbours, as a script does
     try:
         # named by content, so that what it pickles can be read again wherever the file lies
-        name = f"btlib_case_{fingerprint.of_sources([file])}"
+        name = MODULE + fingerprint.of_sources([file])
         spec = importlib.util.spec_from_file_location(name, file)
         assert spec is not None
         assert spec.loader is not None  # both are there for a file that ends in .py

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from btlib.errors import BtlibError, BtlibWarning
+from btlib.adapters.state import is_damage
+from btlib.errors import BtlibWarning
 
 SCHEMA = "btlib-checkpoint/1"
 
@@ -16,9 +17,9 @@ def read_payload(path: Path) -> dict[str, Any] | None:
     """What a checkpoint holds; None if it cannot be read."""
     try:
         payload = torch.load(path, map_location="cpu", weights_only=True)
-    except (MemoryError, BtlibError):  # no damage: time or memory ran out
-        raise
-    except Exception:  # a damaged file makes torch raise almost anything
+    except Exception as error:  # a damaged file makes torch raise almost anything
+        if not is_damage(error):
+            raise
         return None
     return payload if isinstance(payload, dict) else None
 

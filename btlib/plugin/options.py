@@ -150,8 +150,8 @@ def tier_of(options: Options, name: str) -> "Tier":
     if (options.protocol or options.recipe) and not tier.fixed:
         tier = apply_preset(tier, options.protocol, options.recipe)
     head_epochs = tier.recipe.head_epochs if options.epochs is None else None
-    recipe = {"epochs": options.epochs, "batch_size": options.batch_size, "weights": options.weights}
-    protocol = {"image_size": options.image_size, "split": options.split}
+    recipe: dict[str, Any] = {"epochs": options.epochs, "batch_size": options.batch_size, "weights": options.weights}
+    protocol: dict[str, Any] = {"image_size": options.image_size, "split": options.split}
     (protocol if tier.recipe.scaling is None else recipe)["scaling"] = options.scaling  # a recipe's own would win
     return replace(
         tier,

@@ -30,6 +30,8 @@ def run_results(folder: RunFolder) -> list[CaseResult]:
     """
     measured = {result.case: result for result in as_results(folder.records())}
     for case, seeds in folder.lost().items() if measured else ():
+        if case in measured and measured[case].failure is not None:
+            continue
         told = f"no record of seed {', '.join(map(str, seeds))}: the run broke off or goes on"
         some = next(iter(measured.values()))
         nothing = CaseResult(case, case, some.conditions, some.metrics, (), failure="error")

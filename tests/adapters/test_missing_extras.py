@@ -33,10 +33,10 @@ def test_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, package: str, extra
         use()
 
 
-@pytest.mark.parametrize("name", ["torch", "devices", "export"])
+@pytest.mark.parametrize("name", ["torch", "devices", "export", "state"])
 def test_the_rooms_of_torch_name_it_when_they_are_entered(monkeypatch: pytest.MonkeyPatch, name: str):
     absent(monkeypatch, "torch")
-    for room in ("torch", "devices", "export"):
+    for room in ("torch", "devices", "export", "state"):
         monkeypatch.delitem(sys.modules, f"btlib.adapters.{room}", raising=False)
     with pytest.raises(MissingExtraError, match=r"torch is not installed\n.*pip install 'btlib\[torch\]'"):
         importlib.import_module(f"btlib.adapters.{name}")

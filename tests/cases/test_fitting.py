@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from btlib.cases import FittedModel, Work, fit_or_load
+from btlib.cases import CASES, FittedModel, Work, fit_or_load, load_case
 from btlib.data.dataset import Dataset
 from btlib.errors import BtlibError, BtlibWarning, CheckpointError
 from btlib.protocol import Protocol, Recipe
@@ -131,15 +131,36 @@ def test_a_training_that_fails_leaves_nothing(work: Work):
     assert not [path for path in (work.checkpoints / "work").iterdir() if path.suffix != ".lock"]
 
 
-def test_code_counts_as_it_was_when_it_was_first_asked_for(work: Work, tmp_path: Path):
+def test_code_counts_as_it_was_imported(work: Work, tmp_path: Path):
     """An edit during an hour of training is not what ran: the next seed must not be kept under the new code's name."""
     path = tmp_path / "case_file.py"
-    path.write_text("def fit(folder):\n    return [1]\n")
-    space: dict[str, Callable[[Path], list[int]]] = {}
-    exec(compile(path.read_text(), str(path), "exec"), space)
-    first = fit_or_load(work, "net", space["fit"], save=save, load=load)
-    path.write_text("def fit(folder):\n    return [2]\n")
-    assert fit_or_load(work, "net", space["fit"], save=save, load=load).fingerprint == first.fingerprint
+    path.write_text(
+        "from btlib.cases import case, fit_or_load\n"
+        "@case('edited', 'a case', has_mask=True, has_classes=False)\n"
+        "def prepare(work):\n"
+        "    return fit_or_load(work, 'net', lambda folder: 1, save=lambda model, folder: (folder / 'm').touch(),\n"
+        "                       load=lambda folder: 1)\n"
+    )
+    prepare = load_case(f"{path}::edited").prepare
+    first = prepare(work).fingerprint
+    path.write_text(path.read_text().replace("lambda folder: 1,", "lambda folder: 2,"))
+    assert prepare(work).fingerprint == first
+    assert prepare(work).source == "loaded"
+    del CASES._items["edited"]
+
+
+def test_a_training_that_found_its_state_damaged_is_not_called_resumed(work: Work):
+    def fit(folder: Path) -> list[int]:
+        state = folder / "state"
+        if not state.exists():
+            state.write_text("half")
+            raise StopError
+        state.replace(folder / "state.damaged")
+        return [1]
+
+    with pytest.raises(StopError):
+        fit_or_load(work, "my net", fit, save=save, load=load)
+    assert fit_or_load(work, "my net", fit, save=save, load=load).source == "trained"
 
 
 def test_retraining_starts_from_nothing(work: Work):
@@ -156,6 +177,7 @@ def test_retraining_starts_from_nothing(work: Work):
     assert left == [[], ["state"], []]
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_an_interrupted_training_finds_what_it_left(work: Work):
     """Whatever stops it: an error of its own, or a death that runs no more code."""
 

@@ -75,7 +75,7 @@ def test_a_run_that_broke_off_holds_nothing(make_run: Callable[..., Path], make_
     assert result.exit_code == 7
     told = "Y, dice (error): no record of seed 42: the run broke off or goes on"
     assert told in " ".join(result.stdout.split())
-    folder.save_info(folder.info().model_copy(update={"cases": ["X"], "seeds": [42, 43]}))
+    folder.save_info(folder.info().model_copy(update={"cases": ["X", "Z"], "seeds": [42, 43]}))
     result = run("compare", before, after)
     assert result.exit_code == 7
     assert "X, dice (error): no record of seed 43" in result.stdout
