@@ -139,7 +139,7 @@ def _workplace(folder: Path) -> Iterator[tuple[Path, bool]]:
     used = any(not path.name.startswith(".") for path in folder.iterdir())  # unlike a file that was half written
     try:
         yield folder, used
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # the model is kept by now, whatever stays here
     finally:
         with contextlib.suppress(OSError):  # it is not empty, or gone
             folder.rmdir()
