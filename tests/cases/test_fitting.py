@@ -1,8 +1,10 @@
 """A case's own model is trained once, and loaded exactly where it was made from the same."""
 
 import json
-import multiprocessing
-import os
+import pickle
+import runpy
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -177,34 +179,49 @@ def test_retraining_starts_from_nothing(work: Work):
     assert left == [[], ["state"], []]
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_an_interrupted_training_finds_what_it_left(work: Work):
+INTERRUPTED = """
+import json, os, pickle, sys
+from btlib.cases import fit_or_load
+
+def count(folder):
+    state = folder / "epochs.json"
+    done = json.loads(state.read_text()) if state.exists() else []
+    state.write_text(json.dumps([*done, len(done)]))
+    if len(done) == 0:
+        raise KeyboardInterrupt
+    if len(done) == 1:
+        os._exit(9)
+    return [*done, len(done)]
+
+def save(model, folder):
+    (folder / "model.json").write_text(json.dumps(model))
+
+def load(folder):
+    return json.loads((folder / "model.json").read_text())
+
+def run(work):
+    return fit_or_load(work, "my net", count, save=save, load=load)
+
+if __name__ == "__main__":
+    run(pickle.loads(sys.stdin.buffer.read()))
+"""
+
+
+def test_an_interrupted_training_finds_what_it_left(work: Work, tmp_path: Path):
     """Whatever stops it: an error of its own, or a death that runs no more code."""
+    program = tmp_path / "interrupted.py"
+    program.write_text(INTERRUPTED)
+    run = runpy.run_path(str(program))["run"]
 
-    def count(folder: Path) -> list[int]:
-        state = folder / "epochs.json"
-        done = json.loads(state.read_text()) if state.exists() else []
-        state.write_text(json.dumps([*done, len(done)]))
-        if len(done) == 0:
-            raise StopError
-        if len(done) == 1:
-            os._exit(9)
-        return [*done, len(done)]
-
-    def run(given: Work = work) -> FittedModel[list[int]]:
-        return fit_or_load(given, "my net", count, save=save, load=load)
-
-    with pytest.raises(StopError):
-        run()
-    child = multiprocessing.get_context("fork").Process(target=run)
-    child.start()
-    child.join()
-    assert child.exitcode == 9
-    fitted = run()
+    with pytest.raises(KeyboardInterrupt):
+        run(work)
+    died = subprocess.run([sys.executable, program], input=pickle.dumps(replace(work, say=print)), check=False)
+    assert died.returncode == 9
+    fitted = run(work)
     assert (fitted.source, fitted.model) == ("resumed", [0, 1, 2])
     assert list((work.checkpoints / "work").glob("*/")) == []
-    assert (run().source, run().model) == ("loaded", [0, 1, 2])
-    with pytest.raises(StopError):  # of another seed nothing was left
+    assert (run(work).source, run(work).model) == ("loaded", [0, 1, 2])
+    with pytest.raises(KeyboardInterrupt):  # of another seed nothing was left
         run(replace(work, seed=8))
 
 
