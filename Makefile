@@ -10,8 +10,8 @@ CORE := .venv-core/ready
 smoke: $(READY)  ## all seven variants on phantoms, minutes on two cores
 	$(BIN)/pytest benchmarks -m smoke
 
-test: $(READY)  ## the tests
-	$(BIN)/pytest
+test: $(READY)  ## the tests, one on each core
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 
 statistics: $(READY)  ## what the gate is worth, by simulation
 	$(BIN)/pytest benchmarks -m statistics -s
