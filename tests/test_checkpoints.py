@@ -84,6 +84,25 @@ def test_retraining_starts_from_nothing(store: Store, plan: Plan):
     assert store.train_or_load(plan, retrain=True).source == "trained"
 
 
+def test_a_state_that_cannot_be_cleared_away(store: Store, plan: Plan, tmp_path: Path):
+    """Such as a link to another disk: kept, it costs no trained model, and a retraining does not go on with it."""
+    plan = replace(plan, recipe=replace(plan.recipe, epochs=3))
+
+    def stop(line: str) -> None:
+        if "epoch 2 " in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Store(store.folder, CPU, stop).train_or_load(plan)
+    state = store.folder / "work" / store.path(plan).stem
+    state.rename(tmp_path / "scratch")
+    state.symlink_to(tmp_path / "scratch")
+    with pytest.raises(OSError, match="symbolic link"):
+        store.train_or_load(plan, retrain=True)
+    assert store.train_or_load(plan).source == "resumed"
+    assert store.train_or_load(plan).source == "loaded"
+
+
 def test_an_interrupted_training_is_resumed(store: Store, plan: Plan, tmp_path: Path):
     plan = replace(plan, recipe=replace(plan.recipe, epochs=3))
 

@@ -91,8 +91,8 @@ def fit_or_load(
         work.say(f"{name}, seed {work.seed}: training")
         began = time.perf_counter()
         at = work.checkpoints / "work" / folder.name
-        if work.retrain:
-            shutil.rmtree(at, ignore_errors=True)
+        if work.retrain and at.exists():
+            shutil.rmtree(at)  # what cannot be cleared away must not be gone on with
         with _workplace(at) as (workplace, used):
             model = fit(workplace)
             seconds = time.perf_counter() - began

@@ -65,12 +65,12 @@ class Store:
                 return stored
             say = partial(self._say_of, plan)
             self._explain(plan, retrain, say)
-            if retrain:
-                shutil.rmtree(workplace, ignore_errors=True)
+            if retrain and workplace.exists():
+                shutil.rmtree(workplace)  # what cannot be cleared away must not be gone on with
             fitted = fit(plan, workplace, self.device, None if start is None else start(), say, self.live)
             more = {"seconds": fitted.seconds, "trained_on": fitted.device, "epoch": fitted.epoch}
             manifest = self._keep(plan, workplace, fitted.model, more)
-            shutil.rmtree(workplace)
+            shutil.rmtree(workplace, ignore_errors=True)  # the model is kept by now, whatever stays here
             source: Literal["resumed", "trained"] = "resumed" if fitted.resumed else "trained"
             return Trained(fitted.model, source, fitted.seconds, self.path(plan), manifest)
 

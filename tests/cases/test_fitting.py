@@ -179,6 +179,21 @@ def test_retraining_starts_from_nothing(work: Work):
     assert left == [[], ["state"], []]
 
 
+def test_a_state_that_cannot_be_cleared_away_is_not_trained_on(work: Work, tmp_path: Path):
+    def interrupted(folder: Path) -> list[int]:
+        (folder / "state").write_text("half")
+        raise StopError
+
+    with pytest.raises(StopError):
+        fit_or_load(work, "my net", interrupted, save=save, load=load)
+    (state,) = (work.checkpoints / "work").glob("*/")
+    state.rename(tmp_path / "scratch")
+    state.symlink_to(tmp_path / "scratch")
+    with pytest.raises(OSError, match="symbolic link"):
+        fit_or_load(replace(work, retrain=True), "my net", interrupted, save=save, load=load)
+    assert (tmp_path / "scratch" / "state").exists()
+
+
 INTERRUPTED = """
 import json, os, pickle, sys
 from btlib.cases import fit_or_load
