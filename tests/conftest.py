@@ -4,12 +4,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from btlib.data.dataset import Dataset
 from btlib.results import Conditions
 from btlib.slice_table import SliceTable
 
 pytest_plugins = ["pytester"]
+
+# No test fails for a machine that is slow; in CI this stands on hypothesis's own profile for it.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -29,7 +29,6 @@ def maps_and_masks(draw):
     return values, mask
 
 
-@settings(deadline=None)
 @given(maps_and_masks())
 def test_the_rules_in_plain_loops(drawn):
     values, mask = drawn
@@ -52,7 +51,6 @@ def test_the_rules_in_plain_loops(drawn):
     )
 
 
-@settings(deadline=None)
 @given(maps_and_masks(), st.floats(1e-3, 1e3))
 def test_turning_and_scaling_change_nothing_but_the_means(drawn, factor):
     values, mask = drawn

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from btlib.errors import OptionError, PredictionError, UnknownNameError
@@ -112,7 +112,6 @@ def test_the_thesis_has_841_positions():
     assert (len(tops), len(lefts), tops[-1], lefts[1]) == (29, 29, 224, 8)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.data())
 def test_positions(h, w, data):
     patch = data.draw(st.integers(1, min(h, w)))
@@ -125,7 +124,6 @@ def test_positions(h, w, data):
         assert bare == set(range(edges[-1] + patch, side))  # only at the far border
 
 
-@settings(deadline=None)
 @given(st.integers(4, 20), st.integers(4, 20), st.integers(1, 4), st.integers(1, 9), st.integers(0, 9))
 def test_every_drop_is_under_its_patch_and_batches_do_not_matter(h, w, patch, batch_size, seed):
     model, image = Small((h, w)), noise((h, w), seed)

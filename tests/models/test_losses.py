@@ -108,7 +108,7 @@ def test_bf16_outputs_are_summed_in_float32() -> None:
         assert torch.equal(got, expected)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(PAIRS)
 def test_soft_dice_is_the_formula_within_its_range_whatever_the_order(pair: tuple[np.ndarray, np.ndarray]) -> None:
     prob, truth = (torch.from_numpy(part) for part in pair)
@@ -118,7 +118,7 @@ def test_soft_dice_is_the_formula_within_its_range_whatever_the_order(pair: tupl
     assert soft_dice_loss(prob.flip(0), truth.flip(0)).item() == pytest.approx(loss, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(hnp.arrays(np.bool_, SHAPES))
 def test_a_perfect_prediction_costs_nothing(truth: np.ndarray) -> None:
     """Slices without a tumour apart, whose soft Dice loss is 1 by the thesis's formula."""

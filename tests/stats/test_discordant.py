@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as sp
 from statsmodels.stats.proportion import proportion_confint
@@ -14,7 +14,6 @@ COUNTS = st.tuples(st.integers(0, 60), st.integers(0, 60))
 
 
 @given(COUNTS)
-@settings(deadline=None)
 def test_p_agrees_with_scipys_binomial_test(counts):
     ours = stats.mcnemar_from_counts(*counts)
     expected = sp.binomtest(counts[0], sum(counts)).pvalue if sum(counts) else 1.0
@@ -63,7 +62,6 @@ def test_the_odds_ratio_and_its_interval_agree_with_statsmodels():
 
 
 @given(COUNTS.filter(any))
-@settings(deadline=None)
 def test_the_odds_turn_round_with_a_swap_and_leave_1_out_where_p_is_small(counts):
     one, other = stats.matched_odds_ratio(*counts), stats.matched_odds_ratio(*counts[::-1])
     assert one.low <= one.ratio <= one.high

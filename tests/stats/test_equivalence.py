@@ -24,7 +24,7 @@ def test_agrees_with_two_one_sided_tests_of_scipy():
 
 
 @given(st.integers(0, 10_000), st.floats(0.005, 0.1), st.sampled_from([0.01, 0.05, 0.2]))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_equivalent_is_an_interval_inside_the_margin(seed, margin, alpha):
     a, b = np.random.default_rng(seed).normal(0, 0.1, (2, 60))
     result = stats.tost(a, b, margin, alpha)

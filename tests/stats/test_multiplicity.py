@@ -21,13 +21,13 @@ def step_down(p):
 
 
 @given(FAMILY)
-@settings(deadline=None, max_examples=25)  # statsmodels collects garbage in every call
+@settings(max_examples=25)  # statsmodels collects garbage in every call
 def test_agrees_with_the_procedure_written_out(p):
     assert stats.holm(p) == pytest.approx(step_down(p))
 
 
 @given(FAMILY)
-@settings(deadline=None, max_examples=25)  # statsmodels collects garbage in every call
+@settings(max_examples=25)  # statsmodels collects garbage in every call
 def test_adjusted_p_is_no_smaller_and_keeps_the_order(p):
     adjusted = stats.holm(p)
     assert (adjusted >= np.array(p)).all()

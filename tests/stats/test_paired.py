@@ -68,7 +68,7 @@ def test_the_same_seed_gives_the_same_result(pair):
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=20))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_swapping_the_two_turns_the_difference_round(rows):
     a, b = zip(*rows, strict=True)
     one, other = stats.paired(a, b, n_resamples=200), stats.paired(b, a, n_resamples=200)
@@ -81,7 +81,7 @@ def test_swapping_the_two_turns_the_difference_round(rows):
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=20), st.floats(-5, 5))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_shift_moves_difference_and_interval(rows, shift):
     a, b = map(np.array, zip(*rows, strict=True))
     here, there = stats.paired(a, b, n_resamples=200), stats.paired(a + shift, b, n_resamples=200)
@@ -90,7 +90,7 @@ def test_a_shift_moves_difference_and_interval(rows, shift):
 
 
 @given(st.permutations(range(24)))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_order_of_rows_is_of_no_account(order):
     rng = np.random.default_rng(1)
     a, b = rng.normal(0.1, 1, (2, 24))

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
@@ -10,7 +10,6 @@ from btlib.errors import StatsError
 
 
 @given(st.integers(1, 700).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.5, 0.999))
-@settings(deadline=None)
 def test_agrees_with_statsmodels(counts, confidence):
     ours = stats.wilson(*counts, confidence)
     expected = proportion_confint(*counts, alpha=1 - confidence, method="wilson")

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as sp
 
@@ -39,7 +39,6 @@ def test_summaries_say_what_the_values_say(pair):
 
 
 @given(st.lists(st.tuples(st.integers(0, 64), st.integers(0, 64)), min_size=2, max_size=20))
-@settings(deadline=None)
 def test_a_swap_turns_t_round_and_what_has_no_spread_is_refused(rows):
     a, b = np.transpose(rows) / 64  # subtracted without rounding
     if np.ptp(a - b) == 0 and (a != b).any():
