@@ -40,6 +40,21 @@ def tensors(path: Path) -> dict[str, torch.Tensor]:
     return torch.load(path, weights_only=True)["state_dict"]
 
 
+def longer(plan: Plan) -> Plan:
+    return replace(plan, recipe=replace(plan.recipe, epochs=3))
+
+
+def interrupt(store: Store, plan: Plan, *, retrain: bool = False) -> None:
+    """Begin a training and stop it in its second epoch."""
+
+    def stop(line: str) -> None:
+        if "epoch 2 " in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Store(store.folder, CPU, stop).train_or_load(plan, retrain=retrain)
+
+
 def test_trained_once_then_loaded(store: Store, plan: Plan):
     first, second = store.train_or_load(plan), store.train_or_load(plan)
     assert (first.source, second.source) == ("trained", "loaded")
@@ -69,31 +84,18 @@ def test_retrain_trains(store: Store, plan: Plan, said: list[str]):
 
 def test_retraining_starts_from_nothing(store: Store, plan: Plan):
     """Though an interrupted training of the same plan left its state."""
-    plan = replace(plan, recipe=replace(plan.recipe, epochs=3))
-
-    def stop(line: str) -> None:
-        if "epoch 2 " in line:
-            raise KeyboardInterrupt
-
+    plan = longer(plan)
     for retrain in (False, True):
-        with pytest.raises(KeyboardInterrupt):
-            Store(store.folder, CPU, stop).train_or_load(plan, retrain=retrain)
+        interrupt(store, plan, retrain=retrain)
     shutil.rmtree(store.folder / "work" / store.path(plan).stem)
-    with pytest.raises(KeyboardInterrupt):
-        Store(store.folder, CPU, stop).train_or_load(plan)
+    interrupt(store, plan)
     assert store.train_or_load(plan, retrain=True).source == "trained"
 
 
 def test_a_state_that_cannot_be_cleared_away(store: Store, plan: Plan, tmp_path: Path):
     """Such as a link to another disk: kept, it costs no trained model, and a retraining does not go on with it."""
-    plan = replace(plan, recipe=replace(plan.recipe, epochs=3))
-
-    def stop(line: str) -> None:
-        if "epoch 2 " in line:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        Store(store.folder, CPU, stop).train_or_load(plan)
+    plan = longer(plan)
+    interrupt(store, plan)
     state = store.folder / "work" / store.path(plan).stem
     state.rename(tmp_path / "scratch")
     state.symlink_to(tmp_path / "scratch")
@@ -104,14 +106,8 @@ def test_a_state_that_cannot_be_cleared_away(store: Store, plan: Plan, tmp_path:
 
 
 def test_an_interrupted_training_is_resumed(store: Store, plan: Plan, tmp_path: Path):
-    plan = replace(plan, recipe=replace(plan.recipe, epochs=3))
-
-    def stop(line: str) -> None:
-        if "epoch 2 " in line:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        Store(store.folder, CPU, stop).train_or_load(plan)
+    plan = longer(plan)
+    interrupt(store, plan)
     assert not store.path(plan).exists()
     assert store.train_or_load(plan).source == "resumed"
     assert store.train_or_load(plan).source == "loaded"
