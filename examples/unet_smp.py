@@ -4,6 +4,11 @@
     btlib check examples/unet_smp.py::unet
     pytest benchmarks -m smoke --bt-case examples/unet_smp.py::unet
     pytest benchmarks -m full --bt-recipe modern --bt-case examples/unet_smp.py::unet
+    pytest benchmarks -m full --bt-recipe modern --bt-case examples/unet_smp.py::unet-staged
+
+The second case is the same net trained in two stages: most epochs see the slices at half their size, at a third of the
+cost, and the last ones as they are, only mirrored (progressive resizing, arXiv:2104.00298; no augmentation in the last
+epochs, arXiv:2107.08430).
 
 Epochs, learning rate, augmentation and threshold are the recipe's. Its own are the optimiser (AdamW), label smoothing,
 a cosine schedule, and averaged weights (EMA) in place of the best epoch. In smoke the net is a small one.
@@ -27,6 +32,7 @@ from btlib.fingerprint import of_sources
 from btlib.training.augment import augmented
 
 CLASS_WEIGHT, SMOOTHING, WEIGHT_DECAY, EMA = 0.5, 0.05, 1e-2, 0.999
+HALF_SIZE = 0.75  # of the staged case's epochs
 AUGMENTATION = of_sources([Path(inspect.getfile(augmented))])  # which stands in another file
 
 
@@ -99,8 +105,22 @@ def follow(average: nn.Module, model: nn.Module, step: int) -> None:
             mean.copy_(value)
 
 
-def fit(work: Work, folder: Path) -> nn.Module:
-    """Train on the training slices, on from the state in `folder`; the last epoch's averaged weights are the model."""
+def halved(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Both at half their height and width; of a mask's pixel, the share that is tumour."""
+    return functional.avg_pool2d(images, 2), functional.avg_pool2d(masks, 2)
+
+
+def mirrored(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The whole batch as one of the four mirror images over which `MeanOfFlips` averages."""
+    dims = [dim for dim in (2, 3) if torch.rand((), device=images.device, generator=rng) < 0.5]
+    return images.flip(dims), masks.flip(dims)
+
+
+def fit(work: Work, folder: Path, half_size: float) -> nn.Module:
+    """Train on the training slices, on from the state in `folder`; the last epoch's averaged weights are the model.
+
+    For the share `half_size` of the epochs on slices of half the size; after these, they are augmented no more.
+    """
     device, recipe, small = resolve_device(work.device), work.recipe, work.recipe.backbone == "tiny"
     precision = resolve_precision(work.precision, device)
     at = work.split.train
@@ -108,6 +128,7 @@ def fit(work: Work, folder: Path) -> nn.Module:
     masks = torch.from_numpy(work.dataset.masks[at])[:, None].to(device)
     labels = torch.from_numpy(work.dataset.labels[at]).to(device)
     epochs, size = recipe.epochs, recipe.batch_size
+    halves = round(half_size * epochs)
     batches = max(1, len(at) // size)  # a short one at the end is left out: batch norm wants company
     rng, order = torch.Generator(device).manual_seed(work.seed), torch.Generator().manual_seed(work.seed)
     with torch.random.fork_rng():
@@ -124,8 +145,11 @@ def fit(work: Work, folder: Path) -> nn.Module:
         for index, chosen in enumerate(torch.randperm(len(at), generator=order).split(size)[:batches]):
             chosen = chosen.to(device)
             batch, truth = images[chosen], masks[chosen].float()
+            clean = 0 < halves <= epoch
             if recipe.augment:
-                batch, truth = augmented(batch, truth, rng)
+                batch, truth = (mirrored if clean else augmented)(batch, truth, rng)
+            if epoch < halves:
+                batch, truth = halved(batch, truth)
             with autocast(device, precision):
                 said = model(batch)
             loss = loss_of(said, truth, labels[chosen])
@@ -135,7 +159,7 @@ def fit(work: Work, folder: Path) -> nn.Module:
             schedule.step()
             follow(average, model, epoch * batches + index)
         progress.keep(epoch + 1)
-        work.say(f"unet, seed {work.seed}: epoch {epoch + 1} of {epochs}, loss {loss.item():.4f}")
+        work.say(f"U-Net, seed {work.seed}: epoch {epoch + 1} of {epochs}, loss {loss.item():.4f}")
     return average.eval()
 
 
@@ -146,13 +170,12 @@ def load(folder: Path, small: bool) -> nn.Module:
     return model.eval()
 
 
-@case("unet", "U-Net, ResNet-34 encoder, class head", has_mask=True, has_classes=True, scaling="percentile")
-def prepare(work: Work) -> Prepared:
+def prepared(work: Work, name: str, half_size: float) -> Prepared:
     """Train it, or load it where it was trained on the same before."""
     fitted = fit_or_load(
         work,
-        "unet",
-        lambda folder: fit(work, folder),
+        name,
+        lambda folder: fit(work, folder, half_size),
         save=lambda model, folder: torch.save(model.state_dict(), folder / "model.pt"),
         load=lambda folder: load(folder, work.recipe.backbone == "tiny"),
         depends_on=AUGMENTATION,
@@ -172,5 +195,17 @@ def prepare(work: Work) -> Prepared:
     return fitted.prepared(
         predictor,
         details=details,
-        threshold=best_threshold(predictor, work.dataset, work.split.val, where="unet") if chosen else None,
+        threshold=best_threshold(predictor, work.dataset, work.split.val, where=name) if chosen else None,
     )
+
+
+@case("unet", "U-Net, ResNet-34 encoder, class head", has_mask=True, has_classes=True, scaling="percentile")
+def unet(work: Work) -> Prepared:
+    """All epochs on slices of the protocol's size."""
+    return prepared(work, "unet", half_size=0.0)
+
+
+@case("unet-staged", "U-Net, first at half size", has_mask=True, has_classes=True, scaling="percentile")
+def unet_staged(work: Work) -> Prepared:
+    """Most epochs on slices of half that size."""
+    return prepared(work, "unet-staged", HALF_SIZE)
