@@ -54,7 +54,12 @@ def subject(case: Case, work: Work) -> Subject:
 
 @pytest.mark.parametrize(
     ("spec", "dice"),
-    [("unet_smp.py::unet", 0.8), ("flax_unet.py::flax", 0.7), ("sklearn_control.py::control", 0.6)],
+    [
+        ("unet_smp.py::unet", 0.8),
+        ("unet_smp.py::unet-staged", 0.7),
+        ("flax_unet.py::flax", 0.7),
+        ("sklearn_control.py::control", 0.6),
+    ],
 )
 def test_it_keeps_its_promises_learns_and_is_stored(spec: str, dice: float, case: Callable[[str], Case], work: Work):
     examined = subject(case(spec), work)
@@ -67,8 +72,9 @@ def test_it_keeps_its_promises_learns_and_is_stored(spec: str, dice: float, case
     assert slices.class_prob is not None
 
 
-def test_an_interrupted_unet_ends_where_an_uninterrupted_one_does(case: Callable[[str], Case], work: Work):
-    unet = case("unet_smp.py::unet")
+@pytest.mark.parametrize("name", ["unet", "unet-staged"])
+def test_an_interrupted_unet_ends_where_an_uninterrupted_one_does(name: str, case: Callable[[str], Case], work: Work):
+    unet = case(f"unet_smp.py::{name}")  # the staged one is interrupted between its stages
     work = replace(work, recipe=replace(RECIPE, epochs=3, augment=True))
 
     def stop(line: str) -> None:
