@@ -6,9 +6,9 @@
     pytest benchmarks -m full --bt-recipe modern --bt-case examples/unet_smp.py::unet
     pytest benchmarks -m full --bt-recipe modern --bt-case examples/unet_smp.py::unet-staged
 
-The second case is the same net trained in two stages: most epochs see the slices at half their size, at a third of the
-cost, and the last ones as they are, only mirrored (progressive resizing, arXiv:2104.00298; no augmentation in the last
-epochs, arXiv:2107.08430).
+The second case is the same net trained in two stages: most epochs see the slices at half their size, which is cheaper,
+and the last ones as they are, only mirrored (progressive resizing, arXiv:2104.00298; no augmentation in the last
+epochs, arXiv:2107.08430). docs/results.md has what either way scores.
 
 Epochs, learning rate, augmentation and threshold are the recipe's. Its own are the optimiser (AdamW), label smoothing,
 a cosine schedule, and averaged weights (EMA) in place of the best epoch. In smoke the net is a small one.
