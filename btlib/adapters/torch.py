@@ -1,8 +1,9 @@
 """PyTorch behind the predictor protocol: modules, functions on tensors, TorchScript and exported programs."""
 
+import contextlib
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,14 @@ def load_torch(
     return TorchPredictor(_program(path, place), place, precision, outputs, channels)
 
 
+@contextlib.contextmanager
+def torchscript_is_old() -> Iterator[None]:
+    """Without the warnings that say so: a DeprecationWarning of torch 2.11, a FutureWarning of later ones."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit")
+        yield
+
+
 def _program(path: Path, device: torch.device) -> Callable[[torch.Tensor], Any]:
     if not path.is_file():
         raise ModelError("there is no such file", where=path, mend="give the path of a saved program")
@@ -123,8 +132,7 @@ def _program(path: Path, device: torch.device) -> Callable[[torch.Tensor], Any]:
         exported = move_to_device_pass(torch.export.load(path), device).module()
         return lambda images: exported(images)  # its module refuses eval(): it has but one mode
     if any("/code/" in name for name in names):
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`torch.jit", FutureWarning)  # old files are what this is for
+        with torchscript_is_old():
             script: torch.jit.ScriptModule = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
         return script
     raise ModelError(

@@ -4,10 +4,12 @@ import copy
 
 import torch
 from torch import nn
-from torch.fx.experimental import optimization
 
-from btlib.adapters.torch import TorchPredictor
+from btlib.adapters.torch import TorchPredictor, torchscript_is_old
 from btlib.engines.engine import Subject
+
+with torchscript_is_old():  # of which torch 2.11 declares classes when this is imported
+    from torch.fx.experimental import optimization
 
 _FOLDED = ("backbone", "decoder")  # the parts that hold the convolutions, and that can be traced
 
