@@ -109,7 +109,7 @@ def fit(
         trainer = pl.Trainer(
             accelerator="gpu" if device.type == "cuda" else device.type,
             devices=1,
-            benchmark=device.type == "cuda",  # every batch but the last has one shape: the first steps find its fastest kernels
+            benchmark=device.type == "cuda",  # all batches but the last are of one shape: worth a search for kernels
             precision="bf16-mixed" if precision == "bf16" else "32-true",
             max_epochs=plan.epochs,
             callbacks=[curves, *([best] if best else []), KeepLast(last)],
