@@ -16,7 +16,7 @@ THESIS = Recipe(weights="none")
 MODERN = replace(
     THESIS,
     name="modern",
-    epochs=60,
+    epochs=15,
     schedule="cosine",
     scaling="percentile",
     augment=True,

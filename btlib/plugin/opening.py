@@ -1,6 +1,7 @@
 """Opening a run: data, split and baseline, each checked before anything is trained."""
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -143,7 +144,7 @@ def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -
     scaling = run.tier.recipe.scaling or dataset.scaling
     return RunInfo(
         tier=run.tier.name,
-        command=" ".join(["pytest", *sys.argv[1:]]),
+        command=shlex.join(["pytest", *sys.argv[1:]]),
         baseline=str(baseline),
         origin=dataset.origin,
         data=(

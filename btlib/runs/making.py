@@ -1,5 +1,6 @@
 """From measured results to a baseline, in memory."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,10 @@ from btlib.runs.record import CaseRecord, RunInfo
 
 MARGIN = 0.02
 """The loss of Dice, accuracy and other shares that the gate tolerates unless told otherwise."""
+
+_FOLDER = "--bt-(?:output|checkpoints|data)"
+_FOLDERS = re.compile(rf" (?:'{_FOLDER}=[^']*'|{_FOLDER}[ =](?:'[^']*'|\S+))")
+"""Options that name folders of the machine. No number depends on them, and a baseline is for others to read."""
 
 
 def reference(results: list[CaseResult], name: str) -> Baseline:
@@ -83,7 +88,7 @@ def baseline_of(
         kind="measured",
         tier=info.tier,
         title=f"{info.tier}: {info.data}",
-        source=info.command,
+        source=_FOLDERS.sub("", info.command),
         created=f"{datetime.now(UTC):%Y-%m-%d}",
         reason=reason,
         commit=info.commit,

@@ -1,5 +1,6 @@
 """The life of a baseline: what a run would change, what is refused, and that nothing is written then."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,12 @@ def test_a_run_becomes_the_baseline_that_it_then_passes(folder: RunFolder, tmp_p
     for result in as_results(folder.records()):
         for verdict in judge(result, baseline):
             assert (verdict.status, verdict.difference, verdict.margin) == ("pass", 0, 0.05)
+
+
+def test_a_baseline_names_no_folder_of_the_machine(folder: RunFolder):
+    folders = ("--bt-output", "/home/me/out", "--bt-data=/my scans/a", "--bt-checkpoints", "/home/me/my models")
+    inform(folder, command=shlex.join(["pytest", "benchmarks", *folders, "--bt-output=x", "-k", "D and (E or F)"]))
+    assert propose(folder.path, "mine", "because").new.source == "pytest benchmarks -k 'D and (E or F)'"
 
 
 def test_every_seed_is_kept(folder: RunFolder, tmp_path: Path):
