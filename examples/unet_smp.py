@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from btlib.adapters import Outputs, Progress, TorchPredictor
-from btlib.adapters.torch import autocast, resolve_device, resolve_precision
+from btlib.adapters.torch import autocast, fastest_kernels, resolve_device, resolve_precision
 from btlib.cases import Prepared, Work, case, fit_or_load
 from btlib.evaluation import best_threshold
 from btlib.fingerprint import of_sources
@@ -141,25 +141,26 @@ def fit(work: Work, folder: Path, half_size: float) -> nn.Module:
     progress = Progress(
         folder / "last.pt", model=model, average=average, optimizer=optimizer, schedule=schedule, rng=rng, order=order
     )
-    for epoch in range(progress.load(), epochs):
-        for index, chosen in enumerate(torch.randperm(len(at), generator=order).split(size)[:batches]):
-            chosen = chosen.to(device)
-            batch, truth = images[chosen], masks[chosen].float()
-            clean = 0 < halves <= epoch
-            if recipe.augment:
-                batch, truth = (mirrored if clean else augmented)(batch, truth, rng)
-            if epoch < halves:
-                batch, truth = halved(batch, truth)
-            with autocast(device, precision):
-                said = model(batch)
-            loss = loss_of(said, truth, labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            follow(average, model, epoch * batches + index)
-        progress.keep(epoch + 1)
-        work.say(f"U-Net, seed {work.seed}: epoch {epoch + 1} of {epochs}, loss {loss.item():.4f}")
+    with fastest_kernels(device):
+        for epoch in range(progress.load(), epochs):
+            for index, chosen in enumerate(torch.randperm(len(at), generator=order).split(size)[:batches]):
+                chosen = chosen.to(device)
+                batch, truth = images[chosen], masks[chosen].float()
+                clean = 0 < halves <= epoch
+                if recipe.augment:
+                    batch, truth = (mirrored if clean else augmented)(batch, truth, rng)
+                if epoch < halves:
+                    batch, truth = halved(batch, truth)
+                with autocast(device, precision):
+                    said = model(batch)
+                loss = loss_of(said, truth, labels[chosen])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                follow(average, model, epoch * batches + index)
+            progress.keep(epoch + 1)
+            work.say(f"U-Net, seed {work.seed}: epoch {epoch + 1} of {epochs}, loss {loss.item():.4f}")
     return average.eval()
 
 

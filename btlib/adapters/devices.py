@@ -1,6 +1,8 @@
 """Where PyTorch works, and how precisely."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Literal
 
 from btlib import extras
@@ -67,6 +69,20 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
+
+
+@contextlib.contextmanager
+def fastest_kernels(device: torch.device) -> Iterator[None]:
+    """On CUDA, cuDNN tries its kernels on the first batch of each shape and keeps the fastest: for training, where most
+    batches are of one shape. Not for predicting: which kernels win may differ from run to run, and with them the last
+    digits.
+    """
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = before or device.type == "cuda"
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:

@@ -16,7 +16,7 @@ from lightning_fabric.utilities.warnings import PossibleUserWarning
 from torch import Tensor
 
 from btlib.adapters.state import StateFile
-from btlib.adapters.torch import resolve_precision
+from btlib.adapters.torch import fastest_kernels, resolve_precision
 from btlib.errors import ModelError
 from btlib.models import create
 from btlib.models.network import TumourModel
@@ -105,11 +105,10 @@ def fit(
     last = StateFile(workplace / "last.ckpt")
     left = last.read("epoch", "meta")
     done = 0 if left is None else int(left["epoch"]) + 1
-    with _quiet_lightning(), torch.random.fork_rng():
+    with _quiet_lightning(), torch.random.fork_rng(), fastest_kernels(device):
         trainer = pl.Trainer(
             accelerator="gpu" if device.type == "cuda" else device.type,
             devices=1,
-            benchmark=device.type == "cuda",  # all batches but the last are of one shape: worth a search for kernels
             precision="bf16-mixed" if precision == "bf16" else "32-true",
             max_epochs=plan.epochs,
             callbacks=[curves, *([best] if best else []), KeepLast(last)],

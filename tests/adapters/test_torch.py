@@ -1,3 +1,4 @@
+import contextlib
 from collections.abc import Callable
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from btlib.adapters.torch import TorchPredictor, resolve_device, resolve_precision
+from btlib.adapters.torch import TorchPredictor, fastest_kernels, resolve_device, resolve_precision
 from btlib.errors import OptionError, UnknownNameError
 from btlib.evaluation import Predictor
 from btlib.models import VARIANTS, TumourModel, create
@@ -74,6 +75,18 @@ def test_bf16_stays_close_and_gives_float32(model: Callable[[str], TumourModel])
     assert coarse.mask_prob == pytest.approx(exact.mask_prob, abs=0.02)
     assert not np.array_equal(coarse.mask_prob, exact.mask_prob)
     assert coarse.class_prob.sum(axis=1) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_kernels_are_searched_for_on_cuda_and_only_while_asked(
+    monkeypatch: pytest.MonkeyPatch, device: str, before: bool
+):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", before)
+    with contextlib.suppress(KeyError), fastest_kernels(torch.device(device)):
+        assert torch.backends.cudnn.benchmark is (before or device == "cuda")
+        raise KeyError
+    assert torch.backends.cudnn.benchmark is before
 
 
 def test_devices_are_chosen_cuda_before_mps_before_cpu(monkeypatch: pytest.MonkeyPatch):
