@@ -19,7 +19,6 @@ from typing import Any
 import cv2
 import h5py
 import numpy as np
-import psutil
 import pytest
 from numpy.typing import NDArray
 from tabulate import tabulate
@@ -27,6 +26,8 @@ from tabulate import tabulate
 from btlib.data import list_slices, load_dataset, write_slice
 from btlib.data.dataset import Dataset
 from btlib.reporting.text import csv_text
+
+psutil = pytest.importorskip("psutil")  # of the extra "dev", without which all else here runs
 
 pytestmark = pytest.mark.performance
 
