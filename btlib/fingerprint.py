@@ -4,7 +4,7 @@ import ast
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,24 @@ def of(*parts: Any) -> str:
     """
     text = json.dumps(parts, sort_keys=True, default=_plain, allow_nan=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
+
+def nearest_differs(wanted: Mapping[str, Any], stored: Iterable[Mapping[str, Any]]) -> list[str]:
+    """In what the one of `stored` that is most like `wanted` differs from it; nothing where nothing is stored.
+
+    >>> nearest_differs({"seed": 7, "recipe": {"epochs": 2}}, [{"seed": 8}, {"seed": 7, "recipe": {"epochs": 3}}])
+    ['recipe.epochs']
+    """
+    flat = _flat(wanted)
+    differences = [[name for name, value in flat.items() if theirs.get(name) != value] for theirs in map(_flat, stored)]
+    return min(differences, key=len, default=[])
+
+
+def _flat(values: Mapping[str, Any], within: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{within}{name}.") if isinstance(value, Mapping) else {within + name: value}
+    return found
 
 
 def of_file(path: Path) -> str:

@@ -83,12 +83,13 @@ def fit_or_load(
     """
     ingredients = _ingredients(work, name, fit, depends_on)
     identity = fingerprint.of(ingredients)
-    folder = work.checkpoints / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name)}-{identity}"
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+    folder = work.checkpoints / f"{stem}-{identity}"
     (work.checkpoints / "work").mkdir(parents=True, exist_ok=True)
     with FileLock(work.checkpoints / "work" / f"{folder.name}.lock"):
         if not work.retrain and _whole(folder):
             return FittedModel(load(folder), "loaded", 0.0, identity, folder)
-        work.say(f"{name}, seed {work.seed}: training")
+        work.say(f"{name}, seed {work.seed}: {_why(work, stem, ingredients)}")
         began = time.perf_counter()
         at = work.checkpoints / "work" / folder.name
         if work.retrain and at.exists():
@@ -125,6 +126,24 @@ def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any
     }
 
 
+def _why(work: Work, stem: str, ingredients: dict[str, Any]) -> str:
+    """Why it is trained: what differs from the nearest model that is stored under the same name."""
+    if work.retrain:
+        return "trained anew, as asked"
+    stored = map(_manifest, work.checkpoints.glob(f"{stem}-{'[0-9a-f]' * fingerprint.LENGTH}"))
+    nearest = fingerprint.nearest_differs(ingredients, [m["ingredients"] for m in stored if m])
+    return f"no stored model fits; the nearest differs in {', '.join(nearest)}" if nearest else "training"
+
+
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    """What is told of the model in a folder; None where that cannot be read."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return manifest if manifest["schema"] == SCHEMA and isinstance(manifest["ingredients"], dict) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _code_of(fit: Callable[..., Any]) -> str:
     """Of `fit`'s file: as it was imported, if as a case's file, for what is edited since then is not what runs."""
     source = Path(inspect.getsourcefile(fit) or "")
@@ -149,12 +168,10 @@ def _whole(folder: Path) -> bool:
     """Whether a model lies there as it was written; a damaged one is set aside."""
     if not folder.is_dir():
         return False
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        if manifest["schema"] == SCHEMA and manifest["files"] == _hashes(folder):
+    manifest = _manifest(folder)
+    with contextlib.suppress(OSError):  # what cannot be read is damaged too
+        if manifest is not None and manifest.get("files") == _hashes(folder):
             return True
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
     aside = folder.with_name(f"{folder.name}.damaged")
     shutil.rmtree(aside, ignore_errors=True)
     folder.replace(aside)

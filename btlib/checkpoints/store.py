@@ -124,19 +124,7 @@ class Store:
         if retrain:
             say("trained anew, as asked")
             return
-        wanted = _flat(plan.ingredients())
-        manifests = [read_manifest(p) for p in self.folder.glob(f"{plan.variant}-*.json")]
-        differences = [
-            [k for k, v in wanted.items() if theirs.get(k) != v]
-            for m in manifests
-            if m
-            for theirs in [_flat(m["ingredients"])]
-        ]
-        nearest = min(differences, key=len, default=None)
+        manifests = [read_manifest(path) for path in self.folder.glob(f"{plan.variant}-*.json")]
+        nearest = fingerprint.nearest_differs(plan.ingredients(), [m["ingredients"] for m in manifests if m])
         if nearest:
             say(f"no stored model fits; the nearest differs in {', '.join(nearest)}")
-
-
-def _flat(ingredients: Mapping[str, Any]) -> dict[str, Any]:
-    recipe = {f"recipe.{k}": v for k, v in ingredients.get("recipe", {}).items()}
-    return {k: v for k, v in ingredients.items() if k != "recipe"} | recipe

@@ -77,6 +77,25 @@ def test_any_other_ingredient_trains_anew(work: Work, make_dataset: Callable[...
     assert get(work).source == "loaded"
 
 
+def test_why_it_trains_is_said(work: Work):
+    said: list[str] = []
+    work = replace(work, say=said.append)
+    other = replace(work, seed=8, recipe=replace(work.recipe, epochs=11))
+    get(work)
+    fit_or_load(work, "my net-staged", lambda folder: [1], save=save, load=load)  # begins as the other's name
+    get(other)
+    (work.checkpoints / get(other).folder.name / "manifest.json").write_text("[]")
+    get(replace(work, seed=8), depends_on={"library": 2})
+    get(replace(work, retrain=True))
+    assert said == [
+        "my net, seed 7: training",
+        "my net-staged, seed 7: training",
+        "my net, seed 8: no stored model fits; the nearest differs in recipe.epochs, seed",
+        "my net, seed 8: no stored model fits; the nearest differs in seed, depends_on.library",
+        "my net, seed 7: trained anew, as asked",
+    ]
+
+
 def test_code_of_the_case_counts_and_its_comments_do_not(work: Work, tmp_path: Path):
     def of(text: str) -> str:
         (tmp_path / "case_file.py").write_text(text)
