@@ -1,6 +1,7 @@
 """From PyTorch to an ONNX file that has shown, on slices, that it says the same."""
 
 import importlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,17 +101,20 @@ def _write(
             importlib.import_module(package)
     dynamic = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     try:
-        torch.onnx.export(
-            module,
-            (torch.from_numpy(images)[:, None],),
-            part,
-            input_names=["images"],
-            output_names=names,
-            dynamic_shapes={"images": dynamic},
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+        with warnings.catch_warnings():
+            # torch 2.11 exports by what it deprecates itself: its authors' business, not our user's
+            warnings.simplefilter("ignore", FutureWarning)
+            torch.onnx.export(
+                module,
+                (torch.from_numpy(images)[:, None],),
+                part,
+                input_names=["images"],
+                output_names=names,
+                dynamic_shapes={"images": dynamic},
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
     except Exception as error:
         raise ModelError(f"cannot be exported: {error}", where=path) from error
 

@@ -131,7 +131,10 @@ def _program(path: Path, device: torch.device) -> Callable[[torch.Tensor], Any]:
     if any("/models/" in name for name in names):
         from torch.export.passes import move_to_device_pass
 
-        exported = move_to_device_pass(torch.export.load(path), device).module()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given buffer is not writable")  # torch 2.11 reads its own file so
+            program = torch.export.load(path)
+        exported = move_to_device_pass(program, device).module()
         return lambda images: exported(images)  # its module refuses eval(): it has but one mode
     if any("/code/" in name for name in names):
         with torchscript_is_old():

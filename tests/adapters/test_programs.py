@@ -1,6 +1,5 @@
 """PyTorch models of other makes: other outputs, three channels, TorchScript, exported programs."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from btlib.adapters import Outputs, TorchPredictor, load_torch
+from btlib.adapters.torch import torchscript_is_old
 from btlib.errors import ModelError
 
 from .conftest import WEIGHTS
@@ -52,8 +52,7 @@ def test_softmax_over_two_channels(same: Callable[..., None]):
 
 
 def test_torchscript(tmp_path: Path, images: np.ndarray, same: Callable[..., None]):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # that TorchScript is deprecated: its old files are not
+    with torchscript_is_old():
         torch.jit.script(Net()).save(tmp_path / "net.pt")
     same(load_torch(tmp_path / "net.pt", Outputs(0, 1), device="cpu"))
 
