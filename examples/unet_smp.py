@@ -5,10 +5,12 @@
     pytest benchmarks -m smoke --bt-case examples/unet_smp.py::unet
     pytest benchmarks -m full --bt-recipe modern --bt-case examples/unet_smp.py::unet
     pytest benchmarks -m full --bt-recipe modern --bt-case examples/unet_smp.py::unet-staged
+    pytest benchmarks -m full --bt-recipe modern --bt-case examples/unet_smp.py::unet-tuned
 
 The second case is the same net trained in two stages: most epochs see the slices at half their size, which is cheaper,
 and the last ones as they are, only mirrored (progressive resizing, arXiv:2104.00298; no augmentation in the last
-epochs, arXiv:2107.08430). docs/results.md has what either way scores.
+epochs, arXiv:2107.08430). The third takes the second's model through some more of these last epochs, with the learning
+rate raised again (warm restart, arXiv:1608.03983). docs/results.md has what each scores.
 
 Epochs, learning rate, augmentation and threshold are the recipe's. Its own are the optimiser (AdamW), label smoothing,
 a cosine schedule, and averaged weights (EMA) in place of the best epoch. In smoke the net is a small one.
@@ -17,6 +19,7 @@ a cosine schedule, and averaged weights (EMA) in place of the best epoch. In smo
 import copy
 import inspect
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -26,13 +29,14 @@ from torch.nn import functional
 
 from btlib.adapters import Outputs, Progress, TorchPredictor
 from btlib.adapters.torch import autocast, fastest_kernels, resolve_device, resolve_precision
-from btlib.cases import Prepared, Work, case, fit_or_load
+from btlib.cases import FittedModel, Prepared, Work, case, fit_or_load
 from btlib.evaluation import best_threshold
 from btlib.fingerprint import of_sources
 from btlib.training.augment import augmented
 
 CLASS_WEIGHT, SMOOTHING, WEIGHT_DECAY, EMA = 0.5, 0.05, 1e-2, 0.999
 HALF_SIZE = 0.75  # of the staged case's epochs
+TUNING = 1 / 6  # of its epochs, the tuned case's own
 AUGMENTATION = of_sources([Path(inspect.getfile(augmented))])  # which stands in another file
 
 
@@ -116,10 +120,13 @@ def mirrored(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tenso
     return images.flip(dims), masks.flip(dims)
 
 
-def fit(work: Work, folder: Path, half_size: float) -> nn.Module:
+def fit(
+    work: Work, folder: Path, epochs: int, halves: int, augmentations: int, start: nn.Module | None = None
+) -> nn.Module:
     """Train on the training slices, on from the state in `folder`; the last epoch's averaged weights are the model.
 
-    For the share `half_size` of the epochs on slices of half the size; after these, they are augmented no more.
+    The first `halves` epochs see slices of half the size, and the first `augmentations` augmented ones; the others, if
+    the recipe augments, mirrored ones. It begins with random weights or with those of `start`.
     """
     device, recipe, small = resolve_device(work.device), work.recipe, work.recipe.backbone == "tiny"
     precision = resolve_precision(work.precision, device)
@@ -127,13 +134,12 @@ def fit(work: Work, folder: Path, half_size: float) -> nn.Module:
     images = torch.from_numpy(work.dataset.images[at])[:, None].to(device)
     masks = torch.from_numpy(work.dataset.masks[at])[:, None].to(device)
     labels = torch.from_numpy(work.dataset.labels[at]).to(device)
-    epochs, size = recipe.epochs, recipe.batch_size
-    halves = round(half_size * epochs)
+    size = recipe.batch_size
     batches = max(1, len(at) // size)  # a short one at the end is left out: batch norm wants company
     rng, order = torch.Generator(device).manual_seed(work.seed), torch.Generator().manual_seed(work.seed)
     with torch.random.fork_rng():
         torch.manual_seed(work.seed)
-        model = UnetWithClasses(small).to(device, memory_format=torch.channels_last)
+        model = (start or UnetWithClasses(small)).train().to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(model)
     fused = device.type in ("cpu", "cuda")
     optimizer = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=WEIGHT_DECAY, fused=fused)
@@ -146,9 +152,8 @@ def fit(work: Work, folder: Path, half_size: float) -> nn.Module:
             for index, chosen in enumerate(torch.randperm(len(at), generator=order).split(size)[:batches]):
                 chosen = chosen.to(device)
                 batch, truth = images[chosen], masks[chosen].float()
-                clean = 0 < halves <= epoch
                 if recipe.augment:
-                    batch, truth = (mirrored if clean else augmented)(batch, truth, rng)
+                    batch, truth = (augmented if epoch < augmentations else mirrored)(batch, truth, rng)
                 if epoch < halves:
                     batch, truth = halved(batch, truth)
                 with autocast(device, precision):
@@ -171,18 +176,22 @@ def load(folder: Path, small: bool) -> nn.Module:
     return model.eval()
 
 
-def prepared(work: Work, name: str, half_size: float) -> Prepared:
-    """Train it, or load it where it was trained on the same before."""
-    fitted = fit_or_load(
+def fitted(work: Work, name: str, train: Callable[[Path], nn.Module]) -> FittedModel[nn.Module]:
+    """The net: loaded where it was trained on the same before, else trained."""
+    return fit_or_load(
         work,
         name,
-        lambda folder: fit(work, folder, half_size),
+        train,
         save=lambda model, folder: torch.save(model.state_dict(), folder / "model.pt"),
         load=lambda folder: load(folder, work.recipe.backbone == "tiny"),
         depends_on=AUGMENTATION,
     )
+
+
+def prepared(work: Work, net: FittedModel[nn.Module], name: str) -> Prepared:
+    """What the case returns: the net, averaged over mirror images, with the recipe's threshold."""
     predictor = TorchPredictor(
-        MeanOfFlips(fitted.model),
+        MeanOfFlips(net.model),
         work.device,
         work.precision,
         Outputs(mask=0, classes=1, mask_kind="probabilities", class_kind="probabilities"),
@@ -191,22 +200,47 @@ def prepared(work: Work, name: str, half_size: float) -> Prepared:
     details = {
         "device": str(predictor.device),
         "precision": predictor.precision,
-        "parameters": sum(p.numel() for p in fitted.model.parameters()),
+        "parameters": sum(p.numel() for p in net.model.parameters()),
     }
-    return fitted.prepared(
+    return net.prepared(
         predictor,
         details=details,
         threshold=best_threshold(predictor, work.dataset, work.split.val, where=name) if chosen else None,
     )
 
 
+def fitted_plainly(work: Work) -> FittedModel[nn.Module]:
+    """All epochs on slices of the protocol's size, augmented."""
+    epochs = work.recipe.epochs
+    return fitted(work, "unet", lambda folder: fit(work, folder, epochs, halves=0, augmentations=epochs))
+
+
+def fitted_in_stages(work: Work) -> FittedModel[nn.Module]:
+    """Most epochs on slices of half that size, augmented, and the others not."""
+    epochs = work.recipe.epochs
+    halves = round(HALF_SIZE * epochs)
+    return fitted(work, "unet-staged", lambda folder: fit(work, folder, epochs, halves, augmentations=halves))
+
+
+def tuned(work: Work, folder: Path) -> nn.Module:
+    """The staged net, trained or loaded, and some epochs more, by a schedule of their own."""
+    epochs = max(1, round(TUNING * work.recipe.epochs))
+    return fit(work, folder, epochs, halves=0, augmentations=0, start=fitted_in_stages(work).model)
+
+
 @case("unet", "U-Net, ResNet-34 encoder, class head", has_mask=True, has_classes=True, scaling="percentile")
 def unet(work: Work) -> Prepared:
-    """All epochs on slices of the protocol's size."""
-    return prepared(work, "unet", half_size=0.0)
+    """Trained in one go."""
+    return prepared(work, fitted_plainly(work), "unet")
 
 
 @case("unet-staged", "U-Net, first at half size", has_mask=True, has_classes=True, scaling="percentile")
 def unet_staged(work: Work) -> Prepared:
-    """Most epochs on slices of half that size."""
-    return prepared(work, "unet-staged", HALF_SIZE)
+    """Trained in two stages."""
+    return prepared(work, fitted_in_stages(work), "unet-staged")
+
+
+@case("unet-tuned", "U-Net, first at half size, then tuned", has_mask=True, has_classes=True, scaling="percentile")
+def unet_tuned(work: Work) -> Prepared:
+    """Trained in three, the last with a learning rate that starts again."""
+    return prepared(work, fitted(work, "unet-tuned", lambda folder: tuned(work, folder)), "unet-tuned")
