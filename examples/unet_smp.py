@@ -9,8 +9,9 @@
 
 The second case is the same net trained in two stages: most epochs see the slices at half their size, which is cheaper,
 and the last ones as they are, only mirrored (progressive resizing, arXiv:2104.00298; no augmentation in the last
-epochs, arXiv:2107.08430). The third takes the second's model through some more of these last epochs, with the learning
-rate raised again (warm restart, arXiv:1608.03983). docs/results.md has what each scores.
+epochs, arXiv:2107.08430). The third takes the second's net through more of these last epochs, in cycles that each begin
+with a high learning rate again (arXiv:1608.03983), and is the mean of the nets at the cycles' ends (snapshot ensemble,
+arXiv:1704.00109). docs/results.md has what each scores.
 
 Epochs, learning rate, augmentation and threshold are the recipe's. Its own are the optimiser (AdamW), label smoothing,
 a cosine schedule, and averaged weights (EMA) in place of the best epoch. In smoke the net is a small one.
@@ -36,7 +37,7 @@ from btlib.training.augment import augmented
 
 CLASS_WEIGHT, SMOOTHING, WEIGHT_DECAY, EMA = 0.5, 0.05, 1e-2, 0.999
 HALF_SIZE = 0.75  # of the staged case's epochs
-TUNING = 1 / 6  # of its epochs, the tuned case's own
+CYCLES, CYCLE = 3, 1 / 6  # of the tuned case, and the length of one as a share of the recipe's epochs
 AUGMENTATION = of_sources([Path(inspect.getfile(augmented))])  # which stands in another file
 
 
@@ -64,16 +65,16 @@ class UnetWithClasses(nn.Module):
 
 
 class MeanOfFlips(nn.Module):
-    """Images [n, 1, h, w] → probabilities, averaged over an image and its three mirror images."""
+    """Images [n, 1, h, w] → probabilities, averaged over the nets, and over an image and its three mirror images."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, nets: list[nn.Module]) -> None:
         super().__init__()
-        self.model = model
+        self.nets = nn.ModuleList(nets)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mask probabilities [n, 1, h, w] and class probabilities [n, 3]."""
         flips = ([], [2], [3], [2, 3])
-        said = [(self.model(images.flip(dims)), dims) for dims in flips]
+        said = [(net(images.flip(dims)), dims) for net in self.nets for dims in flips]
         masks = torch.stack([mask.sigmoid().flip(dims) for (mask, _), dims in said])
         classes = torch.stack([logits.softmax(dim=1) for (_, logits), _ in said])
         return masks.mean(dim=0), classes.mean(dim=0)
@@ -121,12 +122,19 @@ def mirrored(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tenso
 
 
 def fit(
-    work: Work, folder: Path, epochs: int, halves: int, augmentations: int, start: nn.Module | None = None
+    work: Work,
+    folder: Path,
+    epochs: int,
+    halves: int = 0,
+    augmentations: int = 0,
+    start: nn.Module | None = None,
+    cycle: int = 0,
 ) -> nn.Module:
-    """Train on the training slices, on from the state in `folder`; the last epoch's averaged weights are the model.
+    """Train on the training slices, on from the state in `folder`; the last epoch's averaged weights are the net.
 
     The first `halves` epochs see slices of half the size, and the first `augmentations` augmented ones; the others, if
-    the recipe augments, mirrored ones. It begins with random weights or with those of `start`.
+    the recipe augments, mirrored ones. It begins with random weights or with those of `start`, and sees the slices in
+    another order in another `cycle`.
     """
     device, recipe, small = resolve_device(work.device), work.recipe, work.recipe.backbone == "tiny"
     precision = resolve_precision(work.precision, device)
@@ -136,10 +144,12 @@ def fit(
     labels = torch.from_numpy(work.dataset.labels[at]).to(device)
     size = recipe.batch_size
     batches = max(1, len(at) // size)  # a short one at the end is left out: batch norm wants company
-    rng, order = torch.Generator(device).manual_seed(work.seed), torch.Generator().manual_seed(work.seed)
+    seed = work.seed + 1000 * cycle
+    rng, order = torch.Generator(device).manual_seed(seed), torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(work.seed)
-        model = (start or UnetWithClasses(small)).train().to(device, memory_format=torch.channels_last)
+        model = copy.deepcopy(start) if start else UnetWithClasses(small)
+    model = model.train().to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(model)
     fused = device.type in ("cpu", "cuda")
     optimizer = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=WEIGHT_DECAY, fused=fused)
@@ -165,33 +175,36 @@ def fit(
                 schedule.step()
                 follow(average, model, epoch * batches + index)
             progress.keep(epoch + 1)
-            work.say(f"U-Net, seed {work.seed}: epoch {epoch + 1} of {epochs}, loss {loss.item():.4f}")
+            where = f"cycle {cycle + 1}, " if start else ""
+            work.say(f"U-Net, seed {work.seed}: {where}epoch {epoch + 1} of {epochs}, loss {loss.item():.4f}")
     return average.eval()
 
 
-def load(folder: Path, small: bool) -> nn.Module:
-    """The model that was saved there."""
-    model = UnetWithClasses(small)
-    model.load_state_dict(torch.load(folder / "model.pt", map_location="cpu", weights_only=True))
-    return model.eval()
+def load(folder: Path, small: bool) -> list[nn.Module]:
+    """The nets that were saved there."""
+    nets: list[nn.Module] = []
+    for state in torch.load(folder / "nets.pt", map_location="cpu", weights_only=True):
+        nets.append(UnetWithClasses(small))
+        nets[-1].load_state_dict(state)
+    return [net.eval() for net in nets]
 
 
-def fitted(work: Work, name: str, train: Callable[[Path], nn.Module]) -> FittedModel[nn.Module]:
-    """The net: loaded where it was trained on the same before, else trained."""
+def fitted(work: Work, name: str, train: Callable[[Path], list[nn.Module]]) -> FittedModel[list[nn.Module]]:
+    """The nets: loaded where they were trained on the same before, else trained."""
     return fit_or_load(
         work,
         name,
         train,
-        save=lambda model, folder: torch.save(model.state_dict(), folder / "model.pt"),
+        save=lambda nets, folder: torch.save([net.state_dict() for net in nets], folder / "nets.pt"),
         load=lambda folder: load(folder, work.recipe.backbone == "tiny"),
         depends_on=AUGMENTATION,
     )
 
 
-def prepared(work: Work, net: FittedModel[nn.Module], name: str) -> Prepared:
-    """What the case returns: the net, averaged over mirror images, with the recipe's threshold."""
+def prepared(work: Work, found: FittedModel[list[nn.Module]], name: str) -> Prepared:
+    """What the case returns: the nets, averaged over mirror images, with the recipe's threshold."""
     predictor = TorchPredictor(
-        MeanOfFlips(net.model),
+        MeanOfFlips(found.model),
         work.device,
         work.precision,
         Outputs(mask=0, classes=1, mask_kind="probabilities", class_kind="probabilities"),
@@ -200,47 +213,47 @@ def prepared(work: Work, net: FittedModel[nn.Module], name: str) -> Prepared:
     details = {
         "device": str(predictor.device),
         "precision": predictor.precision,
-        "parameters": sum(p.numel() for p in net.model.parameters()),
+        "parameters": sum(p.numel() for net in found.model for p in net.parameters()),
     }
-    return net.prepared(
+    return found.prepared(
         predictor,
         details=details,
         threshold=best_threshold(predictor, work.dataset, work.split.val, where=name) if chosen else None,
     )
 
 
-def fitted_plainly(work: Work) -> FittedModel[nn.Module]:
-    """All epochs on slices of the protocol's size, augmented."""
-    epochs = work.recipe.epochs
-    return fitted(work, "unet", lambda folder: fit(work, folder, epochs, halves=0, augmentations=epochs))
-
-
-def fitted_in_stages(work: Work) -> FittedModel[nn.Module]:
+def in_stages(work: Work) -> FittedModel[list[nn.Module]]:
     """Most epochs on slices of half that size, augmented, and the others not."""
     epochs = work.recipe.epochs
     halves = round(HALF_SIZE * epochs)
-    return fitted(work, "unet-staged", lambda folder: fit(work, folder, epochs, halves, augmentations=halves))
+    return fitted(work, "unet-staged", lambda folder: [fit(work, folder, epochs, halves, augmentations=halves)])
 
 
-def tuned(work: Work, folder: Path) -> nn.Module:
-    """The staged net, trained or loaded, and some epochs more, by a schedule of their own."""
-    epochs = max(1, round(TUNING * work.recipe.epochs))
-    return fit(work, folder, epochs, halves=0, augmentations=0, start=fitted_in_stages(work).model)
+def in_cycles(work: Work, folder: Path) -> list[nn.Module]:
+    """The staged net, trained or loaded, taken through the cycles: one net of each."""
+    epochs = max(1, round(CYCLE * work.recipe.epochs))
+    nets = [*in_stages(work).model]
+    for cycle in range(CYCLES):
+        (folder / f"cycle-{cycle + 1}").mkdir(exist_ok=True)
+        nets.append(fit(work, folder / f"cycle-{cycle + 1}", epochs, start=nets[-1], cycle=cycle))
+    return nets[1:]
 
 
 @case("unet", "U-Net, ResNet-34 encoder, class head", has_mask=True, has_classes=True, scaling="percentile")
 def unet(work: Work) -> Prepared:
-    """Trained in one go."""
-    return prepared(work, fitted_plainly(work), "unet")
+    """All epochs on slices of the protocol's size, augmented."""
+    epochs = work.recipe.epochs
+    found = fitted(work, "unet", lambda folder: [fit(work, folder, epochs, augmentations=epochs)])
+    return prepared(work, found, "unet")
 
 
 @case("unet-staged", "U-Net, first at half size", has_mask=True, has_classes=True, scaling="percentile")
 def unet_staged(work: Work) -> Prepared:
     """Trained in two stages."""
-    return prepared(work, fitted_in_stages(work), "unet-staged")
+    return prepared(work, in_stages(work), "unet-staged")
 
 
 @case("unet-tuned", "U-Net, first at half size, then tuned", has_mask=True, has_classes=True, scaling="percentile")
 def unet_tuned(work: Work) -> Prepared:
-    """Trained in three, the last with a learning rate that starts again."""
-    return prepared(work, fitted(work, "unet-tuned", lambda folder: tuned(work, folder)), "unet-tuned")
+    """Trained in two stages and some cycles, and the mean of the cycles' nets."""
+    return prepared(work, fitted(work, "unet-tuned", lambda folder: in_cycles(work, folder)), "unet-tuned")

@@ -74,30 +74,34 @@ def test_it_keeps_its_promises_learns_and_is_stored(spec: str, dice: float, case
 
 
 @pytest.mark.parametrize(
-    ("name", "epochs"),
+    ("name", "epochs", "interrupted"),
     [
-        ("unet", 3),
-        ("unet-staged", 3),  # interrupted between its stages
-        ("unet-tuned", 18),  # of its own three, the staged net's eighteen being done
+        ("unet", 3, "epoch 2 of 3"),
+        ("unet-staged", 3, "epoch 2 of 3"),  # between its stages
+        ("unet-tuned", 18, "cycle 2, epoch 2 of 3"),
     ],
 )
 def test_an_interrupted_unet_ends_where_an_uninterrupted_one_does(
-    name: str, epochs: int, case: Callable[[str], Case], work: Work
+    name: str, epochs: int, interrupted: str, case: Callable[[str], Case], work: Work
 ):
     unet = case(f"unet_smp.py::{name}")
     work = replace(work, recipe=replace(RECIPE, epochs=epochs, augment=True))
 
+    finished: list[str] = []
+
     def stop(line: str) -> None:
-        if "epoch 2 of 3" in line:
+        if interrupted in line:
             raise KeyboardInterrupt
+        finished.append(line.partition(", loss")[0])
 
     with pytest.raises(KeyboardInterrupt):
         unet.prepare(replace(work, say=stop))
     whole = unet.prepare(replace(work, checkpoints=work.checkpoints / "whole"))
-    said: list[str] = []
-    resumed = unet.prepare(replace(work, say=said.append))
+    again: list[str] = []
+    resumed = unet.prepare(replace(work, say=lambda line: again.append(line.partition(", loss")[0])))
     assert (whole.source, resumed.source) == ("trained", "resumed")
-    assert not any("epoch 1 of" in line for line in said), "of epoch 2 the state may have been passed over"
+    repeated = [line for line in finished if "epoch 1 of" in line and line in again]
+    assert repeated == [], "of epoch 2 and 3 the state may have been passed over"
     images = work.dataset.images[work.split.test]
     (mask, classes), (mask_too, classes_too) = (
         (p.mask_prob, p.class_prob) for p in (prepared.predictor.predict(images) for prepared in (whole, resumed))
