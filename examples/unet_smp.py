@@ -155,7 +155,13 @@ def fit(
     optimizer = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=WEIGHT_DECAY, fused=fused)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, epochs * batches))
     progress = Progress(
-        folder / "last.pt", model=model, average=average, optimizer=optimizer, schedule=schedule, rng=rng, order=order
+        folder / f"last-{cycle + 1}.pt",
+        model=model,
+        average=average,
+        optimizer=optimizer,
+        schedule=schedule,
+        rng=rng,
+        order=order,
     )
     with fastest_kernels(device):
         for epoch in range(progress.load(), epochs):
@@ -234,8 +240,7 @@ def in_cycles(work: Work, folder: Path) -> list[nn.Module]:
     epochs = max(1, round(CYCLE * work.recipe.epochs))
     nets = [*in_stages(work).model]
     for cycle in range(CYCLES):
-        (folder / f"cycle-{cycle + 1}").mkdir(exist_ok=True)
-        nets.append(fit(work, folder / f"cycle-{cycle + 1}", epochs, start=nets[-1], cycle=cycle))
+        nets.append(fit(work, folder, epochs, start=nets[-1], cycle=cycle))
     return nets[1:]
 
 
