@@ -28,15 +28,22 @@ def of(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
-def nearest_differs(wanted: Mapping[str, Any], stored: Iterable[Mapping[str, Any]]) -> list[str]:
-    """In what the one of `stored` that is most like `wanted` differs from it; nothing where nothing is stored.
+def no_model_fits(wanted: Mapping[str, Any], manifests: Iterable[Mapping[str, Any] | None]) -> str:
+    """In what the stored model that is most like `wanted` differs from it; "" where none is stored.
 
-    >>> nearest_differs({"seed": 7, "recipe": {"epochs": 2}}, [{"seed": 8}, {"seed": 7, "recipe": {"epochs": 3}}])
-    ['recipe.epochs']
+    Args:
+        wanted: The ingredients of the model that is sought.
+        manifests: Of the stored ones; None of one that cannot be read, which is passed over.
+
+    >>> stored = [{"ingredients": {"seed": 8}}, {"ingredients": {"seed": 7, "recipe": {"epochs": 3}}}, None]
+    >>> no_model_fits({"seed": 7, "recipe": {"epochs": 2}}, stored)
+    'no stored model fits; the nearest differs in recipe.epochs'
     """
     flat = _flat(wanted)
-    differences = [[name for name, value in flat.items() if theirs.get(name) != value] for theirs in map(_flat, stored)]
-    return min(differences, key=len, default=[])
+    stored = [_flat(manifest["ingredients"]) for manifest in manifests if manifest]
+    differences = [[name for name, value in flat.items() if theirs.get(name) != value] for theirs in stored]
+    nearest = min(differences, key=len, default=[])
+    return f"no stored model fits; the nearest differs in {', '.join(nearest)}" if nearest else ""
 
 
 def _flat(values: Mapping[str, Any], within: str = "") -> dict[str, Any]:

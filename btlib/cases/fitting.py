@@ -131,8 +131,7 @@ def _why(work: Work, stem: str, ingredients: dict[str, Any]) -> str:
     if work.retrain:
         return "trained anew, as asked"
     stored = map(_manifest, work.checkpoints.glob(f"{stem}-{'[0-9a-f]' * fingerprint.LENGTH}"))
-    nearest = fingerprint.nearest_differs(ingredients, [m["ingredients"] for m in stored if m])
-    return f"no stored model fits; the nearest differs in {', '.join(nearest)}" if nearest else "training"
+    return fingerprint.no_model_fits(ingredients, stored) or "training"
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

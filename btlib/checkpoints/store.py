@@ -124,7 +124,6 @@ class Store:
         if retrain:
             say("trained anew, as asked")
             return
-        manifests = [read_manifest(path) for path in self.folder.glob(f"{plan.variant}-*.json")]
-        nearest = fingerprint.nearest_differs(plan.ingredients(), [m["ingredients"] for m in manifests if m])
-        if nearest:
-            say(f"no stored model fits; the nearest differs in {', '.join(nearest)}")
+        manifests = map(read_manifest, self.folder.glob(f"{plan.variant}-*.json"))
+        if why := fingerprint.no_model_fits(plan.ingredients(), manifests):
+            say(why)
