@@ -10,8 +10,8 @@
 The second case is the same net trained in two stages: most epochs see the slices at half their size, which is cheaper,
 and the last ones as they are, only mirrored (progressive resizing, arXiv:2104.00298; no augmentation in the last
 epochs, arXiv:2107.08430). The third takes the second's net through more of these last epochs, in cycles that each begin
-with a high learning rate again (arXiv:1608.03983), and is the mean of the nets at the cycles' ends (snapshot ensemble,
-arXiv:1704.00109). docs/results.md has what each scores.
+with a high learning rate again (arXiv:1608.03983), and is the mean of the last cycles' nets (snapshot ensemble,
+arXiv:1704.00109), of as many as do best on the validation slices. docs/results.md has what each scores.
 
 Epochs, learning rate, augmentation and threshold are the recipe's. Its own are the optimiser (AdamW), label smoothing,
 a cosine schedule, and averaged weights (EMA) in place of the best epoch. In smoke the net is a small one.
@@ -31,13 +31,14 @@ from torch.nn import functional
 from btlib.adapters import Outputs, Progress, TorchPredictor
 from btlib.adapters.torch import autocast, fastest_kernels, resolve_device, resolve_precision
 from btlib.cases import FittedModel, Prepared, Work, case, fit_or_load
-from btlib.evaluation import best_threshold
+from btlib.evaluation import best_threshold, curve_of
 from btlib.fingerprint import of_sources
 from btlib.training.augment import augmented
 
 CLASS_WEIGHT, SMOOTHING, WEIGHT_DECAY, EMA = 0.5, 0.05, 1e-2, 0.999
 HALF_SIZE = 0.75  # of the staged case's epochs
-CYCLES, CYCLE = 3, 1 / 6  # of the tuned case, and the length of one as a share of the recipe's epochs
+CYCLES = (1 / 6, 1 / 6, 1 / 6, 1 / 4)  # of the tuned case; the length of each, as a share of the recipe's epochs
+TOGETHER = 3  # of these cycles' nets, at most
 AUGMENTATION = of_sources([Path(inspect.getfile(augmented))])  # which stands in another file
 
 
@@ -207,14 +208,15 @@ def fitted(work: Work, name: str, train: Callable[[Path], list[nn.Module]]) -> F
     )
 
 
+def mean_of(nets: list[nn.Module], work: Work) -> TorchPredictor:
+    """The nets, averaged over mirror images."""
+    outputs = Outputs(mask=0, classes=1, mask_kind="probabilities", class_kind="probabilities")
+    return TorchPredictor(MeanOfFlips(nets), work.device, work.precision, outputs)
+
+
 def prepared(work: Work, found: FittedModel[list[nn.Module]], name: str) -> Prepared:
-    """What the case returns: the nets, averaged over mirror images, with the recipe's threshold."""
-    predictor = TorchPredictor(
-        MeanOfFlips(found.model),
-        work.device,
-        work.precision,
-        Outputs(mask=0, classes=1, mask_kind="probabilities", class_kind="probabilities"),
-    )
+    """What the case returns: the nets' mean, with the recipe's threshold."""
+    predictor = mean_of(found.model, work)
     chosen = work.recipe.threshold == "validation"
     details = {
         "device": str(predictor.device),
@@ -236,12 +238,16 @@ def in_stages(work: Work) -> FittedModel[list[nn.Module]]:
 
 
 def in_cycles(work: Work, folder: Path) -> list[nn.Module]:
-    """The staged net, trained or loaded, taken through the cycles: one net of each."""
-    epochs = max(1, round(CYCLE * work.recipe.epochs))
+    """The staged net, trained or loaded, taken through the cycles: of their nets, the last that do best together."""
     nets = [*in_stages(work).model]
-    for cycle in range(CYCLES):
+    for cycle, share in enumerate(CYCLES):
+        epochs = max(1, round(share * work.recipe.epochs))
         nets.append(fit(work, folder, epochs, start=nets[-1], cycle=cycle))
-    return nets[1:]
+
+    def dice(some: list[nn.Module]) -> float:
+        return max(curve_of(mean_of(some, work), work.dataset, work.split.val, where="unet-tuned").dice)
+
+    return max((nets[-count:] for count in range(1, TOGETHER + 1)), key=dice)
 
 
 @case("unet", "U-Net, ResNet-34 encoder, class head", has_mask=True, has_classes=True, scaling="percentile")
@@ -260,5 +266,5 @@ def unet_staged(work: Work) -> Prepared:
 
 @case("unet-tuned", "U-Net, first at half size, then tuned", has_mask=True, has_classes=True, scaling="percentile")
 def unet_tuned(work: Work) -> Prepared:
-    """Trained in two stages and some cycles, and the mean of the cycles' nets."""
+    """Trained in two stages and some cycles, and the mean of the last cycles' nets."""
     return prepared(work, fitted(work, "unet-tuned", lambda folder: in_cycles(work, folder)), "unet-tuned")

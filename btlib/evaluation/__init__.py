@@ -3,7 +3,7 @@
 from btlib.evaluation.aggregate import batch_mean, patient_mean, summarise
 from btlib.evaluation.predictor import Predictor, SlicePredictor
 from btlib.evaluation.score import Evaluation, evaluate
-from btlib.evaluation.thresholds import best_threshold
+from btlib.evaluation.thresholds import best_threshold, curve_of
 
 __all__ = [
     "Evaluation",
@@ -11,6 +11,7 @@ __all__ = [
     "SlicePredictor",
     "batch_mean",
     "best_threshold",
+    "curve_of",
     "evaluate",
     "patient_mean",
     "summarise",

@@ -70,6 +70,16 @@ def best_threshold(
 ) -> float:
     """The threshold of `GRID` with the highest mean Dice over slices; the lowest of equal ones.
 
+    Arguments and errors are those of `curve_of`.
+    """
+    return GRID[int(np.argmax(curve_of(predictor, dataset, positions, where=where).dice))]
+
+
+def curve_of(
+    predictor: Predictor, dataset: Dataset, positions: NDArray[np.int64], *, where: str = "predictor"
+) -> ThresholdCurve:
+    """Mean Dice over slices at each threshold of `GRID`.
+
     Args:
         predictor: Gives masks of the slices' own size.
         dataset: Preprocessed slices.
@@ -91,4 +101,4 @@ def best_threshold(
             raise PredictionError("gave no masks to choose a threshold for", where=where, mend="choose none for it")
         counts.append(counts_at(said.mask_prob, np.asarray(dataset.masks[at])))
     areas = np.asarray(dataset.masks[positions]).sum(axis=(1, 2))
-    return GRID[int(np.argmax(threshold_curve(np.concatenate(counts, axis=1), areas).dice))]
+    return threshold_curve(np.concatenate(counts, axis=1), areas)
