@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from btlib import evaluate
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
-from btlib.evaluation.thresholds import GRID, ThresholdCurve, best_threshold, counts_at
+from btlib.evaluation.thresholds import GRID, ThresholdCurve, best_threshold, counts_at, curve_of
 from btlib.types import Predictions
 
 
@@ -71,6 +71,8 @@ def test_the_best_threshold_is_where_dice_is_highest(make_dataset: Callable[...,
     at = np.array([30, 3, 7, 21] * 5)[:18]
     assert best_threshold(knows, dataset, np.unique(at)) == 0.3
     assert sorted(knows.asked) == dataset.numbers[[3, 7, 21, 30]].tolist(), "it looked at other slices"
+    at = np.arange(12, 40)
+    assert curve_of(Ramp(), dataset, at) == evaluate(Ramp(), dataset, at, threshold=0.5).curve
     assert best_threshold(Ramp(), dataset, np.arange(40)) == max(
         GRID, key=lambda t: (round(evaluate(Ramp(), dataset, threshold=t).slices.dice().mean(), 6), -t)
     )

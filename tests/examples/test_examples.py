@@ -21,6 +21,7 @@ from btlib.data import load_dataset, write_phantoms
 from btlib.data.dataset import Dataset
 from btlib.errors import ModelError
 from btlib.evaluation import Predictor
+from btlib.evaluation.thresholds import ThresholdCurve
 from btlib.protocol import Protocol, Recipe
 from btlib.results import CaseResult, SeedRun
 from btlib.runs.execute import conditions
@@ -108,6 +109,28 @@ def test_an_interrupted_unet_ends_where_an_uninterrupted_one_does(
     )
     assert np.array_equal(mask, mask_too)
     assert np.array_equal(classes, classes_too)
+
+
+@pytest.mark.parametrize("best", [1, 2, 3])
+def test_the_tuned_unet_keeps_as_many_of_the_last_nets_as_do_best_on_validation(
+    best: int, case: Callable[[str], Case], work: Work, monkeypatch: pytest.MonkeyPatch
+):
+    tuned = case("unet_smp.py::unet-tuned").prepare
+    asked: list[torch.nn.Module] = []
+
+    def curve(predictor: TorchPredictor, dataset: Dataset, at: np.ndarray, *, where: str) -> ThresholdCurve:
+        assert at.tolist() == work.split.val.tolist()
+        nets = list(predictor.model.nets)
+        asked.extend(net for net in nets if net not in asked)
+        return ThresholdCurve(thresholds=[0.3, 0.5], dice=[0.0, 0.9 if len(nets) == best else 0.8])
+
+    monkeypatch.setitem(tuned.__globals__, "curve_of", curve)
+    work = replace(work, recipe=replace(RECIPE, epochs=1))
+    for _ in ("trained", "loaded"):
+        kept = tuned(work).predictor.model.nets
+        last = asked[0]  # the mean of one was asked for first
+        assert len(kept) == best
+        assert all(torch.equal(*pair) for pair in zip(kept[-1].parameters(), last.parameters(), strict=True))
 
 
 def test_a_trained_f_as_an_onnx_file_scores_as_f(
