@@ -37,7 +37,7 @@ from btlib.training.augment import augmented
 
 CLASS_WEIGHT, SMOOTHING, WEIGHT_DECAY, EMA = 0.5, 0.05, 1e-2, 0.999
 HALF_SIZE = 0.75  # of the staged case's epochs
-CYCLES = (1 / 6, 1 / 6, 1 / 6, 1 / 4, 1 / 4)  # of the tuned case; the length of each, as a share of the recipe's epochs
+CYCLES = (1 / 6, 1 / 6, 1 / 6, 1 / 4)  # of the tuned case; the length of each, as a share of the recipe's epochs
 TOGETHER = 3  # of these cycles' nets, at most
 AUGMENTATION = of_sources([Path(inspect.getfile(augmented))])  # which stands in another file
 
