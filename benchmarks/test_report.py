@@ -84,7 +84,6 @@ def heads() -> Dataset:
         scaling="thesis",
         image_size=SIZE,
         folder=None,
-        fingerprint="heads",
     )
 
 
@@ -99,7 +98,8 @@ def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
     split = slice_seed42(SLICES)
     conditions = Conditions(
         origin="phantom",
-        dataset_fingerprint=slices.fingerprint,
+        truth_fingerprint=slices.truth_fingerprint,
+        input_fingerprint=slices.input_fingerprint,
         split_name=split.name,
         split_fingerprint=split.fingerprint,
         n_test=SLICES,

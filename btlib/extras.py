@@ -24,6 +24,7 @@ EXTRAS = {
     "openvino": "openvino",
     "nncf": "int8",
     "segmentation_models_pytorch": "smp",
+    "sklearn": "sklearn",
 }
 """Package → the extra of btlib that brings it."""
 

@@ -5,13 +5,14 @@ Records of a run and stored baselines are both read into it, so that judging and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from btlib.data.neighbours import Unit, patient_groups, unit_of
+from btlib.data.grouping import Unit, patient_groups, unit_of
+from btlib.data.patients import PatientSource
 from btlib.errors import RecordError
 from btlib.evaluation.aggregate import per_slice
 from btlib.slice_table import SliceTable
@@ -21,12 +22,31 @@ Failure = Literal["error", "out-of-memory", "timeout"]
 """Why a case has no numbers."""
 
 
+class PatientFacts(BaseModel):
+    """What is known of the patients behind the test slices.
+
+    Attributes:
+        source: "files" (their own codes) or "table" (btlib's, of known slices).
+        n_test: Patients with test slices.
+        seen: Test slices whose patient has slices in training too: 0 where numbers hold for new patients.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    source: PatientSource
+    n_test: Annotated[int, Field(ge=1)]
+    seen: Annotated[int, Field(ge=0)]
+
+
 class Conditions(BaseModel):
     """How numbers were made. Numbers of other conditions are not comparable.
 
     Attributes:
         origin: "figshare" or "phantom".
-        dataset_fingerprint: Content of the slices; None where a published baseline cannot know it.
+        truth_fingerprint: Numbers, labels and masks at this size; None where it is not known: of a published baseline,
+            and of files that btlib wrote before it took this fingerprint.
+        input_fingerprint: The images. Other ones of the same truth are another rendering, which is named beside a
+            verdict and does not stand in its way. None like `truth_fingerprint`.
         split_name: Such as "slice-seed42".
         split_fingerprint: Exact positions of the split; None where unknown.
         n_test: Test slices.
@@ -35,12 +55,15 @@ class Conditions(BaseModel):
         scaling: "thesis" or "percentile".
         threshold: Of the mask probability, 0…1, for cases that chose none on validation slices.
         epsilon: Of Dice and IoU.
+        patients: Who the test slices belong to; None where that is not known.
+        independent: The user says that slices without a patient id are independent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     origin: Origin
-    dataset_fingerprint: str | None
+    truth_fingerprint: str | None
+    input_fingerprint: str | None
     split_name: str
     split_fingerprint: str | None
     n_test: Annotated[int, Field(ge=1)]
@@ -49,6 +72,8 @@ class Conditions(BaseModel):
     scaling: Scaling
     threshold: Annotated[float, Field(ge=0, le=1)]
     epsilon: float
+    patients: PatientFacts | None = None
+    independent: bool = False
 
 
 class SeedRun(BaseModel):
@@ -58,6 +83,7 @@ class SeedRun(BaseModel):
         seed: Of the training.
         fingerprint: Of the trained model; None where it has none.
         slices: Its per-slice table.
+        columns: Other numbers by slice, in the order of `slices`, None where a slice has none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -65,6 +91,14 @@ class SeedRun(BaseModel):
     seed: int
     fingerprint: str | None
     slices: SliceTable
+    columns: dict[str, list[float | None]] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name, column in self.columns.items():
+            if len(column) != self.slices.n:
+                raise ValueError(f"columns.{name}: expected {self.slices.n} values, got {len(column)}")
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +148,17 @@ class CaseResult:
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Number of the patient or block of every slice, int64 [n] in the order of `slices`."""
-        return patient_groups(np.array(self.slices.number), np.array(self.slices.label), self.slices.patient)
+        """Number of the patient of every slice, int64 [n] in the order of `slices`; of the slice where unknown."""
+        return patient_groups(self.slices.patient)
+
+    @property
+    def caveat(self) -> str:
+        """What is wrong with intervals where patients are unknown; "" where nothing is."""
+        if self.unit == "patient" or self.conditions.independent:
+            return ""
+        return (
+            "patients are unknown: intervals take slices as independent, and are too narrow where a patient has several"
+        )
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -50,7 +50,6 @@ def make_dataset() -> Callable[..., Dataset]:
             scaling="thesis",
             image_size=size,
             folder=None,
-            fingerprint=f"noise-{n}-{size}-{seed}",
         )
 
     return make
@@ -58,7 +57,10 @@ def make_dataset() -> Callable[..., Dataset]:
 
 @pytest.fixture
 def make_table() -> Callable[..., SliceTable]:
-    """A table whose Dice and correctness are chosen: mean Dice falls with `worse`, `wrong` slices are misclassified."""
+    """A table whose Dice and correctness are chosen: mean Dice falls with `worse`, `wrong` slices are misclassified.
+
+    Each slice is a patient's only one, unless patients are given.
+    """
 
     def make(
         n: int = 60,
@@ -70,15 +72,16 @@ def make_table() -> Callable[..., SliceTable]:
         patients: Sequence[str | None] | None = None,
         seed: int = 0,
     ) -> SliceTable:
+        truth = np.random.default_rng(0).integers(300, 400, n)  # whatever is predicted, the slices are the same
         rng = np.random.default_rng(seed)
-        truth = rng.integers(300, 400, n)
+        rng.integers(300, 400, n)
         kept = np.clip(rng.normal(0.9 - worse, 0.03, n), 0, 1)
         labels = np.arange(n) % 3
         predicted = np.where(np.arange(n) < wrong, (labels + 1) % 3, labels)
         return SliceTable(
             number=list(range(1, n + 1)),
             label=labels.tolist(),
-            patient=[None] * n if patients is None else list(patients),
+            patient=[f"P{i}" for i in range(n)] if patients is None else list(patients),
             truth_area=truth.tolist(),
             intersection=np.floor(truth * kept).astype(int).tolist() if mask else None,
             pred_area=truth.tolist() if mask else None,
@@ -93,7 +96,8 @@ def conditions() -> Conditions:
     """Of sixty phantoms, as `make_table` makes them."""
     return Conditions(
         origin="phantom",
-        dataset_fingerprint="d1",
+        truth_fingerprint="t1",
+        input_fingerprint="i1",
         split_name="slice-seed42",
         split_fingerprint="s1",
         n_test=60,

@@ -1,3 +1,4 @@
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btlib import splits
-from btlib.data.dataset import Dataset
+from btlib import fingerprint, splits
+from btlib.data.dataset import Cohort, Dataset
+from btlib.data.patient_table import figshare_patients
 from btlib.errors import BtlibWarning, SplitError, UnknownNameError
 
 Make = Callable[..., Dataset]
@@ -123,44 +125,125 @@ def test_a_test_set_without_a_class_is_warned_of(make_dataset: Make):
         _ = [splits.make_split(f"patient-5fold-{k}", rare) for k in range(1, 5)]  # the slice is in one of them at most
 
 
-@given(st.lists(st.integers(0, 2), min_size=5, max_size=400))
-@settings(max_examples=50)
-def test_blocks_have_the_counts_of_the_thesis_by_type(labels: list[int]):
-    types = np.array(labels, dtype=np.int64)
-    ours, theirs = splits.block_seed42(types), splits.slice_seed42(len(types))
-    assert sorted(np.concatenate([ours.train, ours.val, ours.test]).tolist()) == list(range(len(types)))
-    for part in ("train", "val", "test"):
-        counts = [np.bincount(types[getattr(s, part)], minlength=3).tolist() for s in (ours, theirs)]
-        assert counts[0] == counts[1]
+# Frozen folds
+
+LABELS = (0, 2, 0, 1, 0, 2, 1, 2, 1, 0, 1, 0)
+LENGTHS = (58, 1, 149, 2, 498, 6, 203, 923, 1189, 1, 32, 2)
+"""The runs of labels in the Figshare data set, in file order."""
+
+DIGESTS = {
+    "slice-seed42": "383453610fafbdf2",
+    "patient-5fold-1": "5080a3bfd02ce053",
+    "patient-5fold-2": "a61ddca4495f4d43",
+    "patient-5fold-3": "c5fb5f80355b666a",
+    "patient-5fold-4": "5c2cb05fec77f78a",
+    "patient-5fold-5": "d2d16bb6ad8177de",
+}
+"""Fingerprints of the splits of all 3064 Figshare slices. A change here makes every stored number incomparable."""
 
 
-def test_test_stretches_stand_between_validation_stretches():
-    """As many slices as the dataset has, of each type in one run, as they nearly are there."""
-    types = np.repeat([0, 1, 2], [708, 1426, 930])
-    split = splits.make_split("block-seed42", _labelled(types))
-    kind = np.zeros(3064, dtype=int)
-    kind[split.val], kind[split.test] = 1, 2
-    assert [len(part) for part in (split.train, split.val, split.test)] == [2207, 245, 612]
-    edges = np.flatnonzero(np.diff(kind) != 0)
-    beside = {frozenset((int(kind[i]), int(kind[i + 1]))) for i in edges if types[i] == types[i + 1]}
-    assert frozenset((0, 2)) not in beside, "a test slice beside a training slice"
-    starts = np.flatnonzero((kind == 2) & (np.roll(kind, 1) != 2))
-    assert 7 <= len(starts) <= 10
-    assert split.fingerprint == splits.block_seed42(types).fingerprint != splits.slice_seed42(3064).fingerprint
-
-
-def _labelled(types: np.ndarray) -> Dataset:
-    n = len(types)
+@pytest.fixture(scope="module")
+def figshare() -> Dataset:
+    """All slices of the data set but for their pixels: numbers, classes, persons and folds."""
+    known = figshare_patients()
+    labels = np.repeat(LABELS, LENGTHS)
+    patients = tuple(map(str, known.persons.tolist()))
+    folds = {str(person): int(fold) for person, fold in enumerate(known.folds, start=1)}
+    n = len(labels)
     return Dataset(
         images=np.zeros((n, 1, 1), dtype=np.float32),
         masks=np.zeros((n, 1, 1), dtype=bool),
-        labels=types,
+        labels=labels,
         numbers=np.arange(1, n + 1),
-        patients=(None,) * n,
+        patients=patients,
         original_areas=np.ones(n, dtype=np.int64),
-        origin="phantom",
+        origin="figshare",
         scaling="thesis",
         image_size=1,
         folder=None,
-        fingerprint="labels alone",
+        cohort=Cohort(patients, labels, folds),
     )
+
+
+def test_every_builtin_split_of_figshare_is_frozen(figshare: Dataset):
+    named = [name for name in splits.SPLIT_NAMES if not name.startswith("cvind")]
+    assert sorted(named) == sorted(DIGESTS)
+    assert {name: splits.make_split(name, figshare).fingerprint for name in named} == DIGESTS
+
+
+def test_the_stored_folds_are_what_the_frozen_algorithm_makes(figshare: Dataset):
+    folds = splits.assign_folds([str(p) for p in figshare.patients], figshare.labels, 5)
+    assert folds == figshare.whole.folds
+
+
+def test_figshare_folds_are_disjoint_complete_and_balanced(figshare: Dataset):
+    shares = np.bincount(figshare.labels) / len(figshare)
+    tested: list[int] = []
+    for k in range(1, 6):
+        split = splits.make_split(f"patient-5fold-{k}", figshare)
+        people = [{figshare.patients[i] for i in part} for part in (split.train, split.val, split.test)]
+        assert len(people[0] | people[1] | people[2]) == sum(map(len, people)) == 209
+        tested += split.test.tolist()
+        assert abs(np.bincount(figshare.labels[split.test]) / len(split.test) - shares).max() < 0.03
+    assert sorted(tested) == list(range(len(figshare)))
+
+
+@pytest.mark.filterwarnings("ignore:.*no test slice of class:btlib.errors.BtlibWarning")
+@given(data=st.data())
+@settings(max_examples=20)
+def test_a_subset_keeps_every_patients_fold(data, figshare: Dataset):
+    size = data.draw(st.integers(30, len(figshare)))
+    part = figshare.limit(size)
+    if data.draw(st.booleans()):
+        part = part.subset(np.arange(len(part))[::2])
+    for k in (1, 5):
+        whole, some = (splits.make_split(f"patient-5fold-{k}", d) for d in (figshare, part))
+        people = {figshare.patients[i] for i in whole.test}
+        numbers = {int(n) for n, p in zip(part.numbers, part.patients, strict=True) if p in people}
+        assert set(part.numbers[some.test].tolist()) == numbers
+
+
+def test_folds_of_other_data_are_frozen():
+    """Of patients with unequal slices and classes; the digest is the algorithm's, and of no library."""
+    patients = [f"case {(i * i + i // 7) % 40:02d}" for i in range(400)]
+    labels = np.array([int(p[-2:]) % 3 for p in patients])
+    folds = splits.assign_folds(patients, labels, 5)
+    assert fingerprint.of(sorted(folds.items())) == "71429eaacad7193e"
+    order = np.random.default_rng(0).permutation(400)
+    assert splits.assign_folds([patients[i] for i in order], labels[order], 5) == folds
+    split = splits.patient_folds(patients, labels, fold=2)
+    assert {patients[i] for i in split.test} == {p for p, fold in folds.items() if fold == 2}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 25), st.integers(0, 2)), min_size=60, max_size=300),
+    st.integers(2, 6),
+)
+@settings(max_examples=40)
+def test_folds_keep_patients_whole_and_use_every_fold(rows: list[tuple[int, int]], k: int):
+    patients, labels = [str(p) for p, _ in rows], np.array([label for _, label in rows])
+    folds = splits.assign_folds(patients, labels, k)
+    assert folds.keys() == set(patients)
+    assert set(folds.values()) <= set(range(1, k + 1))
+    if len(folds) >= 3 * k:
+        assert set(folds.values()) == set(range(1, k + 1))
+
+
+def test_folds_need_no_scikit_learn(monkeypatch: pytest.MonkeyPatch, figshare: Dataset):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
+    assert splits.make_split("patient-5fold-1", figshare).fingerprint == DIGESTS["patient-5fold-1"]
+
+
+def test_a_patient_that_the_stored_folds_do_not_know_has_a_fold_all_the_same(figshare: Dataset):
+    patients = ("someone", *figshare.patients[1:])
+    stranger = replace(figshare, patients=patients, cohort=replace(figshare.whole, patients=patients))
+    tests = [splits.make_split(f"patient-5fold-{k}", stranger).test for k in range(1, 6)]
+    assert sum(0 in test for test in tests) == 1
+    assert sum(map(len, tests)) == 3064
+
+
+def test_the_split_that_was_withdrawn_names_what_to_use(make_dataset: Make):
+    with pytest.raises(SplitError, match=r"block-seed42: .*withdrawn.*567(?s:.)*patient-5fold-1"):
+        splits.make_split("block-seed42", make_dataset())
+    assert "block-seed42" not in splits.SPLIT_NAMES

@@ -87,6 +87,20 @@ class Making(Strict):
     environment: dict[str, str] = {}
 
 
+class Spread(Strict):
+    """How much a metric differs between trainings of one recipe.
+
+    Attributes:
+        sd: Standard deviation between trainings of the mean over slices, in the metric's unit.
+        trainings: How many it rests on; n − 1 are its degrees of freedom.
+        source: Where it was measured.
+    """
+
+    sd: Annotated[float, Field(ge=0)]
+    trainings: Annotated[int, Field(ge=2)]
+    source: str
+
+
 class BaselineCase(Strict):
     """What is known of one case.
 
@@ -95,6 +109,8 @@ class BaselineCase(Strict):
         made: How its numbers came about, where it was added to the baseline later; None: as the baseline's.
         figures: Its numbers; at most one gated figure a metric.
         runs: Per-slice numbers, where they were measured.
+        spread: Metric → how much it differs between trainings, where that was measured.
+        first: The case as it was first accepted, lest small losses add up; None while these are the first numbers.
         speed: Figure ("inference, batch 16") → how fast it was on the machine of the baseline's environment.
         peak_memory_mib: Largest memory of the process while predicting there.
     """
@@ -103,6 +119,8 @@ class BaselineCase(Strict):
     made: Making | None = None
     figures: list[Figure]
     runs: list[SeedRun] = []
+    spread: dict[str, Spread] = {}
+    first: "BaselineCase | None" = None
     speed: dict[str, Pace] = {}
     peak_memory_mib: float | None = None
 
@@ -114,6 +132,8 @@ class BaselineCase(Strict):
         numbers = {tuple(sorted(run.slices.number)) for run in self.runs}
         if len(numbers) > 1:
             raise ValueError("runs: they are not of the same slices")
+        if self.first is not None and self.first.first is not None:
+            raise ValueError("first: has a first of its own")
         if len({run.seed for run in self.runs}) != len(self.runs):
             raise ValueError("runs: a seed stands in it more than once")
         for figure in self.figures if self.runs else ():

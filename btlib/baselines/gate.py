@@ -15,6 +15,11 @@ from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order
 
+_NO_PATIENTS = (
+    "the patients of these slices are unknown, so the interval is too narrow where a patient has several: give the "
+    "slices patient ids (PID), or say with --bt-independent that they are independent"
+)
+
 _ROUNDING = 1e-12  # an interval that ends at 0 but for rounding does not exclude it
 
 
@@ -28,7 +33,7 @@ class Gap:
     method: str
 
 
-def judge(result: CaseResult, baseline: Baseline) -> tuple[Verdict, ...]:
+def judge(result: CaseResult, baseline: Baseline, *, strict: bool = False) -> tuple[Verdict, ...]:
     """Hold a measured case against a baseline: one verdict for each metric the case or the baseline asks for.
 
     With margin δ and the 95 % interval of the difference d = measured − baseline (its sign turned for a metric where
@@ -37,43 +42,52 @@ def judge(result: CaseResult, baseline: Baseline) -> tuple[Verdict, ...]:
     2.5 %, and so does a "pass" at a true loss of δ.
 
     Numbers made under other conditions never pass: "not-comparable", or "regressed" where they fall short of a
-    published figure.
+    published figure. Nor do slices whose patients are unknown, unless the user says that they are independent. Another
+    rendering of the same slices is named in the reason.
 
     Args:
         result: What was measured, with one seed or several; the mean over seeds is judged.
         baseline: What it is held against; the mean over its seeds counts.
+        strict: Another rendering is "not-comparable" too.
     """
     asked = dict.fromkeys([*result.metrics, *baseline.gated(result.case)])
-    return tuple(judge_metric(result, metric, baseline) for metric in asked)
+    return tuple(judge_metric(result, metric, baseline, strict=strict) for metric in asked)
 
 
-def judge_against(result: CaseResult, baseline: Baseline, references: Sequence[str] | None = None) -> list[Verdict]:
+def judge_against(
+    result: CaseResult, baseline: Baseline, references: Sequence[str] | None = None, *, strict: bool = False
+) -> list[Verdict]:
     """Hold a case that the baseline does not know against cases that it knows, on the same slices.
 
     Args:
         result: What was measured.
         baseline: Holds the references' numbers.
         references: Names of cases; None takes all.
+        strict: Another rendering of the same slices is "not-comparable".
 
     Returns:
         One verdict for each metric of the case and each reference that has it, named in `reference`.
     """
     chosen = baseline.cases if references is None else references
     return [
-        replace(judge_metric(replace(result, case=name), metric, baseline), case=result.case, reference=name)
+        replace(
+            judge_metric(replace(result, case=name), metric, baseline, strict=strict), case=result.case, reference=name
+        )
         for metric in result.metrics
         for name in chosen
         if metric in baseline.gated(name)
     ]
 
 
-def judge_new(result: CaseResult, baseline: Baseline, references: Sequence[str] | None = None) -> tuple[Verdict, ...]:
+def judge_new(
+    result: CaseResult, baseline: Baseline, references: Sequence[str] | None = None, *, strict: bool = False
+) -> tuple[Verdict, ...]:
     """The verdict on each metric of a case that the baseline does not know.
 
     References that are named must all be held, so the worst verdict counts; where none are named, it is enough to
     hold against one of all that the baseline knows, and the best verdict counts.
     """
-    found = judge_against(result, baseline, references)
+    found = judge_against(result, baseline, references, strict=strict)
     choose = max if references is None else min
     return tuple(
         choose(
@@ -85,7 +99,7 @@ def judge_new(result: CaseResult, baseline: Baseline, references: Sequence[str] 
     )
 
 
-def judge_metric(result: CaseResult, metric: str, baseline: Baseline) -> Verdict:
+def judge_metric(result: CaseResult, metric: str, baseline: Baseline, *, strict: bool = False) -> Verdict:
     """The verdict on one metric; see `judge`."""
     nothing = Verdict(result.case, metric, "error")
     if result.failure is not None:
@@ -95,11 +109,23 @@ def judge_metric(result: CaseResult, metric: str, baseline: Baseline) -> Verdict
         reason = f"baseline {baseline.name!r} has no gated figure for it; accept one with `btlib baseline accept`"
         return replace(nothing, status="missing-baseline", reason=reason)
     known = replace(nothing, baseline=figure.value, margin=figure.margin)
-    differences = unlike(result.conditions, baseline.conditions) + _undefined(result, metric, figure)
+    rendering = other_rendering(result.conditions, baseline.conditions)
+    case = baseline.cases[result.case]
+    differences = [
+        *unlike(result.conditions, baseline.conditions),
+        *([rendering] if rendering and strict else []),
+        *_other_truth(result, case),
+        *_undefined(result, metric, figure),
+    ]
     if differences and (baseline.kind == "measured" or not METRICS[metric].available(result.slices)):
         reason = "cannot be compared with the baseline:\n" + "\n".join(differences)
         return replace(known, status="not-comparable", reason=reason)
-    return _compared(result, baseline.cases[result.case], figure, known, differences)
+    verdict = _compared(result, case, figure, known, differences)
+    if result.caveat and verdict.status != "error":
+        return replace(
+            verdict, status="not-comparable", reason="\n".join([_NO_PATIENTS, *filter(None, [verdict.reason])])
+        )
+    return replace(verdict, reason="\n".join(filter(None, [verdict.reason, rendering])))
 
 
 def three_way(gap: Gap, margin: float, sign: int = 1) -> Status:
@@ -119,20 +145,51 @@ def three_way(gap: Gap, margin: float, sign: int = 1) -> Status:
 
 
 def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
-    """Where two sets of conditions differ; what a published baseline leaves open (None) is not compared."""
-    pairs = [(name, getattr(measured, name), getattr(baseline, name)) for name in Conditions.model_fields]
+    """Where two sets of conditions differ; what is not known (None) of the baseline is not compared.
+
+    Who the patients are does not make numbers: it is not compared. The truth is, where both know it; the test slices
+    themselves are compared besides, wherever the baseline has them.
+    """
+    pairs = [
+        (name, getattr(measured, name), getattr(baseline, name))
+        for name in Conditions.model_fields
+        if name not in ("input_fingerprint", "patients", "independent")
+    ]
     return [
         f"{name}: measured {ours!r}, baseline {theirs!r}"
         for name, ours, theirs in pairs
-        if theirs is not None and theirs != ours
+        if theirs is not None and theirs != ours and (ours is not None or name != "truth_fingerprint")
     ]
 
 
+def other_rendering(measured: Conditions, baseline: Conditions) -> str:
+    """That the images differ where the truth may be the same, such as copies of 8 and 16 bits; "" where they do not."""
+    ours, theirs = measured.input_fingerprint, baseline.input_fingerprint
+    if ours is None or theirs is None or ours == theirs:
+        return ""
+    return f"inputs: another rendering of the slices (images measured {ours!r}, baseline {theirs!r})"
+
+
 def paired_gap(ours: CaseResult, runs: list[SeedRun], metric: str) -> Gap:
-    """On the same slices, the mean over seeds against that of other runs; whole patients or blocks are drawn."""
+    """On the same slices, the mean over seeds against that of other runs; whole patients are drawn."""
     theirs = mean_in_order(runs, ours.slices, metric)
     found = stats.paired(ours.values(metric), theirs, groups=ours.groups)
     return Gap(found.difference, found.low, found.high, f"paired by {ours.unit}")
+
+
+def _other_truth(result: CaseResult, case: BaselineCase) -> list[str]:
+    """The first slice on which the measured tables and the baseline's do not agree what is true."""
+    ours = result.slices
+    known = {n: row for n, *row in zip(ours.number, ours.label, ours.truth_area, strict=True)}
+    for theirs in (run.slices for run in case.runs):
+        if theirs.number != ours.number and set(theirs.number) != known.keys():
+            apart = sorted(set(theirs.number) ^ known.keys())
+            return [f"slices: {len(apart)} are on one side only, the first of them {apart[0]}"]
+        for number, *row in zip(theirs.number, theirs.label, theirs.truth_area, strict=True):
+            if known[number] != row:
+                (a, b), (c, d) = known[number], row
+                return [f"slice {number}: measured label {a} and {b} tumour pixels, baseline {c} and {d}"]
+    return []
 
 
 def _undefined(result: CaseResult, metric: str, figure: Figure) -> list[str]:
@@ -195,13 +252,17 @@ def _by_seed(runs: "list[SeedRun] | tuple[SeedRun, ...]", figure: Figure, batch_
 
 
 def _unpaired(result: CaseResult, figure: Figure, value: float) -> Gap:
-    """Against a published mean. Without a published spread, a proportion's own, or else the spread measured here."""
+    """Against a published mean. Without a published spread, a proportion's own, or else the spread measured here.
+
+    Slices of a patient count as fewer on both sides, by the design effect that is measured here.
+    """
     ours = result.values(figure.metric)
     spread = float(ours.std(ddof=1)) if len(ours) > 1 else math.nan
     published = figure.std
     if published is None:
         published = math.sqrt(figure.value * (1 - figure.value)) if figure.metric == "accuracy" else spread
-    n = figure.n or len(ours)
-    gap = stats.unpaired_mean_difference(float(ours.mean()), spread, len(ours), figure.value, published, n)
+    effect = stats.design_effect(ours, result.groups)
+    n, their_n = len(ours) / effect, (figure.n or len(ours)) / effect
+    gap = stats.unpaired_mean_difference(float(ours.mean()), spread, n, figure.value, published, their_n)
     shift = value - figure.value - gap.difference  # the figure's own aggregation, where it is not the slice mean
-    return Gap(gap.difference + shift, gap.low + shift, gap.high + shift, "unpaired")
+    return Gap(gap.difference + shift, gap.low + shift, gap.high + shift, f"unpaired, by {result.unit}")

@@ -1,19 +1,18 @@
-"""What a baseline file holds, strictly checked: `baselines/<name>.json`, schema "btlib-baseline/1"."""
+"""A baseline: what `baselines/<name>.json` says, strictly checked. The layout of the file: `btlib.baselines.layout`."""
 
 import difflib
 import json
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from btlib import files, fingerprint
-from btlib.baselines.figure import BaselineCase, Figure, Making, PublishedTest, Strict
+from btlib.baselines.figure import BaselineCase, Figure, Making, PublishedTest, Spread, Strict
+from btlib.baselines.layout import SCHEMA, SCHEMAS, from_file, to_file
 from btlib.baselines.text import compact
 from btlib.errors import BaselineError
 from btlib.results import CaseResult, Conditions
-
-SCHEMA: Final = "btlib-baseline/1"
 
 _MEND = "restore it from git, or accept a run anew (`btlib baseline accept`)"
 
@@ -36,10 +35,11 @@ class Baseline(Strict):
         cases: By case name.
         tests: Published tests.
         facts: Published numbers that belong to no case.
+        spreads: Metric → how much it differs between trainings, all cases together, where that was measured.
+        schema_version: Of the file it was read from. A measured one of version 1 does not know the truth its numbers
+            rest on but by its test slices, and cannot be written again (`btlib baseline migrate`).
     """
 
-    schema_: Literal["btlib-baseline/1"] = Field(alias="schema")
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
     name: str
     kind: Literal["published", "measured"]
     title: str
@@ -54,10 +54,13 @@ class Baseline(Strict):
     cases: Annotated[dict[str, BaselineCase], Field(min_length=1)]
     tests: list[PublishedTest] = Field(default_factory=list)
     facts: list[Figure] = Field(default_factory=list)
+    spreads: dict[str, Spread] = Field(default_factory=dict)
+    schema_version: Literal[1, 2] = 2
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for field in ("dataset_fingerprint", "split_fingerprint"):
+        known = ("truth_fingerprint", "input_fingerprint") if self.schema_version == 2 else ()
+        for field in (*known, "split_fingerprint"):
             if self.kind == "measured" and getattr(self.conditions, field) is None:
                 raise ValueError(f"conditions.{field}: a measured baseline knows its slices")
         for name, case in self.cases.items():
@@ -84,24 +87,36 @@ class Baseline(Strict):
             raise BaselineError("no such baseline file", where=path, mend=_offer(path)) from error
         except (OSError, UnicodeDecodeError) as error:
             raise BaselineError(f"cannot be read: {error}", where=path, mend="restore it from git") from error
+        value: object = None
         try:
             value = json.loads(text)
             digest = value.pop("digest", None) if isinstance(value, dict) else None
-            loaded = cls.model_validate_json(json.dumps(value))
+            loaded = cls.model_validate_json(json.dumps(from_file(value)))
             intact = digest == fingerprint.of(value)
         except ValidationError as error:
-            raise BaselineError(_tell(error), where=path, mend=_MEND) from error
+            raise BaselineError(_tell(error, value), where=path, mend=_MEND) from error
         except RecursionError as error:
             raise BaselineError("is nested too deeply", where=path, mend=_MEND) from error
         except ValueError as error:  # no JSON, or with numbers that are none
-            raise BaselineError(f"does not follow {SCHEMA}: {error}", where=path, mend=_MEND) from error
+            raise BaselineError(f"does not follow {_named(value)}: {error}", where=path, mend=_MEND) from error
         if not intact:
             raise BaselineError("digest: does not fit the content: edited by hand or damaged", where=path, mend=_MEND)
         return loaded
 
     def save(self, path: Path) -> None:
-        """Write it with sorted keys and a digest of its content, atomically."""
-        value = self.model_dump(mode="json", exclude_defaults=True) | {"schema": SCHEMA}
+        """Write it with sorted keys and a digest of its content, atomically.
+
+        Raises:
+            BaselineError: It was read from a file of version 1, or its runs disagree on the slices.
+        """
+        fields = self.model_dump(mode="json", exclude_defaults=True)
+        try:
+            if self.schema_version != 2:
+                raise ValueError(f"it was read from {SCHEMAS[0]} and does not know the data it rests on")
+            value = to_file(fields)
+        except ValueError as error:
+            mend = f"bring the old file up to date first: btlib baseline migrate {path} --data FOLDER"
+            raise BaselineError(f"cannot be written as {SCHEMA}: {error}", where=path, mend=mend) from error
         files.write_text(path, compact(value | {"digest": fingerprint.of(value)}))
 
     def made(self, case: str) -> Making:
@@ -131,7 +146,13 @@ class Baseline(Strict):
         return CaseResult(case, known.title, self.conditions, metrics, tuple(known.runs))
 
 
-def _tell(error: ValidationError) -> str:
+def _named(value: object) -> str:
+    """The schema that a file says it follows, where it is one of ours; else today's."""
+    schema = value.get("schema") if isinstance(value, dict) else None
+    return schema if schema in SCHEMAS else SCHEMA
+
+
+def _tell(error: ValidationError, value: object) -> str:
     """The first fault and how many more there are, named as the file names them."""
     faults = error.errors(include_url=False)
     first = faults[0]
@@ -139,7 +160,7 @@ def _tell(error: ValidationError) -> str:
     shown = repr(first["input"])
     came = f", got {shown}" if first["type"] not in ("missing", "value_error") and len(shown) < 60 else ""
     more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
-    return f"does not follow {SCHEMA}: {field}: {first['msg'].removeprefix('Value error, ')}{came}{more}"
+    return f"does not follow {_named(value)}: {field}: {first['msg'].removeprefix('Value error, ')}{came}{more}"
 
 
 def _offer(path: Path) -> str:

@@ -52,7 +52,7 @@ class Verdict:
         difference: Measured − baseline.
         low: Lower bound of the 95 % interval of the difference.
         high: Its upper bound.
-        method: How the interval was made: "paired by patient", "paired by block" or "unpaired".
+        method: How the interval was made: "paired by patient", "unpaired, by patient", or "by slice".
         seeds: The measured value of each seed, where there are several.
         baseline_seeds: The baseline's value of each seed, where there are several.
         reference: The case of the baseline it was held against, where that is another than `case`.

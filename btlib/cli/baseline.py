@@ -63,6 +63,24 @@ def check(
         print_line(f"{path}: sound, {baseline.kind}, {len(baseline.cases)} cases")
 
 
+@app.command()
+def migrate(
+    files: Annotated[list[Path], typer.Argument(help="Baseline files; each is written anew in its place.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of the slices that they were measured on.")] = None,
+) -> None:
+    """Write baseline files of an older schema in today's: no number changes, and what is added is checked."""
+    from btlib.runs.migrate import migrate as upgrade
+
+    for path in files:
+        upgraded = upgrade(path, data, progress=True)
+        upgraded.save(path)
+        known = upgraded.conditions.patients
+        told = (
+            "" if known is None else f", {known.n_test} test patients, {known.seen} test slices of patients in training"
+        )
+        print_line(f"{path}: {len(upgraded.cases)} cases{told}")
+
+
 def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: bool, folder: Path) -> "Proposal":
     from btlib.baselines import Baseline
     from btlib.runs.accept import propose as look

@@ -16,7 +16,10 @@ def compare(
         str | None, typer.Option(help="Hold every source against this one, instead of all others against the first.")
     ] = None,
     strict: Annotated[
-        bool, typer.Option(help="An inconclusive verdict falls short, and a case that AFTER lacks is an error.")
+        bool,
+        typer.Option(
+            help="An inconclusive verdict falls short; another rendering and a case that AFTER lacks are errors."
+        ),
     ] = False,
     folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
 ) -> None:
@@ -35,7 +38,7 @@ def compare(
     reference, rest = (loaded[0], loaded[1:]) if against is None else (load_source(against, folder), loaded)
     found, absent = [], []
     for source in rest:
-        verdicts, lacking = hold(source, reference), left_out(source, reference)
+        verdicts, lacking = hold(source, reference, strict=strict), left_out(source, reference)
         found += verdicts
         absent += lacking
         print_line(f"{source.name} against {reference.name}")

@@ -1,4 +1,4 @@
-"""`btlib leakage`: the same models on two splits, one of which keeps neighbours or patients apart."""
+"""`btlib leakage`: the same models on two splits, one of which keeps patients apart."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,15 +10,17 @@ from btlib.cli.output import print_line
 
 def leakage(
     near: Annotated[str, typer.Argument(help="A run on slice-seed42: its folder, a baseline file or name.")],
-    apart: Annotated[str, typer.Argument(help="The same cases on block-seed42, or on a split by patient.")],
+    apart: Annotated[str, typer.Argument(help="The same cases on patient-5fold-1, or on another split by patient.")],
     folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
+    markdown: Annotated[bool, typer.Option(help="A table for a Markdown file.")] = False,
 ) -> None:
-    """How much of Dice and accuracy is lost when test slices have no neighbours among the training slices."""
+    """How much of Dice and accuracy is lost when no patient is in both training and test."""
     from btlib.reporting.leakage import leakage as gaps
-    from btlib.reporting.leakage import leakage_table
+    from btlib.reporting.leakage import leakage_table, seen_line
     from btlib.reporting.sources import load_source
 
     sources = [load_source(text, folder) for text in (near, apart)]
-    splits = [source.results[0].conditions.split_name if source.results else "–" for source in sources]
-    print_line(f"{near} ({splits[0]}) against {apart} ({splits[1]})")
-    print_line(leakage_table(gaps(*sources)))
+    found = gaps(*sources)
+    for source in sources:
+        print_line(seen_line(source))
+    print_line(leakage_table(found, "github" if markdown else "simple"))

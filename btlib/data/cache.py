@@ -20,17 +20,20 @@ from filelock import FileLock
 from btlib import fingerprint
 from btlib.data import entry
 from btlib.data.dataset import Dataset
-from btlib.data.digest import digest_of
+from btlib.data.digest import image_digest, mask_digest
 from btlib.data.figshare import read_slice
 from btlib.data.folder import joined, list_names
 from btlib.data.preprocess import prepare_image, prepare_mask
+from btlib.data.recognise import mask_signature
 from btlib.data.workers import map_files
 from btlib.errors import BtlibWarning, DataError
 from btlib.files import write_text
 from btlib.types import Scaling
 
 PREPROCESSING = 1
-"""Raised whenever preprocessing or the layout of an entry changes."""
+"""Raised whenever preprocessing changes: a stored model was trained on what it made."""
+
+_LAYOUT = 2  # raised whenever the layout of an entry changes
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class _Request:
         return self.root / "index" / fingerprint.of(str(self.home))
 
     def entry(self, content: str) -> Path:
-        return self.root / "arrays" / fingerprint.of(content, self.image_size, self.scaling, PREPROCESSING)
+        return self.root / "arrays" / fingerprint.of(content, self.image_size, self.scaling, PREPROCESSING, _LAYOUT)
 
 
 def cache_root() -> Path:
@@ -168,13 +171,13 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
     n = len(request.names)
     entry.create(place, n, request.image_size)
     work = partial(_prepare, place=place, n=n, image_size=request.image_size, scaling=request.scaling)
-    digests, rows, faults = [], [], []
+    contents, rows, faults = [], [], []
     paths = (request.home / name for name in request.names)
     for made in map_files(work, enumerate(paths), n, "Reading slices", progress):
         if isinstance(made, DataError):
             faults.append(made)
             continue
-        digests.append(made[0])
+        contents.append(made[0])
         rows.append(made[1])
     if faults:
         raise joined(faults, request.home)
@@ -185,7 +188,7 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
             where=request.home,
             mend="keep phantom and real slices in folders of their own",
         )
-    content = fingerprint.of(digests)
+    content = fingerprint.of(contents)
     entry.finish(place, rows, request.image_size, content)
     return content
 
@@ -193,8 +196,25 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
 def _prepare(
     numbered: tuple[int, Path], place: Path, n: int, image_size: int, scaling: Scaling
 ) -> tuple[str, entry.Row]:
-    """Decode file i of n and store its pixels: they go to the disk from here, and to no other process."""
+    """Decode file i of n and store its pixels: they go to the disk from here, and to no other process.
+
+    Returns:
+        Identity of what the file holds, whatever size is made of it, and the row of the entry.
+    """
     i, path = numbered
     s = read_slice(path)
-    entry.store(place, i, n, prepare_image(s.image, image_size, scaling), prepare_mask(s.mask, image_size))
-    return digest_of(s), entry.Row(s.number, s.label, s.patient, int(np.count_nonzero(s.mask)), s.origin)
+    mask = prepare_mask(s.mask, image_size)
+    entry.store(place, i, n, prepare_image(s.image, image_size, scaling), mask)
+    signature, area256 = mask_signature(s.mask)
+    row = entry.Row(
+        number=s.number,
+        label=s.label,
+        code=s.patient,
+        area=int(np.count_nonzero(s.mask)),
+        origin=s.origin,
+        image=image_digest(s.image),
+        mask=mask_digest(mask),
+        signature=signature,
+        area256=area256,
+    )
+    return fingerprint.of(s.number, s.label, s.patient, s.origin, row.image, mask_digest(s.mask)), row

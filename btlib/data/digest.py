@@ -1,18 +1,38 @@
-"""Which slice is this? Answered by its decoded content."""
+"""Identity of what is in a slice, in two parts: the truth, and the input that a model sees.
+
+Numbers of two renderings of the same slices (16 and 8 bits, say) can be compared, for the truth is the same. Patient
+codes are in neither part.
+"""
 
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from btlib import fingerprint
-from btlib.types import Slice
+Digests = NDArray[np.uint64]
 
 
-def digest_of(s: Slice) -> str:
-    """SHA-256 of a slice's values, 64 hex digits: packing, times and other metadata of the file do not count."""
-    image = np.ascontiguousarray(s.image.astype(s.image.dtype.newbyteorder("<"), copy=False))
-    head = fingerprint.of(s.number, s.label, s.patient, s.origin, str(image.dtype), list(image.shape))
-    digest = sha256(head.encode())
-    digest.update(image.data)
-    digest.update(np.packbits(s.mask).data)
-    return digest.hexdigest()
+def image_digest(image: NDArray[Any]) -> int:
+    """64 bits of the SHA-256 of an image's dtype, shape and values; how its file packs them does not count."""
+    plain = np.ascontiguousarray(image.astype(image.dtype.newbyteorder("<"), copy=False))
+    return _digest(plain, str(plain.dtype))
+
+
+def mask_digest(mask: NDArray[np.bool_]) -> int:
+    """64 bits of the SHA-256 of a mask's shape and pixels."""
+    return _digest(np.packbits(mask), str(mask.shape))
+
+
+def combined(*columns: NDArray[Any]) -> str:
+    """16 hex digits that stand for columns of whole numbers or text, one value a slice."""
+    digest = sha256()
+    for column in columns:
+        digest.update("\n".join(map(str, column.tolist())).encode() + b"\x00")
+    return digest.hexdigest()[:16]
+
+
+def _digest(values: NDArray[Any], kind: str) -> int:
+    digest = sha256(f"{kind} {values.shape}".encode())
+    digest.update(values.data)
+    return int.from_bytes(digest.digest()[:8], "big")

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import fingerprint
-from btlib.data.dataset import Dataset
+from btlib.data.dataset import Cohort, Dataset
+from btlib.data.patients import Patients, identify
 from btlib.files import write_text
 from btlib.types import Origin, Scaling
 
@@ -25,13 +26,29 @@ class DamagedEntry(Exception):  # noqa: N818 - never leaves the cache: the entry
 
 
 class Row(NamedTuple):
-    """What the cache keeps of a slice besides its pixels; `area` is the mask's, before resizing."""
+    """What the cache stores of a slice besides its pixels.
+
+    Attributes:
+        number: File number.
+        label: 0, 1 or 2.
+        code: Patient code in the file, None where there is none.
+        area: Tumour pixels before resizing.
+        origin: "figshare" or "phantom".
+        image: Digest of the image before resizing.
+        mask: Digest of the mask at the entry's size.
+        signature: Of the mask (`btlib.data.recognise`).
+        area256: Tumour pixels at 256×256.
+    """
 
     number: int
     label: int
-    patient: str | None
+    code: str | None
     area: int
     origin: Origin
+    image: int
+    mask: int
+    signature: int
+    area256: int
 
 
 def create(place: Path, n: int, image_size: int) -> None:
@@ -75,25 +92,44 @@ def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, con
 
     Raises:
         DamagedEntry: A file is missing, cut short, changed or not what the metadata say.
+        DataError: Patient codes contradict what is known of the slices.
     """
     body = _read_meta(place / "meta.json")
     if body["content"] != content:
         raise DamagedEntry("meta.json is of other slices")
-    numbers, labels, patients, areas, origins = zip(*body["rows"], strict=True)
-    shape = (len(numbers), image_size, image_size)
+    rows = [Row(*row) for row in body["rows"]]
+    shape = (len(rows), image_size, image_size)
+
+    def column(name: str, dtype: type = np.int64) -> NDArray[Any]:
+        return np.array([getattr(row, name) for row in rows], dtype)
+
+    numbers, labels = column("number"), column("label")
+    patients = _patients(rows, numbers, folder)
     return Dataset(
         images=_open_array(place, "images", shape, body["checksums"]),
         masks=_open_array(place, "masks", shape, body["checksums"]),
-        labels=np.array(labels, np.int64),
-        numbers=np.array(numbers, np.int64),
-        patients=patients,
-        original_areas=np.array(areas, np.int64),
-        origin=origins[0],
+        labels=labels,
+        numbers=numbers,
+        patients=patients.ids,
+        original_areas=column("area"),
+        origin=rows[0].origin,
         scaling=scaling,
         image_size=image_size,
         folder=folder,
-        fingerprint=content,
+        patient_source=patients.source,
+        cohort=Cohort(patients.ids, labels, patients.folds),
+        image_digests=column("image", np.uint64),
+        mask_digests=column("mask", np.uint64),
     )
+
+
+def _patients(rows: list[Row], numbers: NDArray[np.int64], folder: Path) -> Patients:
+    """Phantoms are nobody's copy; of real slices the patients may be known."""
+    codes = tuple(row.code for row in rows)
+    if rows[0].origin == "phantom":
+        return Patients(codes, "files" if any(codes) else None)
+    signatures, areas = np.array([row.signature for row in rows], np.uint64), np.array([row.area256 for row in rows])
+    return identify(numbers, codes, signatures, areas, folder)
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

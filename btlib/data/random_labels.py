@@ -8,24 +8,30 @@ from dataclasses import replace
 
 import numpy as np
 
-from btlib import fingerprint
 from btlib.data.dataset import Dataset
-from btlib.data.neighbours import patient_groups
+from btlib.data.grouping import patient_groups, unit_of
+from btlib.errors import DataError
 from btlib.types import N_CLASSES
 
 
 def with_random_labels(dataset: Dataset, seed: int = 42) -> Dataset:
-    """The same slices under random tumour types, as many patients of each as can be, and a fingerprint of their own.
+    """The same slices under random tumour types, as many patients of each as can be.
 
     Args:
-        dataset: Its patients, or where ids are unknown its blocks of neighbours of one true type, get a type each.
+        dataset: Each of its patients gets a type.
         seed: Of the drawing.
+
+    Raises:
+        DataError: Patients are unknown: what is drawn by slice cannot show that patients are recognised.
     """
-    group = patient_groups(dataset.numbers, dataset.labels, dataset.patients)
+    if unit_of(dataset.patients) == "slice":
+        unknown = sum(patient is None for patient in dataset.patients)
+        raise DataError(
+            f"random types are drawn by patient, and {unknown} of {len(dataset)} slices have no patient id",
+            where=dataset.folder,
+            mend="use slices whose patients are known",
+        )
+    group = patient_groups(dataset.patients)
     n = int(group.max()) + 1
     drawn = np.random.RandomState(seed).permutation(np.arange(n) % N_CLASSES)  # a stream that numpy keeps for ever
-    return replace(
-        dataset,
-        labels=drawn[group].astype(np.int64),
-        fingerprint=fingerprint.of("random labels", dataset.fingerprint, seed, group.tolist()),
-    )
+    return replace(dataset, labels=drawn[group].astype(np.int64), cohort=dataset.whole)

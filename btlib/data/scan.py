@@ -5,8 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from btlib.data.figshare import read_slice
 from btlib.data.folder import slice_folder, sort_out
+from btlib.data.patients import Patients, identify
+from btlib.data.recognise import mask_signature
 from btlib.data.workers import map_files
 from btlib.errors import DataError
 from btlib.types import CLASS_NAMES, Origin
@@ -16,10 +20,13 @@ from btlib.types import CLASS_NAMES, Origin
 class _Found:
     """What counts of a sound slice; its pixels are let go."""
 
+    number: int
     label: int
-    patient: str | None
+    code: str | None
     shape: tuple[int, int]
     origin: Origin
+    signature: int
+    area256: int
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class ScanReport:
         folder: Where was looked.
         n: Sound slices.
         classes: Slices of each tumour type, all three named.
-        patients: Slices of each patient; None stands for slices without patient id.
+        patients: Slices of each patient; None stands for slices whose patient is unknown.
         sizes: Slices of each (height, width) in pixels.
         origins: Slices of each origin, "figshare" or "phantom".
         faults: An error for every faulty or missing file, and for the folder as a whole.
@@ -72,22 +79,42 @@ def scan(folder: Path | str, expect: int | None = None, progress: bool = False) 
         else:
             found.append(result)
     numbers = set(names)
+    patients, clash = _patients(folder, found)
+    faults += clash
     faults += _miscounted(folder, numbers, expect) + _mixed(folder, found)
     return ScanReport(
         folder=folder,
         n=len(found),
         classes={name: sum(one.label == k for one in found) for k, name in enumerate(CLASS_NAMES)},
-        patients=Counter(one.patient for one in found),
+        patients=Counter(patients.ids),
         sizes=Counter(one.shape for one in found),
         origins=Counter(one.origin for one in found),
         faults=tuple(faults),
-        notes=tuple(_gaps(numbers, expect) + _torn_patients(found)),
+        notes=tuple(_gaps(numbers, expect) + _source(patients) + _torn_patients(patients, found)),
     )
 
 
 def _look(path: Path) -> _Found:
     s = read_slice(path)
-    return _Found(s.label, s.patient, (s.image.shape[0], s.image.shape[1]), s.origin)
+    return _Found(s.number, s.label, s.patient, (s.image.shape[0], s.image.shape[1]), s.origin, *mask_signature(s.mask))
+
+
+def _patients(folder: Path, found: list[_Found]) -> tuple[Patients, list[DataError]]:
+    """Who the slices belong to, and a fault where codes contradict what is known of the slices."""
+    codes = [one.code for one in found]
+    if not found or any(one.origin == "phantom" for one in found):
+        return Patients(tuple(codes), "files" if any(codes) else None), []
+    numbers, areas = (np.array([getattr(one, name) for one in found], np.int64) for name in ("number", "area256"))
+    try:
+        return identify(numbers, codes, np.array([one.signature for one in found], np.uint64), areas, folder), []
+    except DataError as clash:
+        return Patients(tuple(codes), "files"), [clash]
+
+
+def _source(patients: Patients) -> list[str]:
+    if patients.source != "table":
+        return []
+    return ["these are slices of the Figshare data set, by their masks: their patients are those of btlib's table"]
 
 
 def _miscounted(folder: Path, numbers: set[int], expect: int | None) -> list[DataError]:
@@ -121,8 +148,8 @@ def _gaps(numbers: set[int], expect: int | None) -> list[str]:
     return [f"{len(missing)} numbers between 1 and {max(numbers)} are not there: {shown}"]
 
 
-def _torn_patients(found: list[_Found]) -> list[str]:
+def _torn_patients(patients: Patients, found: list[_Found]) -> list[str]:
     """In the dataset a patient has one tumour type only; another finding hints at mixed-up ids."""
-    pairs = {(one.patient, one.label) for one in found if one.patient is not None}
+    pairs = {(patient, one.label) for patient, one in zip(patients.ids, found, strict=True) if patient is not None}
     torn = sorted(patient for patient, count in Counter(p for p, _ in pairs).items() if count > 1)
     return [f"patient {patient} has slices of more than one tumour type" for patient in torn]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from btlib.data.neighbours import patient_groups, unit_of
+from btlib.data.grouping import patient_groups, unit_of
 from btlib.errors import StatsError
 from btlib.explain.measures import ratio_of
 from btlib.runs.explained import ExplainedSlice, Group, Mean
@@ -47,7 +47,7 @@ def summarise(rows: Sequence[ExplainedSlice]) -> dict[str, Group]:
 
 def _group(rows: Sequence[ExplainedSlice]) -> Group:
     patients = [row.patient for row in rows]
-    groups = patient_groups(np.array([row.number for row in rows]), np.array([row.label for row in rows]), patients)
+    groups = patient_groups(patients)
     units = len(np.unique(groups))
     values = {name: [of(row) for row in rows] for name, of in COLUMNS.items()}
     if units > 1:

@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from btlib.protocol import Tier
 from btlib.registry import unknown_name
 from btlib.runs import RunFolder, RunInfo
 from btlib.runs.environment import checkout
+from btlib.runs.split import split_file
 from btlib.speed import tuning
 from btlib.splits import make_split
 from btlib.types import Scaling
@@ -64,6 +65,7 @@ def open_run(
     @cache
     def load(image_size: int, scaling: Scaling) -> Dataset:
         whole = load_dataset(data, image_size, scaling, progress=terminal.live)
+        whole = replace(whole, independent=options.independent)
         return whole if options.limit is None else whole.limit(options.limit)
 
     def given(image_size: int, scaling: Scaling) -> Dataset:
@@ -89,6 +91,7 @@ def open_run(
     )
     seeds = tuple(range(options.seed, options.seed + options.seeds))
     run = Run(tier, work, folder, baseline, terminal, options, seeds, given)
+    folder.save_split(split_file(work.split, true))
     folder.save_info(_info(run, path, cases, load_seconds))
     return run
 
@@ -149,12 +152,13 @@ def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -
         origin=dataset.origin,
         data=(
             f"{len(dataset)} {kind}, {dataset.image_size} px, {scaling} scaling; split {split.name}: "
-            f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test"
+            f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test; {_patients(dataset)}"
         ),
         data_folder=None if dataset.folder is None else str(dataset.folder),
         image_size=dataset.image_size,
         recipe=asdict(run.tier.recipe),
         against=None if run.options.against is None else list(run.options.against),
+        strict=run.options.strict,
         cases=list(cases),
         seeds=list(run.seeds),
         commit=commit,
@@ -162,3 +166,13 @@ def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -
         load_seconds=load_seconds,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _patients(dataset: Dataset) -> str:
+    """Who the slices belong to, and how that is known."""
+    unknown = sum(patient is None for patient in dataset.patients)
+    if unknown:
+        stated = ", which the user says are independent" if dataset.independent else ""
+        return f"patients unknown of {unknown} slices{stated}"
+    source = "the table" if dataset.patient_source == "table" else "the files"
+    return f"{len(set(dataset.patients))} patients from {source}"

@@ -41,6 +41,7 @@ class Options:
         baseline: Name in `baselines/`, or a file.
         case: Cases to measure, "path/to/file.py::name"; no others are then measured.
         against: Cases of the baseline that new ones are held against; None for all.
+        independent: Slices without patient id are independent of each other.
         random_labels: Draw every patient's tumour type at random (see `btlib.data.random_labels`).
         retrain: Train even where a stored model fits.
         output: Folder of the runs.
@@ -70,6 +71,7 @@ class Options:
     baseline: str | None
     case: tuple[str, ...]
     against: tuple[str, ...] | None
+    independent: bool
     random_labels: bool
     retrain: bool
     output: Path
@@ -101,10 +103,11 @@ def add(parser: pytest.Parser) -> None:
     option("scaling", "thesis: divided by 255; percentile: 1st to 99th to 0…1", choices=SCALINGS)
     option("batch-size", "slices in a training step", metavar="N", type=_count)
     option("weights", "pretrained weights; auto: COCO where they can be had, else none", choices=WEIGHTS)
-    option("split", "slice-seed42, block-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
+    option("split", "slice-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
     option("baseline", "name in baselines/, or a file", metavar="NAME")
     option("case", "measure this case and no others (may be repeated)", metavar="FILE.py::NAME", action="append")
     option("against", "hold new cases against these of the baseline; default: all", metavar="NAME,NAME")
+    option("independent", "slices without patient id are independent of each other", action="store_true")
     option("random-labels", "control: tumour types drawn at random, one a patient", action="store_true")
     option("retrain", "train even where a stored model fits", action="store_true")
     option("output", "folder of the runs (default: reports)", metavar="DIR", default="reports")

@@ -110,7 +110,7 @@ class Run:
 
     def verdict(self, case: str, metric: str) -> Verdict:
         """The gate's word on a metric of a case."""
-        found = verdicts(self.result(case), self.baseline, self.options.against)
+        found = verdicts(self.result(case), self.baseline, self.options.against, strict=self.options.strict)
         return next((v for v in found if v.metric == metric), Verdict(case, metric, "missing-baseline"))
 
     def check(self, case: str, metric: str) -> Verdict:

@@ -69,7 +69,11 @@ class Comparison:
 
 
 def verdicts(
-    result: CaseResult, baseline: Baseline | BaselineError, against: Sequence[str] | None = None
+    result: CaseResult,
+    baseline: Baseline | BaselineError,
+    against: Sequence[str] | None = None,
+    *,
+    strict: bool = False,
 ) -> tuple[Verdict, ...]:
     """The gate's word on each metric of a case; an unreadable baseline is one too.
 
@@ -77,9 +81,12 @@ def verdicts(
         result: What was measured.
         baseline: What it is held against, or why there is none.
         against: The references for a case that the baseline does not know; None for all.
+        strict: Another rendering of the same slices is "not-comparable".
     """
     if not isinstance(baseline, BaselineError):
-        return judge(result, baseline) if result.case in baseline.cases else judge_new(result, baseline, against)
+        if result.case in baseline.cases:
+            return judge(result, baseline, strict=strict)
+        return judge_new(result, baseline, against, strict=strict)
     if result.failure is not None:
         return tuple(Verdict(result.case, metric, result.failure, result.message) for metric in result.metrics)
     return tuple(Verdict(result.case, metric, "missing-baseline", str(baseline)) for metric in result.metrics)
@@ -93,11 +100,13 @@ def compare(
     by_case = {case: list(seeds) for case, seeds in groupby(ordered, key=lambda record: record.case)}
     results = {case: result_of(seeds) for case, seeds in by_case.items()}
     rows = [
-        _row(seeds, results[case], speeds.get(case), verdicts(results[case], baseline, info.against))
+        _row(
+            seeds, results[case], speeds.get(case), verdicts(results[case], baseline, info.against, strict=info.strict)
+        )
         for case, seeds in by_case.items()
     ]
     missing = tuple(case for case in info.cases if case not in results)
-    found = _standings(results.values(), baseline, info.against)
+    found = _standings(results.values(), baseline, info)
     return Comparison(info, tuple(rows), missing, found, _references(baseline, found, measured=set(results)))
 
 
@@ -111,12 +120,14 @@ def result_of(seeds: list[CaseRecord]) -> CaseResult:
 
 
 def _standings(
-    results: Iterable[CaseResult], baseline: Baseline | BaselineError, against: Sequence[str] | None
+    results: Iterable[CaseResult], baseline: Baseline | BaselineError, info: RunInfo
 ) -> tuple[Standing, ...]:
     if isinstance(baseline, BaselineError):
         return ()
     new = [r for r in results if r.case not in baseline.cases and r.failure is None]
-    return tuple(standing for result in new for standing in standings(result, baseline, against))
+    return tuple(
+        standing for result in new for standing in standings(result, baseline, info.against, strict=info.strict)
+    )
 
 
 def _references(baseline: Baseline | BaselineError, found: Sequence[Standing], measured: set[str]) -> tuple[Row, ...]:

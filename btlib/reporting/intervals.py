@@ -13,7 +13,7 @@ from btlib.results import CaseResult
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over slices and seeds with its 95 % bootstrap interval, which draws whole patients or blocks.
+    """A mean over slices and seeds with its 95 % bootstrap interval, which draws whole patients.
 
     Where all slices are right, or all wrong, a bootstrap sees no spread; the interval is then Wilson's.
     """
@@ -27,7 +27,7 @@ def mean_intervals(results: Sequence[CaseResult], metrics: Sequence[str]) -> dic
     """Case and metric → mean and interval.
 
     Left out: what a case does not have, metrics of all slices together, undefined means, and cases of fewer than two
-    patients or blocks, for which there is no interval.
+    patients, for which there is no interval.
     """
     found: dict[tuple[str, str], Mean] = {}
     for metric in metrics:
@@ -46,7 +46,7 @@ def _mean(result: CaseResult, metric: str) -> Mean | None:
         return None
     try:
         row = stats.paired_many(values[None], result.groups).rows()[0]
-    except StatsError:  # one patient or block
+    except StatsError:  # one patient
         return None
     if metric == "accuracy" and row.low == row.high and set(values) <= {0.0, 1.0}:
         share = stats.wilson(int(values.sum()), len(values))

@@ -1,4 +1,4 @@
-"""What the same models score less of where their test slices have no neighbours among the training slices."""
+"""How much of a score is recognised patients: the same models on two splits, one of which keeps patients apart."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from btlib.reporting.significance import TESTED
 from btlib.reporting.sources import Source
 from btlib.results import CaseResult
 
-_SAME = ("origin", "dataset_fingerprint", "image_size", "scaling", "threshold")
+_SAME = ("origin", "truth_fingerprint", "input_fingerprint", "image_size", "scaling", "threshold")
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Gap:
     Attributes:
         case: Its name.
         metric: "dice" or "accuracy".
-        near: Mean over the test slices of the split that lets neighbours train.
-        apart: Mean over those of the split that keeps them apart.
+        near: Mean over the test slices of the split on which test patients are trained on.
+        apart: Mean over those of the split that keeps patients apart.
         gap: near − apart.
         low: Lower bound of its 95 % interval.
         high: Upper bound.
-        groups_near: Patients that were drawn, or blocks that stand in for them, on the one side.
+        groups_near: Test patients on the one side.
         groups_apart: The same on the other.
     """
 
@@ -45,18 +45,19 @@ class Gap:
 
 
 def leakage(near: Source, apart: Source) -> list[Gap]:
-    """How much higher each case scores where slices beside its test slices trained it.
+    """How much higher each case scores where its test patients were trained on.
 
-    The interval draws whole patients on each side; where ids are unknown, blocks of neighbouring file numbers of one
-    type (`btlib.data.neighbours`). Then the gap is an estimate: who is whose slice cannot be verified.
+    The interval draws whole patients on each side by itself. Patients that are in both test sets make it wider than it
+    need be. It knows the two trainings that were made, and not how another training would differ.
 
     Args:
         near: Measured on a split such as "slice-seed42".
-        apart: The same cases on a split such as "block-seed42" or "cvind-1".
+        apart: The same cases on a split such as "patient-5fold-1" or "cvind-1".
 
     Raises:
         RecordError: They share no case, or a case was trained by another recipe or with other seeds, or that is not
-            known; or it was measured on other slices, at another size or threshold, or on the same split twice.
+            known; or it was measured on other slices, at another size or threshold, or on the same split twice; or
+            patients are not known, or are in training and test of `apart`, or nowhere in both of `near`.
         StatsError: Fewer than two patients on a side.
     """
     others = {result.case: result for result in apart.results}
@@ -69,6 +70,7 @@ def leakage(near: Source, apart: Source) -> list[Gap]:
         )
     for one, other in shared:
         _check_alike(one, other)
+        _check_patients(one, other)
         _check_recipe(one.case, near, apart)
     return [
         _gap(one, other, metric)
@@ -81,6 +83,16 @@ def leakage(near: Source, apart: Source) -> list[Gap]:
 def leakage_table(gaps: Sequence[Gap], style: str = "simple") -> str:
     """One row a case and metric, in a format of `tabulate`."""
     return tabulate([_row(gap) for gap in gaps], "keys", style, disable_numparse=True)
+
+
+def seen_line(source: Source) -> str:
+    """A source, its split, and how many of its test slices have slices of their patient in training."""
+    conditions = source.results[0].conditions
+    seen = "–" if conditions.patients is None else conditions.patients.seen
+    return (
+        f"{source.name}: split {conditions.split_name}; of {conditions.n_test} test slices {seen} have slices of their "
+        "patient in training"
+    )
 
 
 def _check_alike(one: CaseResult, other: CaseResult) -> None:
@@ -100,6 +112,26 @@ def _check_alike(one: CaseResult, other: CaseResult) -> None:
             f"expected two splits and everything else alike; differing: {', '.join(differing) or 'nothing'}",
             where=f"case {one.case}",
             mend="measure it twice, with another --bt-split and nothing else changed",
+        )
+
+
+def _check_patients(one: CaseResult, other: CaseResult) -> None:
+    """What is told is leakage only where one side trained on its test patients and the other did not."""
+    sides = [(result, result.conditions.patients) for result in (one, other)]
+    for result, known in sides:
+        if known is None:
+            raise RecordError(
+                "whose slices trained it is not known",
+                where=f"case {result.case} on {result.conditions.split_name}",
+                mend="measure it on slices whose patients are known; for an old baseline, run `btlib baseline migrate`",
+            )
+    seen_near, seen_apart = (known.seen for _, known in sides if known is not None)
+    if seen_near == 0 or seen_apart > 0:
+        raise RecordError(
+            f"expected test patients in training on {one.conditions.split_name} and none on "
+            f"{other.conditions.split_name}; got {seen_near} and {seen_apart} such test slices",
+            where=f"case {one.case}",
+            mend="name the run on a split by slice first, and the run on a split by patient second",
         )
 
 
@@ -150,9 +182,9 @@ def _row(gap: Gap) -> dict[str, str]:
     return {
         "case": gap.case,
         "metric": gap.metric,
-        "neighbours train": number(gap.near, ".4f"),
-        "kept apart": number(gap.apart, ".4f"),
+        "patients shared": number(gap.near, ".4f"),
+        "patients apart": number(gap.apart, ".4f"),
         "gap": number(gap.gap, "+.4f"),
         "95 % interval": interval(gap.low, gap.high),
-        "groups": f"{gap.groups_near} / {gap.groups_apart}",
+        "patients": f"{gap.groups_near} / {gap.groups_apart}",
     }

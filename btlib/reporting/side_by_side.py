@@ -24,7 +24,7 @@ _MARKS = ("D", "o", "s", "^", "v")
 
 
 def side_by_side(columns: Sequence[Column], metrics: Sequence[str], style: str = "simple") -> str:
-    """Values with 95 % intervals over patients or blocks, in a format of `tabulate`.
+    """Values with 95 % intervals over patients, in a format of `tabulate`.
 
     Published values stand as they were printed. The sources may differ in their conditions: see `conditions_line`.
 
@@ -90,10 +90,21 @@ def _marks(axes: "Axes", column: Column, places: dict[tuple[str, str], float], c
 def conditions_line(source: Source) -> str:
     """A source's name, and how its numbers were made."""
     c = _conditions(source)
-    return (
+    line = (
         f"{source.name}: {c.n_test} test slices ({c.origin}), split {c.split_name}, {c.image_size} px; "
         f"the protocol's scaling is {c.scaling}, its threshold {c.threshold:g}"
     )
+    caveats = dict.fromkeys(result.caveat for result in source.results if result.runs)
+    return "; ".join([line, *_patients(c), *filter(None, caveats)])
+
+
+def _patients(conditions: Conditions) -> list[str]:
+    """For whom the numbers hold."""
+    known = conditions.patients
+    if known is None:
+        return []
+    source = " (from btlib's table)" if known.source == "table" else ""
+    return [f"{known.n_test} test patients{source}; {known.seen} test slices have slices of their patient in training"]
 
 
 def _conditions(source: Source) -> Conditions:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import stats
-from btlib.data.neighbours import Unit
+from btlib.data.grouping import Unit
 from btlib.errors import RecordError, StatsError
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, mean_in_order
@@ -35,12 +35,12 @@ class PairTest:
         second: The other one.
         metric: "dice" or "accuracy".
         n: Slices.
-        unit: What was resampled: "patient", or "block" for want of patient ids.
+        unit: What was resampled: "patient", or "slice" where patients are unknown.
         n_units: How many of them there are.
         difference: Mean of first − second, over slices and seeds.
         low: Lower bound of its 95 % interval.
         high: Upper bound.
-        p: Two-sided, of sign flips of patients or blocks.
+        p: Two-sided, of sign flips of patients.
         p_holm: The same, Holm-corrected within the family.
         p_mcnemar: Exact McNemar, which takes slices as independent; for accuracy with one seed.
         effect: Cohen's d_z for Dice, odds ratio of the discordant slices for accuracy; None where it is undefined.
@@ -74,7 +74,7 @@ def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
 
     Raises:
         RecordError: They were measured under different conditions.
-        StatsError: Fewer than two patients or blocks.
+        StatsError: Fewer than two patients.
     """
     for result in results[1:]:
         if result.conditions != results[0].conditions:
@@ -125,7 +125,7 @@ def _has(result: CaseResult, metric: str) -> bool:
 
 
 def _of_metric(family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metric: str) -> list[PairTest]:
-    """All pairs at once: they share the draws of patients or blocks."""
+    """All pairs at once: they share the draws of patients."""
     if not pairs:
         return []
     order = pairs[0][0].slices

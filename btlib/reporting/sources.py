@@ -59,10 +59,15 @@ def load_source(text: str, baselines: Path) -> Source:
     return Source(text, tuple(result for result in found if result is not None), baseline, recipes=recipes)
 
 
-def hold(source: Source, against: Source) -> list[Verdict]:
+def hold(source: Source, against: Source, *, strict: bool = False) -> list[Verdict]:
     """Every case of a source held against another one; where each has one case, their names need not agree.
 
     A case that the other lacks is a "missing-baseline"; those that only the other has are in `left_out`.
+
+    Args:
+        source: What is judged.
+        against: What it is held against.
+        strict: Another rendering of the same slices is "not-comparable".
 
     Raises:
         BaselineError: The other cannot be held against, or they share no case.
@@ -79,7 +84,7 @@ def hold(source: Source, against: Source) -> list[Verdict]:
         raise BaselineError(
             f"has none of the cases {', '.join(r.case for r in results)}; it has {', '.join(known)}", where=against.name
         )
-    return [verdict for result in results for verdict in judge(result, against.baseline)]
+    return [verdict for result in results for verdict in judge(result, against.baseline, strict=strict)]
 
 
 def left_out(source: Source, against: Source) -> list[str]:

@@ -52,15 +52,18 @@ class Standing:
     peak_memory_mib: float | None
 
 
-def standings(result: CaseResult, baseline: Baseline, against: Sequence[str] | None = None) -> list[Standing]:
+def standings(
+    result: CaseResult, baseline: Baseline, against: Sequence[str] | None = None, *, strict: bool = False
+) -> list[Standing]:
     """Hold a measured case against every reference.
 
     Args:
         result: What was measured.
         baseline: Holds the references.
         against: Names of references; None takes all.
+        strict: Another rendering of the same slices is "not-comparable".
     """
-    found = judge_against(result, baseline, against)
+    found = judge_against(result, baseline, against, strict=strict)
     p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if v.status not in COULD_NOT_TELL])
     values = {m: [v.baseline for v in found if v.metric == m and v.baseline is not None] for m in result.metrics}
     return [

@@ -20,7 +20,7 @@ class Value:
 
     Attributes:
         value: The mean over its slices and seeds; of a published baseline, what was printed.
-        interval: Lower and upper bound of its 95 % interval over patients or blocks; None
+        interval: Lower and upper bound of its 95 % interval over patients; None
             for a metric of all slices together and for published figures.
     """
 

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from btlib import files
-from btlib.data.neighbours import BLOCK
 from btlib.reporting.significance import MARGIN, PairTest, one_training_note, pair_tests
 from btlib.reporting.significance_table import significance_table
 from btlib.reporting.text import PHANTOM_NOTE, csv_text
@@ -14,7 +13,7 @@ from btlib.results import CaseResult
 SCHEMA = "btlib-significance/2"
 
 _HEAD = f"""Mean of first − second over the same slices. The interval is a bootstrap, p a sign-flip permutation test;
-both resample whole patients, or where patient ids are unknown blocks of {BLOCK} neighbouring file numbers of one type.
+both resample whole patients, or slices where patients are unknown.
 "Holm p" is corrected for all tests of its table. McNemar's exact p takes slices as independent. Effect: Cohen's d_z for
 Dice, the odds ratio of the slices on which only one is right for accuracy. "Within ±{MARGIN:g}" is two one-sided tests
 at 5 %."""
@@ -32,7 +31,7 @@ def write_significance(results: Sequence[CaseResult], folder: Path) -> Path | No
 
     Raises:
         RecordError: The cases were measured under different conditions.
-        StatsError: Fewer than two patients or blocks.
+        StatsError: Fewer than two patients.
     """
     tests = pair_tests(results) if len(results) > 1 else ()
     if not tests:
@@ -57,8 +56,8 @@ def _markdown(tests: Sequence[PairTest], results: Sequence[CaseResult]) -> str:
     if results[0].conditions.origin == "phantom":
         parts += [f"**{PHANTOM_NOTE}**", ""]
     parts += [f"- {units}; seeds: {', '.join(map(str, results[0].seeds))}"]
-    note = one_training_note(results)
-    parts += [*([f"- {note}"] if note else []), "", _HEAD, ""]
+    notes = filter(None, [one_training_note(results), results[0].caveat])
+    parts += [*(f"- {note}" for note in notes), "", _HEAD, ""]
     for family, title in (("thesis", "The thesis's four comparisons"), ("all pairs", "All pairs")):
         chosen = [test for test in tests if test.family == family]
         if chosen:

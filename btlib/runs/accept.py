@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from btlib.baselines import Baseline, Verdict, judge
+from btlib.baselines.figure import BaselineCase
 from btlib.baselines.gate import unlike
 from btlib.baselines.verdict import HOLDS
 from btlib.errors import BaselineError
@@ -75,6 +76,7 @@ def propose(
         baseline_of(info, records, results, name, reason, _margins(results, margins or {}, old)), run, records
     )
     verdicts = () if old is None else tuple(v for r in results if r.case in old.cases for v in judge(r, old))
+    new = new if old is None else _with_first(old, new)
     return Proposal(
         new=new if old is None or not add else _added(old, new),
         old=old,
@@ -98,6 +100,20 @@ def accept(proposal: Proposal, path: Path, *, allow_worse: bool = False) -> None
     if problems:
         raise BaselineError("\n  ".join(["not accepted:", *problems]), where=path)
     proposal.new.save(path)
+
+
+def _with_first(old: Baseline, new: Baseline) -> Baseline:
+    """Each case keeps the numbers with which it was first accepted, lest losses within the margin add up unseen."""
+
+    def first(name: str) -> BaselineCase:
+        before = old.cases[name]
+        return before.first or before.model_copy(update={"made": old.made(name), "speed": {}, "peak_memory_mib": None})
+
+    cases = {
+        name: case.model_copy(update={"first": first(name)}) if name in old.cases else case
+        for name, case in new.cases.items()
+    }
+    return new.model_copy(update={"cases": cases})
 
 
 def _added(old: Baseline, new: Baseline) -> Baseline:

@@ -14,13 +14,14 @@ from btlib.errors import BtlibError, ModelError
 from btlib.evaluation import Evaluation, evaluate, summarise
 from btlib.evaluation.catalogue import METRICS
 from btlib.metrics import EPSILON
-from btlib.results import Conditions, Failure
+from btlib.results import Conditions, Failure, PatientFacts
 from btlib.runs.environment import environment
 from btlib.runs.folder import RunFolder
 from btlib.runs.masks import Masks
 from btlib.runs.record import CaseRecord, ModelInfo
 from btlib.runs.timeout import CaseTimeoutError, time_limit
 from btlib.speed import memory, tuning
+from btlib.splits import Split
 from btlib.types import N_CLASSES
 
 
@@ -42,7 +43,8 @@ def conditions(work: Work) -> Conditions:
     test = work.split.test
     return Conditions(
         origin=work.dataset.origin,
-        dataset_fingerprint=work.dataset.fingerprint,
+        truth_fingerprint=work.dataset.truth_fingerprint,
+        input_fingerprint=work.dataset.input_fingerprint,
         split_name=work.split.name,
         split_fingerprint=work.split.fingerprint,
         n_test=len(test),
@@ -51,7 +53,18 @@ def conditions(work: Work) -> Conditions:
         scaling=work.protocol.scaling,
         threshold=work.protocol.threshold,
         epsilon=EPSILON,
+        patients=patient_facts(work.dataset, work.split),
+        independent=work.dataset.independent,
     )
+
+
+def patient_facts(dataset: Dataset, split: Split) -> PatientFacts | None:
+    """Who the test slices belong to, and how many of them have siblings in training; None where that is not known."""
+    train, test = ([dataset.patients[i] for i in part] for part in (split.train, split.test))
+    if None in train or None in test:
+        return None
+    trained, source = set(train), dataset.patient_source or "files"
+    return PatientFacts(source=source, n_test=len(set(test)), seen=sum(patient in trained for patient in test))
 
 
 def run_case(

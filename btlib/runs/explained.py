@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from btlib.data.neighbours import Unit
-from btlib.runs.record import Kept, Strict
+from btlib.data.grouping import Unit
+from btlib.runs.record import Stored, Strict
 from btlib.types import Origin, Scaling
 
 
@@ -86,7 +86,7 @@ class ExplainedSlice(Strict):
 
 
 class Mean(Strict):
-    """A mean over slices and its 95 % bootstrap interval, None where there are not two patients or blocks."""
+    """A mean over slices and its 95 % bootstrap interval, None where there are not two patients."""
 
     value: float
     low: float | None
@@ -98,7 +98,7 @@ class Group(Strict):
 
     Attributes:
         n: Slices.
-        unit: What the intervals of means draw: patients, else blocks (in records of before, slices).
+        unit: What the intervals of means draw: patients, else slices (in old records, blocks).
         units: How many of them there are.
         ratio: Mean inside / mean outside of the thesis's map; None where outside is 0.
         hits: Slices whose strongest pixels (of the average map) lie in the tumour, most of them where they tie.
@@ -109,7 +109,7 @@ class Group(Strict):
     """
 
     n: int
-    unit: Unit | Literal["slice"]
+    unit: Unit | Literal["block"]
     units: int
     ratio: float | None
     hits: int
@@ -151,7 +151,7 @@ class Sanity(Strict):
     steps: list[SanityStep]
 
 
-class Explained(Kept):
+class Explained(Stored):
     """The maps of one case, measured.
 
     Attributes:

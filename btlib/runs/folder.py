@@ -1,5 +1,5 @@
-"""The folder of one run: `run.json`, reports, and by case `records/*.json`, `speed/*.json`, `curves/*.csv`,
-`predictions/*.npz` and `explain/*.{json,npz,csv}`.
+"""The folder of one run: `run.json`, `split.json`, reports, and by case `records/*.json`, `speed/*.json`,
+`curves/*.csv`, `predictions/*.npz` and `explain/*.{json,npz,csv}`.
 """
 
 import shutil
@@ -17,6 +17,7 @@ from btlib.runs.explained import Explained
 from btlib.runs.masks import Masks
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.speed import Speed, Timing
+from btlib.runs.split import SplitFile
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,15 @@ class RunFolder:
     def save_info(self, info: RunInfo) -> None:
         """Write `run.json`."""
         info.save(self.path / "run.json")
+
+    def save_split(self, split: SplitFile) -> None:
+        """Write `split.json`."""
+        split.save(self.path / "split.json")
+
+    def split(self) -> SplitFile | None:
+        """The split of the run; None of a run that has none, as those of before."""
+        path = self.path / "split.json"
+        return SplitFile.load(path) if path.exists() else None
 
     def curves_path(self, case: str, seed: int) -> Path:
         """Where the losses and scores of a training lie, by epoch; not every case has some."""

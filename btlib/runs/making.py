@@ -9,7 +9,6 @@ import numpy as np
 
 from btlib.baselines import Baseline, Figure
 from btlib.baselines.figure import BaselineCase
-from btlib.baselines.schema import SCHEMA
 from btlib.errors import RecordError
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult
@@ -37,7 +36,6 @@ def reference(results: list[CaseResult], name: str) -> Baseline:
     whole = sound(results, Path(name))
     margins = {m: MARGIN for r in whole for m in r.metrics if METRICS[m].unit == "1"}
     return Baseline(
-        schema=SCHEMA,
         name=name,
         kind="measured",
         title=name,
@@ -83,7 +81,6 @@ def baseline_of(
 ) -> Baseline:
     """The results of a run as a baseline; every metric of a case's `margins` that it has is gated."""
     return Baseline(
-        schema=SCHEMA,
         name=name,
         kind="measured",
         tier=info.tier,

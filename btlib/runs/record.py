@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from btlib import files
+from btlib.baselines.layout import upgraded, with_known_patients
 from btlib.cases import Source
 from btlib.errors import RecordError
 from btlib.evaluation.thresholds import ThresholdCurve
@@ -19,8 +20,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Kept(Strict):
-    """A value that lives in a JSON file of its own."""
+class Stored(Strict):
+    """A value with a JSON file of its own."""
 
     def save(self, path: Path) -> None:
         """Write it, atomically."""
@@ -62,7 +63,7 @@ class ModelInfo(Strict):
     notes: list[str]
 
 
-class CaseRecord(Kept):
+class CaseRecord(Stored):
     """One case of one run, with one seed.
 
     Attributes:
@@ -88,7 +89,7 @@ class CaseRecord(Kept):
         created: Time of writing, ISO 8601, UTC.
     """
 
-    schema_: Literal["btlib-record/1"] = Field(default="btlib-record/1", alias="schema")
+    schema_: Literal["btlib-record/2"] = Field(default="btlib-record/2", alias="schema")
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
     case: str
     title: str
@@ -111,6 +112,19 @@ class CaseRecord(Kept):
     environment: dict[str, str]
     created: str
 
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, value: Any) -> Any:
+        """Read version 1 too, which took patient codes into the identity of the data."""
+        if not isinstance(value, dict) or value.get("schema") != "btlib-record/1":
+            return value
+        conditions, slices = value.get("conditions"), value.get("slices")
+        if not isinstance(conditions, dict):
+            return value
+        known = conditions.get("dataset_fingerprint")
+        more = {"slices": with_known_patients(slices, known)} if isinstance(slices, dict) else {}
+        return {**value, "schema": "btlib-record/2", "conditions": upgraded(conditions), **more}
+
     @property
     def threshold(self) -> float:
         """Of its mask probabilities: its model's own, chosen on validation slices, else the protocol's."""
@@ -118,7 +132,7 @@ class CaseRecord(Kept):
         return self.conditions.threshold if own is None else float(own)
 
 
-class RunInfo(Kept):
+class RunInfo(Stored):
     """What holds for all cases of a run.
 
     Attributes:
@@ -131,6 +145,7 @@ class RunInfo(Kept):
         image_size: Side of its slices in pixels.
         recipe: How its cases are trained.
         against: The cases of the baseline that new ones are held against; None for all.
+        strict: Whether another rendering of the baseline's slices was not to be compared.
         cases: The cases that were to be measured.
         seeds: The seeds of each case.
         commit: Of the git checkout it ran in; None outside one.
@@ -148,6 +163,7 @@ class RunInfo(Kept):
     image_size: int | None = None
     recipe: dict[str, str | int | float | bool | None] = {}
     against: list[str] | None = None
+    strict: bool = False
     cases: list[str] = []
     seeds: list[int] = []
     commit: str | None = None

@@ -9,10 +9,10 @@ from btlib import stats
 from btlib.baselines import Baseline
 from btlib.baselines.pace import Pace, PaceVerdict, judge_pace
 from btlib.runs.environment import environment
-from btlib.runs.record import Kept, RunInfo
+from btlib.runs.record import RunInfo, Stored
 
 
-class Timing(Kept):
+class Timing(Stored):
     """One figure, such as inference with batch 16; the device is synchronised at the end of every call.
 
     Attributes:
@@ -70,7 +70,7 @@ class Timing(Kept):
         )
 
 
-class Speed(Kept):
+class Speed(Stored):
     """All figures of one case.
 
     Attributes:

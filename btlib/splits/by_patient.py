@@ -1,29 +1,35 @@
 """Folds that keep patients apart."""
 
-import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib.data.dataset import Cohort
 from btlib.errors import SplitError
+from btlib.splits.folds import assign_folds
 from btlib.splits.split import Split
 
 FOLDS = 5
 
 
 def patient_folds(
-    patients: Sequence[str | None], labels: NDArray[np.int64], k: int = FOLDS, *, fold: int, seed: int = 42
+    patients: Sequence[str | None],
+    labels: NDArray[np.int64],
+    k: int = FOLDS,
+    *,
+    fold: int,
+    cohort: Cohort | None = None,
 ) -> Split:
-    """Fold `fold` of k: patients kept together, classes in proportion; the next fold validates.
+    """Fold `fold` of k: patients kept whole, classes in proportion; the next fold validates.
 
     Args:
         patients: Patient id of every slice.
         labels: Class of every slice, int64 [n].
         k: How many folds; at least 3, so that something is left to train on.
         fold: Which of them tests, 1…k.
-        seed: Shuffles patients.
+        cohort: The whole data set that the slices are a part of, whose folds they keep; None: they are the whole.
 
     Raises:
         SplitError: Slices without patient id, fewer patients than folds, or a fold outside 1…k.
@@ -32,15 +38,34 @@ def patient_folds(
     unknown = sum(patient is None for patient in patients)
     if unknown:
         raise SplitError(
-            f"{unknown} of {len(patients)} slices have no patient id (PID)",
+            f"{unknown} of {len(patients)} slices have no patient id (PID), and are no known slices of the Figshare "
+            "data set",
             where=name,
             mend="use the original files, or the split slice-seed42, which needs no patients",
         )
-    if len(set(patients)) < k:
-        raise SplitError(
-            f"expected at least {k} patients, got {len(set(patients))}", where=name, mend="use more slices"
-        )
-    return _from_folds(name, _assign_folds(np.asarray(patients, dtype=str), labels, k, seed), fold, k)
+    folds = cohort_folds(Cohort(tuple(patients), labels) if cohort is None else cohort, k, name)
+    return _from_folds(name, np.array([folds[str(patient)] for patient in patients]), fold, k)
+
+
+def cohort_folds(cohort: Cohort, k: int, name: str) -> Mapping[str, int]:
+    """Fold 1…k of every patient: as it is stored with the data, and for others by `btlib.splits.folds`.
+
+    Raises:
+        SplitError: Fewer patients than folds.
+    """
+    known = [(str(p), label) for p, label in zip(cohort.patients, cohort.labels, strict=True) if p is not None]
+    ids, labels = [patient for patient, _ in known], np.array([label for _, label in known], dtype=np.int64)
+    if len(set(ids)) < k:
+        raise SplitError(f"expected at least {k} patients, got {len(set(ids))}", where=name, mend="use more slices")
+    if cohort.folds is None or k != FOLDS:
+        return assign_folds(ids, labels, k)
+    strangers = sorted(set(ids) - cohort.folds.keys())
+    return {**cohort.folds, **{patient: _fold_of_stranger(patient, k) for patient in strangers}}
+
+
+def _fold_of_stranger(patient: str, k: int) -> int:
+    """The fold of the rare patient that the stored folds do not know, by the text of the id alone."""
+    return int.from_bytes(sha256(patient.encode()).digest()[:8], "big") % k + 1
 
 
 def cvind_folds(cvind: NDArray[np.int64], fold: int) -> Split:
@@ -57,22 +82,6 @@ def cvind_folds(cvind: NDArray[np.int64], fold: int) -> Split:
     if len(strange):
         raise SplitError(f"expected folds 1…{FOLDS}, got {strange[0]}", where="cvind", mend="get cvind.mat again")
     return _from_folds(f"cvind-{fold}", cvind, fold, FOLDS)
-
-
-def _assign_folds(patients: NDArray[Any], labels: NDArray[np.int64], k: int, seed: int) -> NDArray[np.int64]:
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    folds = np.zeros(len(labels), dtype=np.int64)
-    cutter = StratifiedGroupKFold(n_splits=k, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # of a class rarer than k; make_split says so itself where a test set lacks a class
-        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        try:
-            for fold, (_, test) in enumerate(cutter.split(np.zeros(len(labels)), labels, patients), start=1):
-                folds[test] = fold
-        except ValueError as error:
-            raise SplitError(str(error), where=f"{k} patient folds", mend="use more slices") from error
-    return folds
 
 
 def _from_folds(name: str, folds: NDArray[np.int64], fold: int, k: int) -> Split:

@@ -11,7 +11,7 @@ from btlib.stats.ratio import Speedup, speedup
 from btlib.stats.repeated import corrected_t
 from btlib.stats.signed_ranks import SignedRanks, wilcoxon
 from btlib.stats.student import TTest, implied_correlation, paired_t, paired_t_from_summary, t_test
-from btlib.stats.unpaired import Interval, unpaired, unpaired_mean_difference
+from btlib.stats.unpaired import Interval, design_effect, unpaired, unpaired_mean_difference
 
 __all__ = [
     "Equivalence",
@@ -27,6 +27,7 @@ __all__ = [
     "TTest",
     "cohens_dz",
     "corrected_t",
+    "design_effect",
     "discordant",
     "holm",
     "implied_correlation",

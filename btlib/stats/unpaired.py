@@ -20,14 +20,14 @@ class Interval:
 
 
 def unpaired_mean_difference(
-    mean_a: float, std_a: float, n_a: int, mean_b: float, std_b: float, n_b: int, confidence: float = 0.95
+    mean_a: float, std_a: float, n_a: float, mean_b: float, std_b: float, n_b: float, confidence: float = 0.95
 ) -> Interval:
     """Welch's interval of mean a − mean b (doi 10.1093/biomet/34.1-2.28).
 
     Args:
         mean_a: Mean of the one.
         std_a: Its standard deviation (n − 1).
-        n_a: Its size, at least 2.
+        n_a: Its size, at least 2; an effective size (`design_effect`) need not be whole.
         mean_b: Mean of the other.
         std_b: Its standard deviation.
         n_b: Its size, at least 2.
@@ -50,6 +50,29 @@ def unpaired_mean_difference(
     freedom = (var_a + var_b) ** 2 / (var_a**2 / (n_a - 1) + var_b**2 / (n_b - 1))
     half = float(t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(var_a + var_b)
     return Interval(difference, difference - half, difference + half)
+
+
+def design_effect(values: Floats, groups: Groups) -> float:
+    """How many times larger the variance of the mean is than if values were independent (Kish 1965), at least 1.
+
+    The variance is the cluster-robust one of a mean, with g/(g − 1) for few groups.
+
+    Args:
+        values: Float [n], n at least 2.
+        groups: Group of each value, such as its patient, at least 2.
+
+    Raises:
+        StatsError: Fewer than two groups, or a value that is not finite.
+    """
+    group = group_numbers(groups, len(values))
+    sums = np.bincount(group, weights=values - values.mean())
+    if len(sums) < 2:
+        raise StatsError(f"expected at least 2 groups, got {len(sums)}", mend="compare more slices")
+    if not np.isfinite(sums).all():
+        raise StatsError("some value is not finite", mend="look where NaN came from")
+    independent = float(values.var(ddof=1)) * len(values)
+    clustered = float((sums**2).sum()) * len(sums) / (len(sums) - 1)
+    return max(1.0, clustered / independent) if independent > 0 else 1.0
 
 
 def unpaired(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from btlib.baselines.figure import BaselineCase, Figure
-from btlib.baselines.schema import SCHEMA, Baseline
+from btlib.baselines.schema import Baseline
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.slice_table import SliceTable
 
@@ -37,7 +37,6 @@ def measured_baseline(make_table: Callable[..., SliceTable], conditions: Conditi
         ]
         runs = [SeedRun(seed=42 + i, fingerprint=None, slices=table) for i, table in enumerate(tables)]
         whole: dict[str, Any] = {
-            "schema": SCHEMA,
             "name": "made",
             "kind": "measured",
             "title": "made for a test",
@@ -61,7 +60,6 @@ def published_baseline(conditions: Conditions) -> Callable[..., Baseline]:
             **{"metric": "dice", "value": 0.9, "aggregation": "slice-mean", "margin": 0.02, "source": "paper"} | figure
         )
         return Baseline(
-            schema=SCHEMA,
             name="paper",
             kind="published",
             title="a paper",

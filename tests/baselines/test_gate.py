@@ -20,7 +20,7 @@ Result = Callable[..., CaseResult]
 def test_the_same_numbers_pass(make_table: Table, measured_baseline: Make, measured: Result):
     for metric in ("dice", "accuracy"):
         verdict = judge_metric(measured(make_table()), metric, measured_baseline())
-        assert (verdict.status, verdict.difference, verdict.method) == ("pass", 0, "paired by block")
+        assert (verdict.status, verdict.difference, verdict.method) == ("pass", 0, "paired by patient")
 
 
 @pytest.mark.parametrize(
@@ -50,15 +50,74 @@ def test_accuracy_against_a_measured_baseline(
 
 
 def test_patients_widen_the_interval(make_table: Table, measured_baseline: Make, measured: Result):
-    """Twelve wrong slices of one patient out of five are one accident, not twelve; of neighbours likewise."""
+    """Twelve wrong slices of one patient out of five are one accident, not twelve."""
     alone, people = [f"P{i}" for i in range(60)], [f"P{i // 12}" for i in range(60)]
-    by_slice, by_patient, by_block = (
+    by_slice, by_patient = (
         judge_metric(measured(make_table(wrong=12, patients=patients)), "accuracy", measured_baseline())
-        for patients in (alone, people, None)
+        for patients in (alone, people)
     )
-    assert (by_slice.status, by_patient.status, by_block.status) == ("regressed", "inconclusive", "inconclusive")
-    assert (by_patient.method, by_block.method) == ("paired by patient", "paired by block")
-    assert by_patient.difference == by_block.difference == by_slice.difference
+    assert (by_slice.status, by_patient.status) == ("regressed", "inconclusive")
+    assert by_patient.method == "paired by patient"
+    assert by_patient.difference == by_slice.difference
+
+
+@pytest.mark.parametrize("kind", ["measured", "published"])
+def test_unknown_patients_are_not_comparable_unless_slices_are_independent(
+    kind: str,
+    make_table: Table,
+    measured_baseline: Make,
+    published_baseline: Make,
+    measured: Result,
+    conditions: Conditions,
+):
+    """The numbers are shown, and named too narrow; neither a pass nor a loss is called."""
+    baseline = measured_baseline() if kind == "measured" else published_baseline(value=0.9, std=0.03, n=60)
+    for worse in (0.0, 0.3):
+        unknown = make_table(worse=worse, patients=[*(f"P{i}" for i in range(59)), None])
+        verdict = judge_metric(measured(unknown), "dice", baseline)
+        assert (verdict.status, verdict.failed) == ("not-comparable", True)
+        assert verdict.low <= verdict.difference <= verdict.high
+        assert "too narrow" in verdict.reason
+        assert "--bt-independent" in verdict.reason
+        assert verdict.method.endswith("by slice")
+        stated = measured(unknown, under=conditions.model_copy(update={"independent": True}))
+        told = judge_metric(stated, "dice", baseline)
+        assert told.status == ("regressed" if worse else "pass")
+        assert told.difference == verdict.difference
+
+
+def test_another_rendering_is_named_and_only_strictly_not_comparable(
+    make_table: Table, measured_baseline: Make, measured: Result, conditions: Conditions
+):
+    other = measured(make_table(), under=conditions.model_copy(update={"input_fingerprint": "i2"}))
+    verdict = judge_metric(other, "dice", measured_baseline())
+    assert verdict.status == "pass"
+    assert "inputs: another rendering of the slices (images measured 'i2', baseline 'i1')" in verdict.reason
+    strict = judge_metric(other, "dice", measured_baseline(), strict=True)
+    assert strict.status == "not-comparable"
+    assert "another rendering" in strict.reason
+    assert [v.status for v in btlib.judge(other, measured_baseline(), strict=True)] == ["not-comparable"] * 2
+    assert "rendering" not in judge_metric(measured(make_table()), "dice", measured_baseline()).reason
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"truth_area": 1}, "slice 31: measured label 0 and"),
+        ({"label": 1}, "slice 31: measured label 1 and"),
+        ({"number": 1000}, "slices: 2 are on one side only, the first of them 31"),
+    ],
+)
+def test_other_truth_under_the_same_conditions_is_not_comparable(
+    change: dict[str, int], told: str, make_table: Table, measured_baseline: Make, measured: Result
+):
+    """A file that was edited, or one of version 1, whose conditions do not know the truth: the slices tell."""
+    fields = make_table().model_dump()
+    for name, step in change.items():
+        fields[name][30] += step
+    verdict = judge_metric(measured(SliceTable(**fields)), "dice", measured_baseline())
+    assert verdict.status == "not-comparable"
+    assert told in verdict.reason
 
 
 def test_slices_are_paired_by_number_whatever_their_order(make_table: Table, measured_baseline: Make, measured: Result):
@@ -72,7 +131,7 @@ def test_slices_are_paired_by_number_whatever_their_order(make_table: Table, mea
     ("field", "value"),
     [
         ("origin", "figshare"),
-        ("dataset_fingerprint", "d2"),
+        ("truth_fingerprint", "t2"),
         ("split_name", "patient-5fold-1"),
         ("split_fingerprint", "s2"),
         ("n_test", 59),
@@ -95,7 +154,7 @@ def test_other_conditions_are_not_comparable_and_named(
 
 def test_every_condition_is_compared(conditions: Conditions):
     """A field that is added to the conditions cannot be forgotten here."""
-    for field in Conditions.model_fields:
+    for field in Conditions.model_fields.keys() - {"input_fingerprint", "patients", "independent"}:
         assert len(unlike(conditions.model_copy(update={field: "other"}), conditions)) == 1
 
 
@@ -122,7 +181,7 @@ def test_against_a_published_mean_the_unpaired_interval(make_table: Table, publi
     table = make_table()
     mean = float(table.dice().mean())
     verdict = judge_metric(measured(table), "dice", published_baseline(value=mean, std=0.03, n=60))
-    assert (verdict.status, verdict.method) == ("pass", "unpaired")
+    assert (verdict.status, verdict.method) == ("pass", "unpaired, by patient")
     worse = judge_metric(measured(table), "dice", published_baseline(value=mean + 0.05, std=0.03, n=60))
     wide = judge_metric(measured(table), "dice", published_baseline(value=mean + 0.05, std=0.3, n=60))
     assert (worse.status, wide.status) == ("regressed", "inconclusive")

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from btlib.cli import app
-from btlib.results import Conditions
+from btlib.results import Conditions, PatientFacts
 from btlib.runs.folder import RunFolder
 from btlib.slice_table import SliceTable
 
@@ -126,7 +126,7 @@ def test_the_life_of_a_baseline(make_run: Callable[..., Path], make_table: Table
         (["compare", "one"], "expected two sources, or one and --against"),
         (["compare", "one", "nowhere"], "nowhere.json: no such baseline file"),
         (["compare", "one", "empty"], "has no records"),
-        (["compare", "one", "broken.json"], "broken.json: does not follow btlib-baseline/1"),
+        (["compare", "one", "broken.json"], "broken.json: does not follow btlib-baseline/2"),
         (["compare", "one", "two"], "one: has none of the cases Z; it has X, Y"),
         (["baseline", "accept", "one", "--name", "m", "--reason", "r", "--margin", "dice"], "expected METRIC=VALUE"),
         (["baseline", "accept", "one", "--name", "m", "--reason", "r", "--margin", "dise=1"], "did you mean 'dice'"),
@@ -149,12 +149,14 @@ def test_errors_are_told(args: list[str], told: str, make_run: Callable[..., Pat
 
 
 def test_leakage_of_two_runs(make_run: Callable[..., Path], make_table: Table, conditions: Conditions):
-    near = make_run("near", X=make_table())
-    other = conditions.model_copy(update={"split_name": "block-seed42"})
+    shared, none = (PatientFacts(source="files", n_test=60, seen=seen) for seen in (59, 0))
+    near = make_run("near", conditions.model_copy(update={"patients": shared}), X=make_table())
+    other = conditions.model_copy(update={"split_name": "patient-5fold-1", "patients": none})
     apart = make_run("apart", other, X=make_table(wrong=30))
     result = run("leakage", near, apart)
     assert result.exit_code == 0
-    assert "(slice-seed42) against" in result.stdout
+    assert "split slice-seed42; of 60 test slices 59 have slices of their patient in training" in result.stdout
+    assert "split patient-5fold-1; of 60 test slices 0 have" in result.stdout
     rows = [line.split() for line in result.stdout.splitlines() if line.startswith("X")]
     assert [row[1] for row in rows] == ["dice", "accuracy"]
     assert rows[1][2:5] == ["1.0000", "0.5000", "+0.5000"]
@@ -162,8 +164,10 @@ def test_leakage_of_two_runs(make_run: Callable[..., Path], make_table: Table, c
 
 
 def test_leakage_of_two_recipes_is_refused(make_run: Callable[..., Path], make_table: Table, conditions: Conditions):
-    table, split = make_table(), conditions.model_copy(update={"split_name": "block-seed42"})
-    near, apart = RunFolder(make_run("near", X=table)), RunFolder(make_run("apart", split, X=table))
+    table, (shared, none) = make_table(), (PatientFacts(source="files", n_test=60, seen=seen) for seen in (59, 0))
+    by_slice = conditions.model_copy(update={"patients": shared})
+    by_patient = conditions.model_copy(update={"split_name": "patient-5fold-1", "patients": none})
+    near, apart = RunFolder(make_run("near", by_slice, X=table)), RunFolder(make_run("apart", by_patient, X=table))
     near.save_info(near.info().model_copy(update={"recipe": {"epochs": 8}}))
     for recipe, told in (({}, "how it was trained is not known"), ({"epochs": 4}, "epochs 8 against 4")):
         apart.save_info(apart.info().model_copy(update={"recipe": recipe}))

@@ -47,7 +47,9 @@ def test_the_second_time_no_slice_is_read(folder, monkeypatch):
 def test_size_and_scaling_have_entries_of_their_own(folder, cache):
     made = [load_dataset(folder, 24), load_dataset(folder, 23), load_dataset(folder, 24, "percentile")]
     assert len(entries(cache)) == 3
-    assert len({dataset.fingerprint for dataset in made}) == 1
+    plain, smaller, percentile = made
+    assert len({dataset.input_fingerprint for dataset in made}) == 1
+    assert plain.truth_fingerprint == percentile.truth_fingerprint != smaller.truth_fingerprint
 
 
 def test_fingerprint_is_of_the_content_not_of_the_files(folder, tmp_path):
@@ -71,17 +73,25 @@ def test_fingerprint_is_of_the_content_not_of_the_files(folder, tmp_path):
     ids=str,
 )
 def test_a_changed_slice_is_noticed(folder, make_slice, change):
+    """A patient code is noticed too, and is no part of the identity."""
     before = load_dataset(folder, 24)
     make_slice(folder / "2.mat", **{"label": 1, "seed": 2, "patient": "P01"} | change)
     after = load_dataset(folder, 24)
-    assert after.fingerprint != before.fingerprint
+    assert (after.truth_fingerprint != before.truth_fingerprint) == ("label" in change)
+    assert (after.input_fingerprint != before.input_fingerprint) == ("seed" in change)
+    assert (after.fingerprint != before.fingerprint) == ("patient" not in change)
     assert pixels(after) != pixels(before)
 
 
 def test_a_changed_mask_and_a_changed_number_are_noticed(folder):
-    seen = {load_dataset(folder, 24).fingerprint}
+    """A pixel that is not seen at this size changes nothing; a corner that is does."""
+    before = load_dataset(folder, 24).fingerprint
     with h5py.File(folder / "2.mat", "r+") as file:
         file["cjdata/tumorMask"][0, 0] = 1
+    assert load_dataset(folder, 24).fingerprint == before
+    seen = {before}
+    with h5py.File(folder / "2.mat", "r+") as file:
+        file["cjdata/tumorMask"][:6, :6] = 1
     seen.add(load_dataset(folder, 24).fingerprint)
     (folder / "11.mat").rename(folder / "12.mat")
     seen.add(load_dataset(folder, 24).fingerprint)

@@ -1,12 +1,15 @@
 """Random tumour types: one a patient, told apart from the true ones, to be learned from nothing but patients."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from btlib.data.dataset import Dataset
-from btlib.data.neighbours import BLOCK, patient_groups
+from btlib.data.grouping import patient_groups, unit_of
 from btlib.data.random_labels import with_random_labels
+from btlib.errors import DataError
 
 Make = Callable[..., Dataset]
 
@@ -26,10 +29,15 @@ def test_every_patient_has_one_type_and_types_are_even(make_dataset: Make):
     assert (with_random_labels(dataset, seed=1).labels != changed.labels).any()
 
 
-def test_patients_are_told_by_their_ids_or_by_neighbourhood_and_type():
-    numbers, labels = np.array([1, BLOCK, BLOCK + 1, 2, 3, 2 * BLOCK]), np.array([0, 0, 0, 1, 0, 0])
-    without = patient_groups(numbers, labels, [None] * 6).tolist()
-    assert [without.index(g) for g in without] == [0, 0, 2, 3, 0, 2]
-    known = patient_groups(numbers, labels, ["b", "a", "b", "a", "c", "c"]).tolist()
+def test_without_patients_nothing_is_drawn(make_dataset: Make):
+    """What is drawn by slice shows nothing of patients."""
+    dataset = replace(make_dataset(12), patients=(*(["P1"] * 11), None))
+    with pytest.raises(DataError, match="1 of 12 slices have no patient id"):
+        with_random_labels(dataset)
+
+
+def test_groups_are_patients_or_else_slices():
+    known = patient_groups(["b", "a", "b", "a", "c", "c"]).tolist()
     assert [known.index(g) for g in known] == [0, 1, 0, 1, 4, 4]
-    assert patient_groups(numbers, labels, ["b", "a", "b", "a", "c", None]).tolist() == without
+    assert patient_groups(["b", "a", "b", "a", "c", None]).tolist() == [0, 1, 2, 3, 4, 5]
+    assert [unit_of(["a", "a"]), unit_of(["a", None]), unit_of([None])] == ["patient", "slice", "slice"]

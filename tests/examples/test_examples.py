@@ -225,7 +225,7 @@ def test_labels_at_random_teach_nothing(case: Callable[[str], Case], make_datase
     """The control with its training labels shuffled falls short of itself: the types come from the slices alone."""
     data = make_dataset(120, size=48)
     whole = replace(work, dataset=data, split=slice_seed42(120), checkpoints=work.checkpoints / "right")
-    shuffled = replace(data, labels=np.random.default_rng(0).permutation(data.labels), fingerprint="shuffled")
+    shuffled = replace(data, labels=np.random.default_rng(0).permutation(data.labels))
     random = replace(whole, dataset=shuffled, checkpoints=work.checkpoints / "random")
     control = case("sklearn_control.py::control")
     right, wrong = (_measured(control.prepare(given).predictor, whole) for given in (whole, random))

@@ -62,7 +62,7 @@ def test_classes_and_all(row: Callable[..., ExplainedSlice]):
     assert found["all"].means["mass_beyond_centre"].value == pytest.approx(0.2)
 
 
-def test_intervals_draw_patients_or_else_blocks(row: Callable[..., ExplainedSlice]):
+def test_intervals_draw_patients_or_else_slices(row: Callable[..., ExplainedSlice]):
     rows = [row(i, patient=f"P{i // 3}", mass=0.1 * i) for i in range(9)]
     group = summarise(rows)["all"]
     assert (group.unit, group.units) == ("patient", 3)
@@ -71,8 +71,8 @@ def test_intervals_draw_patients_or_else_blocks(row: Callable[..., ExplainedSlic
     assert (mean.value, mean.low, mean.high) == pytest.approx((expected.difference, expected.low, expected.high))
     rows = [row(10 * i + 1, patient=None if i == 4 else f"P{i}", mass=0.1 * i) for i in range(9)]
     group = summarise(rows)["all"]
-    assert (group.unit, group.units) == ("block", 7), "numbers 1, 11 … 81 in blocks of 13"
-    expected = paired_many([[r.average.mass for r in rows]], [r.number // 13 for r in rows]).rows()[0]
+    assert (group.unit, group.units) == ("slice", 9)
+    expected = paired_many([[r.average.mass for r in rows]], [r.number for r in rows]).rows()[0]
     assert (group.means["mass"].low, group.means["mass"].high) == pytest.approx((expected.low, expected.high))
 
 

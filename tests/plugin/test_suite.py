@@ -236,7 +236,7 @@ def test_random_labels_are_no_baselines_slices(accepted: Run, latest: Latest):
     result = accepted("--benchmark-disable", "--bt-random-labels", select="toy1 and quality")
     assert result.ret == COULD_NOT_JUDGE
     result.stdout.fnmatch_lines(
-        ["*PHANTOM slices (synthetic, no patients) UNDER RANDOM LABELS*", "*dataset_fingerprint*"]
+        ["*PHANTOM slices (synthetic, no patients) UNDER RANDOM LABELS*", "*truth_fingerprint*"]
     )
     slices = RunFolder(latest()).records()[0].slices
     assert slices is not None

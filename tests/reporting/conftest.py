@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from btlib.baselines.figure import BaselineCase, Figure
-from btlib.baselines.schema import SCHEMA, Baseline
+from btlib.baselines.schema import Baseline
 from btlib.evaluation import summarise
 from btlib.results import Conditions, SeedRun
 from btlib.runs import CaseRecord, ModelInfo, RunInfo
@@ -55,7 +55,6 @@ def baseline_of(conditions: Conditions) -> Callable[..., Baseline]:
         ]
         case = BaselineCase(title="t", figures=figures, runs=[SeedRun(seed=1, fingerprint=None, slices=slices)])
         return Baseline(
-            schema=SCHEMA,
             name="b",
             kind="measured",
             title="t",

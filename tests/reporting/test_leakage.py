@@ -9,7 +9,7 @@ from btlib import stats
 from btlib.errors import RecordError
 from btlib.reporting.leakage import leakage, leakage_table
 from btlib.reporting.sources import Source
-from btlib.results import CaseResult, Conditions, SeedRun
+from btlib.results import CaseResult, Conditions, PatientFacts, SeedRun
 from btlib.slice_table import SliceTable
 
 Table = Callable[..., SliceTable]
@@ -17,9 +17,13 @@ Table = Callable[..., SliceTable]
 
 @pytest.fixture
 def result(conditions: Conditions) -> Callable[..., CaseResult]:
-    def make(case: str, *tables: SliceTable, **other: object) -> CaseResult:
+    def make(case: str, *tables: SliceTable, seen: int | None = -1, **other: object) -> CaseResult:
+        """By slice all test patients are trained on, and by patient none, unless said otherwise."""
         runs = tuple(SeedRun(seed=k, fingerprint=None, slices=table) for k, table in enumerate(tables))
-        under = conditions.model_copy(update=other)
+        if seen == -1:
+            seen = 0 if "split_name" in other else 60
+        patients = None if seen is None else PatientFacts(source="files", n_test=10, seen=seen)
+        under = conditions.model_copy(update={"patients": patients, **other})
         return CaseResult(case, case, under, {"dice": 1, "accuracy": 1}, runs, failure=None if runs else "error")
 
     return make
@@ -34,7 +38,8 @@ def measured(*results: CaseResult, recipe: dict[str, object] | None = EIGHT, nam
 
 def test_the_gap_of_each_metric(result: Callable[..., CaseResult], make_table: Table):
     patients = [f"P{i // 6}" for i in range(60)]
-    near, apart = make_table(wrong=3), make_table(worse=0.2, wrong=18, patients=patients)
+    near = make_table(wrong=3, patients=[f"Q{i // 3:02d}" for i in range(60)])
+    apart = make_table(worse=0.2, wrong=18, patients=patients)
     gaps = leakage(
         measured(result("X", near), result("Y", near)),
         measured(result("X", apart, split_name="cvind-1", split_fingerprint="s2")),
@@ -43,9 +48,8 @@ def test_the_gap_of_each_metric(result: Callable[..., CaseResult], make_table: T
     dice, accuracy = gaps
     assert dice.gap == pytest.approx(0.2, abs=0.02)
     assert (accuracy.near, accuracy.apart, accuracy.gap) == pytest.approx((0.95, 0.7, 0.25))
-    assert (dice.groups_near, dice.groups_apart) == (15, 10), "numbers 1…60 in runs of 13 for each of three types"
-    runs = np.arange(60) % 3 * 5 + np.arange(60) // 13
-    wanted = stats.unpaired(near.correct(), apart.correct(), runs, np.arange(60) // 6)
+    assert (dice.groups_near, dice.groups_apart) == (20, 10)
+    wanted = stats.unpaired(near.correct(), apart.correct(), np.arange(60) // 3, np.arange(60) // 6)
     assert (accuracy.low, accuracy.high) == pytest.approx((wanted.low, wanted.high))
     assert accuracy.low < 0.25 < accuracy.high
     assert "+0.2500" in leakage_table(gaps)
@@ -53,7 +57,7 @@ def test_the_gap_of_each_metric(result: Callable[..., CaseResult], make_table: T
 
 def test_cases_without_classes_have_no_gap_of_them(result: Callable[..., CaseResult], make_table: Table):
     masks = make_table(classes=False)
-    gaps = leakage(measured(result("A", masks)), measured(result("A", masks, split_name="block-seed42")))
+    gaps = leakage(measured(result("A", masks)), measured(result("A", masks, split_name="patient-5fold-1")))
     assert [gap.metric for gap in gaps] == ["dice"]
     assert gaps[0].gap == 0
 
@@ -62,8 +66,8 @@ def test_cases_without_classes_have_no_gap_of_them(result: Callable[..., CaseRes
     ("other", "problem"),
     [
         ({}, "expected two splits and everything else alike; differing: nothing"),
-        ({"split_name": "block-seed42", "image_size": 64}, "differing: image_size"),
-        ({"split_name": "block-seed42", "dataset_fingerprint": "d2"}, "differing: dataset_fingerprint"),
+        ({"split_name": "patient-5fold-1", "image_size": 64}, "differing: image_size"),
+        ({"split_name": "patient-5fold-1", "truth_fingerprint": "t2"}, "differing: truth_fingerprint"),
     ],
 )
 def test_unlike_runs_have_no_gap(
@@ -89,19 +93,36 @@ def test_two_recipes_have_no_gap(
     recipes: tuple[dict[str, object] | None, dict[str, object] | None],
     problem: str,
 ):
-    near, apart = result("X", make_table()), result("X", make_table(), split_name="block-seed42")
+    near, apart = result("X", make_table()), result("X", make_table(), split_name="patient-5fold-1")
     with pytest.raises(RecordError, match=problem):
         leakage(measured(near, recipe=recipes[0], name="near"), measured(apart, recipe=recipes[1], name="apart"))
 
 
 def test_other_seeds_have_no_gap(result: Callable[..., CaseResult], make_table: Table):
-    near, apart = result("X", make_table()), result("X", make_table(), make_table(), split_name="block-seed42")
+    near, apart = result("X", make_table()), result("X", make_table(), make_table(), split_name="patient-5fold-1")
     with pytest.raises(RecordError, match="case X: trained with seeds 0 against 0, 1"):
         leakage(measured(near), measured(apart))
+
+
+@pytest.mark.parametrize(
+    ("near", "apart", "problem"),
+    [
+        (None, 0, "case X on slice-seed42: whose slices trained it is not known"),
+        (60, None, "case X on patient-5fold-1: whose slices trained it is not known"),
+        (0, 0, "and none on patient-5fold-1; got 0 and 0 such test slices"),
+        (60, 1, "got 60 and 1 such test slices"),
+    ],
+)
+def test_what_is_told_is_leakage_only_where_patients_tell_the_splits_apart(
+    result: Callable[..., CaseResult], make_table: Table, near: int | None, apart: int | None, problem: str
+):
+    sides = result("X", make_table(), seen=near), result("X", make_table(), seen=apart, split_name="patient-5fold-1")
+    with pytest.raises(RecordError, match=problem):
+        leakage(measured(sides[0]), measured(sides[1]))
 
 
 def test_failed_and_strange_cases_are_told(result: Callable[..., CaseResult], make_table: Table):
     with pytest.raises(RecordError, match="share no case: X; Y"):
         leakage(measured(result("X", make_table())), measured(result("Y", make_table())))
     with pytest.raises(RecordError, match="case X: failed"):
-        leakage(measured(result("X", make_table())), measured(result("X", split_name="block-seed42")))
+        leakage(measured(result("X", make_table())), measured(result("X", split_name="patient-5fold-1")))

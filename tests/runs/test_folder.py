@@ -74,7 +74,7 @@ def test_where_the_time_went(folder: RunFolder):
     ("damage", "problem"),
     [
         (lambda text: text[: len(text) // 2], "Invalid JSON"),
-        (lambda text: text.replace("btlib-record/1", "btlib-record/9"), "schema"),
+        (lambda text: text.replace("btlib-record/2", "btlib-record/9"), "schema"),
         (lambda text: text.replace('"seed": 7', '"seed": "7"'), "seed"),
         (lambda text: "", "Invalid JSON"),
     ],

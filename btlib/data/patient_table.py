@@ -1,0 +1,75 @@
+"""Who is who among the 3064 slices of Figshare article 1512427: patient, person and fold of every slice.
+
+`figshare_patients.json` holds numbers only. Patients (233) are the codes of the public files, by first appearance.
+Eighteen glioma codes come with letter suffixes as well (MR040240, MR040240B, …), probably repeat scans of one person.
+That is not verified, so they are merged to be safe: 209 persons.
+"""
+
+import base64
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib import fingerprint
+from btlib.errors import DataError
+
+_FILE = "figshare_patients.json"
+_SCHEMA = "btlib-patients/1"
+
+
+@dataclass(frozen=True, eq=False)
+class PatientTable:
+    """The known slices 1…n, in file order.
+
+    Attributes:
+        patients: Patient of every slice, int64 [n], 1…233.
+        persons: Person of every slice, int64 [n], 1…209.
+        folds: Fold of every person, int64 [209], 1…5: the splits `patient-5fold-1` … `-5`.
+        signatures: Of the masks (`btlib.data.recognise`), uint64 [n].
+        areas: Tumour pixels at 256×256, int64 [n].
+        source: Where it was read.
+        licence: Of the source.
+    """
+
+    patients: NDArray[np.int64]
+    persons: NDArray[np.int64]
+    folds: NDArray[np.int64]
+    signatures: NDArray[np.uint64]
+    areas: NDArray[np.int64]
+    source: str
+    licence: str
+
+
+@cache
+def figshare_patients() -> PatientTable:
+    """The table that is part of btlib.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    file = resources.files("btlib.data") / _FILE
+    hint = "install btlib again"
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+        digest = value.pop("digest")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"cannot be read: {error}", where=file, mend=hint) from error
+    if value.get("schema") != _SCHEMA or digest != fingerprint.of(value):
+        raise DataError(
+            "its content does not agree with its digest: it was edited or is damaged", where=file, mend=hint
+        )
+    lengths, patients = np.array(value["runs"], dtype=np.int64).T
+    of_slice = np.repeat(patients, lengths)
+    return PatientTable(
+        patients=of_slice,
+        persons=np.array(value["persons"], dtype=np.int64)[of_slice - 1],
+        folds=np.array([int(fold) for fold in value["folds"]], dtype=np.int64),
+        signatures=np.frombuffer(base64.b64decode(value["signatures"]), dtype=">u8").astype(np.uint64),
+        areas=np.frombuffer(base64.b64decode(value["areas"]), dtype=">u2").astype(np.int64),
+        source=value["source"],
+        licence=value["licence"],
+    )

@@ -1,0 +1,147 @@
+"""Bring a baseline of an older schema up to date: the numbers stay, what identifies the data is added."""
+
+import json
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from btlib import fingerprint
+from btlib.baselines import Baseline
+from btlib.baselines.figure import BaselineCase
+from btlib.data import list_slices, load_dataset, read_slice
+from btlib.data.dataset import Dataset
+from btlib.data.workers import map_files
+from btlib.errors import BaselineError, DataError
+from btlib.results import Conditions
+from btlib.runs.execute import patient_facts
+from btlib.slice_table import SliceTable
+from btlib.splits import SPLIT_NAMES, Split, make_split
+from btlib.types import Slice
+
+
+def migrate(path: Path, folder: Path | None, *, progress: bool = False) -> Baseline:
+    """A baseline of version 1 as one of version 2: no number changes, and everything that is added is checked.
+
+    Args:
+        path: The file; it stays as it is.
+        folder: The slices that it was measured on; a published one needs none.
+        progress: Draw progress bars on stderr.
+
+    Raises:
+        BaselineError: The file cannot be read, the slices are not those of the baseline, or their patients are unknown.
+        DataError: The folder cannot be read.
+    """
+    baseline = Baseline.load(path)
+    if baseline.schema_version == 2:
+        return baseline
+    if baseline.kind == "published":
+        return baseline.model_copy(update={"schema_version": 2})
+    if folder is None:
+        raise BaselineError(
+            "it was measured, and does not say on what data",
+            where=path,
+            mend="name the folder of its slices with --data",
+        )
+    old, wanted = baseline.conditions, _old_fingerprint(path)
+    found = old_fingerprints(folder, progress=progress)
+    if wanted not in found:
+        raise BaselineError(
+            f"was measured on slices with the fingerprint {wanted}; these have {' or '.join(found)}",
+            where=path,
+            mend="name the very folder that it was measured on",
+        )
+    dataset = load_dataset(folder, old.image_size, old.scaling, progress=progress)
+    split = _same_split(baseline, dataset)
+    facts = patient_facts(dataset, split)
+    if facts is None:
+        raise BaselineError(
+            "the patients of these slices are not known", where=folder, mend="use files with patient ids"
+        )
+    conditions = old.model_copy(
+        update={
+            "truth_fingerprint": dataset.truth_fingerprint,
+            "input_fingerprint": dataset.input_fingerprint,
+            "patients": facts,
+        }
+    )
+    cases = {
+        name: _case(case, dataset, split, f"{baseline.name}, case {name}") for name, case in baseline.cases.items()
+    }
+    return baseline.model_copy(update={"conditions": conditions, "cases": cases, "schema_version": 2})
+
+
+def _old_fingerprint(path: Path) -> str:
+    return str(json.loads(path.read_text(encoding="utf-8"))["conditions"]["dataset_fingerprint"])
+
+
+def old_fingerprints(folder: Path, *, progress: bool = False) -> tuple[str, ...]:
+    """Fingerprints of a folder under version 1: with the patient codes in its files, and without any."""
+    paths = list_slices(folder)
+    digests: list[tuple[str, str]] = []
+    for made in map_files(_old_digests, paths, len(paths), "Checking slices", progress):
+        if isinstance(made, DataError):
+            raise made
+        digests.append(made)
+    return tuple(dict.fromkeys(fingerprint.of(list(column)) for column in zip(*digests, strict=True)))
+
+
+def _old_digests(path: Path) -> tuple[str, str]:
+    s = read_slice(path)
+    return _old_digest(s), _old_digest(replace(s, patient=None))
+
+
+def _old_digest(s: Slice) -> str:
+    image = np.ascontiguousarray(s.image.astype(s.image.dtype.newbyteorder("<"), copy=False))
+    digest = sha256(
+        fingerprint.of(s.number, s.label, s.patient, s.origin, str(image.dtype), list(image.shape)).encode()
+    )
+    digest.update(image.data)
+    digest.update(np.packbits(s.mask).data)
+    return digest.hexdigest()
+
+
+def _same_split(baseline: Baseline, dataset: Dataset) -> Split:
+    conditions: Conditions = baseline.conditions
+    if conditions.split_name not in SPLIT_NAMES:
+        raise BaselineError(
+            f"is of the split {conditions.split_name}, which is no more",
+            where=baseline.name,
+            mend="measure its cases again, on patient-5fold-1",
+        )
+    split = make_split(conditions.split_name, dataset)
+    if split.fingerprint != conditions.split_fingerprint:
+        raise BaselineError(
+            f"its split {split.name} is {conditions.split_fingerprint}, and today's is {split.fingerprint}",
+            where=baseline.name,
+            mend="measure its cases again",
+        )
+    return split
+
+
+def _case(case: BaselineCase, dataset: Dataset, split: Split, where: str) -> BaselineCase:
+    runs = [run.model_copy(update={"slices": _table(run.slices, dataset, split, where)}) for run in case.runs]
+    return case.model_copy(update={"runs": runs})
+
+
+def _table(table: SliceTable, dataset: Dataset, split: Split, where: str) -> SliceTable:
+    """The same table with patients; its truth must be that of the slices."""
+    at = {int(dataset.numbers[i]): int(i) for i in split.test}
+    if set(table.number) != at.keys():
+        raise BaselineError("its slices are not the test slices of its split", where=where, mend="measure it again")
+    order = np.array([at[number] for number in table.number])
+    areas = dataset.masks[order].sum(axis=(1, 2)).tolist()
+    for number, ours, theirs in zip(
+        table.number,
+        zip(table.label, table.truth_area, strict=True),
+        zip(dataset.labels[order].tolist(), areas, strict=True),
+        strict=True,
+    ):
+        if ours != theirs:
+            raise BaselineError(
+                f"slice {number}: label {ours[0]} and {ours[1]} tumour pixels there, {theirs[0]} and {theirs[1]} here",
+                where=where,
+                mend="name the very folder that it was measured on",
+            )
+    return table.model_copy(update={"patient": [dataset.patients[i] for i in order]})

@@ -1,0 +1,67 @@
+"""The split of a run, written out: who trains, validates and tests, by slice number and by patient."""
+
+from btlib.data.dataset import Dataset
+from btlib.errors import SplitError
+from btlib.runs.record import Stored, Strict
+from btlib.splits import FOLDS, Split, cohort_folds
+
+
+class Part(Strict):
+    """One part of a split.
+
+    Attributes:
+        slices: File numbers, in the order of the split.
+        patients: Patients in it, sorted; None where some are unknown.
+    """
+
+    slices: list[int]
+    patients: list[str] | None
+
+
+class SplitFile(Stored):
+    """`split.json` of a run: enough to make the same split without btlib.
+
+    Attributes:
+        name: Such as "patient-5fold-1".
+        fingerprint: Of its name and positions.
+        train: What models learn from.
+        val: What epochs and thresholds are chosen on.
+        test: What is reported.
+        folds: Patient → fold 1…5 of `patient-5fold-…`, of everyone in the whole data set; None where some slice has no
+            patient id, or there are too few patients.
+    """
+
+    name: str
+    fingerprint: str
+    train: Part
+    val: Part
+    test: Part
+    folds: dict[str, int] | None = None
+
+
+def split_file(split: Split, dataset: Dataset) -> SplitFile:
+    """A split of a data set, written out."""
+
+    def part(name: str) -> Part:
+        at = getattr(split, name)
+        ids = {dataset.patients[i] for i in at}
+        patients = None if None in ids else sorted(str(patient) for patient in ids)
+        return Part(slices=dataset.numbers[at].tolist(), patients=patients)
+
+    return SplitFile(
+        name=split.name,
+        fingerprint=split.fingerprint,
+        train=part("train"),
+        val=part("val"),
+        test=part("test"),
+        folds=_folds(split, dataset),
+    )
+
+
+def _folds(split: Split, dataset: Dataset) -> dict[str, int] | None:
+    if None in dataset.whole.patients:
+        return None
+    try:
+        return dict(cohort_folds(dataset.whole, FOLDS, split.name))
+    except SplitError:  # fewer patients than folds
+        return None

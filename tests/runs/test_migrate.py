@@ -1,0 +1,199 @@
+"""Files of before: records and baselines of version 1 are read, and brought up to date where their slices are there."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from btlib import Baseline, fingerprint, judge, load_dataset, read_slice
+from btlib.baselines.layout import FIGSHARE_V1
+from btlib.cases import Case, Work
+from btlib.data import list_slices, write_slice
+from btlib.data.patient_table import figshare_patients
+from btlib.errors import BaselineError
+from btlib.protocol import Protocol, Recipe
+from btlib.results import CaseResult
+from btlib.runs import CaseRecord, RunFolder, RunInfo
+from btlib.runs.accept import propose
+from btlib.runs.execute import run_case
+from btlib.runs.migrate import migrate
+from btlib.runs.results import as_results
+from btlib.runs.split import SplitFile, split_file
+from btlib.splits import make_split
+
+
+@pytest.fixture
+def slices(tmp_path: Path) -> Path:
+    """Forty slices of ten patients in files, as 0.1 read them."""
+    rng = np.random.default_rng(0)
+    home = tmp_path / "slices"
+    home.mkdir()
+    for number in range(1, 41):
+        mask = np.zeros((32, 24), bool)
+        top, left = rng.integers(0, 16, 2)
+        mask[top : top + 9, left : left + 7] = True
+        image = (rng.random((32, 24)) * 50 + mask * 100).astype(np.int16)
+        write_slice(home / f"{number}.mat", image, mask, number % 3, patient=f"P{number % 10}")
+    return home
+
+
+def old_fingerprint(folder: Path, *, codes: bool) -> str:
+    """What 0.1 took of a folder, written again from its description: SHA-256 of metadata, image and packed mask."""
+    digests = []
+    for path in list_slices(folder):
+        s = read_slice(path)
+        patient = s.patient if codes else None
+        head = fingerprint.of(s.number, s.label, patient, s.origin, str(s.image.dtype), list(s.image.shape))
+        digests.append(sha256(head.encode() + s.image.tobytes() + np.packbits(s.mask).tobytes()).hexdigest())
+    return fingerprint.of(digests)
+
+
+@pytest.fixture
+def measured(slices: Path, tmp_path: Path, make_case: Callable[..., Case]) -> RunFolder:
+    """A run on these slices."""
+    dataset = load_dataset(slices, 32)
+    split = make_split("slice-seed42", dataset)
+    run = RunFolder(tmp_path / "run")
+    work = Work(dataset, split, Protocol(image_size=32), Recipe(), 7, tmp_path / "checkpoints")
+    about = {"origin": "figshare", "data": "d", "recipe": {"epochs": 1}, "cases": ["X"], "seeds": [7]}
+    run.save_info(RunInfo(tier="full", command="pytest", baseline="b", started="now", **about))
+    run_case(make_case("X"), work, "full", run)
+    return run
+
+
+@pytest.fixture
+def old_file(measured: RunFolder, slices: Path, tmp_path: Path) -> Callable[..., Path]:
+    """The baseline that 0.1 would have made of the run, without patients in it."""
+
+    def make(known: str | None = None, **conditions: Any) -> Path:
+        value = propose(measured.path, "old", "because").new.model_dump(mode="json", exclude_defaults=True)
+        fields = {**value["conditions"], "dataset_fingerprint": known or old_fingerprint(slices, codes=False)}
+        for name in ("truth_fingerprint", "input_fingerprint", "patients"):
+            del fields[name]
+        table = value["cases"]["X"]["runs"][0]["slices"]
+        table["patient"] = [None] * len(table["number"])
+        value |= {"conditions": fields | conditions, "schema": "btlib-baseline/1"}
+        path = tmp_path / "old.json"
+        path.write_text(json.dumps(value | {"digest": fingerprint.of(value)}))
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("codes", [True, False])
+def test_no_number_changes_and_patients_are_added(
+    codes: bool, old_file: Callable[..., Path], slices: Path, measured: RunFolder
+):
+    path = old_file(old_fingerprint(slices, codes=codes))
+    old, new = Baseline.load(path), migrate(path, slices)
+    dataset = load_dataset(slices, 32)
+    assert (new.schema_version, new.conditions.truth_fingerprint) == (2, dataset.truth_fingerprint)
+    assert new.conditions.patients is not None
+    assert (new.conditions.patients.n_test, new.conditions.patients.seen) == (
+        len({dataset.patients[i] for i in make_split("slice-seed42", dataset).test}),
+        8,
+    )
+    before, after = old.cases["X"], new.cases["X"]
+    assert after.figures == before.figures
+    assert after.runs[0].slices.patient == [f"P{number % 10}" for number in after.runs[0].slices.number]
+    assert after.runs[0].slices.model_copy(update={"patient": before.runs[0].slices.patient}) == before.runs[0].slices
+    new.save(path)
+    again = Baseline.load(path)
+    assert again == new == migrate(path, None), "what is up to date stays as it is"
+    result = as_results(measured.records())[0]
+    assert {v.status for v in judge(result, again)} == {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"known": "of other slices"}, "was measured on slices with the fingerprint of other slices; these have"),
+        ({"split_name": "block-seed42"}, "is of the split block-seed42, which is no more"),
+        ({"split_fingerprint": "other"}, "its split slice-seed42 is other, and today's is"),
+        ({"split_name": "patient-5fold-1"}, "its split patient-5fold-1 is"),
+    ],
+)
+def test_other_slices_or_splits_are_refused(
+    change: dict[str, Any], problem: str, old_file: Callable[..., Path], slices: Path
+):
+    with pytest.raises(BaselineError, match=problem):
+        migrate(old_file(**change), slices)
+
+
+def test_a_changed_truth_is_refused(old_file: Callable[..., Path], slices: Path):
+    path = old_file()
+    value = json.loads(path.read_text())
+    del value["digest"]
+    table = value["cases"]["X"]["runs"][0]["slices"]
+    for name in ("truth_area", "pred_area", "intersection"):
+        table[name][3] += 1  # so that its Dice stays what the figure says
+    path.write_text(json.dumps(value | {"digest": fingerprint.of(value)}))
+    with pytest.raises(BaselineError, match=f"slice {table['number'][3]}: label "):
+        migrate(path, slices)
+
+
+def test_a_measured_one_needs_its_slices_and_a_published_one_none(old_file: Callable[..., Path]):
+    with pytest.raises(BaselineError, match=r"does not say on what data(?s:.)*--data"):
+        migrate(old_file(), None)
+    published = Baseline.load(Path(__file__).parents[2] / "baselines" / "thesis.json")
+    assert published.schema_version == 2
+
+
+def test_a_record_of_version_1_is_read(measured: RunFolder):
+    """Its patients are those of the table where it was measured on the known copy."""
+    path = measured.record_path("X", 7)
+    value = json.loads(path.read_text())
+    value["schema"] = "btlib-record/1"
+    for name in ("truth_fingerprint", "input_fingerprint", "patients", "independent"):
+        del value["conditions"][name]
+    value["slices"]["patient"] = [None] * len(value["slices"]["number"])
+    for known in ("another", FIGSHARE_V1):
+        value["conditions"]["dataset_fingerprint"] = known
+        path.write_text(json.dumps(value))
+        record = CaseRecord.load(path)
+        assert record.conditions.truth_fingerprint is None
+        assert record.slices is not None
+        persons = figshare_patients().persons
+        expected = [str(persons[n - 1]) if known == FIGSHARE_V1 else None for n in record.slices.number]
+        assert record.slices.patient == expected
+        result: CaseResult = as_results([record])[0]
+        assert bool(result.caveat) == (known != FIGSHARE_V1)
+
+
+def test_the_first_accepted_numbers_stay(measured: RunFolder):
+    first = propose(measured.path, "mine", "first").new
+    assert first.cases["X"].first is None
+    second = propose(measured.path, "mine", "second", old=first).new
+    third = propose(measured.path, "mine", "third", old=second).new
+    for later in (second, third):
+        kept = later.cases["X"].first
+        assert kept is not None
+        assert kept.made is not None
+        assert (kept.made.reason, kept.runs, kept.figures) == (
+            "first",
+            first.cases["X"].runs,
+            first.cases["X"].figures,
+        )
+
+
+def test_the_split_of_a_run_is_written_out(slices: Path, tmp_path: Path):
+    dataset = load_dataset(slices, 32)
+    split = make_split("patient-5fold-2", dataset)
+    folder = RunFolder(tmp_path / "run")
+    assert folder.split() is None
+    folder.save_split(split_file(split, dataset))
+    read = folder.split()
+    assert isinstance(read, SplitFile)
+    assert read.test.slices == dataset.numbers[split.test].tolist()
+    assert read.folds is not None
+    assert read.folds.keys() == {f"P{k}" for k in range(10)}
+    assert {p for p, fold in read.folds.items() if fold == 2} == set(read.test.patients or [])
+    assert {p for p, fold in read.folds.items() if fold == 3} == set(read.val.patients or [])
+    few = dataset.subset(np.arange(3))
+    assert split_file(split, replace(dataset, patients=(None, *dataset.patients[1:]), cohort=None)).folds is None
+    assert few.whole.patients == dataset.patients
