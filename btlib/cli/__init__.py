@@ -13,6 +13,7 @@ from btlib.cli.explain import explain
 from btlib.cli.export import export
 from btlib.cli.leakage import leakage
 from btlib.cli.report import report
+from btlib.cli.results import results
 from btlib.cli.show import show
 from btlib.errors import BtlibError
 
@@ -49,6 +50,7 @@ app.command()(export)
 app.command()(explain)
 app.command()(report)
 app.command()(leakage)
+app.command()(results)
 
 
 def _print_version(wanted: bool) -> None:

@@ -37,7 +37,7 @@ def migrate(path: Path, folder: Path | None, *, progress: bool = False) -> Basel
     if baseline.schema_version == 2:
         return baseline
     if baseline.kind == "published":
-        return baseline.model_copy(update={"schema_version": 2})
+        return _published(baseline, folder, progress)
     if folder is None:
         raise BaselineError(
             "it was measured, and does not say on what data",
@@ -70,6 +70,16 @@ def migrate(path: Path, folder: Path | None, *, progress: bool = False) -> Basel
         name: _case(case, dataset, split, f"{baseline.name}, case {name}") for name, case in baseline.cases.items()
     }
     return baseline.model_copy(update={"conditions": conditions, "cases": cases, "schema_version": 2})
+
+
+def _published(baseline: Baseline, folder: Path | None, progress: bool) -> Baseline:
+    """A published one knows no slices, but whose they are where its split is one of ours."""
+    conditions = baseline.conditions
+    if folder is not None and conditions.split_fingerprint is not None:
+        dataset = load_dataset(folder, conditions.image_size, conditions.scaling, progress=progress)
+        facts = patient_facts(dataset, _same_split(baseline, dataset))
+        conditions = conditions.model_copy(update={"patients": facts})
+    return baseline.model_copy(update={"conditions": conditions, "schema_version": 2})
 
 
 def _old_fingerprint(path: Path) -> str:

@@ -12,6 +12,7 @@ from btlib import fingerprint
 from btlib.data import load_dataset, patient_table, patients, write_slice
 from btlib.data.patient_table import PatientTable, figshare_patients
 from btlib.data.patients import merged
+from btlib.data.preprocess import prepare_image, prepare_mask
 from btlib.data.recognise import mask_signature, recognise
 from btlib.data.scan import scan
 from btlib.errors import BtlibWarning, DataError
@@ -187,6 +188,25 @@ def test_another_rendering_has_the_same_truth_and_other_inputs(copy: Callable[..
     assert plain.fingerprint != deep.fingerprint
     other = load_dataset(copy("other", mask=lambda m: np.roll(m, 9)), 16)
     assert other.truth_fingerprint != plain.truth_fingerprint
+
+
+def test_originals_have_the_truth_of_their_copy_at_256_pixels_and_another_at_128(tmp_path: Path):
+    """What decides which protocols can be judged on the original files: 512 px are halved to the copy's very masks."""
+    rng = np.random.default_rng(3)
+    for name in ("original", "copy"):
+        (tmp_path / name).mkdir()
+    for number in range(1, 9):
+        mask = np.zeros((512, 512), bool)
+        top, left, height, width = (int(v) for v in (*rng.integers(100, 200, 2), *rng.integers(40, 120, 2)))
+        mask[top : top + height, left : left + width] = rng.random((height, width)) < 0.7
+        image = rng.integers(0, 3000, (512, 512)).astype(np.int16)
+        write_slice(tmp_path / "original" / f"{number}.mat", image, mask, 0)
+        small = prepare_image(image, 256, "percentile")
+        write_slice(tmp_path / "copy" / f"{number}.mat", (255 * small).astype(np.uint8), prepare_mask(mask, 256), 0)
+    for size, alike in ((256, True), (128, False)):
+        original, copy = (load_dataset(tmp_path / name, size) for name in ("original", "copy"))
+        assert (original.truth_fingerprint == copy.truth_fingerprint) == alike
+        assert original.input_fingerprint != copy.input_fingerprint
 
 
 def test_phantoms_are_never_taken_for_known_slices(tmp_path: Path):

@@ -7,6 +7,7 @@ from typing import Any
 
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.views import View
+from btlib.results import Conditions
 from btlib.runs import CaseRecord, ModelInfo
 
 _SOURCES = {
@@ -51,9 +52,19 @@ def facts(view: View, entries: Sequence[Entry]) -> list[Facts]:
         )
     ]
     if records:
-        found.append(_facts("Data and split", records[0].conditions.model_dump()))
+        found.append(_facts("Data and split", _conditions(records[0].conditions)))
     found += [_facts("Recipe", dict(info.recipe))] if info.recipe else []
     return found + ([_facts("Environment", records[0].environment)] if records and records[0].environment else [])
+
+
+def _conditions(conditions: Conditions) -> dict[str, Any]:
+    """Flat, and in words where a reader would stumble."""
+    known = conditions.patients
+    told = "unknown"
+    if known is not None:
+        source = "btlib's table" if known.source == "table" else "the files"
+        told = f"{known.n_test} in test, from {source}; {known.seen} test slices are of patients in training"
+    return conditions.model_dump(exclude={"patients"}) | {"patients": told}
 
 
 def odd_environments(entries: Sequence[Entry]) -> list[str]:
