@@ -87,3 +87,22 @@ def test_random_labels(benchmark: Any, dataset: Dataset, tmp_path: Path) -> None
     _, low, high = found["random types, patient-5fold, pooled"]
     assert low <= 1 / N_CLASSES <= high, "it learned types that were drawn at random: patients are on both sides"
     assert found["random types, slice-seed42"][1] > 1 / N_CLASSES, "this control could not have noticed a leak"
+
+
+def test_folds_keep_patients_apart(dataset: Dataset) -> None:
+    """No patient on two sides, every slice tested once, class shares within 3 points of the whole's."""
+    whole = np.bincount(dataset.labels, minlength=N_CLASSES) / len(dataset)
+    tested: list[int] = []
+    print(f"\n{len(dataset)} slices of {len(set(dataset.patients))} patients, known by the {dataset.patient_source}")
+    for name in FOLDS_BY_PATIENT:
+        split = make_split(name, dataset)
+        sides = [{dataset.patients[i] for i in part} for part in (split.train, split.val, split.test)]
+        shares = np.bincount(dataset.labels[split.test], minlength=N_CLASSES) / len(split.test)
+        print(
+            f"{name} ({split.fingerprint}): {len(split.train)} train, {len(split.val)} validation, {len(split.test)} test"
+            f" slices of {len(sides[2])} patients; class shares {np.round(shares, 3).tolist()}"
+        )
+        assert len(sides[0] | sides[1] | sides[2]) == sum(map(len, sides)), "a patient is on two sides"
+        assert abs(shares - whole).max() < 0.03
+        tested += split.test.tolist()
+    assert sorted(tested) == list(range(len(dataset)))

@@ -142,6 +142,9 @@ DIGESTS = {
 """Fingerprints of the splits of all 3064 Figshare slices. A change here makes every stored number incomparable."""
 
 
+CVIND_DIGESTS = ["fc62f67268e34185", "4b821b281e944bd0", "ddb77b5ffe0f2ffa", "daa54d600e270549", "e80971e8948339aa"]
+
+
 @pytest.fixture(scope="module")
 def figshare() -> Dataset:
     """All slices of the data set but for their pixels: numbers, classes, persons and folds."""
@@ -169,6 +172,13 @@ def test_every_builtin_split_of_figshare_is_frozen(figshare: Dataset):
     named = [name for name in splits.SPLIT_NAMES if not name.startswith("cvind")]
     assert sorted(named) == sorted(DIGESTS)
     assert {name: splits.make_split(name, figshare).fingerprint for name in named} == DIGESTS
+
+
+def test_folds_of_cvind_are_frozen():
+    """Of a file of 3064 folds in turn: which fold tests, which validates, in which order."""
+    folds = 1 + np.arange(3064) * 7 % 5
+    found = [splits.cvind_folds(folds, k).fingerprint for k in range(1, 6)]
+    assert found == CVIND_DIGESTS
 
 
 def test_the_stored_folds_are_what_the_frozen_algorithm_makes(figshare: Dataset):

@@ -17,7 +17,7 @@ from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order
 
 _NO_PATIENTS = (
     "the patients of these slices are unknown, so the interval is too narrow where a patient has several: give the "
-    "slices patient ids (PID), or say with --bt-independent that they are independent"
+    "slices patient ids (PID), or say that they are independent (pytest --bt-independent, btlib compare --independent)"
 )
 
 _ROUNDING = 1e-12  # an interval that ends at 0 but for rounding does not exclude it

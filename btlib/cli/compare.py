@@ -21,6 +21,9 @@ def compare(
             help="An inconclusive verdict falls short; another rendering and a case that AFTER lacks are errors."
         ),
     ] = False,
+    independent: Annotated[
+        bool, typer.Option(help="Slices without patient id are independent of each other: judge them.")
+    ] = False,
     folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
 ) -> None:
     """Hold AFTER against BEFORE, or each of them against a baseline; nothing is run.
@@ -38,7 +41,7 @@ def compare(
     reference, rest = (loaded[0], loaded[1:]) if against is None else (load_source(against, folder), loaded)
     found, absent = [], []
     for source in rest:
-        verdicts, lacking = hold(source, reference, strict=strict), left_out(source, reference)
+        verdicts, lacking = hold(source, reference, strict=strict, independent=independent), left_out(source, reference)
         found += verdicts
         absent += lacking
         print_line(f"{source.name} against {reference.name}")

@@ -59,7 +59,7 @@ def load_source(text: str, baselines: Path) -> Source:
     return Source(text, tuple(result for result in found if result is not None), baseline, recipes=recipes)
 
 
-def hold(source: Source, against: Source, *, strict: bool = False) -> list[Verdict]:
+def hold(source: Source, against: Source, *, strict: bool = False, independent: bool = False) -> list[Verdict]:
     """Every case of a source held against another one; where each has one case, their names need not agree.
 
     A case that the other lacks is a "missing-baseline"; those that only the other has are in `left_out`.
@@ -68,6 +68,7 @@ def hold(source: Source, against: Source, *, strict: bool = False) -> list[Verdi
         source: What is judged.
         against: What it is held against.
         strict: Another rendering of the same slices is "not-comparable".
+        independent: Slices without patient id are independent of each other.
 
     Raises:
         BaselineError: The other cannot be held against, or they share no case.
@@ -83,6 +84,10 @@ def hold(source: Source, against: Source, *, strict: bool = False) -> list[Verdi
     if not any(result.case in known for result in results):
         raise BaselineError(
             f"has none of the cases {', '.join(r.case for r in results)}; it has {', '.join(known)}", where=against.name
+        )
+    if independent:
+        results = tuple(
+            replace(result, conditions=result.conditions.model_copy(update={"independent": True})) for result in results
         )
     return [verdict for result in results for verdict in judge(result, against.baseline, strict=strict)]
 

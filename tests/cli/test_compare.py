@@ -174,3 +174,17 @@ def test_leakage_of_two_recipes_is_refused(make_run: Callable[..., Path], make_t
         result = run("leakage", near.path, apart.path)
         assert result.exit_code == 2
         assert told in " ".join(result.output.split())
+
+
+def test_slices_without_patients_are_judged_only_where_they_are_independent(
+    make_run: Callable[..., Path], make_table: Table
+):
+    table = make_table(patients=[None] * 60)
+    before, after = make_run("before", X=table), make_run("after", X=table)
+    result = run("compare", before, after)
+    assert result.exit_code == 7
+    assert "too narrow" in result.output
+    assert "--independent" in result.output
+    assert run("compare", before, after, "--independent").exit_code == 0
+    shown = run("show", after)
+    assert "patients are unknown: intervals take slices as independent" in shown.output
