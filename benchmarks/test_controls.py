@@ -99,7 +99,7 @@ def test_folds_keep_patients_apart(dataset: Dataset) -> None:
         sides = [{dataset.patients[i] for i in part} for part in (split.train, split.val, split.test)]
         shares = np.bincount(dataset.labels[split.test], minlength=N_CLASSES) / len(split.test)
         print(
-            f"{name} ({split.fingerprint}): {len(split.train)} train, {len(split.val)} validation, {len(split.test)} test"
+            f"{name} ({split.fingerprint}): {len(split.train)} train, {len(split.val)} val, {len(split.test)} test"
             f" slices of {len(sides[2])} patients; class shares {np.round(shares, 3).tolist()}"
         )
         assert len(sides[0] | sides[1] | sides[2]) == sum(map(len, sides)), "a patient is on two sides"

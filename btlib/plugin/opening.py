@@ -142,7 +142,7 @@ def _require_known(baseline: Baseline | BaselineError, against: Sequence[str]) -
 def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -> RunInfo:
     commit, dirty = checkout(run.options.root)
     dataset, split = run.work.dataset, run.work.split
-    kind = "PHANTOM slices (synthetic, no patients)" if dataset.origin == "phantom" else "Figshare slices"
+    kind = "PHANTOM slices (synthetic)" if dataset.origin == "phantom" else "Figshare slices"
     kind += " UNDER RANDOM LABELS" if run.options.random_labels else ""
     scaling = run.tier.recipe.scaling or dataset.scaling
     return RunInfo(
@@ -174,5 +174,5 @@ def _patients(dataset: Dataset) -> str:
     if unknown:
         stated = ", which the user says are independent" if dataset.independent else ""
         return f"patients unknown of {unknown} slices{stated}"
-    source = "the table" if dataset.patient_source == "table" else "the files"
-    return f"{len(set(dataset.patients))} patients from {source}"
+    n, source = len(set(dataset.patients)), "the table" if dataset.patient_source == "table" else "the files"
+    return f"{n} simulated patients" if dataset.origin == "phantom" else f"{n} patients from {source}"

@@ -21,8 +21,8 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         [
-            "btlib smoke: 40 PHANTOM slices (synthetic, no patients), 32 px, thesis scaling; split slice-seed42: "
-            "29 train, 3 validation, 8 test",
+            "btlib smoke: 40 PHANTOM slices (synthetic), 32 px, thesis scaling; split slice-seed42: "
+            "29 train, 3 validation, 8 test; * simulated patients",
             "  held against baseline *smoke.json; records in *reports*-smoke",
             "*btlib smoke against smoke*",
             "PHANTOM DATA: synthetic slices*",
@@ -43,6 +43,7 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
     assert names - figures == {
         *("index.html", "report.json", "per_slice.csv", "summary.md", "pictures.npz"),
         "run.json",
+        "split.json",
         "comparison.md",
         "comparison.csv",
         "comparison.json",
@@ -236,7 +237,7 @@ def test_random_labels_are_no_baselines_slices(accepted: Run, latest: Latest):
     result = accepted("--benchmark-disable", "--bt-random-labels", select="toy1 and quality")
     assert result.ret == COULD_NOT_JUDGE
     result.stdout.fnmatch_lines(
-        ["*PHANTOM slices (synthetic, no patients) UNDER RANDOM LABELS*", "*truth_fingerprint*"]
+        ["*PHANTOM slices (synthetic) UNDER RANDOM LABELS*", "*truth_fingerprint*"]
     )
     slices = RunFolder(latest()).records()[0].slices
     assert slices is not None
