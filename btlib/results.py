@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from btlib.data.grouping import Unit, patient_groups, unit_of
+from btlib.data.grouping import Unit, patient_groups, unit_of, unknown
 from btlib.data.patients import PatientSource
 from btlib.errors import RecordError
 from btlib.evaluation.aggregate import per_slice
@@ -67,13 +67,22 @@ class Conditions(BaseModel):
     split_name: str
     split_fingerprint: str | None
     n_test: Annotated[int, Field(ge=1)]
-    test_class_counts: Annotated[list[int], Field(min_length=N_CLASSES, max_length=N_CLASSES)] | None
+    test_class_counts: (
+        Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=N_CLASSES, max_length=N_CLASSES)] | None
+    )
     image_size: Annotated[int, Field(ge=1)]
     scaling: Scaling
     threshold: Annotated[float, Field(ge=0, le=1)]
     epsilon: float
     patients: PatientFacts | None = None
     independent: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        known = self.patients
+        if known is not None and max(known.n_test, known.seen) > self.n_test:
+            raise ValueError(f"patients: {known.n_test}, {known.seen} slices seen, among {self.n_test} test slices")
+        return self
 
 
 class SeedRun(BaseModel):
@@ -153,12 +162,18 @@ class CaseResult:
 
     @property
     def caveat(self) -> str:
-        """What is wrong with intervals where patients are unknown; "" where nothing is."""
-        if self.unit == "patient" or self.conditions.independent:
+        """What is wrong with intervals where patients are unknown; "" where nothing is, or the user says so."""
+        if not self.strangers or self.conditions.independent:
             return ""
         return (
-            "patients are unknown: intervals take slices as independent, and are too narrow where a patient has several"
+            f"patients are unknown of {self.strangers} of {self.slices.n} slices: intervals take these as independent, "
+            "and are too narrow where a patient has several"
         )
+
+    @property
+    def strangers(self) -> int:
+        """How many slices have no patient id."""
+        return unknown(self.slices.patient)
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order
 
 _NO_PATIENTS = (
-    "the patients of these slices are unknown, so the interval is too narrow where a patient has several: give the "
+    "some or all slices have no patient id, so the interval is too narrow where a patient has several: give the "
     "slices patient ids (PID), or say that they are independent (pytest --bt-independent, btlib compare --independent)"
 )
 
@@ -109,7 +109,7 @@ def judge_metric(result: CaseResult, metric: str, baseline: Baseline, *, strict:
         reason = f"baseline {baseline.name!r} has no gated figure for it; accept one with `btlib baseline accept`"
         return replace(nothing, status="missing-baseline", reason=reason)
     known = replace(nothing, baseline=figure.value, margin=figure.margin)
-    rendering = other_rendering(result.conditions, baseline.conditions)
+    rendering = other_rendering(result.conditions, baseline.conditions) if baseline.kind == "measured" else ""
     case = baseline.cases[result.case]
     differences = [
         *unlike(result.conditions, baseline.conditions),
@@ -121,11 +121,12 @@ def judge_metric(result: CaseResult, metric: str, baseline: Baseline, *, strict:
         reason = "cannot be compared with the baseline:\n" + "\n".join(differences)
         return replace(known, status="not-comparable", reason=reason)
     verdict = _compared(result, case, figure, known, differences)
-    if result.caveat and verdict.status != "error":
+    if result.strangers and not result.conditions.independent and verdict.status != "error":
         return replace(
             verdict, status="not-comparable", reason="\n".join([_NO_PATIENTS, *filter(None, [verdict.reason])])
         )
-    return replace(verdict, reason="\n".join(filter(None, [verdict.reason, rendering])))
+    stated = "slices without patient id are taken as independent, as the user says" if result.strangers else ""
+    return replace(verdict, reason="\n".join(filter(None, [verdict.reason, rendering, stated])))
 
 
 def three_way(gap: Gap, margin: float, sign: int = 1) -> Status:
@@ -165,8 +166,11 @@ def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
 def other_rendering(measured: Conditions, baseline: Conditions) -> str:
     """That the images differ where the truth may be the same, such as copies of 8 and 16 bits; "" where they do not."""
     ours, theirs = measured.input_fingerprint, baseline.input_fingerprint
-    if ours is None or theirs is None or ours == theirs:
+    if ours == theirs:
         return ""
+    if ours is None or theirs is None:
+        side = "what was measured" if ours is None else "the baseline"
+        return f"inputs: {side} does not know its images, so they may be another rendering"
     return f"inputs: another rendering of the slices (images measured {ours!r}, baseline {theirs!r})"
 
 

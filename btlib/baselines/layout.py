@@ -79,6 +79,8 @@ def from_file(value: Any) -> dict[str, Any]:
     schema = value.get("schema") if isinstance(value, Mapping) else None
     if schema not in SCHEMAS:
         raise ValueError(f"schema: expected {' or '.join(SCHEMAS)}, got {schema!r}")
+    if "schema_version" in value:
+        raise ValueError("schema_version: Extra inputs are not permitted")
     fields = {name: field for name, field in value.items() if name != "schema"}
     return _from_1(fields) if schema == SCHEMAS[0] else _from_2(fields)
 
@@ -144,6 +146,10 @@ def _from_2(fields: dict[str, Any]) -> dict[str, Any]:
             f"task: this version of btlib reads classes {', '.join(CLASS_NAMES)} and the structure {_STRUCTURE}; "
             f"the file has {', '.join(file.task.classes) or 'none'} and {', '.join(file.task.structures) or 'none'}"
         )
+    conditions = fields.get("conditions")
+    origin = conditions.get("origin") if isinstance(conditions, Mapping) else file.task.name
+    if file.task.name != origin or file.task.synthetic != (origin == "phantom"):
+        raise ValueError(f"task: {file.task.name}, synthetic {file.task.synthetic}; but conditions.origin is {origin}")
     samples = file.samples
 
     def case_of(case: _Case) -> dict[str, Any]:
@@ -159,7 +165,7 @@ def _from_2(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run_of(run: _Run, samples: _Samples) -> dict[str, Any]:
-    strange = [name for name in samples.id if not (name.isascii() and name.isdecimal())]
+    strange = [name for name in samples.id if not (name.isascii() and name.isdecimal() and str(int(name)) == name)]
     if strange or samples.volume is not None:
         what = f"the id {strange[0]!r}" if strange else "volumes"
         raise ValueError(f"samples: {what}: this version of btlib reads slices with whole numbers for ids")

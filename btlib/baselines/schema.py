@@ -67,6 +67,8 @@ class Baseline(Strict):
             if self.kind == "measured" and not case.runs:
                 raise ValueError(f"cases.{name}.runs: a measured baseline needs per-slice numbers")
             for run in case.runs:
+                if self.conditions.patients is not None and None in run.slices.patient:
+                    raise ValueError(f"cases.{name}.runs: a slice without patient, and conditions.patients counts them")
                 if run.slices.n != self.conditions.n_test:
                     raise ValueError(
                         f"cases.{name}.runs: {run.slices.n} slices, conditions.n_test says {self.conditions.n_test}"
@@ -85,7 +87,7 @@ class Baseline(Strict):
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError as error:
             raise BaselineError("no such baseline file", where=path, mend=_offer(path)) from error
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # no text, or a path that is none
             raise BaselineError(f"cannot be read: {error}", where=path, mend="restore it from git") from error
         value: object = None
         try:
@@ -97,7 +99,7 @@ class Baseline(Strict):
             raise BaselineError(_tell(error, value), where=path, mend=_MEND) from error
         except RecursionError as error:
             raise BaselineError("is nested too deeply", where=path, mend=_MEND) from error
-        except ValueError as error:  # no JSON, or with numbers that are none
+        except (ValueError, OverflowError) as error:  # no JSON, or with numbers that are none or too large
             raise BaselineError(f"does not follow {_named(value)}: {error}", where=path, mend=_MEND) from error
         if not intact:
             raise BaselineError("digest: does not fit the content: edited by hand or damaged", where=path, mend=_MEND)

@@ -7,20 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 Unit = Literal["patient", "slice"]
-"""What intervals and tests draw: patients, or slices where patients are unknown."""
+"""What intervals and tests draw: patients, or slices where no patient is known."""
+
+
+def unknown(patients: Sequence[str | None]) -> int:
+    """How many slices have no patient id."""
+    return sum(patient is None for patient in patients)
 
 
 def unit_of(patients: Sequence[str | None]) -> Unit:
-    """What `patient_groups` groups by: patients where every slice has one, else slices."""
-    return "slice" if any(patient is None for patient in patients) else "patient"
+    """What `patient_groups` groups by: patients, or slices where no slice has one."""
+    return "slice" if unknown(patients) == len(patients) else "patient"
 
 
 def patient_groups(patients: Sequence[str | None]) -> NDArray[np.int64]:
-    """Number of the patient of every slice from 0, int64 [n]; where any is unknown, of the slice itself.
+    """Number of the patient of every slice from 0, int64 [n]; a slice without patient is a group by itself.
 
     Args:
-        patients: Ids; if any is None, none is used, and what is drawn from the groups is too narrow.
+        patients: Ids; where any is None, what is drawn from the groups may be too narrow.
     """
-    if unit_of(patients) == "slice":
-        return np.arange(len(patients), dtype=np.int64)
-    return np.unique(np.array(patients, dtype=str), return_inverse=True)[1].astype(np.int64)
+    names = np.array(["" if patient is None else patient for patient in patients], dtype=str)
+    groups = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    alone = np.array([patient is None for patient in patients], dtype=bool)
+    groups[alone] = len(patients) + np.arange(int(alone.sum()))
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.data.patient_table import PatientTable, figshare_patients
-from btlib.data.recognise import SHARE, recognise
+from btlib.data.recognise import SHARE, is_copy, recognise
 from btlib.errors import BtlibWarning, DataError
 
 PatientSource = Literal["files", "table"]
 """Where patient ids come from: the files' own codes (PID), or btlib's table of known slices."""
 
+_SUSPECT = 0.5  # of the files: a share of known slices that is no coincidence
 _SUFFIXED = re.compile(r"([A-Za-z]*[0-9]+)[A-Za-z]")
 
 
@@ -69,39 +70,54 @@ def identify(
     """
     table = figshare_patients()
     found = recognise(numbers, signatures, areas, table)
-    if found is None:
+    share = np.count_nonzero(found) / len(found)
+    if not is_copy(found):
+        if share > _SUSPECT:
+            _warn(
+                folder,
+                f"{share:.1%} of the slices are those of the Figshare data set, by their masks. That is less than "
+                f"{SHARE:.0%}, so the table of its patients is not used, but the codes in the files, if there are any",
+            )
         ids = tuple(None if code is None else merged(code) for code in codes)
         return Patients(ids, None if all(name is None for name in ids) else "files")
-    known = found > 0
-    _check_codes(table, found, codes, folder)
+    _check_codes(table, found, numbers, codes, folder)
     person_of_code = {code: str(table.persons[at - 1]) for code, at in zip(codes, found, strict=True) if at and code}
     ids = tuple(
         str(table.persons[at - 1]) if at else _stranger(code, person_of_code)
         for code, at in zip(codes, found, strict=True)
     )
-    if None in ids:
-        strange = numbers[[name is None for name in ids]].tolist()
-        warnings.warn(
-            f"{folder}: {known.sum()} of {len(known)} slices are known by their masks; not these, which have no "
-            f"patient code: {', '.join(map(str, strange[:20]))}. So the patients of this folder are incomplete",
-            BtlibWarning,
-            stacklevel=2,
+    strange = numbers[[name is None for name in ids]].tolist()
+    if strange:
+        _warn(
+            folder,
+            f"{len(ids) - len(strange)} of {len(ids)} slices are known; not these, which have no patient code: "
+            f"{', '.join(map(str, strange[:20]))}. So the patients of this folder are incomplete",
         )
     return Patients(ids, "table", {str(person): int(fold) for person, fold in enumerate(table.folds, start=1)})
 
 
+def _warn(folder: Path | None, text: str) -> None:
+    warnings.warn(f"{folder}: {text}", BtlibWarning, stacklevel=3)
+
+
 def _stranger(code: str | None, person_of_code: Mapping[str, str]) -> str | None:
-    """The patient of a slice that the table does not know, by the code that it shares with known slices."""
-    return None if code is None else person_of_code.get(code, merged(code))
+    """The patient of a slice that the table does not know: who shares its code, else someone of a name of their own."""
+    return None if code is None else person_of_code.get(code, f"code {merged(code)}")
 
 
 def _check_codes(
-    table: PatientTable, found: NDArray[np.int64], codes: Sequence[str | None], folder: Path | None
+    table: PatientTable,
+    found: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    codes: Sequence[str | None],
+    folder: Path | None,
 ) -> None:
     """Codes must divide the slices as the table's patients do, or its persons; their text does not matter."""
-    rows = [(code, at - 1) for code, at in zip(codes, found.tolist(), strict=True) if code is not None and at]
-    if not rows:
-        return
+    rows = [
+        (code, number, at - 1)
+        for code, number, at in zip(codes, numbers.tolist(), found.tolist(), strict=True)
+        if code is not None and at
+    ]
     clash = [_clash(rows, of) for of in (table.patients, table.persons)]
     if None in clash:
         return
@@ -113,16 +129,16 @@ def _check_codes(
     )
 
 
-def _clash(rows: Sequence[tuple[str, int]], of_slice: NDArray[np.int64]) -> str | None:
-    """The first pair of slices that the codes divide otherwise than the table; None where they agree."""
-    by_code: dict[str, int] = {}
+def _clash(rows: Sequence[tuple[str, int, int]], of_slice: NDArray[np.int64]) -> str | None:
+    """The first two files that the codes divide otherwise than the table; None where they agree."""
+    by_code: dict[str, tuple[int, int]] = {}
     by_known: dict[int, tuple[str, int]] = {}
-    for code, at in rows:
+    for code, number, at in rows:
         known = int(of_slice[at])
-        first = by_code.setdefault(code, at)
-        if of_slice[first] != known:
-            return f"patient code {code!r} is on slices {first + 1} and {at + 1} of the table, which are two patients"
-        other, earlier = by_known.setdefault(known, (code, at))
+        first, first_known = by_code.setdefault(code, (number, known))
+        if first_known != known:
+            return f"patient code {code!r} is on slices {first} and {number}, which are of two patients"
+        other, earlier = by_known.setdefault(known, (code, number))
         if other != code:
-            return f"slices {earlier + 1} and {at + 1} of the table are one patient, with codes {other!r} and {code!r}"
+            return f"slices {earlier} and {number} are of one patient, and have the codes {other!r} and {code!r}"
     return None

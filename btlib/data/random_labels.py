@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from btlib.data.dataset import Dataset
-from btlib.data.grouping import patient_groups, unit_of
+from btlib.data.grouping import patient_groups, unknown
 from btlib.errors import DataError
 from btlib.types import N_CLASSES
 
@@ -24,10 +24,9 @@ def with_random_labels(dataset: Dataset, seed: int = 42) -> Dataset:
     Raises:
         DataError: Patients are unknown: what is drawn by slice cannot show that patients are recognised.
     """
-    if unit_of(dataset.patients) == "slice":
-        unknown = sum(patient is None for patient in dataset.patients)
+    if strange := unknown(dataset.patients):
         raise DataError(
-            f"random types are drawn by patient, and {unknown} of {len(dataset)} slices have no patient id",
+            f"random types are drawn by patient, and {strange} of {len(dataset)} slices have no patient id",
             where=dataset.folder,
             mend="use slices whose patients are known",
         )

@@ -18,9 +18,10 @@ SIZE = 256
 SHARE = 0.99
 """At least so many of the files must be slices of the table, as a share."""
 
+_MOST_BY_AREA = 0.5  # of the files may be known by signature where areas decide: else the others are other slices
 _FEWEST = 30  # files that are told by areas alone: the area of one mask is no identity
-_TOLERANCE = 0.02  # of the area; masks that were resized by another rule differ by about a percent
-_LEAST = 3  # pixels
+_TOLERANCE = 0.15  # of the area: masks resized by another rule differ by a percent, and one in a hundred by up to 13
+_LEAST = 12  # pixels
 
 
 def mask_signature(mask: NDArray[np.bool_]) -> tuple[int, int]:
@@ -39,8 +40,8 @@ def mask_signature(mask: NDArray[np.bool_]) -> tuple[int, int]:
 
 def recognise(
     numbers: NDArray[np.int64], signatures: NDArray[np.uint64], areas: NDArray[np.int64], table: PatientTable
-) -> NDArray[np.int64] | None:
-    """Number in the table of every file, int64 [n], 0 for a file that is none of its slices.
+) -> NDArray[np.int64]:
+    """Number in the table of every file, int64 [n], 0 for a file that is none of its slices; see `is_copy`.
 
     By signature, under any file numbers; where masks were resized by another rule, by their areas under the data set's
     own numbers.
@@ -50,21 +51,19 @@ def recognise(
         signatures: Of the masks, uint64 [n].
         areas: Tumour pixels at 256×256, int64 [n].
         table: The slices that are known.
-
-    Returns:
-        None where fewer than 99 % of the files are slices of the table.
     """
     order = np.argsort(table.signatures)
     place = np.searchsorted(table.signatures[order], signatures).clip(max=len(order) - 1)
     found = np.where(table.signatures[order][place] == signatures, order[place] + 1, 0).astype(np.int64)
-    if _enough(found):
+    if np.count_nonzero(found) > _MOST_BY_AREA * len(found):
         return found
     within = (numbers >= 1) & (numbers <= len(order))
     expected = table.areas[np.where(within, numbers, 1) - 1]
     alike = within & (np.abs(areas - expected) <= np.maximum(_LEAST, _TOLERANCE * expected))
     by_area = np.where(alike, numbers, 0).astype(np.int64)
-    return by_area if len(numbers) >= _FEWEST and _enough(by_area) else None
+    return by_area if len(numbers) >= _FEWEST and is_copy(by_area) else found
 
 
-def _enough(found: NDArray[np.int64]) -> bool:
+def is_copy(found: NDArray[np.int64]) -> bool:
+    """Whether at least 99 % of the files are slices of the table."""
     return bool(np.count_nonzero(found) >= SHARE * len(found))

@@ -9,6 +9,7 @@ import numpy as np
 
 from btlib.data.figshare import read_slice
 from btlib.data.folder import slice_folder, sort_out
+from btlib.data.grouping import unknown
 from btlib.data.patients import Patients, identify
 from btlib.data.recognise import mask_signature
 from btlib.data.workers import map_files
@@ -114,7 +115,9 @@ def _patients(folder: Path, found: list[_Found]) -> tuple[Patients, list[DataErr
 def _source(patients: Patients) -> list[str]:
     if patients.source != "table":
         return []
-    return ["these are slices of the Figshare data set, by their masks: their patients are those of btlib's table"]
+    known = "these are slices of the Figshare data set, by their masks: their patients are those of btlib's table"
+    strange = unknown(patients.ids)
+    return [known + (f", but for {strange} slices that are not known and have no patient code" if strange else "")]
 
 
 def _miscounted(folder: Path, numbers: set[int], expect: int | None) -> list[DataError]:

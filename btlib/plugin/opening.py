@@ -15,6 +15,7 @@ from btlib.cases import Work
 from btlib.data import load_dataset, phantom_folder
 from btlib.data.cache import cache_root
 from btlib.data.dataset import Dataset
+from btlib.data.grouping import unknown
 from btlib.data.random_labels import with_random_labels
 from btlib.errors import BaselineError, OptionError
 from btlib.plugin.options import Options
@@ -170,9 +171,8 @@ def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -
 
 def _patients(dataset: Dataset) -> str:
     """Who the slices belong to, and how that is known."""
-    unknown = sum(patient is None for patient in dataset.patients)
-    if unknown:
+    if strange := unknown(dataset.patients):
         stated = ", which the user says are independent" if dataset.independent else ""
-        return f"patients unknown of {unknown} slices{stated}"
+        return f"patients unknown of {strange} slices{stated}"
     n, source = len(set(dataset.patients)), "the table" if dataset.patient_source == "table" else "the files"
     return f"{n} simulated patients" if dataset.origin == "phantom" else f"{n} patients from {source}"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tabulate import tabulate
 
 from btlib.baselines import Baseline
@@ -22,12 +23,14 @@ from btlib.evaluation.catalogue import METRICS
 from btlib.registry import unknown_name
 from btlib.reporting.leakage import leakage, leakage_table
 from btlib.reporting.numbers import interval, number
-from btlib.reporting.significance import PairTest, pair_tests
+from btlib.reporting.significance import SMALLEST_P, PairTest, pair_tests
 from btlib.reporting.sources import Source, load_source
 from btlib.reporting.values import column
 from btlib.splits import FOLDS, slice_seed42
 
 _BLOCK = re.compile(r"(<!-- btlib: (?P<kind>[a-z]+)(?P<words>[^\n]*?) -->\n).*?(<!-- btlib: end -->)", re.DOTALL)
+Ints = NDArray[np.int64]
+
 _METRICS = ("dice", "accuracy")
 _TITLES = ("Dice (95 %)", "accuracy (95 %)")
 _NO_NUMBERS = re.compile(r" -k .*?(?= --| -s|$)| -s\b| -p no:cacheprovider| --bt-timeout \d+")
@@ -54,13 +57,15 @@ def fill(text: str, baselines: Path) -> str:
         kind = match["kind"]
         if kind not in _KINDS:
             raise unknown_name("kind of table", kind, list(_KINDS))
-        return f"{match[1]}\n{_KINDS[kind](match['words'].split(), baselines)}\n\n{match[4]}"
+        return f"{match[1]}{_KINDS[kind](match['words'].split(), baselines)}\n{match[4]}"
 
     return _BLOCK.sub(made, text)
 
 
 def _table(words: Sequence[str], baselines: Path) -> str:
     """Every case of some baselines: n, patients, Dice and accuracy with intervals over patients."""
+    if not words:
+        raise _wrong_words("table", "table BASELINE …", words)
     rows = [row for name in words for row in _rows(name, load_source(name, baselines))]
     return tabulate(rows, "keys", "github", disable_numparse=True)
 
@@ -73,6 +78,7 @@ def _rows(name: str, source: Source) -> list[Mapping[str, str]]:
             "case": case,
             "baseline": name,
             "training": _training(baseline, case),
+            "split": baseline.conditions.split_name,
             "n": str(baseline.conditions.n_test),
             "persons": "–" if known is None else str(known.n_test),
             **{title: str(values.get((case, metric), "–")) for metric, title in zip(_METRICS, _TITLES, strict=True)},
@@ -92,6 +98,8 @@ def _training(baseline: Baseline, case: str) -> str:
 
 def _setup(words: Sequence[str], baselines: Path) -> str:
     """How the numbers of some baselines came about: one line a command."""
+    if not words:
+        raise _wrong_words("setup", "setup BASELINE …", words)
     rows: list[Mapping[str, str]] = []
     for name in words:
         baseline = _of(load_source(name, baselines))
@@ -113,40 +121,53 @@ def _making(made: Making) -> tuple[str, ...]:
 
 
 def _pairs(words: Sequence[str], baselines: Path) -> str:
-    """Chosen pairs of cases (`E-A`) in some baselines: difference, interval and Holm p among all pairs of each."""
-    names = [word for word in words if not re.fullmatch(r"[^-]+-[^-]+", word) or (baselines / f"{word}.json").exists()]
-    wanted = [word.split("-") for word in words if word not in names]
+    """Chosen pairs of cases in some baselines: `pairs BASELINE … : dice E/A F/E : accuracy F/B`.
+
+    Each has the mean of first − second, its interval, and Holm p among all pairs of the baseline.
+    """
+    names, *groups = [part.split() for part in " ".join(words).split(" : ")]
+    wanted = [(*pair.split("/"), metric) for metric, *pairs in filter(None, groups) for pair in pairs]
+    if not names or not wanted or any(len(key) != 3 for key in wanted):
+        raise _wrong_words("pairs", "pairs BASELINE … : METRIC FIRST/SECOND …", words)
     found = {name: _tests(load_source(name, baselines)) for name in names}
-    rows = [
-        {
-            "pair": f"{first} − {second}",
-            "metric": METRICS[metric].title,
-            **{name: _difference(tests.get((first, second, metric))) for name, tests in found.items()},
-        }
-        for first, second in wanted
-        for metric in _METRICS
-        if any((first, second, metric) in tests for tests in found.values())
-    ]
+    rows = []
+    for first, second, metric in wanted:
+        tests = [known.get((first, second, metric)) for known in found.values()]
+        if not any(tests):
+            raise OptionError(
+                f"no such pair: {first}/{second}, {metric}",
+                where=f"pairs {' '.join(names)}",
+                mend="name two cases of a baseline in the order of `btlib show --pairs`, and dice or accuracy",
+            )
+        cells = zip(found, map(_difference, tests), strict=True)
+        rows.append({"pair": f"{first} − {second}", "metric": METRICS[metric].title, **dict(cells)})
     return tabulate(rows, "keys", "github", disable_numparse=True)
 
 
+def _wrong_words(kind: str, expected: str, words: Sequence[str]) -> OptionError:
+    return OptionError(
+        f"expected `{expected}`, got {' '.join(words) or 'nothing'}", where=kind, mend="correct the mark"
+    )
+
+
 def _tests(source: Source) -> Mapping[tuple[str, str, str], PairTest]:
-    found: dict[tuple[str, str, str], PairTest] = {}
-    for test in pair_tests(source.results):
-        if test.family == "all pairs":
-            found[test.first, test.second, test.metric] = test
-    return found
+    tests = pair_tests(source.results) if source.results else ()
+    return {(test.first, test.second, test.metric): test for test in tests if test.family == "all pairs"}
 
 
 def _difference(test: PairTest | None) -> str:
+    """Such as "+0.01 (−0.01 … +0.03), p 0.4"; the smallest p that resampling can give is an upper bound."""
     if test is None:
         return "–"
     same = ", within ±0.02" if test.equivalent else ""
-    return f"{number(test.difference, '+.4f')} ({interval(test.low, test.high)}), p {test.p_holm:.2g}{same}"
+    bound = "p ≤" if test.p <= SMALLEST_P else "p"
+    return f"{number(test.difference, '+.4f')} ({interval(test.low, test.high)}), {bound} {test.p_holm:.2g}{same}"
 
 
 def _leakage(words: Sequence[str], baselines: Path) -> str:
     """The same cases on two splits, one of which keeps patients apart."""
+    if len(words) != 2:
+        raise _wrong_words("leakage", "leakage BY_SLICE BY_PATIENT", words)
     near, apart = (load_source(word, baselines) for word in words)
     return leakage_table(leakage(near, apart), "github")
 
@@ -155,21 +176,27 @@ def _splits(words: Sequence[str], baselines: Path) -> str:
     """Of the built-in splits of Figshare: test slices and persons, and how many of them are trained on."""
     table = figshare_patients()
     folds, persons = table.folds[table.persons - 1], table.persons
-    rows = [_split_row("slice-seed42", persons, slice_seed42(len(persons)).train, slice_seed42(len(persons)).test)]
-    for k in range(1, FOLDS + 1):
-        test, train = np.flatnonzero(folds == k), np.flatnonzero((folds != k) & (folds != k % FOLDS + 1))
-        rows.append(_split_row(f"patient-5fold-{k}", persons, train, test))
-    return tabulate(rows, "keys", "github", disable_numparse=True)
-
-
-def _split_row(name: str, persons: np.ndarray, train: np.ndarray, test: np.ndarray) -> Mapping[str, str]:
-    seen = np.isin(persons[test], persons[train])
-    return {
-        "split": name,
-        "test slices": str(len(test)),
-        "of persons": str(len(np.unique(persons[test]))),
-        "test slices whose person is also in training": f"{int(seen.sum())} of {len(test)}",
+    by_slice = slice_seed42(len(persons))
+    by_patient = [
+        _seen(persons, np.flatnonzero((folds != k) & (folds != k % FOLDS + 1)), np.flatnonzero(folds == k))
+        for k in range(1, FOLDS + 1)
+    ]
+    rows = {
+        "slice-seed42": [_seen(persons, by_slice.train, by_slice.test)],
+        f"patient-{FOLDS}fold-1 … -{FOLDS}": by_patient,
     }
+    head = ["split", "test slices", "of persons", "test slices whose person is also in training"]
+    spans = [[name, *map(_span, zip(*found, strict=True))] for name, found in rows.items()]
+    return tabulate(spans, head, "github", disable_numparse=True)
+
+
+def _seen(persons: Ints, train: Ints, test: Ints) -> tuple[int, int, int]:
+    seen = np.isin(persons[test], persons[train])
+    return len(test), len(np.unique(persons[test])), int(seen.sum())
+
+
+def _span(values: Sequence[int]) -> str:
+    return str(min(values)) if min(values) == max(values) else f"{min(values)} … {max(values)}"
 
 
 def _of(source: Source) -> Baseline:

@@ -102,7 +102,8 @@ def _patients(conditions: Conditions) -> list[str]:
     """For whom the numbers hold."""
     known = conditions.patients
     if known is None:
-        return []
+        stated = "slices without patient id are independent, as the user says"
+        return [stated] if conditions.independent else []
     source = " (from btlib's table)" if known.source == "table" else ""
     return [f"{known.n_test} test patients{source}; {known.seen} test slices have slices of their patient in training"]
 

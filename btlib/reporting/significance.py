@@ -22,6 +22,9 @@ THESIS = (("E", "A", "dice"), ("F", "B", "accuracy"), ("G", "F", "accuracy"), ("
 MARGIN = 0.02
 """Differences within it count as none that matters: the margin of the equivalence test."""
 
+SMALLEST_P = 1 / 10_001
+"""What sign flips can show at most: none of 10,000 was as extreme."""
+
 _ALPHA = 0.05
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from btlib.baselines import Baseline, Verdict, judge
 from btlib.baselines.figure import BaselineCase
-from btlib.baselines.gate import unlike
-from btlib.baselines.verdict import HOLDS
+from btlib.baselines.gate import other_rendering, unlike
+from btlib.baselines.verdict import COULD_NOT_TELL, HOLDS
 from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult
@@ -159,11 +159,14 @@ def _is_worse(verdict: Verdict) -> bool:
 
 
 def _loss(verdict: Verdict) -> str:
-    return verdict.status if verdict.difference is None else f"{verdict.difference:+.4f}"
+    told = verdict.status in COULD_NOT_TELL or verdict.difference is None
+    return verdict.status if told else f"{verdict.difference:+.4f}"
 
 
 def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> list[str]:
     found = []
+    if new.schema_version != 2:
+        found.append("its records are of an older version of btlib and do not know their data: measure the cases again")
     if info.dirty:
         found.append("the run was made from a checkout with uncommitted changes: commit them and run again")
     if old is None:
@@ -174,6 +177,9 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> 
         found.append(f"the run is of the tier {new.tier}, the baseline of {old.tier}: choose another name")
     if new.conditions.n_test < old.conditions.n_test:
         found.append(f"it has {new.conditions.n_test} test slices, the baseline {old.conditions.n_test}: measure all")
+    rendering = other_rendering(new.conditions, old.conditions)
+    if add and rendering:
+        found.append(f"the cases that stay were measured on other images ({rendering}): choose another name")
     differing = unlike(new.conditions, old.conditions)
     if differing:
         found.append(f"other conditions ({'; '.join(differing)}): choose another name, or delete the file first")
@@ -193,6 +199,7 @@ def _changes(old: Baseline, new: Baseline) -> list[str]:
         ("recipe ", old.recipe or {}, new.recipe or {}),
         ("environment ", old.environment, new.environment),
         ("", {"commit": old.commit}, {"commit": new.commit}),
+        ("", {"images": old.conditions.input_fingerprint}, {"images": new.conditions.input_fingerprint}),
     )
     margins = [
         f"margin of {case} {metric}: {before} → {after}"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -43,6 +44,7 @@ def reference(results: list[CaseResult], name: str) -> Baseline:
         created=f"{datetime.now(UTC):%Y-%m-%d}",
         reason="for a comparison",
         conditions=whole[0].conditions,
+        schema_version=_version(whole[0]),
         cases={result.case: _case(result, margins) for result in whole},
     )
 
@@ -92,8 +94,14 @@ def baseline_of(
         recipe=info.recipe,
         environment=records[0].environment,
         conditions=results[0].conditions,
+        schema_version=_version(results[0]),
         cases={result.case: _case(result, margins[result.case]) for result in results},
     )
+
+
+def _version(result: CaseResult) -> Literal[1, 2]:
+    """Records of version 1 know the truth by their slices alone, and so does what is made of them."""
+    return 1 if result.conditions.truth_fingerprint is None else 2
 
 
 def with_costs(baseline: Baseline, run: RunFolder, records: Sequence[CaseRecord]) -> Baseline:

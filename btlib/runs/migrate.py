@@ -83,7 +83,12 @@ def _published(baseline: Baseline, folder: Path | None, progress: bool) -> Basel
 
 
 def _old_fingerprint(path: Path) -> str:
-    return str(json.loads(path.read_text(encoding="utf-8"))["conditions"]["dataset_fingerprint"])
+    known = json.loads(path.read_text(encoding="utf-8"))["conditions"].get("dataset_fingerprint")
+    if not isinstance(known, str):
+        raise BaselineError(
+            "conditions.dataset_fingerprint: expected text, found none", where=path, mend="measure it again"
+        )
+    return known
 
 
 def old_fingerprints(folder: Path, *, progress: bool = False) -> tuple[str, ...]:

@@ -44,6 +44,13 @@ def patient_folds(
             mend="use the original files, or the split slice-seed42, which needs no patients",
         )
     folds = cohort_folds(Cohort(tuple(patients), labels) if cohort is None else cohort, k, name)
+    strangers = sorted({str(patient) for patient in patients} - folds.keys())
+    if strangers:
+        raise SplitError(
+            f"patient {strangers[0]!r} is not among the patients of the whole data set",
+            where=name,
+            mend="where patients are replaced, replace the cohort too (cohort=None: these slices are the whole)",
+        )
     return _from_folds(name, np.array([folds[str(patient)] for patient in patients]), fold, k)
 
 

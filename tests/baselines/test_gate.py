@@ -79,11 +79,26 @@ def test_unknown_patients_are_not_comparable_unless_slices_are_independent(
         assert verdict.low <= verdict.difference <= verdict.high
         assert "too narrow" in verdict.reason
         assert "--bt-independent" in verdict.reason
-        assert verdict.method.endswith("by slice")
+        assert verdict.method.endswith("by patient")
         stated = measured(unknown, under=conditions.model_copy(update={"independent": True}))
         told = judge_metric(stated, "dice", baseline)
         assert told.status == ("regressed" if worse else "pass")
         assert told.difference == verdict.difference
+        assert ("taken as independent, as the user says" in told.reason) == (told.status != "not-comparable")
+
+
+def test_known_patients_stay_together_beside_a_stranger(
+    make_table: Table, measured_baseline: Make, measured: Result, conditions: Conditions
+):
+    """One slice without patient, called independent, must not turn an inconclusive loss into a regression or a pass."""
+    people = [f"P{i // 12}" for i in range(60)]
+    stated = conditions.model_copy(update={"independent": True})
+    known, strange = (
+        judge_metric(measured(make_table(wrong=12, patients=patients), under=stated), "accuracy", measured_baseline())
+        for patients in (people, [*people[:-1], None])
+    )
+    assert (known.status, strange.status) == ("inconclusive", "inconclusive")
+    assert strange.low == pytest.approx(known.low, abs=0.1)
 
 
 def test_another_rendering_is_named_and_only_strictly_not_comparable(

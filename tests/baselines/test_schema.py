@@ -51,6 +51,21 @@ def edited(change: Callable[[dict], object], baseline: Baseline, path: Path) -> 
         (lambda b: b["task"].update(structures=["tumour", "oedema"]), "the file has .* and tumour, oedema"),
         (lambda b: b.pop("samples"), "samples: missing, and there are runs"),
         (lambda b: b["samples"]["id"].__setitem__(0, "case 1"), "the id 'case 1': this version of btlib reads"),
+        (lambda b: b["samples"]["id"].__setitem__(0, "01"), "the id '01': this version of btlib reads"),
+        (lambda b: b["task"].update(synthetic=False), "task: phantom, synthetic False; but conditions.origin"),
+        (lambda b: b.update(schema_version=2), "schema_version: Extra inputs"),
+        (lambda b: b["samples"]["columns"]["tumour/truth_area"].__setitem__(0, 10**400), "does not follow"),
+        (
+            lambda b: b["conditions"].update(patients={"source": "files", "n_test": 61, "seen": 1}),
+            "patients: 61, 1 slices seen, among 60 test slices",
+        ),
+        (
+            lambda b: (
+                b["conditions"].update(patients={"source": "files", "n_test": 9, "seen": 1}),
+                b["samples"]["patient"].__setitem__(0, None),
+            ),
+            "a slice without patient, and conditions.patients counts them",
+        ),
         (lambda b: b["samples"].update(volume=["v"] * 60), "volumes: this version of btlib reads"),
         (
             lambda b: b["samples"]["columns"].update(spacing=[1] * 60),
@@ -120,6 +135,11 @@ def test_a_missing_file_offers_the_nearest(tmp_path, measured_baseline: Make):
     measured_baseline().save(tmp_path / "smoke.json")
     with pytest.raises(BaselineError, match=r"smok\.json: no such baseline file\n.*did you mean smoke"):
         Baseline.load(tmp_path / "smok.json")
+
+
+def test_a_path_that_is_none_is_no_baseline():
+    with pytest.raises(BaselineError, match="cannot be read"):
+        Baseline.load("a\0b")
 
 
 def test_a_folder_or_no_text_is_no_baseline(tmp_path):

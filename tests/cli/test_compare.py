@@ -187,4 +187,4 @@ def test_slices_without_patients_are_judged_only_where_they_are_independent(
     assert "--independent" in result.output
     assert run("compare", before, after, "--independent").exit_code == 0
     shown = run("show", after)
-    assert "patients are unknown: intervals take slices as independent" in shown.output
+    assert "patients are unknown of 60 of 60 slices: intervals take these as independent" in shown.output

@@ -69,7 +69,7 @@ def test_intervals_draw_patients_or_else_slices(row: Callable[..., ExplainedSlic
     expected = paired_many([[r.average.mass for r in rows]], [r.patient for r in rows]).rows()[0]
     mean = group.means["mass"]
     assert (mean.value, mean.low, mean.high) == pytest.approx((expected.difference, expected.low, expected.high))
-    rows = [row(10 * i + 1, patient=None if i == 4 else f"P{i}", mass=0.1 * i) for i in range(9)]
+    rows = [row(10 * i + 1, patient=None, mass=0.1 * i) for i in range(9)]
     group = summarise(rows)["all"]
     assert (group.unit, group.units) == ("slice", 9)
     expected = paired_many([[r.average.mass for r in rows]], [r.number for r in rows]).rows()[0]

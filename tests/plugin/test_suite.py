@@ -236,9 +236,7 @@ def test_a_threshold_of_a_models_own_is_used_and_recorded(accepted: Run, latest:
 def test_random_labels_are_no_baselines_slices(accepted: Run, latest: Latest):
     result = accepted("--benchmark-disable", "--bt-random-labels", select="toy1 and quality")
     assert result.ret == COULD_NOT_JUDGE
-    result.stdout.fnmatch_lines(
-        ["*PHANTOM slices (synthetic) UNDER RANDOM LABELS*", "*truth_fingerprint*"]
-    )
+    result.stdout.fnmatch_lines(["*PHANTOM slices (synthetic) UNDER RANDOM LABELS*", "*truth_fingerprint*"])
     slices = RunFolder(latest()).records()[0].slices
     assert slices is not None
     assert slices.correct().mean() == 1, "the toys know these labels too: they are what is trained and tested on"

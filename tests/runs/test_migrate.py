@@ -15,11 +15,12 @@ from btlib.baselines.layout import FIGSHARE_V1
 from btlib.cases import Case, Work
 from btlib.data import list_slices, write_slice
 from btlib.data.patient_table import figshare_patients
-from btlib.errors import BaselineError
+from btlib.errors import BaselineError, RecordError
 from btlib.protocol import Protocol, Recipe
+from btlib.reporting.sources import hold, load_source
 from btlib.results import CaseResult
 from btlib.runs import CaseRecord, RunFolder, RunInfo
-from btlib.runs.accept import propose
+from btlib.runs.accept import accept, propose
 from btlib.runs.execute import run_case
 from btlib.runs.migrate import migrate
 from btlib.runs.results import as_results
@@ -163,6 +164,48 @@ def test_a_record_of_version_1_is_read(measured: RunFolder):
         assert record.slices.patient == expected
         result: CaseResult = as_results([record])[0]
         assert bool(result.caveat) == (known != FIGSHARE_V1)
+        for name in (measured.path, path):  # what is made of it knows as little of its data
+            source = load_source(str(name), measured.path)
+            assert source.baseline is not None
+            assert source.baseline.schema_version == 1
+        proposal = propose(measured.path, "mine", "because")
+        assert any("do not know their data: measure the cases again" in refusal for refusal in proposal.refusals)
+        with pytest.raises(BaselineError, match="measure the cases again"):
+            accept(proposal, measured.path / "mine.json")
+        again = {v.status for v in hold(load_source(str(path), measured.path), load_source(str(path), measured.path))}
+        assert again == ({"pass"} if known == FIGSHARE_V1 else {"not-comparable"})
+
+
+def test_a_record_that_contradicts_its_conditions_is_refused_by_name(measured: RunFolder):
+    path = measured.record_path("X", 7)
+    value = json.loads(path.read_text())
+    value["conditions"]["n_test"] += 1
+    path.write_text(json.dumps(value))
+    with pytest.raises(RecordError, match=r"8 slices, and conditions\.n_test says 9"):
+        load_source(str(measured.path), measured.path)
+
+
+def test_another_rendering_is_not_added_to_a_baseline(measured: RunFolder):
+    """What is stored beside the numbers would be of other images; replacing all of it is shown."""
+    old = propose(measured.path, "mine", "first").new
+    path = measured.record_path("X", 7)
+    record = CaseRecord.load(path)
+    other = record.conditions.model_copy(update={"input_fingerprint": "another"})
+    measured.save_record(record.model_copy(update={"conditions": other}))
+    added = propose(measured.path, "mine", "why", old=old, add=True)
+    assert any("were measured on other images" in refusal for refusal in added.refusals)
+    whole = propose(measured.path, "mine", "why", old=old)
+    assert not whole.refusals
+    assert any(change.startswith("images: ") for change in whole.changes)
+
+
+def test_a_file_without_its_old_fingerprint_is_refused_by_name(old_file: Callable[..., Path], slices: Path):
+    path = old_file()
+    value = json.loads(path.read_text())
+    del value["digest"], value["conditions"]["dataset_fingerprint"]
+    path.write_text(json.dumps(value | {"digest": fingerprint.of(value)}))
+    with pytest.raises(BaselineError, match=r"conditions\.dataset_fingerprint: expected text"):
+        migrate(path, slices)
 
 
 def test_the_first_accepted_numbers_stay(measured: RunFolder):
