@@ -25,9 +25,10 @@ from btlib.protocol import Tier
 from btlib.registry import unknown_name
 from btlib.runs import RunFolder, RunInfo
 from btlib.runs.environment import checkout
+from btlib.runs.execute import patient_facts
 from btlib.runs.split import split_file
 from btlib.speed import tuning
-from btlib.splits import make_split
+from btlib.splits import Split, make_split
 from btlib.types import Scaling
 
 
@@ -153,7 +154,8 @@ def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -
         origin=dataset.origin,
         data=(
             f"{len(dataset)} {kind}, {dataset.image_size} px, {scaling} scaling; split {split.name}: "
-            f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test; {_patients(dataset)}"
+            f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test; "
+            f"{_patients(dataset, split)}"
         ),
         data_folder=None if dataset.folder is None else str(dataset.folder),
         image_size=dataset.image_size,
@@ -169,10 +171,13 @@ def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -
     )
 
 
-def _patients(dataset: Dataset) -> str:
-    """Who the slices belong to, and how that is known."""
+def _patients(dataset: Dataset, split: Split) -> str:
+    """Who the slices belong to, how that is known, and whether the test is of new patients."""
     if strange := unknown(dataset.patients):
         stated = ", which the user says are independent" if dataset.independent else ""
         return f"patients unknown of {strange} slices{stated}"
     n, source = len(set(dataset.patients)), "the table" if dataset.patient_source == "table" else "the files"
-    return f"{n} simulated patients" if dataset.origin == "phantom" else f"{n} patients from {source}"
+    whose = f"{n} simulated patients" if dataset.origin == "phantom" else f"{n} patients from {source}"
+    known = patient_facts(dataset, split)
+    seen = 0 if known is None else known.seen
+    return f"{whose}, {seen} of {len(split.test)} test slices of patients in training"

@@ -75,7 +75,7 @@ def test_the_split_is_written_out(project: Run, latest: Latest, phantoms: Path):
     assert (split.name, conditions.patients.seen) == ("patient-5fold-2", 0)
     assert {split.folds[p] for p in split.test.patients or []} == {2}
     assert not set(split.train.patients or []) & set(split.test.patients or [])
-    assert "simulated patients" in folder.info().data
+    assert "simulated patients, 0 of " in folder.info().data
 
 
 def test_the_withdrawn_split_is_refused_before_anything_is_trained(project: Run):

@@ -22,7 +22,7 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
     result.stdout.fnmatch_lines(
         [
             "btlib smoke: 40 PHANTOM slices (synthetic), 32 px, thesis scaling; split slice-seed42: "
-            "29 train, 3 validation, 8 test; * simulated patients",
+            "29 train, 3 validation, 8 test; * simulated patients, 8 of 8 test slices of patients in training",
             "  held against baseline *smoke.json; records in *reports*-smoke",
             "*btlib smoke against smoke*",
             "PHANTOM DATA: synthetic slices*",
