@@ -41,9 +41,9 @@ def judge(result: CaseResult, baseline: Baseline, *, strict: bool = False) -> tu
     the whole interval below 0; else "inconclusive". Without a true change a verdict of "regressed" so stays under
     2.5 %, and so does a "pass" at a true loss of δ.
 
-    Numbers made under other conditions never pass: "not-comparable", or "regressed" where they fall short of a
-    published figure. Nor do slices whose patients are unknown, unless the user says that they are independent. Another
-    rendering of the same slices is named in the reason.
+    Numbers made under other conditions are "not-comparable", however high or low they are. So are numbers on slices
+    whose patients are unknown, unless the user says that they are independent. Another rendering of the same slices
+    is named in the reason.
 
     Args:
         result: What was measured, with one seed or several; the mean over seeds is judged.
@@ -223,7 +223,7 @@ def _compared(
     status, reason = three_way(gap, margin, METRICS[metric].sign), _one_training_each(result.runs, case.runs, gap)
     if differences:
         reason = "\n".join(["the baseline was made under other conditions:", *differences])
-        status = "regressed" if status == "regressed" else "not-comparable"
+        status = "not-comparable"
     return replace(
         known,
         status=status,

@@ -1,13 +1,25 @@
-"""The baseline that a run is held against, or why it cannot be had."""
+"""The baseline that a run is compared with, or why it cannot be had."""
 
 from pathlib import Path
 
 from btlib.baselines.schema import Baseline
 from btlib.errors import BaselineError
 
+NONE = Path("none")
+"""In place of a baseline's file: measure, and compare with nothing."""
+
+
+class NotComparedError(BaselineError):
+    """The user asked for no comparison."""
+
 
 def load_baseline(path: Path) -> Baseline | BaselineError:
-    """The baseline, or why it cannot be had: cases are measured and recorded even then, and fail."""
+    """The baseline, or why it cannot be had: cases are measured and recorded even then.
+
+    They fail then, unless the user asked for no comparison (`NONE`).
+    """
+    if path == NONE:
+        return NotComparedError("no comparison was asked for", where="--bt-baseline none")
     try:
         return Baseline.load(path)
     except BaselineError as error:

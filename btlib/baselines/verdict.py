@@ -8,6 +8,7 @@ from typing import Literal
 Status = Literal[
     "improved",
     "pass",
+    "measured",
     "inconclusive",
     "regressed",
     "not-comparable",
@@ -25,10 +26,11 @@ WORST_FIRST: tuple[Status, ...] = (
     "not-comparable",
     "regressed",
     "inconclusive",
+    "measured",
     "pass",
     "improved",
 )
-HOLDS: tuple[Status, ...] = ("improved", "pass")
+HOLDS: tuple[Status, ...] = ("improved", "pass", "measured")
 COULD_NOT_TELL: tuple[Status, ...] = ("error", "out-of-memory", "timeout", "missing-baseline", "not-comparable")
 """Failures of the harness, of the case or of what it is held against; they say nothing of quality."""
 
@@ -44,7 +46,8 @@ class Verdict:
     Attributes:
         case: Name of the case.
         metric: Name in the catalogue of metrics.
-        status: "improved" and "pass" hold; "inconclusive" is a warning; all others fail.
+        status: "improved" and "pass" hold, and so does "measured", where the user asked for no comparison;
+            "inconclusive" is a warning; all others fail.
         reason: Why, in a sentence or two.
         measured: The measured value, in the metric's unit, the mean over seeds; None where there is none.
         baseline: The baseline's value.

@@ -32,7 +32,8 @@ def compare(
     """
     from btlib.baselines.verdict import COULD_NOT_JUDGE, exit_code
     from btlib.errors import OptionError
-    from btlib.reporting.sources import hold, left_out, load_source
+    from btlib.reporting.sources import beside, hold, left_out, load_source
+    from btlib.reporting.standing_table import standing_table
     from btlib.reporting.verdicts import verdict_table
 
     loaded = [load_source(text, folder) for text in sources]
@@ -49,6 +50,8 @@ def compare(
         for verdict in verdicts:
             if verdict.reason:
                 print_line(f"{verdict.case}, {verdict.metric} ({verdict.status}): {verdict.reason}")
+        if new := beside(source, reference, strict=strict, independent=independent):
+            print_line(f"\nnot in {reference.name}, so beside each of its cases\n\n{standing_table(new)}")
         if lacking:
             print_line(f"not in {source.name}: {', '.join(lacking)}")
     code = exit_code(found, strict=strict)

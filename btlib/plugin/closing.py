@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from btlib.baselines.held import load_baseline
+from btlib.baselines.held import NONE, load_baseline
 from btlib.baselines.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT
 from btlib.errors import BtlibError
 from btlib.reporting import compare, table, write_comparison, write_significance
@@ -49,7 +49,8 @@ def close(folder: Path, began: float | None = None) -> Summary:
     lines += _page(folder)
     if began is not None:
         lines.append(spent(run, time.perf_counter() - began).line())
-    return Summary(f"btlib {info.tier} against {Path(info.baseline).stem}", lines, comparison.missing)
+    compared = "compared with nothing" if Path(info.baseline) == NONE else f"against {Path(info.baseline).stem}"
+    return Summary(f"btlib {info.tier} {compared}", lines, comparison.missing)
 
 
 def exit_status(status: int, failures: Sequence[str | None], incomplete: bool) -> int:

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+from btlib.baselines.held import NONE
+
 
 def baseline_path(name: str, root: Path) -> Path:
-    """A baseline by its name in `baselines/`, or by its path."""
+    """A baseline by its name in `baselines/`, or by its path; "none" stands for no comparison."""
+    if name == str(NONE):
+        return NONE
     return Path(name).absolute() if name.endswith(".json") else root / "baselines" / f"{name}.json"

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from btlib.baselines import Baseline
+from btlib.baselines.held import NotComparedError
 from btlib.cases import Work
 from btlib.data import load_dataset, phantom_folder
 from btlib.data.cache import cache_root
@@ -58,7 +59,9 @@ def open_run(
         tuning.tune(workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     _require_free(tier, options)
     path, baseline = held
-    if options.baseline is not None and isinstance(baseline, BaselineError):
+    if isinstance(baseline, NotComparedError):
+        _require_nothing_of_it(options)
+    elif options.baseline is not None and isinstance(baseline, BaselineError):
         raise baseline
     _require_all(tier, baseline, cases, options.strict)
     _require_known(baseline, options.against or ())
@@ -121,6 +124,17 @@ def _require_free(tier: Tier, options: Options) -> None:
             where=f"--bt-{name} with --bt-thesis-checkpoints",
             mend="leave one of the two out",
         )
+
+
+def _require_nothing_of_it(options: Options) -> None:
+    """What needs a baseline is told where there is to be none."""
+    for name, given in {"against": options.against is not None, "strict": options.strict}.items():
+        if given:
+            raise OptionError(
+                "with no baseline there is nothing to compare with",
+                where=f"--bt-{name} with --bt-baseline none",
+                mend="leave one of the two out",
+            )
 
 
 def _require_all(tier: Tier, baseline: Baseline | BaselineError, cases: Sequence[str], strict: bool) -> None:

@@ -38,7 +38,7 @@ class Options:
         batch_size: Slices in a training step.
         weights: Pretrained weights, one of `WEIGHTS`.
         split: Name of the split.
-        baseline: Name in `baselines/`, or a file.
+        baseline: Name in `baselines/`, a file, or "none" to measure only.
         case: Cases to measure, "path/to/file.py::name"; no others are then measured.
         against: Cases of the baseline that new ones are held against; None for all.
         independent: Slices without patient id are independent of each other.
@@ -104,7 +104,7 @@ def add(parser: pytest.Parser) -> None:
     option("batch-size", "slices in a training step", metavar="N", type=_count)
     option("weights", "pretrained weights; auto: COCO where they can be had, else none", choices=WEIGHTS)
     option("split", "slice-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
-    option("baseline", "name in baselines/, or a file", metavar="NAME")
+    option("baseline", "name in baselines/, a file, or none: measure, compare with nothing", metavar="NAME")
     option("case", "measure this case and no others (may be repeated)", metavar="FILE.py::NAME", action="append")
     option("against", "hold new cases against these of the baseline; default: all", metavar="NAME,NAME")
     option("independent", "slices without patient id are independent of each other", action="store_true")

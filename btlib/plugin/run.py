@@ -12,6 +12,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from btlib.baselines import Baseline, Verdict
+from btlib.baselines.held import NotComparedError
 from btlib.cases import Case, Prepared, Work, load_cases
 from btlib.data.dataset import Dataset
 from btlib.errors import BaselineError, BtlibWarning
@@ -164,10 +165,10 @@ class Run:
 
     def header(self) -> list[str]:
         """What a reader must know of the run before its first item."""
-        return [
-            f"btlib {self.tier.name}: {self.folder.info().data}",
-            f"  held against baseline {self.folder.info().baseline}; records in {self.folder.path}",
-        ]
+        compared = f"held against baseline {self.folder.info().baseline}"
+        if isinstance(self.baseline, NotComparedError):
+            compared = "compared with nothing, as asked"
+        return [f"btlib {self.tier.name}: {self.folder.info().data}", f"  {compared}; records in {self.folder.path}"]
 
     def _keep(self, case: str, prepared: Prepared) -> None:
         """One predictor at a time: seven models need not fit into memory together."""

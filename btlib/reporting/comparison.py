@@ -7,6 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from btlib.baselines import Baseline, Verdict, judge, judge_new
+from btlib.baselines.held import NotComparedError
 from btlib.baselines.pace import Pace
 from btlib.baselines.verdict import worst
 from btlib.errors import BaselineError, RecordError
@@ -89,7 +90,17 @@ def verdicts(
         return judge_new(result, baseline, against, strict=strict)
     if result.failure is not None:
         return tuple(Verdict(result.case, metric, result.failure, result.message) for metric in result.metrics)
+    if isinstance(baseline, NotComparedError):
+        return tuple(_measured(result, metric) for metric in result.metrics)
     return tuple(Verdict(result.case, metric, "missing-baseline", str(baseline)) for metric in result.metrics)
+
+
+def _measured(result: CaseResult, metric: str) -> Verdict:
+    """A number that is compared with nothing; one that is undefined is a failure all the same."""
+    value = _value(result, metric)
+    if value is None:
+        return Verdict(result.case, metric, "error", "not measured, or undefined for some slices")
+    return Verdict(result.case, metric, "measured", measured=value)
 
 
 def compare(

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from btlib.baselines import Baseline, Verdict, judge
+from btlib.baselines import Baseline, Verdict, judge, judge_new
 from btlib.errors import BaselineError, RecordError
+from btlib.reporting.standing import Standing, standings
 from btlib.results import CaseResult
 from btlib.runs.folder import RunFolder
 from btlib.runs.making import reference
@@ -62,7 +63,8 @@ def load_source(text: str, baselines: Path) -> Source:
 def hold(source: Source, against: Source, *, strict: bool = False, independent: bool = False) -> list[Verdict]:
     """Every case of a source held against another one; where each has one case, their names need not agree.
 
-    A case that the other lacks is a "missing-baseline"; those that only the other has are in `left_out`.
+    A case that the other lacks is held against all of the other's cases, as in a run (`judge_new`; each of them is in
+    `beside`). Those that only the other has are in `left_out`.
 
     Args:
         source: What is judged.
@@ -71,7 +73,7 @@ def hold(source: Source, against: Source, *, strict: bool = False, independent: 
         independent: Slices without patient id are independent of each other.
 
     Raises:
-        BaselineError: The other cannot be held against, or they share no case.
+        BaselineError: The other cannot be held against.
         RecordError: The source holds no measured numbers.
     """
     if against.baseline is None:
@@ -81,15 +83,26 @@ def hold(source: Source, against: Source, *, strict: bool = False, independent: 
     known, results = against.baseline.cases, source.results
     if len(known) == len(results) == 1:
         results = (replace(results[0], case=next(iter(known))),)
-    if not any(result.case in known for result in results):
-        raise BaselineError(
-            f"has none of the cases {', '.join(r.case for r in results)}; it has {', '.join(known)}", where=against.name
-        )
     if independent:
-        results = tuple(
-            replace(result, conditions=result.conditions.model_copy(update={"independent": True})) for result in results
-        )
-    return [verdict for result in results for verdict in judge(result, against.baseline, strict=strict)]
+        results = tuple(map(_independent, results))
+    return [
+        verdict
+        for result in results
+        for verdict in (judge if result.case in known else judge_new)(result, against.baseline, strict=strict)
+    ]
+
+
+def beside(source: Source, against: Source, *, strict: bool = False, independent: bool = False) -> list[Standing]:
+    """The cases of a source that another one lacks, beside each of the other's; arguments as in `hold`."""
+    assert against.baseline is not None
+    known = against.baseline.cases
+    new = [] if len(known) == len(source.results) == 1 else [r for r in source.results if r.case not in known]
+    results = [_independent(result) if independent else result for result in new if result.failure is None]
+    return [one for result in results for one in standings(result, against.baseline, strict=strict)]
+
+
+def _independent(result: CaseResult) -> CaseResult:
+    return replace(result, conditions=result.conditions.model_copy(update={"independent": True}))
 
 
 def left_out(source: Source, against: Source) -> list[str]:

@@ -12,7 +12,6 @@ def standing_section(standings: Sequence[Standing]) -> list[str]:
     """Lines of Markdown; none where every case is known."""
     if not standings:
         return []
-    rows = [_row(one) for one in standings]
     return [
         "",
         "## New cases beside those of the baseline",
@@ -20,8 +19,13 @@ def standing_section(standings: Sequence[Standing]) -> list[str]:
         "On the same slices; Holm p is corrected over all rows of a case. Speed and memory of a reference are those of "
         "the baseline's machine: see its environment before comparing.",
         "",
-        tabulate(rows, "keys", "github", disable_numparse=True),
+        standing_table(standings, "github"),
     ]
+
+
+def standing_table(standings: Sequence[Standing], style: str = "simple") -> str:
+    """A row for each new case, reference and metric, in a format of `tabulate`."""
+    return tabulate([_row(one) for one in standings], "keys", style, disable_numparse=True)
 
 
 def _row(one: Standing) -> dict[str, str]:

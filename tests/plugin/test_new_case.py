@@ -175,3 +175,28 @@ def test_what_cannot_be_explained_says_why(accepted: Run, latest: Latest, pytest
     result.stdout.fnmatch_lines(["*case masks has no classes to explain"])
     result.stdout.fnmatch_lines(["*case by number goes by slice numbers*"])
     assert not (latest() / "explain").exists()
+
+
+def test_without_a_baseline_it_is_measured_and_nothing_is_judged(project: Run, latest: Latest):
+    """Whatever the tier's own baseline is, and on few slices too; what cannot be measured still fails."""
+    options = ("--benchmark-disable", "--bt-baseline=none", "--bt-limit=30")
+    result = project(*options, select="quality", toy2="bad")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        ["*compared with nothing, as asked*", "*btlib smoke compared with nothing*", "toy1 a toy*measured*1.0000*"]
+    )
+    assert "measured" in (latest() / "comparison.md").read_text()
+    assert "not written" not in result.stdout.str()
+    broken = project(*options, select="quality and toy1", toy1="nan")
+    assert broken.ret == COULD_NOT_JUDGE
+    again = project(
+        "--benchmark-disable", "-m", "full", "--bt-baseline=none", "--bt-limit=30", select="toy1 and quality"
+    )
+    assert again.ret == 0
+
+
+@pytest.mark.parametrize("option", ["--bt-against=toy1", "--bt-strict"])
+def test_what_needs_a_baseline_is_refused_without_one(option: str, project: Run):
+    result = project("--benchmark-disable", "--bt-baseline=none", option, select="toy1 and quality")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*with --bt-baseline none: with no baseline there is nothing to compare with*"])

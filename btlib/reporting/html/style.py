@@ -29,6 +29,7 @@ TONES = {
     "inconclusive": "warn",
     "regressed": "bad",
     "reference": "plain",
+    "measured": "plain",
 }
 """A verdict's tone; those that are missing here could not be judged, which is "off"."""
 
