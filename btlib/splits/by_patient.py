@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.data.dataset import Cohort
+from btlib.data.grouping import unknown
 from btlib.errors import SplitError
 from btlib.splits.folds import assign_folds
 from btlib.splits.split import Split
@@ -35,10 +36,9 @@ def patient_folds(
         SplitError: Slices without patient id, fewer patients than folds, or a fold outside 1…k.
     """
     name = f"patient-{k}fold-{fold}"
-    unknown = sum(patient is None for patient in patients)
-    if unknown:
+    if strange := unknown(patients):
         raise SplitError(
-            f"{unknown} of {len(patients)} slices have no patient id (PID), and are no known slices of the Figshare "
+            f"{strange} of {len(patients)} slices have no patient id (PID), and are no known slices of the Figshare "
             "data set",
             where=name,
             mend="use the original files, or the split slice-seed42, which needs no patients",
