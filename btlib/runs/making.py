@@ -53,7 +53,8 @@ def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
     """The same results, if a baseline can be made of them.
 
     Raises:
-        RecordError: There are none, one failed, or they were made under different conditions.
+        RecordError: There are none, one failed, they were made under different conditions, or have other slices than
+            these say.
     """
     if not results:
         raise RecordError("has no records", where=folder, mend="run `pytest benchmarks` to its end")
@@ -64,6 +65,13 @@ def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
                 where=folder,
                 mend="a baseline is made of cases that worked: mend it and run again",
             )
+        for run in result.runs:
+            if run.slices.n != result.conditions.n_test:
+                raise RecordError(
+                    f"case {result.case} has {run.slices.n} slices, and its conditions say {result.conditions.n_test}",
+                    where=folder,
+                    mend="the record was edited or is damaged: run the case again",
+                )
         if result.conditions != results[0].conditions:
             raise RecordError(
                 f"case {result.case} was made under other conditions than case {results[0].case}",

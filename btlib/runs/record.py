@@ -125,12 +125,6 @@ class CaseRecord(Stored):
         more = {"slices": with_known_patients(slices, known)} if isinstance(slices, dict) else {}
         return {**value, "schema": "btlib-record/2", "conditions": upgraded(conditions), **more}
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.slices is not None and self.slices.n != self.conditions.n_test:
-            raise ValueError(f"{self.slices.n} slices, and conditions.n_test says {self.conditions.n_test}")
-        return self
-
     @property
     def threshold(self) -> float:
         """Of its mask probabilities: its model's own, chosen on validation slices, else the protocol's."""

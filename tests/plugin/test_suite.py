@@ -213,10 +213,10 @@ def test_other_slices_are_not_comparable(accepted: Run):
 
 def test_a_damaged_baseline_fails(accepted: Run, pytester: pytest.Pytester):
     path = pytester.path / "baselines" / "smoke.json"
-    path.write_text(path.read_text().replace("btlib-baseline/1", "btlib-baseline/7"))
+    path.write_text(path.read_text().replace("btlib-baseline/2", "btlib-baseline/7"))
     result = accepted("--benchmark-disable")
     assert result.ret == COULD_NOT_JUDGE
-    result.stdout.fnmatch_lines(["*smoke.json: does not follow btlib-baseline/1: schema*"])
+    result.stdout.fnmatch_lines(["*smoke.json: does not follow btlib-baseline/2: schema*"])
 
 
 def test_a_threshold_of_a_models_own_is_used_and_recorded(accepted: Run, latest: Latest, pytester: pytest.Pytester):

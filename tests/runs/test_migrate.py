@@ -181,8 +181,9 @@ def test_a_record_that_contradicts_its_conditions_is_refused_by_name(measured: R
     value = json.loads(path.read_text())
     value["conditions"]["n_test"] += 1
     path.write_text(json.dumps(value))
-    with pytest.raises(RecordError, match=r"8 slices, and conditions\.n_test says 9"):
-        load_source(str(measured.path), measured.path)
+    assert "case X has 8 slices, and its conditions say 9" in load_source(str(measured.path), measured.path).problem
+    with pytest.raises(RecordError, match="case X has 8 slices, and its conditions say 9"):
+        propose(measured.path, "mine", "because")
 
 
 def test_another_rendering_is_not_added_to_a_baseline(measured: RunFolder):

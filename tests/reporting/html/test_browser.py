@@ -209,7 +209,7 @@ def test_copying_takes_the_text(opened: Callable[..., Page]):
     page = opened()
     page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
     page.locator(".fact .copy").nth(1).click()
-    assert '"dataset fingerprint"' in page.evaluate("window.copied")
+    assert '"truth fingerprint"' in page.evaluate("window.copied")
 
 
 def test_it_is_whole_without_javascript(browser: Browser, run: Path):
