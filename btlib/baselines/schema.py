@@ -96,11 +96,11 @@ class Baseline(Strict):
             loaded = cls.model_validate_json(json.dumps(from_file(value)))
             intact = digest == fingerprint.of(value)
         except ValidationError as error:
-            raise BaselineError(_tell(error, value), where=path, mend=_MEND) from error
+            raise BaselineError(_first_fault(error, value), where=path, mend=_MEND) from error
         except RecursionError as error:
             raise BaselineError("is nested too deeply", where=path, mend=_MEND) from error
         except (ValueError, OverflowError) as error:  # no JSON, or with numbers that are none or too large
-            raise BaselineError(f"does not follow {_named(value)}: {error}", where=path, mend=_MEND) from error
+            raise BaselineError(f"does not follow {_schema_of(value)}: {error}", where=path, mend=_MEND) from error
         if not intact:
             raise BaselineError("digest: does not fit the content: edited by hand or damaged", where=path, mend=_MEND)
         return loaded
@@ -148,13 +148,13 @@ class Baseline(Strict):
         return CaseResult(case, known.title, self.conditions, metrics, tuple(known.runs))
 
 
-def _named(value: object) -> str:
+def _schema_of(value: object) -> str:
     """The schema that a file says it follows, where it is one of ours; else today's."""
     schema = value.get("schema") if isinstance(value, dict) else None
     return schema if schema in SCHEMAS else SCHEMA
 
 
-def _tell(error: ValidationError, value: object) -> str:
+def _first_fault(error: ValidationError, value: object) -> str:
     """The first fault and how many more there are, named as the file names them."""
     faults = error.errors(include_url=False)
     first = faults[0]
@@ -162,7 +162,7 @@ def _tell(error: ValidationError, value: object) -> str:
     shown = repr(first["input"])
     came = f", got {shown}" if first["type"] not in ("missing", "value_error") and len(shown) < 60 else ""
     more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
-    return f"does not follow {_named(value)}: {field}: {first['msg'].removeprefix('Value error, ')}{came}{more}"
+    return f"does not follow {_schema_of(value)}: {field}: {first['msg'].removeprefix('Value error, ')}{came}{more}"
 
 
 def _offer(path: Path) -> str:

@@ -53,13 +53,13 @@ def fill(text: str, baselines: Path) -> str:
     if starts != len(_BLOCK.findall(text)):
         raise OptionError("a mark `<!-- btlib: … -->` has no `<!-- btlib: end -->`", where="the file", mend="add it")
 
-    def made(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         kind = match["kind"]
         if kind not in _KINDS:
             raise unknown_name("kind of table", kind, list(_KINDS))
         return f"{match[1]}{_KINDS[kind](match['words'].split(), baselines)}\n{match[4]}"
 
-    return _BLOCK.sub(made, text)
+    return _BLOCK.sub(replacement, text)
 
 
 def _table(words: Sequence[str], baselines: Path) -> str:
