@@ -33,7 +33,7 @@ from btlib.types import Scaling
 PREPROCESSING = 1
 """Raised whenever preprocessing changes: a stored model was trained on what it made."""
 
-_LAYOUT = 2  # raised whenever the layout of an entry changes
+_LAYOUT = 3  # raised whenever the layout of an entry changes
 
 
 @dataclass(frozen=True)
@@ -205,16 +205,7 @@ def _prepare(
     s = read_slice(path)
     mask = prepare_mask(s.mask, image_size)
     entry.store(place, i, n, prepare_image(s.image, image_size, scaling), mask)
-    signature, area256 = mask_signature(s.mask)
-    row = entry.Row(
-        number=s.number,
-        label=s.label,
-        code=s.patient,
-        area=int(np.count_nonzero(s.mask)),
-        origin=s.origin,
-        image=image_digest(s.image),
-        mask=mask_digest(mask),
-        signature=signature,
-        area256=area256,
-    )
-    return fingerprint.of(s.number, s.label, s.patient, s.origin, row.image, mask_digest(s.mask)), row
+    image = image_digest(s.image)
+    identity = entry.pack(image, mask_digest(mask), *mask_signature(s.mask))
+    row = entry.Row(s.number, s.label, s.patient, int(np.count_nonzero(s.mask)), s.origin, identity)
+    return fingerprint.of(s.number, s.label, s.patient, s.origin, image, mask_digest(s.mask)), row
