@@ -1,7 +1,5 @@
-"""Does each case hold up against its baseline?"""
+"""The suite's quality, which `pytest --pyargs btlib.suite` runs where btlib is installed."""
 
-from btlib.plugin.run import Run
+from btlib.suite.test_quality import test_quality
 
-
-def test_quality(bt_run: Run, bt_case: str, bt_metric: str) -> None:
-    bt_run.check(bt_case, bt_metric)
+__all__ = ["test_quality"]

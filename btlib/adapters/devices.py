@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from btlib import extras
+from btlib.adapters.device_choice import check_known
 from btlib.errors import OptionError
 from btlib.registry import unknown_name
 
@@ -14,19 +15,25 @@ with extras.named():
 
 Precision = Literal["fp32", "bf16"]
 
-DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def resolve_device(wanted: str = "auto") -> torch.device:
-    """The device to work on: CUDA before MPS before the CPU when left to choose.
+    """The PyTorch device to train and predict on; a case calls it with `work.device`.
+
+    It looks at what the machine has and moves nothing there: the case moves its model (`model.to(device)`) and images.
+
+    Args:
+        wanted: "cuda", "mps", "cpu", or "auto" for the first of these that is there.
+
+    Returns:
+        The device, without an index: where there are several GPUs, PyTorch's current one.
 
     Raises:
-        UnknownNameError: No such device.
-        OptionError: This machine does not have it.
+        UnknownNameError: There is no such device.
+        OptionError: This machine does not have it; those that it has are named.
     """
-    if wanted not in DEVICES:
-        raise unknown_name("device", wanted, DEVICES)
+    check_known(wanted)
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         return torch.device(next(name for name, found in here.items() if found))
@@ -34,7 +41,7 @@ def resolve_device(wanted: str = "auto") -> torch.device:
         found = ", ".join(name for name, is_here in here.items() if is_here)
         raise OptionError(
             f"this machine has no {wanted} device that torch {torch.__version__} can use",
-            where="--bt-device",
+            where="device",
             mend=f"choose one of: auto, {found}",
         )
     return torch.device(wanted)

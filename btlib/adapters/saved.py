@@ -49,13 +49,7 @@ class SavedPredictions:
         Raises:
             PredictionError: The file lacks a slice, or its masks have another size than the images.
         """
-        missing = [int(number) for number in numbers if int(number) not in self._rows]
-        if missing:
-            named = ", ".join(map(str, missing[:_NAMED])) + (" …" if len(missing) > _NAMED else "")
-            raise self._error(
-                f"has no prediction for {len(missing)} of {len(numbers)} slices: {named}",
-                "predict every test slice; numbers are those of the files (7.mat is 7), as in Dataset.numbers",
-            )
+        self.require_slices(numbers)
         rows = np.array([self._rows[int(number)] for number in numbers], dtype=np.int64)
         mask = self._parts.get("mask_prob")
         if mask is not None and mask.shape[1:] != images.shape[1:]:
@@ -64,6 +58,25 @@ class SavedPredictions:
                 f"declare image_size={mask.shape[1]} in @case" if len(mask.shape) == 3 else _MAKE,
             )
         return Predictions(_rows(mask, rows), _rows(self._parts.get("class_prob"), rows))
+
+    def require_slices(self, numbers: NDArray[np.int64], kind: str = "slices") -> None:
+        """Refuse slices of which the file has no prediction.
+
+        Args:
+            numbers: Of the slices, int64 [n].
+            kind: What they are, for the message: "test slices".
+
+        Raises:
+            PredictionError: It lacks some; how many, and the first of them are named.
+        """
+        wanted = np.unique(numbers).tolist()
+        missing = [number for number in wanted if number not in self._rows]
+        if missing:
+            named = ", ".join(map(str, missing[:_NAMED])) + (" …" if len(missing) > _NAMED else "")
+            raise self._error(
+                f"has no prediction for {len(missing)} of {len(wanted)} {kind}: {named}",
+                f"predict all {kind}; numbers are those of the files (7.mat is 7), as in Dataset.numbers",
+            )
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
         """There is nothing to go by but images, so this always raises.

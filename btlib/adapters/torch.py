@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from btlib import extras
 from btlib.adapters.arrays import checked, refuse_empty
+from btlib.adapters.device_choice import DEVICES
 from btlib.adapters.outputs import Ops, Outputs
 from btlib.errors import ModelError
 from btlib.types import Predictions
@@ -20,7 +21,6 @@ with extras.named():
     import torch
 
     from btlib.adapters.devices import (
-        DEVICES,
         PRECISIONS,
         Precision,
         autocast,

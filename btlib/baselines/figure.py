@@ -87,6 +87,23 @@ class Making(Strict):
     environment: dict[str, str] = {}
 
 
+class CaseCode(Strict):
+    """The code that a case came from.
+
+    Attributes:
+        file: Path of its file within its git repository; outside one, the file's name.
+        digest: SHA-256 of that file, 64 hex digits.
+        commit: Of the repository; None outside one.
+        dirty: Whether that file is not committed as it is, or other tracked files of the repository have changed; None
+            outside a repository.
+    """
+
+    file: str
+    digest: str
+    commit: str | None = None
+    dirty: bool | None = None
+
+
 class Spread(Strict):
     """How much a metric differs between trainings of one recipe.
 
@@ -106,7 +123,8 @@ class BaselineCase(Strict):
 
     Attributes:
         title: What it is.
-        made: How its numbers came about, where it was added to the baseline later; None: as the baseline's.
+        made: How its numbers came about, where that is not as the baseline's: added later, or not trained.
+        code: The code that it came from, where it has a file.
         figures: Its numbers; at most one gated figure a metric.
         runs: Per-slice numbers, where they were measured.
         spread: Metric → how much it differs between trainings, where that was measured.
@@ -117,6 +135,7 @@ class BaselineCase(Strict):
 
     title: str
     made: Making | None = None
+    code: CaseCode | None = None
     figures: list[Figure]
     runs: list[SeedRun] = []
     spread: dict[str, Spread] = {}

@@ -2,7 +2,7 @@
 
 from btlib.cases.case import CASES, Case, Prepared, Source, Work, case
 from btlib.cases.fitting import FittedModel, fit_or_load
-from btlib.cases.load import load_case, load_cases
+from btlib.cases.load import load_case, load_cases, project_cases
 
 __all__ = [
     "CASES",
@@ -15,4 +15,5 @@ __all__ = [
     "fit_or_load",
     "load_case",
     "load_cases",
+    "project_cases",
 ]

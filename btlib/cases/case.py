@@ -1,5 +1,7 @@
 """A benchmark case: a name, what it predicts, and a way to get its predictor."""
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,19 +25,20 @@ class Work:
     """All a case needs to make its predictor.
 
     Attributes:
-        dataset: The slices, preprocessed.
-        split: Positions of the training, validation and test slices in `dataset`.
-        protocol: How the numbers are made.
-        recipe: How to train.
-        seed: Seed of initialisation, order of slices and dropout.
-        checkpoints: Folder in which trained models are kept.
-        device: "auto", "cuda", "mps" or "cpu".
-        precision: "auto", "fp32" or "bf16".
+        dataset: The slices, preprocessed: images float32 [n, s, s] with masks, labels and patients.
+        split: Positions in `dataset` of the training, validation (may be none) and test slices, int64 from 0.
+        protocol: How the numbers are made: image size in pixels, scaling, threshold of the mask …
+        recipe: How to train: epochs, slices in a batch, learning rate …
+        seed: Seed of initialisation, order of slices and dropout, from 0.
+        checkpoints: Folder in which trained models are kept (`btlib.cases.fit_or_load`).
+        device: "auto", "cuda", "mps" or "cpu"; `btlib.adapters.torch.resolve_device` makes a PyTorch device of it.
+        precision: "auto", "fp32" or "bf16"; `btlib.adapters.torch.resolve_precision` chooses for "auto".
         engine: What runs a trained PyTorch model: "auto", or an engine by name (see `btlib.engines`).
         retrain: Train even where a stored checkpoint fits.
         thesis_checkpoints: Folder of the thesis's own checkpoint files, to load instead of training; None trains.
         say: Called with a line of progress for the user.
         live: Whether progress bars may be drawn.
+        case: Name of the case that is given this; "" outside a run.
     """
 
     dataset: Dataset
@@ -51,6 +54,7 @@ class Work:
     thesis_checkpoints: Path | None = None
     say: Callable[[str], None] = field(default=lambda line: None)
     live: bool = False
+    case: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +119,36 @@ class Case:
             check(Protocol.image_size if self.image_size is None else self.image_size, self.scaling or Protocol.scaling)
 
     @property
+    def module(self) -> str:
+        """Name of the module that `prepare` comes from."""
+        return str(definition_of(self.prepare).__module__)
+
+    @property
+    def file(self) -> Path | None:
+        """The source file of `prepare`; None where it has none."""
+        try:
+            found = inspect.getsourcefile(definition_of(self.prepare))
+        except TypeError:  # built in
+            return None
+        return None if found is None or not Path(found).is_file() else Path(found).resolve()
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics the gate holds this case to."""
         return ("dice",) * self.has_mask + ("accuracy",) * self.has_classes
+
+
+def _is_same_file(one: Case, other: Case) -> bool:
+    """Whether two cases are one, whose file was imported as two modules: by its path and by its name."""
+    return one.file is not None and one.file == other.file and one.module != other.module
+
+
+def definition_of(function: Callable[..., Any]) -> Any:
+    """What stands in the source for something that can be called: a function, or the class of an object."""
+    defined: Any = inspect.unwrap(function)
+    while isinstance(defined, functools.partial):
+        defined = inspect.unwrap(defined.func)
+    return defined if hasattr(defined, "__code__") else type(defined)
 
 
 CASES: Registry[Case] = Registry("case")
@@ -149,7 +180,9 @@ def case(
     """
 
     def register(prepare: Callable[[Work], Prepared]) -> Callable[[Work], Prepared]:
-        CASES.add(name, Case(name, title, has_mask, has_classes, prepare, image_size, scaling))
+        new = Case(name, title, has_mask, has_classes, prepare, image_size, scaling)
+        if not (name in CASES and _is_same_file(CASES[name], new)):
+            CASES.add(name, new)
         return prepare
 
     return register

@@ -17,13 +17,15 @@ from typing import Any, Generic, Literal, TypeVar
 from filelock import FileLock
 
 from btlib import files, fingerprint
-from btlib.cases.case import Prepared, Work
+from btlib.cases.case import Prepared, Work, definition_of
+from btlib.cases.closure import closure_of
 from btlib.cases.load import MODULE
 from btlib.data.cache import PREPROCESSING
 from btlib.errors import BtlibError, BtlibWarning, CheckpointError
 from btlib.evaluation.predictor import Predictor
 
 SCHEMA = "btlib-fitted/1"
+_LONGEST = 80  # of the part of a folder's name that is for people; the fingerprint tells models apart
 
 M = TypeVar("M")
 
@@ -63,8 +65,9 @@ def fit_or_load(
 ) -> FittedModel[M]:
     """The case's model: loaded where it was made from the very same ingredients, else trained and kept.
 
-    Ingredients are the source file of `fit` (but for comments and docstrings), `work`'s recipe, data, size, scaling,
-    split, seed and precision, and `depends_on`. A model is kept whole or not at all; several processes may ask at once.
+    Ingredients are the case's name, the source file of `fit` (but for comments and docstrings) and the values that
+    `fit` closes over, `work`'s recipe, data, size, scaling, split, seed and precision, and `depends_on`. A model is
+    kept whole or not at all; several processes may ask at once.
     What `fit` left in its folder when it was interrupted is there again the next time the same model is asked for,
     unless it is to be trained anew (`work.retrain`).
 
@@ -78,12 +81,12 @@ def fit_or_load(
         depends_on: Plain JSON values that decide the model too, such as the version of a library.
 
     Raises:
-        BtlibError: `fit` comes from no file.
+        BtlibError: `fit` comes from no file, or closes over a value of which no fingerprint can be taken.
         CheckpointError: `save` wrote nothing.
     """
     ingredients = _ingredients(work, name, fit, depends_on)
     identity = fingerprint.of(ingredients)
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:_LONGEST]
     folder = work.checkpoints / f"{stem}-{identity}"
     (work.checkpoints / "work").mkdir(parents=True, exist_ok=True)
     with FileLock(work.checkpoints / "work" / f"{folder.name}.lock"):
@@ -112,8 +115,10 @@ def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any
             mend="pass a function or lambda that stands in the case's file",
         ) from error
     return {
+        "case": work.case,
         "name": name,
         "code": code,
+        "closure": closure_of(fit, where=f"fit of {name}"),
         "recipe": asdict(work.recipe),
         "data": work.dataset.fingerprint,
         "image_size": work.dataset.image_size,
@@ -145,8 +150,9 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
 
 def _code_of(fit: Callable[..., Any]) -> str:
     """Of `fit`'s file: as it was imported, if as a case's file, for what is edited since then is not what runs."""
-    source = Path(inspect.getsourcefile(fit) or "")
-    _, case_file, imported = (fit.__module__ or "").partition(MODULE)
+    definition = definition_of(fit)
+    source = Path(inspect.getsourcefile(definition) or "")
+    _, case_file, imported = (definition.__module__ or "").partition(MODULE)
     return imported if case_file else fingerprint.of_sources([source])
 
 

@@ -9,6 +9,7 @@ from types import ModuleType
 from btlib import extras, fingerprint
 from btlib.cases.case import CASES, Case
 from btlib.errors import BtlibError
+from btlib.paths import project_root
 from btlib.registry import Registry, unknown_name
 
 MODULE = "btlib_case_"
@@ -16,6 +17,10 @@ MODULE = "btlib_case_"
 
 _FILES: dict[Path, tuple[ModuleType, list[str]]] = {}
 """Files that were imported, and the cases that each registered: asked for twice, a file is imported once."""
+
+
+GROUP = "btlib.cases"
+"""Entry points of installed packages that register cases."""
 
 
 def load_cases() -> Registry[Case]:
@@ -26,24 +31,46 @@ def load_cases() -> Registry[Case]:
     Raises:
         BtlibError: Such a module cannot be imported.
     """
-    for point in metadata.entry_points(group="btlib.cases"):
+    for point in metadata.entry_points(group=GROUP):
         try:
             import_module(point.module)
         except ImportError as error:
             raise BtlibError(
-                f"its entry point {point.name!r} in the group 'btlib.cases' cannot be imported: {error}",
+                f"its entry point {point.name!r} in the group {GROUP!r} cannot be imported: {error}",
                 where=f"package {point.dist.name if point.dist else point.module}",
                 mend="mend or uninstall that package",
             ) from error
     return CASES
 
 
-def load_case(spec: str) -> Case:
+def project_cases(root: Path) -> dict[str, Case]:
+    """The cases of the user's own project: those that its files registered so far, and none of installed packages.
+
+    Args:
+        root: Of the project (see `btlib.paths.project_root`). A package of it is the user's own, installed or not.
+
+    Raises:
+        BtlibError: As `load_cases`.
+    """
+    cases = load_cases()
+    packages = {point.module.partition(".")[0] for point in metadata.entry_points(group=GROUP)}
+    return {name: cases[name] for name in cases if not _installed(cases[name], packages, root.resolve())}
+
+
+def _installed(case: Case, packages: set[str], root: Path) -> bool:
+    """Whether a case comes from one of these packages, which lies elsewhere."""
+    if case.module.partition(".")[0] not in packages or case.file is None:
+        return False
+    return "site-packages" in case.file.parts or project_root(case.file.parent) != root
+
+
+def load_case(spec: str, folder: Path | None = None) -> Case:
     """A case by its registered name, or by file and name; it is in the registry afterwards.
 
     Args:
         spec: "name", "path/to/file.py::name", or "path/to/file.py" where that registers one case. In a file, `name` is
             what a case is registered under, or a variable that holds a `Case`, or the function that `@case` decorates.
+        folder: To which the path is relative; by default where the user stands.
 
     Raises:
         BtlibError: There is no such file, it cannot be imported, or it registers a name that is taken.
@@ -54,7 +81,7 @@ def load_case(spec: str) -> Case:
     path, colons, name = spec.partition("::")
     if not colons and not path.endswith(".py"):
         return cases[spec]
-    file = Path(path).expanduser().resolve()
+    file = (folder or Path()).joinpath(Path(path).expanduser()).resolve()
     module, own = _imported(file)
     return _chosen(module, own, name) if name else _only(own, file)
 
@@ -92,9 +119,18 @@ def _imported(file: Path) -> tuple[ModuleType, list[str]]:
             problem = "expected a Python file" if file.exists() else "there is no such file"
             raise BtlibError(problem, where=file, mend="give path/to/file.py::NAME")
         before = set(CASES)
-        module = _import(file)
-        _FILES[file] = module, [name for name in CASES if name not in before]
+        module = _already_imported(file) or _import(file)
+        _FILES[file] = module, [name for name in CASES if name not in before or CASES[name].file == file]
     return _FILES[file]
+
+
+def _already_imported(file: Path) -> ModuleType | None:
+    """The file as the module that another file imported: imported twice, it would register its cases twice."""
+    for name, module in list(sys.modules.items()):
+        place = getattr(module, "__file__", None)
+        if place and not name.startswith(MODULE) and Path(place).name == file.name and Path(place).resolve() == file:
+            return module
+    return None
 
 
 def _import(file: Path) -> ModuleType:

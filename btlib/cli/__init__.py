@@ -11,6 +11,7 @@ from btlib.cli.compare import compare
 from btlib.cli.data import app as data_app
 from btlib.cli.explain import explain
 from btlib.cli.export import export
+from btlib.cli.init import init
 from btlib.cli.leakage import leakage
 from btlib.cli.report import report
 from btlib.cli.results import results
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(baseline_app, name="baseline")
+app.command()(init)
 app.command()(show)
 app.command()(compare)
 app.command()(check)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from btlib.cli.arguments import Baselines, Run
 from btlib.cli.output import print_line
 
 if TYPE_CHECKING:
@@ -12,17 +13,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="See what a run would change, make it the baseline, check baselines.")
 
-Run = Annotated[Path, typer.Argument(help="Folder of a run, such as reports/2026-11-24_101500-smoke.")]
 Name = Annotated[str, typer.Option(help="Name of the baseline: the file is NAME.json.")]
 Margin = Annotated[
     list[str] | None, typer.Option(metavar="METRIC=VALUE", help="Loss to tolerate; by default the old one's, or 0.02.")
 ]
 Add = Annotated[bool, typer.Option(help="Keep the baseline's other cases as they are, instead of asking for all.")]
-Folder = Annotated[Path, typer.Option(help="Folder of the baselines.")]
 
 
 @app.command()
-def propose(run: Run, name: Name, margin: Margin = None, add: Add = False, folder: Folder = Path("baselines")) -> None:
+def propose(run: Run, name: Name, margin: Margin = None, add: Add = False, *, folder: Baselines) -> None:
     """Show what would change if a run became the baseline; exit code 1 if it could not be accepted as it is."""
     proposal = _proposal(run, name, "proposed", margin, add, folder)
     _show(proposal)
@@ -38,7 +37,8 @@ def accept(
     margin: Margin = None,
     add: Add = False,
     allow_worse: Annotated[bool, typer.Option(help="Accept numbers that are worse than the old ones.")] = False,
-    folder: Folder = Path("baselines"),
+    *,
+    folder: Baselines,
 ) -> None:
     """Write the cases of a run, per-slice numbers included, as a baseline."""
     from btlib.runs.accept import accept as write
@@ -83,9 +83,10 @@ def migrate(
 
 def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: bool, folder: Path) -> "Proposal":
     from btlib.baselines import Baseline
+    from btlib.paths import find_baseline
     from btlib.runs.accept import propose as look
 
-    path = folder / f"{name}.json"
+    path = find_baseline(name, folder)
     old = Baseline.load(path) if path.exists() else None
     return look(run, name, reason, dict(map(_margin, margin or [])), old, add=add)
 

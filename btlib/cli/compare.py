@@ -1,10 +1,10 @@
 """`btlib compare`: hold runs, records and baselines against each other, offline."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from btlib.cli.arguments import Baselines
 from btlib.cli.output import print_line
 
 
@@ -24,7 +24,11 @@ def compare(
     independent: Annotated[
         bool, typer.Option(help="Slices without patient id are independent of each other: judge them.")
     ] = False,
-    folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
+    name: Annotated[
+        list[str], typer.Option(metavar="TITLE", help="Title of a source; give it once for each, in their order.")
+    ] = [],  # noqa: B006
+    *,
+    folder: Baselines,
 ) -> None:
     """Hold AFTER against BEFORE, or each of them against a baseline; nothing is run.
 
@@ -32,27 +36,29 @@ def compare(
     """
     from btlib.baselines.verdict import COULD_NOT_JUDGE, exit_code
     from btlib.errors import OptionError
-    from btlib.reporting.sources import beside, hold, left_out, load_source
+    from btlib.reporting.names import visible
+    from btlib.reporting.sources import beside, hold, left_out, load_source, load_sources
     from btlib.reporting.standing_table import standing_table
     from btlib.reporting.verdicts import verdict_table
 
-    loaded = [load_source(text, folder) for text in sources]
-    if against is None and len(loaded) < 2:
+    if against is None and len(sources) < 2:
         raise OptionError("expected two sources, or one and --against", where="btlib compare", mend="name another one")
+    loaded = load_sources(sources, folder, name)
     reference, rest = (loaded[0], loaded[1:]) if against is None else (load_source(against, folder), loaded)
     found, absent = [], []
     for source in rest:
         verdicts, lacking = hold(source, reference, strict=strict, independent=independent), left_out(source, reference)
         found += verdicts
         absent += lacking
-        print_line(f"{source.name} against {reference.name}")
+        ours, theirs = visible(source.name), visible(reference.name)
+        print_line(f"{ours} against {theirs}")
         print_line(f"{verdict_table(verdicts)}\n")
         for verdict in verdicts:
             if verdict.reason:
-                print_line(f"{verdict.case}, {verdict.metric} ({verdict.status}): {verdict.reason}")
+                print_line(f"{visible(verdict.case)}, {verdict.metric} ({verdict.status}): {verdict.reason}")
         if new := beside(source, reference, strict=strict, independent=independent):
-            print_line(f"\nnot in {reference.name}, so beside each of its cases\n\n{standing_table(new)}")
+            print_line(f"\nnot in {theirs}, so beside each of its cases\n\n{standing_table(new)}")
         if lacking:
-            print_line(f"not in {source.name}: {', '.join(lacking)}")
+            print_line(f"not in {ours}: {', '.join(map(visible, lacking))}")
     code = exit_code(found, strict=strict)
     raise typer.Exit(COULD_NOT_JUDGE if strict and absent and code == 0 else code)

@@ -1,11 +1,19 @@
 """`btlib data`: get the slices, check them, make phantoms."""
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from btlib.cli.output import print_counts, print_line
+from btlib.cli.output import one_line, print_counts, print_error, print_line
+from btlib.errors import OptionError
+
+if TYPE_CHECKING:
+    from btlib.data.scan import ScanReport
+
+_REPORT = "verify.json"
+_SIZES = 10  # sizes of slices in the table: a folder may have as many as slices
 
 app = typer.Typer(no_args_is_help=True, help="Get the slices, check them, make phantoms.")
 
@@ -27,22 +35,18 @@ def download(
 def verify(
     folder: Annotated[Path, typer.Argument(help="Folder of slices, or the one that holds their data/.")],
     expect: Annotated[int | None, typer.Option(min=1, help="Slices 1…N must be there, and no others.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help=f"All patients and faults, as JSON; else {_REPORT}, where there are faults."),
+    ] = None,
 ) -> None:
     """Check every slice of a folder; exit code 1 if any is faulty."""
     from btlib.data.scan import scan
 
     report = scan(folder, expect, progress=True)
-    print_counts("By class", dict(report.classes))
-    print_counts("By size", {f"{h}×{w}": count for (h, w), count in sorted(report.sizes.items())})
-    print_counts(
-        "By patient", {p or "(no id)": c for p, c in sorted(report.patients.items(), key=lambda i: i[0] or "")}
-    )
-    origins = ", ".join(f"{count} {origin}" for origin, count in report.origins.items())
-    print_line(f"{report.n} sound slices ({origins or 'none'}), {len(report.faults)} faults")
-    for note in report.notes:
-        print_line(f"Note: {note}")
-    for fault in report.faults:
-        print_line(f"Fault: {fault}")
+    _show(report)
+    if out is not None or not report.sound:
+        _write(report, out)
     if not report.sound:
         raise typer.Exit(1)
 
@@ -57,3 +61,40 @@ def phantom(
     from btlib.data.phantom import write_phantoms
 
     print_line(f"{slices} phantoms are in {write_phantoms(out, slices, seed, progress=True)}")
+
+
+def _show(report: "ScanReport") -> None:
+    from btlib.data.scan_output import fault_lines, patients_line
+
+    print_counts("By class", dict(report.classes))
+    print_counts("By size", _sizes(report))
+    print_line(patients_line(report.patients))
+    origins = ", ".join(f"{count} {origin}" for origin, count in report.origins.items())
+    print_line(f"{report.n} sound slices ({origins or 'none'}), {len(report.faults)} faults")
+    for note in report.notes:
+        print_line(f"Note: {one_line(note)}")
+    for line in fault_lines(report.faults):
+        print_line(line)
+
+
+def _write(report: "ScanReport", out: Path | None) -> None:
+    """The whole report as a file; only a file that the user named must succeed."""
+    from btlib.data.scan_output import write_report
+
+    path = out or Path(_REPORT)
+    try:
+        write_report(report, path)
+    except OptionError as error:
+        if out is not None:
+            raise
+        print_error(error)
+    else:
+        print_line(f"All patients and faults are in {path}")
+
+
+def _sizes(report: "ScanReport") -> dict[str, int]:
+    """Slices of the most frequent sizes, and of all others together."""
+    frequent = Counter(report.sizes).most_common(_SIZES)
+    shown = {f"{height}×{width}": count for (height, width), count in frequent}
+    others = len(report.sizes) - len(shown)
+    return shown | ({f"{others} other sizes": report.n - sum(shown.values())} if others else {})

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from btlib.cli.arguments import Checkpoints, Reports
 from btlib.cli.output import print_line
 
 
@@ -21,19 +22,16 @@ def explain(
     sanity: Annotated[
         int, typer.Option(min=0, metavar="DRAWS", help="Draw random weights, layer by layer: do the maps change?")
     ] = 0,
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder, such as a run's; the files go into its explain/.")
-    ] = Path("reports"),
     engine: Annotated[str | None, typer.Option(help="What runs the model; else the fastest.")] = None,
     precision: Annotated[Literal["auto", "fp32", "bf16"] | None, typer.Option(help="fp32, bf16 or auto.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Which trained model, of several.")] = None,
-    checkpoints: Annotated[
-        Path, typer.Option("--checkpoints", "--bt-checkpoints", metavar="DIR", help="Folder of trained models.")
-    ] = Path("checkpoints"),
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Slices; else the phantoms of the smoke tier.")
     ] = None,
     split: Annotated[str, typer.Option(help="Which slices are test slices.")] = "slice-seed42",
+    *,
+    out: Reports,
+    checkpoints: Checkpoints,
 ) -> None:
     """Map what hiding each part of a slice does to the probability of its true type, and measure the maps."""
     from btlib.explain.figure import draw

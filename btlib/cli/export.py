@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from btlib.cli.arguments import Checkpoints
 from btlib.cli.output import print_line
 
 if TYPE_CHECKING:
@@ -20,12 +21,11 @@ def export(
     out: Annotated[Path, typer.Argument(help="The file to write.")],
     to: Annotated[Literal["onnx"], typer.Option(help="Format of the file.")] = "onnx",
     checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Which trained model, of several.")] = None,
-    checkpoints: Annotated[
-        Path, typer.Option("--checkpoints", "--bt-checkpoints", metavar="DIR", help="Folder of trained models.")
-    ] = Path("checkpoints"),
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Slices to compare on, of their test split; else phantoms.")
     ] = None,
+    *,
+    checkpoints: Checkpoints,
 ) -> None:
     """Write a trained variant as an ONNX file; without parity on slices there is no file, and exit code 2."""
     from btlib import extras

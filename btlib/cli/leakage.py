@@ -1,17 +1,18 @@
 """`btlib leakage`: the same models on two splits, one of which keeps patients apart."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from btlib.cli.arguments import Baselines
 from btlib.cli.output import print_line
 
 
 def leakage(
     near: Annotated[str, typer.Argument(help="A run on slice-seed42: its folder, a baseline file or name.")],
     apart: Annotated[str, typer.Argument(help="The same cases on patient-5fold-1, or on another split by patient.")],
-    folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
+    *,
+    folder: Baselines,
     markdown: Annotated[bool, typer.Option(help="A table for a Markdown file.")] = False,
 ) -> None:
     """How much of Dice and accuracy is lost when no patient is in both training and test."""

@@ -5,23 +5,41 @@ from typing import Annotated
 
 import typer
 
+from btlib.cli.arguments import Baselines
 from btlib.cli.output import print_line
+
+_LONGEST = 200  # bytes of the other runs' names in the name of a file
 
 
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN [RUN2 …]", help="Folders of runs, the reference first.")],
     output: Annotated[Path | None, typer.Option(help="File of the page; by default in the first run's folder.")] = None,
-    folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
+    name: Annotated[
+        list[str],
+        typer.Option(
+            metavar="TITLE",
+            help="Title of a run in place of its folder's name; give it once for each, in their order.",
+        ),
+    ] = [],  # noqa: B006
+    *,
+    folder: Baselines,
 ) -> None:
     """Write a run as one HTML page that needs no network, from its records alone; several runs are shown side by side.
 
     Of one run the files for programs are written too: report.json, per_slice.csv, summary.md and figures/.
     """
     from btlib.reporting.html import write_page, write_report
+    from btlib.reporting.names import check_titles
 
+    check_titles(name, runs)
     if len(runs) == 1 and output is None:
-        path = write_report(runs[0], folder)
+        path = write_report(runs[0], folder, *name)
     else:
-        names = "-".join(run.resolve().name for run in runs[1:])
-        path = write_page(runs, output or runs[0] / f"with-{names}.html", folder)
+        path = write_page(runs, output or runs[0] / _file_name(runs[1:]), folder, name)
     print_line(str(path))
+
+
+def _file_name(others: list[Path]) -> str:
+    """Of a page that shows other runs too; file names end somewhere, and so do not name them all."""
+    names = "-".join(run.resolve().name for run in others)
+    return f"with-{names}.html" if len(names.encode()) <= _LONGEST else f"with-{len(others)}-others.html"

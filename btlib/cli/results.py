@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
+from btlib.cli.arguments import Baselines
 from btlib.cli.output import print_line
 
 
 def results(
     file: Annotated[Path, typer.Argument(help="A Markdown file with marks, such as docs/results.md.")],
     check: Annotated[bool, typer.Option(help="Write nothing; exit code 1 if a table is not up to date.")] = False,
-    folder: Annotated[Path, typer.Option(help="Folder of the baselines.")] = Path("baselines"),
+    *,
+    folder: Baselines,
 ) -> None:
     """Make every table between `<!-- btlib: … -->` and `<!-- btlib: end -->` anew."""
     from btlib.errors import OptionError

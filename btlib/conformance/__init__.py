@@ -1,7 +1,7 @@
-"""Does a case keep its promises? Seconds on the CPU, on phantoms, before any benchmark is run."""
+"""Does a case keep its promises? Seconds, on phantoms, before any benchmark is run."""
 
-from btlib.conformance.checks import CHECKS, Check
+from btlib.conformance.checks import CHECKS, Check, Remark
 from btlib.conformance.run import CheckResult, check_case, examine
 from btlib.conformance.subject import Subject, make_subject
 
-__all__ = ["CHECKS", "Check", "CheckResult", "Subject", "check_case", "examine", "make_subject"]
+__all__ = ["CHECKS", "Check", "CheckResult", "Remark", "Subject", "check_case", "examine", "make_subject"]

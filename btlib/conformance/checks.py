@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -18,23 +19,37 @@ _WHERE = "predict"
 
 
 @dataclass(frozen=True)
+class Remark:
+    """Why a check neither passes nor fails.
+
+    Attributes:
+        outcome: "skip" where it does not apply; "note" where a reader should know of a limit that breaks no promise.
+        message: The reason, or the limit and how to lift it.
+    """
+
+    outcome: Literal["skip", "note"]
+    message: str
+
+
+Run = Callable[[Subject], Remark | None]
+
+
+@dataclass(frozen=True)
 class Check:
     """One promise of a case.
 
     Attributes:
         name: Short.
         needs: Checks that must have passed; without them this one would only say the same again.
-        run: Raises where the promise is broken; returns why it does not apply, or None.
+        run: Raises where the promise is broken; returns None where it is kept.
     """
 
     name: str
     needs: tuple[str, ...]
-    run: Callable[[Subject], str | None]
+    run: Run
 
 
 CHECKS: Registry[Check] = Registry("check")
-
-Run = Callable[[Subject], str | None]
 
 
 def _check(name: str, *needs: str) -> Callable[[Run], Run]:
@@ -46,19 +61,18 @@ def _check(name: str, *needs: str) -> Callable[[Run], Run]:
 
 
 @_check("prepare")
-def _prepare(subject: Subject) -> str | None:
+def _prepare(subject: Subject) -> None:
     subject.first()
-    return None
 
 
 @_check("predict", "prepare")
-def _predict(subject: Subject) -> str | None:
+def _predict(subject: Subject) -> None:
+    subject.require_slices()
     check_kind(subject.predict(), _WHERE)
-    return None
 
 
 @_check("declared parts", "predict")
-def _declared(subject: Subject) -> str | None:
+def _declared(subject: Subject) -> None:
     said, case = subject.predict(), subject.case
     for part, declared, values in (
         ("mask", case.has_mask, said.mask_prob),
@@ -69,24 +83,21 @@ def _declared(subject: Subject) -> str | None:
                 f"has_{part} is {declared}, the predictor gives {'none' if values is None else 'some'}",
                 mend=f"declare has_{part}={not declared} in @case, or mend the predictor",
             )
-    return None
 
 
 @_check("shapes", "predict")
-def _shapes(subject: Subject) -> str | None:
+def _shapes(subject: Subject) -> None:
     with _mended("give one mask [h, w] and three classes for each image"):
         check_shapes(subject.predict(), subject.images.shape, _WHERE)
-    return None
 
 
 @_check("ranges", "shapes")
-def _ranges(subject: Subject) -> str | None:
+def _ranges(subject: Subject) -> None:
     check_ranges(subject.predict(), _WHERE)
-    return None
 
 
 @_check("determinism", "ranges")
-def _determinism(subject: Subject) -> str | None:
+def _determinism(subject: Subject) -> None:
     _require_same(
         subject.predict(),
         subject.predict(),
@@ -94,11 +105,10 @@ def _determinism(subject: Subject) -> str | None:
         "the same images predicted twice",
         "switch off dropout and random augmentation, or seed them anew in each predict",
     )
-    return None
 
 
 @_check("order", "determinism")
-def _order(subject: Subject) -> str | None:
+def _order(subject: Subject) -> None:
     back = np.arange(len(subject.images))[::-1]
     _require_same(
         subject.predict(),
@@ -107,11 +117,10 @@ def _order(subject: Subject) -> str | None:
         "the same images in another order",
         "predict each image by itself: keep no state from image to image, nor count positions",
     )
-    return None
 
 
 @_check("batch size", "order")
-def _batch_size(subject: Subject) -> str | None:
+def _batch_size(subject: Subject) -> None:
     singles = [subject.predict(np.array([i])) for i in range(len(subject.images))]
     parts = zip(*((p.mask_prob, p.class_prob) for p in singles), strict=True)
     joined = Predictions(*(None if part[0] is None else np.concatenate(part) for part in parts))
@@ -122,38 +131,43 @@ def _batch_size(subject: Subject) -> str | None:
         "the same images one by one",
         "put batch norm into eval mode; scale by the image's own statistics, not the batch's",
     )
-    return None
 
 
 @_check("odd sizes", "shapes")
-def _odd_sizes(subject: Subject) -> str | None:
+def _odd_sizes(subject: Subject) -> Remark | None:
     if subject.case.image_size is not None:
-        return f"the case takes {subject.case.image_size} pixels only"
+        return Remark("skip", f"the case takes {subject.case.image_size} pixels only")
     if subject.by_number:
-        return "saved predictions are of the size they are"
+        return Remark("skip", "saved predictions are of the size they are")
     images = subject.images[:2, : subject.images.shape[1] - 1, : subject.images.shape[2] - 15].copy()
-    with _mended(
-        "pad inside predict and cut the mask back, or declare image_size in @case",
-        f"images of {images.shape[1]}×{images.shape[2]}",
-    ):
-        check_shapes(subject.predictor.predict(images), images.shape, _WHERE)
+    what = f"images of {images.shape[1]}×{images.shape[2]}"
+    try:
+        with _mended("pad inside predict and cut the mask back, or declare image_size in @case", what):
+            predictions = subject.predictor.predict(images)
+            swapped = _has_swapped_axes(predictions, images)
+            if not swapped:
+                check_shapes(predictions, images.shape, _WHERE)
+    except PredictionError as error:
+        return Remark("note", str(error))
+    if swapped:
+        problem = "mask_prob has height and width swapped, which square slices hide"
+        raise PredictionError(problem, where=what, mend="give it in the order of the images' axes, [n, h, w]")
     return None
 
 
 @_check("empty input", "predict")
-def _empty(subject: Subject) -> str | None:
+def _empty(subject: Subject) -> None:
     with _mended("raise ValueError or PredictionError, or return arrays of length 0", "no images at all"):
         try:
             said = subject.predict(slice(0, 0))
         except (ValueError, BtlibError):
-            return None
+            return
         check_kind(said, _WHERE)
         check_shapes(said, subject.images[:0].shape, _WHERE)
-    return None
 
 
 @_check("save and load", "determinism")
-def _save_and_load(subject: Subject) -> str | None:
+def _save_and_load(subject: Subject) -> None:
     _require_same(
         subject.predict(),
         subject.predict(predictor=subject.prepare().predictor),
@@ -161,7 +175,12 @@ def _save_and_load(subject: Subject) -> str | None:
         "prepared a second time",
         "save and load all of the model (batch norm's statistics too), or seed the training with work.seed",
     )
-    return None
+
+
+def _has_swapped_axes(predictions: Predictions, images: np.ndarray) -> bool:
+    """Whether the mask is [n, w, h]."""
+    mask, (n, height, width) = predictions.mask_prob, images.shape
+    return mask is not None and mask.shape == (n, width, height)
 
 
 def _take(said: Predictions, at: np.ndarray) -> Predictions:
@@ -184,5 +203,5 @@ def _mended(mend: str, what: str = _WHERE) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        told = error.problem if isinstance(error, BtlibError) else f"{type(error).__name__}: {error}"
-        raise PredictionError(told, where=what, mend=mend) from error
+        problem = error.problem if isinstance(error, BtlibError) else f"{type(error).__name__}: {error}"
+        raise PredictionError(problem, where=what, mend=mend) from error

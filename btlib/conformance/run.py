@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from btlib.adapters.device_choice import Device
 from btlib.cases import Case
 from btlib.conformance.checks import CHECKS, Check
 from btlib.conformance.subject import Subject, make_subject
 from btlib.errors import BtlibError
+
+Outcome = Literal["pass", "fail", "note", "skip"]
 
 
 @dataclass(frozen=True)
@@ -18,27 +21,29 @@ class CheckResult:
 
     Attributes:
         check: Its name.
-        outcome: "pass", "fail", or "skip" where it does not apply or another had to pass first.
-        message: What is wrong and what to change, or why it was skipped; empty for a pass.
+        outcome: "pass"; "fail"; "note" for a limit that breaks no promise; "skip" where it does not apply or another
+            had to pass first.
+        message: What is wrong or limited and what to change, or why it was skipped; empty for a pass.
     """
 
     check: str
-    outcome: Literal["pass", "fail", "skip"]
+    outcome: Outcome
     message: str = ""
 
 
-def check_case(case: Case, data: Path | None = None) -> list[CheckResult]:
-    """Examine a case on the CPU: one result for each of `CHECKS`, in their order.
+def check_case(case: Case, data: Path | None = None, device: Device = "auto") -> list[CheckResult]:
+    """Examine a case: one result for each of `CHECKS`, in their order.
 
     Args:
         case: The case; its checkpoints go to a temporary folder.
         data: A folder of slices, for predictions of those very slices; None takes phantoms.
+        device: What the case is told to train and predict on, as in a run; "auto" takes the fastest that is there.
 
     Raises:
         DataError: The folder of slices is not what it should be.
     """
     with tempfile.TemporaryDirectory(prefix="btlib-check-", ignore_cleanup_errors=True) as checkpoints:
-        return examine(make_subject(case, Path(checkpoints), data))
+        return examine(make_subject(case, Path(checkpoints), data, device))
 
 
 def examine(subject: Subject) -> list[CheckResult]:
@@ -52,12 +57,18 @@ def examine(subject: Subject) -> list[CheckResult]:
 def _run(check: Check, subject: Subject, before: dict[str, CheckResult]) -> CheckResult:
     wanting = [name for name in check.needs if before[name].outcome != "pass"]
     if wanting:
-        return CheckResult(check.name, "skip", f"once {wanting[0]!r} passes")
+        prepared = before["prepare"].outcome == "pass"
+        return CheckResult(check.name, "skip", f"once {wanting[0]!r} passes" if prepared else "no predictor")
     try:
-        reason = check.run(subject)
+        remark = check.run(subject)
     except BtlibError as error:
         return CheckResult(check.name, "fail", str(error))
     except Exception as error:  # a case is foreign code: whatever it raises is the result
-        told = "".join(traceback.format_exception(error, limit=-3)).rstrip()
-        return CheckResult(check.name, "fail", f"{told}\nTo mend it: this line of the case's own code fails")
-    return CheckResult(check.name, "pass" if reason is None else "skip", reason or "")
+        return CheckResult(check.name, "fail", str(_of_the_case(error)))
+    return CheckResult(check.name, remark.outcome, remark.message) if remark else CheckResult(check.name, "pass")
+
+
+def _of_the_case(error: Exception) -> BtlibError:
+    """What a case raised, with the place in its own code."""
+    lines = "".join(traceback.format_exception(error, limit=-3)).rstrip()
+    return BtlibError(lines, mend="this line of the case's own code fails")

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib.adapters.device_choice import Device
 from btlib.cases import Case, Prepared, Work
 from btlib.data import load_dataset, phantom_folder
 from btlib.data.cache import cache_root
 from btlib.errors import BtlibError
-from btlib.evaluation.predictor import Predictor, SlicePredictor, ask
+from btlib.evaluation.predictor import Predictor, SlicePredictor, ask, require_slices
 from btlib.protocol import Protocol, Recipe
 from btlib.splits import make_split
 from btlib.types import Predictions
@@ -27,7 +28,7 @@ class Subject:
 
     Attributes:
         case: The case.
-        work: What it is given: one epoch of the smallest backbone, checkpoints in a folder of its own.
+        work: What it is given: one epoch of the smallest backbone in fp32, checkpoints in a folder of its own.
         numbers: Of the slices it is asked about, int64 [n].
         images: Those slices, float32 [n, h, w].
     """
@@ -68,23 +69,32 @@ class Subject:
             )
         return prepared
 
+    def require_slices(self) -> None:
+        """Refuse stored predictions that lack test slices.
+
+        Raises:
+            PredictionError: Some of all the test slices are lacking, not only of those that are asked for here.
+        """
+        require_slices(self.predictor, self.work.dataset.numbers[self.work.split.test], "test slices")
+
     def predict(self, at: NDArray[np.int64] | slice = slice(None), predictor: Predictor | None = None) -> Predictions:
         """Predictions of the slices at some positions, all by default; in fresh arrays each time."""
         return ask(self.predictor if predictor is None else predictor, self.numbers[at], self.images[at].copy())
 
 
-def make_subject(case: Case, checkpoints: Path, data: Path | None = None) -> Subject:
+def make_subject(case: Case, checkpoints: Path, data: Path | None = None, device: Device = "auto") -> Subject:
     """A case on phantoms, or on slices of a folder.
 
     Args:
         case: The case.
         checkpoints: An empty folder.
         data: A folder of slices; None takes phantoms.
+        device: What the case is told to train and predict on.
     """
     protocol = Protocol(image_size=case.image_size or _SIDE, scaling=case.scaling or Protocol.scaling)
     folder = data or phantom_folder(cache_root() / "phantoms", _PHANTOMS)
     dataset = load_dataset(folder, protocol.image_size, protocol.scaling)
     split = make_split(protocol.split, dataset)
     at = split.test[:_SLICES]
-    work = Work(dataset, split, protocol, _RECIPE, 42, checkpoints, device="cpu", precision="fp32")
+    work = Work(dataset, split, protocol, _RECIPE, 42, checkpoints, device=device, precision="fp32", case=case.name)
     return Subject(case, work, dataset.numbers[at], np.ascontiguousarray(dataset.images[at], dtype=np.float32))

@@ -1,7 +1,7 @@
 """Looking through a whole folder of slices: what is in it, and every fault of every file."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,12 +147,17 @@ def _gaps(numbers: set[int], expect: int | None) -> list[str]:
     missing = sorted(set(range(1, max(numbers, default=0) + 1)) - numbers)
     if expect is not None or not missing:
         return []
-    shown = ", ".join(map(str, missing[:10])) + (" …" if len(missing) > 10 else "")
-    return [f"{len(missing)} numbers between 1 and {max(numbers)} are not there: {shown}"]
+    return [f"{len(missing)} numbers between 1 and {max(numbers)} are not there: {_first(missing)}"]
 
 
 def _torn_patients(patients: Patients, found: list[_Found]) -> list[str]:
     """In the dataset a patient has one tumour type only; another finding hints at mixed-up ids."""
     pairs = {(patient, one.label) for patient, one in zip(patients.ids, found, strict=True) if patient is not None}
     torn = sorted(patient for patient, count in Counter(p for p, _ in pairs).items() if count > 1)
-    return [f"patient {patient} has slices of more than one tumour type" for patient in torn]
+    known = len({patient for patient, _ in pairs})
+    return [f"{len(torn)} of {known} patients have slices of more than one tumour type: {_first(torn)}"] if torn else []
+
+
+def _first(items: Sequence[object], most: int = 10) -> str:
+    """The first of them, with a mark where there are more."""
+    return ", ".join(map(str, items[:most])) + (" …" if len(items) > most else "")

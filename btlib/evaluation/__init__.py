@@ -1,7 +1,7 @@
 """From a predictor to a table of per-slice numbers, and from the table to aggregates."""
 
 from btlib.evaluation.aggregate import batch_mean, patient_mean, summarise
-from btlib.evaluation.predictor import Predictor, SlicePredictor
+from btlib.evaluation.predictor import Predictor, SlicePredictor, StoredPredictor
 from btlib.evaluation.score import Evaluation, evaluate
 from btlib.evaluation.thresholds import best_threshold, curve_of
 
@@ -9,6 +9,7 @@ __all__ = [
     "Evaluation",
     "Predictor",
     "SlicePredictor",
+    "StoredPredictor",
     "batch_mean",
     "best_threshold",
     "curve_of",

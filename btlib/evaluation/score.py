@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
 from btlib.evaluation.checks import check_kind, check_ranges, check_shapes
-from btlib.evaluation.predictor import Predictor, ask
+from btlib.evaluation.predictor import Predictor, ask, require_slices
 from btlib.evaluation.thresholds import ThresholdCurve, counts_at, threshold_curve
 from btlib.metrics import boundary_distances, counts
 from btlib.slice_table import BOUNDARY, SliceTable
@@ -65,12 +65,13 @@ def evaluate(
 
     Raises:
         PredictionError: A prediction of the wrong shape, not finite, outside 0…1, with masks in one batch only, or
-            an empty mask of a slice without a tumour.
+            an empty mask of a slice without a tumour; before any is scored, that stored predictions lack slices.
     """
     chosen = np.arange(len(dataset)) if positions is None else np.asarray(positions)
     truth = dataset if truth is None else _same_slices(truth, dataset, where)
     if len(chosen) == 0:
         raise PredictionError("no slices to score", where=where, mend="choose at least one slice")
+    require_slices(predictor, dataset.numbers[chosen], "test slices")
     overlaps, boundaries, probabilities, seconds = [], [], [], 0.0
     packed, at_thresholds = [], []
     for start in range(0, len(chosen), batch_size):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
 from btlib.evaluation.checks import check_ranges, check_shapes
-from btlib.evaluation.predictor import Predictor, ask
+from btlib.evaluation.predictor import Predictor, ask, require_slices
 from btlib.metrics import dice_from_counts
 
 GRID = tuple(k / 20 for k in range(1, 20))
@@ -87,10 +87,12 @@ def curve_of(
         where: Named in error messages.
 
     Raises:
-        PredictionError: No slices, no masks, or masks of the wrong shape, not finite or outside 0…1.
+        PredictionError: No slices, stored predictions that lack some of them, no masks, or masks of the wrong shape,
+            not finite or outside 0…1.
     """
     if len(positions) == 0:
         raise PredictionError("no validation slices to choose a threshold on", where=where, mend="use more slices")
+    require_slices(predictor, dataset.numbers[positions], "validation slices")
     counts = []
     for at in (positions[start : start + _BATCH] for start in range(0, len(positions), _BATCH)):
         images = np.ascontiguousarray(dataset.images[at], dtype=np.float32)

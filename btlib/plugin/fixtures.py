@@ -13,22 +13,34 @@ if TYPE_CHECKING:
 @pytest.fixture
 def bt_tier(request: pytest.FixtureRequest) -> str:
     """Name of the tier: "smoke" or "full"."""
-    return str(request.param)
+    return _parameter(request)
 
 
 @pytest.fixture
-def bt_case(request: pytest.FixtureRequest) -> str:
+def bt_case(request: pytest.FixtureRequest, bt_tier: str) -> str:
     """Name of the case, such as "A"."""
-    return str(request.param)
+    return _parameter(request)
 
 
 @pytest.fixture
-def bt_metric(request: pytest.FixtureRequest) -> str:
+def bt_metric(request: pytest.FixtureRequest, bt_case: str) -> str:
     """Name of a metric that the case is held to: "dice" or "accuracy"."""
-    return str(request.param)
+    return _parameter(request)
 
 
 @pytest.fixture
 def bt_run(request: pytest.FixtureRequest, bt_tier: str) -> "Run":
     """The run of the tier: gives results and verdicts of cases, each executed once however many items ask."""
-    return request.config.stash[SESSION].run(bt_tier)
+    from btlib.errors import BtlibError
+
+    try:
+        return request.config.stash[SESSION].run(bt_tier)
+    except BtlibError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+def _parameter(request: pytest.FixtureRequest) -> str:
+    if not hasattr(request, "param"):
+        reason = request.config.stash[SESSION].why_no_case(request.node)
+        pytest.fail(f"{request.fixturename}: {reason}", pytrace=False)
+    return str(request.param)

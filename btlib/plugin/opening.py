@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from btlib.adapters.device_choice import check_available
 from btlib.baselines import Baseline
 from btlib.baselines.held import NotComparedError
 from btlib.cases import Work
@@ -25,11 +26,11 @@ from btlib.plugin.terminal import Terminal
 from btlib.protocol import Tier
 from btlib.registry import unknown_name
 from btlib.runs import RunFolder, RunInfo
-from btlib.runs.environment import checkout
 from btlib.runs.execute import patient_facts
+from btlib.runs.provenance import checkout
 from btlib.runs.split import split_file
 from btlib.speed import tuning
-from btlib.splits import Split, make_split
+from btlib.splits import Split, make_split, require_split
 from btlib.types import Scaling
 
 
@@ -65,6 +66,8 @@ def open_run(
         raise baseline
     _require_all(tier, baseline, cases, options.strict)
     _require_known(baseline, options.against or ())
+    require_split(tier.protocol.split)
+    check_available(options.device)
     data = options.data or _default_data(tier, options.root, terminal.live)
 
     @cache

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 import pytest
@@ -18,11 +18,12 @@ from btlib.data.dataset import Dataset
 from btlib.errors import BaselineError, BtlibWarning
 from btlib.plugin.explaining import explain_case
 from btlib.plugin.options import STATUS, Options
+from btlib.plugin.reports import ERROR_OF
 from btlib.plugin.terminal import Terminal
 from btlib.plugin.throughput import Throughput
 from btlib.protocol import Tier
 from btlib.reporting.comparison import verdicts
-from btlib.results import CaseResult
+from btlib.results import CaseResult, Failure
 from btlib.runs import CaseRecord, Explained, RunFolder
 from btlib.runs.execute import run_case
 from btlib.runs.results import as_results
@@ -30,10 +31,11 @@ from btlib.runs.speed import judge_timing
 from btlib.types import Scaling
 
 
-def fail(message: str, status: str) -> NoReturn:
-    """Fail the item, and say which verdict did it (see `pytest_runtest_makereport`)."""
+def fail(message: str, status: str, error_of: str | None = None) -> NoReturn:
+    """Fail the item, and note which verdict did it, and whose error that was (see `pytest_runtest_makereport`)."""
     failure = pytest.fail.Exception(message, pytrace=False)
     setattr(failure, STATUS, status)
+    setattr(failure, ERROR_OF, error_of)
     raise failure
 
 
@@ -92,7 +94,7 @@ class Run:
         """The predictor of a case with the first seed; the item fails where there is none."""
         record = self.record(case, self.work.seed)
         if record.outcome != "done":
-            fail(f"case {case} has no predictor: {record.error}", record.outcome)
+            fail(f"case {case} has no predictor: {record.error}", record.outcome, self._title(case))
         if case not in self._ready:  # another worker made the record, or another case came between
             self._keep(case, _case(case).prepare(replace(self.work_of(case), retrain=False)))
         return self._ready[case]
@@ -101,7 +103,7 @@ class Run:
         """What a case gets: the slices at its own size and scaling, or else the recipe's, or else the protocol's."""
         size = _case(case).image_size or self.tier.protocol.image_size
         scaling = _case(case).scaling or self.tier.recipe.scaling or self.tier.protocol.scaling
-        return replace(self.work, dataset=self.load(size, scaling))
+        return replace(self.work, dataset=self.load(size, scaling), case=case)
 
     def batch(self, case: str, size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Numbers and images of so many test slices as a case gets them, repeated where they are few."""
@@ -120,7 +122,8 @@ class Run:
         records = ", ".join(str(self.folder.record_path(case, seed)) for seed in self.seeds)
         message = f"{verdict.describe()}\n  record     {records}"
         if verdict.failed or (verdict.status == "inconclusive" and self.options.strict):
-            fail(message, verdict.status)
+            could_run = verdict.status not in get_args(Failure)
+            fail(message, verdict.status, None if could_run else self._title(case))
         if verdict.status == "inconclusive":
             warnings.warn(message, BtlibWarning, stacklevel=2)
         return verdict
@@ -141,7 +144,13 @@ class Run:
         if timing is None or isinstance(self.baseline, BaselineError):
             return
         verdict = judge_timing(
-            case, figure, timing, self.baseline, self.speed.noise, self.folder.info(), self.tier.speed_margin
+            self.record(case, self.work.seed),
+            figure,
+            timing,
+            self.baseline,
+            self.speed.noise,
+            self.folder.info(),
+            self.tier.speed_margin,
         )
         benchmark.extra_info["gate"] = f"{verdict.status}: {verdict.reason}"
         if verdict.status == "slower":
@@ -169,6 +178,9 @@ class Run:
         if isinstance(self.baseline, NotComparedError):
             compared = "compared with nothing, as asked"
         return [f"btlib {self.tier.name}: {self.folder.info().data}", f"  {compared}; records in {self.folder.path}"]
+
+    def _title(self, case: str) -> str:
+        return f"{case} ({self.tier.name})"
 
     def _keep(self, case: str, prepared: Prepared) -> None:
         """One predictor at a time: seven models need not fit into memory together."""

@@ -1,21 +1,28 @@
 """What one pytest session shares: options, one run for each tier, the folder the runs lie in."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btlib.plugin.options import STATUS, Options
+from btlib.plugin import items as its
+from btlib.plugin.options import Options
+from btlib.plugin.reports import shortened, verdict_of
 from btlib.plugin.terminal import Terminal
 
 if TYPE_CHECKING:
     from btlib.baselines import Baseline
     from btlib.cases import Case
-    from btlib.errors import BaselineError
+    from btlib.errors import BaselineError, BtlibError
     from btlib.plugin.run import Run
+
+_HINT = (
+    "register one with @case in a file that the tests import, mark the test "
+    '@pytest.mark.btlib_cases("mine.py::mine"), or give --bt-case mine.py::mine'
+)
 
 
 class Session:
@@ -36,12 +43,16 @@ class Session:
         self.cases: dict[str, list[str]] = {}
         self.failures: list[str | None] = []
         self._baselines: dict[str, tuple[Path, Baseline | BaselineError]] = {}
+        self._unopened: dict[str, BtlibError] = {}
+        self._without_case: dict[str, str] = {}
+        self._errors: dict[str, str] = {}
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note why an item failed; None where it was no verdict (pytest calls this, on xdist's controller too)."""
+        """Note why an item failed (pytest calls this on xdist's controller too); a case's error is printed once."""
         if report.failed:
-            status = dict(report.user_properties).get(STATUS)
-            self.failures.append(None if status is None else str(status))
+            self.failures.append(verdict_of(report))
+            shortened(report, self._errors)
 
     def baseline(self, tier: str) -> "tuple[Path, Baseline | BaselineError]":
         """File of the tier's baseline, and the baseline or why it cannot be had: cases are measured even then."""
@@ -54,25 +65,63 @@ class Session:
             self._baselines[tier] = path, load_baseline(path)
         return self._baselines[tier]
 
-    def chosen(self) -> "dict[str, Case]":
-        """The cases to measure, by name: those of `--bt-case`, else all that are registered."""
-        from btlib.cases import load_case, load_cases
+    def asked(self) -> "dict[str, Case]":
+        """The cases of `--bt-case`, by name."""
+        from btlib.cases import load_case
 
-        if self.options.case:
-            return {found.name: found for found in map(load_case, self.options.case)}
-        known = load_cases()
-        return {name: known[name] for name in known}
+        return {found.name: found for found in map(load_case, self.options.case)}
 
-    def metrics(self, tier: str, case: "Case") -> list[str]:
-        """What a case is held to: the metrics it declares, and those that the baseline has a margin for."""
+    def parametrise(self, metafunc: pytest.Metafunc) -> None:
+        """Make an item for each tier and case (and metric); of an item without a case its fixture tells why."""
         from btlib.errors import BtlibError
 
-        _, baseline = self.baseline(tier)
-        gated = [] if isinstance(baseline, BtlibError) else baseline.gated(case.name)
-        return list(dict.fromkeys([*case.metrics, *gated]))
+        try:
+            cases = self._cases_of(metafunc.definition)
+            rows = self._rows(metafunc, cases)
+        except BtlibError as error:
+            self._without_case[metafunc.definition.nodeid] = str(error)
+            return
+        if rows:
+            names = ["bt_tier", "bt_case", *(["bt_metric"] if "bt_metric" in metafunc.fixturenames else [])]
+            metafunc.parametrize(names, rows, indirect=True)
+
+    def why_no_case(self, item: pytest.Item) -> str:
+        """Why an item that uses a fixture of btlib has no case, and what to do."""
+        found = self._without_case.get(item.nodeid)
+        if found is not None:
+            return found
+        problem = (
+            "no case is known here"
+            if "bt_case" in getattr(item, "fixturenames", ())
+            else "a test that uses it takes bt_case too"
+        )
+        return f"{problem}. To mend it: {_HINT}"
+
+    def open(self, items: Sequence[pytest.Item]) -> None:
+        """Open the runs of the collected items.
+
+        Raises:
+            UsageError: One cannot be opened; where there are other tests too, only the items of that run fail.
+        """
+        from btlib.errors import BtlibError
+
+        for item in filter(its.tier_name, items):
+            tier, case = its.place(item)
+            cases = self.cases.setdefault(tier, [])
+            if case not in cases:
+                cases.append(case)
+        for tier in self.cases:
+            try:
+                self.run(tier)
+            except BtlibError as error:
+                if all(map(its.tier_name, items)):
+                    raise pytest.UsageError(str(error)) from error
+                self._unopened[tier] = error
 
     def run(self, tier: str) -> "Run":
         """The run of a tier, opened when it is first asked for."""
+        if tier in self._unopened:
+            raise self._unopened[tier]
         if tier not in self.runs:
             from btlib.plugin.opening import open_run
             from btlib.plugin.options import tier_of
@@ -90,19 +139,54 @@ class Session:
                 )
         return self.runs[tier]
 
+    def _cases_of(self, definition: Any) -> "dict[str, Case]":
+        """The cases that a test measures: of `--bt-case`, else of its marker, else of the suite or the project."""
+        from btlib.cases import load_case, load_cases, project_cases
+
+        mark = definition.get_closest_marker(its.CASES_MARKER)
+        if self.options.case:
+            return self.asked()
+        if mark is not None:
+            named = (load_case(_text(spec), self.options.root) for spec in mark.args)
+            return {found.name: found for found in named}
+        if its.in_suite(definition):
+            known = load_cases()
+            return {name: known[name] for name in known}
+        return project_cases(self.options.root)
+
+    def _rows(self, metafunc: pytest.Metafunc, cases: "dict[str, Case]") -> list[Any]:
+        """Parameters of the items that are to be there."""
+        rows = []
+        for tier in its.TIERS:
+            for name, case in cases.items():
+                by_metric = "bt_metric" in metafunc.fixturenames
+                for metric in [(m,) for m in self._metrics(tier, case)] if by_metric else [()]:
+                    row = (tier, name, *metric)
+                    if its.wanted(metafunc.config, metafunc.definition, tier, "-".join(row)):
+                        marks = its.marks(metafunc.config, tier, metafunc.definition)
+                        rows.append(pytest.param(*row, marks=marks, id="-".join(row)))
+        return rows
+
+    def _metrics(self, tier: str, case: "Case") -> list[str]:
+        """What a case is held to: the metrics it declares, and those that the baseline has a margin for."""
+        from btlib.errors import BtlibError
+
+        _, baseline = self.baseline(tier)
+        gated = [] if isinstance(baseline, BtlibError) else baseline.gated(case.name)
+        return list(dict.fromkeys([*case.metrics, *gated]))
+
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
-def new_stamp(output: Path) -> str:
-    """A name for run folders that none has yet: the time, to the microsecond lest two sessions take one folder."""
-    base = f"{datetime.now():%Y-%m-%d_%H%M%S.%f}"
-    return next(name for name in _names(base) if not any(output.glob(f"{name}-*")))
+def _text(spec: object) -> str:
+    from btlib.errors import OptionError
+
+    if not isinstance(spec, str):
+        raise OptionError(f"a case is named by text, got {spec!r}", where=f"marker {its.CASES_MARKER}", mend=_HINT)
+    return spec
 
 
-def _names(base: str) -> Iterator[str]:
-    yield base
-    count = 2
-    while True:
-        yield f"{base}.{count}"
-        count += 1
+def new_stamp() -> str:
+    """A name for the run folders of a session: the time, to the microsecond lest two sessions take one folder."""
+    return f"{datetime.now():%Y-%m-%d_%H%M%S.%f}"

@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import numpy as np
-
 from btlib.baselines import Baseline, Verdict, judge, judge_new
 from btlib.baselines.held import NotComparedError
 from btlib.baselines.pace import Pace
 from btlib.baselines.verdict import worst
 from btlib.errors import BaselineError, RecordError
 from btlib.evaluation.catalogue import METRICS
+from btlib.reporting.measured import mean_value, with_value
 from btlib.reporting.standing import Standing, standings
 from btlib.results import CaseResult
 from btlib.runs.record import CaseRecord, RunInfo
@@ -76,7 +75,7 @@ def verdicts(
     *,
     strict: bool = False,
 ) -> tuple[Verdict, ...]:
-    """The gate's word on each metric of a case; an unreadable baseline is one too.
+    """The gate's verdict on each metric of a case, with the measured value; an unreadable baseline gives one too.
 
     Args:
         result: What was measured.
@@ -84,6 +83,12 @@ def verdicts(
         against: The references for a case that the baseline does not know; None for all.
         strict: Another rendering of the same slices is "not-comparable".
     """
+    return tuple(with_value(verdict, result) for verdict in _judged(result, baseline, against, strict=strict))
+
+
+def _judged(
+    result: CaseResult, baseline: Baseline | BaselineError, against: Sequence[str] | None, *, strict: bool
+) -> tuple[Verdict, ...]:
     if not isinstance(baseline, BaselineError):
         if result.case in baseline.cases:
             return judge(result, baseline, strict=strict)
@@ -97,10 +102,9 @@ def verdicts(
 
 def _measured(result: CaseResult, metric: str) -> Verdict:
     """A number that is compared with nothing; one that is undefined is a failure all the same."""
-    value = _value(result, metric)
-    if value is None:
+    if mean_value(result, metric) is None:
         return Verdict(result.case, metric, "error", "not measured, or undefined for some slices")
-    return Verdict(result.case, metric, "measured", measured=value)
+    return Verdict(result.case, metric, "measured")
 
 
 def compare(
@@ -170,15 +174,7 @@ def _reference(baseline: Baseline, name: str) -> Row:
 
 def values(result: CaseResult) -> dict[str, float | None]:
     """Every metric of the catalogue, the mean over slices and seeds; None where it was not measured or is undefined."""
-    return {name: _value(result, name) for name in METRICS}
-
-
-def _value(result: CaseResult, name: str) -> float | None:
-    metric = METRICS[name]
-    if not result.runs or not all(metric.available(run.slices) for run in result.runs):
-        return None
-    value = float(np.mean([np.mean(metric.of(run.slices)) for run in result.runs]))
-    return value if np.isfinite(value) else None
+    return {name: mean_value(result, name) for name in METRICS}
 
 
 def _row(seeds: list[CaseRecord], result: CaseResult, speed: Speed | None, found: tuple[Verdict, ...]) -> Row:

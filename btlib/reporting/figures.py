@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from btlib.files import atomic_path
+from btlib.reporting.drawing import literal_text
+from btlib.reporting.names import shortened, visible, width
 from btlib.reporting.numbers import p_value
 from btlib.reporting.significance import PairTest
 
@@ -14,15 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CELL = 0.85  # inches
+_CELL, _LETTER = 0.85, 0.09  # inches
+_MOST = 24  # columns of a case's name
 
 
 def significance_matrix(tests: Sequence[PairTest], path: Path) -> None:
     """One panel a metric: colour and number are the row's mean minus the column's, below it the Holm-corrected p."""
     metrics = list(dict.fromkeys(test.metric for test in tests))
     names = sorted({name for test in tests for name in (test.first, test.second)})
-    side = _CELL * len(names)
-    figure = new_figure((len(metrics) * (side + 1.6), side + 1.2))
+    side, room = _CELL * len(names), _LETTER * max(map(width, map(_label, names)))
+    figure = new_figure((len(metrics) * (side + room + 1.2), side + room + 0.8))
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         _panel(axes, metric, [test for test in tests if test.metric == metric])
     save(figure, path)
@@ -36,10 +39,12 @@ def new_figure(size: tuple[float, float]) -> "Figure":
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write it as SVG, atomically; the same figure gives the same bytes."""
-    import matplotlib as mpl
+    """Write it as SVG, atomically, all text in it literal; the same figure gives the same bytes."""
+    from matplotlib.text import Text
 
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "btlib"}), atomic_path(path) as partial:
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # what was drawn before
+    with literal_text(), atomic_path(path) as partial:
         figure.savefig(partial, format="svg", metadata={"Date": None})
 
 
@@ -65,6 +70,12 @@ def _panel(axes: "Axes", metric: str, tests: Sequence[PairTest]) -> None:
                 fontweight="bold" if test.p_holm < 0.05 else "normal",
                 color="white" if dark else "black",
             )
-    axes.set_xticks(range(len(names)), names)
-    axes.set_yticks(range(len(names)), names)
+    labels = list(map(_label, names))
+    long = any(_LETTER * width(label) > _CELL for label in labels)
+    axes.set_xticks(range(len(names)), labels, rotation=90 if long else 0)
+    axes.set_yticks(range(len(names)), labels)
     axes.set_title(f"{metric}: row − column, Holm p")
+
+
+def _label(name: str) -> str:
+    return shortened(visible(name), _MOST)

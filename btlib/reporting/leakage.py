@@ -9,6 +9,7 @@ from tabulate import tabulate
 from btlib import stats
 from btlib.errors import RecordError
 from btlib.evaluation.catalogue import METRICS
+from btlib.reporting.names import Naming, naming, visible
 from btlib.reporting.numbers import interval, number
 from btlib.reporting.significance import TESTED
 from btlib.reporting.sources import Source
@@ -82,7 +83,8 @@ def leakage(near: Source, apart: Source) -> list[Gap]:
 
 def leakage_table(gaps: Sequence[Gap], style: str = "simple") -> str:
     """One row a case and metric, in a format of `tabulate`."""
-    return tabulate([_row(gap) for gap in gaps], "keys", style, disable_numparse=True)
+    name = naming(style)
+    return tabulate([_row(gap, name) for gap in gaps], "keys", style, disable_numparse=True)
 
 
 def seen_line(source: Source) -> str:
@@ -90,8 +92,8 @@ def seen_line(source: Source) -> str:
     conditions = source.results[0].conditions
     seen = "–" if conditions.patients is None else conditions.patients.seen
     return (
-        f"{source.name}: split {conditions.split_name}; of {conditions.n_test} test slices {seen} have slices of their "
-        "patient in training"
+        f"{visible(source.name)}: split {conditions.split_name}; of {conditions.n_test} test slices {seen} have slices "
+        "of their patient in training"
     )
 
 
@@ -178,9 +180,9 @@ def _gap(one: CaseResult, other: CaseResult, metric: str) -> Gap:
     )
 
 
-def _row(gap: Gap) -> dict[str, str]:
+def _row(gap: Gap, name: Naming) -> dict[str, str]:
     return {
-        "case": gap.case,
+        "case": name(gap.case),
         "metric": gap.metric,
         "patients shared": number(gap.near, ".4f"),
         "patients apart": number(gap.apart, ".4f"),

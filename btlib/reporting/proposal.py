@@ -3,6 +3,7 @@
 from tabulate import tabulate
 
 from btlib.baselines import Verdict
+from btlib.reporting.names import in_terminal
 from btlib.reporting.numbers import interval, number
 from btlib.runs.accept import Proposal
 
@@ -25,7 +26,7 @@ def proposal_lines(proposal: Proposal) -> list[str]:
 def _row(case: str, metric: str, new: float, verdict: Verdict | None) -> dict[str, str]:
     old = verdict.baseline if verdict else None
     return {
-        "case": case,
+        "case": in_terminal(case),
         "metric": metric,
         "old": number(old, ".4f"),
         "new": f"{new:.4f}",

@@ -22,10 +22,11 @@ from btlib.errors import OptionError
 from btlib.evaluation.catalogue import METRICS
 from btlib.registry import unknown_name
 from btlib.reporting.leakage import leakage, leakage_table
+from btlib.reporting.names import code, in_markdown
 from btlib.reporting.numbers import interval, number
-from btlib.reporting.significance import SMALLEST_P, PairTest, pair_tests
+from btlib.reporting.significance import SMALLEST_P, TESTED, PairTest, pair_tests
 from btlib.reporting.sources import Source, load_source
-from btlib.reporting.values import column
+from btlib.reporting.values import check_metrics, column
 from btlib.splits import FOLDS, slice_seed42
 
 _BLOCK = re.compile(r"(<!-- btlib: (?P<kind>[a-z]+)(?P<words>[^\n]*?) -->\n).*?(<!-- btlib: end -->)", re.DOTALL)
@@ -75,7 +76,7 @@ def _rows(name: str, source: Source) -> list[Mapping[str, str]]:
     values, known = column(source, _METRICS).values, baseline.conditions.patients
     return [
         {
-            "case": case,
+            "case": in_markdown(case),
             "baseline": name,
             "training": _training(baseline, case),
             "split": baseline.conditions.split_name,
@@ -107,7 +108,13 @@ def _setup(words: Sequence[str], baselines: Path) -> str:
         for case in baseline.cases:
             makings.setdefault(_making(baseline.made(case)), []).append(case)
         rows += [
-            {"baseline": name, "cases": " ".join(cases), "measured": created, "on": machine, "by": f"`{command}`"}
+            {
+                "baseline": name,
+                "cases": " ".join(map(in_markdown, cases)),
+                "measured": created,
+                "on": machine,
+                "by": code(command).replace("|", r"\|"),
+            }
             for (created, machine, command), cases in makings.items()
         ]
     return tabulate(rows, "keys", "github", disable_numparse=True)
@@ -129,6 +136,7 @@ def _pairs(words: Sequence[str], baselines: Path) -> str:
     wanted = [(*pair.split("/"), metric) for metric, *pairs in filter(None, groups) for pair in pairs]
     if not names or not wanted or any(len(key) != 3 for key in wanted):
         raise _wrong_words("pairs", "pairs BASELINE … : METRIC FIRST/SECOND …", words)
+    check_metrics([metric for *_, metric in wanted], TESTED, f"pairs {' '.join(names)}")
     found = {name: _tests(load_source(name, baselines)) for name in names}
     rows = []
     for first, second, metric in wanted:
@@ -140,7 +148,9 @@ def _pairs(words: Sequence[str], baselines: Path) -> str:
                 mend="name two cases of a baseline in the order of `btlib show --pairs`, and dice or accuracy",
             )
         cells = zip(found, map(_difference, tests), strict=True)
-        rows.append({"pair": f"{first} − {second}", "metric": METRICS[metric].title, **dict(cells)})
+        rows.append(
+            {"pair": f"{in_markdown(first)} − {in_markdown(second)}", "metric": METRICS[metric].title, **dict(cells)}
+        )
     return tabulate(rows, "keys", "github", disable_numparse=True)
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
 from btlib.evaluation.catalogue import METRICS
+from btlib.reporting.axes import value_limits
 from btlib.reporting.figures import new_figure, save
+from btlib.reporting.names import naming, shortened, visible
 from btlib.reporting.palette import ACCENT, BAD, GOOD, LINE, MUTED, SECOND
 from btlib.reporting.sources import Source
 from btlib.reporting.values import Column, Value
@@ -16,8 +18,10 @@ from btlib.results import Conditions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.container import ErrorbarContainer
 
 _ROW, _PANEL = 0.3, 3.6  # inches: height of a case, width of a metric
+_COLUMNS = 30  # of a name
 _SPREAD = 0.6  # of a row's height, shared by its sources
 _COLOURS = (MUTED, ACCENT, SECOND, GOOD, BAD)
 _MARKS = ("D", "o", "s", "^", "v")
@@ -33,12 +37,13 @@ def side_by_side(columns: Sequence[Column], metrics: Sequence[str], style: str =
         metrics: The rows of each case.
         style: Such as "simple" or "github".
     """
+    name = naming(style)
     rows = [
-        [case, METRICS[metric].title, *(str(column.values.get((case, metric), "–")) for column in columns)]
+        [name(case), METRICS[metric].title, *(str(column.values.get((case, metric), "–")) for column in columns)]
         for case, metric in product(_cases(columns), metrics)
         if any((case, metric) in column.values for column in columns)
     ]
-    head = ["case", "metric", *(column.name for column in columns)]
+    head = ["case", "metric", *(name(column.name) for column in columns)]
     return tabulate(rows, head, style, disable_numparse=True)
 
 
@@ -54,44 +59,51 @@ def draw_side_by_side(columns: Sequence[Column], metrics: Sequence[str], path: P
     figure = new_figure((_PANEL * len(metrics) + 0.8, _ROW * len(cases) + 1.2))
     panels = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
     for axes, metric in zip(panels, metrics, strict=True):
-        for index, column in enumerate(columns):
-            shift = _SPREAD * ((index + 0.5) / len(columns) - 0.5)
-            places = {(case, metric): row + shift for row, case in enumerate(cases)}
-            _marks(axes, column, places, _COLOURS[index % len(_COLOURS)], _MARKS[index % len(_MARKS)])
+        marks: list[Any] = [
+            _marks(axes, column, _places(cases, metric, k, len(columns)), k) for k, column in enumerate(columns)
+        ]
+        axes.set_xlim(*value_limits(metric))
         axes.set_title(METRICS[metric].title, loc="left")
         axes.grid(axis="x", color=LINE)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_yticks(range(len(cases)), cases)
+    panels[0].set_yticks(range(len(cases)), [shortened(visible(case), _COLUMNS) for case in cases])
     panels[0].invert_yaxis()
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=3, frameon=False)
+    names = [shortened(visible(column.name), _COLUMNS) for column in columns]
+    figure.legend(marks, names, loc="outside lower left", ncols=3, frameon=False)
     save(figure, path)
 
 
-def _marks(axes: "Axes", column: Column, places: dict[tuple[str, str], float], colour: str, mark: str) -> None:
+def _places(cases: Sequence[str], metric: str, index: int, of: int) -> dict[tuple[str, str], float]:
+    """Where the marks of one source stand: each case has a row, which its sources share."""
+    shift = _SPREAD * ((index + 0.5) / of - 0.5)
+    return {(case, metric): row + shift for row, case in enumerate(cases)}
+
+
+def _marks(axes: "Axes", column: Column, places: dict[tuple[str, str], float], index: int) -> "ErrorbarContainer":
     """A source's values in one panel; where a case has none, the word for why."""
+    colour = _COLOURS[index % len(_COLOURS)]
     found = [(at, column.values[key]) for key, at in places.items() if key in column.values]
     drawn = [(at, value) for at, value in found if isinstance(value, Value)]
-    axes.errorbar(
-        [value.value for _, value in drawn],
-        [at for at, _ in drawn],
-        xerr=[[_reach(value, side) for _, value in drawn] for side in (0, 1)],
-        fmt=mark,
-        color=colour,
-        markersize=4.5,
-        elinewidth=1.4,
-        label=column.name,
-    )
     for at, value in found:
         if isinstance(value, str):
             axes.annotate(value, (0.02, at), xycoords=("axes fraction", "data"), color=colour, va="center")
+    return axes.errorbar(
+        [value.value for _, value in drawn],
+        [at for at, _ in drawn],
+        xerr=[[_reach(value, side) for _, value in drawn] for side in (0, 1)],
+        fmt=_MARKS[index % len(_MARKS)],
+        color=colour,
+        markersize=4.5,
+        elinewidth=1.4,
+    )
 
 
 def conditions_line(source: Source) -> str:
     """A source's name, and how its numbers were made."""
     c = _conditions(source)
     line = (
-        f"{source.name}: {c.n_test} test slices ({c.origin}), split {c.split_name}, {c.image_size} px; "
+        f"{visible(source.name)}: {c.n_test} test slices ({c.origin}), split {c.split_name}, {c.image_size} px; "
         f"the protocol's scaling is {c.scaling}, its threshold {c.threshold:g}"
     )
     caveats = dict.fromkeys(result.caveat for result in source.results if result.runs)

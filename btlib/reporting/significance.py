@@ -11,6 +11,7 @@ from btlib import stats
 from btlib.data.grouping import Unit
 from btlib.errors import RecordError, StatsError
 from btlib.evaluation.catalogue import METRICS
+from btlib.reporting.names import Naming
 from btlib.results import CaseResult, mean_in_order
 
 TESTED = ("dice", "accuracy")
@@ -119,7 +120,8 @@ def _family(family: str, asked: Sequence[tuple[str, str, str]], names: dict[str,
         return []
     corrected = stats.holm([test.p for test in tests])
     order = {key: i for i, key in enumerate(asked)}
-    done = [_read(replace(test, p_holm=float(p))) for test, p in zip(tests, corrected, strict=True)]
+    done = [replace(test, p_holm=float(p)) for test, p in zip(tests, corrected, strict=True)]
+    done = [replace(test, words=reading(test)) for test in done]
     return sorted(done, key=lambda test: order[test.first, test.second, test.metric])
 
 
@@ -179,13 +181,16 @@ def _effect(a: NDArray[np.float64], b: NDArray[np.float64], metric: str) -> floa
     return ratio if np.isfinite(ratio) else None
 
 
-def _read(test: PairTest) -> PairTest:
-    """In words: what the corrected test shows, and whether a difference that matters can be ruled out."""
+def reading(test: PairTest, name: Naming = str) -> str:
+    """In words: what the corrected test shows, and whether a difference that matters can be ruled out.
+
+    Args:
+        test: The test of a pair.
+        name: How the two cases are written.
+    """
     if test.p_holm < _ALPHA:
-        words = f"{test.first} is {'better' if test.difference > 0 else 'worse'} than {test.second}"
-        words += ", by less than matters" if test.equivalent else ""
-    elif test.equivalent:
-        words = f"no difference that matters (within ±{MARGIN:g})"
-    else:
-        words = "no difference shown; one that matters is not ruled out"
-    return replace(test, words=words)
+        words = f"{name(test.first)} is {'better' if test.difference > 0 else 'worse'} than {name(test.second)}"
+        return words + (", by less than matters" if test.equivalent else "")
+    if test.equivalent:
+        return f"no difference that matters (within ±{MARGIN:g})"
+    return "no difference shown; one that matters is not ruled out"

@@ -4,18 +4,20 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from btlib.reporting.names import Naming, naming
 from btlib.reporting.numbers import interval, number, p_value
-from btlib.reporting.significance import MARGIN, PairTest
+from btlib.reporting.significance import MARGIN, PairTest, reading
 
 
 def significance_table(tests: Sequence[PairTest], style: str = "simple") -> str:
     """Difference, interval, p values and the reading of each, in a format of `tabulate`."""
-    return tabulate([_row(test) for test in tests], "keys", style, disable_numparse=True)
+    name = naming(style)
+    return tabulate([_row(test, name) for test in tests], "keys", style, disable_numparse=True)
 
 
-def _row(test: PairTest) -> dict[str, str]:
+def _row(test: PairTest, name: Naming) -> dict[str, str]:
     return {
-        "pair": f"{test.first} − {test.second}",
+        "pair": f"{name(test.first)} − {name(test.second)}",
         "metric": test.metric,
         "difference": f"{test.difference:+.4f}",
         "95 % interval": interval(test.low, test.high),
@@ -24,5 +26,5 @@ def _row(test: PairTest) -> dict[str, str]:
         "McNemar p": p_value(test.p_mcnemar),
         "effect": number(test.effect, ".2f"),
         f"within ±{MARGIN:g}": "yes" if test.equivalent else "no",
-        "reading": test.words,
+        "reading": reading(test, name),
     }

@@ -1,13 +1,16 @@
 """Where numbers to compare may come from: the folder of a run, a record, a baseline file, or a baseline's name."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from btlib.baselines import Baseline, Verdict, judge, judge_new
 from btlib.errors import BaselineError, RecordError
+from btlib.paths import find_baseline, find_run, unknown_source
+from btlib.reporting.measured import with_value
+from btlib.reporting.names import check_titles
 from btlib.reporting.standing import Standing, standings
 from btlib.results import CaseResult
 from btlib.runs.folder import RunFolder
@@ -39,25 +42,44 @@ def load_source(text: str, baselines: Path) -> Source:
     """Read what the user named.
 
     Args:
-        text: A folder of a run, a record, a baseline file, or the name of a baseline.
-        baselines: Folder in which names are looked up.
+        text: Folder of a run or its name, a record, a baseline file, or the name of a baseline (see `btlib.paths`).
+        baselines: The user's own baselines.
 
     Raises:
         RecordError: A record cannot be read, or the file is of no known kind.
-        BaselineError: There is no such file, or a baseline cannot be read.
+        BaselineError: A baseline cannot be read.
+        UnknownNameError: There is nothing of this name; the nearest run or baseline is offered.
     """
-    path = Path(text)
-    if path.is_dir():
-        folder = RunFolder(path)
-        return _measured(text, run_results(folder), folder.info().recipe)
-    if not path.exists():
-        path = baselines / (text if text.endswith(".json") else f"{text}.json")
+    if (run := find_run(text)) is not None:
+        folder = RunFolder(run)
+        info = folder.info()
+        return _measured(text, run_results(folder), {r.case: info.recipe_of(r) for r in folder.records()})
+    path = Path(text) if Path(text).is_file() else find_baseline(text, baselines)
+    if not path.is_file():
+        raise unknown_source(text, baselines)
     if _schema(path).startswith("btlib-record/"):
         return _measured(text, as_results([CaseRecord.load(path)]), {})
     baseline = Baseline.load(path)
     found = (baseline.result(case) for case in baseline.cases)
     recipes = {case: recipe for case in baseline.cases if (recipe := baseline.made(case).recipe)}
     return Source(text, tuple(result for result in found if result is not None), baseline, recipes=recipes)
+
+
+def load_sources(texts: Sequence[str], baselines: Path, titles: Sequence[str] = ()) -> list[Source]:
+    """Read all that the user named.
+
+    Args:
+        texts: As in `load_source`.
+        baselines: The user's own baselines.
+        titles: What they are called, in their order; none for what the user named them by.
+
+    Raises:
+        OptionError: There are more or fewer titles than sources, or two of them look the same; nothing was read.
+        BtlibError: As in `load_source`.
+    """
+    check_titles(titles, texts)
+    loaded = [load_source(text, baselines) for text in texts]
+    return [replace(source, name=title) for source, title in zip(loaded, titles or texts, strict=True)]
 
 
 def hold(source: Source, against: Source, *, strict: bool = False, independent: bool = False) -> list[Verdict]:
@@ -86,7 +108,7 @@ def hold(source: Source, against: Source, *, strict: bool = False, independent: 
     if independent:
         results = tuple(map(_independent, results))
     return [
-        verdict
+        with_value(verdict, result)
         for result in results
         for verdict in (judge if result.case in known else judge_new)(result, against.baseline, strict=strict)
     ]
@@ -112,8 +134,8 @@ def left_out(source: Source, against: Source) -> list[str]:
     return [] if len(known) == len(source.results) == 1 else sorted(known.keys() - {r.case for r in source.results})
 
 
-def _measured(name: str, results: list[CaseResult], recipe: Mapping[str, Any]) -> Source:
-    recipes = {result.case: recipe for result in results if recipe}
+def _measured(name: str, results: list[CaseResult], recipes: Mapping[str, Mapping[str, Any]]) -> Source:
+    recipes = {case: recipe for case, recipe in recipes.items() if recipe}
     try:
         return Source(name, tuple(results), reference(results, name), recipes=recipes)
     except RecordError as error:  # it may still be held against another

@@ -7,6 +7,7 @@ from typing import Any
 from tabulate import tabulate
 
 from btlib import files
+from btlib.reporting.names import in_markdown
 from btlib.reporting.text import csv_text
 from btlib.runs.speed import Speed, Timing
 
@@ -23,7 +24,10 @@ def write_speed(speeds: Mapping[str, Speed], noise: Timing | None, folder: Path)
     rows = [_row(speed, name) for speed in speeds.values() for name in speed.figures]
     if not rows:
         return None
-    cells = [{title: _cell(value, form) for title, (value, form) in row.items()} for row in rows]
+    cells = [
+        {title: _cell(value, form) for title, (value, form) in row.items()} | {"case": in_markdown(row["case"][0])}
+        for row in rows
+    ]
     lines = [_HEAD, noise_line(noise), "", tabulate(cells, "keys", "github", disable_numparse=True), ""]
     files.write_text(folder / "speed.md", "\n".join(lines))
     files.write_text(folder / "speed.csv", csv_text([{k: v for k, (v, _) in row.items()} for row in rows]))

@@ -1,4 +1,4 @@
-"""Where a case stands that the baseline does not know: beside each case that it knows, on the same slices."""
+"""Where a case stands that the baseline does not know: beside each case that it knows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from btlib import stats
-from btlib.baselines import Baseline
+from btlib.baselines import Baseline, Verdict
 from btlib.baselines.figure import BaselineCase
 from btlib.baselines.gate import judge_against
 from btlib.baselines.verdict import COULD_NOT_TELL
 from btlib.evaluation.catalogue import METRICS
+from btlib.reporting.measured import with_value
 from btlib.results import CaseResult, mean_in_order
 
 
@@ -22,15 +23,18 @@ class Standing:
         case: The new case.
         reference: The case of the baseline.
         metric: Name in the catalogue.
-        status: The gate's word on the new case, held against the reference.
+        status: The gate's verdict on the new case, held against the reference.
         value: Of the new case.
         reference_value: Of the reference.
+        margin: The largest loss that is tolerated, in the metric's unit.
         difference: New − reference; None where they cannot be compared.
         low: Lower bound of its 95 % interval.
         high: Upper bound.
+        method: How the interval was made, as in `Verdict`: paired by slice, or not.
         p_holm: Two-sided p of sign flips, Holm-corrected over all references and metrics of the case; None where the
             baseline has no slices.
-        rank: Of the new case among itself and the references by this metric, 1 is best.
+        rank: Of the new case among itself and the references by this metric, 1 is best; None where they cannot be
+            compared.
         of: How many those are.
         images_per_second: Of the reference on the baseline's machine, at inference with batch 16.
         peak_memory_mib: Of the reference there.
@@ -42,9 +46,11 @@ class Standing:
     status: str
     value: float | None
     reference_value: float | None
+    margin: float | None
     difference: float | None
     low: float | None
     high: float | None
+    method: str | None
     p_holm: float | None
     rank: int | None
     of: int
@@ -63,7 +69,7 @@ def standings(
         against: Names of references; None takes all.
         strict: Another rendering of the same slices is "not-comparable".
     """
-    found = judge_against(result, baseline, against, strict=strict)
+    found = [with_value(v, result) for v in judge_against(result, baseline, against, strict=strict)]
     p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if v.status not in COULD_NOT_TELL])
     values = {m: [v.baseline for v in found if v.metric == m and v.baseline is not None] for m in result.metrics}
     return [
@@ -74,11 +80,13 @@ def standings(
             status=v.status,
             value=v.measured,
             reference_value=v.baseline,
+            margin=v.margin,
             difference=v.difference,
             low=v.low,
             high=v.high,
+            method=v.method,
             p_holm=p.get((v.reference or "", v.metric)),
-            rank=_rank(v.metric, v.measured, values[v.metric]),
+            rank=_rank(v, values[v.metric]),
             of=len(values[v.metric]) + 1,
             images_per_second=_batch_16(baseline.cases[v.reference or ""]),
             peak_memory_mib=baseline.cases[v.reference or ""].peak_memory_mib,
@@ -92,11 +100,11 @@ def _batch_16(reference: BaselineCase) -> float | None:
     return None if pace is None else pace.images_per_second
 
 
-def _rank(metric: str, value: float | None, others: Sequence[float]) -> int | None:
-    if value is None:
+def _rank(v: Verdict, others: Sequence[float]) -> int | None:
+    if v.measured is None or v.difference is None:
         return None
-    sign = METRICS[metric].sign
-    return 1 + sum(sign * other > sign * value for other in others)
+    sign = METRICS[v.metric].sign
+    return 1 + sum(sign * other > sign * v.measured for other in others)
 
 
 def _holm(result: CaseResult, baseline: Baseline, asked: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:

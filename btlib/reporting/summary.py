@@ -9,10 +9,11 @@ from btlib.baselines import Verdict
 from btlib.baselines.verdict import HOLDS
 from btlib.reporting.comparison import Comparison, Row
 from btlib.reporting.intervals import Mean
+from btlib.reporting.names import in_markdown, markdown, shortened, visible, with_title
 from btlib.reporting.numbers import interval, number
 from btlib.reporting.text import PHANTOM_NOTE
 
-_ROWS, _REASONS, _LETTERS = 20, 8, 200
+_ROWS, _REASONS, _LETTERS, _COLUMNS = 20, 8, 200, 80
 
 
 def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unread: Sequence[str] = ()) -> str:
@@ -32,21 +33,25 @@ def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unrea
     parts += [tabulate(rows, "keys", "github", disable_numparse=True), ""] if rows else []
     more = len(comparison.rows) - _ROWS
     parts += [f"… and {more} more cases: see `comparison.md`.", ""] if more > 0 else []
-    parts += [f"- not measured: {', '.join(map(_plain, comparison.missing))}"] if comparison.missing else []
+    parts += [f"- not measured: {', '.join(map(_name, comparison.missing))}"] if comparison.missing else []
     lost = [f"- could not be read: {_plain(_cut(problem))}" for problem in unread]
     return "\n".join([*parts, *_few(lost, "unreadable files"), *_reasons(comparison), f"- {_plain(info.data)}", ""])
 
 
 def _row(row: Row, means: Mapping[tuple[str, str], Mean]) -> dict[str, str]:
     known = [v for v in row.verdicts if v.difference is not None]
-    changes = [f"{v.metric} {v.difference:+.4f} ({interval(v.low, v.high)})" for v in known]
+    changes = [f"{v.metric} {v.difference:+.4f} ({interval(v.low, v.high)}){_against(v)}" for v in known]
     return {
-        "case": _plain(f"{row.case} {row.title}"),
+        "case": with_title(row.case, row.title, _name),
         "verdict": row.status,
         "Dice": _value(row, "dice", means),
         "accuracy": _value(row, "accuracy", means),
         "change against the baseline": "; ".join(changes) or "–",
     }
+
+
+def _against(verdict: Verdict) -> str:
+    return "" if verdict.reference is None else f" against {_name(verdict.reference)}"
 
 
 def _value(row: Row, metric: str, means: Mapping[tuple[str, str], Mean]) -> str:
@@ -59,7 +64,7 @@ def _reasons(comparison: Comparison) -> list[str]:
     for verdict in (v for row in comparison.rows for v in row.verdicts if v.status not in HOLDS and v.reason):
         held.setdefault(verdict.reason.splitlines()[0], []).append(verdict)
     lines = [
-        f"- {', '.join(f'{_plain(v.case)} {v.metric}' for v in found)} ({found[0].status}): {_plain(_cut(reason))}"
+        f"- {', '.join(f'{_name(v.case)} {v.metric}' for v in found)} ({found[0].status}): {_plain(_cut(reason))}"
         for reason, found in held.items()
     ]
     return _few(lines, "reasons")
@@ -73,8 +78,10 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LETTERS else text[: _LETTERS - 1] + "…"
 
 
+def _name(text: str) -> str:
+    return markdown(shortened(visible(text), _COLUMNS))
+
+
 def _plain(text: str) -> str:
-    """Text that Markdown takes as text: no markup, no cell of a table ended, no one mentioned."""
-    for letter in "\\`*_{}[]<>|#@":
-        text = text.replace(letter, f"\\{letter}" if letter not in "<>@" else f"&#{ord(letter)};")
-    return " ".join(text.split())
+    """Text on one line that Markdown takes as text."""
+    return in_markdown(" ".join(text.split()))

@@ -1,13 +1,20 @@
 """Pieces of text that several reports share."""
 
+import csv
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PHANTOM_NOTE = "PHANTOM DATA: synthetic slices; these numbers say nothing about patients."
 
 
-def csv_text(rows: Sequence[dict[str, Any]]) -> str:
+def csv_text(rows: Union[Sequence[dict[str, Any]], "pd.DataFrame"]) -> str:
     """Rows as CSV, the keys as header."""
     import pandas as pd
 
-    return str(pd.DataFrame(rows).to_csv(index=False))
+    frame = pd.DataFrame(rows)
+    text = frame.to_csv(index=False)
+    # pandas quotes no carriage return by itself, at which readers end the row
+    return text if "\r" not in text else frame.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)

@@ -1,6 +1,6 @@
 """What one source says of each case and metric, judged by nobody: a value, with its interval where there is one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -9,6 +9,7 @@ import numpy as np
 from btlib.baselines import Baseline
 from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS
+from btlib.registry import unknown_name
 from btlib.reporting.intervals import mean_intervals
 from btlib.reporting.sources import Source
 from btlib.results import CaseResult
@@ -47,6 +48,22 @@ class Column:
 
     name: str
     values: Values
+
+
+def check_metrics(names: Sequence[str], known: Collection[str] = METRICS, where: str = "--metric") -> None:
+    """Whether there are metrics of these names.
+
+    Args:
+        names: What the user named.
+        known: The metrics that there are.
+        where: The option or the line that names them.
+
+    Raises:
+        UnknownNameError: One is unknown; the nearest is offered.
+    """
+    for name in names:
+        if name not in known:
+            raise unknown_name("metric", name, known, where=where)
 
 
 def column(source: Source, metrics: Sequence[str]) -> Column:

@@ -1,23 +1,40 @@
-"""The gate's words as a table: one row a case and metric."""
+"""The gate's verdicts as a table, one row a case and metric, and each one's numbers in a line."""
 
 from collections.abc import Sequence
 
 from tabulate import tabulate
 
 from btlib.baselines import Verdict
+from btlib.evaluation.catalogue import METRICS
+from btlib.reporting.names import Naming, naming, visible
 from btlib.reporting.numbers import interval, number
 
 
 def verdict_table(verdicts: Sequence[Verdict], style: str = "simple") -> str:
     """Case, metric, verdict and the numbers behind it, in a format of `tabulate`."""
-    return tabulate([_row(v) for v in verdicts], "keys", style, disable_numparse=True)
+    name = naming(style)
+    new = any(v.reference is not None for v in verdicts)
+    return tabulate([_row(v, name, new) for v in verdicts], "keys", style, disable_numparse=True)
 
 
-def _row(v: Verdict) -> dict[str, str]:
+def verdict_line(v: Verdict) -> str:
+    """Metric, measured value, what it is compared with, difference, interval and margin, as far as they are known."""
+    against = "baseline" if v.reference is None else f"reference {visible(v.reference)}"
+    parts = [METRICS[v.metric].title + (": no value" if v.measured is None else f" {v.measured:.4f}")]
+    parts += [] if v.baseline is None else [f"{against} {v.baseline:.4f}"]
+    if v.difference is not None:
+        method = f" ({v.method})" if v.method else ""
+        parts += [f"difference {v.difference:+.4f}, 95 % interval {interval(v.low, v.high)}{method}"]
+    parts += [] if v.margin is None else [f"margin {v.margin:g}"]
+    return "; ".join(parts)
+
+
+def _row(v: Verdict, name: Naming, new: bool) -> dict[str, str]:
     return {
-        "case": v.case,
+        "case": name(v.case),
         "metric": v.metric,
         "verdict": v.status,
+        **({"against": "–" if v.reference is None else name(v.reference)} if new else {}),
         "measured": number(v.measured, ".4f"),
         "baseline": number(v.baseline, ".4f"),
         "margin": number(v.margin, "g"),

@@ -9,6 +9,7 @@ from btlib import files
 from btlib.baselines import Verdict
 from btlib.baselines.pace import Pace
 from btlib.reporting.comparison import Comparison, Row
+from btlib.reporting.names import Naming, code, in_markdown, naming, with_title
 from btlib.reporting.numbers import number
 from btlib.reporting.standing_table import standing_section
 from btlib.reporting.text import PHANTOM_NOTE, csv_text
@@ -21,7 +22,7 @@ _VALUES = {"dice": "Dice", "hd95": "HD95 [px]", "accuracy": "accuracy", "macro_f
 def table(comparison: Comparison, style: str = "simple") -> str:
     """One line a case, in a format of `tabulate`."""
     figures = _figures(comparison)
-    rows = [_cells(row, figures) for row in (*comparison.rows, *comparison.references)]
+    rows = [_cells(row, figures, naming(style)) for row in (*comparison.rows, *comparison.references)]
     headers = {name: name.replace(", ", "\n").replace(" [", "\n[") for name in rows[0]} if style == "simple" else "keys"
     return tabulate(rows, headers=headers, tablefmt=style, disable_numparse=True)
 
@@ -51,9 +52,9 @@ def _figures(comparison: Comparison) -> list[str]:
     return sorted({name for row in rows for name in row.speeds}, key=lambda n: (n.split(",")[0], len(n), n))
 
 
-def _cells(row: Row, figures: list[str]) -> dict[str, str]:
+def _cells(row: Row, figures: list[str], name: Naming) -> dict[str, str]:
     return {
-        "case": f"{row.case} {row.title}",
+        "case": with_title(row.case, row.title, name),
         "verdict": row.status,
         **{title: number(row.values[name], ".1f" if "px" in title else ".4f") for name, title in _VALUES.items()},
         **{f"{name} [img/s]": _speed(row.speeds.get(name)) for name in figures},
@@ -100,14 +101,14 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
 
 def _markdown(comparison: Comparison) -> str:
     info = comparison.info
-    head = [f"# Comparison: {info.tier}, baseline {info.baseline}", ""]
+    head = [f"# Comparison: {info.tier}, baseline {in_markdown(info.baseline)}", ""]
     if info.origin == "phantom":
         head += [f"**{PHANTOM_NOTE}**", ""]
-    head += [f"- data: {info.data}", f"- command: `{info.command}`", f"- started: {info.started}", ""]
+    head += [f"- data: {in_markdown(info.data)}", f"- command: {code(info.command)}", f"- started: {info.started}", ""]
     gate = [v for row in comparison.rows for v in row.verdicts]
     reasons = _reasons(gate)
-    notes = [f"- **{row.case}**: {note}" for row in comparison.rows for note in row.notes]
-    notes += [f"- **{case}**: was to be measured and has no record" for case in comparison.missing]
+    notes = [f"- **{in_markdown(row.case)}**: {in_markdown(note)}" for row in comparison.rows for note in row.notes]
+    notes += [f"- **{in_markdown(case)}**: was to be measured and has no record" for case in comparison.missing]
     parts = [
         *head,
         table(comparison, "github"),
@@ -126,11 +127,11 @@ def _reasons(gate: list[Verdict]) -> list[str]:
     """Each reason once, with all that it holds for."""
     held: dict[str, list[Verdict]] = {}
     for verdict in gate:
-        if verdict.reason:
+        if verdict.reason.strip():
             held.setdefault(verdict.reason, []).append(verdict)
     lines = []
     for reason, verdicts in held.items():
-        whose = ", ".join(f"{v.case} {v.metric} ({v.status})" for v in verdicts)
-        first, *rest = reason.splitlines()
-        lines += [f"- **{whose}**: {first}", *(f"    - {line.strip()}" for line in rest)]
+        whose = ", ".join(f"{in_markdown(v.case)} {v.metric} ({v.status})" for v in verdicts)
+        first, *rest = (in_markdown(line) for line in reason.splitlines() if line.strip())
+        lines += [f"- **{whose}**: {first}", *(f"    - {line}" for line in rest)]
     return lines

@@ -169,6 +169,11 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> 
         found.append("its records are of an older version of btlib and do not know their data: measure the cases again")
     if info.dirty:
         found.append("the run was made from a checkout with uncommitted changes: commit them and run again")
+    for name, case in new.cases.items():
+        if case.code is not None and case.code.dirty and not info.dirty:
+            found.append(
+                f"case {name} comes from {case.code.file}, which is not committed as it was run: commit and run again"
+            )
     if old is None:
         return found
     if old.kind == "published":

@@ -18,6 +18,7 @@ from btlib.results import Conditions, Failure, PatientFacts
 from btlib.runs.environment import environment
 from btlib.runs.folder import RunFolder
 from btlib.runs.masks import Masks
+from btlib.runs.provenance import code_of
 from btlib.runs.record import CaseRecord, ModelInfo
 from btlib.runs.timeout import CaseTimeoutError, time_limit
 from btlib.speed import memory, tuning
@@ -131,6 +132,7 @@ def run_case(
         prepare_seconds=prepare_seconds,
         predict_seconds=evaluation.predict_seconds if evaluation else None,
         model=_model_info(prepared) if prepared else None,
+        code=code_of(case),
         environment=environment(str(prepared.details.get("device")) if prepared else None),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

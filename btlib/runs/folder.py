@@ -11,13 +11,15 @@ from urllib.parse import quote
 
 from filelock import FileLock
 
-from btlib import files
+from btlib import files, fingerprint
 from btlib.errors import RecordError
 from btlib.runs.explained import Explained
 from btlib.runs.masks import Masks
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.speed import Speed, Timing
 from btlib.runs.split import SplitFile
+
+_LONGEST = 120  # file systems take 255 bytes, a seed and a suffix among them
 
 
 @dataclass(frozen=True)
@@ -145,5 +147,6 @@ class RunFolder:
 
 
 def _file_name(case: str) -> str:
-    """A case may be called anything; a file may not."""
-    return quote(case, safe=" ")
+    """A case may be called anything; a file may not, and its name has an end."""
+    name = quote(case, safe=" ")
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}~{fingerprint.of(case)}"

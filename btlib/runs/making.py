@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from btlib.baselines import Baseline, Figure
-from btlib.baselines.figure import BaselineCase
+from btlib.baselines.figure import BaselineCase, CaseCode
 from btlib.errors import RecordError
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult
@@ -90,7 +90,8 @@ def baseline_of(
     margins: Mapping[str, Mapping[str, float]],
 ) -> Baseline:
     """The results of a run as a baseline; every metric of a case's `margins` that it has is gated."""
-    return Baseline(
+    ready = {record.case for record in records if not info.recipe_of(record)}
+    baseline = Baseline(
         name=name,
         kind="measured",
         tier=info.tier,
@@ -99,12 +100,31 @@ def baseline_of(
         created=f"{datetime.now(UTC):%Y-%m-%d}",
         reason=reason,
         commit=info.commit,
-        recipe=info.recipe,
+        recipe=info.recipe if len(ready) < len(results) else None,
         environment=records[0].environment,
         conditions=results[0].conditions,
         schema_version=_version(results[0]),
         cases={result.case: _case(result, margins[result.case]) for result in results},
     )
+    other = ready if baseline.recipe else set()
+    cases = {
+        case: known.model_copy(
+            update={
+                "code": _code([record.code for record in records if record.case == case]),
+                "made": baseline.made(case).model_copy(update={"recipe": None}) if case in other else None,
+            }
+        )
+        for case, known in baseline.cases.items()
+    }
+    return baseline.model_copy(update={"cases": cases})
+
+
+def _code(codes: Sequence[CaseCode | None]) -> CaseCode | None:
+    """The code of a case, dirty where it was edited between two seeds."""
+    first = codes[0]
+    if first is None or all(code == first for code in codes):
+        return first
+    return first.model_copy(update={"dirty": True})
 
 
 def _version(result: CaseResult) -> Literal[1, 2]:

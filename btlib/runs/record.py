@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from btlib import files
+from btlib.baselines.figure import CaseCode
 from btlib.baselines.layout import upgraded, with_known_patients
 from btlib.cases import Source
 from btlib.errors import RecordError
@@ -85,6 +86,7 @@ class CaseRecord(Stored):
         prepare_seconds: Of that, until the predictor was there: training or loading, and choosing the engine.
         predict_seconds: Of that, inside `predict`.
         model: Where its predictor came from.
+        code: The code that the case came from; None where it has no file, and in records of before.
         environment: Versions and hardware.
         created: Time of writing, ISO 8601, UTC.
     """
@@ -109,6 +111,7 @@ class CaseRecord(Stored):
     prepare_seconds: float | None = None
     predict_seconds: float | None = None
     model: ModelInfo | None = None
+    code: CaseCode | None = None
     environment: dict[str, str]
     created: str
 
@@ -143,7 +146,7 @@ class RunInfo(Stored):
         data: What was measured on, for a reader.
         data_folder: Where its files lie; None where there are none.
         image_size: Side of its slices in pixels.
-        recipe: How its cases are trained.
+        recipe: How its cases are trained, if they are (see `recipe_of`).
         against: The cases of the baseline that new ones are held against; None for all.
         strict: Whether another rendering of the baseline's slices was not to be compared.
         cases: The cases that were to be measured.
@@ -170,3 +173,7 @@ class RunInfo(Stored):
     dirty: bool | None = None
     load_seconds: float = 0.0
     started: str
+
+    def recipe_of(self, record: CaseRecord) -> dict[str, str | int | float | bool | None]:
+        """How the model of a record was trained; empty for one that the case gave ready-made."""
+        return {} if record.model is not None and record.model.source == "given" else self.recipe

@@ -9,7 +9,7 @@ from btlib import stats
 from btlib.baselines import Baseline
 from btlib.baselines.pace import Pace, PaceVerdict, judge_pace
 from btlib.runs.environment import environment
-from btlib.runs.record import RunInfo, Stored
+from btlib.runs.record import CaseRecord, RunInfo, Stored
 
 
 class Timing(Stored):
@@ -97,12 +97,12 @@ class Speed(Stored):
 
 
 def judge_timing(
-    case: str, figure: str, timing: Timing, baseline: Baseline, noise: float, info: RunInfo, margin: float
+    record: CaseRecord, figure: str, timing: Timing, baseline: Baseline, noise: float, info: RunInfo, margin: float
 ) -> PaceVerdict:
     """Hold a figure of a run against the baseline's.
 
     Args:
-        case: Name of the case.
+        record: Of the case.
         figure: Name of the figure.
         timing: What was measured.
         baseline: What it is held against.
@@ -110,11 +110,12 @@ def judge_timing(
         info: The run.
         margin: The share of its ratio that a case may lose.
     """
+    case = record.case
     known, made, here = baseline.cases.get(case), baseline.made(case), environment()
     there = made.environment
     pairs = {
         "image size": (info.image_size, baseline.conditions.image_size),
-        "backbone": (info.recipe.get("backbone"), (made.recipe or {}).get("backbone")),
+        "backbone": (info.recipe_of(record).get("backbone"), (made.recipe or {}).get("backbone")),
         "processor with": (here.get("simd"), there.get("simd")),
         "allocator": (here.get("allocator"), there.get("allocator")),
     }

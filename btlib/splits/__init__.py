@@ -7,7 +7,7 @@
 from btlib.splits.by_patient import FOLDS, cohort_folds, cvind_folds, patient_folds
 from btlib.splits.by_slice import slice_seed42
 from btlib.splits.folds import assign_folds
-from btlib.splits.make import SPLIT_NAMES, make_split
+from btlib.splits.make import SPLIT_NAMES, make_split, require_split
 from btlib.splits.split import Split
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "cvind_folds",
     "make_split",
     "patient_folds",
+    "require_split",
     "slice_seed42",
 ]

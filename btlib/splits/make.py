@@ -20,13 +20,12 @@ SPLIT_NAMES = (
 """All splits that `make_split` knows."""
 
 
-def make_split(name: str, dataset: Dataset) -> Split:
-    """The split of this name for a dataset.
+def require_split(name: str) -> None:
+    """Refuse a name that is not one of `SPLIT_NAMES`, before any slice is read.
 
     Raises:
-        UnknownNameError: A name outside `SPLIT_NAMES`.
-        SplitError: The dataset lacks what the split needs: patient ids, `cvind.mat`, or enough slices; or the split was
-            withdrawn.
+        UnknownNameError: There is no such split; the nearest is offered.
+        SplitError: The split was withdrawn.
     """
     if name == "block-seed42":
         raise SplitError(
@@ -37,6 +36,17 @@ def make_split(name: str, dataset: Dataset) -> Split:
         )
     if name not in SPLIT_NAMES:
         raise unknown_name("split", name, SPLIT_NAMES)
+
+
+def make_split(name: str, dataset: Dataset) -> Split:
+    """The split of this name for a dataset.
+
+    Raises:
+        UnknownNameError: A name outside `SPLIT_NAMES`.
+        SplitError: The dataset lacks what the split needs: patient ids, `cvind.mat`, or enough slices; or the split was
+            withdrawn.
+    """
+    require_split(name)
     if name == "slice-seed42":
         return slice_seed42(len(dataset))
     fold = int(name.rsplit("-", 1)[1])

@@ -11,7 +11,7 @@ from btlib import evaluate
 from btlib.adapters import CallablePredictor, SavedPredictions, save_predictions
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
-from btlib.evaluation import Predictor, SlicePredictor
+from btlib.evaluation import Predictor, SlicePredictor, StoredPredictor, best_threshold
 from btlib.types import Predictions
 
 
@@ -43,6 +43,7 @@ def test_found_by_number(write: Callable[..., Path], parts: dict[str, np.ndarray
     predictor = SavedPredictions(write(parts))
     assert isinstance(predictor, Predictor)
     assert isinstance(predictor, SlicePredictor)
+    assert isinstance(predictor, StoredPredictor)
     said = predictor.predict_slices(np.array([50, 30, 40]), np.zeros((3, 6, 8), np.float32))
     assert np.array_equal(said.mask_prob, parts["mask_prob"][[5, 0, 6]])
     assert np.array_equal(said.class_prob, parts["class_prob"][[5, 0, 6]])
@@ -65,9 +66,13 @@ def test_one_part_is_enough(write: Callable[..., Path], parts: dict[str, np.ndar
 
 
 def test_missing_slices_are_named(write: Callable[..., Path], parts: dict[str, np.ndarray]):
-    asked = np.array([10, 1, 2, 3, 4, 5, 6])
+    asked = np.array([10, 6, 1, 2, 3, 4, 5, 6])
+    predictor = SavedPredictions(write(parts))
     with pytest.raises(PredictionError, match=r"no prediction for 6 of 7 slices: 1, 2, 3, 4, 5 …(.|\n)*7\.mat is 7"):
-        SavedPredictions(write(parts)).predict_slices(asked, np.zeros((7, 6, 8), np.float32))
+        predictor.predict_slices(asked, np.zeros((8, 6, 8), np.float32))
+    with pytest.raises(PredictionError, match=r"no prediction for 1 of 2 odd slices: 11\n"):
+        predictor.require_slices(np.array([10, 11]), "odd slices")
+    predictor.require_slices(parts["number"])
 
 
 def test_another_size_says_what_to_declare(write: Callable[..., Path], parts: dict[str, np.ndarray]):
@@ -107,8 +112,23 @@ def test_what_is_saved_scores_as_what_was_said(make_dataset: Callable[..., Datas
     path = save_predictions(tmp_path / "deep" / "said.npz", slices, bright, at, batch_size=2)
     direct, saved = (evaluate(p, slices, at).slices for p in (bright, SavedPredictions(path)))
     assert saved == direct
-    with pytest.raises(PredictionError, match="no prediction for 4 of 7 slices: 10, 30, 50, 60"):
+    with pytest.raises(PredictionError, match="no prediction for 4 of 7 test slices: 10, 30, 50, 60"):
         evaluate(SavedPredictions(path), slices)
+
+
+def test_missing_slices_are_counted_over_all_before_any_is_predicted(
+    make_dataset: Callable[..., Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Those that are missing begin in the second batch of sixteen."""
+    slices = make_dataset(60, size=16)
+    flat = CallablePredictor(lambda x: Predictions(np.full(x.shape, 0.5), None))
+    saved = SavedPredictions(save_predictions(tmp_path / "said.npz", slices, flat, np.arange(20)))
+    monkeypatch.setattr(saved, "predict_slices", lambda *_: pytest.fail("it was asked for a batch"))
+    message = r"no prediction for 30 of 50 {} slices: 210, 220, 230, 240, 250 …"
+    with pytest.raises(PredictionError, match=message.format("test")):
+        evaluate(saved, slices, np.arange(50))
+    with pytest.raises(PredictionError, match=message.format("validation")):
+        best_threshold(saved, slices, np.arange(50))
 
 
 def test_what_cannot_be_saved(make_dataset: Callable[..., Dataset], tmp_path: Path):

@@ -99,7 +99,8 @@ def test_devices_are_chosen_cuda_before_mps_before_cpu(monkeypatch: pytest.Monke
 
 def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(OptionError, match=r"--bt-device: this machine has no cuda device(.|\n)*choose one of: auto"):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(OptionError, match=r"this machine has no cuda device(.|\n)*choose one of: auto, mps, cpu"):
         resolve_device("cuda")
 
 

@@ -5,11 +5,13 @@ import pickle
 import runpy
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,18 +185,19 @@ def test_a_training_that_found_its_state_damaged_is_not_called_resumed(work: Wor
     assert fit_or_load(work, "my net", fit, save=save, load=load).source == "trained"
 
 
-def test_retraining_starts_from_nothing(work: Work):
-    left = []
+def test_retraining_starts_from_nothing(work: Work, tmp_path: Path):
+    log = tmp_path / "log"
 
     def interrupted(folder: Path) -> list[int]:
-        left.append(sorted(path.name for path in folder.iterdir()))
+        with log.open("a") as file:
+            print(sorted(path.name for path in folder.iterdir()), file=file)
         (folder / "state").write_text("half")
         raise StopError
 
     for retrain in (False, False, True):
         with pytest.raises(StopError):
             fit_or_load(replace(work, retrain=retrain), "my net", interrupted, save=save, load=load)
-    assert left == [[], ["state"], []]
+    assert log.read_text().splitlines() == ["[]", "['state']", "[]"]
 
 
 def test_a_state_that_cannot_be_cleared_away_is_not_trained_on(work: Work, tmp_path: Path):
@@ -262,3 +265,92 @@ def test_code_without_a_file_is_refused(work: Work):
     for fit in (partial(np.zeros, 3), eval("lambda folder: [1]")):
         with pytest.raises(BtlibError, match="fit of net: its source file cannot be found"):
             fit_or_load(work, "net", fit, save=save, load=load)
+
+
+def nets(widths: list[Any], name: str = "net") -> list[Callable[[Path], list[Any]]]:
+    """Functions of the same lines, told apart by what they carry with them in every way that Python knows."""
+
+    def closed(width: Any) -> Callable[[Path], list[Any]]:
+        return lambda folder: [str(width)]
+
+    def through(width: Any) -> Callable[[Path], list[Any]]:
+        def inner() -> str:
+            return str(width)
+
+        return lambda folder: [inner()]
+
+    def default(width: Any) -> Callable[[Path], list[Any]]:
+        return lambda folder, width=width: [str(width)]
+
+    def keyword(width: Any) -> Callable[[Path], list[Any]]:
+        return lambda folder, *, width=width: [str(width)]
+
+    def bound(width: Any) -> Callable[[Path], list[Any]]:
+        return partial(lambda width, folder: [str(width)], width)
+
+    def method(width: Any) -> Callable[[Path], list[Any]]:
+        return Net(width).fit
+
+    return [way(width) for way in (closed, through, default, keyword, bound, method, Net) for width in widths]
+
+
+class Net:
+    def __init__(self, width: Any) -> None:
+        self.width = width
+
+    def fit(self, folder: Path) -> list[Any]:
+        return [str(self.width)]
+
+    __call__ = fit
+
+
+@pytest.mark.parametrize(
+    "widths",
+    [
+        (8, 16),
+        ("8", 8),
+        (None, 0),
+        (np.zeros((2, 3)), np.zeros((3, 2))),
+        (Recipe(epochs=3), Recipe(epochs=4)),
+        ({"a": [1, 2]}, {"a": [2, 1]}),
+    ],
+    ids=str,
+)
+def test_what_a_function_carries_with_it_is_part_of_the_identity(work: Work, widths: tuple[Any, Any]):
+    for first, second in zip(nets([*widths])[::2], nets([*widths])[1::2], strict=True):
+        work = replace(work, seed=work.seed + 1)
+        found = [fit_or_load(work, "net", fit, save=save, load=load) for fit in (first, second, first, second)]
+        assert [fitted.source for fitted in found] == ["trained", "trained", "loaded", "loaded"]
+        assert [fitted.model for fitted in found] == [[str(widths[0])], [str(widths[1])]] * 2
+
+
+def test_two_cases_of_one_name_for_their_models(work: Work):
+    one, other = (fit_or_load(replace(work, case=name), "net", fit_one, save=save, load=load) for name in ("a", "b"))
+    assert (one.source, other.source) == ("trained", "trained")
+
+
+def fit_one(folder: Path) -> list[int]:
+    return [1]
+
+
+def test_where_the_work_is_done_is_no_part_of_the_identity(
+    work: Work, tmp_path: Path, make_dataset: Callable[..., Dataset]
+):
+    def get(place: Path, module: Any, data: Dataset) -> str:
+        return fit_or_load(work, "net", lambda folder: [len([place, module, data])], save=save, load=load).source
+
+    smaller = make_dataset(12, 16)
+    assert get(tmp_path / "a", json, work.dataset) == "trained"
+    assert get(tmp_path / "b", json, work.dataset) == "loaded"
+    assert get(tmp_path / "b", json, smaller) == "trained", "another size is another model"
+
+
+def test_a_value_of_which_nothing_can_be_told_is_refused(work: Work):
+    lock = threading.Lock()
+    with pytest.raises(BtlibError, match=r"fit of net: it closes over 'lock', a lock, .*\n.*depends_on="):
+        fit_or_load(work, "net", lambda folder: [str(lock)], save=save, load=load)
+
+
+def test_a_very_long_name(work: Work):
+    found = [fit_or_load(work, "n" * 300 + end, fit_one, save=save, load=load).source for end in ("1", "2", "1")]
+    assert found == ["trained", "trained", "loaded"]

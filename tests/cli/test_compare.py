@@ -1,6 +1,7 @@
 """`btlib compare` and the life of a baseline on the command line: files in, an exit code and a table out."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,29 @@ def test_a_new_case_is_compared_as_in_a_run(make_run: Callable[..., Path], make_
     assert run("compare", before, worse).exit_code == 1
 
 
+def test_sources_have_the_titles_they_are_given(make_run: Callable[..., Path], make_table: Table):
+    before = make_run("before", X=make_table(), Y=make_table())
+    after = make_run("after", X=make_table(), new=make_table(wrong=9))
+    result = run("compare", before, after, "--name", "old", "--name", "new | \x1b[31m")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("new | \\x1b[31m against old\n")
+    assert "\nnot in old, so beside each of its cases\n" in result.stdout
+    assert "\nnot in new | \\x1b[31m: Y\n" in result.stdout
+    assert re.search(r"^new +accuracy +regressed +[XY] ", result.stdout, re.MULTILINE), "which case it is held against"
+    one = run("compare", before, "--against", before, "--name", "mine")
+    assert one.exit_code == 0
+    assert one.stdout.startswith(f"mine against {before}\n")
+
+
+def test_what_cannot_be_compared_has_its_value(
+    make_run: Callable[..., Path], make_table: Table, conditions: Conditions
+):
+    before = make_run("before", X=make_table())
+    after = make_run("after", conditions.model_copy(update={"image_size": 64}), X=make_table(wrong=6))
+    (row,) = (line for line in run("compare", before, after).stdout.splitlines() if re.match("X +accuracy ", line))
+    assert row.split()[2:5] == ["not-comparable", "0.9000", "1.0000"]
+
+
 def test_a_run_that_broke_off_holds_nothing(make_run: Callable[..., Path], make_table: Table):
     before = make_run("before", X=make_table(), Y=make_table())
     after = make_run("after", X=make_table(), Y=make_table())
@@ -141,7 +165,10 @@ def test_the_life_of_a_baseline(make_run: Callable[..., Path], make_table: Table
     ("args", "told"),
     [
         (["compare", "one"], "expected two sources, or one and --against"),
-        (["compare", "one", "nowhere"], "nowhere.json: no such baseline file"),
+        (["compare", "one", "nowhere"], "unknown run or baseline 'nowhere'"),
+        (["compare", "nowhere", "--name", "a"], "expected two sources, or one and --against"),
+        (["compare", "nowhere", "one", "--name", "a"], "--name: expected 2, one for each source, got 1"),
+        (["compare", "nowhere", "one", "--name", "a", "--name", "a"], "--name: 'a' is given twice"),
         (["compare", "one", "empty"], "has no records"),
         (["compare", "one", "broken.json"], "broken.json: does not follow btlib-baseline/2"),
         (["baseline", "accept", "one", "--name", "m", "--reason", "r", "--margin", "dice"], "expected METRIC=VALUE"),

@@ -75,6 +75,53 @@ def test_the_values_as_a_picture(with_failure: Path, tmp_path: Path):
     assert {"Dice", "accuracy", "thesis"} < set(texts)
 
 
+SHARES = ("dice", "iou", "sensitivity", "precision", "miss_rate", "accuracy", "balanced_accuracy", "macro_f1", "ece")
+
+
+@pytest.mark.parametrize("metric", SHARES)
+def test_a_share_is_drawn_from_0_to_1(make_run: Callable[..., Path], make_table: Table, tmp_path: Path, metric: str):
+    run, picture = make_run("ours", A=make_table(wrong=3), B=make_table(worse=0.1)), tmp_path / "x.svg"
+    assert show(run, "--metric", metric, "--figure", picture).exit_code == 0
+    assert {"0.0", "1.0"} <= words(picture)
+
+
+def test_what_is_no_share_has_an_axis_of_its_own(make_run: Callable[..., Path], make_table: Table, tmp_path: Path):
+    run, picture = make_run("ours", A=make_table(wrong=3)), tmp_path / "x.svg"
+    assert show(run, "--metric", "brier", "--figure", picture).exit_code == 0
+    assert "1.0" not in words(picture)
+
+
+def words(picture: Path) -> set[str]:
+    return {node.text.strip() for node in ElementTree.parse(picture).iter(SVG + "text") if node.text}
+
+
+def test_sources_have_the_titles_they_are_given(make_run: Callable[..., Path], make_table: Table, tmp_path: Path):
+    one, two = make_run("one", A=make_table(), B=make_table(wrong=9)), make_run("two", A=make_table())
+    picture = tmp_path / "x.svg"
+    result = show(one, two, "--name", "_first", "--name", "second | b", "--markdown", "--pairs", "--figure", picture)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^\| case +\| metric +\| \\_first +\| second \\\| b +\|$", result.stdout, re.MULTILINE)
+    assert "\n_first: 60 test slices" in result.stdout
+    assert "\n_first\n" in result.stdout  # above its pairs
+    assert {"_first", "second | b"} <= words(picture)
+    assert str(tmp_path) not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--name", "a"], "--name: expected 2, one for each source, got 1"),
+        (["--name", "a", "--name", "a"], "--name: 'a' is given twice"),
+        (["--metric", "dise"], "--metric: unknown metric 'dise'"),
+    ],
+)
+def test_wrong_options_are_told_before_anything_is_read(args: list[str], told: str):
+    result = show("nowhere", "nowhere else", *args)
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert "nowhere" not in result.stderr
+
+
 def test_how_the_numbers_were_made_is_told(make_run: Callable[..., Path], make_table: Table, conditions: Conditions):
     one = make_run("one", A=make_table())
     two = make_run("two", conditions.model_copy(update={"image_size": 64}), A=make_table())
@@ -93,7 +140,7 @@ def test_pairs_are_tested(make_run: Callable[..., Path], make_table: Table):
 
 @pytest.mark.parametrize(
     ("args", "message"),
-    [(["nowhere"], "no such baseline file"), (["ours", "--metric", "dise"], "did you mean 'dice'")],
+    [(["nowhere"], "unknown run or baseline 'nowhere'"), (["ours", "--metric", "dise"], "did you mean 'dice'")],
 )
 def test_errors_are_told(args: list[str], message: str, make_run: Callable[..., Path], make_table: Table):
     make_run("ours", A=make_table())

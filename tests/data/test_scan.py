@@ -40,9 +40,14 @@ def test_gaps_are_a_note_unless_a_number_is_expected(folder):
     assert scan(folder, expect=11).notes == ()
 
 
-def test_a_patient_of_two_types_is_noted(folder, make_slice):
-    make_slice(folder / "12.mat", label=1, patient="P00")
-    assert any("patient P00" in note for note in scan(folder).notes)
+def test_patients_of_two_types_are_noted_together(folder, make_slice):
+    for number in range(12, 24):
+        make_slice(folder / f"{number}.mat", label=number % 3, seed=number, patient="P00")
+    assert scan(folder).notes[1:] == ("1 of 6 patients have slices of more than one tumour type: P00",)
+    for number in range(30, 70):
+        make_slice(folder / f"{number}.mat", label=number % 2, seed=number, patient=f"Q{number // 2}")
+    names = "P00, Q15, Q16, Q17, Q18, Q19, Q20, Q21, Q22, Q23 …"
+    assert scan(folder).notes[1:] == (f"21 of 26 patients have slices of more than one tumour type: {names}",)
 
 
 def test_phantoms_among_real_slices_are_a_fault(folder, make_slice):

@@ -120,4 +120,4 @@ def test_sessions_without_benchmarks_are_left_alone(pytester: pytest.Pytester):
 
 def test_markers_are_registered(pytester: pytest.Pytester):
     result = pytester.runpytest_subprocess("--markers")
-    result.stdout.fnmatch_lines(["@pytest.mark.smoke: *", "@pytest.mark.full: *"])
+    result.stdout.fnmatch_lines(["@pytest.mark.btlib_smoke: *", "@pytest.mark.btlib_full: *"])

@@ -8,6 +8,7 @@ import pytest
 
 from btlib import Baseline
 from btlib.baselines.verdict import COULD_NOT_JUDGE
+from btlib.paths import shipped_baselines
 from btlib.runs import RunFolder
 from btlib.runs.accept import propose
 
@@ -198,11 +199,11 @@ def test_a_margin_of_the_baseline_alone_makes_an_item(accepted: Run, latest: Lat
     result.stdout.fnmatch_lines(["*test_quality?smoke-toy1-hd95? FAILED*", "*test_quality?smoke-toy2-hd95? PASSED*"])
 
 
-def test_without_a_baseline_everything_is_measured_and_fails(project: Run, latest: Latest):
+def test_without_a_baseline_of_its_own_a_project_is_compared_with_the_shipped_one(project: Run, latest: Latest):
     result = project("--benchmark-disable")
     assert result.ret == COULD_NOT_JUDGE
-    result.stdout.fnmatch_lines(["case toy1, dice: MISSING-BASELINE", "*smoke.json: no such baseline file*"])
-    assert [record.outcome for record in RunFolder(latest()).records()] == ["done", "done"]
+    result.stdout.fnmatch_lines(["case toy1, dice against A: NOT-COMPARABLE", "A segmentation only*reference*0.8913*"])
+    assert Path(RunFolder(latest()).info().baseline) == shipped_baselines() / "smoke.json"
 
 
 def test_other_slices_are_not_comparable(accepted: Run):

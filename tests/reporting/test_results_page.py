@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from btlib.cli import app
-from btlib.errors import BaselineError, OptionError, UnknownNameError
+from btlib.errors import OptionError, UnknownNameError
 from btlib.reporting.results_page import fill
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +66,7 @@ def test_the_setup_has_a_line_a_command():
     [
         (page("tabel smoke"), UnknownNameError, "did you mean 'table'"),
         ("<!-- btlib: splits -->\n", OptionError, "has no `<!-- btlib: end -->`"),
-        (page("table smok"), BaselineError, "did you mean smoke"),
+        (page("table smok"), UnknownNameError, "did you mean 'smoke'"),
         (page("table"), OptionError, "expected `table BASELINE …`, got nothing"),
         (page("setup"), OptionError, "expected `setup BASELINE …`, got nothing"),
         (page("leakage smoke"), OptionError, "expected `leakage BY_SLICE BY_PATIENT`, got smoke"),
@@ -75,8 +75,9 @@ def test_the_setup_has_a_line_a_command():
         (page("pairs smoke : dice E-D"), OptionError, "expected `pairs BASELINE … : METRIC"),
         (page("pairs smoke : dice D/E"), OptionError, "no such pair: D/E, dice"),
         (page("pairs smoke : dice E/Z"), OptionError, "no such pair: E/Z, dice"),
-        (page("pairs smoke : loss E/D"), OptionError, "no such pair: E/D, loss"),
-        (page("pairs smok : dice E/D"), BaselineError, "did you mean smoke"),
+        (page("pairs nowhere : dise E/D"), UnknownNameError, "pairs nowhere: unknown metric 'dise'(.|\n)*'dice'"),
+        (page("pairs nowhere : hd95 E/D"), UnknownNameError, "unknown metric 'hd95'(.|\n)*known: accuracy, dice"),
+        (page("pairs smok : dice E/D"), UnknownNameError, "did you mean 'smoke'"),
         (page("pairs thesis : dice E/A"), OptionError, "no such pair: E/A, dice"),
     ],
 )

@@ -12,6 +12,7 @@ from btlib import Baseline, stats
 from btlib.baselines import judge_new
 from btlib.baselines.pace import Pace
 from btlib.reporting import compare, write_comparison
+from btlib.reporting.pairing import pairing
 from btlib.reporting.standing import standings
 from btlib.results import CaseResult
 from btlib.runs import CaseRecord, RunInfo
@@ -111,3 +112,22 @@ def test_it_appears_in_every_report(
     assert "321.0" in text
     assert "654" in text
     assert np.isclose(comparison.rows[0].values["accuracy"], 0.9)
+
+
+@pytest.mark.parametrize(
+    ("methods", "told"),
+    [
+        ([], ""),
+        ([None], ""),
+        (
+            ["paired by patient", None, "paired by slice"],
+            "Paired: both sides of each difference were measured on the same",
+        ),
+        (["unpaired, by patient"], "Unpaired: the other side is a published mean"),
+        (["paired by patient", "unpaired, by slice"], "Paired only where the method says so"),
+    ],
+)
+def test_pairing_is_what_the_methods_say(methods: list[str | None], told: str):
+    assert pairing(methods).startswith(told)
+    assert bool(pairing(methods)) == bool(told)
+    assert ("same slices" in pairing(methods)) == told.startswith("Paired:")

@@ -25,6 +25,12 @@ class Knows:
         return Predictions(self.dataset.masks[at].astype(np.float32), np.eye(3)[self.dataset.labels[at]])
 
 
+@pytest.fixture(autouse=True)
+def _code_of_no_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cases below come from this file, and no test depends on whether it is committed."""
+    monkeypatch.setattr("btlib.runs.execute.code_of", lambda case: None)
+
+
 @pytest.fixture
 def work(tmp_path: Any, make_dataset: Callable[..., Dataset]) -> Work:
     dataset = make_dataset(40)

@@ -185,7 +185,10 @@ def test_a_case_is_added_and_the_others_stay(folder: RunFolder, old: Baseline, t
     folder.record_path("Y", 7).unlink()
     record = CaseRecord.load(folder.record_path("X", 7))
     folder.record_path("X", 7).unlink()
-    folder.save_record(record.model_copy(update={"case": "new", "environment": {"machine": "another"}}))
+    trained = record.model.model_copy(update={"source": "trained"})
+    folder.save_record(
+        record.model_copy(update={"case": "new", "environment": {"machine": "another"}, "model": trained})
+    )
     inform(folder, recipe={"epochs": 3}, commit="abc")
     proposal = propose(folder.path, "mine", "a better one", old=old, add=True)
     assert [line.split()[0] for line in proposal_lines(proposal)[2:4]] == ["new", "new"]
@@ -238,6 +241,8 @@ def test_better_needs_no_leave(folder: RunFolder, old: Baseline):
 
 def test_what_differs_is_told(folder: RunFolder, old: Baseline):
     inform(folder, recipe={"epochs": 3}, commit="abc")
+    trained = CaseRecord.load(folder.record_path("X", 7)).model.model_copy(update={"source": "trained"})
+    change(folder, model=trained)
     older = old.model_copy(update={"recipe": {"epochs": 2}, "commit": None})
     lines = propose(folder.path, "mine", "because", old=older).changes
     assert "recipe epochs: 2 → 3" in lines

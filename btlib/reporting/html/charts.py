@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib.reporting.axes import difference_limits
 from btlib.reporting.html.style import drawing, plain_axes, svg_of
+from btlib.reporting.names import shortened, width
 from btlib.reporting.palette import ACCENT, INK, LINE, MUTED, SECOND
 
 if TYPE_CHECKING:
@@ -17,8 +19,13 @@ if TYPE_CHECKING:
 
 _WIDTH, _ROW = 5.4, 0.34  # inches
 _LETTER = 0.072  # inches, of a letter of a label
+_LINE = 0.16  # inches, of a line of a label after its first
+_MOST = 30  # columns of a name in a label
 _FAR = 8  # from this ratio of speeds on, their axis is logarithmic
 _LEAST = 5  # slices from which quartiles are drawn; of fewer, the points say all
+
+Limits = tuple[float, float | None]
+"""Ends of an axis (see `btlib.reporting.axes`)."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Bar:
 
 
 def forest(bars: Sequence[Bar], margins: Sequence[float | None], axis: str) -> str:
-    """Differences with their intervals, one a line, zero and the tolerated loss marked.
+    """Differences with their intervals, one a line, around 0 in the middle; the tolerated loss is marked.
 
     Args:
         bars: Top first.
@@ -47,20 +54,20 @@ def forest(bars: Sequence[Bar], margins: Sequence[float | None], axis: str) -> s
             axes.plot(bar.value, y, "o", color=bar.colour, markersize=6)
             if margin is not None:
                 axes.plot([margin, margin], [y - 0.36, y + 0.36], color=MUTED, linewidth=1.2, linestyle=(0, (2, 2)))
+        axes.set_xlim(difference_limits(*(end for bar in bars for end in (bar.low, bar.value, bar.high)), *margins))
         axes.set_xlabel(axis)
         return svg_of(figure)
 
 
-def boxes(rows: Sequence[tuple[str, NDArray[np.float64]]], axis: str, low: float | None, high: float | None) -> str:
+def boxes(rows: Sequence[tuple[str, NDArray[np.float64]]], axis: str, limits: Limits) -> str:
     """Every slice as a point, and quartiles with whiskers at 1.5 times their distance where slices are enough.
 
     Args:
         rows: Label and the values of the slices, top first.
         axis: Title of the axis.
-        low: Left end of the axis; None lets the values say.
-        high: Right end.
+        limits: Ends of the axis.
     """
-    labels = [f"{label}\nn = {len(values)}" for label, values in rows]
+    labels = [f"{short(label)}\nn = {len(values)}" for label, values in rows]
     with _rows(labels, row=0.62) as (figure, axes):
         for y, (_, values) in enumerate(rows):
             spread = np.random.default_rng(0).uniform(-0.3, 0.3, len(values))
@@ -69,35 +76,45 @@ def boxes(rows: Sequence[tuple[str, NDArray[np.float64]]], axis: str, low: float
             if len(values) >= _LEAST:
                 _box(axes, values, y)
             axes.plot(values.mean(), y, "D", color=SECOND, markersize=5)
-        axes.set_xlim(low, high)
+        axes.set_xlim(*limits)
         axes.set_xlabel(f"{axis}; the diamond is the mean")
         return svg_of(figure)
 
 
-def dots(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float | None]]], axis: str) -> str:
+def dots(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float | None]]], axis: str, limits: Limits) -> str:
     """A mean for each case and group, one line a case.
 
     Args:
         labels: Of the cases, top first.
         series: Name of each group (up to three) and its value by case; None where a case has none.
         axis: Title of the axis.
+        limits: Its ends.
     """
     styles = (("o", ACCENT), ("s", SECOND), ("^", INK))
-    with _rows(labels, above=0.34) as (figure, axes):
+    with _rows(list(map(short, labels)), above=0.34) as (figure, axes):
         for y in range(len(labels)):
             known = [value for _, values in series if (value := values[y]) is not None]
             if known:
                 axes.plot([min(known), max(known)], [y, y], color=LINE, linewidth=3, zorder=1)
         for (name, values), (marker, tint) in zip(series, styles, strict=False):
-            at = [(value, y) for y, value in enumerate(values) if value is not None]
-            axes.plot(*zip(*at, strict=True), marker, color=tint, markersize=6, label=name, linestyle="none")
+            there = [(value, y) for y, value in enumerate(values) if value is not None]
+            x, rows = [value for value, _ in there], [y for _, y in there]
+            axes.plot(x, rows, marker, color=tint, markersize=6, label=name, linestyle="none")
+        axes.set_xlim(*limits)
         axes.set_xlabel(axis)
         figure.legend(loc="upper right", ncols=3, handletextpad=0.2, columnspacing=1.2, borderpad=0)
         return svg_of(figure)
 
 
-def scatter(points: Sequence[tuple[str, float, float]], x_axis: str, y_axis: str) -> str:
-    """Quality against throughput: label, images/s and value of each case. Logarithmic where speeds are far apart."""
+def scatter(points: Sequence[tuple[str, float, float]], x_axis: str, y_axis: str, limits: Limits) -> str:
+    """Quality against throughput, logarithmic where speeds are far apart.
+
+    Args:
+        points: Label, images/s and value of each case.
+        x_axis: Title of the axis of images/s.
+        y_axis: Title of the axis of values.
+        limits: Ends of the latter.
+    """
     with drawing(_WIDTH, 3.3) as figure:
         axes = figure.add_axes((0.13, 0.14, 0.82, 0.82))
         speeds = [x for _, x, _ in points]
@@ -105,23 +122,39 @@ def scatter(points: Sequence[tuple[str, float, float]], x_axis: str, y_axis: str
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
         axes.plot(speeds, [y for _, _, y in points], "o", color=ACCENT, markersize=7, alpha=0.85)
-        axes.margins(0.14, 0.16)
+        axes.margins(x=0.14)
         axes.autoscale_view()
+        axes.set_ylim(*limits)
         at = axes.transData.transform([(x, y) for _, x, y in points]) * 72 / figure.dpi
-        for (label, x, y), offset in zip(points, _apart(at, [len(label) for label, _, _ in points]), strict=True):
-            axes.annotate(_short(label), (x, y), offset, textcoords="offset points", color=INK, ha="left", va="center")
+        labels = [short(label) for label, _, _ in points]
+        offsets = _apart(at, list(map(width, labels)))
+        for label, (_, x, y), offset in zip(labels, points, offsets, strict=True):
+            axes.annotate(label, (x, y), offset, textcoords="offset points", color=INK, ha="left", va="center")
         axes.set_xlabel(x_axis)
         axes.set_ylabel(y_axis)
         plain_axes(axes, "both")
         return svg_of(figure)
 
 
+def short(label: str, most: int = _MOST) -> str:
+    """A label that fits beside an axis."""
+    return shortened(label, most)
+
+
+def both(first: str, between: str, second: str) -> str:
+    """A label that names two cases, on two lines where they do not fit into one."""
+    line = f"{first} {between} {second}"
+    if width(line) <= _MOST:
+        return line
+    return f"{short(first)}\n{between} {short(second, _MOST - width(between) - 1)}"
+
+
 @contextmanager
 def _rows(labels: Sequence[str], row: float = _ROW, above: float = 0.06) -> Iterator[tuple["Figure", "Axes"]]:
     """Axes with one line for each label, as high as they are many."""
-    labels, below = [_short(label) for label in labels], 0.46
-    height = below + above + row * len(labels)
-    left = min(0.2 + _LETTER * max(len(line) for label in labels for line in label.split("\n")), 0.5 * _WIDTH)
+    below, lines = 0.46, [line for label in labels for line in label.split("\n")]
+    height = below + above + (row if "\n" not in "".join(labels) else max(row, _ROW + _LINE)) * len(labels)
+    left = min(0.2 + _LETTER * max(map(width, lines)), 0.5 * _WIDTH)
     with drawing(_WIDTH, height) as figure:
         box = (left / _WIDTH, below / height, 1 - (left + 0.15) / _WIDTH, 1 - (below + above) / height)
         axes = figure.add_axes(box)
@@ -130,10 +163,6 @@ def _rows(labels: Sequence[str], row: float = _ROW, above: float = 0.06) -> Iter
         plain_axes(axes, "x")
         axes.locator_params(axis="x", nbins=6)
         yield figure, axes
-
-
-def _short(label: str, most: int = 30) -> str:
-    return "\n".join(line if len(line) <= most else line[: most - 1] + "…" for line in label.split("\n"))
 
 
 def _box(axes: "Axes", values: NDArray[np.float64], y: float) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from btlib.reporting.html.entries import Entry
 from btlib.results import mean_in_order
+from btlib.slice_table import SliceTable
 
 WORST, MIDDLE, CHANGED = 4, 3, 4
 
@@ -53,12 +54,16 @@ def choose(entry: Entry, explained: Collection[int]) -> list[Chosen]:
 def changes(entry: Entry) -> NDArray[np.float64] | None:
     """Dice of every slice minus what it was before, float64 [n]; None where that is not known of all of them."""
     order = entry.result.slices
-    numbers = set(order.number)
     if not order.has_mask or not entry.before:
         return None
-    if any(not run.slices.has_mask or set(run.slices.number) != numbers for run in entry.before):
+    if any(not run.slices.has_mask or _truth(run.slices) != _truth(order) for run in entry.before):
         return None
     return order.dice() - mean_in_order(entry.before, order, "dice")
+
+
+def _truth(table: SliceTable) -> dict[int, tuple[int, int]]:
+    """Slice number → type and tumour pixels: slices of another data set may have the same numbers."""
+    return dict(zip(table.number, zip(table.label, table.truth_area, strict=True), strict=True))
 
 
 def _by_dice(entry: Entry, number: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:

@@ -1,16 +1,22 @@
 """What a page shows: the cases of one run, or of several side by side, each under a label of its own."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from btlib.baselines import Verdict
 from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
 from btlib.reporting.comparison import Row, result_of
 from btlib.reporting.html.views import View
+from btlib.reporting.names import numbered, visible
+from btlib.reporting.standing import Standing
 from btlib.results import CaseResult, SeedRun
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.speed import Speed
+
+_LONGEST = 64  # letters of a label in an anchor or the name of a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,37 +47,68 @@ class Entry:
         """Whether it has numbers of a metric."""
         return bool(self.result.runs) and METRICS[metric].available(self.result.slices)
 
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """Where it stands beside the baseline's cases, if the baseline does not know it."""
+        return tuple(one for one in self.view.comparison.standings if one.case == self.row.case)
+
+    @property
+    def compared(self) -> Sequence[Verdict | Standing]:
+        """Its differences: to its own numbers in the baseline, or, of a new case, to each of the baseline's cases."""
+        return self.standings or self.row.verdicts
+
     @cached_property
     def safe(self) -> str:
-        """The label as a part of an anchor: letters, digits and "-", one for each label."""
-        return "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" for c in self.label)
+        """The label as a part of an anchor or a file's name: letters, digits and "-", one for each label."""
+        text = "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" for c in self.label)
+        if len(text) <= _LONGEST:
+            return text
+        return f"{text[:_LONGEST]}-{hashlib.sha256(self.label.encode()).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A case of a baseline that a new case stands beside. It was not measured in the run.
+
+    Attributes:
+        label: Its name.
+        row: As in the comparison.
+        baseline: Name of the baseline.
+    """
+
+    label: str
+    row: Row
+    baseline: str
 
 
 def entries(views: Sequence[View]) -> list[Entry]:
     """All cases of all runs; a case of a later run stands beside the first run's."""
-    labels = _labels(views)
-    found = [entry for v, label in zip(views, labels, strict=True) for entry in _entries(v, label)]
+    found = [entry for v in views for entry in _entries(v, v.label if len(views) > 1 else "")]
     if len(views) == 1:
         return found
     first = {e.row.case: e for e in found if e.view is views[0]}
-    held = [e if e.view is views[0] else _held(e, first.get(e.row.case), labels[0]) for e in found]
+    held = [e if e.view is views[0] else _held(e, first.get(e.row.case), views[0].label) for e in found]
     order = list(dict.fromkeys(e.row.case for e in held))
     return sorted(held, key=lambda e: order.index(e.row.case))
 
 
-def _labels(views: Sequence[View]) -> list[str]:
-    """Names of folders; numbered where two are the same, and none where there is one run."""
-    if len(views) == 1:
-        return [""]
-    names = [v.label for v in views]
-    return [name if names.count(name) == 1 else f"{name} [{i}]" for i, name in enumerate(names, 1)]
+def references(views: Sequence[View]) -> list[Reference]:
+    """The baselines' cases that new ones stand beside, each once."""
+    found = {
+        (v.baseline.name, row.case): row
+        for v in views
+        if not isinstance(v.baseline, BaselineError)
+        for row in v.comparison.references
+    }
+    return [Reference(visible(case), row, visible(baseline)) for (baseline, case), row in found.items()]
 
 
-def _entries(v: View, label: str) -> list[Entry]:
-    rows = {row.case: row for row in v.comparison.rows}
+def _entries(v: View, run: str) -> list[Entry]:
+    rows = sorted(v.comparison.rows, key=lambda row: _order(v.info, row.case))
+    names = numbered([visible(row.case) for row in rows])
     return [
-        _entry(v, rows[case], [r for r in v.records if r.case == case], v.speeds.get(case), label)
-        for case in sorted(rows, key=lambda case: _order(v.info, case))
+        _entry(v, row, [r for r in v.records if r.case == row.case], f"{name} · {run}" if run else name)
+        for row, name in zip(rows, names, strict=True)
     ]
 
 
@@ -79,12 +116,12 @@ def _order(info: RunInfo, case: str) -> tuple[int, str]:
     return (info.cases.index(case) if case in info.cases else len(info.cases), case)
 
 
-def _entry(v: View, row: Row, records: list[CaseRecord], speed: Speed | None, run: str) -> Entry:
-    label = f"{row.case} · {run}" if run else row.case
+def _entry(v: View, row: Row, records: list[CaseRecord], label: str) -> Entry:
     known = {} if isinstance(v.baseline, BaselineError) else v.baseline.cases
     before = tuple(known[row.case].runs) if row.case in known else ()
-    name = f"baseline {v.baseline.name}" if not isinstance(v.baseline, BaselineError) and before else ""
-    return Entry(label, v, row, replace(result_of(records), case=label), tuple(records), speed, before, name)
+    name = f"baseline {visible(v.baseline.name)}" if not isinstance(v.baseline, BaselineError) and before else ""
+    result = replace(result_of(records), case=label)
+    return Entry(label, v, row, result, tuple(records), v.speeds.get(row.case), before, name)
 
 
 def _held(entry: Entry, first: Entry | None, run: str) -> Entry:

@@ -12,12 +12,16 @@ from btlib.evaluation.aggregate import SIZES, by_class, by_size
 from btlib.evaluation.catalogue import METRICS
 from btlib.metrics import confusion_matrix, ece
 from btlib.metrics.calibration import confidence_bins
+from btlib.reporting.axes import SHARE, value_limits
 from btlib.reporting.html import charts, small_charts
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.style import colour
+from btlib.reporting.names import visible
+from btlib.reporting.pairing import pairing
 from btlib.reporting.palette import ACCENT, MUTED
 from btlib.reporting.significance import PairTest
+from btlib.reporting.standing import Standing
 from btlib.runs.curves import load_curves
 from btlib.types import CLASS_NAMES
 
@@ -57,46 +61,51 @@ def figures(entries: Sequence[Entry], tests: Sequence[PairTest], problems: Probl
 
 
 def _differences(entries: Sequence[Entry]) -> Iterator[Drawn]:
-    found = [(e, v) for e in entries for v in e.row.verdicts if v.difference is not None]
-    for metric in dict.fromkeys(v.metric for _, v in found):
-        ours = [(e, v) for e, v in found if v.metric == metric]
+    found = [(e, c) for e in entries for c in e.compared if c.difference is not None]
+    for metric in dict.fromkeys(c.metric for _, c in found):
+        ours = [(e, c) for e, c in found if c.metric == metric]
         title = f"Difference of {METRICS[metric].title} to the baseline"
         sign = -METRICS[metric].sign
-        margins = [None if v.margin is None else sign * v.margin for _, v in ours]
-        svg = charts.forest([_bar(e, v) for e, v in ours], margins, f"{METRICS[metric].title}: measured − baseline")
-        yield Drawn("differences", f"difference-{metric}", title, "Dotted: the loss that is tolerated.", svg)
+        margins = [None if c.margin is None else sign * c.margin for _, c in ours]
+        svg = charts.forest([_bar(e, c) for e, c in ours], margins, f"{METRICS[metric].title}: measured − baseline")
+        caption = f"Dotted: the loss that is tolerated. {pairing(c.method for _, c in ours)}"
+        yield Drawn("differences", f"difference-{metric}", title, caption, svg)
 
 
-def _bar(entry: Entry, v: Verdict) -> charts.Bar:
-    value = v.difference or 0.0
-    low, high = (value if bound is None else bound for bound in (v.low, v.high))
-    label = entry.label if v.reference is None else f"{entry.label} against {v.reference}"
-    return charts.Bar(label, value, low, high, colour(v.status))
+def _bar(entry: Entry, c: Verdict | Standing) -> charts.Bar:
+    value = c.difference or 0.0
+    low, high = (value if bound is None else bound for bound in (c.low, c.high))
+    label = charts.short(entry.label)
+    if c.reference is not None:
+        label = charts.both(entry.label, "against", visible(c.reference))
+    return charts.Bar(label, value, low, high, colour(c.status))
 
 
 def _pairs(tests: Sequence[PairTest]) -> Iterator[Drawn]:
     every = [test for test in tests if test.family == "all pairs"]
     for metric in dict.fromkeys(test.metric for test in every):
         ours = [test for test in every if test.metric == metric]
-        bars = [
-            charts.Bar(f"{t.first} − {t.second}", t.difference, t.low, t.high, ACCENT if t.p_holm < 0.05 else MUTED)
-            for t in ours
-        ]
+        bars = [_pair(test) for test in ours]
         title = f"Difference of {METRICS[metric].title} of every pair of cases"
         svg = charts.forest(bars, [None] * len(bars), f"{METRICS[metric].title}: first − second")
         yield Drawn("pairs", f"pairs-{metric}", title, "Coloured: Holm-corrected p below 0.05.", svg)
 
 
+def _pair(test: PairTest) -> charts.Bar:
+    tint = ACCENT if test.p_holm < 0.05 else MUTED
+    return charts.Bar(charts.both(test.first, "−", test.second), test.difference, test.low, test.high, tint)
+
+
 def _distributions(entries: Sequence[Entry]) -> Iterator[Drawn]:
-    for metric, low, high in (("dice", -0.02, 1.02), ("hd95", 0, None)):
+    for metric in ("dice", "hd95"):
         rows = [(e.label, e.result.values(metric)) for e in entries if e.has(metric)]
         if rows:
             unit = "" if METRICS[metric].unit == "1" else f" [{METRICS[metric].unit}]"
-            svg = charts.boxes(rows, METRICS[metric].title + unit, low, high)
+            svg = charts.boxes(rows, METRICS[metric].title + unit, value_limits(metric))
             yield Drawn("slices", f"slices-{metric}", f"{METRICS[metric].title} of every slice", "", svg)
     rows = [(e.label, _truth_probability(e)) for e in entries if e.has("accuracy")]
     if rows:
-        svg = charts.boxes(rows, "probability of the true type", -0.02, 1.02)
+        svg = charts.boxes(rows, "probability of the true type", SHARE)
         yield Drawn("slices", "slices-probability", "Probability of the true type of every slice", "", svg)
 
 
@@ -118,7 +127,7 @@ def _groups(entries: Sequence[Entry]) -> Iterator[Drawn]:
         ("class", CLASS_NAMES, classes, [f"{n} {name}" for name, n in zip(CLASS_NAMES, counts, strict=True)]),
         ("size", SIZES, sizes, ["thirds of the slices by true tumour area"]),
     ):
-        svg = charts.dots(labels, [(g, [row[g] for row in what]) for g in groups], "mean Dice")
+        svg = charts.dots(labels, [(g, [row[g] for row in what]) for g in groups], "mean Dice", value_limits("dice"))
         caption = f"{', '.join(words)}; {table.n} slices."
         yield Drawn(
             "groups", f"dice-by-{name}", f"Dice by tumour {'type' if name == 'class' else 'size'}", caption, svg
@@ -160,5 +169,5 @@ def _speed(entries: Sequence[Entry]) -> Iterator[Drawn]:
         ]
         if points:
             title = f"{METRICS[metric].title} against throughput"
-            svg = charts.scatter(points, f"images/s, {INFERENCE}", METRICS[metric].title)
+            svg = charts.scatter(points, f"images/s, {INFERENCE}", METRICS[metric].title, value_limits(metric))
             yield Drawn("speed", f"speed-{metric}", title, "", svg)

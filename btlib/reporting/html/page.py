@@ -10,15 +10,31 @@ from markupsafe import Markup
 from btlib.baselines import Verdict
 from btlib.baselines.verdict import HOLDS, WORST_FIRST
 from btlib.evaluation.catalogue import METRICS
-from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.entries import Entry, Reference
 from btlib.reporting.html.figures import Drawn
 from btlib.reporting.html.gallery import Gallery
 from btlib.reporting.html.looks import Look
 from btlib.reporting.html.style import inline
 from btlib.reporting.html.views import View
 from btlib.reporting.intervals import Mean
-from btlib.reporting.numbers import interval, number
 from btlib.reporting.significance import one_training_note
+from btlib.reporting.standing import Standing
+from btlib.reporting.verdicts import verdict_line
+
+
+@dataclass(frozen=True)
+class Card:
+    """Verdicts of one status and reason.
+
+    Attributes:
+        status: Of all of them.
+        reason: Of all of them; may be empty.
+        lines: Label of the case, and the verdict's numbers.
+    """
+
+    status: str
+    reason: str
+    lines: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +44,7 @@ class Page:
     Attributes:
         views: The runs.
         entries: Their cases.
+        references: The baselines' cases that new ones stand beside.
         means: Label and metric → mean with its interval.
         figures: Drawn.
         untested: Why pairs of cases were not tested; empty where they were.
@@ -38,6 +55,7 @@ class Page:
 
     views: tuple[View, ...]
     entries: tuple[Entry, ...]
+    references: tuple[Reference, ...]
     means: Mapping[tuple[str, str], Mean]
     figures: tuple[Drawn, ...]
     untested: str
@@ -56,15 +74,18 @@ class Page:
         return [(f, Markup(inline(f.svg, f.name, f.title))) for f in found]  # matplotlib has escaped what it wrote
 
     @cached_property
-    def reasons(self) -> list[tuple[str, str, list[str]]]:
-        """Status, reason and whose it is: each reason once, the worst first; what merely passes needs none."""
-        held: dict[tuple[str, str], list[str]] = {}
+    def cards(self) -> list[Card]:
+        """Every verdict with its numbers, those of one status and reason together, the worst first."""
+        found: dict[tuple[str, str], list[tuple[str, str]]] = {}
         for entry, v in self.verdicts:
-            reason = v.reason or ("" if v.status == "pass" else _in_numbers(v))
-            if reason:
-                held.setdefault((v.status, reason), []).append(f"{entry.label} {METRICS[v.metric].title}")
-        order = sorted(held, key=lambda key: WORST_FIRST.index(key[0]))
-        return [(status, reason, held[status, reason]) for status, reason in order]
+            found.setdefault((v.status, v.reason), []).append((entry.label, verdict_line(v)))
+        order = sorted(found, key=lambda key: WORST_FIRST.index(key[0]))
+        return [Card(status, reason, tuple(found[status, reason])) for status, reason in order]
+
+    @cached_property
+    def standings(self) -> list[tuple[Entry, Standing]]:
+        """New cases beside each of the baseline's."""
+        return [(entry, one) for entry in self.entries for one in entry.standings]
 
     @cached_property
     def verdicts(self) -> list[tuple[Entry, Verdict]]:
@@ -120,14 +141,6 @@ class Page:
             value, label, name = max(fast)
             found.append(("most images/s", f"{value:,.0f}", f"{label}, {name}"))
         return found
-
-
-def _in_numbers(v: Verdict) -> str:
-    """A verdict in a sentence, where the gate gave no reason beside its numbers."""
-    if v.difference is None:
-        return "no numbers"
-    said = f"{number(v.measured, '.4f')} after {number(v.baseline, '.4f')}: {v.difference:+.4f}"
-    return f"{said}, 95 % interval {interval(v.low, v.high)}; a loss of {number(v.margin, 'g')} is tolerated"
 
 
 def _names(labels: list[str], most: int = 4) -> str:

@@ -14,8 +14,10 @@ from btlib.reporting.html.rows import lines
 from btlib.reporting.html.style import tone
 from btlib.reporting.html.tiles import Tile
 from btlib.reporting.html.views import View
-from btlib.reporting.numbers import interval, number
+from btlib.reporting.names import printable, visible
+from btlib.reporting.numbers import interval, number, p_value
 from btlib.reporting.speed import noise_line
+from btlib.reporting.standing_table import NOTE, rank_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 def render(page: Page) -> str:
     """The page as HTML, complete in itself."""
-    columns, rows = lines(page.entries, page.means)
+    columns, rows = lines(page.entries, page.references, page.means)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -32,6 +34,9 @@ def render(page: Page) -> str:
             columns=columns,
             lines=rows,
             interval=interval,
+            p_value=p_value,
+            rank_of=rank_of,
+            standing_note=NOTE,
             metrics=METRICS,
             kinds=KINDS,
             runs=[_run(page, v) for v in page.views],
@@ -54,10 +59,20 @@ def _environment() -> "Environment":
 
     loader = PackageLoader("btlib.reporting.html", "templates")
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_printable,
     )
-    environment.filters |= {"tone": tone, "number": number}
+    environment.filters |= {"tone": tone, "number": number, "visible": visible}
     return environment
+
+
+def _printable(value: Any) -> Any:
+    """What a template puts out, without characters that a page cannot show."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _run(page: Page, v: View) -> dict[str, Any]:

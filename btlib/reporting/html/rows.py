@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from btlib.baselines.pace import Pace
 from btlib.evaluation.catalogue import METRICS
-from btlib.reporting.html.entries import Entry
+from btlib.reporting.comparison import Row
+from btlib.reporting.html.entries import Entry, Reference
 from btlib.reporting.html.style import tone
 from btlib.reporting.intervals import Mean
+from btlib.reporting.names import shortened, visible
 from btlib.reporting.numbers import number
 
 _FORMS = {"dice": ".4f", "hd95": ".1f", "accuracy": ".4f", "macro_f1": ".4f"}
+_MOST = 120  # columns of a title
 SHOWN = tuple(_FORMS)
 """Metrics of the table, in its order."""
 
@@ -45,7 +48,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """One case: its label, verdict, and a cell for each column."""
+    """One case: its label, verdict ("reference" for one of the baseline), and a cell for each column."""
 
     label: str
     status: str
@@ -61,11 +64,14 @@ def ranks(entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
     return found
 
 
-def lines(entries: Sequence[Entry], means: Mapping[tuple[str, str], Mean]) -> tuple[list[Column], list[Line]]:
-    """Columns, and a line for each case."""
-    names = {name for entry in entries for name in entry.row.speeds}
+def lines(
+    entries: Sequence[Entry], references: Sequence[Reference], means: Mapping[tuple[str, str], Mean]
+) -> tuple[list[Column], list[Line]]:
+    """Columns, and a line for each case: those that were measured, then the baseline's beside new ones."""
+    rows = [*(entry.row for entry in entries), *(reference.row for reference in references)]
+    names = {name for row in rows for name in row.speeds}
     speeds = sorted(names, key=lambda name: (name.split(",")[0], len(name), name))
-    shown = [m for m in SHOWN if any(e.row.values[m] is not None for e in entries)]
+    shown = [m for m in SHOWN if any(row.values[m] is not None for row in rows)]
     places = ranks(entries)
     columns = [
         Column("case", numeric=False),
@@ -76,31 +82,47 @@ def lines(entries: Sequence[Entry], means: Mapping[tuple[str, str], Mean]) -> tu
         Column("time", "s"),
         Column("model", numeric=False),
     ]
-    return columns, [_line(e, shown, speeds, means, places) for e in entries]
+    measured = [_measured(e, shown, speeds, means, places) for e in entries]
+    return columns, measured + [_reference(r, shown, speeds) for r in references]
 
 
-def _line(
+def _measured(
     entry: Entry,
     shown: Sequence[str],
     speeds: Sequence[str],
     means: Mapping[tuple[str, str], Mean],
     places: Mapping[tuple[str, str], int],
 ) -> Line:
-    row = entry.row
+    values = [_value(entry.row, m, means.get((entry.label, m)), places.get((entry.label, m))) for m in shown]
+    return _line(entry.label, entry.row, _title(entry.row), values, speeds)
+
+
+def _reference(reference: Reference, shown: Sequence[str], speeds: Sequence[str]) -> Line:
+    values = [_value(reference.row, m) for m in shown]
+    origin = f"from baseline {reference.baseline}, not measured in this run"
+    more = "; ".join(filter(None, [_title(reference.row), origin]))
+    return _line(reference.label, reference.row, more, values, speeds)
+
+
+def _line(label: str, row: Row, more: str, values: Sequence[Cell], speeds: Sequence[str]) -> Line:
     cells = (
-        Cell(entry.label, row.title),
+        Cell(label, more),
         Cell(row.status, tone=tone(row.status)),
-        *(_value(entry, m, means.get((entry.label, m)), places.get((entry.label, m))) for m in shown),
+        *values,
         *(_pace(row.speeds.get(name)) for name in speeds),
         Cell(number(row.peak_memory_mib, ".0f"), sort=row.peak_memory_mib),
         Cell(number(row.seconds, ".1f"), sort=row.seconds),
         Cell(row.source),
     )
-    return Line(entry.label, row.status, cells)
+    return Line(label, row.status, cells)
 
 
-def _value(entry: Entry, metric: str, mean: Mean | None, place: int | None) -> Cell:
-    value, form = entry.row.values[metric], _FORMS[metric]
+def _title(row: Row) -> str:
+    return shortened(visible(row.title), _MOST) if row.title.strip() else ""
+
+
+def _value(row: Row, metric: str, mean: Mean | None = None, place: int | None = None) -> Cell:
+    value, form = row.values[metric], _FORMS[metric]
     if value is None:
         return Cell("–")
     more = f"{mean.low:{form}} – {mean.high:{form}}" if mean is not None else ""

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.metrics.calibration import Bins
+from btlib.reporting.axes import SHARE
 from btlib.reporting.html.style import drawing, plain_axes, svg_of
+from btlib.reporting.names import shortened
 from btlib.reporting.palette import ACCENT, INK, MUTED, SECOND
 from btlib.types import CLASS_NAMES
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.patches import FancyBboxPatch
 
 _SIZE = (2.9, 2.5)  # inches
+_MOST = 26  # columns of a title
 _FEW = 40  # epochs up to which each has its mark
 
 
@@ -31,7 +34,7 @@ def confusion(counts: NDArray[np.int64], title: str) -> str:
     from matplotlib.colors import to_rgba
 
     with drawing(*_SIZE) as figure:
-        axes = figure.add_axes((0.31, 0.19, 0.66, 0.67), title=title)
+        axes = figure.add_axes((0.31, 0.19, 0.66, 0.67), title=shortened(title, _MOST))
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         for (row, column), count in np.ndenumerate(counts):
             share = float(shares[row, column])
@@ -65,9 +68,10 @@ def calibration(bins: Bins, error: float, title: str) -> str:
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
         axes.plot(confidence, accuracy, color=ACCENT, linewidth=1, alpha=0.6)
         for x, y, n in zip(confidence, accuracy, count, strict=True):
-            axes.plot(x, y, "o", color=ACCENT, alpha=0.75, markersize=3 + 9 * float(np.sqrt(n / count.max())))
+            size = 3 + 9 * float(np.sqrt(n / count.max()))
+            axes.plot(x, y, "o", color=ACCENT, alpha=0.75, markersize=size, clip_on=False)
         axes.text(0.97, 0.05, f"error {error:.3f}", transform=axes.transAxes, ha="right", color=INK)
-        axes.set(xlim=(0.3, 1.04), ylim=(-0.04, 1.06), xlabel="probability of the predicted type", ylabel="accuracy")
+        axes.set(xlim=SHARE, ylim=SHARE, xlabel="probability of the predicted type", ylabel="accuracy")
         return svg_of(figure)
 
 
@@ -86,7 +90,7 @@ def thresholds(curves: Sequence[tuple[Sequence[float], Sequence[float]]], used: 
         for k, value in enumerate(used):
             axes.axvline(value, color=SECOND, linewidth=1.2, linestyle=(0, (3, 3)))
             axes.text(value, 1.0 - 0.12 * k, f" {value:g}", color=SECOND, va="top", fontsize=8.5)
-        axes.set(xlim=(0, 1), ylim=(0, 1.04), xlabel="threshold", ylabel="mean Dice")
+        axes.set(xlim=SHARE, ylim=SHARE, xlabel="threshold", ylabel="mean Dice")
         return svg_of(figure)
 
 
@@ -98,14 +102,13 @@ def learning(curves: "pd.DataFrame", title: str) -> str:
         title: The case and seed.
     """
     with drawing(_SIZE[0], 3.5) as figure:
-        above = figure.add_axes((0.19, 0.56, 0.78, 0.35), title=title)
+        above = figure.add_axes((0.19, 0.56, 0.78, 0.35), title=shortened(title, _MOST))
         below = figure.add_axes((0.19, 0.13, 0.78, 0.35))
         _lines(above, curves, {"train_loss": "train", "val_loss": "validation"})
         _lines(below, curves, {"val_dice": "Dice", "val_accuracy": "accuracy"})
         above.set_ylabel("loss")
         above.tick_params(labelbottom=False)
-        below.set_ylim(0, 1.04)
-        below.set(xlabel="epoch", ylabel="validation")
+        below.set(ylim=SHARE, xlabel="epoch", ylabel="validation")
         return svg_of(figure)
 
 
@@ -122,7 +125,7 @@ def _lines(axes: "Axes", curves: "pd.DataFrame", names: dict[str, str]) -> None:
 
 
 def _axes(figure: "Figure", title: str) -> "Axes":
-    axes = figure.add_axes((0.19, 0.19, 0.78, 0.68), title=title)
+    axes = figure.add_axes((0.19, 0.19, 0.78, 0.68), title=shortened(title, _MOST))
     plain_axes(axes, "both")
     return axes
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from btlib.reporting.drawing import literal_text
 from btlib.reporting.palette import ACCENT, BAD, GOOD, INK, LINE, MUTED, SECOND, WARN
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ _VARIABLES = {
     WARN: "--warn",
     BAD: "--bad",
 }
+
+_TAG = re.compile(r"<[^>]*>")
 
 TONES = {
     "improved": "good",
@@ -49,12 +52,9 @@ def colour(status: str) -> str:
 @contextmanager
 def drawing(width: float, height: float) -> Iterator["Figure"]:
     """A figure of so many inches in the report's style; draw and take its SVG within."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     style: Any = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "btlib",
         "font.size": 9.5,
         "font.family": "sans-serif",
         "text.color": INK,
@@ -77,9 +77,8 @@ def drawing(width: float, height: float) -> Iterator["Figure"]:
         "legend.fontsize": 9,
         "figure.facecolor": "none",
         "axes.facecolor": "none",
-        "text.parse_math": False,
     }
-    with mpl.rc_context(style):
+    with literal_text(style):
         yield Figure(figsize=(width, height))
 
 
@@ -102,16 +101,20 @@ def inline(svg: str, name: str, title: str) -> str:
 
     body = svg[svg.index("<svg") :]
     body = re.sub(r"\s*<metadata>.*?</metadata>|\s*<style[^>]*>.*?</style>", "", body, flags=re.DOTALL)
-    used = set(re.findall(r"(?:url\(|href=\")#([^\")]+)", body))
-    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", body)
-    body = re.sub(r"(url\(|href=\")#", rf"\g<1>#{name}-", body)
-    body = body.replace("xlink:href", "href")
-    for value, variable in _VARIABLES.items():
-        body = body.replace(value, f"var({variable})")
     box = re.search(r'viewBox="([^"]*)"', body)
     opening = f'<svg viewBox="{box[1] if box else "0 0 1 1"}" role="img" aria-label="{escape(title)}">'
-    body = re.sub(r"<svg[^>]*>", lambda _: opening, body, count=1)
-    return re.sub(r" ?font-family: [^;\"]*;?", "", body).strip()
+    used = set(re.findall(r"(?:url\(|href=\")#([^\")]+)", "".join(_TAG.findall(body))))
+    body = _TAG.sub(lambda tag: _tag_of_page(tag[0], name, used), body)
+    return re.sub(r"<svg[^>]*>", lambda _: opening, body, count=1).strip()
+
+
+def _tag_of_page(tag: str, name: str, used: set[str]) -> str:
+    """A tag with ids under the figure's own name and the page's colours and font; text between tags stays as it is."""
+    tag = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", tag)
+    tag = re.sub(r"(url\(|href=\")#", rf"\g<1>#{name}-", tag).replace("xlink:href", "href")
+    for value, variable in _VARIABLES.items():
+        tag = tag.replace(value, f"var({variable})")
+    return re.sub(r" ?font-family: [^;\"]*;?", "", tag)
 
 
 def plain_axes(axes: "Axes", grid: str) -> None:

@@ -16,6 +16,7 @@ from btlib.reporting.html.gallery import Gallery
 from btlib.reporting.html.page import Page
 from btlib.reporting.html.rows import ranks
 from btlib.reporting.intervals import Mean
+from btlib.reporting.text import csv_text
 from btlib.types import CLASS_NAMES
 
 SCHEMA = "btlib-report/1"
@@ -47,7 +48,7 @@ def write_per_slice(entries: Sequence[Entry], path: Path) -> None:
             frames.append(frame.assign(schema=CSV_SCHEMA, case=entry.row.case, seed=run.seed))
     whole = pd.concat(frames) if frames else pd.DataFrame({"schema": [], "case": [], "seed": [], "number": []})
     first = ["schema", "case", "seed", "number"]
-    files.write_text(path, whole[[*first, *(c for c in whole if c not in first)]].to_csv(index=False))
+    files.write_text(path, csv_text(whole[[*first, *(c for c in whole if c not in first)]]))
 
 
 def write_numbers(page: Page, path: Path) -> None:

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from btlib.baselines import Baseline
-from btlib.baselines.held import load_baseline
+from btlib.baselines.held import NONE, load_baseline
 from btlib.errors import BaselineError
+from btlib.paths import baselines_folder, find_baseline
 from btlib.reporting.comparison import Comparison, compare
 from btlib.reporting.html.problems import Problems
 from btlib.runs.folder import RunFolder
@@ -20,7 +21,7 @@ class View:
     """One run, read.
 
     Attributes:
-        label: What the page calls it: the folder's name.
+        label: What the page calls it: its title, else the folder's name.
         folder: Where it lies.
         info: What holds for all of its cases.
         records: Those that can be read, in order of cases' names and seeds.
@@ -61,9 +62,9 @@ def view(path: Path, baselines: Path | None = None) -> View:
     speeds = {speed.case: speed for speed in timed if speed is not None}
     noise = problems.attempt(folder.noise)
     at = Path(info.baseline)
-    if baselines is not None and not at.exists() and (baselines / at.name).exists():
-        at = baselines / at.name
-    baseline = load_baseline(at)
+    baseline = load_baseline(
+        at if at == NONE or at.exists() else find_baseline(at.stem, baselines or baselines_folder())
+    )
     comparison = compare(info, records, speeds, baseline)
     missing = []
     for case, lost in folder.lost().items():

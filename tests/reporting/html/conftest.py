@@ -1,9 +1,12 @@
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from btlib.adapters.arrays import CallablePredictor
 from btlib.baselines import Baseline
@@ -11,6 +14,7 @@ from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
 from btlib.explain import Explainer, Runner
 from btlib.explain.study import Study
+from btlib.plugin.closing import close
 from btlib.protocol import Protocol, Recipe
 from btlib.reporting.html import write_report
 from btlib.reporting.html.pictures import Picture, keep
@@ -20,8 +24,37 @@ from btlib.runs.execute import run_case
 from btlib.splits import slice_seed42
 from btlib.types import Predictions
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SCRIPT = "<script>alert('x')</script>"
 NAMES = ("A", "B", SCRIPT, "broken")
+ODD = {
+    "script": "<script>alert(1)</script>",
+    "quotes": '"it\'s" «so»',
+    "slashes": "a/b\\c/../d\\",
+    "lines": "one\ntwo\r\nthree\u2028four\rfive",
+    "return": "one\rtwo",
+    "control": "bell\x07 null\x00 escape\x1b[31m",
+    "no character": "a\uffff",
+    "Chinese": "脑肿瘤分割",
+    "Arabic": "ورم الدماغ 12",
+    "turned": "abc\u202egpj.exe",
+    "emoji": "🧠 👩\u200d⚕️",
+    "marks": "e\u0301" * 20,
+    "Markdown": "a|b`c` *d* _e_ [f](g) ~h~ __i__ &lt; @j #1 \\| <b>",
+    "percent": "100%s %(x)d {y}",
+    "formula": "$x_1$ and $\\frac{1}{2}$ $\\no$",
+    "dots": "..",
+    "dash": "--help",
+    "underscore": "_hidden",
+    "blank": " \u200b\t",
+    "filler": "\u3164",
+    "empty": "",
+    "SVG": '#1c2127 url(#a) id="x" font-family: y; --> ]]>',
+    "long": "word " * 40,
+    "long, one word": "x" * 200,
+    "long, of the same start and end": f"{'x' * 100}y{'x' * 99}",
+}
+"""What a case or a run may be called, by what is odd about it."""
 
 
 class Blurs:
@@ -57,7 +90,7 @@ def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
         return ready
 
     def crash(work: Work) -> Prepared:
-        raise RuntimeError(f"out of luck {SCRIPT}")
+        raise RuntimeError(f"out of luck {SCRIPT}\x1b[31m\x00")
 
     def make(
         path: Path,
@@ -109,3 +142,27 @@ def run(make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def html(run: Path) -> str:
     return (run / "index.html").read_text()
+
+
+@pytest.fixture(scope="session")
+def odd(make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a case for every odd name, closed as a session is; beside it, one of a new case that stands with all."""
+    home = tmp_path_factory.mktemp("odd")
+    path = make_run(home / "run", n=30, names=("A", *ODD.values()))
+    close(path)
+    propose(path, "odd | <baseline>", "for a test").new.save(home / "odd.json")
+    close(make_run(home / "new", n=30, names=("A", "new"), strength=0.4, baseline=str(home / "odd.json")))
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        told = "no Chromium on this machine: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(told)
+        pytest.skip(told)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -20,7 +20,7 @@ from btlib.reporting.html.tiles import contours
 from btlib.runs import Maps, RunFolder
 
 from .conftest import NAMES, SCRIPT
-from .reader import Reader
+from .reader import Reader, unreadable
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,12 @@ def test_a_case_called_script_is_text(html: str, page: Reader):
     assert SCRIPT in page.text["table"]
     assert sum(tag == "script" for tag, _ in page.tags) == 1
     assert f"out of luck {SCRIPT}" in page.text["verdicts"]
+
+
+def test_a_message_can_be_read_whatever_is_in_it(run: Path, html: str, page: Reader):
+    assert r"\x1b[31m\x00" in page.text["verdicts"]
+    assert unreadable(html) == set()
+    assert unreadable((run / "summary.md").read_text()) == set()
 
 
 def test_every_case_is_in_every_part_it_has_numbers_for(page: Reader):
@@ -73,7 +79,7 @@ def test_real_slices_are_not_called_phantoms(run: Path, tmp_path: Path):
 
 def test_verdicts_have_their_numbers(page: Reader):
     assert "regressed" in page.text["verdicts"]
-    assert re.search(r"\d\.\d{4} after \d\.\d{4}: -\d\.\d{4}, 95 % interval", page.text["verdicts"])
+    assert re.search(r"\d\.\d{4}; baseline \d\.\d{4}; difference -\d\.\d{4}, 95 % interval", page.text["verdicts"])
 
 
 def test_the_numbers_are_those_of_the_records(run: Path, page: Reader):

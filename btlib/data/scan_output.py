@@ -1,0 +1,80 @@
+"""What a scan of a folder found, short enough for a terminal, and in full as JSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from btlib import files
+from btlib.data.quota import shares
+from btlib.data.scan import ScanReport
+from btlib.errors import DataError, OptionError
+
+SCHEMA = "btlib-verify/1"
+_FILES = 20  # of which faults are shown on a terminal
+
+
+def fault_lines(faults: Sequence[DataError], most: int = _FILES) -> Iterator[str]:
+    """Faults for a terminal: those with the same hint together, the hint once after them.
+
+    Args:
+        faults: Of files, or of the folder.
+        most: How many of them are shown, shared among the hints.
+    """
+    by_hint: dict[str | None, list[DataError]] = {}
+    for fault in faults:
+        by_hint.setdefault(fault.mend, []).append(fault)
+    counts = [len(group) for group in by_hint.values()]
+    for (hint, group), shown in zip(by_hint.items(), shares(counts, min(most, len(faults))), strict=True):
+        lines = [f"Fault: {DataError(fault.problem, where=fault.where)}" for fault in group[:shown]]
+        if len(group) > shown:
+            lines.append(f"… and {len(group) - shown} more")
+        yield str(DataError("\n".join(lines), mend=hint))
+
+
+def patients_line(patients: Mapping[str | None, int]) -> str:
+    """How many patients there are, how many slices each has, and how many slices have no patient id.
+
+    Args:
+        patients: Slices of each patient; None stands for slices without an id.
+    """
+    counts = [count for patient, count in patients.items() if patient is not None]
+    each = f", slices of each: min {min(counts)}, median {median(counts):g}, max {max(counts)}" if counts else ""
+    return f"{len(counts)} patients{each}; slices without a patient id: {patients.get(None, 0)}"
+
+
+def write_report(report: ScanReport, path: Path) -> None:
+    """All patients and all faults as JSON, atomically.
+
+    Raises:
+        OptionError: The file cannot be written.
+    """
+    try:
+        files.write_json(path, _as_json(report))
+    except OSError as error:
+        problem = f"the report cannot be written: {error.strerror}"
+        raise OptionError(problem, where=path, mend="name a file that can be written with --out") from error
+
+
+def _as_json(report: ScanReport) -> dict[str, Any]:
+    sizes = sorted(report.sizes.items())
+    patients = sorted(report.patients.items(), key=lambda item: (item[0] is None, item[0] or ""))
+    return {
+        "schema": SCHEMA,
+        "folder": _encodable(str(report.folder)),
+        "slices": report.n,
+        "classes": dict(report.classes),
+        "origins": dict(report.origins),
+        "sizes": [{"height": height, "width": width, "slices": count} for (height, width), count in sizes],
+        "patients": [{"id": _encodable(patient), "slices": count} for patient, count in patients],
+        "faults": [
+            {"where": _encodable(fault.where), "problem": _encodable(fault.problem), "hint": fault.mend}
+            for fault in report.faults
+        ],
+        "notes": [_encodable(note) for note in report.notes],
+    }
+
+
+def _encodable(text: str | None) -> str | None:
+    """The text as UTF-8 can hold it: names of files and codes of patients may have parts of characters in them."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")

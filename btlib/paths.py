@@ -1,0 +1,124 @@
+"""Where files of a user lie: relative to the project in which the user stands, never to where btlib is installed.
+
+The project's root is the folder that pytest calls `rootdir`: the command line and the plugin find the same files.
+"""
+
+import configparser
+import tomllib
+from pathlib import Path
+
+from btlib.errors import OptionError, UnknownNameError
+from btlib.registry import unknown_name
+
+LATEST = "latest"
+"""Stands for the name of the newest run."""
+
+_PACKAGE = Path(__file__).parent
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The folder of the pytest configuration file that is nearest upwards; without one, where the user stands.
+
+    Args:
+        start: Where the user stands; by default the working directory.
+    """
+    here = (start or Path.cwd()).absolute()
+    upwards = (here, *here.parents)
+    tests = (_configures_pytest, lambda folder: (folder / "pyproject.toml").is_file(), _has_setup)
+    return next((folder for test in tests for folder in upwards if test(folder)), here)
+
+
+def baselines_folder() -> Path:
+    """The user's own baselines."""
+    return _of_project("baselines")
+
+
+def checkpoints_folder() -> Path:
+    """The user's trained models."""
+    return _of_project("checkpoints")
+
+
+def reports_folder() -> Path:
+    """The folders of the user's runs."""
+    return _of_project("reports")
+
+
+def shipped_baselines() -> Path:
+    """The baselines that come with btlib; in a checkout those of its top level."""
+    packaged = _PACKAGE / "suite" / "baselines"
+    return packaged if packaged.is_dir() else _PACKAGE.parent / "baselines"
+
+
+def find_baseline(name: str, folder: Path) -> Path:
+    """File of a baseline.
+
+    Args:
+        name: Path of a `.json` file, or the name of a baseline: the user's own come before those that btlib ships.
+        folder: The user's own baselines.
+
+    Returns:
+        The file; where there is none, the one that the user would have.
+    """
+    if name.endswith(".json") and (Path(name).is_file() or Path(name).name != name):
+        return Path(name).absolute()
+    stem = name.removesuffix(".json")
+    own, shipped = folder / f"{stem}.json", shipped_baselines() / f"{stem}.json"
+    return shipped if shipped.is_file() and not own.is_file() else own
+
+
+def find_run(name: str) -> Path | None:
+    """Folder of a run, by its path or by its name in `reports/`; "latest" is the newest. None where there is none."""
+    if Path(name).is_dir():
+        return Path(name)
+    runs = _runs()
+    if name == LATEST:
+        return runs[-1] if runs else None
+    return next((path for path in runs if path.name == name), None)
+
+
+def unknown_source(name: str, folder: Path, kind: str = "run or baseline") -> UnknownNameError:
+    """The error for a name that is neither a run nor a baseline, offering the nearest.
+
+    Args:
+        name: What the user named.
+        folder: The user's own baselines.
+        kind: What was expected, "run", "baseline" or "run or baseline".
+    """
+    runs = [path.name for path in _runs()] if "run" in kind else []
+    files = [*folder.glob("*.json"), *shipped_baselines().glob("*.json")] if "baseline" in kind else []
+    return unknown_name(kind, name, {*runs, *(path.stem for path in files)})
+
+
+def _runs() -> list[Path]:
+    """Folders of runs, the newest last: their names begin with the time."""
+    return sorted(path.parent for path in reports_folder().glob("*/run.json"))
+
+
+def _of_project(name: str) -> Path:
+    root = project_root()
+    return Path(name) if root == Path.cwd() else root / name
+
+
+def _has_setup(folder: Path) -> bool:
+    return (folder / "setup.py").is_file()
+
+
+def _configures_pytest(folder: Path) -> bool:
+    if any((folder / name).is_file() for name in ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")):
+        return True
+    try:
+        pyproject = folder / "pyproject.toml"
+        if pyproject.is_file() and "pytest" in tomllib.loads(pyproject.read_text(encoding="utf-8")).get("tool", {}):
+            return True
+        return any(_has_section(folder / name, section) for name, section in _SECTIONS.items())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, configparser.Error) as error:
+        raise OptionError(f"its configuration of pytest cannot be read: {error}", where=folder) from error
+
+
+_SECTIONS = {"tox.ini": "pytest", "setup.cfg": "tool:pytest"}
+
+
+def _has_section(path: Path, section: str) -> bool:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    parser.read(path, encoding="utf-8")
+    return parser.has_section(section)

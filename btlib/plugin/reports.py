@@ -1,0 +1,26 @@
+"""What pytest's report of a failed item says of the case behind it."""
+
+import pytest
+
+from btlib.plugin.options import STATUS
+
+ERROR_OF = "bt_error_of"
+"""Name of what says which case could not be measured: on the failure itself and among its report's properties."""
+
+
+def verdict_of(report: pytest.TestReport) -> str | None:
+    """The verdict that failed an item; None where it was no verdict."""
+    status = dict(report.user_properties).get(STATUS)
+    return None if status is None else str(status)
+
+
+def shortened(report: pytest.TestReport, first: dict[str, str]) -> None:
+    """Leave the error of a case to the first item that reports it; of the others a line that names that item.
+
+    Args:
+        report: Of a failed item.
+        first: Case and tier → node id of the first item; is added to.
+    """
+    case = dict(report.user_properties).get(ERROR_OF)
+    if case is not None and first.setdefault(str(case), report.nodeid) != report.nodeid:
+        report.longrepr = f"case {case}: its error is shown at {first[str(case)]}"

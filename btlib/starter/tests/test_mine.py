@@ -1,0 +1,10 @@
+"""The benchmark of the case, run by `pytest`: a model that has become worse is a failed test."""
+
+import pytest
+
+pytestmark = pytest.mark.btlib_cases("mine.py::mine")
+
+
+def test_quality(bt_run, bt_case, bt_metric):
+    """Measure a metric of the case, and compare it with the baseline."""
+    bt_run.check(bt_case, bt_metric)

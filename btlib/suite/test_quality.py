@@ -1,0 +1,7 @@
+"""Does each case hold up against its baseline?"""
+
+from btlib.plugin.run import Run
+
+
+def test_quality(bt_run: Run, bt_case: str, bt_metric: str) -> None:
+    bt_run.check(bt_case, bt_metric)

@@ -1,0 +1,287 @@
+"""Other people's tests where btlib is installed: the same outcomes, in the same order, as without the plugin."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+STUDIES = ("smoke", "full", "performance", "controls", "statistics")
+CACHE = "cache-of-btlib"
+
+PLAIN = {
+    "test_marked.py": "import pytest\n"
+    + "".join(f"@pytest.mark.{name}\ndef test_{name}(): pass\n" for name in (*STUDIES, "slow"))
+    + "@pytest.mark.full\n@pytest.mark.slow\ndef test_full_and_slow(): pass\ndef test_plain(): pass\n",
+    "test_outcomes.py": """
+import unittest, warnings
+import pytest
+
+@pytest.mark.parametrize("tier", ["smoke", "full"])
+@pytest.mark.parametrize("case", ["A", "B"])
+def test_parametrised(tier, case): assert (tier, case) != ("full", "B")
+
+def test_skipped(): pytest.skip("no")
+@pytest.mark.xfail(strict=True)
+def test_expected(): assert 0
+def test_warns(): warnings.warn("careful", UserWarning)
+@pytest.fixture
+def broken(): raise RuntimeError("in a fixture")
+def test_error(broken): pass
+
+class TestUnit(unittest.TestCase):
+    def test_method(self): self.assertTrue(True)
+""",
+    "test_flaky.py": """
+from pathlib import Path
+def test_fails_once(tmp_path_factory):
+    seen = Path("seen.txt")
+    seen.write_text(seen.read_text() + "x" if seen.exists() else "x")
+    assert len(seen.read_text()) > 1
+""",
+    "module.py": '"""\n>>> 1 + 1\n2\n"""\n',
+    "pytest.ini": "[pytest]\nmarkers =\n    smoke: ours\n    full: ours\n    performance: ours\n    controls: ours\n"
+    "    statistics: ours\n    slow: ours\n",
+    "conftest.py": "def pytest_collection_modifyitems(items):\n    items.sort(key=lambda i: i.name, reverse=True)\n",
+}
+"""A project that has never heard of btlib, and marks its tests with btlib's words."""
+
+SESSIONS: dict[str, Sequence[str]] = {
+    "no options": (),
+    "strict": ("--strict-markers", "--strict-config"),
+    "warnings are errors": ("-W", "error"),
+    **{f"-m {name}": ("-m", name) for name in ("smoke", "full", "not slow", "not full", "not smoke or slow", "typo")},
+    "-k full": ("-k", "full"),
+    "-k smoke and not A": ("-k", "smoke and not A"),
+    "a node id": ("test_marked.py::test_full", "test_outcomes.py::TestUnit::test_method"),
+    "a parametrised node id": ("test_outcomes.py::test_parametrised[B-full]",),
+    "two processes": ("-n", "2"),
+    "two processes by file": ("-n", "2", "--dist", "loadfile", "-m", "full"),
+    "shuffled": ("-p", "randomly", "-p", "no:cacheprovider", "--randomly-seed=3"),
+    "reruns": ("--reruns", "1", "test_flaky.py"),
+    "doctests": ("--doctest-modules",),
+    "the first failure ends it": ("-x", "test_outcomes.py"),
+    "deselected": ("--deselect", "test_marked.py::test_full"),
+    "collected": ("--collect-only", "-q"),
+    "planned": ("--setup-plan",),
+    "nothing there": ("-k", "no_such_test"),
+}
+
+
+def written(pytester: pytest.Pytester, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (pytester.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (pytester.path / name).write_text(text)
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
+    """Runs pytest in the folder with an empty cache of btlib; nothing of the session around it is inherited."""
+    for name in [name for name in os.environ if name.startswith("PYTEST_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("BTLIB_CACHE", str(pytester.path / CACHE))
+
+    def inner(*args: str) -> pytest.RunResult:
+        shuffled = () if "randomly" in args else ("-p", "no:randomly")
+        return pytester.runpytest_subprocess("-p", "no:benchmark", *shuffled, *args)
+
+    return inner
+
+
+def told(result: pytest.RunResult) -> list[str]:
+    """All that a session prints but times and the names of processes, which finish in any order."""
+    lines = [re.sub(r"\d+\.\d+s|gw\d|0x[0-9a-f]+", "·", line) for line in result.outlines]
+    lines = [line for line in lines if not re.match(r"plugins: |.*workers? \[|\S+ \[|bringing up|created:", line)]
+    return sorted(lines) if any("·" in line and "node" in line for line in lines) else lines
+
+
+@pytest.mark.parametrize("args", SESSIONS.values(), ids=SESSIONS)
+def test_a_session_without_benchmarks_is_the_same_with_and_without(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], args: Sequence[str]
+):
+    def session(*more: str) -> tuple[object, ...]:
+        (pytester.path / "seen.txt").unlink(missing_ok=True)
+        result = run("-v", "-rA", *args, *more)
+        outcomes = sorted(line for line in result.outlines if re.match(r"(PASSED|FAILED|ERROR|SKIPPED|XFAIL) ", line))
+        printed = [] if "-n" in args else told(result)
+        return result.ret, result.parseoutcomes() if "passed" in str(result.outlines) else {}, outcomes, printed
+
+    written(pytester, PLAIN)
+    without, with_it = session("-p", "no:btlib"), session()
+    assert with_it == without
+    assert not {"reports", "checkpoints", "baselines", CACHE} & {path.name for path in pytester.path.iterdir()}
+
+
+BENCH = """
+import numpy as np
+import pytest
+from btlib.cases import Prepared, case
+from btlib.types import Predictions
+
+class Blank:
+    def predict(self, images):
+        return Predictions(np.zeros(images.shape, np.float32), None)
+
+@case("blank", "nothing", has_mask=True, has_classes=False)
+def prepare(work):
+    return Prepared(Blank(), "given")
+
+def test_before(): pass
+
+def test_quality(bt_run, bt_case, bt_metric):
+    assert bt_case == "blank"
+    bt_run.check(bt_case, bt_metric)
+
+def test_after(): pass
+"""
+"""A user's own benchmark: a case of theirs, among tests that have nothing to do with it."""
+
+
+def test_a_users_benchmark_measures_the_users_cases(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]):
+    written(pytester, {"tests/test_bench.py": BENCH, "tests/test_other.py": "def test_other(): pass\n"})
+    result = run("-v", "--bt-baseline=none", "-W", "error")
+    assert result.ret == 0
+    result.assert_outcomes(passed=4)
+    ran = [line.split("::")[1].split(" ")[0] for line in result.outlines if "PASSED" in line]
+    assert ran == ["test_before", "test_quality[smoke-blank-dice]", "test_after", "test_other"]
+    assert [path.name.rpartition("-")[2] for path in (pytester.path / "reports").iterdir()] == ["smoke"]
+
+
+@pytest.mark.parametrize(
+    ("args", "ids"),
+    [
+        (("-m", "not slow"), ["smoke"]),
+        (("-m", "not full"), ["smoke"]),
+        (("-m", "full"), []),  # a name of the user's own, outside a folder called benchmarks
+        (("-m", "btlib_full"), ["full"]),
+        (("-m", "btlib_full or not slow"), ["smoke", "full"]),
+        (("-m", "not (btlib_full and slow)"), ["smoke"]),
+        (("-m", "btlib_smoke and not slow"), ["smoke"]),
+        (("-k", "full or quality"), ["smoke"]),
+        (("tests/test_bench.py::test_quality",), ["smoke"]),
+        (("tests/test_bench.py::test_before", "tests/test_bench.py"), ["smoke"]),
+        (("tests/test_bench.py::test_quality[full-blank-dice]",), ["full"]),
+        (
+            ("tests/test_bench.py::test_quality[full-blank-dice]", "tests/test_bench.py::test_quality"),
+            ["full", "smoke"],
+        ),
+    ],
+)
+def test_the_full_tier_runs_where_it_is_named_and_nowhere_else(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], args: Sequence[str], ids: Sequence[str]
+):
+    written(pytester, {"tests/test_bench.py": BENCH})
+    result = run("--collect-only", "-q", *args)
+    found = re.findall(r"test_quality\[(\w+)-", result.stdout.str())
+    assert sorted(found) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("args", "ids"),
+    [
+        ((), ["smoke"]),
+        (("-m", "smoke"), ["smoke"]),
+        (("-m", "full"), ["full"]),
+        (("-m", "not slow"), ["smoke"]),
+        (("-m", "full or smoke"), ["smoke", "full"]),
+    ],
+)
+def test_in_a_folder_of_benchmarks_the_short_names_serve(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], args: Sequence[str], ids: Sequence[str]
+):
+    written(pytester, {"benchmarks/test_bench.py": BENCH})
+    result = run("--collect-only", "-q", "--strict-markers", "benchmarks", *args)
+    assert sorted(re.findall(r"test_quality\[(\w+)-", result.stdout.str())) == sorted(ids)
+
+
+@pytest.mark.parametrize("option", ["--collect-only", "--setup-plan", "--fixtures", "--fixtures-per-test"])
+@pytest.mark.parametrize("args", [(), ("--pyargs", "btlib.suite", "-m", "full", "-k", "quality")], ids=["own", "suite"])
+def test_what_runs_nothing_reads_nothing(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], option: str, args: Sequence[str]
+):
+    written(pytester, {"tests/test_bench.py": BENCH})
+    result = run("-p", "no:cacheprovider", option, *args)
+    assert result.ret == 0
+    left = {path.name for path in pytester.path.iterdir() if not re.match("runpytest-|stdout|stderr", path.name)}
+    assert left == {"tests"}
+
+
+@pytest.mark.parametrize(
+    ("test", "problem"),
+    [
+        ("def test_it(bt_case): pass", "no case is known here"),
+        ("def test_it(bt_run, bt_case, bt_metric): pass", "no case is known here"),
+        ("def test_it(bt_run): pass", "takes bt_case too"),
+        ("def test_it(request): request.getfixturevalue('bt_metric')", "takes bt_case too"),
+        ("@pytest.mark.btlib_cases('nowhere.py::x')\ndef test_it(bt_case): pass", "no such file"),
+        ("@pytest.mark.btlib_cases('Z')\ndef test_it(bt_case): pass", "unknown case 'Z'"),
+        ("@pytest.mark.btlib_cases(3)\ndef test_it(bt_case): pass", "a case is named by text"),
+    ],
+)
+def test_a_fixture_without_a_case_is_one_line(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], test: str, problem: str
+):
+    written(pytester, {"tests/test_bench.py": f"import pytest\n{test}\ndef test_other(): pass\n"})
+    result = run("-W", "error")
+    outcomes = result.parseoutcomes()
+    assert (outcomes.get("errors", 0) + outcomes.get("failed", 0), outcomes["passed"]) == (1, 1)
+    shown = result.stdout.str()
+    assert problem in shown
+    assert "Traceback" not in shown
+    assert "AttributeError" not in shown
+    assert not (pytester.path / "reports").exists()
+
+
+def test_cases_named_by_a_marker(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]):
+    test = "import pytest\n@pytest.mark.btlib_cases('cases/mine.py::blank', 'A')\ndef test_it(bt_case): pass\n"
+    written(pytester, {"cases/mine.py": BENCH, "tests/test_bench.py": test, "pytest.ini": "[pytest]\n"})
+    result = run("--collect-only", "-q", "tests", "--strict-markers")
+    assert re.findall(r"test_it\[(.*)\]", result.stdout.str()) == ["smoke-blank", "smoke-A"]
+    result = run("--collect-only", "-q", "tests", "--bt-case", "A")
+    assert re.findall(r"test_it\[(.*)\]", result.stdout.str()) == ["smoke-A"]
+
+
+def test_a_file_that_tests_import_and_an_option_names_is_one_case(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
+):
+    test = "import mine\ndef test_it(bt_case): pass\n"
+    written(pytester, {"mine.py": BENCH, "test_bench.py": test, "pytest.ini": "[pytest]\npythonpath = .\n"})
+    for args in ((), ("--bt-case", "mine.py::blank"), ("--bt-case", "mine.py::prepare")):
+        result = run("--collect-only", "-q", "test_bench.py", *args)
+        assert re.findall(r"test_it\[(.*)\]", result.stdout.str()) == ["smoke-blank"], args
+
+
+def test_data_that_cannot_be_opened_fails_the_benchmark_and_no_other_test(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
+):
+    written(pytester, {"tests/test_bench.py": BENCH, "slices/1.mat": "no slice"})
+    result = run("--bt-data", "slices", "--bt-baseline=none")
+    result.assert_outcomes(passed=2, errors=1)
+    assert "1.mat" in result.stdout.str()
+    assert run("--bt-data", "slices", "--bt-baseline=none", "-k", "quality").ret == pytest.ExitCode.USAGE_ERROR
+
+
+@pytest.mark.parametrize("args", [("-n", "2"), ("-p", "randomly", "--randomly-seed=1"), ("--reruns", "1")], ids=str)
+def test_a_users_benchmark_with_other_plugins(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], args: Sequence[str]
+):
+    written(pytester, {"tests/test_bench.py": BENCH})
+    result = run("--bt-baseline=none", *args)
+    assert (result.ret, result.parseoutcomes()["passed"]) == (0, 3)
+    result.stdout.fnmatch_lines(["blank nothing*measured*"])
+
+
+def test_without_the_plugin_other_tests_run(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]):
+    written(pytester, {"tests/test_bench.py": BENCH})
+    result = run("-p", "no:btlib")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*fixture 'bt_run' not found*"])
+
+
+def test_fixtures_of_the_same_names_are_the_users_own(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], tmp_path: Path
+):
+    fixture = "import pytest\n@pytest.fixture\ndef bt_case(): return 7\n"
+    written(pytester, {"conftest.py": fixture, "test_it.py": "def test_it(bt_case): assert bt_case == 7\n"})
+    run().assert_outcomes(passed=1)

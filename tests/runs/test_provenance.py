@@ -1,0 +1,136 @@
+"""Which code made the numbers: the file of a case and its own repository, whatever pytest's root is."""
+
+import hashlib
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from btlib.cases import CASES, Case, Prepared, Work, load_case
+from btlib.runs import CaseRecord, RunFolder
+from btlib.runs.accept import propose
+from btlib.runs.execute import run_case
+from btlib.runs.provenance import code_of
+
+CASE = """
+from functools import partial
+from btlib.cases import Prepared, case
+
+@case("mine", "mine", has_mask=True, has_classes=False)
+def prepare(work):
+    return Prepared(None, "given")
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository of the user's with a committed case in a folder, and another file."""
+    top = tmp_path / "user"
+    (top / "models").mkdir(parents=True)
+    (top / "models" / "mine.py").write_text(CASE)
+    (top / "train.py").write_text("rate = 1\n")
+    git(top, "init", "-q")
+    git(top, "add", ".")
+    git(top, "-c", "user.name=u", "-c", "user.email=u@example.org", "commit", "-qm", "first")
+    return top
+
+
+def git(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def mine() -> Callable[[Path], Case]:
+    """The case of a file; it is forgotten when the test ends."""
+    yield lambda path: load_case(f"{path}::mine")
+    CASES._items.pop("mine", None)
+
+
+def test_a_committed_case(repository: Path, mine: Callable[[Path], Case]):
+    path = repository / "models" / "mine.py"
+    code = code_of(mine(path))
+    assert code is not None
+    assert code.file == "models/mine.py"
+    assert code.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (code.commit, code.dirty) == (git(repository, "rev-parse", "HEAD"), False)
+
+
+@pytest.mark.parametrize("change", ["the case", "another tracked file", "staged", "untracked", "a baseline alone"])
+def test_a_case_that_is_not_committed_as_it_is(change: str, repository: Path, mine: Callable[[Path], Case]):
+    path = repository / "models" / "mine.py"
+    if change in ("the case", "staged"):
+        path.write_text(CASE + "# changed\n")
+    if change == "staged":
+        git(repository, "add", ".")
+    if change == "another tracked file":
+        (repository / "train.py").write_text("rate = 2\n")
+    if change == "untracked":
+        path = repository / "new.py"
+        path.write_text(CASE)
+    if change == "a baseline alone":
+        (repository / "baselines").mkdir()
+        (repository / "baselines" / "mine.json").write_text("{}")
+    code = code_of(mine(path))
+    assert code is not None
+    assert code.dirty is (change != "a baseline alone")
+
+
+def test_outside_a_repository_and_where_it_is_ignored(repository: Path, tmp_path: Path, mine: Callable[[Path], Case]):
+    (repository / ".gitignore").write_text(".venv/\n")
+    installed = repository / ".venv" / "lib" / "mine.py"
+    installed.parent.mkdir(parents=True)
+    installed.write_text(CASE)
+    code = code_of(mine(installed))
+    assert code is not None
+    assert (code.file, code.commit, code.dirty) == ("mine.py", None, None)
+
+
+def test_outside_a_repository(tmp_path: Path, mine: Callable[[Path], Case]):
+    (tmp_path / "mine.py").write_text(CASE)
+    code = code_of(mine(tmp_path / "mine.py"))
+    assert code is not None
+    assert (code.file, code.commit, code.dirty) == ("mine.py", None, None)
+
+
+def test_a_case_without_a_file():
+    namespace: dict[str, object] = {}
+    exec("def prepare(work): pass", namespace)
+    case = Case("mine", "mine", has_mask=True, has_classes=False, prepare=namespace["prepare"])  # type: ignore[arg-type]
+    assert code_of(case) is None
+
+
+def test_it_is_in_the_record_and_the_baseline_and_a_dirty_one_is_refused(
+    folder: RunFolder,
+    work: Work,
+    make_case: Callable[..., Case],
+    repository: Path,
+    mine: Callable[[Path], Case],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    path = repository / "models" / "mine.py"
+    file = mine(path)
+    monkeypatch.setattr("btlib.runs.execute.code_of", lambda case: code_of(file) if case.name == "X" else None)
+    for seed in (7, 8):
+        run_case(make_case("X"), replace(work, seed=seed), "smoke", folder)
+    proposal = propose(folder.path, "mine", "because")
+    assert proposal.refusals == ()
+    saved = proposal.new.cases["X"].code
+    assert saved == CaseRecord.load(folder.record_path("X", 8)).code == code_of(file)
+    path.write_text(CASE + "# between two seeds\n")
+    run_case(make_case("X"), replace(work, seed=8), "smoke", folder)
+    refusals = propose(folder.path, "mine", "because").refusals
+    assert [refusal.split(", ")[0] for refusal in refusals] == ["case X comes from models/mine.py"]
+
+
+def test_a_ready_made_model_has_no_training_recipe(folder: RunFolder, work: Work, make_case: Callable[..., Case]):
+    recipe = {"name": "thesis", "epochs": 10}
+    folder.save_info(folder.info().model_copy(update={"recipe": recipe}))
+    trained = make_case("Y", lambda w: Prepared(make_case().prepare(w).predictor, "trained"))
+    run_case(trained, work, "smoke", folder)
+    baseline = propose(folder.path, "mine", "because").new
+    assert baseline.made("X").recipe is None
+    assert baseline.made("Y").recipe == recipe
+    records = {record.case: folder.info().recipe_of(record) for record in folder.records()}
+    assert records == {"X": {}, "Y": recipe}
