@@ -38,6 +38,11 @@ def checkpoints_folder() -> Path:
     return _of_project("checkpoints")
 
 
+def data_folder() -> Path:
+    """Where the user's slices are, in its `data/`."""
+    return _of_project("data_figshare")
+
+
 def reports_folder() -> Path:
     """The folders of the user's runs."""
     return _of_project("reports")

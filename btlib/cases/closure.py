@@ -1,5 +1,6 @@
 """The values that a function carries with it: two functions of the same lines are not the same where these differ."""
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -21,16 +22,30 @@ def closure_of(function: Callable[..., Any], *, where: str) -> dict[str, str]:
     paths and devices of PyTorch.
 
     Args:
-        function: A function, lambda, bound method or `functools.partial`.
+        function: A function, lambda, bound method, `functools.partial` or an object that can be called.
         where: Named in errors.
 
     Raises:
         BtlibError: No fingerprint can be taken of a value.
     """
-    return _fingerprints(_values(function), where, frozenset({id(function)}))
+    found = {}
+    for name, value in _carried(function).items():
+        try:
+            identity = _identity(value, (id(function),))
+        except Exception as error:  # whatever a foreign object raises when it is pickled
+            raise BtlibError(
+                f"it closes over {name!r}, a {type(value).__name__}, which cannot be pickled, so that it cannot be "
+                "told whether a stored model is of the same value",
+                where=where,
+                mend="make the value inside fit, or give what decides the model in depends_on=",
+            ) from error
+        if identity is not None:
+            found[name] = identity if isinstance(identity, str) else fingerprint.of(identity)
+    return found
 
 
-def _values(function: Any) -> dict[str, Any]:
+def _carried(function: Any) -> dict[str, Any]:
+    """The values by name."""
     if isinstance(function, functools.partial):
         bound = {f"argument {k}": value for k, value in enumerate(function.args)} | dict(function.keywords)
         return {"function": function.func, **bound}
@@ -41,45 +56,44 @@ def _values(function: Any) -> dict[str, Any]:
         return {} if inspect.isroutine(function) or isinstance(function, type) else {"self": function}
     cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
     closed = {name: cell.cell_contents for name, cell in cells.items() if _is_filled(cell)}
-    named = code.co_varnames[: code.co_argcount]
-    defaults = function.__defaults__ or ()
-    return (
-        closed | dict(zip(named[len(named) - len(defaults) :], defaults, strict=True)) | (function.__kwdefaults__ or {})
-    )
+    named, defaults = code.co_varnames[: code.co_argcount], function.__defaults__ or ()
+    by_name = dict(zip(named[len(named) - len(defaults) :], defaults, strict=True))
+    return closed | by_name | (function.__kwdefaults__ or {})
 
 
-def _fingerprints(values: Mapping[str, Any], where: str, seen: frozenset[int]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Work | Path) or _is_place(value):
-            continue
-        if inspect.isroutine(value) or isinstance(value, functools.partial):
-            if id(value) in seen:
-                continue
-            found[name] = getattr(value, "__qualname__", "partial")  # its code is that of its file
-            inner = _fingerprints(_values(value), where, seen | {id(value)})
-            found |= {f"{name}.{within}": what for within, what in inner.items()}
-        else:
-            found[name] = _fingerprint(value, name, where)
-    return found
+def _identity(value: Any, around: tuple[int, ...]) -> Any:
+    """A value as JSON; None for what is left out.
 
-
-def _fingerprint(value: Any, name: str, where: str) -> str:
-    if isinstance(value, Dataset):
-        return fingerprint.of(value.fingerprint, value.image_size, value.scaling)
-    if isinstance(value, type):
-        return value.__qualname__
+    Args:
+        value: Any.
+        around: Ids of the values that it is a part of, lest it contains itself.
+    """
+    if isinstance(value, Work | Path) or _is_place(value) or id(value) in around[1:]:
+        return None
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
-    try:
-        return str(joblib.hash(value))
-    except Exception as error:  # whatever a foreign object raises when it is pickled
-        raise BtlibError(
-            f"it closes over {name!r}, a {type(value).__name__}, which cannot be pickled, so that it cannot be told "
-            "whether a stored model is of the same value",
-            where=where,
-            mend="make the value inside fit, or give what decides the model in depends_on=",
-        ) from error
+    if isinstance(value, Dataset):
+        return [value.fingerprint, value.image_size, value.scaling]
+    parts = _parts(value, is_outermost=id(value) == around[0])
+    if parts is None:
+        return joblib.hash(value)
+    kind = getattr(value, "__qualname__", type(value).__qualname__)  # the code of a function is that of its file
+    return [kind, {name: _identity(part, (*around, id(value))) for name, part in sorted(parts.items())}]
+
+
+def _parts(value: Any, *, is_outermost: bool) -> dict[str, Any] | None:
+    """What decides a value, by name; None where that is all of it."""
+    if isinstance(value, type):
+        return {}
+    if inspect.isroutine(value) or isinstance(value, functools.partial) or hasattr(value, "__wrapped__"):
+        return {} if is_outermost else _carried(inspect.unwrap(value))  # a function that calls itself
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {repr(key): part for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return {str(k): part for k, part in enumerate(value)}
+    return None
 
 
 def _is_place(value: Any) -> bool:

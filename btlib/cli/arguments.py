@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from btlib.paths import baselines_folder, checkpoints_folder, find_run, reports_folder, unknown_source
+from btlib.paths import baselines_folder, checkpoints_folder, data_folder, find_run, reports_folder, unknown_source
 
 
 def _run(text: str) -> Path:
@@ -17,8 +17,20 @@ def _run(text: str) -> Path:
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", parser=_run, help="Folder of a run, its name in reports/, or: latest.")
 ]
+Runs = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN [RUN2 …]", parser=_run, help="Folders of runs or their names, or: latest; the reference first."
+    ),
+]
 Baselines = Annotated[
-    Path, typer.Option("--folder", default_factory=baselines_folder, help="Folder of your baselines.")
+    Path,
+    typer.Option(
+        "--folder",
+        default_factory=baselines_folder,
+        show_default="baselines/ of the project",
+        help="Folder of your own baselines; those that btlib ships are found as well.",
+    ),
 ]
 Checkpoints = Annotated[
     Path,
@@ -27,7 +39,16 @@ Checkpoints = Annotated[
         "--bt-checkpoints",
         metavar="DIR",
         default_factory=checkpoints_folder,
+        show_default="checkpoints/ of the project",
         help="Folder of trained models.",
+    ),
+]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        default_factory=data_folder,
+        show_default="data_figshare/ of the project",
+        help="Folder for the slices; they go into its data/.",
     ),
 ]
 Reports = Annotated[
@@ -36,6 +57,7 @@ Reports = Annotated[
         "--out",
         metavar="DIR",
         default_factory=reports_folder,
+        show_default="reports/ of the project",
         help="Folder, such as a run's; the files go into its explain/.",
     ),
 ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from btlib.cli.arguments import Data
 from btlib.cli.output import one_line, print_counts, print_error, print_line
 from btlib.errors import OptionError
 
@@ -20,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="Get the slices, check them, make p
 
 @app.command()
 def download(
-    out: Annotated[Path, typer.Argument(help="Folder for the slices; they go into its data/.")] = Path("data_figshare"),
+    out: Data,
     base_url: Annotated[str | None, typer.Option(help="Another server with Figshare's API.")] = None,
 ) -> None:
     """Download the dataset (Figshare article 1512427, 0.9 GB, CC BY 4.0); cut short, it goes on where it was."""

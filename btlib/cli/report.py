@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from btlib.cli.arguments import Baselines
+from btlib.cli.arguments import Baselines, Runs
 from btlib.cli.output import print_line
 
 _LONGEST = 200  # bytes of the other runs' names in the name of a file
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN [RUN2 …]", help="Folders of runs, the reference first.")],
+    runs: Runs,
     output: Annotated[Path | None, typer.Option(help="File of the page; by default in the first run's folder.")] = None,
     name: Annotated[
         list[str],

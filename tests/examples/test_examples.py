@@ -57,9 +57,9 @@ def subject(case: Case, work: Work) -> Subject:
     ("spec", "dice"),
     [
         ("unet_smp.py::unet", 0.8),
-        ("unet_smp.py::unet-staged", 0.7),
-        ("unet_smp.py::unet-tuned", 0.7),
-        ("flax_unet.py::flax", 0.7),
+        pytest.param("unet_smp.py::unet-staged", 0.7, marks=pytest.mark.nightly),
+        pytest.param("unet_smp.py::unet-tuned", 0.7, marks=pytest.mark.nightly),
+        pytest.param("flax_unet.py::flax", 0.7, marks=pytest.mark.nightly),
         ("sklearn_control.py::control", 0.6),
     ],
 )
@@ -74,6 +74,7 @@ def test_it_keeps_its_promises_learns_and_is_stored(spec: str, dice: float, case
     assert slices.class_prob is not None
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("name", "epochs", "interrupted"),
     [
@@ -111,6 +112,7 @@ def test_an_interrupted_unet_ends_where_an_uninterrupted_one_does(
     assert np.array_equal(classes, classes_too)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("best", [1, 2, 3])
 def test_the_tuned_unet_keeps_as_many_of_the_last_nets_as_do_best_on_validation(
     best: int, case: Callable[[str], Case], work: Work, monkeypatch: pytest.MonkeyPatch

@@ -114,6 +114,16 @@ def test_a_case_that_became_slow_fails_its_speed_and_not_its_quality(
     result.stdout.fnmatch_lines(["case toy1, inference, batch 1: SLOWER", "* times as fast as the thesis path *"])
 
 
+@pytest.mark.parametrize("args", [(), ("-n", "2"), ("--reruns", "1")], ids=["", "two workers", "reruns"])
+def test_the_error_of_a_case_is_printed_once(accepted: Run, args: tuple[str, ...]):
+    result = accepted("--benchmark-disable", "-k", "toy1", "-rA", *args, select=None, toy1="raise")
+    outcomes = result.parseoutcomes()
+    assert outcomes["failed"] == 6
+    shown = result.stdout.str()
+    assert shown.count("RuntimeError: out of luck") == 1
+    assert shown.count("case toy1 (smoke): its error is shown at benchmarks/test_") >= 5
+
+
 @pytest.mark.parametrize(
     ("mood", "told", "outcome"),
     [

@@ -53,7 +53,8 @@ def facts(view: View, entries: Sequence[Entry]) -> list[Facts]:
     ]
     if records:
         found.append(_facts("Data and split", _conditions(records[0].conditions)))
-    found += [_facts("Recipe", dict(info.recipe))] if info.recipe else []
+    trained = any(info.recipe_of(record) for record in records)
+    found += [_facts("Recipe", dict(info.recipe))] if trained else []
     return found + ([_facts("Environment", records[0].environment)] if records and records[0].environment else [])
 
 
@@ -101,11 +102,19 @@ def origins(entries: Sequence[Entry]) -> list[Origin]:
             record.model is not None and record.model.source in ("loaded", "thesis-checkpoint"),
             _words(record, record.model) if record.model else "no model: the case failed",
             (record.model.fingerprint if record.model else None) or "",
-            tuple(record.model.notes) if record.model else (),
+            (*_code(record), *(record.model.notes if record.model else ())),
         )
         for entry in entries
         for record in entry.records
     ]
+
+
+def _code(record: CaseRecord) -> list[str]:
+    """The file that the case came from, in a line; none in records of before."""
+    if (code := record.code) is None:
+        return []
+    commit = "" if code.commit is None else f", commit {code.commit[:12]}"
+    return [f"{code.file}, SHA-256 {code.digest[:12]}…{commit}{' + uncommitted changes' if code.dirty else ''}"]
 
 
 def _words(record: CaseRecord, model: ModelInfo) -> str:

@@ -10,6 +10,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 WIDTHS = {"phone": 390, "desktop": 1280}
+EVERY_WIDTH = [
+    *(pytest.param(width, id=name) for name, width in WIDTHS.items()),
+    pytest.param(768, id="tablet", marks=pytest.mark.nightly),
+    pytest.param(1920, id="wide", marks=pytest.mark.nightly),
+]
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def bad(page: Page) -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("width", EVERY_WIDTH)
 def test_it_opens_fits_and_is_accessible(opened: Callable[..., Page], width: int, theme: str):
     page = opened(width, theme)
     assert page.evaluate("document.documentElement.scrollWidth") == width  # nothing sticks out
@@ -142,7 +147,7 @@ def test_the_gallery_goes_by_keys(opened: Callable[..., Page]):
     page.wait_for_function("id => document.activeElement.closest('li')?.id === id", arg=last)
 
 
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("width", EVERY_WIDTH)
 def test_the_enlarged_slice_is_accessible_and_fits(opened: Callable[..., Page], width: int):
     page = opened(width)
     page.locator(".gallery .look:visible").first.press("Enter")
@@ -166,7 +171,7 @@ def test_pictures_and_contours_are_drawn(opened: Callable[..., Page]):
     assert tile.screenshot() != with_image
 
 
-@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("width", EVERY_WIDTH)
 def test_a_map_stands_beside_its_slice(opened: Callable[..., Page], width: int):
     page = opened(width)
     page.locator("#whose").select_option("B")
