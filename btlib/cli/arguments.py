@@ -8,20 +8,19 @@ import typer
 from btlib.paths import baselines_folder, checkpoints_folder, data_folder, find_run, reports_folder, unknown_source
 
 
-def _run(text: str) -> Path:
+def run_folder(text: str) -> Path:
+    """Folder of a run that the user named.
+
+    Raises:
+        UnknownNameError: There is none; the nearest is offered.
+    """
     if (run := find_run(text)) is None:
         raise unknown_source(text, Path(), "run")
     return run
 
 
 Run = Annotated[
-    Path, typer.Argument(metavar="RUN", parser=_run, help="Folder of a run, its name in reports/, or: latest.")
-]
-Runs = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="RUN [RUN2 …]", parser=_run, help="Folders of runs or their names, or: latest; the reference first."
-    ),
+    Path, typer.Argument(metavar="RUN", parser=run_folder, help="Folder of a run, its name in reports/, or: latest.")
 ]
 Baselines = Annotated[
     Path,

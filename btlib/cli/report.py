@@ -5,14 +5,19 @@ from typing import Annotated
 
 import typer
 
-from btlib.cli.arguments import Baselines, Runs
+from btlib.cli.arguments import Baselines, run_folder
 from btlib.cli.output import print_line
 
 _LONGEST = 200  # bytes of the other runs' names in the name of a file
 
 
 def report(
-    runs: Runs,
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN [RUN2 …]", help="Folders of runs, their names, or: latest. The reference comes first."
+        ),
+    ],
     output: Annotated[Path | None, typer.Option(help="File of the page; by default in the first run's folder.")] = None,
     name: Annotated[
         list[str],
@@ -32,10 +37,11 @@ def report(
     from btlib.reporting.names import check_titles
 
     check_titles(name, runs)
-    if len(runs) == 1 and output is None:
-        path = write_report(runs[0], folder, *name)
+    folders = [run_folder(run) for run in runs]
+    if len(folders) == 1 and output is None:
+        path = write_report(folders[0], folder, *name)
     else:
-        path = write_page(runs, output or runs[0] / _file_name(runs[1:]), folder, name)
+        path = write_page(folders, output or folders[0] / _file_name(folders[1:]), folder, name)
     print_line(str(path))
 
 

@@ -46,9 +46,11 @@ def parametrised(metafunc: pytest.Metafunc) -> bool:
 
 def tier_name(item: pytest.Item) -> str | None:
     """The tier of a benchmark item; None for any other."""
-    spec = getattr(item, "callspec", None)
-    found = None if spec is None else spec.params.get(_TIER)
-    return found if found in TIERS else None
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    if not {_TIER, _CASE} <= parameters.keys():
+        return None
+    name = parameters[_TIER]
+    return name if isinstance(name, str) and name in TIERS and item.get_closest_marker(f"btlib_{name}") else None
 
 
 def place(item: pytest.Item) -> tuple[str, str]:

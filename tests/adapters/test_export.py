@@ -40,7 +40,10 @@ def variant() -> Callable[[str], TorchPredictor]:
     return make
 
 
-@pytest.mark.parametrize("name", ["A", "B", "C", "F"])  # mask, classes, up-sampled probabilities, coupling
+@pytest.mark.parametrize(
+    "name",  # mask, classes, up-sampled probabilities, coupling
+    [*"AF", *(pytest.param(name, marks=pytest.mark.nightly) for name in "BC")],
+)
 def test_torch_onnx_and_saved_predictions_score_alike(
     name: str, variant: Callable[[str], TorchPredictor], slices: Dataset, tmp_path: Path
 ):

@@ -51,9 +51,8 @@ SESSIONS: dict[str, Sequence[str]] = {
     "no options": (),
     "strict": ("--strict-markers", "--strict-config"),
     "warnings are errors": ("-W", "error"),
-    **{f"-m {name}": ("-m", name) for name in ("smoke", "full", "not slow", "not full", "not smoke or slow", "typo")},
+    **{f"-m {name}": ("-m", name) for name in ("smoke", "full", "not slow", "not full or slow", "typo")},
     "-k full": ("-k", "full"),
-    "-k smoke and not A": ("-k", "smoke and not A"),
     "a node id": ("test_marked.py::test_full", "test_outcomes.py::TestUnit::test_method"),
     "a parametrised node id": ("test_outcomes.py::test_parametrised[B-full]",),
     "two processes": ("-n", "2"),
@@ -62,7 +61,6 @@ SESSIONS: dict[str, Sequence[str]] = {
     "reruns": ("--reruns", "1", "test_flaky.py"),
     "doctests": ("--doctest-modules",),
     "the first failure ends it": ("-x", "test_outcomes.py"),
-    "deselected": ("--deselect", "test_marked.py::test_full"),
     "collected": ("--collect-only", "-q"),
     "planned": ("--setup-plan",),
     "nothing there": ("-k", "no_such_test"),
@@ -77,14 +75,14 @@ def written(pytester: pytest.Pytester, files: dict[str, str]) -> None:
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
-    """Runs pytest in the folder with an empty cache of btlib; nothing of the session around it is inherited."""
+    """Runs pytest in the folder; nothing of the session around it is inherited."""
     for name in [name for name in os.environ if name.startswith("PYTEST_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("BTLIB_CACHE", str(pytester.path / CACHE))
 
     def inner(*args: str) -> pytest.RunResult:
         shuffled = () if "randomly" in args else ("-p", "no:randomly")
-        return pytester.runpytest_subprocess("-p", "no:benchmark", *shuffled, *args)
+        quick = ("-p", "no:benchmark", "-p", "no:hypothesispytest")  # what has no part in it and takes long to import
+        return pytester.runpytest_subprocess(*quick, *shuffled, *args)
 
     return inner
 
@@ -96,6 +94,13 @@ def told(result: pytest.RunResult) -> list[str]:
     return sorted(lines) if any("·" in line and "node" in line for line in lines) else lines
 
 
+@pytest.fixture
+def empty_cache(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read or written of btlib's own is then seen in the folder."""
+    monkeypatch.setenv("BTLIB_CACHE", str(pytester.path / CACHE))
+
+
+@pytest.mark.usefixtures("empty_cache")
 @pytest.mark.parametrize("args", SESSIONS.values(), ids=SESSIONS)
 def test_a_session_without_benchmarks_is_the_same_with_and_without(
     pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], args: Sequence[str]
@@ -195,6 +200,7 @@ def test_in_a_folder_of_benchmarks_the_short_names_serve(
     assert sorted(re.findall(r"test_quality\[(\w+)-", result.stdout.str())) == sorted(ids)
 
 
+@pytest.mark.usefixtures("empty_cache")
 @pytest.mark.parametrize("option", ["--collect-only", "--setup-plan", "--fixtures", "--fixtures-per-test"])
 @pytest.mark.parametrize("args", [(), ("--pyargs", "btlib.suite", "-m", "full", "-k", "quality")], ids=["own", "suite"])
 def test_what_runs_nothing_reads_nothing(
@@ -279,9 +285,18 @@ def test_without_the_plugin_other_tests_run(pytester: pytest.Pytester, run: Call
     result.stdout.fnmatch_lines(["*fixture 'bt_run' not found*"])
 
 
-def test_fixtures_of_the_same_names_are_the_users_own(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], tmp_path: Path
+@pytest.mark.parametrize(
+    "test",
+    [
+        "@pytest.fixture\ndef bt_case(): return 7\ndef test_it(bt_case): assert bt_case == 7\n",
+        "@pytest.mark.parametrize('bt_tier', ['smoke'])\ndef test_it(bt_tier): assert bt_tier == 'smoke'\n",
+        "@pytest.mark.parametrize(('bt_tier', 'bt_case'), [('full', [1])])\ndef test_it(bt_tier, bt_case): pass\n",
+        "@pytest.mark.parametrize('bt_tier', [[1]])\ndef test_it(bt_tier): pass\n",
+    ],
+)
+def test_what_has_the_same_name_is_the_users_own(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], test: str
 ):
-    fixture = "import pytest\n@pytest.fixture\ndef bt_case(): return 7\n"
-    written(pytester, {"conftest.py": fixture, "test_it.py": "def test_it(bt_case): assert bt_case == 7\n"})
-    run().assert_outcomes(passed=1)
+    written(pytester, {"test_it.py": f"import pytest\n{test}"})
+    run("-W", "error").assert_outcomes(passed=1)
+    assert not (pytester.path / "reports").exists()

@@ -95,6 +95,7 @@ def test_a_regression_fails_its_own_items_and_no_others(accepted: Run, latest: L
     )
 
 
+@pytest.mark.nightly
 def test_a_case_that_became_slow_fails_its_speed_and_not_its_quality(
     accepted: Run, latest: Latest, pytester: pytest.Pytester
 ):

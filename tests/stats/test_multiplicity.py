@@ -1,4 +1,6 @@
+import gc
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -7,6 +9,15 @@ from hypothesis import strategies as st
 
 from btlib import stats
 from btlib.errors import StatsError
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_to_collect() -> Iterator[None]:
+    """Statsmodels collects garbage in every call, which takes a second beside all that other tests have left."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
 
 FAMILY = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
@@ -21,13 +32,13 @@ def step_down(p):
 
 
 @given(FAMILY)
-@settings(max_examples=25)  # statsmodels collects garbage in every call
+@settings(max_examples=25)
 def test_agrees_with_the_procedure_written_out(p):
     assert stats.holm(p) == pytest.approx(step_down(p))
 
 
 @given(FAMILY)
-@settings(max_examples=25)  # statsmodels collects garbage in every call
+@settings(max_examples=25)
 def test_adjusted_p_is_no_smaller_and_keeps_the_order(p):
     adjusted = stats.holm(p)
     assert (adjusted >= np.array(p)).all()

@@ -196,6 +196,7 @@ def test_commands_print_them(odd: Path, tmp_path: Path, command: list[str]):
     assert [name for name in ODD.values() if visible(name)[:10] not in printed or visible(name)[:10] not in drawn] == []
 
 
+@pytest.mark.nightly
 @NAMES
 def test_a_source_may_be_called_so(odd: Path, tmp_path: Path, name: str):
     new = str(odd.parent / "new")
