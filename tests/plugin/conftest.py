@@ -75,9 +75,8 @@ def project(pytester: pytest.Pytester, phantoms: Path) -> Iterator[Callable[...,
     """Runs pytest on the toys of a fresh project; moods and options are given."""
     shutil.copytree(BENCHMARKS, pytester.path / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))
     pytester.makeconftest(CONFTEST)
-    pytester.makeini(
-        "[pytest]\naddopts = --import-mode=importlib --strict-markers -p no:cacheprovider -p no:randomly -p no:hypothesispytest"
-    )
+    quiet = "-p no:cacheprovider -p no:randomly -p no:hypothesispytest"
+    pytester.makeini(f"[pytest]\naddopts = --import-mode=importlib --strict-markers {quiet}")
     patch = pytest.MonkeyPatch()
     patch.delenv("PYTEST_XDIST_WORKER", raising=False)  # the tests may run under xdist, the project does not
 
