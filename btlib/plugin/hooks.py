@@ -7,7 +7,7 @@ import pytest
 from btlib.plugin import options
 from btlib.plugin.items import grouped, parametrised, register_markers, require_known_markers, tier_name
 from btlib.plugin.options import STATUS
-from btlib.plugin.reports import ERROR_OF
+from btlib.plugin.reports import ERROR_OF, summarised
 from btlib.plugin.session import SESSION, Session, new_stamp
 from btlib.plugin.terminal import as_usage_error
 
@@ -80,6 +80,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     for name in (STATUS, ERROR_OF):
         if (value := getattr(failure, name, None)) is not None:
             report.user_properties.append((name, value))
+    if hasattr(failure, STATUS):
+        summarised(report)
     if call.when == "call":
         item.user_properties += _properties(item)  # JUnit takes them from the report of the teardown
     return report

@@ -14,6 +14,13 @@ def verdict_of(report: pytest.TestReport) -> str | None:
     return None if status is None else str(status)
 
 
+def summarised(report: pytest.TestReport) -> None:
+    """Keep the first line for pytest's short summary, which else prints all of a verdict a second time in CI."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        crash.message = crash.message.partition("\n")[0]
+
+
 def shortened(report: pytest.TestReport, first: dict[str, str]) -> None:
     """Leave the error of a case to the first item that reports it; of the others a line that names that item.
 

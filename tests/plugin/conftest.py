@@ -16,6 +16,7 @@ import os
 import time
 
 import numpy as np
+import pytest
 
 from btlib.cases import Prepared, case
 from btlib.types import Predictions
@@ -59,6 +60,15 @@ def prepare(name):
     return ready
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish():
+    """Few tests look at the page, and it is a second's work."""
+    if "no-page" in os.environ.get("TOYS", ""):
+        from btlib.plugin import closing
+
+        closing._page = lambda folder: []
+
+
 for name in ("toy1", "toy2"):
     case(name, "a toy", has_mask=True, has_classes=True)(prepare(name))
 '''
@@ -80,7 +90,10 @@ def project(pytester: pytest.Pytester, phantoms: Path) -> Iterator[Callable[...,
     patch = pytest.MonkeyPatch()
     patch.delenv("PYTEST_XDIST_WORKER", raising=False)  # the tests may run under xdist, the project does not
 
-    def run(*args: str, select: str | None = "toy", data: Path | None = phantoms, **moods: str) -> pytest.RunResult:
+    def run(
+        *args: str, select: str | None = "toy", data: Path | None = phantoms, page: bool = False, **moods: str
+    ) -> pytest.RunResult:
+        patch.setenv("TOYS", "" if page else "no-page")
         for name in ("toy1", "toy2"):
             patch.setenv(f"MOOD_{name}", moods.get(name, "good"))
         options = ["--bt-image-size=32", *(["-k", select] if select else []), *([f"--bt-data={data}"] if data else [])]

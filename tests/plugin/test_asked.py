@@ -38,6 +38,7 @@ def test_a_named_protocol_brings_its_recipe_and_baseline(project: Run, latest: L
     assert record.conditions.scaling == "thesis", "masks are scored as ever, whatever a recipe feeds its models"
 
 
+@pytest.mark.nightly
 def test_a_recipe_decides_what_models_see(project: Run, pytester: pytest.Pytester):
     """The toys know the truth by the very images they are given."""
     text = (pytester.path / "conftest.py").read_text()

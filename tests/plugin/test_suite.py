@@ -17,7 +17,7 @@ Latest = Callable[[], Path]
 
 
 def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pytester):
-    result = accepted()
+    result = accepted(page=True)
     result.assert_outcomes(passed=12, deselected=result.parseoutcomes()["deselected"])
     assert result.ret == 0
     result.stdout.fnmatch_lines(
@@ -115,7 +115,14 @@ def test_a_case_that_became_slow_fails_its_speed_and_not_its_quality(
     result.stdout.fnmatch_lines(["case toy1, inference, batch 1: SLOWER", "* times as fast as the thesis path *"])
 
 
-@pytest.mark.parametrize("args", [(), ("-n", "2"), ("--reruns", "1")], ids=["", "two workers", "reruns"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("-n", "2"), id="two workers", marks=pytest.mark.nightly),
+        pytest.param(("--reruns", "1"), id="reruns", marks=pytest.mark.nightly),
+    ],
+)
 def test_the_error_of_a_case_is_printed_once(accepted: Run, args: tuple[str, ...]):
     result = accepted("--benchmark-disable", "-k", "toy1", "-rA", *args, select=None, toy1="raise")
     outcomes = result.parseoutcomes()
@@ -192,6 +199,7 @@ def test_strict_notices_a_case_that_was_never_run(accepted: Run, latest: Latest)
     result.stdout.fnmatch_lines(["not measured: toy2"])
 
 
+@pytest.mark.nightly
 def test_several_seeds(accepted: Run, latest: Latest, pytester: pytest.Pytester):
     result = accepted("--benchmark-disable", "--bt-seeds=3")
     assert result.ret == 0
@@ -254,6 +262,7 @@ def test_random_labels_are_no_baselines_slices(accepted: Run, latest: Latest):
     assert slices.correct().mean() == 1, "the toys know these labels too: they are what is trained and tested on"
 
 
+@pytest.mark.nightly
 def test_planted_faults_are_called(accepted: Run):
     """Only where controls are asked for. A fault that changes nothing, as fewer epochs of a toy, is no success."""
     planted = "toy1 and planted and ("
@@ -290,7 +299,7 @@ def test_junit_tells_the_verdict(accepted: Run, pytester: pytest.Pytester):
 
 
 def test_a_run_ends_with_its_page_and_pictures_of_its_slices(accepted: Run, latest: Latest):
-    result = accepted("--benchmark-disable", toy1="bad")
+    result = accepted("--benchmark-disable", page=True, toy1="bad")
     result.stdout.fnmatch_lines([f"report: *{latest() / 'index.html'}"])
     page = (latest() / "index.html").read_text()
     assert "data:image/jpeg;base64," in page

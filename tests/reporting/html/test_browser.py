@@ -46,7 +46,7 @@ def bad(page: Page) -> list[tuple[str, list[str]]]:
     return [(v["id"], [n["html"] for n in v["nodes"]]) for v in found if v["impact"] in ("serious", "critical")]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("width", EVERY_WIDTH)
 def test_it_opens_fits_and_is_accessible(opened: Callable[..., Page], width: int, theme: str):
     page = opened(width, theme)

@@ -34,6 +34,7 @@ def counts(found: Gallery) -> Counter[str]:
     return Counter(tile.entry.label for tile in found.tiles)
 
 
+@pytest.mark.nightly
 def test_two_runs_of_seven_cases_fit_whole(shown: list[Entry]):
     found = gallery(shown, PAGE, weigh)
     assert found.problems == ()

@@ -236,7 +236,8 @@ def pages_to_open(odd: Path, titled: str, tmp_path_factory: pytest.TempPathFacto
     return [odd / "index.html", odd.parent / "new" / "index.html", path]
 
 
-@pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_sticks_out(browser: Browser, pages_to_open: list[Path], width: int):
     """Long names wrap or scroll in their own box, and no script complains."""
     said: list[str] = []
