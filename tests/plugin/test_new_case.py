@@ -180,7 +180,7 @@ def test_what_cannot_be_explained_says_why(accepted: Run, latest: Latest, pytest
 def test_without_a_baseline_it_is_measured_and_nothing_is_judged(project: Run, latest: Latest):
     """Whatever the tier's own baseline is, and on few slices too; what cannot be measured still fails."""
     options = ("--benchmark-disable", "--bt-baseline=none", "--bt-limit=30")
-    result = project(*options, select="quality", toy2="bad")
+    result = project(*options, select="toy and quality", toy2="bad")
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         ["*compared with nothing, as asked*", "*btlib smoke compared with nothing*", "toy1 a toy*measured*1.0000*"]
