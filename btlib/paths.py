@@ -90,13 +90,15 @@ def unknown_source(name: str, folder: Path, kind: str = "run or baseline") -> Un
         kind: What was expected, "run", "baseline" or "run or baseline".
     """
     runs = [path.name for path in _runs()] if "run" in kind else []
+    if name == LATEST:
+        return UnknownNameError("there is no run yet", where=reports_folder(), mend="measure a case with pytest first")
     files = [*folder.glob("*.json"), *shipped_baselines().glob("*.json")] if "baseline" in kind else []
     return unknown_name(kind, name, {*runs, *(path.stem for path in files)})
 
 
 def _runs() -> list[Path]:
-    """Folders of runs, the newest last: their names begin with the time."""
-    return sorted(path.parent for path in reports_folder().glob("*/run.json"))
+    """Folders of runs that have measured something, the newest last: their names begin with the time."""
+    return sorted({path.parents[1] for path in reports_folder().glob("*/records/*.json")})
 
 
 def _of_project(name: str) -> Path:

@@ -88,7 +88,8 @@ def test_runs_are_found_by_name(project: Path):
     for name in ("2026-01-02_030405.000001-smoke", "2026-01-02_030405.000002-full", "unfinished"):
         (reports_folder() / name).mkdir(parents=True)
         if name != "unfinished":
-            (reports_folder() / name / "run.json").write_text("{}")
+            (reports_folder() / name / "records").mkdir()
+            (reports_folder() / name / "records" / "A-seed42.json").write_text("{}")
     assert find_run("latest") == reports_folder() / "2026-01-02_030405.000002-full"
     assert find_run("2026-01-02_030405.000001-smoke") == reports_folder() / "2026-01-02_030405.000001-smoke"
     assert find_run("unfinished") is None

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,7 @@ class Case:
         prepare: Trains or loads its predictor.
         image_size: Side of the square slices it takes in pixels; None takes the protocol's.
         scaling: How its slices are scaled, "thesis" or "percentile"; None takes the recipe's or else the protocol's.
+        registered_in: Name of the module whose `@case` made it; None where it was made otherwise.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Case:
     prepare: Callable[[Work], Prepared]
     image_size: int | None = None
     scaling: Scaling | None = None
+    registered_in: str | None = None
 
     def __post_init__(self) -> None:
         if not (self.has_mask or self.has_classes):
@@ -120,14 +123,15 @@ class Case:
 
     @property
     def module(self) -> str:
-        """Name of the module that `prepare` comes from."""
-        return str(definition_of(self.prepare).__module__)
+        """Name of the module that it comes from."""
+        return self.registered_in or str(definition_of(self.prepare).__module__)
 
     @property
     def file(self) -> Path | None:
-        """The source file of `prepare`; None where it has none."""
+        """The source file that it comes from; None where it has none."""
+        module = sys.modules.get(self.registered_in or "")
         try:
-            found = inspect.getsourcefile(definition_of(self.prepare))
+            found = getattr(module, "__file__", None) or inspect.getsourcefile(definition_of(self.prepare))
         except TypeError:  # built in
             return None
         return None if found is None or not Path(found).is_file() else Path(found).resolve()
@@ -180,7 +184,8 @@ def case(
     """
 
     def register(prepare: Callable[[Work], Prepared]) -> Callable[[Work], Prepared]:
-        new = Case(name, title, has_mask, has_classes, prepare, image_size, scaling)
+        module = sys._getframe(1).f_globals.get("__name__")
+        new = Case(name, title, has_mask, has_classes, prepare, image_size, scaling, module)
         if not (name in CASES and _is_same_file(CASES[name], new)):
             CASES.add(name, new)
         return prepare

@@ -3,8 +3,11 @@
 import dataclasses
 import functools
 import inspect
+import sys
+import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import joblib
@@ -14,24 +17,37 @@ from btlib.cases.case import Work
 from btlib.data.dataset import Dataset
 from btlib.errors import BtlibError
 
+_LIBRARIES = tuple(
+    str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+_OF_EVERY_CLASS = {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__"} | {
+    *("__firstlineno__", "__static_attributes__", "__abstractmethods__", "_abc_impl", "__annotate_func__"),
+    "__annotations_cache__",
+}
 
-def closure_of(function: Callable[..., Any], *, where: str) -> dict[str, str]:
-    """Fingerprints of the values that a function closes over, by name; defaults and bound arguments among them.
 
-    Left out are a `Work`, whose parts have identities of their own, and what says where the work is done: modules,
-    paths and devices of PyTorch.
+def closure_of(function: Callable[..., Any], work: Work, *, where: str) -> dict[str, str]:
+    """Fingerprints of a function and of the values that it closes over, by name; defaults and bound arguments too.
+
+    Functions and classes count with their code where they are the user's own, and by their names where they come from
+    an installed package. Files count by their content. Not seen are globals that change while the program runs,
+    environment variables, folders, and devices of PyTorch.
 
     Args:
         function: A function, lambda, bound method, `functools.partial` or an object that can be called.
+        work: What the case was given; its own parts have identities of their own.
         where: Named in errors.
 
     Raises:
         BtlibError: No fingerprint can be taken of a value.
     """
-    found = {}
+    seen = _Seen(work)
+    code = getattr(function, "__code__", None)
+    found = {} if code is None else {"function": fingerprint.of(_code(code))}
+    around = () if code is None else (id(function),)  # it may close over itself
     for name, value in _carried(function).items():
         try:
-            identity = _identity(value, (id(function),))
+            identity = seen.identity(value, around)
         except Exception as error:  # whatever a foreign object raises when it is pickled
             raise BtlibError(
                 f"it closes over {name!r}, a {type(value).__name__}, which cannot be pickled, so that it cannot be "
@@ -44,60 +60,107 @@ def closure_of(function: Callable[..., Any], *, where: str) -> dict[str, str]:
     return found
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Seen:
+    """Takes identities of values, of which the parts of one `Work` are known.
+
+    Attributes:
+        work: What the case was given.
+    """
+
+    work: Work
+
+    def identity(self, value: Any, around: tuple[int, ...]) -> Any:
+        """A value as JSON; None for what is left out.
+
+        Args:
+            value: Any.
+            around: Ids of the values that it is a part of, lest it contains itself.
+        """
+        if value is self.work or value is self.work.dataset or _is_device(value) or id(value) in around:
+            return None
+        if value is None or isinstance(value, bool | int | float | str):
+            return repr(value)
+        if isinstance(value, Path):
+            return fingerprint.of_file(value) if value.is_file() else None
+        if inspect.ismodule(value):
+            return value.__name__
+        parts = self._parts(value)
+        if parts is None:
+            return joblib.hash(value)
+        inner = (*around, id(value))
+        return [_name(value), {name: self.identity(part, inner) for name, part in sorted(parts.items())}]
+
+    def _parts(self, value: Any) -> dict[str, Any] | None:
+        """What decides a value, by name; None where that is all of it."""
+        if isinstance(value, CodeType):
+            return {"code": _code(value)}
+        if isinstance(value, Work):
+            names = ("dataset", "split", "protocol", "recipe", "seed", "precision")
+            return {name: getattr(value, name) for name in names}
+        if isinstance(value, Dataset):
+            return {name: getattr(value, name) for name in ("fingerprint", "scaling", "images", "masks", "labels")}
+        if isinstance(value, type):
+            return {} if _is_installed(value) else {k: v for k, v in vars(value).items() if k not in _OF_EVERY_CLASS}
+        if _is_function(value):
+            code = getattr(value, "__code__", None)
+            return _carried(value) | ({} if code is None or _is_installed(value) else {"its code": code})
+        if dataclasses.is_dataclass(value):
+            return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
+        if isinstance(value, property | classmethod | staticmethod):
+            return {name: getattr(value, name, None) for name in ("fget", "__func__")}
+        if isinstance(value, Mapping):
+            return {repr(key): part for key, part in value.items()}
+        return {str(k): part for k, part in enumerate(value)} if isinstance(value, list | tuple) else None
+
+
 def _carried(function: Any) -> dict[str, Any]:
-    """The values by name."""
+    """The values that a function carries with it, by name."""
     if isinstance(function, functools.partial):
         bound = {f"argument {k}": value for k, value in enumerate(function.args)} | dict(function.keywords)
         return {"function": function.func, **bound}
     if inspect.ismethod(function):
         return {"self": function.__self__, "function": function.__func__}
     code = getattr(function, "__code__", None)
-    if code is None:  # an object that can be called, or something built in
-        return {} if inspect.isroutine(function) or isinstance(function, type) else {"self": function}
+    if code is None and hasattr(function, "__wrapped__"):  # such as what lru_cache makes
+        return {"function": function.__wrapped__}
+    if code is None:  # an object that can be called, or something built in, perhaps a method
+        owner = getattr(function, "__self__", None) if inspect.isroutine(function) else function
+        return {} if owner is None or inspect.ismodule(owner) or isinstance(function, type) else {"self": owner}
     cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
     closed = {name: cell.cell_contents for name, cell in cells.items() if _is_filled(cell)}
     named, defaults = code.co_varnames[: code.co_argcount], function.__defaults__ or ()
     by_name = dict(zip(named[len(named) - len(defaults) :], defaults, strict=True))
-    return closed | by_name | (function.__kwdefaults__ or {})
+    attributes: dict[str, Any] = vars(function)
+    return closed | by_name | (function.__kwdefaults__ or {}) | attributes
 
 
-def _identity(value: Any, around: tuple[int, ...]) -> Any:
-    """A value as JSON; None for what is left out.
-
-    Args:
-        value: Any.
-        around: Ids of the values that it is a part of, lest it contains itself.
-    """
-    if isinstance(value, Work | Path) or _is_place(value) or id(value) in around[1:]:
-        return None
-    if value is None or isinstance(value, bool | int | float | str):
-        return repr(value)
-    if isinstance(value, Dataset):
-        return [value.fingerprint, value.image_size, value.scaling]
-    parts = _parts(value, is_outermost=id(value) == around[0])
-    if parts is None:
-        return joblib.hash(value)
-    kind = getattr(value, "__qualname__", type(value).__qualname__)  # the code of a function is that of its file
-    return [kind, {name: _identity(part, (*around, id(value))) for name, part in sorted(parts.items())}]
+def _is_function(value: Any) -> bool:
+    wrapper = hasattr(value, "__wrapped__") and callable(value)
+    return inspect.isroutine(value) or isinstance(value, functools.partial) or wrapper
 
 
-def _parts(value: Any, *, is_outermost: bool) -> dict[str, Any] | None:
-    """What decides a value, by name; None where that is all of it."""
-    if isinstance(value, type):
-        return {}
-    if inspect.isroutine(value) or isinstance(value, functools.partial) or hasattr(value, "__wrapped__"):
-        return {} if is_outermost else _carried(inspect.unwrap(value))  # a function that calls itself
-    if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {repr(key): part for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return {str(k): part for k, part in enumerate(value)}
-    return None
+def _name(value: Any) -> str:
+    """Module and name of a function or class, or of the class of any other value."""
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{getattr(named, '__module__', '')}.{named.__qualname__}"
 
 
-def _is_place(value: Any) -> bool:
-    return inspect.ismodule(value) or (type(value).__module__, type(value).__name__) == ("torch", "device")
+def _is_installed(value: Any) -> bool:
+    """Whether a function or class comes from an installed package or from Python, and so changes with its version."""
+    module = sys.modules.get(getattr(value, "__module__", None) or "")
+    place = getattr(module, "__file__", None)
+    return place is None or str(Path(place).resolve()).startswith(_LIBRARIES)
+
+
+def _code(code: CodeType) -> list[Any]:
+    """What a function does, without where it stands; another version of Python may say it otherwise."""
+    constants = [_code(part) if isinstance(part, CodeType) else repr(part) for part in code.co_consts]
+    return [code.co_code.hex(), constants, [*code.co_names], [*code.co_varnames], [*code.co_freevars]]
+
+
+def _is_device(value: Any) -> bool:
+    return (type(value).__module__, type(value).__name__) == ("torch", "device")
 
 
 def _is_filled(cell: Any) -> bool:

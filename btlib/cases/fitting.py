@@ -17,7 +17,7 @@ from typing import Any, Generic, Literal, TypeVar
 from filelock import FileLock
 
 from btlib import files, fingerprint
-from btlib.cases.case import Prepared, Work, definition_of
+from btlib.cases.case import CASES, Prepared, Work, definition_of
 from btlib.cases.closure import closure_of
 from btlib.cases.load import MODULE
 from btlib.data.cache import PREPROCESSING
@@ -65,9 +65,9 @@ def fit_or_load(
 ) -> FittedModel[M]:
     """The case's model: loaded where it was made from the very same ingredients, else trained and kept.
 
-    Ingredients are the case's name, the source file of `fit` (but for comments and docstrings) and the values that
-    `fit` closes over, `work`'s recipe, data, size, scaling, split, seed and precision, and `depends_on`. A model is
-    kept whole or not at all; several processes may ask at once.
+    Ingredients are the case's name and file, `fit` and its source file (but for comments and docstrings), the values
+    that `fit` closes over (see `btlib.cases.closure`), `work`'s recipe, data, size, scaling, split, seed and precision,
+    and `depends_on`. A model is kept whole or not at all; several processes may ask at once.
     What `fit` left in its folder when it was interrupted is there again the next time the same model is asked for,
     unless it is to be trained anew (`work.retrain`).
 
@@ -118,7 +118,8 @@ def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any
         "case": work.case,
         "name": name,
         "code": code,
-        "closure": closure_of(fit, where=f"fit of {name}"),
+        "case_code": _code_of_case(work.case),
+        "closure": closure_of(fit, work, where=f"fit of {name}"),
         "recipe": asdict(work.recipe),
         "data": work.dataset.fingerprint,
         "image_size": work.dataset.image_size,
@@ -146,6 +147,14 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
         return manifest if manifest["schema"] == SCHEMA and isinstance(manifest["ingredients"], dict) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _code_of_case(name: str) -> str | None:
+    """Of the file that registered the case, which may be another one than that of `fit`."""
+    if name not in CASES or (case := CASES[name]).file is None:
+        return None
+    _, case_file, imported = case.module.partition(MODULE)
+    return imported if case_file else fingerprint.of_sources([case.file])
 
 
 def _code_of(fit: Callable[..., Any]) -> str:

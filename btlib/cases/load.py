@@ -70,7 +70,7 @@ def load_case(spec: str, folder: Path | None = None) -> Case:
     Args:
         spec: "name", "path/to/file.py::name", or "path/to/file.py" where that registers one case. In a file, `name` is
             what a case is registered under, or a variable that holds a `Case`, or the function that `@case` decorates.
-        folder: To which the path is relative; by default where the user stands.
+        folder: To which the path is relative; by default where the user stands, or else the root of the project.
 
     Raises:
         BtlibError: There is no such file, it cannot be imported, or it registers a name that is taken.
@@ -81,7 +81,9 @@ def load_case(spec: str, folder: Path | None = None) -> Case:
     path, colons, name = spec.partition("::")
     if not colons and not path.endswith(".py"):
         return cases[spec]
-    file = (folder or Path()).joinpath(Path(path).expanduser()).resolve()
+    given = Path(path).expanduser()
+    places = (base / given for base in ([folder] if folder else [Path(), project_root()]))
+    file = next((place for place in places if place.is_file()), given).resolve()
     module, own = _imported(file)
     return _chosen(module, own, name) if name else _only(own, file)
 

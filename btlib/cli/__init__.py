@@ -25,10 +25,10 @@ class _Clean(TyperGroup):
     """The one place where errors become messages, for every sub-command."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a BtlibError ends it with exit code 2."""
+        """Run the command; a BtlibError, or an error of the operating system, ends it with exit code 2."""
         try:
             return super().invoke(ctx)
-        except BtlibError as error:
+        except (BtlibError, OSError) as error:
             from btlib.cli.output import print_error
 
             print_error(error)

@@ -1,5 +1,6 @@
 """`btlib baseline`: what a run would change, make it the baseline, check baseline files."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,9 +84,14 @@ def migrate(
 
 def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: bool, folder: Path) -> "Proposal":
     from btlib.baselines import Baseline
+    from btlib.errors import OptionError
     from btlib.paths import find_baseline
     from btlib.runs.accept import propose as look
 
+    if not re.fullmatch(r"\w[\w.+-]*", name):
+        raise OptionError(f"expected letters, digits and . _ + -, got {name!r}", where="--name", mend="--name mine")
+    if not reason.strip():
+        raise OptionError("expected a sentence", where="--reason", mend="say why these numbers are the baseline")
     path = find_baseline(name, folder)
     old = Baseline.load(path) if path.exists() else None
     return look(run, name, reason, dict(map(_margin, margin or [])), old, add=add)

@@ -14,7 +14,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 _BREAK = re.compile(r"[\t\n]")
 
 
-def print_error(error: BtlibError) -> None:
+def print_error(error: BtlibError | OSError) -> None:
     """One error on stderr: what is wrong, where, and how to mend it."""
     console = Console(stderr=True)
     text = Text("Error: ", style="bold red").append(_literal(str(error), console), style="default not bold")

@@ -50,9 +50,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Any:
     """All items of a case stand together, so that one model is in memory at a time; others keep their places."""
-    with as_usage_error():
-        require_known_markers(config, items)
+    collected = list(items)
     result = yield
+    if not items and any(map(tier_name, collected)):
+        with as_usage_error():
+            require_known_markers(config, collected)
     items[:] = grouped(items)
     return result
 
@@ -62,6 +64,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Open the runs before the first item: bad options and bad data are told at once."""
     if any(session.config.getoption(name, False) for name in _NOTHING_RUNS):
         return
+    if session.testsfailed and not session.config.getoption("continue_on_collection_errors"):
+        return  # pytest ends here
     session.config.stash[SESSION].open(session.items)
 
 

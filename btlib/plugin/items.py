@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,10 +39,21 @@ def in_suite(item: Any) -> bool:
     return str(getattr(getattr(item, "function", None), "__module__", "")).startswith(_PACKAGED)
 
 
-def parametrised(metafunc: pytest.Metafunc) -> bool:
-    """Whether a test function uses btlib's own fixture of the case."""
-    found = metafunc.definition._fixtureinfo.name2fixturedefs.get(_CASE, ())
-    return bool(found) and found[-1].func.__module__ == _FIXTURES
+def parametrised(metafunc: pytest.Metafunc, name: str = _CASE) -> bool:
+    """Whether a test function uses btlib's own fixture of the case (or another), and gives it no values itself."""
+    found = metafunc.definition._fixtureinfo.name2fixturedefs.get(name, ())
+    ours = bool(found) and found[-1].func.__module__ == _FIXTURES
+    return ours and not parametrised_by_the_user(metafunc.definition, name)
+
+
+def is_test_file(path: Path | None, config: pytest.Config) -> bool:
+    """Whether pytest collects tests from a file of this name."""
+    return path is not None and any(path.match(pattern) for pattern in config.getini("python_files"))
+
+
+def parametrised_by_the_user(definition: Any, name: str) -> bool:
+    """Whether a test gives the values of a fixture itself."""
+    return any(name in re.split(r"[,\s]+", _names_of(mark.args[0])) for mark in definition.iter_markers("parametrize"))
 
 
 def tier_name(item: pytest.Item) -> str | None:
@@ -92,17 +104,19 @@ def names_marker(expression: str, names: Collection[str]) -> bool:
 
 
 def require_known_markers(config: pytest.Config, items: Collection[pytest.Item]) -> None:
-    """Refuse a name in `-m` that no item bears and nobody declared; where all items have the short names, and not else.
+    """Refuse a name in `-m` that no item bears and nobody declared, where it has selected none of the suite's items.
+
+    Args:
+        config: Of the session.
+        items: All that were collected, before any is left out.
 
     Raises:
         UnknownNameError: There is one; the nearest marker is offered.
     """
-    if not all(map(_has_short_names, items)) or not any(map(tier_name, items)):
-        return
-    known = {mark.name for item in items for mark in item.iter_markers()} | _declared(config)
+    known = {mark.name for item in items for mark in item.iter_markers()} | _declared(config) | {*TIERS}
     expression = re.sub(r"\([^()]*=[^()]*\)", "", config.getoption("markexpr"))
     for name in re.findall(r"[^\s()]+", expression):
-        if name not in known | _WORDS:
+        if name not in known | _WORDS and names_marker(expression, [name]):
             from btlib.registry import unknown_name
 
             raise unknown_name("marker", name, known, where="-m")
@@ -132,6 +146,10 @@ def _markers(tier: str, definition: Any) -> list[str]:
 
 def _declared(config: pytest.Config) -> set[str]:
     return {re.split(r"[:(]", line)[0].strip() for line in config.getini("markers")}
+
+
+def _names_of(argument: Any) -> str:
+    return argument if isinstance(argument, str) else " ".join(argument)
 
 
 def _named(config: pytest.Config, definition: Any) -> Iterator[str]:

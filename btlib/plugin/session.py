@@ -82,7 +82,7 @@ class Session:
             self._without_case[metafunc.definition.nodeid] = str(error)
             return
         if rows:
-            names = ["bt_tier", "bt_case", *(["bt_metric"] if "bt_metric" in metafunc.fixturenames else [])]
+            names = ["bt_tier", "bt_case", *(["bt_metric"] if its.parametrised(metafunc, "bt_metric") else [])]
             metafunc.parametrize(names, rows, indirect=True)
 
     def why_no_case(self, item: pytest.Item) -> str:
@@ -90,12 +90,9 @@ class Session:
         found = self._without_case.get(item.nodeid)
         if found is not None:
             return found
-        problem = (
-            "no case is known here"
-            if "bt_case" in getattr(item, "fixturenames", ())
-            else "a test that uses it takes bt_case too"
-        )
-        return f"{problem}. To mend it: {_HINT}"
+        if "bt_case" not in getattr(item, "fixturenames", ()):
+            return "a test that uses it takes bt_case too. To mend it: add the argument bt_case to the test"
+        return f"no case is known here. To mend it: {_HINT}"
 
     def open(self, items: Sequence[pytest.Item]) -> None:
         """Open the runs of the collected items.
@@ -103,7 +100,7 @@ class Session:
         Raises:
             UsageError: One cannot be opened; where there are other tests too, only the items of that run fail.
         """
-        from btlib.errors import BtlibError
+        from btlib.errors import BtlibError, DataError
 
         for item in filter(its.tier_name, items):
             tier, case = its.place(item)
@@ -113,10 +110,10 @@ class Session:
         for tier in self.cases:
             try:
                 self.run(tier)
-            except BtlibError as error:
+            except (BtlibError, OSError) as error:
                 if all(map(its.tier_name, items)):
                     raise pytest.UsageError(str(error)) from error
-                self._unopened[tier] = error
+                self._unopened[tier] = error if isinstance(error, BtlibError) else DataError(str(error))
 
     def run(self, tier: str) -> "Run":
         """The run of a tier, opened when it is first asked for."""
@@ -152,14 +149,19 @@ class Session:
         if its.in_suite(definition):
             known = load_cases()
             return {name: known[name] for name in known}
-        return project_cases(self.options.root)
+        found, config = project_cases(self.options.root), definition.config
+        return {  # whatever was collected before
+            name: case
+            for name, case in found.items()
+            if case.file == definition.path.resolve() or not its.is_test_file(case.file, config)
+        }
 
     def _rows(self, metafunc: pytest.Metafunc, cases: "dict[str, Case]") -> list[Any]:
         """Parameters of the items that are to be there."""
         rows = []
         for tier in its.TIERS:
             for name, case in cases.items():
-                by_metric = "bt_metric" in metafunc.fixturenames
+                by_metric = its.parametrised(metafunc, "bt_metric")
                 for metric in [(m,) for m in self._metrics(tier, case)] if by_metric else [()]:
                     row = (tier, name, *metric)
                     if its.wanted(metafunc.config, metafunc.definition, tier, "-".join(row)):

@@ -89,7 +89,7 @@ def run_case(
         timeout: Seconds the case may take; None for as long as it likes.
         truth: The slices at the protocol's size and scaling; `work` may hold them at the case's own.
     """
-    started = time.perf_counter()
+    started, code = time.perf_counter(), code_of(case)  # before a long training, in which the file may be edited
     prepared: Prepared | None = None
     evaluation: Evaluation | None = None
     prepare_seconds: float | None = None
@@ -98,6 +98,7 @@ def run_case(
     try:
         with time_limit(timeout):
             prepared = case.prepare(work)
+            _check_prepared(case, prepared)
             prepare_seconds = time.perf_counter() - started
             tuning.give_back()
             memory.reset_peak()
@@ -112,6 +113,7 @@ def run_case(
         _check_declared(case, evaluation)
     except Exception as fault:  # a case is foreign code: whatever it raises is its own failure and nobody else's
         outcome, error = _kind(fault), _tell(fault)
+        prepared = prepared if isinstance(prepared, Prepared) else None
         evaluation = None
     record = CaseRecord(
         case=case.name,
@@ -132,7 +134,7 @@ def run_case(
         prepare_seconds=prepare_seconds,
         predict_seconds=evaluation.predict_seconds if evaluation else None,
         model=_model_info(prepared) if prepared else None,
-        code=code_of(case),
+        code=code,
         environment=environment(str(prepared.details.get("device")) if prepared else None),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -146,6 +148,15 @@ def _masks(evaluation: Evaluation, record: CaseRecord) -> Masks | None:
     if evaluation.masks is None:
         return None
     return Masks(np.array(evaluation.slices.number), evaluation.masks, record.conditions.image_size)
+
+
+def _check_prepared(case: Case, prepared: object) -> None:
+    if not isinstance(prepared, Prepared):
+        raise ModelError(
+            f"expected prepare to return a Prepared, got {type(prepared).__name__}",
+            where=f"case {case.name}",
+            mend='end it with: return Prepared(predictor, "given")',
+        )
 
 
 def _check_declared(case: Case, evaluation: Evaluation) -> None:

@@ -57,7 +57,7 @@ def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
             these say.
     """
     if not results:
-        raise RecordError("has no records", where=folder, mend="run `pytest benchmarks` to its end")
+        raise RecordError("has no records", where=folder, mend="let its session of pytest run to its end")
     for result in results:
         if result.failure is not None:
             raise RecordError(

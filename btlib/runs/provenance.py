@@ -1,11 +1,13 @@
 """Which code made the numbers: the file of a case, and the state of the git repository that it lies in."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 from btlib import fingerprint
 from btlib.baselines.figure import CaseCode
 from btlib.cases import Case
+from btlib.cases.load import MODULE
 
 
 def checkout(folder: Path) -> tuple[str | None, bool | None]:
@@ -19,20 +21,41 @@ def checkout(folder: Path) -> tuple[str | None, bool | None]:
 
 
 def code_of(case: Case) -> CaseCode | None:
-    """The code of a case; None where it has no file, as in a notebook.
-
-    A file that its repository ignores is outside it, such as an installed package in somebody's `.venv`.
-    """
-    if case.file is None:
+    """The code of a case; None where it has no file, as in a notebook. An installed package is in no repository."""
+    file = case.file
+    if file is None:
         return None
-    digest, folder = fingerprint.of_file(case.file), case.file.parent
-    top = _git(folder, "rev-parse", "--show-toplevel")
-    if not top or _git(folder, "check-ignore", "--quiet", case.file.name) is not None:
-        return CaseCode(file=case.file.name, digest=digest)
-    commit, dirty = checkout(Path(top))
-    own = _git(folder, "status", "--porcelain", "--", case.file.name)  # an untracked file is listed too
-    place = case.file.relative_to(Path(top).resolve()).as_posix()
-    return CaseCode(file=place, digest=digest, commit=commit, dirty=bool(dirty) or own is None or bool(own))
+    digest, top = fingerprint.of_file(file), _top(file)
+    if top is None:
+        return CaseCode(file=file.name, digest=digest)
+    place = file.relative_to(top).as_posix()
+    commit, changed = checkout(top)
+    stored, here = _git(top, "rev-parse", f"HEAD:{place}"), _git(top, "hash-object", f"--path={place}", str(file))
+    dirty = changed is not False or here is None or here != stored or _is_edited(case) or bool(_untracked(top))
+    return CaseCode(file=place, digest=digest, commit=commit, dirty=dirty)
+
+
+def _top(file: Path) -> Path | None:
+    """Folder of the repository that a file is in, whether or not git can tell; None outside one."""
+    if {"site-packages", "dist-packages"} & {*file.parts}:
+        return None
+    return next((folder for folder in file.parents if (folder / ".git").exists()), None)
+
+
+def _is_edited(case: Case) -> bool:
+    """Whether the file is no longer what was imported, as far as that is known."""
+    _, ours, imported = case.module.partition(MODULE)
+    return bool(ours) and case.file is not None and fingerprint.of_sources([case.file]) != imported
+
+
+def _untracked(top: Path) -> set[Path]:
+    """Files of the repository that were imported and are not committed; tests are no part of a case."""
+    listed = _git(top, "ls-files", "--others", "--exclude-standard", "--", "*.py") or ""
+    untracked = {top / line for line in listed.splitlines()}
+    places = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    loaded = {Path(place).resolve() for place in places if place}
+    tests = {path for path in untracked if path.name.startswith("test_") or path.name == "conftest.py"}
+    return (untracked & loaded) - tests
 
 
 def _git(folder: Path, *words: str) -> str | None:

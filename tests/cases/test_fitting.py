@@ -1,5 +1,6 @@
 """A case's own model is trained once, and loaded exactly where it was made from the same."""
 
+import functools
 import json
 import pickle
 import runpy
@@ -186,10 +187,8 @@ def test_a_training_that_found_its_state_damaged_is_not_called_resumed(work: Wor
 
 
 def test_retraining_starts_from_nothing(work: Work, tmp_path: Path):
-    log = tmp_path / "log"
-
     def interrupted(folder: Path) -> list[int]:
-        with log.open("a") as file:
+        with (tmp_path / "log").open("a") as file:
             print(sorted(path.name for path in folder.iterdir()), file=file)
         (folder / "state").write_text("half")
         raise StopError
@@ -197,7 +196,7 @@ def test_retraining_starts_from_nothing(work: Work, tmp_path: Path):
     for retrain in (False, False, True):
         with pytest.raises(StopError):
             fit_or_load(replace(work, retrain=retrain), "my net", interrupted, save=save, load=load)
-    assert log.read_text().splitlines() == ["[]", "['state']", "[]"]
+    assert (tmp_path / "log").read_text().splitlines() == ["[]", "['state']", "[]"]
 
 
 def test_a_state_that_cannot_be_cleared_away_is_not_trained_on(work: Work, tmp_path: Path):
@@ -333,16 +332,98 @@ def fit_one(folder: Path) -> list[int]:
     return [1]
 
 
+def wrapped(width: int) -> Callable[[], int]:
+    @functools.wraps(get)
+    def inner() -> int:
+        return width
+
+    return inner
+
+
+def classes(width: int) -> type:
+    class Local:
+        value = width
+
+        def build(self) -> int:
+            return self.value
+
+    return Local
+
+
+PAIRS = {
+    "lambdas": (lambda: 1, lambda: 2),
+    "wrapped functions": (wrapped(1), wrapped(2)),
+    "cached functions": (functools.lru_cache(wrapped(1)), functools.lru_cache(wrapped(2))),
+    "local classes": (classes(1), classes(2)),
+    "classes made at run time": (type("Net", (), {"width": 1}), type("Net", (), {"width": 2})),
+    "bound methods of built-in types": ({"w": 1}.get, {"w": 2}.get),
+    "functions in a dict": ({"make": lambda: 1}, {"make": lambda: 2}),
+    "modules": (json, pickle),
+    "functions of one name in two modules": (json.dumps, pickle.dumps),
+    "partials": (partial(pow, 2), partial(pow, 3)),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+def test_functions_and_classes_count_with_what_they_do(work: Work, pair: tuple[Any, Any]):
+    def source(value: Any) -> str:
+        return fit_or_load(work, "net", lambda folder: [len([value])], save=save, load=load).source
+
+    assert [source(value) for value in (*pair, *pair)] == ["trained", "trained", "loaded", "loaded"]
+
+
+def test_two_functions_under_one_name_are_two_models(work: Work):
+    found = [
+        fit_or_load(work, "net", fit, save=save, load=load).model for fit in (lambda folder: [1], lambda folder: [2])
+    ]
+    assert found == [[1], [2]]
+
+
+def test_files_works_and_images_that_it_closes_over(work: Work, tmp_path: Path):
+    def source(value: Any) -> str:
+        return fit_or_load(work, "net", lambda folder: [len([value])], save=save, load=load).source
+
+    (tmp_path / "a.pt").write_text("weights")
+    (tmp_path / "b.pt").write_text("other weights")
+    assert [source(tmp_path / name) for name in ("a.pt", "b.pt", "a.pt")] == ["trained", "trained", "loaded"]
+    works = [replace(work, seed=seed) for seed in (1, 2, 1)]
+    assert [source(one) for one in works] == ["trained", "trained", "loaded"]
+    datasets = [replace(work.dataset, images=work.dataset.images * factor) for factor in (1, 0, 1)]
+    assert [source(one) for one in datasets] == ["trained", "trained", "loaded"]
+
+
+def test_the_file_of_the_case_counts_where_fit_is_of_another(tmp_path: Path, work: Work):
+    """The model depends on what `mine.py` gives to a function of a library of the user's."""
+    (tmp_path / "train_lib_of_a_test.py").write_text("def train(value, folder):\n    return [value()]\n")
+    text = """
+import functools, train_lib_of_a_test
+from btlib.cases import Prepared, case, fit_or_load
+def value():
+    return {value}
+@case("mine-{value}", "mine", has_mask=True, has_classes=False)
+def prepare(work):
+    fit = functools.partial(train_lib_of_a_test.train, value)
+    fitted = fit_or_load(work, "net", fit, save=lambda m, f: (f / "m").write_text(str(m)), load=lambda f: None)
+    return fitted.prepared(None, details={{"model": fitted.model}})
+"""
+    found = []
+    for value in (1, 2):
+        (tmp_path / f"mine{value}.py").write_text(text.format(value=value))
+        case = load_case(f"{tmp_path / f'mine{value}.py'}::mine-{value}")
+        found.append(case.prepare(replace(work, case="")).source)  # whatever the case is called
+    assert found == ["trained", "trained"]
+
+
 def test_where_the_work_is_done_is_no_part_of_the_identity(
     work: Work, tmp_path: Path, make_dataset: Callable[..., Dataset]
 ):
-    def get(place: Path, module: Any, data: Dataset) -> str:
-        return fit_or_load(work, "net", lambda folder: [len([place, module, data])], save=save, load=load).source
+    def get(place: Path, data: Dataset) -> str:
+        return fit_or_load(work, "net", lambda folder: [len([place, data])], save=save, load=load).source
 
     smaller = make_dataset(12, 16)
-    assert get(tmp_path / "a", json, work.dataset) == "trained"
-    assert get(tmp_path / "b", json, work.dataset) == "loaded"
-    assert get(tmp_path / "b", json, smaller) == "trained", "another size is another model"
+    assert get(tmp_path / "a", work.dataset) == "trained"
+    assert get(tmp_path / "b", work.dataset) == "loaded"
+    assert get(tmp_path / "b", smaller) == "trained", "another size is another model"
 
 
 def test_a_value_of_which_nothing_can_be_told_is_refused(work: Work):

@@ -266,6 +266,71 @@ def test_data_that_cannot_be_opened_fails_the_benchmark_and_no_other_test(
     assert run("--bt-data", "slices", "--bt-baseline=none", "-k", "quality").ret == pytest.ExitCode.USAGE_ERROR
 
 
+def test_a_test_measures_the_same_cases_whatever_was_collected_before(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
+):
+    other = BENCH.replace("blank", "other").replace("test_quality", "test_others")
+    written(pytester, {"test_a.py": BENCH, "test_b.py": other, "conftest.py": BENCH.replace("blank", "shared")})
+    for files in ((), ("test_b.py", "test_a.py"), ("test_b.py",), ("test_a.py::test_quality",)):
+        result = run("--collect-only", "-q", *files)
+        found = re.findall(r"test_(?:quality|others)\[(.*)-dice\]", result.stdout.str())
+        both = {"smoke-blank", "smoke-shared"}, {"smoke-other", "smoke-shared"}
+        assert {*found} == set().union(*(both if len(files) != 1 else both[files[0].startswith("test_b") :][:1]))
+
+
+@pytest.mark.parametrize(
+    ("text", "args"),
+    [
+        ("@pytest.mark.parametrize('bt_metric', ['dice'])\ndef test_it(bt_run, bt_case, bt_metric): pass", ()),
+        ("@pytest.fixture\ndef bt_metric(): return 'dice'\ndef test_it(bt_run, bt_case, bt_metric): pass", ()),
+        ("@pytest.mark.parametrize('size', [1, 2])\ndef test_it(bt_run, bt_case, size): pass", ("-k", "1 or other")),
+        ("class TestIt:\n    def test_it(self, bt_run, bt_case): pass", ()),
+    ],
+)
+def test_what_a_test_gives_itself_is_left_to_it(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], text: str, args: Sequence[str]
+):
+    test = BENCH.partition("def test_before")[0] + text + "\ndef test_other(): pass\n"
+    written(pytester, {"test_bench.py": test})
+    result = run("--bt-baseline=none", "-W", "error", *args)
+    assert result.ret == 0
+    assert result.parseoutcomes()["passed"] == 2
+
+
+def test_a_file_that_cannot_be_collected_leaves_no_run(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]):
+    written(pytester, {"tests/test_bench.py": BENCH, "tests/test_broken.py": "def test(: pass\n"})
+    assert run("--bt-baseline=none").ret == pytest.ExitCode.INTERRUPTED
+    assert not (pytester.path / "reports").exists()
+
+
+def test_a_folder_that_cannot_be_written_fails_the_benchmark_and_no_other_test(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
+):
+    written(pytester, {"tests/test_bench.py": BENCH, "reports": "a file"})
+    result = run("--bt-baseline=none")
+    result.assert_outcomes(passed=2, errors=1)
+    assert "INTERNALERROR" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("expression", "ret", "told"),
+    [
+        ("not slow", 0, ""),
+        ("not full", 0, ""),
+        ("slow or smoke", 0, ""),
+        ("smok", pytest.ExitCode.USAGE_ERROR, "did you mean 'smoke'?"),
+        ("full and slo", pytest.ExitCode.USAGE_ERROR, "unknown marker 'slo'"),
+    ],
+)
+def test_an_unknown_marker_is_an_error_where_it_selects_nothing(
+    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], expression: str, ret: int, told: str
+):
+    written(pytester, {"benchmarks/test_bench.py": BENCH})
+    result = run("benchmarks", "--collect-only", "-q", "-m", expression)
+    assert result.ret == ret
+    assert told in result.stderr.str() + result.stdout.str()
+
+
 @pytest.mark.parametrize("args", [("-n", "2"), ("-p", "randomly", "--randomly-seed=1"), ("--reruns", "1")], ids=str)
 def test_a_users_benchmark_with_other_plugins(
     pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], args: Sequence[str]

@@ -57,8 +57,25 @@ def test_a_committed_case(repository: Path, mine: Callable[[Path], Case]):
     assert (code.commit, code.dirty) == (git(repository, "rev-parse", "HEAD"), False)
 
 
-@pytest.mark.parametrize("change", ["the case", "another tracked file", "staged", "untracked", "a baseline alone"])
-def test_a_case_that_is_not_committed_as_it_is(change: str, repository: Path, mine: Callable[[Path], Case]):
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            "the case",
+            "another tracked file",
+            "staged",
+            "untracked",
+            "a baseline alone",
+            "ignored",
+            "assumed unchanged",
+        ),
+        *("untracked, and not shown", "an untracked neighbour that it imports", "edited since it was imported"),
+        *("git is not there", "git refuses"),
+    ],
+)
+def test_a_case_that_is_not_committed_as_it_is(
+    change: str, repository: Path, mine: Callable[[Path], Case], monkeypatch: pytest.MonkeyPatch
+):
     path = repository / "models" / "mine.py"
     if change in ("the case", "staged"):
         path.write_text(CASE + "# changed\n")
@@ -66,20 +83,40 @@ def test_a_case_that_is_not_committed_as_it_is(change: str, repository: Path, mi
         git(repository, "add", ".")
     if change == "another tracked file":
         (repository / "train.py").write_text("rate = 2\n")
-    if change == "untracked":
+    if change == "assumed unchanged":
+        git(repository, "update-index", "--assume-unchanged", "models/mine.py")
+        path.write_text(CASE + "# changed\n")
+    if change == "ignored":
+        (repository / ".git" / "info" / "exclude").write_text("new.py\n")
+    if change == "untracked, and not shown":
+        git(repository, "config", "status.showUntrackedFiles", "no")
+    if change == "an untracked neighbour that it imports":
+        (repository / "models" / "untracked_helper_of_mine.py").write_text("")
+        path.write_text("import untracked_helper_of_mine\n" + CASE)
+        git(repository, "-c", "user.name=u", "-c", "user.email=u@example.org", "commit", "-qam", "second")
+    if change.startswith("untracked") or change == "ignored":
         path = repository / "new.py"
         path.write_text(CASE)
     if change == "a baseline alone":
         (repository / "baselines").mkdir()
         (repository / "baselines" / "mine.json").write_text("{}")
-    code = code_of(mine(path))
+    case = mine(path)
+    if change == "edited since it was imported":
+        path.write_text(CASE + "rate = 3\n")
+        git(repository, "-c", "user.name=u", "-c", "user.email=u@example.org", "commit", "-qam", "second")
+    if change == "git is not there":
+        monkeypatch.setenv("PATH", str(repository))
+    if change == "git refuses":
+        monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(repository.parent))
+        (repository / ".git" / "HEAD").write_text("damaged")
+    code = code_of(case)
     assert code is not None
     assert code.dirty is (change != "a baseline alone")
 
 
 def test_outside_a_repository_and_where_it_is_ignored(repository: Path, tmp_path: Path, mine: Callable[[Path], Case]):
     (repository / ".gitignore").write_text(".venv/\n")
-    installed = repository / ".venv" / "lib" / "mine.py"
+    installed = repository / ".venv" / "lib" / "python3" / "site-packages" / "mine.py"
     installed.parent.mkdir(parents=True)
     installed.write_text(CASE)
     code = code_of(mine(installed))
