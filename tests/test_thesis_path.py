@@ -20,6 +20,7 @@ def thesis() -> Iterator[ThesisPath]:
         yield path
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("work", ["inference", "training"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_can_be_timed(thesis: ThesisPath, variant: str, work: str):

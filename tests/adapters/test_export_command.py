@@ -15,6 +15,8 @@ from btlib.data.dataset import Dataset
 from btlib.protocol import Protocol, Recipe
 from btlib.splits import slice_seed42
 
+pytestmark = pytest.mark.nightly
+
 
 def run(*args: object) -> Result:
     return CliRunner().invoke(app, ["export", *map(str, args)])

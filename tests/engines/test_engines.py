@@ -189,7 +189,8 @@ def test_converting_reports_to_nobody(subject: Make):
     assert "stub" in sys.modules["openvino.tools.ovc.convert_impl"].tm.__name__
 
 
-@pytest.mark.parametrize("name", ["openvino", pytest.param("openvino-int8", marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["openvino", "openvino-int8"])
 def test_a_signal_after_engines_were_let_go_is_survived(name: str):
     """Three of OpenVINO's, the oldest let go first, as cases come and go; then an alarm, as a time limit sends it."""
     program = f"""

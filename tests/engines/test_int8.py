@@ -17,6 +17,8 @@ from btlib.engines.choose import AGREEMENT
 from btlib.errors import ModelError, OptionError
 from btlib.models import create
 
+pytestmark = pytest.mark.nightly
+
 INT8 = "openvino-int8"
 
 

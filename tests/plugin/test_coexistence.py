@@ -65,6 +65,13 @@ SESSIONS: dict[str, Sequence[str]] = {
 }
 
 
+WAIT = {
+    *("strict", "-m not slow", "-m typo", "-k full", "a parametrised node id", "two processes by file", "doctests"),
+    *("the first failure ends it", "collected", "nothing there"),
+}
+"""Those of them that run by night."""
+
+
 def written(pytester: pytest.Pytester, files: dict[str, str]) -> None:
     for name, text in files.items():
         (pytester.path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +106,10 @@ def empty_cache(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("empty_cache")
-@pytest.mark.parametrize("args", SESSIONS.values(), ids=SESSIONS)
+@pytest.mark.parametrize(
+    "args",
+    [pytest.param(args, id=name, marks=[pytest.mark.nightly] * (name in WAIT)) for name, args in SESSIONS.items()],
+)
 def test_a_session_without_benchmarks_is_the_same_with_and_without(
     pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], args: Sequence[str]
 ):

@@ -136,8 +136,8 @@ def test_the_error_of_a_case_is_printed_once(accepted: Run, args: tuple[str, ...
     ("mood", "told", "outcome"),
     [
         ("raise", "RuntimeError: out of luck", "error"),
-        ("nan", "case toy1: mask_prob: * values are not finite", "error"),
-        ("memory", "MemoryError", "out-of-memory"),
+        pytest.param("nan", "case toy1: mask_prob: * values are not finite", "error", marks=pytest.mark.nightly),
+        pytest.param("memory", "MemoryError", "out-of-memory", marks=pytest.mark.nightly),
         ("sleep", "took longer than 3 s", "timeout"),
     ],
 )
@@ -209,6 +209,7 @@ def test_several_seeds(accepted: Run, latest: Latest, pytester: pytest.Pytester)
     assert (pytester.path / "prepared.txt").read_text().split() == ["toy1"] * 3 + ["toy2"] * 3
 
 
+@pytest.mark.nightly
 def test_a_margin_of_the_baseline_alone_makes_an_item(accepted: Run, latest: Latest, pytester: pytest.Pytester):
     from btlib.runs.accept import propose
 

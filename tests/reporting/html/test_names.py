@@ -24,6 +24,8 @@ from btlib.runs import RunFolder
 from .conftest import ODD
 from .reader import Reader, unreadable
 
+pytestmark = pytest.mark.nightly
+
 NAMES = pytest.mark.parametrize("name", ODD.values(), ids=ODD)
 SVG = "{http://www.w3.org/2000/svg}"
 
