@@ -36,7 +36,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     ours = session.config.stash[SESSION]
     with as_usage_error():
         if ours.options.case:
-            ours.asked()
+            ours.cases_of_option()
         if ours.options.protocol or ours.options.recipe:
             options.tier_of(ours.options, "full")
 

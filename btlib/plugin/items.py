@@ -82,7 +82,7 @@ def wanted(config: pytest.Config, definition: Any, tier: str, row: str) -> bool:
     """
     if tier == "smoke" or names_marker(config.getoption("markexpr"), _markers(tier, definition)):
         return True
-    return any(f"-{row}-" in f"-{named}-" for named in _named(config, definition))
+    return any(f"-{row}-" in f"-{named}-" for named in _parameters_in_ids(config, definition))
 
 
 def names_marker(expression: str, names: Collection[str]) -> bool:
@@ -152,7 +152,7 @@ def _names_of(argument: Any) -> str:
     return argument if isinstance(argument, str) else " ".join(argument)
 
 
-def _named(config: pytest.Config, definition: Any) -> Iterator[str]:
+def _parameters_in_ids(config: pytest.Config, definition: Any) -> Iterator[str]:
     """The parameters in node ids of the command line that name this function."""
     for arg in config.args:
         node, bracket, parameters = arg.partition("[")

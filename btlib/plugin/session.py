@@ -65,7 +65,7 @@ class Session:
             self._baselines[tier] = path, load_baseline(path)
         return self._baselines[tier]
 
-    def asked(self) -> "dict[str, Case]":
+    def cases_of_option(self) -> "dict[str, Case]":
         """The cases of `--bt-case`, by name."""
         from btlib.cases import load_case
 
@@ -142,7 +142,7 @@ class Session:
 
         mark = definition.get_closest_marker(its.CASES_MARKER)
         if self.options.case:
-            return self.asked()
+            return self.cases_of_option()
         if mark is not None:
             named = (load_case(_text(spec), self.options.root) for spec in mark.args)
             return {found.name: found for found in named}
