@@ -150,7 +150,9 @@ def _is_installed(value: Any) -> bool:
     """Whether a function or class comes from an installed package or from Python, and so changes with its version."""
     module = sys.modules.get(getattr(value, "__module__", None) or "")
     place = getattr(module, "__file__", None)
-    return place is None or str(Path(place).resolve()).startswith(_LIBRARIES)
+    if place is None:  # built in, or of a notebook
+        return getattr(module, "__name__", "") in sys.builtin_module_names
+    return str(Path(place).resolve()).startswith(_LIBRARIES)
 
 
 def _code(code: CodeType) -> list[Any]:

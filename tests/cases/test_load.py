@@ -115,3 +115,16 @@ def test_sizes_and_scalings_are_checked_when_declared(write: Callable[..., Path]
         path = write(f'case("x", "", has_mask=True, has_classes=True, {more})(ready)')
         with pytest.raises(error):
             load_case(f"{path}::x")
+
+
+def test_a_path_is_found_from_a_folder_below_the_root_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "pytest.ini").write_text("")
+    (tmp_path / "sub").mkdir()
+    text = "from btlib.cases import case\ncase('{}', '', has_mask=True, has_classes=False)(lambda work: None)\n"
+    (tmp_path / "at_root.py").write_text(text.format("at the root"))
+    (tmp_path / "sub" / "here.py").write_text(text.format("here"))
+    monkeypatch.chdir(tmp_path / "sub")
+    assert load_case("at_root.py::at the root").file == tmp_path / "at_root.py"
+    assert load_case("here.py::here").file == tmp_path / "sub" / "here.py"
+    with pytest.raises(BtlibError, match="there is no such file"):
+        load_case("nowhere.py::x")

@@ -98,3 +98,13 @@ def test_the_committed_baselines_pass_the_check():
 
 def test_accept_needs_a_reason(tmp_path: Path):
     assert run("baseline", "accept", tmp_path, "--name", "x").exit_code == 2
+
+
+@pytest.mark.parametrize(("name", "reason"), [("../evil", "why"), ("", "why"), ("a/b", "why"), ("mine", "  ")])
+def test_a_baseline_has_a_plain_name_and_a_reason(name: str, reason: str, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports" / "run").mkdir(parents=True)
+    result = run("baseline", "accept", "reports/run", "--name", name, "--reason", reason)
+    assert result.exit_code == 2
+    assert "expected" in result.stderr
+    assert list(tmp_path.glob("**/*.json")) == []

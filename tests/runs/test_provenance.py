@@ -171,3 +171,10 @@ def test_a_ready_made_model_has_no_training_recipe(folder: RunFolder, work: Work
     assert baseline.made("Y").recipe == recipe
     records = {record.case: folder.info().recipe_of(record) for record in folder.records()}
     assert records == {"X": {}, "Y": recipe}
+
+
+def test_a_prepare_that_returns_something_else_says_so(work: Work, make_case: Callable[..., Case], folder: RunFolder):
+    for returned in (None, object()):
+        record = run_case(make_case("X", lambda w, returned=returned: returned), work, "smoke", folder).record
+        assert record.outcome == "error"
+        assert f"expected prepare to return a Prepared, got {type(returned).__name__}" in record.error
