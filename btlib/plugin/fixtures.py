@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btlib.plugin.reports import fail
 from btlib.plugin.session import SESSION
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def bt_run(request: pytest.FixtureRequest, bt_tier: str) -> "Run":
     try:
         return request.config.stash[SESSION].run(bt_tier)
     except BtlibError as error:
-        pytest.fail(str(error), pytrace=False)
+        fail(str(error), "error")
 
 
 def _parameter(request: pytest.FixtureRequest) -> str:

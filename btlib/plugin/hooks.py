@@ -100,10 +100,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for run in ours.runs.values():
         run.close()
     shared = config.pluginmanager.hasplugin("dsession")
-    if not (ours.runs or shared):
-        return
-    started = sorted(ours.options.output.glob(f"{ours.stamp}-*/run.json"))
-    if started:
+    started = sorted(ours.options.output.glob(f"{ours.stamp}-*/run.json")) if ours.runs or shared else []
+    if started or any(ours.failures):
         from btlib.plugin.closing import close, exit_status
 
         began = None if shared or len(started) > 1 else ours.began

@@ -1,11 +1,21 @@
 """What pytest's report of a failed item says of the case behind it."""
 
+from typing import NoReturn
+
 import pytest
 
 from btlib.plugin.options import STATUS
 
 ERROR_OF = "bt_error_of"
 """Name of what says which case could not be measured: on the failure itself and among its report's properties."""
+
+
+def fail(message: str, status: str, error_of: str | None = None) -> NoReturn:
+    """Fail the item, and note which verdict did it, and whose error that was (see `pytest_runtest_makereport`)."""
+    failure = pytest.fail.Exception(message, pytrace=False)
+    setattr(failure, STATUS, status)
+    setattr(failure, ERROR_OF, error_of)
+    raise failure
 
 
 def verdict_of(report: pytest.TestReport) -> str | None:

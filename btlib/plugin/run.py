@@ -4,10 +4,9 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NoReturn, get_args
+from typing import Any, get_args
 
 import numpy as np
-import pytest
 from filelock import FileLock
 from numpy.typing import NDArray
 
@@ -16,12 +15,14 @@ from btlib.baselines.held import NotComparedError
 from btlib.cases import Case, Prepared, Work, load_cases
 from btlib.data.dataset import Dataset
 from btlib.errors import BaselineError, BtlibWarning
+from btlib.evaluation.catalogue import METRICS
 from btlib.plugin.explaining import explain_case
-from btlib.plugin.options import STATUS, Options
-from btlib.plugin.reports import ERROR_OF
+from btlib.plugin.options import Options
+from btlib.plugin.reports import fail
 from btlib.plugin.terminal import Terminal
 from btlib.plugin.throughput import Throughput
 from btlib.protocol import Tier
+from btlib.registry import unknown_name
 from btlib.reporting.comparison import verdicts
 from btlib.results import CaseResult, Failure
 from btlib.runs import CaseRecord, Explained, RunFolder
@@ -29,14 +30,6 @@ from btlib.runs.execute import run_case
 from btlib.runs.results import as_results
 from btlib.runs.speed import judge_timing
 from btlib.types import Scaling
-
-
-def fail(message: str, status: str, error_of: str | None = None) -> NoReturn:
-    """Fail the item, and note which verdict did it, and whose error that was (see `pytest_runtest_makereport`)."""
-    failure = pytest.fail.Exception(message, pytrace=False)
-    setattr(failure, STATUS, status)
-    setattr(failure, ERROR_OF, error_of)
-    raise failure
 
 
 @dataclass(eq=False)
@@ -112,9 +105,16 @@ class Run:
         return dataset.numbers[at], np.ascontiguousarray(dataset.images[at])
 
     def verdict(self, case: str, metric: str) -> Verdict:
-        """The gate's word on a metric of a case."""
-        found = verdicts(self.result(case), self.baseline, self.options.against, strict=self.options.strict)
-        return next((v for v in found if v.metric == metric), Verdict(case, metric, "missing-baseline"))
+        """The gate's verdict on a metric of a case, whether the case declares it or not.
+
+        The item fails where there is no such metric.
+        """
+        if metric not in METRICS:
+            fail(str(unknown_name("metric", metric, METRICS)), "error")
+        result = self.result(case)
+        asked = replace(result, metrics={**result.metrics, metric: METRICS[metric].version})
+        found = verdicts(asked, self.baseline, self.options.against, strict=self.options.strict)
+        return next(verdict for verdict in found if verdict.metric == metric)
 
     def check(self, case: str, metric: str) -> Verdict:
         """Fail the item unless the gate holds; an inconclusive verdict warns, or fails where the user is strict."""

@@ -14,6 +14,8 @@ from btlib.protocol import Protocol, Recipe
 from btlib.runs import Maps, RunFolder
 from btlib.splits import make_split
 
+pytest.importorskip("torch")
+
 FOREIGN = """
 import numpy as np
 

@@ -17,7 +17,7 @@ from btlib.types import Predictions
 
 
 @given(
-    arrays(np.float32, (2, 3, 5), elements=st.sampled_from([0.0, 0.5, 0.65, 0.66, 0.95, 1.0])),
+    arrays(np.float32, (2, 3, 5), elements=st.sampled_from(np.float32([0.0, 0.5, 0.65, 0.66, 0.95, 1.0]))),
     st.integers(0, 2**30 - 1),
 )
 def test_counts_are_those_of_a_comparison_at_each_threshold(prob: np.ndarray, bits: int):

@@ -1,5 +1,6 @@
 """A user's project: the real benchmark files, and toy cases that need no framework and no training."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -134,3 +135,37 @@ def accepted(
     (pytester.path / "baselines").mkdir()
     shutil.copy(baseline_of_toys, pytester.path / "baselines")
     return project
+
+
+@pytest.fixture
+def written(pytester: pytest.Pytester) -> Callable[[dict[str, str]], None]:
+    """Writes files into the project, by path and text."""
+
+    def write(files: dict[str, str]) -> None:
+        for name, text in files.items():
+            (pytester.path / name).parent.mkdir(parents=True, exist_ok=True)
+            (pytester.path / name).write_text(text)
+
+    return write
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
+    """Runs pytest in the folder; nothing of the session around it is inherited."""
+    for name in [name for name in os.environ if name.startswith("PYTEST_")]:
+        monkeypatch.delenv(name)
+
+    def inner(*args: str) -> pytest.RunResult:
+        shuffled = () if "randomly" in args else ("-p", "no:randomly")
+        quick = ("-p", "no:benchmark", "-p", "no:hypothesispytest")  # what has no part in it and takes long to import
+        return pytester.runpytest_subprocess(*quick, *shuffled, *args)
+
+    return inner
+
+
+@pytest.fixture
+def empty_cache(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of btlib in the folder: what is read or written of btlib's own is then seen there."""
+    folder = pytester.path / "cache-of-btlib"
+    monkeypatch.setenv("BTLIB_CACHE", str(folder))
+    return folder

@@ -1,13 +1,11 @@
 """Other people's tests where btlib is installed: the same outcomes, in the same order, as without the plugin."""
 
-import os
 import re
 from collections.abc import Callable, Sequence
 
 import pytest
 
 STUDIES = ("smoke", "full", "performance", "controls", "statistics")
-CACHE = "cache-of-btlib"
 
 PLAIN = {
     "test_marked.py": "import pytest\n"
@@ -72,37 +70,11 @@ WAIT = {
 """Those of them that run by night."""
 
 
-def written(pytester: pytest.Pytester, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        (pytester.path / name).parent.mkdir(parents=True, exist_ok=True)
-        (pytester.path / name).write_text(text)
-
-
-@pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
-    """Runs pytest in the folder; nothing of the session around it is inherited."""
-    for name in [name for name in os.environ if name.startswith("PYTEST_")]:
-        monkeypatch.delenv(name)
-
-    def inner(*args: str) -> pytest.RunResult:
-        shuffled = () if "randomly" in args else ("-p", "no:randomly")
-        quick = ("-p", "no:benchmark", "-p", "no:hypothesispytest")  # what has no part in it and takes long to import
-        return pytester.runpytest_subprocess(*quick, *shuffled, *args)
-
-    return inner
-
-
 def told(result: pytest.RunResult) -> list[str]:
     """All that a session prints but times and the names of processes, which finish in any order."""
     lines = [re.sub(r"\d+\.\d+s|gw\d|0x[0-9a-f]+", "·", line) for line in result.outlines]
     lines = [line for line in lines if not re.match(r"plugins: |.*workers? \[|\S+ \[|bringing up|created:", line)]
     return sorted(lines) if any("·" in line and "node" in line for line in lines) else lines
-
-
-@pytest.fixture
-def empty_cache(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read or written of btlib's own is then seen in the folder."""
-    monkeypatch.setenv("BTLIB_CACHE", str(pytester.path / CACHE))
 
 
 @pytest.mark.usefixtures("empty_cache")
@@ -111,7 +83,7 @@ def empty_cache(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> N
     [pytest.param(args, id=name, marks=[pytest.mark.nightly] * (name in WAIT)) for name, args in SESSIONS.items()],
 )
 def test_a_session_without_benchmarks_is_the_same_with_and_without(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], args: Sequence[str]
+    pytester: pytest.Pytester, written: Callable[..., None], run: Callable[..., pytest.RunResult], args: Sequence[str]
 ):
     def session(*more: str) -> tuple[object, ...]:
         (pytester.path / "seen.txt").unlink(missing_ok=True)
@@ -120,256 +92,7 @@ def test_a_session_without_benchmarks_is_the_same_with_and_without(
         printed = [] if "-n" in args else told(result)
         return result.ret, result.parseoutcomes() if "passed" in str(result.outlines) else {}, outcomes, printed
 
-    written(pytester, PLAIN)
+    written(PLAIN)
     without, with_it = session("-p", "no:btlib"), session()
     assert with_it == without
-    assert not {"reports", "checkpoints", "baselines", CACHE} & {path.name for path in pytester.path.iterdir()}
-
-
-BENCH = """
-import numpy as np
-import pytest
-from btlib.cases import Prepared, case
-from btlib.types import Predictions
-
-class Blank:
-    def predict(self, images):
-        return Predictions(np.zeros(images.shape, np.float32), None)
-
-@case("blank", "nothing", has_mask=True, has_classes=False)
-def prepare(work):
-    return Prepared(Blank(), "given")
-
-def test_before(): pass
-
-def test_quality(bt_run, bt_case, bt_metric):
-    assert bt_case == "blank"
-    bt_run.check(bt_case, bt_metric)
-
-def test_after(): pass
-"""
-"""A user's own benchmark: a case of theirs, among tests that have nothing to do with it."""
-
-
-def test_a_users_benchmark_measures_the_users_cases(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]):
-    written(pytester, {"tests/test_bench.py": BENCH, "tests/test_other.py": "def test_other(): pass\n"})
-    result = run("-v", "--bt-baseline=none", "-W", "error")
-    assert result.ret == 0
-    result.assert_outcomes(passed=4)
-    ran = [line.split("::")[1].split(" ")[0] for line in result.outlines if "PASSED" in line]
-    assert ran == ["test_before", "test_quality[smoke-blank-dice]", "test_after", "test_other"]
-    assert [path.name.rpartition("-")[2] for path in (pytester.path / "reports").iterdir()] == ["smoke"]
-
-
-@pytest.mark.parametrize(
-    ("args", "ids"),
-    [
-        (("-m", "not slow"), ["smoke"]),
-        (("-m", "not full"), ["smoke"]),
-        (("-m", "full"), []),  # a name of the user's own, outside a folder called benchmarks
-        (("-m", "btlib_full"), ["full"]),
-        (("-m", "btlib_full or not slow"), ["smoke", "full"]),
-        (("-m", "not (btlib_full and slow)"), ["smoke"]),
-        (("-m", "btlib_smoke and not slow"), ["smoke"]),
-        (("-k", "full or quality"), ["smoke"]),
-        (("tests/test_bench.py::test_quality",), ["smoke"]),
-        (("tests/test_bench.py::test_before", "tests/test_bench.py"), ["smoke"]),
-        (("tests/test_bench.py::test_quality[full-blank-dice]",), ["full"]),
-        (
-            ("tests/test_bench.py::test_quality[full-blank-dice]", "tests/test_bench.py::test_quality"),
-            ["full", "smoke"],
-        ),
-    ],
-)
-def test_the_full_tier_runs_where_it_is_named_and_nowhere_else(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], args: Sequence[str], ids: Sequence[str]
-):
-    written(pytester, {"tests/test_bench.py": BENCH})
-    result = run("--collect-only", "-q", *args)
-    found = re.findall(r"test_quality\[(\w+)-", result.stdout.str())
-    assert sorted(found) == sorted(ids)
-
-
-@pytest.mark.parametrize(
-    ("args", "ids"),
-    [
-        ((), ["smoke"]),
-        (("-m", "smoke"), ["smoke"]),
-        (("-m", "full"), ["full"]),
-        (("-m", "not slow"), ["smoke"]),
-        (("-m", "full or smoke"), ["smoke", "full"]),
-    ],
-)
-def test_in_a_folder_of_benchmarks_the_short_names_serve(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], args: Sequence[str], ids: Sequence[str]
-):
-    written(pytester, {"benchmarks/test_bench.py": BENCH})
-    result = run("--collect-only", "-q", "--strict-markers", "benchmarks", *args)
-    assert sorted(re.findall(r"test_quality\[(\w+)-", result.stdout.str())) == sorted(ids)
-
-
-@pytest.mark.usefixtures("empty_cache")
-@pytest.mark.parametrize("option", ["--collect-only", "--setup-plan", "--fixtures", "--fixtures-per-test"])
-@pytest.mark.parametrize("args", [(), ("--pyargs", "btlib.suite", "-m", "full", "-k", "quality")], ids=["own", "suite"])
-def test_what_runs_nothing_reads_nothing(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], option: str, args: Sequence[str]
-):
-    written(pytester, {"tests/test_bench.py": BENCH})
-    result = run("-p", "no:cacheprovider", option, *args)
-    assert result.ret == 0
-    left = {path.name for path in pytester.path.iterdir() if not re.match("runpytest-|stdout|stderr", path.name)}
-    assert left == {"tests"}
-
-
-@pytest.mark.parametrize(
-    ("test", "problem"),
-    [
-        ("def test_it(bt_case): pass", "no case is known here"),
-        ("def test_it(bt_run, bt_case, bt_metric): pass", "no case is known here"),
-        ("def test_it(bt_run): pass", "takes bt_case too"),
-        ("def test_it(request): request.getfixturevalue('bt_metric')", "takes bt_case too"),
-        ("@pytest.mark.btlib_cases('nowhere.py::x')\ndef test_it(bt_case): pass", "no such file"),
-        ("@pytest.mark.btlib_cases('Z')\ndef test_it(bt_case): pass", "unknown case 'Z'"),
-        ("@pytest.mark.btlib_cases(3)\ndef test_it(bt_case): pass", "a case is named by text"),
-    ],
-)
-def test_a_fixture_without_a_case_is_one_line(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], test: str, problem: str
-):
-    written(pytester, {"tests/test_bench.py": f"import pytest\n{test}\ndef test_other(): pass\n"})
-    result = run("-W", "error")
-    outcomes = result.parseoutcomes()
-    assert (outcomes.get("errors", 0) + outcomes.get("failed", 0), outcomes["passed"]) == (1, 1)
-    shown = result.stdout.str()
-    assert problem in shown
-    assert "Traceback" not in shown
-    assert "AttributeError" not in shown
-    assert not (pytester.path / "reports").exists()
-
-
-def test_cases_named_by_a_marker(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]):
-    test = "import pytest\n@pytest.mark.btlib_cases('cases/mine.py::blank', 'A')\ndef test_it(bt_case): pass\n"
-    written(pytester, {"cases/mine.py": BENCH, "tests/test_bench.py": test, "pytest.ini": "[pytest]\n"})
-    result = run("--collect-only", "-q", "tests", "--strict-markers")
-    assert re.findall(r"test_it\[(.*)\]", result.stdout.str()) == ["smoke-blank", "smoke-A"]
-    result = run("--collect-only", "-q", "tests", "--bt-case", "A")
-    assert re.findall(r"test_it\[(.*)\]", result.stdout.str()) == ["smoke-A"]
-
-
-def test_a_file_that_tests_import_and_an_option_names_is_one_case(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
-):
-    test = "import mine\ndef test_it(bt_case): pass\n"
-    written(pytester, {"mine.py": BENCH, "test_bench.py": test, "pytest.ini": "[pytest]\npythonpath = .\n"})
-    for args in ((), ("--bt-case", "mine.py::blank"), ("--bt-case", "mine.py::prepare")):
-        result = run("--collect-only", "-q", "test_bench.py", *args)
-        assert re.findall(r"test_it\[(.*)\]", result.stdout.str()) == ["smoke-blank"], args
-
-
-def test_data_that_cannot_be_opened_fails_the_benchmark_and_no_other_test(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
-):
-    written(pytester, {"tests/test_bench.py": BENCH, "slices/1.mat": "no slice"})
-    result = run("--bt-data", "slices", "--bt-baseline=none")
-    result.assert_outcomes(passed=2, errors=1)
-    assert "1.mat" in result.stdout.str()
-    assert run("--bt-data", "slices", "--bt-baseline=none", "-k", "quality").ret == pytest.ExitCode.USAGE_ERROR
-
-
-def test_a_test_measures_the_same_cases_whatever_was_collected_before(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
-):
-    other = BENCH.replace("blank", "other").replace("test_quality", "test_others")
-    written(pytester, {"test_a.py": BENCH, "test_b.py": other, "conftest.py": BENCH.replace("blank", "shared")})
-    for files in ((), ("test_b.py", "test_a.py"), ("test_b.py",), ("test_a.py::test_quality",)):
-        result = run("--collect-only", "-q", *files)
-        found = re.findall(r"test_(?:quality|others)\[(.*)-dice\]", result.stdout.str())
-        both = {"smoke-blank", "smoke-shared"}, {"smoke-other", "smoke-shared"}
-        assert {*found} == set().union(*(both if len(files) != 1 else both[files[0].startswith("test_b") :][:1]))
-
-
-@pytest.mark.parametrize(
-    ("text", "args"),
-    [
-        ("@pytest.mark.parametrize('bt_metric', ['dice'])\ndef test_it(bt_run, bt_case, bt_metric): pass", ()),
-        ("@pytest.fixture\ndef bt_metric(): return 'dice'\ndef test_it(bt_run, bt_case, bt_metric): pass", ()),
-        ("@pytest.mark.parametrize('size', [1, 2])\ndef test_it(bt_run, bt_case, size): pass", ("-k", "1 or other")),
-        ("class TestIt:\n    def test_it(self, bt_run, bt_case): pass", ()),
-    ],
-)
-def test_what_a_test_gives_itself_is_left_to_it(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], text: str, args: Sequence[str]
-):
-    test = BENCH.partition("def test_before")[0] + text + "\ndef test_other(): pass\n"
-    written(pytester, {"test_bench.py": test})
-    result = run("--bt-baseline=none", "-W", "error", *args)
-    assert result.ret == 0
-    assert result.parseoutcomes()["passed"] == 2
-
-
-def test_a_file_that_cannot_be_collected_leaves_no_run(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]):
-    written(pytester, {"tests/test_bench.py": BENCH, "tests/test_broken.py": "def test(: pass\n"})
-    assert run("--bt-baseline=none").ret == pytest.ExitCode.INTERRUPTED
-    assert not (pytester.path / "reports").exists()
-
-
-def test_a_folder_that_cannot_be_written_fails_the_benchmark_and_no_other_test(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]
-):
-    written(pytester, {"tests/test_bench.py": BENCH, "reports": "a file"})
-    result = run("--bt-baseline=none")
-    result.assert_outcomes(passed=2, errors=1)
-    assert "INTERNALERROR" not in result.stdout.str()
-
-
-@pytest.mark.parametrize(
-    ("expression", "ret", "told"),
-    [
-        ("not slow", 0, ""),
-        ("not full", 0, ""),
-        ("slow or smoke", 0, ""),
-        ("smok", pytest.ExitCode.USAGE_ERROR, "did you mean 'smoke'?"),
-        ("full and slo", pytest.ExitCode.USAGE_ERROR, "unknown marker 'slo'"),
-    ],
-)
-def test_an_unknown_marker_is_an_error_where_it_selects_nothing(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], expression: str, ret: int, told: str
-):
-    written(pytester, {"benchmarks/test_bench.py": BENCH})
-    result = run("benchmarks", "--collect-only", "-q", "-m", expression)
-    assert result.ret == ret
-    assert told in result.stderr.str() + result.stdout.str()
-
-
-@pytest.mark.parametrize("args", [("-n", "2"), ("-p", "randomly", "--randomly-seed=1"), ("--reruns", "1")], ids=str)
-def test_a_users_benchmark_with_other_plugins(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], args: Sequence[str]
-):
-    written(pytester, {"tests/test_bench.py": BENCH})
-    result = run("--bt-baseline=none", *args)
-    assert (result.ret, result.parseoutcomes()["passed"]) == (0, 3)
-    result.stdout.fnmatch_lines(["blank nothing*measured*"])
-
-
-def test_without_the_plugin_other_tests_run(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]):
-    written(pytester, {"tests/test_bench.py": BENCH})
-    result = run("-p", "no:btlib")
-    result.assert_outcomes(passed=2, errors=1)
-    result.stdout.fnmatch_lines(["*fixture 'bt_run' not found*"])
-
-
-@pytest.mark.parametrize(
-    "test",
-    [
-        "@pytest.fixture\ndef bt_case(): return 7\ndef test_it(bt_case): assert bt_case == 7\n",
-        "@pytest.mark.parametrize('bt_tier', ['smoke'])\ndef test_it(bt_tier): assert bt_tier == 'smoke'\n",
-        "@pytest.mark.parametrize(('bt_tier', 'bt_case'), [('full', [1])])\ndef test_it(bt_tier, bt_case): pass\n",
-        "@pytest.mark.parametrize('bt_tier', [[1]])\ndef test_it(bt_tier): pass\n",
-    ],
-)
-def test_what_has_the_same_name_is_the_users_own(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], test: str
-):
-    written(pytester, {"test_it.py": f"import pytest\n{test}"})
-    run("-W", "error").assert_outcomes(passed=1)
-    assert not (pytester.path / "reports").exists()
+    assert not {"reports", "checkpoints", "baselines", "cache-of-btlib"} & {path.name for path in pytester.path.iterdir()}
