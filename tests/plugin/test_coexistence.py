@@ -95,4 +95,6 @@ def test_a_session_without_benchmarks_is_the_same_with_and_without(
     written(PLAIN)
     without, with_it = session("-p", "no:btlib"), session()
     assert with_it == without
-    assert not {"reports", "checkpoints", "baselines", "cache-of-btlib"} & {path.name for path in pytester.path.iterdir()}
+    assert not {"reports", "checkpoints", "baselines", "cache-of-btlib"} & {
+        path.name for path in pytester.path.iterdir()
+    }
