@@ -17,6 +17,12 @@ Precision = Literal["fp32", "bf16"]
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
+_FP32_SWITCHES = (
+    (torch.backends.cuda, ("matmul",)),
+    (torch.backends.cudnn, ("conv", "rnn")),
+    (torch.backends.mkldnn, ("matmul", "conv", "rnn")),
+)
+
 
 def resolve_device(wanted: str = "auto") -> torch.device:
     """The PyTorch device to train and predict on; a case calls it with `work.device`.
@@ -79,6 +85,22 @@ def synchronize(device: torch.device) -> None:
 
 
 @contextlib.contextmanager
+def forked_rng(device: torch.device) -> Iterator[None]:
+    """PyTorch's generators of the CPU and of the device are afterwards what they were; no other device is woken."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield
+
+
+def seed_rng(seed: int, device: torch.device) -> None:
+    """Seed PyTorch's generators of the CPU and of the device, and no others."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
+@contextlib.contextmanager
 def fastest_kernels(device: torch.device) -> Iterator[None]:
     """On CUDA, cuDNN tries its kernels on the first batch of each shape and keeps the fastest: for training, where most
     batches are of one shape. Not for predicting: which kernels win may differ from run to run, and with them the last
@@ -92,6 +114,51 @@ def fastest_kernels(device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.benchmark = before
 
 
-def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """The context that makes `precision` true on `device`."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+@contextlib.contextmanager
+def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
+    """The context that makes `precision` true on `device`: bf16 by autocast, fp32 by `ieee_fp32`."""
+    with computing_in(precision), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        yield
+
+
+def computing_in(precision: Precision) -> contextlib.AbstractContextManager[None]:
+    """The context in which what computes in fp32 does so by `ieee_fp32`, where that is the precision."""
+    return ieee_fp32() if precision == "fp32" else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def ieee_fp32() -> Iterator[None]:
+    """Products and convolutions of fp32 are computed in fp32, whatever the user or PyTorch has set.
+
+    By default cuDNN rounds the factors of convolutions to TF32, with 10 bits of mantissa instead of 23, on every NVIDIA
+    GPU from Ampere. https://pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
+    """
+    switches = [getattr(backend, name) for backend, names in _FP32_SWITCHES for name in names]
+    before = [switch.fp32_precision for switch in switches]
+    convolutions, products = _older_switches()
+    try:
+        _set_older_switches(None if convolutions is None else False, products and "highest")
+        for switch in switches:
+            switch.fp32_precision = "ieee"
+        yield
+    finally:
+        _set_older_switches(convolutions, products)
+        for switch, value in zip(switches, before, strict=True):
+            switch.fp32_precision = value
+
+
+def _older_switches() -> tuple[bool | None, str | None]:
+    """The switches from before torch 2.9, which other libraries read: PyTorch refuses that where they contradict."""
+    convolutions = products = None
+    with contextlib.suppress(RuntimeError):
+        convolutions = torch.backends.cudnn.allow_tf32
+    with contextlib.suppress(RuntimeError):
+        products = torch.get_float32_matmul_precision()
+    return convolutions, products
+
+
+def _set_older_switches(convolutions: bool | None, products: str | None) -> None:
+    if convolutions is not None:
+        torch.backends.cudnn.allow_tf32 = convolutions
+    if products is not None:
+        torch.set_float32_matmul_precision(products)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import nn
 
+from btlib.adapters.devices import forked_rng, seed_rng
 from btlib.adapters.torch import TorchPredictor
 from btlib.errors import OptionError
 from btlib.explain.explainer import Explainer
@@ -89,11 +90,12 @@ def cascade(model: nn.Module, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
     layers = list(dict.fromkeys(".".join(name.split(".")[:-1][:2]) for name, _ in changed.named_parameters()))
     if not layers:
         raise OptionError("the model has no parameters to randomise", where="sanity check")
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    cpu = torch.device("cpu")
+    with forked_rng(cpu):
+        seed_rng(seed, cpu)
         state = torch.random.get_rng_state()
     for layer in reversed(layers):
-        with torch.random.fork_rng():
+        with forked_rng(cpu):
             torch.random.set_rng_state(state)
             _randomise(changed.get_submodule(layer), whole=layer != "")
             state = torch.random.get_rng_state()

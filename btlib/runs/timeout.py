@@ -8,14 +8,21 @@ from types import FrameType
 
 from btlib.errors import BtlibError, OptionError
 
+AGAIN = 5.0
+"""Seconds after which the block is interrupted once more, where foreign code swallowed the interruption."""
+
 
 class CaseTimeoutError(BtlibError):
     """A case took longer than it may."""
 
 
+class _Interruption(BaseException):
+    """Ends the block. No `Exception`, for foreign code and converters catch every one of those."""
+
+
 @contextlib.contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise CaseTimeoutError in the block once it has lasted `seconds`.
+    """Raise CaseTimeoutError once the block has lasted `seconds`, whatever its code catches.
 
     A call into native code is not cut short: the error comes when it returns.
 
@@ -24,6 +31,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 
     Raises:
         OptionError: This platform has no alarm signal, or this is not the main thread.
+        CaseTimeoutError: The block took longer.
     """
     if seconds is None:
         yield
@@ -34,14 +42,26 @@ def time_limit(seconds: float | None) -> Iterator[None]:
             where="--bt-timeout",
             mend="leave the option out, or limit the whole command instead",
         )
+    rang = False
 
     def ring(number: int, frame: FrameType | None) -> None:
-        raise CaseTimeoutError(f"took longer than {seconds:g} s", mend="give it more with --bt-timeout SECONDS")
+        nonlocal rang
+        rang = True
+        raise _Interruption
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    late: BaseException | None = None
     try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    except (_Interruption, Exception) as error:
+        if not rang:
+            raise
+        late = None if isinstance(error, _Interruption) else error
+    if rang:
+        problem = f"took longer than {seconds:g} s"
+        raise CaseTimeoutError(problem, mend="give it more with --bt-timeout SECONDS") from late

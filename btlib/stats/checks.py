@@ -100,3 +100,8 @@ def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
         raise StatsError("some slices have no group", mend="give every slice a patient, or groups=None")
     names = groups if isinstance(groups, np.ndarray) else [str(group) for group in groups]
     return np.asarray(np.unique(names, return_inverse=True)[1], np.intp)
+
+
+def plain(*numbers: float) -> tuple[float, ...]:
+    """Python's own numbers in place of NumPy's, which warn where they divide by 0 and show in every result."""
+    return tuple(number.item() if isinstance(number, np.generic) else number for number in numbers)

@@ -95,8 +95,9 @@ def matched_odds_ratio(only_a: int, only_b: int, confidence: float = 0.95) -> Od
         raise StatsError(
             "the two never disagree: there are no odds", mend="report that they are right on the same slices"
         )
-    bounds = binomtest(int(only_a), int(only_a + only_b)).proportion_ci(confidence, method="exact")
-    return OddsRatio(*(_odds(share) for share in (only_a / (only_a + only_b), bounds.low, bounds.high)))
+    wins, n = int(only_a), int(only_a) + int(only_b)
+    bounds = binomtest(wins, n).proportion_ci(confidence, method="exact")
+    return OddsRatio(*(_odds(float(share)) for share in (wins / n, bounds.low, bounds.high)))
 
 
 def _odds(share: float) -> float:

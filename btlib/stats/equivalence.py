@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from btlib.stats.checks import between, same_slices, without_spread
+from btlib.stats.checks import between, plain, same_slices, without_spread
 from btlib.stats.student import paired_t
 
 
@@ -49,6 +49,7 @@ def tost(a: ArrayLike, b: ArrayLike, margin: float, alpha: float = 0.05) -> Equi
     from statsmodels.stats.weightstats import ttost_paired
 
     first, second = same_slices(a, b)
+    margin, alpha = plain(margin, alpha)
     between(0, margin, float("inf"), "a margin", "0.02 is usual for Dice")
     between(0, alpha, 0.5, "alpha", "0.05 is usual")
     differences = first - second
@@ -71,5 +72,6 @@ def inside_margin(low: float, high: float, margin: float) -> bool:
     Raises:
         StatsError: A margin that is not above 0.
     """
+    low, high, margin = plain(low, high, margin)
     between(0, margin, float("inf"), "a margin", "0.02 is usual for Dice")
     return -margin < low and high < margin

@@ -41,4 +41,4 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Proportion:
     if not (0 <= successes <= n and successes % 1 == 0):
         raise StatsError(f"expected 0 to {n} successes, got {successes}", mend="give a count, not a share")
     bounds = binomtest(int(successes), n).proportion_ci(confidence, method="wilson")
-    return Proportion(successes / n, float(bounds.low), float(bounds.high))
+    return Proportion(int(successes) / int(n), float(bounds.low), float(bounds.high))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from btlib.errors import StatsError
-from btlib.stats.checks import at_least, between, confident, same_slices, without_spread
+from btlib.stats.checks import at_least, between, confident, plain, same_slices, without_spread
 from btlib.stats.unpaired import Interval
 
 
@@ -55,6 +55,7 @@ def t_test(difference: float, error: float, freedom: float) -> TTest:
     """
     from scipy.stats import t
 
+    difference, error, freedom = plain(difference, error, freedom)
     between(-math.inf, difference, math.inf, "a difference", "look where NaN or infinity came from")
     between(0, freedom, math.inf, "degrees of freedom", "compare on more slices")
     if not 0 <= error < math.inf:
@@ -135,6 +136,7 @@ def implied_correlation(mean_a: float, std_a: float, mean_b: float, std_b: float
     at_least(2, n, "slices")
     if not (statistic != 0 and std_a > 0 and std_b > 0):
         raise StatsError(f"t = {statistic} with spreads {std_a} and {std_b} implies nothing", mend="none may be 0")
+    mean_a, std_a, mean_b, std_b, statistic = plain(mean_a, std_a, mean_b, std_b, statistic)
     spread = math.sqrt(n) * (mean_a - mean_b) / statistic
     implied = (std_a**2 + std_b**2 - spread**2) / (2 * std_a * std_b)
     if not -1 <= implied <= 1 or spread < 0:

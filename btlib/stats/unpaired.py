@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from btlib.errors import StatsError
-from btlib.stats.checks import Floats, Groups, confident, group_numbers
+from btlib.stats.checks import Floats, Groups, confident, group_numbers, plain
 from btlib.stats.resampling import bootstrap_weights
 
 
@@ -43,6 +43,7 @@ def unpaired_mean_difference(
         raise StatsError(f"expected at least 2 values on each side, got {n_a} and {n_b}", mend="compare more slices")
     if not all(map(math.isfinite, (mean_a, std_a, mean_b, std_b))):
         raise StatsError(f"not finite: {mean_a} ± {std_a} and {mean_b} ± {std_b}", mend="look where NaN came from")
+    mean_a, std_a, n_a, mean_b, std_b, n_b = plain(mean_a, std_a, n_a, mean_b, std_b, n_b)
     var_a, var_b = std_a**2 / n_a, std_b**2 / n_b
     difference = mean_a - mean_b
     if var_a + var_b == 0:

@@ -15,8 +15,8 @@ import torch
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 from torch import Tensor
 
+from btlib.adapters.devices import computing_in, fastest_kernels, forked_rng, resolve_precision, seed_rng
 from btlib.adapters.state import StateFile
-from btlib.adapters.torch import fastest_kernels, resolve_precision
 from btlib.errors import ModelError
 from btlib.models import create
 from btlib.models.network import TumourModel
@@ -55,8 +55,8 @@ def build(plan: Plan, start: Mapping[str, Tensor] | None = None) -> TumourModel:
         plan: What to build.
         start: Tensors of another variant whose encoder and decoder it takes over (C takes A's).
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(plan.seed)
+    with forked_rng(torch.device("cpu")):
+        seed_rng(plan.seed, torch.device("cpu"))
         model = create(
             plan.variant,
             None if start is not None else plan.recipe.weights,
@@ -105,7 +105,7 @@ def fit(
     last = StateFile(workplace / "last.ckpt")
     left = last.read("epoch", "meta")
     done = 0 if left is None else int(left["epoch"]) + 1
-    with _quiet_lightning(), torch.random.fork_rng(), fastest_kernels(device):
+    with _quiet_lightning(), forked_rng(device), fastest_kernels(device), computing_in(precision):
         trainer = pl.Trainer(
             accelerator="gpu" if device.type == "cuda" else device.type,
             devices=1,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from btlib import metrics
+from btlib.adapters.devices import seed_rng
 from btlib.errors import ModelError
 from btlib.models import losses
 from btlib.models.network import ModelOutput, TumourModel
@@ -60,7 +61,7 @@ class Trainee(pl.LightningModule):
         """
         if batch_idx == 0:
             self._losses, self._sizes = [], []
-            torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+            seed_rng(self.seed * 100_003 + self.current_epoch, batch[0].device)
             self._rng = torch.Generator(batch[0].device).manual_seed(self.seed * 100_003 + self.current_epoch)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:

@@ -176,6 +176,8 @@ def test_data_that_cannot_be_opened_fails_the_benchmark_and_no_other_test(
 def test_an_option_that_does_not_fit_fails_the_benchmark_and_no_other_test(
     written: Callable[..., None], run: Callable[..., pytest.RunResult], wrong: str
 ):
+    if wrong == "--bt-device=cuda":
+        pytest.importorskip("torch")  # without it the case's own framework has to find the device
     written({"tests/test_bench.py": BENCH})
     result = run(wrong, *(["--bt-baseline=none"] if wrong == "--bt-strict" else []))
     result.assert_outcomes(passed=2, errors=1)
