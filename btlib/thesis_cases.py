@@ -40,11 +40,11 @@ def prepare(variant: str, work: Work) -> Prepared:
             "thesis-checkpoint",
             details=details | chosen.details | {"checkpoint": path.name, **_size(model, work)},
             notes=chosen.notes,
-            training_step=partial(_training_step, model, device, work),
+            training_step=partial(_training_step, variant, model, device, work),
             explainer=partial(_explainer, subject, work),
         )
     store = Store(work.checkpoints, device, work.say, work.live)
-    plan, notes = _plan(variant, work)
+    plan, notes = plan_of(variant, work)
     trained = store.train_or_load(plan, _start(plan, store, work), retrain=work.retrain)
     subject = _subject(trained.model, trained.manifest["sha256"], device, work)
     chosen = _engine(subject, work)
@@ -58,7 +58,7 @@ def prepare(variant: str, work: Work) -> Prepared:
         | {"checkpoint": trained.path.name, **_size(trained.model, work)}
         | {"training": {k: trained.manifest[k] for k in ("ingredients", "seconds", "trained_on", "epoch", "created")}},
         notes=(*notes, *chosen.notes),
-        training_step=partial(_training_step, trained.model, device, work),
+        training_step=partial(_training_step, variant, trained.model, device, work),
         curves=trained.curves,
         threshold=_threshold(variant, chosen.predictor, work),
         explainer=partial(_explainer, subject, work),
@@ -118,7 +118,8 @@ def _calibration(work: Work) -> "NDArray[np.float32]":
     return work.dataset.images[train[np.arange(n) * len(train) // max(n, 1)]]
 
 
-def _plan(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:
+def plan_of(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:
+    """How a variant is trained for some work, and notes on the weights it starts from."""
     from btlib.models.pretrained import settle
     from btlib.training import Plan
 
@@ -133,7 +134,7 @@ def _plan(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:
         precision=work.precision,
     )
     before = plan.row.frozen_from
-    return (plan if before is None else replace(plan, starts_from=_plan(before, work)[0].fingerprint)), notes
+    return (plan if before is None else replace(plan, starts_from=plan_of(before, work)[0].fingerprint)), notes
 
 
 def _start(plan: "Plan", store: "Store", work: Work) -> Callable[[], Mapping[str, "torch.Tensor"]] | None:
@@ -141,7 +142,7 @@ def _start(plan: "Plan", store: "Store", work: Work) -> Callable[[], Mapping[str
     before = plan.row.frozen_from
     if before is None:
         return None
-    return lambda: store.train_or_load(_plan(before, work)[0]).model.state_dict()
+    return lambda: store.train_or_load(plan_of(before, work)[0]).model.state_dict()
 
 
 def _size(model: "TumourModel", work: Work) -> dict[str, float]:
@@ -154,16 +155,15 @@ def _size(model: "TumourModel", work: Work) -> dict[str, float]:
     }
 
 
-def _training_step(model: "TumourModel", device: "torch.device", work: Work, batch_size: int) -> Callable[[], None]:
-    """One optimiser step on a copy of the model, synchronised, on training slices (repeated where they are few)."""
-    import numpy as np
-
-    from btlib.adapters.torch import resolve_precision
-    from btlib.training.batches import SliceBatches
+def _training_step(
+    variant: str, model: "TumourModel", device: "torch.device", work: Work, batch_size: int
+) -> Callable[[], None]:
+    """One optimiser step on a copy of the model, synchronised, as the variant is trained by this recipe."""
+    from btlib.training import Plan
     from btlib.training.step import bare_step
 
-    batch = SliceBatches(work.dataset)[np.resize(work.split.train, batch_size)]
-    return bare_step(model, work.recipe, batch, device, resolve_precision(work.precision, device))
+    plan = Plan(variant, work.recipe, work.dataset, work.split, work.protocol, work.seed, precision=work.precision)
+    return bare_step(plan, model, batch_size, device)
 
 
 for _name in VARIANTS:

@@ -1,4 +1,4 @@
-"""The thesis's way of running a variant, the yardstick of speed: plain PyTorch, fp32, NCHW, in a process of its own.
+"""The thesis's way of running a variant, the yardstick of speed: plain PyTorch, IEEE fp32, NCHW, in its own process.
 
 The process has the default allocator and keeps one job at a time. It is asked over its standard input, a line of JSON
 for each call, and answers with a line of JSON.
@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 
 from btlib.errors import BtlibError
 from btlib.protocol import Recipe
-from btlib.speed import memory, tuning
+from btlib.speed import memory
 
 
 @dataclass(frozen=True)
@@ -72,21 +72,34 @@ class ThesisPath:
         Raises:
             BtlibError: The process failed; with what it said.
         """
-        process = self._process or self._start()
+        found = self._ask(self._process or self._start(), asdict(job))
+        if "error" in found:
+            raise BtlibError(found["error"], where=f"thesis path of {job.variant}, {job.work}")
+        return Call(**found)
+
+    def release(self) -> None:
+        """Let the process, where there is one, free the model and the memory of its last job.
+
+        Raises:
+            BtlibError: The process failed; with what it said.
+        """
+        if self._process is not None:
+            self._ask(self._process, None)
+
+    def _ask(self, process: subprocess.Popen[str], question: dict[str, Any] | None) -> dict[str, Any]:
+        """A line to the process, and its answer."""
         try:
             assert process.stdin is not None
             assert process.stdout is not None  # both are pipes
-            process.stdin.write(json.dumps(asdict(job)) + "\n")
+            process.stdin.write(json.dumps(question) + "\n")
             process.stdin.flush()
             answer = process.stdout.readline()
         except OSError:
             answer = ""
         if not answer:
             raise BtlibError(f"its process ended:\n{self._last_words()}", where="thesis path", mend="see its message")
-        found = json.loads(answer)
-        if "error" in found:
-            raise BtlibError(found["error"], where=f"thesis path of {job.variant}, {job.work}")
-        return Call(**found)
+        found: dict[str, Any] = json.loads(answer)
+        return found
 
     def close(self) -> None:
         """End the process; the next call starts another."""
@@ -131,19 +144,20 @@ def prepare(job: Job) -> Callable[[], object]:
     """What does the job once and returns when the device is done; the model is untrained, which costs the same."""
     import torch
 
-    from btlib.adapters.devices import synchronize
+    from btlib.adapters.devices import seed_rng, synchronize
     from btlib.models import create
+    from btlib.speed.ieee import ieee_fp32
     from btlib.training.module import Trainee
 
     device = torch.device(job.device)
-    torch.manual_seed(0)
+    seed_rng(0, device)
     model = create(job.variant, None, backbone=job.backbone).to(device)
     images = torch.rand(job.batch_size, 1, job.image_size, job.image_size)
     if job.work == "inference":
         model.eval()
 
         def predict() -> None:
-            with torch.no_grad():
+            with torch.no_grad(), ieee_fp32():
                 for part in model(images.to(device)):
                     if part is not None:
                         part.cpu()
@@ -156,34 +170,44 @@ def prepare(job: Job) -> Callable[[], object]:
 
     def step() -> None:
         here = (batch[0].to(device), batch[1].to(device), batch[2].to(device))
-        loss = trainee.loss(model(here[0]), here)
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        with ieee_fp32():
+            loss = trainee.loss(model(here[0]), here)
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
         optimizer.step()
         synchronize(device)
 
     return step
 
 
+def _nothing() -> None:
+    """Between two jobs."""
+
+
 def main() -> None:
     """Answer one call a line, until the input ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    current, function = None, None
+    current: Job | None = None
+    function: Callable[[], object] | None = None
     with contextlib.redirect_stdout(sys.stderr):  # whatever a library prints must not be taken for an answer
         for line in sys.stdin:
-            job = Job(**json.loads(line))
+            question = json.loads(line)
+            job = None if question is None else Job(**question)
+            answer: dict[str, Any] = {}
             try:
                 if job != current or function is None:
                     current, function = job, None  # the last model goes before the next one comes
-                    tuning.give_back()
+                    memory.release()
                     memory.reset_peak()
-                    function = prepare(job)
+                    function = _nothing if job is None else prepare(job)
                     function()
                 began = time.perf_counter()
                 function()
-                answer: dict[str, Any] = asdict(Call(time.perf_counter() - began, memory.peak_mib()))
+                answer = asdict(Call(time.perf_counter() - began, memory.peak_mib()))
             except Exception as error:  # told to the one who asked, and the process lives on
                 answer = {"error": f"{type(error).__name__}: {error}"}
+                current, function = None, None
+                memory.release(error)
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
 

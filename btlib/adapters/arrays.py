@@ -24,9 +24,14 @@ class CallablePredictor:
         layout: Of its input and its mask: "nhw", "nchw" or "nhwc".
         channels: 1, or 3 for the slice three times.
 
+    Attributes:
+        device: Where it computes, such as "cpu", "gpu" or "cuda:1"; None where that is not known.
+
     Raises:
         ModelError: A number of channels that is neither 1 nor 3.
     """
+
+    device: str | None = None
 
     def __init__(
         self,

@@ -1,7 +1,10 @@
 """The devices that a user can choose from, by name. PyTorch is imported only where one of its GPUs is asked for."""
 
+import re
+import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from btlib.registry import unknown_name
 
@@ -38,3 +41,59 @@ def check_available(device: str) -> None:
         from btlib.adapters.devices import resolve_device
 
         resolve_device(device)
+
+
+def where_it_runs(predictor: object, details: Mapping[str, Any], wanted: str) -> str | None:
+    """The device that a case predicts on, by PyTorch's name, such as "cpu" or "cuda:1".
+
+    It is what the case names among its details, else what its predictor says (`device`, which all adapters have), else
+    what PyTorch would take for what the user asked for.
+
+    Args:
+        predictor: Of the case.
+        details: Of the case; "device" counts.
+        wanted: What the user asked for, one of `DEVICES`.
+
+    Returns:
+        None for a device that PyTorch has no part in, such as a TPU.
+    """
+    named = details.get("device") or getattr(predictor, "device", None)
+    if named is not None:
+        return torch_name(str(named))
+    if wanted == "cpu" or find_spec("torch") is None:
+        return "cpu"
+    from btlib.adapters.devices import resolve_device
+
+    return str(resolve_device(wanted))
+
+
+def torch_name(name: str) -> str | None:
+    """PyTorch's name of a device that another framework names, such as "gpu", "CudaDevice(id=1)" or "/device:GPU:0".
+
+    Returns:
+        "cpu", "mps" or "cuda", the last with an index where the name has one; None for any other device.
+    """
+    found = re.search(r"(cuda|gpu|rocm|metal|mps|cpu)(?:\D*(\d+))?", name.lower())
+    if found is None:
+        return None
+    kind = {"gpu": "cuda", "rocm": "cuda", "metal": "mps"}.get(found[1], found[1])
+    return f"cuda:{found[2]}" if kind == "cuda" and found[2] else kind
+
+
+def has_torch_device(device: str | None) -> bool:
+    """Whether PyTorch is installed and can work on a device, by its name of it."""
+    if device is None or find_spec("torch") is None:
+        return False
+    import torch
+
+    if device == "cpu":
+        return True
+    return bool(torch.backends.mps.is_available() if device == "mps" else torch.cuda.is_available())
+
+
+def gpu_name(device: str | None) -> str | None:
+    """What a CUDA device is called, such as "NVIDIA H200"; None for any other device, or where PyTorch has none."""
+    torch = sys.modules.get("torch")
+    if device is None or not device.startswith("cuda") or torch is None or not torch.cuda.is_available():
+        return None
+    return str(torch.cuda.get_device_name(device))

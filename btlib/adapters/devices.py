@@ -13,15 +13,11 @@ from btlib.registry import unknown_name
 with extras.named():
     import torch
 
+    from btlib.speed.ieee import ieee_fp32
+
 Precision = Literal["fp32", "bf16"]
 
 PRECISIONS = ("auto", "fp32", "bf16")
-
-_FP32_SWITCHES = (
-    (torch.backends.cuda, ("matmul",)),
-    (torch.backends.cudnn, ("conv", "rnn")),
-    (torch.backends.mkldnn, ("matmul", "conv", "rnn")),
-)
 
 
 def resolve_device(wanted: str = "auto") -> torch.device:
@@ -124,41 +120,3 @@ def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
 def computing_in(precision: Precision) -> contextlib.AbstractContextManager[None]:
     """The context in which what computes in fp32 does so by `ieee_fp32`, where that is the precision."""
     return ieee_fp32() if precision == "fp32" else contextlib.nullcontext()
-
-
-@contextlib.contextmanager
-def ieee_fp32() -> Iterator[None]:
-    """Products and convolutions of fp32 are computed in fp32, whatever the user or PyTorch has set.
-
-    By default cuDNN rounds the factors of convolutions to TF32, with 10 bits of mantissa instead of 23, on every NVIDIA
-    GPU from Ampere. https://pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
-    """
-    switches = [getattr(backend, name) for backend, names in _FP32_SWITCHES for name in names]
-    before = [switch.fp32_precision for switch in switches]
-    convolutions, products = _older_switches()
-    try:
-        _set_older_switches(None if convolutions is None else False, products and "highest")
-        for switch in switches:
-            switch.fp32_precision = "ieee"
-        yield
-    finally:
-        _set_older_switches(convolutions, products)
-        for switch, value in zip(switches, before, strict=True):
-            switch.fp32_precision = value
-
-
-def _older_switches() -> tuple[bool | None, str | None]:
-    """The switches from before torch 2.9, which other libraries read: PyTorch refuses that where they contradict."""
-    convolutions = products = None
-    with contextlib.suppress(RuntimeError):
-        convolutions = torch.backends.cudnn.allow_tf32
-    with contextlib.suppress(RuntimeError):
-        products = torch.get_float32_matmul_precision()
-    return convolutions, products
-
-
-def _set_older_switches(convolutions: bool | None, products: str | None) -> None:
-    if convolutions is not None:
-        torch.backends.cudnn.allow_tf32 = convolutions
-    if products is not None:
-        torch.set_float32_matmul_precision(products)

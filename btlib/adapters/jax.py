@@ -35,4 +35,7 @@ class JaxPredictor(CallablePredictor):
             import jax
         compiled = jax.jit(apply)
         self.params = jax.device_put(params)
+        leaves = [leaf for leaf in jax.tree.leaves(self.params) if isinstance(leaf, jax.Array)]
+        place = next(iter(leaves[0].devices())) if leaves else jax.devices()[0]
+        self.device = f"{place.platform}:{place.id}"
         super().__init__(lambda images: compiled(self.params, images), outputs, layout=layout, channels=channels)

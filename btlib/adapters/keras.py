@@ -21,7 +21,16 @@ class KerasPredictor(CallablePredictor):
 
     def __init__(self, model: Any, outputs: Outputs, *, layout: Layout = "nhwc", channels: int = 1) -> None:
         self.model = model
+        self.device = _device(model)
         super().__init__(model.predict_on_batch, outputs, layout=layout, channels=channels)
+
+
+def _device(model: Any) -> str | None:
+    """Where the backend keeps the model's weights; None where it has none."""
+    weight = next(iter(getattr(model, "weights", ())), None)
+    value = getattr(weight, "value", weight)
+    place = getattr(value, "device", None)
+    return None if place is None else str(place)
 
 
 def load_keras(path: Path | str, outputs: Outputs, *, layout: Layout = "nhwc", channels: int = 1) -> KerasPredictor:

@@ -45,6 +45,7 @@ class OnnxPredictor(CallablePredictor):
     ) -> None:
         self.path = Path(path)
         self.session = _session(self.path, providers)
+        self.device = _device(self.session)
         self.names = [output.name for output in self.session.get_outputs()]
         super().__init__(self._run, outputs or _exported(self.names, self.path), layout=layout, channels=channels)
         inputs = self.session.get_inputs()
@@ -77,6 +78,14 @@ class OnnxPredictor(CallablePredictor):
                 where=self.path,
                 mend="declare image_size in @case where the size differs, layout and channels where the axes do",
             )
+
+
+def _device(session: Any) -> str | None:
+    """Where most of the graph runs: the first provider takes what it can."""
+    first = session.get_providers()[0]
+    if first in ("CUDAExecutionProvider", "TensorrtExecutionProvider"):
+        return f"cuda:{session.get_provider_options()[first].get('device_id', 0)}"
+    return "cpu" if first == "CPUExecutionProvider" else None
 
 
 def _exported(names: list[str], path: Path) -> Outputs:

@@ -21,9 +21,14 @@ class SklearnPredictor:
         features: Slices float32 [n, h, w] → features [n, anything].
         mask: Slices float32 [n, h, w] → mask probabilities [n, h, w]; None predicts no masks.
 
+    Attributes:
+        device: "cpu".
+
     Raises:
         ModelError: The classifier's labels are not among 0, 1, 2.
     """
+
+    device = "cpu"
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from typing import Any
 
 from btlib import extras, files
 from btlib.errors import BtlibError, BtlibWarning, CheckpointError
+from btlib.speed import memory
 
 with extras.named():
     import torch
@@ -18,8 +19,8 @@ _TIMES = 20
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether what `torch.load` raised speaks of the file: not if time or memory ran out."""
-    return not isinstance(error, MemoryError | BtlibError) and "allocate memory" not in str(error)
+    """Whether what `torch.load` raised speaks of the file: not if memory ran out."""
+    return not isinstance(error, BtlibError) and not memory.ran_out(error)
 
 
 class StateFile:
@@ -50,8 +51,8 @@ class StateFile:
     def read(self, key: str, map_location: str = "cpu") -> dict[str, Any] | None:
         """What the interrupted run left, which has `key`; None if there is nothing.
 
-        A damaged file is set aside with a warning. That it cannot be opened, or that time or memory ran out, is no
-        damage, and raised.
+        A damaged file is set aside with a warning. That it cannot be opened, or that memory ran out, is no damage, and
+        raised.
         """
         if not self.path.exists():
             return None

@@ -20,6 +20,7 @@ class Pace(BaseModel):
 
     Attributes:
         images_per_second: Median over calls.
+        gpu: Name of the GPU that it was measured on; None for the processor.
         engine: What ran it; None where the case did not say.
         precision: In what precision; None where the case did not say.
         ratio: How many times as fast as the thesis path in turns with it; None where that could not run.
@@ -29,6 +30,7 @@ class Pace(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
     images_per_second: float
+    gpu: str | None = None
     engine: str | None = None
     precision: str | None = None
     ratio: float | None = None
@@ -84,7 +86,7 @@ def judge_pace(
         return word("not-judged", "the baseline has no such figure")
     if alike is not None:
         return word("not-judged", alike)
-    for name in ("engine", "precision"):
+    for name in ("gpu", "engine", "precision"):
         ours, theirs = getattr(measured, name), getattr(baseline, name)
         if ours != theirs:
             return word("not-judged", f"measured with {name} {ours}, the baseline with {theirs}")

@@ -9,6 +9,7 @@ from btlib.cli.baseline import app as baseline_app
 from btlib.cli.check import check
 from btlib.cli.compare import compare
 from btlib.cli.data import app as data_app
+from btlib.cli.doctor import doctor
 from btlib.cli.explain import explain
 from btlib.cli.export import export
 from btlib.cli.init import init
@@ -48,6 +49,7 @@ app.command()(init)
 app.command()(show)
 app.command()(compare)
 app.command()(check)
+app.command()(doctor)
 app.command()(export)
 app.command()(explain)
 app.command()(report)

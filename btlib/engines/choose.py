@@ -15,6 +15,7 @@ from btlib.errors import BtlibError, ModelError, OptionError
 from btlib.evaluation import Predictor, evaluate
 from btlib.registry import unknown_name
 from btlib.slice_table import SliceTable
+from btlib.speed import memory
 
 DICE_GAP = 0.002
 """Largest difference of the mean Dice from plain fp32."""
@@ -90,6 +91,7 @@ def choose(
             found = evaluate(predictor, dataset, at, threshold=threshold).slices
         except BtlibError as error:
             problem: str | None = error.problem
+            memory.release(error)
         else:
             details = gaps(plain, found)
             problem = too_far(details)

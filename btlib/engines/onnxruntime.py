@@ -30,4 +30,4 @@ def _predictor(subject: Subject, path: Path) -> OnnxPredictor:
         plain = TorchPredictor(copy.deepcopy(subject.model), "cpu", "fp32", subject.outputs)
         images = np.random.default_rng(0).random((2, subject.image_size, subject.image_size), dtype=np.float32)
         export_onnx(plain, path, images, images > 0.5)
-    return OnnxPredictor(path)
+    return OnnxPredictor(path, providers=["CPUExecutionProvider"])

@@ -67,7 +67,9 @@ def predictor(subject: Subject, program: Any, hint: str) -> CallablePredictor:
         mask_kind="probabilities",
         class_kind="probabilities",
     )
-    return CallablePredictor(run, probabilities, layout="nchw")
+    found = CallablePredictor(run, probabilities, layout="nchw")
+    found.device = "cpu"
+    return found
 
 
 def _present(subject: Subject) -> list[str]:

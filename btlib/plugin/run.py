@@ -29,6 +29,7 @@ from btlib.runs import CaseRecord, Explained, RunFolder
 from btlib.runs.execute import run_case
 from btlib.runs.results import as_results
 from btlib.runs.speed import judge_timing
+from btlib.speed import memory
 from btlib.types import Scaling
 
 
@@ -66,6 +67,7 @@ class Run:
         with FileLock(f"{path}.lock"):  # another xdist worker may be at it
             if path.exists():
                 return CaseRecord.load(path)
+            self._release()
             with self.terminal.speaking():
                 result = run_case(
                     _case(case),
@@ -89,6 +91,7 @@ class Run:
         if record.outcome != "done":
             fail(f"case {case} has no predictor: {record.error}", record.outcome, self._title(case))
         if case not in self._ready:  # another worker made the record, or another case came between
+            self._release()
             self._keep(case, _case(case).prepare(replace(self.work_of(case), retrain=False)))
         return self._ready[case]
 
@@ -165,10 +168,13 @@ class Run:
     def speed(self) -> Throughput:
         """Measures speed; its process lives until the session ends."""
         protocol, recipe = self.tier.protocol, self.tier.recipe
-        return Throughput(self.folder, self.tier.bench_seconds, recipe.backbone, protocol.image_size)
+        return Throughput(
+            self.folder, self.tier.bench_seconds, recipe.backbone, protocol.image_size, self.options.device
+        )
 
     def close(self) -> None:
-        """End what the run started."""
+        """End what the run started, and free what it used."""
+        self._release()
         if "speed" in self.__dict__:
             self.speed.close()
 
@@ -179,12 +185,20 @@ class Run:
             compared = "compared with nothing, as asked"
         return [f"btlib {self.tier.name}: {self.folder.info().data}", f"  {compared}; records in {self.folder.path}"]
 
+    def _release(self) -> None:
+        """Let the last case's predictor go, and what the thesis path did beside it, before another case comes."""
+        self._ready.clear()
+        if "speed" in self.__dict__:
+            self.speed.release()
+        memory.release()
+
     def _title(self, case: str) -> str:
         return f"{case} ({self.tier.name})"
 
     def _keep(self, case: str, prepared: Prepared) -> None:
         """One predictor at a time: seven models need not fit into memory together."""
-        self._ready = {case: prepared}
+        self._ready.clear()
+        self._ready[case] = prepared
 
 
 def _case(name: str) -> Case:

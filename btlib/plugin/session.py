@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from btlib.plugin import gpus
 from btlib.plugin import items as its
 from btlib.plugin.options import Options
 from btlib.plugin.reports import shortened, verdict_of
@@ -107,6 +108,8 @@ class Session:
             cases = self.cases.setdefault(tier, [])
             if case not in cases:
                 cases.append(case)
+        if self.cases:
+            gpus.share()  # before a case is prepared: until then nothing of btlib has used one
         for tier in self.cases:
             try:
                 self.run(tier)

@@ -1,12 +1,12 @@
 """Speed of a case, in turns with the thesis's way of doing the same, and the gate's word on it."""
 
-import importlib.util
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from btlib.adapters.device_choice import gpu_name, has_torch_device, where_it_runs
 from btlib.cases import Case, Prepared
 from btlib.models.variants import VARIANTS
 from btlib.runs import RunFolder, Timing
@@ -19,17 +19,22 @@ _TURNS = (2, 25)
 """Turns A B B A of one figure, at least and at most."""
 
 _LONG = 2.0  # seconds
+_SETTLED = 0.8  # of the seconds of the call before
 
 Function = Callable[[], object]
 """One call; returns when the device is done."""
 
 
 def warm(call: Callable[[], float]) -> float:
-    """Seconds of a call that no longer allocates and compiles; one that takes long is warm after the first."""
+    """Seconds of a call that no longer allocates, compiles or searches for kernels.
+
+    The first call never counts. One that takes long is warm when it takes no less than the call before it.
+    """
     seconds = call()
     for _ in range(3):
-        if seconds < _LONG:
-            seconds = call()
+        before, seconds = seconds, call()
+        if seconds > _LONG and seconds > _SETTLED * before:
+            break
     return seconds
 
 
@@ -49,12 +54,14 @@ class Throughput:
         seconds: To spend on one figure.
         backbone: Name of the backbone with which the thesis path works.
         image_size: Side of its slices in pixels.
+        wanted: The device that the user asked for; cases that do not say where they run are taken to run there.
     """
 
     folder: RunFolder
     seconds: float
     backbone: str
     image_size: int
+    wanted: str
     _thesis: ThesisPath = field(default_factory=lambda: ThesisPath(tuning.current().threads))
     _noise: Timing | None = None
     _ceilings: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -81,17 +88,19 @@ class Throughput:
             record_as: The name under which it is kept; None keeps it under that of the case.
         """
         began = time.perf_counter()
-        device = str(prepared.details.get("device", "cpu"))
+        device = where_it_runs(prepared.predictor, prepared.details, self.wanted)
         if not benchmark.enabled:
             benchmark.pedantic(function, rounds=1)
             return None
         thesis = self._yardstick(case, figure, images, device)
         if thesis is not None and self._noise is None:
-            self._noise = self._null_run(device)
+            self._noise = self._null_run(thesis.device)
         timing = self._in_turns(benchmark, function, images, thesis, device)
         trained = figure.startswith("training")
         timing = timing.model_copy(
             update={
+                "device": device,
+                "gpu": gpu_name(device),
                 "engine": "eager" if trained else prepared.details.get("engine"),
                 "precision": prepared.details.get("training_precision" if trained else "precision"),
                 "gflop_per_image": None if trained else prepared.details.get("gflop_per_image"),
@@ -107,13 +116,20 @@ class Throughput:
         null = self._noise.speedup if self._noise else None
         return max(abs(null.low - 1), abs(null.high - 1)) if null else 0.0
 
+    def release(self) -> None:
+        """Let the thesis path's process free what it did last."""
+        self._thesis.release()
+
     def close(self) -> None:
         """End the thesis path's process."""
         self._thesis.close()
 
-    def _yardstick(self, case: Case, figure: str, images: int, device: str) -> Job | None:
-        """The thesis's variant of the same name, else the one that predicts the same; None without PyTorch."""
-        if importlib.util.find_spec("torch") is None:
+    def _yardstick(self, case: Case, figure: str, images: int, device: str | None) -> Job | None:
+        """The thesis's variant of the same name, else the one that predicts the same, on the same device.
+
+        None where PyTorch is not installed or cannot use that device.
+        """
+        if device is None or not has_torch_device(device):
             return None
         like = {(True, False): "A", (False, True): "B", (True, True): "D"}[case.has_mask, case.has_classes]
         variant = case.name if case.name in VARIANTS else like
@@ -124,12 +140,12 @@ class Throughput:
             "training" if figure.startswith("training") else "inference",
             images,
             size,
-            device.partition(":")[0],
+            device,
         )
 
     def _null_run(self, device: str) -> Timing:
         """The thesis path in turns with another process of its own kind."""
-        job = Job("D", self.backbone, "inference", 16, self.image_size, device.partition(":")[0])
+        job = Job("D", self.backbone, "inference", 16, self.image_size, device)
         ours: list[float] = []
         theirs: list[float] = []
         with ThesisPath(self._thesis.threads) as other:
@@ -142,7 +158,7 @@ class Throughput:
         self.folder.save_noise(timing)
         return timing
 
-    def _in_turns(self, benchmark: Any, function: Function, images: int, job: Job | None, device: str) -> Timing:
+    def _in_turns(self, benchmark: Any, function: Function, images: int, job: Job | None, device: str | None) -> Timing:
         once = warm(partial(clocked, function)) + (warm(lambda: self._thesis.call(job).seconds) if job else 0.0)
         turns = self._turns(once)
         theirs: list[Call] = []
@@ -156,8 +172,8 @@ class Throughput:
             started += 1
             meter.start()
 
-        tuning.give_back()
-        memory.reset_peak(device)
+        memory.release()
+        memory.reset_peak(device or "cpu")
         benchmark.pedantic(function, setup=before, teardown=meter.stop, rounds=2 * turns, iterations=1)
         return Timing(
             images=images,
@@ -165,7 +181,7 @@ class Throughput:
             thesis_seconds=[call.seconds for call in theirs],
             peak_memory_mib=memory.peak_mib(),
             thesis_peak_memory_mib=theirs[-1].peak_memory_mib if theirs else None,
-            device_memory_mib=memory.device_peak_mib(device),
+            device_memory_mib=memory.device_peak_mib(device or "cpu"),
             joules_per_image=None if meter.joules is None else meter.joules / (2 * turns * images),
         )
 
@@ -173,13 +189,13 @@ class Throughput:
         """How many turns fit into the time, one round of both taking `once` seconds."""
         return min(max(int(self.seconds / max(2 * once, 1e-9)), _TURNS[0]), _TURNS[1])
 
-    def _facts(self, device: str, timing: Timing) -> dict[str, Any]:
+    def _facts(self, device: str | None, timing: Timing) -> dict[str, Any]:
         """What holds for all figures of a case."""
-        kind, precision = device.partition(":")[0], timing.precision
-        known = precision is None or (kind, precision) in self._ceilings
-        if not known and precision in ("fp32", "bf16", "int8") and importlib.util.find_spec("torch") is not None:
-            self._ceilings[kind, precision] = measure_ceiling(kind, precision).flops / 1e12
+        precision = timing.precision
+        known = precision is None or (device, precision) in self._ceilings
+        if device is not None and not known and precision in ("fp32", "bf16", "int8") and has_torch_device(device):
+            self._ceilings[device, precision] = measure_ceiling(device, precision).flops / 1e12
         return {
-            "ceilings": {precision: value for (on, precision), value in self._ceilings.items() if on == kind},
+            "ceilings": {precision: value for (on, precision), value in self._ceilings.items() if on == device},
             "machine": machine.digest(),
         }

@@ -1,8 +1,11 @@
 """Versions and hardware, for the record."""
 
 import platform
+import re
 import sys
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 from btlib.speed import machine, tuning
 
@@ -13,7 +16,7 @@ def environment(device: str | None = None) -> dict[str, str]:
     """Python, platform, processor, installed versions, and the accelerator where one was used.
 
     Args:
-        device: What the case ran on, such as "cuda".
+        device: What the case ran on, such as "cpu" or "cuda:1".
     """
     facts = {
         "python": platform.python_version(),
@@ -26,11 +29,35 @@ def environment(device: str | None = None) -> dict[str, str]:
     if torch_here is not None:
         facts["threads"] = str(torch_here.get_num_threads())
     facts |= {name: found for name in PACKAGES if (found := _version(name))}
-    if device == "cuda":
-        import torch
-
-        facts["cuda"] = str(torch.version.cuda)
+    if device is not None and device.startswith("cuda") and torch_here is not None:
+        facts |= _cuda(torch_here)
     return facts
+
+
+def _cuda(torch: Any) -> dict[str, str]:
+    """Versions of CUDA, cuDNN and the driver, and how PyTorch computes in fp32 unless btlib or the case asks for more.
+
+    "fp32" is "ieee", or names what is rounded to TF32.
+    """
+    switches = {"convolutions": torch.backends.cudnn.conv, "products": torch.backends.cuda.matmul}
+    rounded = [f"{name} tf32" for name, switch in switches.items() if switch.fp32_precision == "tf32"]
+    found = {
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "driver": driver(),
+        "fp32": ", ".join(rounded) or "ieee",
+    }
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
+def driver(file: Path = Path("/proc/driver/nvidia/version")) -> str | None:
+    """Version of NVIDIA's kernel driver, such as "570.86.15"; None where Linux has none."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError:
+        return None
+    found = re.search(r"Kernel Module.*?\s(\d+(?:\.\d+)+)\s", text)
+    return found[1] if found else None
 
 
 def _version(package: str) -> str | None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from btlib.adapters.device_choice import where_it_runs
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
 from btlib.errors import BtlibError, ModelError
@@ -21,7 +22,7 @@ from btlib.runs.masks import Masks
 from btlib.runs.provenance import code_of
 from btlib.runs.record import CaseRecord, ModelInfo
 from btlib.runs.timeout import CaseTimeoutError, time_limit
-from btlib.speed import memory, tuning
+from btlib.speed import memory
 from btlib.splits import Split
 from btlib.types import N_CLASSES
 
@@ -32,7 +33,7 @@ class Result:
 
     Attributes:
         record: What was written.
-        prepared: Its predictor; None where it could not be had.
+        prepared: Its predictor; None where the case failed.
     """
 
     record: CaseRecord
@@ -100,7 +101,7 @@ def run_case(
             prepared = case.prepare(work)
             _check_prepared(case, prepared)
             prepare_seconds = time.perf_counter() - started
-            tuning.give_back()
+            memory.release()
             memory.reset_peak()
             evaluation = evaluate(
                 prepared.predictor,
@@ -115,6 +116,7 @@ def run_case(
         outcome, error = _kind(fault), _tell(fault)
         prepared = prepared if isinstance(prepared, Prepared) else None
         evaluation = None
+        memory.release(fault)
     record = CaseRecord(
         case=case.name,
         title=case.title,
@@ -135,13 +137,17 @@ def run_case(
         predict_seconds=evaluation.predict_seconds if evaluation else None,
         model=_model_info(prepared) if prepared else None,
         code=code,
-        environment=environment(str(prepared.details.get("device")) if prepared else None),
+        environment=environment(_device(prepared, work) if prepared else None),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     folder.save_record(
         record, prepared.curves if prepared else None, _masks(evaluation, record) if evaluation else None
     )
-    return Result(record, prepared)
+    return Result(record, prepared if outcome == "done" else None)
+
+
+def _device(prepared: Prepared, work: Work) -> str | None:
+    return where_it_runs(prepared.predictor, prepared.details, work.device)
 
 
 def _masks(evaluation: Evaluation, record: CaseRecord) -> Masks | None:
@@ -181,12 +187,9 @@ def _model_info(prepared: Prepared) -> ModelInfo:
 
 
 def _kind(fault: Exception) -> Failure:
-    """By name, for each framework has an out-of-memory error of its own and none of them is imported here."""
     if isinstance(fault, CaseTimeoutError):
         return "timeout"
-    if isinstance(fault, MemoryError) or "OutOfMemory" in type(fault).__name__:
-        return "out-of-memory"
-    return "error"
+    return "out-of-memory" if memory.ran_out(fault) else "error"
 
 
 def _tell(fault: Exception) -> str:

@@ -17,6 +17,8 @@ class Timing(Stored):
 
     Attributes:
         images: In a call.
+        device: Where it was measured, such as "cpu" or "cuda:1"; None where PyTorch has no part in the device.
+        gpu: The name of that device where it is a GPU, such as "NVIDIA H200".
         engine: What ran it, such as "openvino"; None where the case does not say.
         precision: Such as "bf16"; None where the case does not say.
         seconds: Of each call, in order.
@@ -30,6 +32,8 @@ class Timing(Stored):
     """
 
     images: int
+    device: str | None = None
+    gpu: str | None = None
     engine: str | None = None
     precision: str | None = None
     seconds: list[float]
@@ -62,6 +66,7 @@ class Timing(Stored):
         ratio = self.speedup
         return Pace(
             images_per_second=self.images_per_second,
+            gpu=self.gpu,
             engine=self.engine,
             precision=self.precision,
             ratio=ratio.value if ratio else None,
@@ -113,18 +118,19 @@ def judge_timing(
     case = record.case
     known, made, here = baseline.cases.get(case), baseline.made(case), environment()
     there = made.environment
+    theirs = known.speed.get(figure) if known else None
     pairs = {
         "image size": (info.image_size, baseline.conditions.image_size),
         "backbone": (info.recipe_of(record).get("backbone"), (made.recipe or {}).get("backbone")),
         "processor with": (here.get("simd"), there.get("simd")),
         "allocator": (here.get("allocator"), there.get("allocator")),
     }
-    unlike = [f"{name} {ours}, the baseline's {theirs}" for name, (ours, theirs) in pairs.items() if ours != theirs]
+    unlike = [f"{name} {a}, the baseline's {b}" for name, (a, b) in pairs.items() if a != b]
     return judge_pace(
         case,
         figure,
         timing.pace,
-        known.speed.get(figure) if known else None,
+        theirs,
         margin=margin,
         alike="; ".join(unlike) or None,
         same_machine=here.get("machine") == there.get("machine"),

@@ -13,6 +13,8 @@ from btlib import extras
 with extras.named():
     import torch
 
+    from btlib.speed.ieee import ieee_fp32
+
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}  # what is left of an int8 program runs in fp32
 
@@ -72,13 +74,13 @@ def _packed(dtype: torch.dtype) -> Iterator[Product]:
 
 
 def _of_torch(name: str, flop: int, operation: Callable[..., Any], *inputs: Any) -> Product:
-    on_cpu = inputs[0].device.type == "cpu"
+    device = inputs[0].device
 
     def run() -> None:
-        with torch.inference_mode():
+        with torch.inference_mode(), ieee_fp32():
             operation(*inputs)
-        if not on_cpu:
-            torch.accelerator.synchronize()
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
 
     return Product(name, flop, run)
 

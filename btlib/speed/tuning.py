@@ -49,13 +49,6 @@ def current() -> Tuning:
     return _now
 
 
-def give_back() -> None:
-    """Return what is free to the system, so that the next peak is not the last one's."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
-
-
 def _keep_memory() -> str:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:

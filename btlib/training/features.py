@@ -27,11 +27,9 @@ class FeatureBatches(torch.utils.data.Dataset[Batch]):
     def __init__(self, plan: Plan, model: TumourModel, device: torch.device, precision: Precision) -> None:
         at = np.concatenate([plan.split.train, plan.split.val])
         slices, size = SliceBatches(plan.dataset), plan.recipe.batch_size
-        model.to(device).eval()
-        with torch.inference_mode(), autocast(device, precision):
-            parts = [_pooled(model, slices[at[i : i + size]][0].to(device)) for i in range(0, len(at), size)]
-        model.train()
-        found = torch.cat(parts)
+        model.to(device)
+        starts = range(0, len(at), size)
+        found = torch.cat([features(model, slices[at[i : i + size]][0].to(device), precision).cpu() for i in starts])
         # test slices have no features: a batch that asked for one would make the loss NaN, which stops the training
         self.features = torch.full((len(plan.dataset), found.shape[1]), torch.nan)
         self.features[torch.from_numpy(at)] = found
@@ -43,6 +41,19 @@ class FeatureBatches(torch.utils.data.Dataset[Batch]):
         return self.features[positions], torch.empty(len(at), 0), self.labels[positions]
 
 
-def _pooled(model: TumourModel, images: torch.Tensor) -> torch.Tensor:
-    pooled: torch.Tensor = pool(model.backbone(images.expand(-1, 3, -1, -1))).float().cpu()
-    return pooled
+def features(model: TumourModel, images: torch.Tensor, precision: Precision) -> torch.Tensor:
+    """What a frozen encoder says of slices.
+
+    Args:
+        model: With the encoder; it is left in training mode.
+        images: float32 [n, 1, h, w], on the model's device.
+        precision: In which to compute.
+
+    Returns:
+        float32 [n, channels], on the same device.
+    """
+    model.eval()
+    with torch.inference_mode(), autocast(images.device, precision):
+        pooled: torch.Tensor = pool(model.backbone(images.expand(-1, 3, -1, -1))).float()
+    model.train()
+    return pooled.clone()  # outside of inference mode, lest nothing can be learnt from it

@@ -1,40 +1,58 @@
-"""The bare step of a training, without Lightning around it: what a figure of speed is of."""
+"""One step of a training as `fit` makes it, without Lightning around it: what a figure of speed is of."""
 
 import copy
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
-from btlib.adapters.devices import Precision, autocast, synchronize
+from btlib.adapters.devices import (
+    autocast,
+    computing_in,
+    fastest_kernels,
+    forked_rng,
+    resolve_precision,
+    synchronize,
+)
 from btlib.models.network import TumourModel
-from btlib.protocol import Recipe
-from btlib.training.batches import Batch
+from btlib.training.batches import SliceBatches
+from btlib.training.features import features
 from btlib.training.module import Trainee, adam
+from btlib.training.plan import Plan
 
 
-def bare_step(
-    model: TumourModel, recipe: Recipe, batch: Batch, device: torch.device, precision: Precision
-) -> Callable[[], None]:
-    """One optimiser step on a copy of a model, as `fit` makes it, always on the same slices; synchronised.
+def bare_step(plan: Plan, model: TumourModel, batch_size: int, device: torch.device) -> Callable[[], None]:
+    """One optimiser step on a copy of a model, always on the same slices, which lie on the device; synchronised.
+
+    It does what a step of the plan's training does: augmentation where the recipe has it, the head alone where only
+    that is trained, the search for the fastest kernels, the precision.
 
     Args:
-        model: The variant; it stays as it is.
-        recipe: Losses' weights and learning rate.
-        batch: The slices.
+        plan: What would be trained.
+        model: The variant, trained or not; it stays as it is.
+        batch_size: Slices in the step: training slices, repeated where they are few.
         device: Where to work.
-        precision: In which to compute.
     """
-    images, masks, labels = (part.to(device) for part in batch)
-    trainee = Trainee(copy.deepcopy(model).to(device), recipe, seed=0, threshold=0.5).train()
-    trainee.model.to(memory_format=torch.channels_last)
-    optimizer = adam(trainee.model, recipe)
+    precision = resolve_precision(plan.precision, device)
+    own = copy.deepcopy(model).to(device)
+    at = np.resize(plan.split.train, batch_size)
+    images, masks, labels = (part.to(device) for part in SliceBatches(plan.dataset)[at])
+    if plan.head_only:
+        images = features(own, images, precision)
+    trainee = Trainee(own, plan.recipe, plan.seed, plan.protocol.threshold, head_only=plan.head_only).train()
+    own.to(memory_format=torch.channels_last)
+    optimizer = adam(own, plan.recipe)
+    batch = (images, masks, labels)
+    with forked_rng(device):
+        trainee.on_train_batch_start(batch, 0)
 
     def step() -> None:
-        with autocast(device, precision):
-            loss = trainee.loss(trainee.output(images), (images, masks, labels))
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
-        synchronize(device)
+        with fastest_kernels(device), computing_in(precision):
+            optimizer.zero_grad()
+            with autocast(device, precision):
+                loss = trainee.training_step(batch, 0)
+            torch.autograd.backward(loss)
+            optimizer.step()
+            synchronize(device)
 
     return step

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from btlib.adapters.devices import autocast, ieee_fp32
+from btlib.adapters.devices import autocast
 from btlib.adapters.outputs import Outputs
 from btlib.adapters.torch import TorchPredictor
+from btlib.speed.ieee import ieee_fp32
 
 BACKENDS = torch.backends
 

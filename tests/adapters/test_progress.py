@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from btlib.adapters import Progress, state
-from btlib.errors import BtlibWarning, CheckpointError
-from btlib.runs.timeout import CaseTimeoutError
+from btlib.errors import BtlibWarning, CheckpointError, OptionError
 
 EPOCHS = 4
 
@@ -75,7 +74,7 @@ def test_what_is_no_damage_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mon
     Loop(tmp_path / "last.pt").run(2)
     whole = (tmp_path / "last.pt").read_bytes()
     memory = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes")
-    for error in (MemoryError(), memory, CaseTimeoutError("took longer than 1 s")):
+    for error in (MemoryError(), memory, OptionError("deliberate")):
         with monkeypatch.context() as patch:
             patch.setattr(torch, "load", Mock(side_effect=error))
             with pytest.raises(type(error)):

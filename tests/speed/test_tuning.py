@@ -45,7 +45,7 @@ from btlib.speed import memory, tuning
 tuning.tune()
 np.ones(32_000_000)  # 256 MB
 memory.reset_peak(); kept = memory.peak_mib()
-tuning.give_back()
+memory.release()
 memory.reset_peak(); print(kept - memory.peak_mib())
 """
     assert float(said(program)) > 200

@@ -1,0 +1,178 @@
+"""Checks that only a GPU answers. Each runs on the CPU too, where it says little."""
+
+import gc
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from btlib.adapters.devices import resolve_precision, synchronize
+from btlib.adapters.torch import VARIANT
+from btlib.cases import load_cases
+from btlib.doctor.diagnosis import Check
+from btlib.doctor.selftest import phantom_work
+from btlib.engines import Subject
+from btlib.errors import BtlibError
+from btlib.models import create
+from btlib.models.variants import VARIANTS
+from btlib.speed import memory
+from btlib.speed.ieee import ieee_fp32
+from btlib.thesis_cases import plan_of
+from btlib.thesis_path import Job, ThesisPath
+from btlib.training import fit
+from btlib.training.step import bare_step
+
+if TYPE_CHECKING:
+    pass
+
+BACKBONE, SIDE = "resnet50", 128
+_MIB = 2**20
+_IEEE_GAP = 1e-5
+_LEFT_MIB = 1.0
+_STEP_RATIO = (0.7, 1.3)
+
+
+def tf32_gap(place: Path, device: str) -> str:
+    """A convolution in IEEE fp32 is as near to fp64 as fp32 can be; how far TF32 is, is told."""
+    generator = torch.Generator().manual_seed(0)
+    images, kernel = (torch.randn(*shape, generator=generator) for shape in ((4, 256, 32, 32), (256, 256, 3, 3)))
+    exact = torch.nn.functional.conv2d(images.double(), kernel.double())
+    images, kernel = images.to(device), kernel.to(device)
+
+    def gap() -> float:
+        found = torch.nn.functional.conv2d(images, kernel).double().cpu()
+        return float((found - exact).abs().max() / exact.abs().max())
+
+    with ieee_fp32():
+        ieee = gap()
+        torch.backends.cudnn.conv.fp32_precision = "tf32"  # type: ignore[attr-defined]
+        rounded = gap()
+    if not ieee < _IEEE_GAP:
+        raise BtlibError(f"IEEE fp32 is off by {ieee:.2g} of the largest value, expected less than {_IEEE_GAP:g}")
+    return f"IEEE fp32 is off by {ieee:.2g} of the largest value, where TF32 is allowed {rounded:.2g}"
+
+
+def memory_after_each_fit(place: Path, device: str) -> str:
+    """After each variant was trained, run and let go, the device holds what it held before."""
+    work = phantom_work(place, device, side=SIDE, backbone=BACKBONE)
+    left: dict[str, float] = {}
+    for variant in VARIANTS:
+        memory.release()
+        before = held(device)
+        case = load_cases()[variant]
+        prepared = case.prepare(replace(work, checkpoints=place / variant, engine="eager"))
+        prepared.predictor.predict(np.array(work.dataset.images[:4]))
+        if prepared.training_step is not None:
+            prepared.training_step(8)()
+        del prepared
+        memory.release()
+        left[variant] = (held(device) - before) / _MIB
+    told = ", ".join(f"{variant} {mib:.1f}" for variant, mib in left.items())
+    if max(left.values()) > _LEFT_MIB:
+        raise BtlibError(f"MiB that stayed after each: {told}; expected at most {_LEFT_MIB:g}")
+    return f"MiB that stayed after each: {told}"
+
+
+def held(device: str) -> int:
+    """Bytes of all tensors on a device."""
+    if device.startswith("cuda"):
+        return int(torch.cuda.memory_allocated(device))
+    gc.collect()
+    storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in gc.get_objects() if _is_tensor(t)}
+    return sum(storages.values())
+
+
+def graphs_of_each_variant(place: Path, device: str) -> str:
+    """Every variant is compiled whole, and runs batches of 16, 5 and 1 slices by compiled code."""
+    from torch._dynamo.utils import counters
+
+    from btlib.engines.compiled import build
+
+    at, graphs = torch.device(device), {}
+    for variant in VARIANTS:
+        before = counters["stats"]["unique_graphs"]
+        model = create(variant, None, backbone=BACKBONE).eval().to(at)
+        predictor = build(Subject(model, VARIANT, at, resolve_precision("auto", at), SIDE))
+        for n in (16, 5, 1):
+            predictor.predict(np.zeros((n, SIDE, SIDE), np.float32))
+        graphs[variant] = counters["stats"]["unique_graphs"] - before
+        del model, predictor
+        memory.release()
+    return "graphs: " + ", ".join(f"{variant} {n}" for variant, n in graphs.items())
+
+
+def reservations(place: Path, device: str) -> str:
+    """What this process and the thesis path's have of the device, and that the latter gives it back between cases."""
+
+    def free() -> float:
+        return torch.cuda.mem_get_info(device)[0] / _MIB if device.startswith("cuda") else 0.0
+
+    job = Job("D", BACKBONE, "training", 16, SIDE, device)
+    with ThesisPath() as thesis:
+        begun = free()
+        thesis.call(job)
+        during = free()
+        thesis.release()
+        after = free()
+    ours = torch.cuda.memory_reserved(device) / _MIB if device.startswith("cuda") else 0.0
+    text = f"MiB: this process {ours:.0f}, the thesis path {begun - during:.0f}, after its release {begun - after:.0f}"
+    if begun - during > 0 and begun - after > 0.5 * (begun - during):
+        raise BtlibError(f"{text}; expected less than half after its release")
+    return text
+
+
+def step_as_trained(place: Path, device: str) -> str:
+    """The step that is timed takes as long as a step of a training."""
+    work = phantom_work(place, device, slices=240, side=SIDE, backbone=BACKBONE, epochs=3)
+    at = torch.device(device)
+    plan = plan_of("D", work)[0]
+    fitted = fit(plan, _folder(place / "fit"), at, say=lambda line: None)
+    step = bare_step(plan, fitted.model, plan.recipe.batch_size, at)
+    for _ in range(3):
+        step()
+    n = 10
+    began = time.perf_counter()
+    for _ in range(n):
+        step()
+    synchronize(at)
+    measured = (time.perf_counter() - began) / n
+    steps = -(-len(plan.split.train) // plan.recipe.batch_size)
+    trained = min(_epochs(place / "fit" / "curves.csv")) / steps
+    text = f"ms: {1000 * measured:.1f} as measured, {1000 * trained:.1f} as trained, validation included"
+    ratio = measured / trained
+    if device.startswith("cuda") and not _STEP_RATIO[0] < ratio < _STEP_RATIO[1]:
+        raise BtlibError(f"{text}: {ratio:.2f} times, expected {_STEP_RATIO[0]:g} to {_STEP_RATIO[1]:g}")
+    return f"{text}: {ratio:.2f} times"
+
+
+GPU_CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        "TF32 gap": tf32_gap,
+        "memory after each fit": memory_after_each_fit,
+        "graphs of each variant": graphs_of_each_variant,
+        "reservations": reservations,
+        "step as trained": step_as_trained,
+    }
+)
+
+
+def _is_tensor(value: object) -> bool:
+    return issubclass(type(value), torch.Tensor) and value.device.type == "cpu"  # type: ignore[attr-defined]
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def _epochs(curves: Path) -> list[float]:
+    """Seconds of each epoch."""
+    import csv
+
+    with curves.open(encoding="utf-8", newline="") as file:
+        return [float(row["seconds"]) for row in csv.DictReader(file)]
