@@ -50,7 +50,7 @@ def speed(folder: RunFolder) -> Iterator[Callable[[int], Throughput]]:
     made: dict[int, Throughput] = {}
 
     def at(size: int) -> Throughput:
-        return made.setdefault(size, Throughput(folder, SECONDS, "resnet50", size))
+        return made.setdefault(size, Throughput(folder, SECONDS, "resnet50", size, "cpu"))
 
     yield at
     for throughput in made.values():
@@ -77,38 +77,41 @@ def test_engine(
     )
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_training_step(speed: Callable[[int], Throughput], precision: Any, size: int, benchmark: Any) -> None:
-    import torch
-
-    from btlib.protocol import Recipe
-    from btlib.training.step import bare_step
-
-    images = torch.rand(16, 1, size, size)
-    batch = (images, (images > 0.5).float(), torch.arange(16) % 3)
-    step = bare_step(model(), Recipe(), batch, torch.device("cpu"), precision)
-    measure(speed(size), benchmark, "eager", precision, size, f"training step, {size} px, batch 16", 16)(step)
-
-
-def test_training_overhead(folder: RunFolder, tmp_path: Path) -> None:
-    """What a whole training costs beside its bare steps: validation, losses, curves, the state after each epoch."""
-    import torch
-
-    from btlib.adapters.devices import resolve_device, resolve_precision
+def plan(size: int, slices: int = 240, precision: str = "auto", **recipe: Any) -> Any:
+    """A training of D on phantoms, from scratch."""
     from btlib.data import load_dataset, phantom_folder
     from btlib.data.cache import cache_root
     from btlib.protocol import Protocol, Recipe
     from btlib.splits import make_split
-    from btlib.training import Plan, fit
-    from btlib.training.batches import SliceBatches
+    from btlib.training import Plan
+
+    dataset = load_dataset(phantom_folder(cache_root() / "phantoms", slices), size)
+    split = make_split("slice-seed42", dataset)
+    return Plan("D", Recipe(weights="none", **recipe), dataset, split, Protocol(image_size=size), 0, precision)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("engine", "precision"), [("eager", "fp32"), ("eager", "bf16"), ("compile", "bf16")])
+def test_training_step(
+    speed: Callable[[int], Throughput], engine: str, precision: str, size: int, benchmark: Any
+) -> None:
+    import torch
+
     from btlib.training.step import bare_step
 
-    dataset = load_dataset(phantom_folder(cache_root() / "phantoms", 1200), 128)
-    recipe, split, device = Recipe(weights="none", epochs=2), make_split("slice-seed42", dataset), resolve_device()
-    plan = Plan("D", recipe, dataset, split, Protocol(image_size=128), seed=0)
-    batch = SliceBatches(dataset)[split.train[: recipe.batch_size]]
-    step = bare_step(model(), recipe, batch, device, resolve_precision("auto", device))
+    step = bare_step(plan(size, precision=precision, compiled=engine == "compile"), model(), 16, torch.device("cpu"))
+    measure(speed(size), benchmark, engine, precision, size, f"training step, {size} px, batch 16", 16)(step)
+
+
+def test_training_overhead(folder: RunFolder, tmp_path: Path) -> None:
+    """What a whole training costs beside its bare steps: validation, losses, curves, the state after each epoch."""
+    from btlib.adapters.devices import resolve_device
+    from btlib.training import fit
+    from btlib.training.step import bare_step
+
+    ours, device = plan(128, 1200, epochs=2), resolve_device()
+    recipe, split = ours.recipe, ours.split
+    step = bare_step(ours, model(), recipe.batch_size, device)
     step()
 
     def steps() -> float:
@@ -117,9 +120,8 @@ def test_training_overhead(folder: RunFolder, tmp_path: Path) -> None:
             step()
         return (time.perf_counter() - began) / 10
 
-    torch.manual_seed(0)
     before, began = steps(), time.perf_counter()
-    fit(plan, tmp_path, device, say=lambda line: None)
+    fit(ours, tmp_path, device, say=lambda line: None)
     whole, after = time.perf_counter() - began, steps()
     bare = (before + after) / 2 * recipe.epochs * len(split.train) / recipe.batch_size
     text = (
@@ -149,7 +151,8 @@ def measure(
         benchmark.group = figure
         case = load_cases()["D"]
         details = {
-            **{"device": "cpu", "engine": engine, "precision": precision, "training_precision": precision},
+            **{"device": "cpu", "engine": engine, "precision": precision},
+            **{"training_engine": engine, "training_precision": precision},
             "gflop_per_image": flops_per_image(model(), (1, size, size)) / 1e9,
         }
         prepared = Prepared(built("eager", "fp32", 128), "given", details=details)

@@ -1,7 +1,7 @@
 """The frozen settings of a run: how numbers are made comparable, how a model is trained, and the two tiers."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from btlib.registry import Registry
 from btlib.types import Scaling
@@ -54,6 +54,7 @@ class Recipe:
         keep: "last" (the thesis): the last epoch's weights; "best": those of the epoch with the highest mean of Dice
             and accuracy on the validation slices.
         threshold: "protocol" (the thesis), or "validation": where Dice on the validation slices is highest.
+        compiled: Compile the training step with `torch.compile`; not where a head learns from features.
     """
 
     name: str = "thesis"
@@ -71,6 +72,17 @@ class Recipe:
     augment: bool = False
     keep: Keep = "last"
     threshold: Threshold = "protocol"
+    compiled: bool = False
+
+    def identity(self) -> dict[str, Any]:
+        """All that decides what is trained, as plain JSON values.
+
+        What was added after models had been stored is left out at its default, so that they are still found.
+        """
+        return {name: value for name, value in asdict(self).items() if name not in _LATER or value != _LATER[name]}
+
+
+_LATER: dict[str, Any] = {"compiled": False}
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ def prepare(variant: str, work: Work) -> Prepared:
 
     device = resolve_device(work.device)
     precision = resolve_precision(work.precision, device)  # of training; an engine may have another
-    details: dict[str, Any] = {"device": str(device), "training_precision": precision}
+    engine = "compile" if _plan_of_step(variant, work).compiled else "eager"
+    details: dict[str, Any] = {"device": str(device), "training_precision": precision, "training_engine": engine}
     if work.thesis_checkpoints is not None:
         model, path = load_thesis_checkpoint(variant, work.thesis_checkpoints)
         subject = _subject(model, fingerprint.of_file(path), device, work)
@@ -159,11 +160,16 @@ def _training_step(
     variant: str, model: "TumourModel", device: "torch.device", work: Work, batch_size: int
 ) -> Callable[[], None]:
     """One optimiser step on a copy of the model, synchronised, as the variant is trained by this recipe."""
-    from btlib.training import Plan
     from btlib.training.step import bare_step
 
-    plan = Plan(variant, work.recipe, work.dataset, work.split, work.protocol, work.seed, precision=work.precision)
-    return bare_step(plan, model, batch_size, device)
+    return bare_step(_plan_of_step(variant, work), model, batch_size, device)
+
+
+def _plan_of_step(variant: str, work: Work) -> "Plan":
+    """A training of which one step is made: what it starts from does not matter."""
+    from btlib.training import Plan
+
+    return Plan(variant, work.recipe, work.dataset, work.split, work.protocol, work.seed, precision=work.precision)
 
 
 for _name in VARIANTS:

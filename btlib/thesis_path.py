@@ -186,10 +186,12 @@ def _nothing() -> None:
 
 def main() -> None:
     """Answer one call a line, until the input ends."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     current: Job | None = None
     function: Callable[[], object] | None = None
-    with contextlib.redirect_stdout(sys.stderr):  # whatever a library prints must not be taken for an answer
+    with (
+        os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answers,
+        contextlib.redirect_stdout(sys.stderr),  # whatever a library prints must not be taken for an answer
+    ):
         for line in sys.stdin:
             question = json.loads(line)
             job = None if question is None else Job(**question)

@@ -122,3 +122,13 @@ def test_public_names():
 
 def test_it_is_typed_for_its_users():
     assert (ROOT / "py.typed").exists()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_swallows_an_interruption(path: Path):
+    """Neither Ctrl-C nor the end of a time limit is an `Exception`; who catches more than that must raise it again."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ExceptHandler) and (node.type is None or "BaseException" in ast.unparse(node.type)):
+            assert any(isinstance(inner, ast.Raise) for inner in ast.walk(node)), f"{path}:{node.lineno}"
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+            assert "BaseException" not in ast.unparse(node), f"{path}:{node.lineno}"

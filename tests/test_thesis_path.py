@@ -1,11 +1,16 @@
 """The yardstick of speed: another process that does what the thesis did, and says so when it cannot."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+import io
+import json
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
+from btlib import thesis_path
 from btlib.errors import BtlibError
 from btlib.models import create
 from btlib.models.variants import VARIANTS
@@ -61,3 +66,34 @@ def test_a_training_step_is_a_training_step(monkeypatch: pytest.MonkeyPatch):
     prepare(replace(JOB, work="training"))()
     moved = max((value - before[name]).abs().max().item() for name, value in made.named_parameters())
     assert moved == pytest.approx(1e-3, rel=0.01)
+
+
+def test_between_cases_the_last_job_is_let_go(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+    """As the process does it: what a job held is gone when it is asked to release it, and when another job comes."""
+    made: list[weakref.ref[Callable[[], None]]] = []
+    alive: list[int] = []
+
+    def prepare(job: Job) -> Callable[[], None]:
+        alive.append(sum(ref() is not None for ref in made))
+
+        def work() -> None: ...
+
+        made.append(weakref.ref(work))
+        return work
+
+    jobs = [asdict(JOB), asdict(replace(JOB, batch_size=3)), None, asdict(JOB), None]
+    monkeypatch.setattr(thesis_path, "prepare", prepare)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{json.dumps(job)}\n" for job in jobs)))
+    thesis_path.main()
+    assert alive == [0, 0, 0]
+    assert made[-1]() is None
+    assert len(capfd.readouterr().out.splitlines()) == len(jobs)
+
+
+def test_a_release_starts_no_process():
+    with ThesisPath() as path:
+        path.release()
+        assert path._process is None
+        path.call(JOB)
+        path.release()
+        assert path.call(JOB).seconds > 0

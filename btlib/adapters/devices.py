@@ -102,12 +102,29 @@ def fastest_kernels(device: torch.device) -> Iterator[None]:
     batches are of one shape. Not for predicting: which kernels win may differ from run to run, and with them the last
     digits.
     """
-    before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = before or device.type == "cuda"
+    cudnn = torch.backends.cudnn
+    with _cudnn(benchmark=cudnn.benchmark or device.type == "cuda", deterministic=cudnn.deterministic):
+        yield
+
+
+def steady_kernels() -> contextlib.AbstractContextManager[None]:
+    """For predicting: cuDNN searches for no kernels, and takes none that a training found.
+
+    PyTorch keeps what a search found, and looks it up whether a search is asked for or not. Deterministic kernels are
+    kept apart from others.
+    """
+    return _cudnn(benchmark=False, deterministic=True)
+
+
+@contextlib.contextmanager
+def _cudnn(*, benchmark: bool, deterministic: bool) -> Iterator[None]:
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.deterministic
     try:
+        cudnn.benchmark, cudnn.deterministic = benchmark, deterministic
         yield
     finally:
-        torch.backends.cudnn.benchmark = before
+        cudnn.benchmark, cudnn.deterministic = before
 
 
 @contextlib.contextmanager

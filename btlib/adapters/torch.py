@@ -27,6 +27,7 @@ with extras.named():
         fastest_kernels,
         resolve_device,
         resolve_precision,
+        steady_kernels,
         synchronize,
     )
 
@@ -87,7 +88,7 @@ class TorchPredictor:
         if isinstance(self.model, torch.nn.Module):
             self.model.eval()  # every time: a training step between two calls must not leave dropout on
         batch = torch.from_numpy(images).to(self.device)[:, None].expand(-1, self.channels, -1, -1)
-        with torch.inference_mode(), autocast(self.device, self.precision):
+        with torch.inference_mode(), autocast(self.device, self.precision), steady_kernels():
             raw = self.model(batch)
         mask, classes = self.outputs.read(raw, OPS)
         return Predictions(

@@ -9,7 +9,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -120,7 +120,7 @@ def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any
         "code": code,
         "case_code": _code_of_case(work.case),
         "closure": closure_of(fit, work, where=f"fit of {name}"),
-        "recipe": asdict(work.recipe),
+        "recipe": work.recipe.identity(),
         "data": work.dataset.fingerprint,
         "image_size": work.dataset.image_size,
         "scaling": work.dataset.scaling,

@@ -2,16 +2,17 @@
 
 import gc
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from btlib.adapters.devices import resolve_precision, synchronize
+from btlib.adapters.devices import resolve_precision
 from btlib.adapters.torch import VARIANT
 from btlib.cases import load_cases
 from btlib.doctor.diagnosis import Check
@@ -135,12 +136,7 @@ def step_as_trained(place: Path, device: str) -> str:
     step = bare_step(plan, fitted.model, plan.recipe.batch_size, at)
     for _ in range(3):
         step()
-    n = 10
-    began = time.perf_counter()
-    for _ in range(n):
-        step()
-    synchronize(at)
-    measured = (time.perf_counter() - began) / n
+    measured = median(clocked(step) for _ in range(10))
     steps = -(-len(plan.split.train) // plan.recipe.batch_size)
     trained = min(_epochs(place / "fit" / "curves.csv")) / steps
     text = f"ms: {1000 * measured:.1f} as measured, {1000 * trained:.1f} as trained, validation included"
@@ -150,6 +146,29 @@ def step_as_trained(place: Path, device: str) -> str:
     return f"{text}: {ratio:.2f} times"
 
 
+def compiled_step(place: Path, device: str) -> str:
+    """How a compiled training step compares with one that is not, in turns: what `--bt-compile-training` would give."""
+    work = phantom_work(place, device, side=SIDE, backbone=BACKBONE)
+    at, plan = torch.device(device), plan_of("D", work)[0]
+    model = create("D", None, backbone=BACKBONE)
+    steps = [bare_step(replace(plan, recipe=replace(plan.recipe, compiled=on)), model, 16, at) for on in (False, True)]
+    for step in steps * 3:
+        step()
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(10):
+        for step, found in zip(steps, seconds, strict=True):
+            found.append(clocked(step))
+    eager, compiled = (1000 * median(found) for found in seconds)
+    return f"ms, batch 16: {eager:.1f} as it is, {compiled:.1f} compiled: {eager / compiled:.2f} times as fast"
+
+
+def clocked(step: Callable[[], None]) -> float:
+    """Seconds of a call."""
+    began = time.perf_counter()
+    step()
+    return time.perf_counter() - began
+
+
 GPU_CHECKS: Mapping[str, Check] = MappingProxyType(
     {
         "TF32 gap": tf32_gap,
@@ -157,6 +176,7 @@ GPU_CHECKS: Mapping[str, Check] = MappingProxyType(
         "graphs of each variant": graphs_of_each_variant,
         "reservations": reservations,
         "step as trained": step_as_trained,
+        "compiled step": compiled_step,
     }
 )
 

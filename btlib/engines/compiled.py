@@ -1,16 +1,11 @@
 """The folded model compiled by inductor, its weights frozen in."""
 
-import itertools
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
-from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
+from btlib.adapters.compiling import compiled, compiler_errors
 from btlib.adapters.torch import TorchPredictor
 from btlib.engines.eager import folded
 from btlib.engines.engine import Subject
@@ -18,7 +13,6 @@ from btlib.errors import ModelError
 from btlib.types import Predictions
 
 _WHERE = "engine compile"
-_numbers = itertools.count()
 
 
 class CompiledPredictor(TorchPredictor):
@@ -34,8 +28,8 @@ class CompiledPredictor(TorchPredictor):
     def __init__(self, subject: Subject) -> None:
         model = folded(subject)
         on_cpu = subject.device.type == "cpu"
-        many = torch.compile(_own(model), fullgraph=True, options={"freezing": True} if on_cpu else None)
-        one = many if on_cpu else torch.compile(_own(model), fullgraph=True, dynamic=False, mode="reduce-overhead")
+        many = compiled(lambda images: model(images), options={"freezing": True} if on_cpu else None)
+        one = many if on_cpu else compiled(lambda images: model(images), dynamic=False, mode="reduce-overhead")
         super().__init__(
             lambda images: (one if len(images) == 1 else many)(images),
             subject.device,
@@ -54,7 +48,7 @@ class CompiledPredictor(TorchPredictor):
                 # torch 2.11 warns of what fp32 is asked for: that it does not round to TF32
                 warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
                 return super().predict(images)
-        except (TorchDynamoException, FailOnRecompileLimitHit) as error:
+        except compiler_errors() as error:
             raise ModelError(
                 f"cannot be compiled for {list(images.shape)}: {type(error).__name__}: {error}", where=_WHERE
             ) from error
@@ -74,17 +68,3 @@ def build(subject: Subject) -> CompiledPredictor:
     except Exception as error:  # a compiler may fail in any way
         raise ModelError(f"cannot be compiled: {type(error).__name__}: {error}", where=_WHERE) from error
     return predictor
-
-
-def _own(model: nn.Module) -> Callable[[torch.Tensor], Any]:
-    """A call of the model, with code of its own.
-
-    PyTorch counts how often a piece of code is compiled, and runs it uncompiled from the eighth time on. The code of
-    `forward` is one for all models of a class, and its compiled versions would live as long as the class.
-    """
-
-    def run(images: torch.Tensor) -> Any:
-        return model(images)
-
-    run.__code__ = run.__code__.replace(co_name=f"run_{next(_numbers)}")
-    return run

@@ -74,6 +74,7 @@ class Options:
     independent: bool
     random_labels: bool
     retrain: bool
+    compile_training: bool
     output: Path
     checkpoints: Path
     thesis_checkpoints: Path | None
@@ -110,6 +111,7 @@ def add(parser: pytest.Parser) -> None:
     option("independent", "slices without patient id are independent of each other", action="store_true")
     option("random-labels", "control: tumour types drawn at random, one a patient", action="store_true")
     option("retrain", "train even where a stored model fits", action="store_true")
+    option("compile-training", "A-G: compile the training step (torch.compile)", action="store_true")
     option("output", "folder of the runs (default: reports)", metavar="DIR", default="reports")
     option("checkpoints", "folder of trained models (default: checkpoints)", metavar="DIR", default="checkpoints")
     option("thesis-checkpoints", "load the thesis's own .ckpt files of this folder, train nothing", metavar="DIR")
@@ -154,6 +156,7 @@ def tier_of(options: Options, name: str) -> "Tier":
         tier = apply_preset(tier, options.protocol, options.recipe)
     head_epochs = tier.recipe.head_epochs if options.epochs is None else None
     recipe: dict[str, Any] = {"epochs": options.epochs, "batch_size": options.batch_size, "weights": options.weights}
+    recipe["compiled"] = options.compile_training or None
     protocol: dict[str, Any] = {"image_size": options.image_size, "split": options.split}
     (protocol if tier.recipe.scaling is None else recipe)["scaling"] = options.scaling  # a recipe's own would win
     return replace(

@@ -101,7 +101,9 @@ class Throughput:
             update={
                 "device": device,
                 "gpu": gpu_name(device),
-                "engine": "eager" if trained else prepared.details.get("engine"),
+                "engine": prepared.details.get(
+                    "training_engine" if trained else "engine", "eager" if trained else None
+                ),
                 "precision": prepared.details.get("training_precision" if trained else "precision"),
                 "gflop_per_image": None if trained else prepared.details.get("gflop_per_image"),
             }

@@ -20,7 +20,7 @@ from btlib.adapters.state import StateFile
 from btlib.errors import ModelError
 from btlib.models import create
 from btlib.models.network import TumourModel
-from btlib.training.batches import batches_of, loader
+from btlib.training.batches import DeviceBatches, batches_of, loader
 from btlib.training.callbacks import Curves, KeepBest, KeepLast
 from btlib.training.features import FeatureBatches
 from btlib.training.module import Trainee
@@ -127,6 +127,10 @@ def fit(
         except SystemExit as stop:  # how Lightning passes on Ctrl-C, which must stop the whole run and not one case
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from stop
+        finally:
+            if isinstance(batches, DeviceBatches):
+                batches.close()
+            module.model.zero_grad(set_to_none=True)
     if best is not None:
         module.model.load_state_dict(best.weights)
     epoch = best.epoch if best else plan.epochs

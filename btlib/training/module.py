@@ -1,6 +1,7 @@
 """The Lightning module: losses, optimiser, and validation scores by the one formula of `btlib.metrics`."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from btlib import metrics
+from btlib.adapters.compiling import compiled, compiler_errors
 from btlib.adapters.devices import seed_rng
 from btlib.errors import ModelError
 from btlib.models import losses
@@ -41,6 +43,7 @@ class Trainee(pl.LightningModule):
         self.recipe = recipe
         self.seed = seed
         self.threshold = threshold
+        self._loss_of = self._compiled() if recipe.compiled and not head_only else self._eager
         self._losses: list[Tensor] = []
         self._sizes: list[int] = []
 
@@ -68,11 +71,18 @@ class Trainee(pl.LightningModule):
         """The loss of one batch.
 
         Raises:
-            ModelError: A loss since the last look was not finite.
+            ModelError: A loss since the last look was not finite, or the step cannot be compiled.
         """
         if self.recipe.augment and not self.head_only:
             batch = (*augmented(batch[0], batch[1], self._rng), batch[2])
-        loss = self.loss(self.output(batch[0]), batch)
+        try:
+            loss: Tensor = self._loss_of(*batch)
+        except compiler_errors() as error:
+            raise ModelError(
+                f"its training step cannot be compiled: {type(error).__name__}: {error}",
+                where=f"variant {self.model.variant.name}",
+                mend="leave out --bt-compile-training",
+            ) from error
         self._losses.append(loss.detach())
         self._sizes.append(len(batch[0]))
         if len(self._losses) % LOOK_EVERY == 0:
@@ -121,6 +131,13 @@ class Trainee(pl.LightningModule):
             return output
         assert self.model.head is not None  # a variant that trains its head has one
         return ModelOutput(None, None, self.model.head(inputs)[1])
+
+    def _eager(self, images: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
+        return self.loss(self.output(images), (images, masks, labels))
+
+    def _compiled(self) -> Callable[..., Tensor]:
+        """The same in one graph, for each size of batch that comes."""
+        return compiled(lambda *batch: self._eager(*batch), dynamic=False)
 
     def loss(self, output: ModelOutput, batch: Batch) -> Tensor:
         """The variant's loss: one alone as it is, both with the recipe's weights."""

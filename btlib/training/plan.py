@@ -1,7 +1,7 @@
 """What is trained: a variant, a recipe, and slices. Its identity decides whether a stored model may be used."""
 
 import functools
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,16 @@ class Plan:
         """Whether nothing but the class head changes: its inputs are then computed once."""
         return self.row.frozen_from is not None and not self.recipe.drifting_batch_norm
 
+    @property
+    def compiled(self) -> bool:
+        """Whether its step is compiled; a head that learns from features has nothing to compile."""
+        return self.recipe.compiled and not self.head_only
+
     def ingredients(self) -> dict[str, Any]:
         """All that decides which weights come out, as plain JSON values."""
         return {
             "variant": self.variant,
-            "recipe": asdict(self.recipe),
+            "recipe": self.recipe.identity(),
             "data": self.dataset.fingerprint,
             "split": self.split.fingerprint,
             "image_size": self.dataset.image_size,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from btlib.adapters.devices import autocast
+from btlib.adapters.devices import autocast, fastest_kernels
 from btlib.adapters.outputs import Outputs
 from btlib.adapters.torch import TorchPredictor
 from btlib.speed.ieee import ieee_fp32
@@ -101,3 +101,19 @@ def test_the_context_of_a_precision(asked: dict[str, str]):
     with autocast(torch.device("cpu"), "bf16"):
         assert switches() == asked
         assert torch.is_autocast_enabled("cpu")
+
+
+def test_predicting_takes_no_kernels_that_a_training_found():
+    """Their keys in PyTorch's store differ in whether kernels are deterministic; a search is for training alone."""
+    cudnn, seen = torch.backends.cudnn, []
+
+    def model(images: torch.Tensor) -> torch.Tensor:
+        seen.append((cudnn.benchmark, cudnn.deterministic))
+        return images
+
+    with fastest_kernels(torch.device("cuda")):
+        assert (cudnn.benchmark, cudnn.deterministic) == (True, False)
+        TorchPredictor(model, "cpu", "fp32", Outputs(mask=0)).predict(np.zeros((2, 5, 7), np.float32))
+        assert (cudnn.benchmark, cudnn.deterministic) == (True, False)
+    assert seen == [(False, True)]
+    assert (cudnn.benchmark, cudnn.deterministic) == (False, False)

@@ -1,6 +1,9 @@
 """Training touches the device that it is given and no other, and computes as its precision says."""
 
 import dataclasses
+import gc
+import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +11,10 @@ import pytest
 import torch
 
 from btlib.adapters.devices import forked_rng, seed_rng
+from btlib.data.dataset import Dataset
 from btlib.explain.sanity import cascade
 from btlib.training import Plan, fit
+from btlib.training.batches import DeviceBatches
 from btlib.training.fit import build
 from btlib.training.module import Trainee
 
@@ -86,3 +91,35 @@ def test_fp32_is_trained_in_ieee_fp32(
     monkeypatch.setattr(Trainee, "training_step", spy)
     fit(dataclasses.replace(make_plan(epochs=1), precision=precision), tmp_path, CPU, say=lambda line: None)
     assert seen == {exact}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_slices_on_the_device_go_with_the_training(
+    tmp_path: Path, make_plan: Make, monkeypatch: pytest.MonkeyPatch, fails: bool
+):
+    """At once, and not when Python next looks for cycles: the engine that is built next needs the room."""
+    seen: list[weakref.ref[torch.Tensor]] = []
+
+    def on_the_device(dataset: Dataset, device: torch.device) -> DeviceBatches:
+        batches = DeviceBatches(dataset, device)
+        seen.extend(weakref.ref(part) for part in (batches.images, batches.masks, batches.labels))
+        return batches
+
+    def step(self: Trainee, *_: object) -> torch.Tensor:
+        raise MemoryError
+
+    monkeypatch.setattr(sys.modules["btlib.training.fit"], "batches_of", on_the_device)
+    if fails:
+        monkeypatch.setattr(Trainee, "training_step", step)
+    gc.disable()
+    try:
+        if fails:
+            with pytest.raises(MemoryError):
+                fit(make_plan(epochs=1), tmp_path, CPU, say=lambda line: None)
+        else:
+            model = fit(make_plan(epochs=1), tmp_path, CPU, say=lambda line: None).model
+            assert all(parameter.grad is None for parameter in model.parameters())
+        assert len(seen) == 3
+        assert all(ref() is None for ref in seen)
+    finally:
+        gc.enable()

@@ -1,0 +1,51 @@
+"""What a record says of the machine: with a GPU also its driver, and whether fp32 was rounded."""
+
+import sys
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from btlib.runs.environment import driver, environment
+
+VERSION = """NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Fri Jan 24 21:32:40 UTC 2025
+GCC version:  gcc version 12.2.0 (Debian 12.2.0-14)
+"""
+OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  565.57.01  Release Build  (dvs-builder@U16)\n"
+
+
+@pytest.fixture
+def torch(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    torch = Mock()
+    torch.version.cuda = "13.0"
+    torch.backends.cudnn.version.return_value = 92400
+    torch.backends.cudnn.conv.fp32_precision = "tf32"
+    torch.backends.cuda.matmul.fp32_precision = "none"
+    torch.get_num_threads.return_value = 8
+    torch.cuda.get_device_name.return_value = "NVIDIA H200"
+    torch.cuda.device_count.return_value = 2
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    return torch
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_on_a_gpu(torch: Mock, device: str):
+    found = environment(device)
+    assert (found["cuda"], found["cudnn"], found["gpu"]) == ("13.0", "92400", "NVIDIA H200")
+    assert found["fp32"] == "convolutions tf32"
+    torch.backends.cudnn.conv.fp32_precision = "ieee"
+    assert environment(device)["fp32"] == "ieee"
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    assert environment(device)["fp32"] == "products tf32"
+
+
+@pytest.mark.parametrize("device", ["cpu", None, "mps"])
+def test_elsewhere(torch: Mock, device: str | None):
+    assert not {"cuda", "cudnn", "driver", "fp32"} & environment(device).keys()
+
+
+@pytest.mark.parametrize(("text", "version"), [(VERSION, "570.86.15"), (OPEN, "565.57.01"), ("something else\n", None)])
+def test_the_drivers_version(tmp_path: Path, text: str, version: str | None):
+    (tmp_path / "version").write_text(text)
+    assert driver(tmp_path / "version") == version
+    assert driver(tmp_path / "nothing") is None
