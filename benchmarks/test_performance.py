@@ -103,6 +103,53 @@ def test_training_step(
     measure(speed(size), benchmark, engine, precision, size, f"training step, {size} px, batch 16", 16)(step)
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("engine", ["eager", "compile"])
+def test_training_step_with_bf16_weights(
+    speed: Callable[[int], Throughput], engine: str, size: int, benchmark: Any
+) -> None:
+    """Weights of convolutions in bf16, and copies in fp32 that Adam updates: not what a training does."""
+    step = with_master_copies(plan(size, precision="bf16"), compiled_step=engine == "compile")
+    name = f"{engine}, bf16 weights,"
+    measure(speed(size), benchmark, name, "bf16", size, f"training step, {size} px, batch 16", 16)(step)
+
+
+def with_master_copies(ours: Any, *, compiled_step: bool) -> Callable[[], None]:
+    import copy
+
+    import torch
+
+    from btlib.adapters.compiling import compiled
+    from btlib.adapters.devices import autocast
+    from btlib.training.batches import SliceBatches
+    from btlib.training.module import Trainee
+
+    batch = SliceBatches(ours.dataset)[np.resize(ours.split.train, 16)]
+    trainee = Trainee(copy.deepcopy(model()), ours.recipe, 0, 0.5).train()
+    trainee.model.to(memory_format=torch.channels_last)
+    weights = [p for p in trainee.model.parameters() if p.requires_grad]
+    masters = [p.detach().clone().requires_grad_() for p in weights]
+    for part in trainee.model.modules():
+        if isinstance(part, torch.nn.Conv2d | torch.nn.Linear):
+            part.to(torch.bfloat16)
+    optimizer = torch.optim.Adam(masters, lr=ours.recipe.learning_rate, fused=True)
+    loss_of = compiled(lambda *parts: trainee._eager(*parts), dynamic=False) if compiled_step else trainee._eager
+
+    def step() -> None:
+        for weight in weights:
+            weight.grad = None
+        with autocast(torch.device("cpu"), "bf16"):
+            loss = loss_of(*batch)
+        torch.autograd.backward(loss)
+        for weight, master in zip(weights, masters, strict=True):
+            master.grad = None if weight.grad is None else weight.grad.float()
+        optimizer.step()
+        with torch.no_grad():
+            torch._foreach_copy_(weights, masters)
+
+    return step
+
+
 def test_training_overhead(folder: RunFolder, tmp_path: Path) -> None:
     """What a whole training costs beside its bare steps: validation, losses, curves, the state after each epoch."""
     from btlib.adapters.devices import resolve_device

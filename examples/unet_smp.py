@@ -29,7 +29,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from btlib.adapters import Outputs, Progress, TorchPredictor
-from btlib.adapters.torch import autocast, fastest_kernels, resolve_device, resolve_precision
+from btlib.adapters.torch import (
+    autocast,
+    fastest_kernels,
+    forked_rng,
+    resolve_device,
+    resolve_precision,
+    seed_rng,
+)
 from btlib.cases import FittedModel, Prepared, Work, case, fit_or_load
 from btlib.evaluation import best_threshold, curve_of
 from btlib.fingerprint import of_sources
@@ -147,8 +154,8 @@ def fit(
     batches = max(1, len(at) // size)  # a short one at the end is left out: batch norm wants company
     seed = work.seed + 1000 * cycle
     rng, order = torch.Generator(device).manual_seed(seed), torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(work.seed)
+    with forked_rng(device):
+        seed_rng(work.seed, device)
         model = copy.deepcopy(start) if start else UnetWithClasses(small)
     model = model.train().to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(model)

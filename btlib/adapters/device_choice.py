@@ -43,23 +43,36 @@ def check_available(device: str) -> None:
         resolve_device(device)
 
 
+def named_device(predictor: object, details: Mapping[str, Any]) -> str | None:
+    """The device that a case says it predicts on: among its details, else by its predictor (as all adapters do).
+
+    Args:
+        predictor: Of the case; `device` counts.
+        details: Of the case; "device" counts.
+
+    Returns:
+        In its own framework's words; None where it says nothing.
+    """
+    named = details.get("device") or getattr(predictor, "device", None)
+    return None if named is None else str(named)
+
+
 def where_it_runs(predictor: object, details: Mapping[str, Any], wanted: str) -> str | None:
     """The device that a case predicts on, by PyTorch's name, such as "cpu" or "cuda:1".
 
-    It is what the case names among its details, else what its predictor says (`device`, which all adapters have), else
-    what PyTorch would take for what the user asked for.
+    It is the one that the case names, else what PyTorch would take for what the user asked for.
 
     Args:
         predictor: Of the case.
-        details: Of the case; "device" counts.
+        details: Of the case.
         wanted: What the user asked for, one of `DEVICES`.
 
     Returns:
         None for a device that PyTorch has no part in, such as a TPU.
     """
-    named = details.get("device") or getattr(predictor, "device", None)
+    named = named_device(predictor, details)
     if named is not None:
-        return torch_name(str(named))
+        return torch_name(named)
     if wanted == "cpu" or find_spec("torch") is None:
         return "cpu"
     from btlib.adapters.devices import resolve_device

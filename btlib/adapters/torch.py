@@ -25,8 +25,10 @@ with extras.named():
         Precision,
         autocast,
         fastest_kernels,
+        forked_rng,
         resolve_device,
         resolve_precision,
+        seed_rng,
         steady_kernels,
         synchronize,
     )
@@ -39,9 +41,11 @@ __all__ = [
     "TorchPredictor",
     "autocast",
     "fastest_kernels",
+    "forked_rng",
     "load_torch",
     "resolve_device",
     "resolve_precision",
+    "seed_rng",
     "synchronize",
 ]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -84,8 +84,7 @@ def held(device: str) -> int:
     if device.startswith("cuda"):
         return int(torch.cuda.memory_allocated(device))
     gc.collect()
-    storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in gc.get_objects() if _is_tensor(t)}
-    return sum(storages.values())
+    return sum(dict(filter(None, map(_storage, gc.get_objects()))).values())
 
 
 def graphs_of_each_variant(place: Path, device: str) -> str:
@@ -181,8 +180,15 @@ GPU_CHECKS: Mapping[str, Check] = MappingProxyType(
 )
 
 
-def _is_tensor(value: object) -> bool:
-    return issubclass(type(value), torch.Tensor) and value.device.type == "cpu"  # type: ignore[attr-defined]
+def _storage(value: object) -> tuple[int, int] | None:
+    """Address and bytes of what lies behind a tensor on the CPU; None for anything else."""
+    if not issubclass(type(value), torch.Tensor):
+        return None
+    tensor: Any = value
+    try:
+        return (tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()) if tensor.is_cpu else None
+    except RuntimeError:  # a compiler's tensors have shapes alone
+        return None
 
 
 def _folder(path: Path) -> Path:

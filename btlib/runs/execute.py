@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from btlib.adapters.device_choice import where_it_runs
+from btlib.adapters.device_choice import named_device, torch_name
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
 from btlib.errors import BtlibError, ModelError
@@ -137,7 +137,7 @@ def run_case(
         predict_seconds=evaluation.predict_seconds if evaluation else None,
         model=_model_info(prepared) if prepared else None,
         code=code,
-        environment=environment(_device(prepared, work) if prepared else None),
+        environment=environment(_device(prepared) if prepared else None),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     folder.save_record(
@@ -146,8 +146,10 @@ def run_case(
     return Result(record, prepared if outcome == "done" else None)
 
 
-def _device(prepared: Prepared, work: Work) -> str | None:
-    return where_it_runs(prepared.predictor, prepared.details, work.device)
+def _device(prepared: Prepared) -> str | None:
+    """As far as the case names it: PyTorch is not imported to guess."""
+    named = named_device(prepared.predictor, prepared.details)
+    return None if named is None else torch_name(named)
 
 
 def _masks(evaluation: Evaluation, record: CaseRecord) -> Masks | None:

@@ -81,3 +81,47 @@ def test_the_names_of_our_own_files_need_no_mapping(write: Callable[..., Path], 
 def test_an_output_that_is_not_there(write: Callable[..., Path], images: np.ndarray):
     with pytest.raises(PredictionError, match="no part 'mask': it is a dict of seg"):
         OnnxPredictor(write(("n", 1, "h", "w")), Outputs("mask")).predict(images)
+
+
+@pytest.fixture
+def gpu_build(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """As where onnxruntime-gpu is installed: CUDA is there too. What sessions are asked to run on."""
+    import onnxruntime
+
+    asked: list[list[str]] = []
+    session = onnxruntime.InferenceSession
+    here = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: here)
+
+    def make(path: Path, providers: list[str]) -> object:
+        asked.append(providers)
+        made = session(path, providers=["CPUExecutionProvider"])
+        made.get_providers = lambda: providers
+        made.get_provider_options = lambda: {"CUDAExecutionProvider": {"device_id": "1"}}
+        return made
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", make)
+    return asked
+
+
+def test_it_takes_the_gpu_where_there_is_one_and_says_so(write: Callable[..., Path], gpu_build: list[list[str]]):
+    path = write(("n", 1, "h", "w"))
+    assert OnnxPredictor(path, Outputs("seg")).device == "cuda:1"
+    assert OnnxPredictor(path, Outputs("seg"), providers=["CPUExecutionProvider"]).device == "cpu"
+    assert OnnxPredictor(path, Outputs("seg"), providers=["DmlExecutionProvider"]).device is None
+    assert gpu_build[0] == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+def test_what_is_called_the_cpu_runs_there(tmp_path: Path, gpu_build: list[list[str]]):
+    """The engine for the CPU, and the parity of an export with a model on the CPU."""
+    torch = pytest.importorskip("torch")
+    from btlib.adapters.torch import VARIANT
+    from btlib.engines import Subject
+    from btlib.engines.engine import ENGINES
+    from btlib.models import create
+
+    model = create("A", None, backbone="tiny").eval()
+    engine = ENGINES["onnxruntime"].build(Subject(model, VARIANT, torch.device("cpu"), "fp32", 32))
+    assert engine.device == "cpu"
+    assert len(gpu_build) == 2, "once for the parity of the export, once for the engine"
+    assert all(providers == ["CPUExecutionProvider"] for providers in gpu_build)

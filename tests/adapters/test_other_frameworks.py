@@ -9,6 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from btlib.adapters import JaxPredictor, KerasPredictor, Outputs, SklearnPredictor, load_keras
+from btlib.adapters.device_choice import torch_name
 from btlib.errors import ModelError, PredictionError
 
 from .conftest import WEIGHTS, mask_logits, sigmoid
@@ -101,3 +102,19 @@ def test_labels_of_the_files_are_refused(images: np.ndarray):
     fitted = LogisticRegression().fit(brightness(images), [0, 1, 2, 1, 2])
     with pytest.raises(PredictionError, match="no images"):
         SklearnPredictor(fitted, brightness).predict(images[:0])
+
+
+def test_every_adapter_says_where_it_computes(model: object, images: np.ndarray, monkeypatch: pytest.MonkeyPatch):
+    import jax
+
+    assert torch_name(str(JaxPredictor(lambda p, x: x * p, np.float32(2), Outputs(0)).device)) == "cpu"
+    assert torch_name(str(JaxPredictor(lambda p, x: x, None, Outputs(0)).device)) == "cpu"
+    assert torch_name(str(KerasPredictor(model, Outputs(0)).device)) == "cpu"
+    classifier = LogisticRegression().fit(images.reshape(len(images), -1), [0, 1, 2, 0, 1][: len(images)])
+    assert SklearnPredictor(classifier, lambda x: x.reshape(len(x), -1)).device == "cpu"
+
+    class Gpu:
+        platform, id = "gpu", 1
+
+    monkeypatch.setattr(jax, "devices", lambda: [Gpu()])
+    assert torch_name(str(JaxPredictor(lambda p, x: x, None, Outputs(0)).device)) == "cuda:1"

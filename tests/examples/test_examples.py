@@ -256,9 +256,9 @@ def test_one_model_three_ways_gets_one_verdict(work: Work, tmp_path: Path):
 def _module(work: Work) -> TorchPredictor:
     """The trained F on its own, as `export_onnx` wants it."""
     from btlib.checkpoints import Store
-    from btlib.thesis_cases import _plan
+    from btlib.thesis_cases import plan_of
 
-    plan, _ = _plan("F", work)
+    plan, _ = plan_of("F", work)
     return TorchPredictor(Store(work.checkpoints, torch.device("cpu")).train_or_load(plan).model, "cpu")
 
 

@@ -304,3 +304,13 @@ def test_what_has_the_same_name_is_the_users_own(
     written({"test_it.py": f"import pytest\n{test}"})
     run("-W", "error").assert_outcomes(passed=1)
     assert not (pytester.path / "reports").exists()
+
+
+def test_a_case_without_pytorch_does_not_bring_it_in(
+    written: Callable[..., None], run: Callable[..., pytest.RunResult]
+):
+    check = (
+        "\ndef test_last():\n    import sys\n    assert not {'torch', 'jax', 'matplotlib.pyplot'} & set(sys.modules)\n"
+    )
+    written({"tests/test_bench.py": BENCH + check})
+    run("--bt-baseline=none").assert_outcomes(passed=4)
