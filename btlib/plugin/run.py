@@ -173,8 +173,8 @@ class Run:
         )
 
     def close(self) -> None:
-        """End what the run started, and free what it used."""
-        self._release()
+        """End what the run started."""
+        self._ready.clear()
         if "speed" in self.__dict__:
             self.speed.close()
 

@@ -88,10 +88,10 @@ class Throughput:
             record_as: The name under which it is kept; None keeps it under that of the case.
         """
         began = time.perf_counter()
-        device = where_it_runs(prepared.predictor, prepared.details, self.wanted)
         if not benchmark.enabled:
             benchmark.pedantic(function, rounds=1)
             return None
+        device = where_it_runs(prepared.predictor, prepared.details, self.wanted)
         thesis = self._yardstick(case, figure, images, device)
         if thesis is not None and self._noise is None:
             self._noise = self._null_run(thesis.device)

@@ -28,7 +28,9 @@ def test_all_engines_for_the_cpu_are_tested_here():
     assert set(HERE) == {"openvino", "compile", "onnxruntime", "eager"}
 
 
-@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.nightly] * (name == "compile")) for name in HERE]
+)
 def test_in_fp32_it_says_the_same(name: str, subject: Make, slices: Dataset):
     given = subject()
     predictor = ENGINES[name].build(given)

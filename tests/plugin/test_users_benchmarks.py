@@ -171,7 +171,13 @@ def test_data_that_cannot_be_opened_fails_the_benchmark_and_no_other_test(
 
 @pytest.mark.parametrize(
     "wrong",
-    ["--bt-device=cuda", "--bt-against=Z", "--bt-split=nowhere", "--bt-baseline=nowhere", "--bt-strict"],
+    [
+        "--bt-split=nowhere",
+        *(
+            pytest.param(option, marks=pytest.mark.nightly)
+            for option in ("--bt-device=cuda", "--bt-against=Z", "--bt-baseline=nowhere", "--bt-strict")
+        ),
+    ],
 )
 def test_an_option_that_does_not_fit_fails_the_benchmark_and_no_other_test(
     written: Callable[..., None], run: Callable[..., pytest.RunResult], wrong: str
