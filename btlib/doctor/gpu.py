@@ -1,8 +1,7 @@
 """Checks that only a GPU answers. Each runs on the CPU too, where it says little."""
 
 import gc
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -22,6 +21,7 @@ from btlib.errors import BtlibError
 from btlib.models import create
 from btlib.models.variants import VARIANTS
 from btlib.speed import memory
+from btlib.speed.clock import clocked
 from btlib.speed.ieee import ieee_fp32
 from btlib.thesis_cases import plan_of
 from btlib.thesis_path import Job, ThesisPath
@@ -64,7 +64,7 @@ def memory_after_each_fit(place: Path, device: str) -> str:
     left: dict[str, float] = {}
     for variant in VARIANTS:
         memory.release()
-        before = held(device)
+        before = bytes_on(device)
         case = load_cases()[variant]
         prepared = case.prepare(replace(work, checkpoints=place / variant, engine="eager"))
         prepared.predictor.predict(np.array(work.dataset.images[:4]))
@@ -72,14 +72,14 @@ def memory_after_each_fit(place: Path, device: str) -> str:
             prepared.training_step(8)()
         del prepared
         memory.release()
-        left[variant] = (held(device) - before) / _MIB
+        left[variant] = (bytes_on(device) - before) / _MIB
     told = ", ".join(f"{variant} {mib:.1f}" for variant, mib in left.items())
     if max(left.values()) > _LEFT_MIB:
         raise BtlibError(f"MiB that stayed after each: {told}; expected at most {_LEFT_MIB:g}")
     return f"MiB that stayed after each: {told}"
 
 
-def held(device: str) -> int:
+def bytes_on(device: str) -> int:
     """Bytes of all tensors on a device."""
     if device.startswith("cuda"):
         return int(torch.cuda.memory_allocated(device))
@@ -159,13 +159,6 @@ def compiled_step(place: Path, device: str) -> str:
             found.append(clocked(step))
     eager, compiled = (1000 * median(found) for found in seconds)
     return f"ms, batch 16: {eager:.1f} as it is, {compiled:.1f} compiled: {eager / compiled:.2f} times as fast"
-
-
-def clocked(step: Callable[[], None]) -> float:
-    """Seconds of a call."""
-    began = time.perf_counter()
-    step()
-    return time.perf_counter() - began
 
 
 GPU_CHECKS: Mapping[str, Check] = MappingProxyType(

@@ -12,6 +12,7 @@ from btlib.models.variants import VARIANTS
 from btlib.runs import RunFolder, Timing
 from btlib.speed import machine, memory, tuning
 from btlib.speed.ceiling import measure_ceiling
+from btlib.speed.clock import clocked
 from btlib.speed.energy import EnergyMeter
 from btlib.thesis_path import Call, Job, ThesisPath
 
@@ -36,13 +37,6 @@ def warm(call: Callable[[], float]) -> float:
         if seconds > _LONG and seconds > _SETTLED * before:
             break
     return seconds
-
-
-def clocked(function: Function) -> float:
-    """Seconds of a call."""
-    began = time.perf_counter()
-    function()
-    return time.perf_counter() - began
 
 
 @dataclass(eq=False)
