@@ -67,7 +67,7 @@ class Run:
         with FileLock(f"{path}.lock"):  # another xdist worker may be at it
             if path.exists():
                 return CaseRecord.load(path)
-            self._release()
+            self._release(but=case)
             with self.terminal.speaking():
                 result = run_case(
                     _case(case),
@@ -91,7 +91,7 @@ class Run:
         if record.outcome != "done":
             fail(f"case {case} has no predictor: {record.error}", record.outcome, self._title(case))
         if case not in self._ready:  # another worker made the record, or another case came between
-            self._release()
+            self._release(but=case)
             self._keep(case, _case(case).prepare(replace(self.work_of(case), retrain=False)))
         return self._ready[case]
 
@@ -185,9 +185,9 @@ class Run:
             compared = "compared with nothing, as asked"
         return [f"btlib {self.tier.name}: {self.folder.info().data}", f"  {compared}; records in {self.folder.path}"]
 
-    def _release(self) -> None:
+    def _release(self, but: str) -> None:
         """Let the last case's predictor go, and what the thesis path did beside it, before another case comes."""
-        self._ready.clear()
+        self._ready = {case: prepared for case, prepared in self._ready.items() if case == but}
         if "speed" in self.__dict__:
             self.speed.release()
         memory.release()
