@@ -78,13 +78,10 @@ class ThesisPath:
         return Call(**found)
 
     def release(self) -> None:
-        """Let the process, where there is one, free the model and the memory of its last job.
-
-        Raises:
-            BtlibError: The process failed; with what it said.
-        """
+        """Let the process, where there is one, free the model and memory of its last job; one that died has none."""
         if self._process is not None:
-            self._ask(self._process, None)
+            with contextlib.suppress(BtlibError):
+                self._ask(self._process, None)
 
     def _ask(self, process: subprocess.Popen[str], question: dict[str, Any] | None) -> dict[str, Any]:
         """A line to the process, and its answer."""

@@ -1,17 +1,18 @@
 """PyTorch's compiler, used so that what is called compiled was compiled."""
 
 import itertools
-import types
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from btlib.errors import ModelError
+
 _numbers = itertools.count()
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """A function that is run by compiled code, or raises one of `compiler_errors`; it never falls back.
+    """A function that is run by compiled code, or raises one of `compiler_errors`, or ModelError; it never falls back.
 
     PyTorch counts how often a piece of code is compiled, and runs it uncompiled from the eighth time on. Functions made
     in one place share their code, and so does `forward` of all models of a class. Here each function has code of its
@@ -21,16 +22,15 @@ def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]
         function: A Python function.
         options: For `torch.compile`.
     """
-    assert isinstance(function, types.FunctionType)
-    own = types.FunctionType(
-        function.__code__.replace(co_name=f"compiled_{next(_numbers)}"),
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    run: Callable[..., Any] = torch.compile(own, fullgraph=True, **options)
-    return run
+
+    def run(*args: Any) -> Any:
+        if not torch.compiler.is_compiling():  # settings of the user's may switch the compiler off
+            raise ModelError("torch.compile is switched off", mend="unset TORCHDYNAMO_DISABLE and the like")
+        return function(*args)
+
+    run.__code__ = run.__code__.replace(co_name=f"compiled_{next(_numbers)}")
+    found: Callable[..., Any] = torch.compile(run, fullgraph=True, **options)
+    return found
 
 
 def compiler_errors() -> tuple[type[Exception], ...]:

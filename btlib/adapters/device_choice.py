@@ -86,7 +86,7 @@ def torch_name(name: str) -> str | None:
     Returns:
         "cpu", "mps" or "cuda", the last with an index where the name has one; None for any other device.
     """
-    found = re.search(r"(cuda|gpu|rocm|metal|mps|cpu)(?:\D*(\d+))?", name.lower())
+    found = re.search(r"(cuda|gpu|rocm|metal|mps|cpu)(?:(?:device)?(?:[:_]|\(id=)(\d+))?", name.lower())
     if found is None:
         return None
     kind = {"gpu": "cuda", "rocm": "cuda", "metal": "mps"}.get(found[1], found[1])
@@ -105,7 +105,9 @@ def has_torch_device(device: str | None) -> bool:
 
 
 def gpu_name(device: str | None) -> str | None:
-    """What a CUDA device is called, such as "NVIDIA H200"; None for any other device, or where PyTorch has none."""
+    """What a GPU is called, such as "NVIDIA H200"; None for the CPU, or where PyTorch has no such GPU."""
+    if device == "mps":
+        return "Apple GPU"
     torch = sys.modules.get("torch")
     if device is None or not device.startswith("cuda") or torch is None or not torch.cuda.is_available():
         return None

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from btlib import extras
 from btlib.adapters.device_choice import check_known
@@ -83,7 +83,8 @@ def synchronize(device: torch.device) -> None:
 @contextlib.contextmanager
 def forked_rng(device: torch.device) -> Iterator[None]:
     """PyTorch's generators of the CPU and of the device are afterwards what they were; no other device is woken."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    others: dict[str, Any] = {"devices": [0], "device_type": "mps"} if device.type == "mps" else {"devices": []}
+    with torch.random.fork_rng(**({"devices": [device]} if device.type == "cuda" else others)):
         yield
 
 
@@ -91,7 +92,8 @@ def seed_rng(seed: int, device: torch.device) -> None:
     """Seed PyTorch's generators of the CPU and of the device, and no others."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
     elif device.type == "mps":
         torch.mps.manual_seed(seed)
 

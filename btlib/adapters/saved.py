@@ -26,9 +26,14 @@ class SavedPredictions:
     Args:
         path: The file.
 
+    Attributes:
+        device: "cpu".
+
     Raises:
         PredictionError: It cannot be read, lacks one of these, its lengths differ, or it has a number twice.
     """
+
+    device = "cpu"
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)

@@ -72,7 +72,7 @@ def diagnose(place: Path, root: Path, device: Device = "auto", *, gpu: bool = Fa
 
     check_available(device)
     found = facts(root, device)
-    where = str(found["choices"]["device"])
+    where = str(found["choices"].get("device", "cpu"))
     checks: dict[str, Check] = dict(SELF_TEST)
     if gpu:
         if not where.startswith("cuda"):

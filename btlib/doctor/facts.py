@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,22 @@ def facts(root: Path, device: Device) -> dict[str, dict[str, Any]]:
         root: The user's project.
         device: What the user asks for.
     """
-    return {
-        "versions": _versions(),
-        "machine": _machine(),
-        "devices": _devices(),
-        "choices": _choices(device),
-        "places": _places(root),
+    sections: dict[str, Callable[[], dict[str, Any]]] = {
+        "versions": _versions,
+        "machine": _machine,
+        "devices": _devices,
+        "choices": lambda: _choices(device),
+        "places": lambda: _places(root),
     }
+    return {name: _guarded(section) for name, section in sections.items()}
+
+
+def _guarded(section: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What a section says; where it fails, as with a broken library, that is what there is to be told."""
+    try:
+        return section()
+    except Exception as error:  # of a library or a driver
+        return {"cannot be told": f"{type(error).__name__}: {error}"}
 
 
 def _versions() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,9 +27,6 @@ from btlib.thesis_cases import plan_of
 from btlib.thesis_path import Job, ThesisPath
 from btlib.training import fit
 from btlib.training.step import bare_step
-
-if TYPE_CHECKING:
-    pass
 
 BACKBONE, SIDE = "resnet50", 128
 _MIB = 2**20
@@ -101,6 +98,8 @@ def graphs_of_each_variant(place: Path, device: str) -> str:
         for n in (16, 5, 1):
             predictor.predict(np.zeros((n, SIDE, SIDE), np.float32))
         graphs[variant] = counters["stats"]["unique_graphs"] - before
+        if graphs[variant] == 0:
+            raise BtlibError(f"variant {variant} was not compiled", where="torch.compile")
         del model, predictor
         memory.release()
     return "graphs: " + ", ".join(f"{variant} {n}" for variant, n in graphs.items())

@@ -43,5 +43,5 @@ def bt_run(request: pytest.FixtureRequest, bt_tier: str) -> "Run":
 def _parameter(request: pytest.FixtureRequest) -> str:
     if not hasattr(request, "param"):
         reason = request.config.stash[SESSION].why_no_case(request.node)
-        pytest.fail(f"{request.fixturename}: {reason}", pytrace=False)
+        fail(f"{request.fixturename}: {reason}", "error")
     return str(request.param)

@@ -1,10 +1,11 @@
 """The hooks of pytest, in the order in which pytest calls them. Each does nothing where no item is btlib's."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from btlib.plugin import options
+from btlib.plugin import gpus, options
 from btlib.plugin.items import grouped, parametrised, register_markers, require_known_markers, tier_name
 from btlib.plugin.options import STATUS
 from btlib.plugin.reports import ERROR_OF, summarised
@@ -20,6 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and start the session's shared state."""
     register_markers(config)
+    if any(Path(str(arg).partition("::")[0]).name in _SUITES for arg in config.args):
+        gpus.share()  # before a test module asks CUDA for anything
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
     config.stash[SESSION] = Session(config, options.read(config), worker["bt_stamp"] if worker else new_stamp())
     config.pluginmanager.register(config.stash[SESSION], "btlib-session")
@@ -78,14 +81,14 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Write the verdict that failed an item into its report, where xdist's controller and JUnit find it."""
     report = yield
-    if tier_name(item) is None:
-        return report
     failure = call.excinfo.value if call.excinfo else None
     for name in (STATUS, ERROR_OF):
         if (value := getattr(failure, name, None)) is not None:
             report.user_properties.append((name, value))
     if hasattr(failure, STATUS):
         summarised(report)
+    if tier_name(item) is None:
+        return report
     if call.when == "call":
         item.user_properties += _properties(item)  # JUnit takes them from the report of the teardown
     return report
@@ -119,6 +122,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 _SUMMARIES: pytest.StashKey[list[Any]] = pytest.StashKey()
+_SUITES = ("benchmarks", "btlib.suite")
 _NOTHING_RUNS = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
 
 

@@ -37,7 +37,8 @@ def environment(device: str | None = None) -> dict[str, str]:
 def _cuda(torch: Any) -> dict[str, str]:
     """Versions of CUDA, cuDNN and the driver, and how PyTorch computes in fp32 unless btlib or the case asks for more.
 
-    "fp32" is "ieee", or names what is rounded to TF32.
+    "fp32 by default" is "ieee", or names what PyTorch rounds to TF32 where a case says nothing else; what btlib itself
+    calls fp32 is IEEE fp32.
     """
     switches = {"convolutions": torch.backends.cudnn.conv, "products": torch.backends.cuda.matmul}
     rounded = [f"{name} tf32" for name, switch in switches.items() if switch.fp32_precision == "tf32"]
@@ -45,7 +46,7 @@ def _cuda(torch: Any) -> dict[str, str]:
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
         "driver": driver(),
-        "fp32": ", ".join(rounded) or "ieee",
+        "fp32 by default": ", ".join(rounded) or "ieee",
     }
     return {name: str(value) for name, value in found.items() if value is not None}
 

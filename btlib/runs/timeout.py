@@ -42,12 +42,13 @@ def time_limit(seconds: float | None) -> Iterator[None]:
             where="--bt-timeout",
             mend="leave the option out, or limit the whole command instead",
         )
-    rang = False
+    rang = over = False
 
     def ring(number: int, frame: FrameType | None) -> None:
         nonlocal rang
-        rang = True
-        raise _Interruption
+        if not over:
+            rang = True
+            raise _Interruption
 
     before = signal.signal(signal.SIGALRM, ring)
     late: BaseException | None = None
@@ -56,12 +57,15 @@ def time_limit(seconds: float | None) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
             yield
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+            over = True
     except (_Interruption, Exception) as error:
         if not rang:
             raise
         late = None if isinstance(error, _Interruption) else error
+    finally:
+        over = True  # whatever rang in the line above
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
     if rang:
         problem = f"took longer than {seconds:g} s"
         raise CaseTimeoutError(problem, mend="give it more with --bt-timeout SECONDS") from late

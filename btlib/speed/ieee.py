@@ -1,18 +1,16 @@
 """IEEE arithmetic in PyTorch: what is called fp32 is computed in fp32."""
 
 import contextlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
 
 from btlib import extras
 
 with extras.named():
     import torch
 
-_FP32_SWITCHES = (
-    (torch.backends.cuda, ("matmul",)),
-    (torch.backends.cudnn, ("conv", "rnn")),
-    (torch.backends.mkldnn, ("matmul", "conv", "rnn")),
-)
+_BACKENDS = ("cuda", "mkldnn")
+_OPERATIONS = ("matmul", "conv", "rnn")
 
 
 @contextlib.contextmanager
@@ -21,33 +19,39 @@ def ieee_fp32() -> Iterator[None]:
 
     By default cuDNN rounds the factors of convolutions to TF32, with 10 bits of mantissa instead of 23, on every NVIDIA
     GPU from Ampere. https://pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
+
+    Afterwards all is as it was. An operation takes over what is set for its backend, and a backend what is set for all,
+    unless it has a value of its own; so each is written only where that is needed, lest a setting is pinned for good.
     """
-    switches = [getattr(backend, name) for backend, names in _FP32_SWITCHES for name in names]
-    before = [switch.fp32_precision for switch in switches]
-    convolutions, products = _older_switches()
+    read, write = torch._C._get_fp32_precision_getter, torch._C._set_fp32_precision_setter
+    every = read("generic", "all")
+    backends = {backend: read(backend, "all") for backend in _BACKENDS}
+    operations = {place: read(*place) for place in itertools.product(_BACKENDS, _OPERATIONS)}
+    products = _products()
+
+    def write_operations(values: Mapping[tuple[str, str], str]) -> None:
+        for place, value in values.items():
+            if read(*place) != value:
+                write(*place, value)
+
     try:
-        _set_older_switches(None if convolutions is None else False, products and "highest")
-        for switch in switches:
-            switch.fp32_precision = "ieee"
+        if products not in (None, "highest"):
+            torch.set_float32_matmul_precision("highest")
+        for backend in backends:
+            write(backend, "all", "ieee")
+        write_operations(dict.fromkeys(operations, "ieee"))
         yield
     finally:
-        _set_older_switches(convolutions, products)
-        for switch, value in zip(switches, before, strict=True):
-            switch.fp32_precision = value
+        if products not in (None, "highest"):
+            torch.set_float32_matmul_precision(products)
+        for backend, value in backends.items():
+            write(backend, "all", "none" if value == every else value)
+        write_operations(operations)
 
 
-def _older_switches() -> tuple[bool | None, str | None]:
-    """The switches from before torch 2.9, which other libraries read: PyTorch refuses that where they contradict."""
-    convolutions = products = None
-    with contextlib.suppress(RuntimeError):
-        convolutions = torch.backends.cudnn.allow_tf32
-    with contextlib.suppress(RuntimeError):
-        products = torch.get_float32_matmul_precision()
-    return convolutions, products
-
-
-def _set_older_switches(convolutions: bool | None, products: str | None) -> None:
-    if convolutions is not None:
-        torch.backends.cudnn.allow_tf32 = convolutions
-    if products is not None:
-        torch.set_float32_matmul_precision(products)
+def _products() -> str | None:
+    """The switch for products from before torch 2.9; None where newer ones contradict it."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return None

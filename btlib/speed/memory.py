@@ -40,9 +40,10 @@ def peak_mib() -> float | None:
 
 
 def device_peak_mib(device: str) -> float | None:
-    """Largest memory that PyTorch reserved on a GPU since `reset_peak`, in MiB; None where it has none of that GPU."""
+    """Largest memory that PyTorch reserved on a GPU since `reset_peak`, in MiB; None where it reserved none."""
     cuda = _cuda(device)
-    return None if cuda is None else float(cuda.max_memory_reserved(device)) / 2**20
+    reserved = 0 if cuda is None else int(cuda.max_memory_reserved(device))
+    return reserved / 2**20 if reserved else None
 
 
 def release(error: BaseException | None = None) -> None:

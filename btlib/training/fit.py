@@ -108,7 +108,7 @@ def fit(
     with _quiet_lightning(), forked_rng(device), fastest_kernels(device), computing_in(precision):
         trainer = pl.Trainer(
             accelerator="gpu" if device.type == "cuda" else device.type,
-            devices=1,
+            devices=1 if device.type != "cuda" else [_index(device)],
             precision="bf16-mixed" if precision == "bf16" else "32-true",
             max_epochs=plan.epochs,
             callbacks=[curves, *([best] if best else []), KeepLast(last)],
@@ -135,6 +135,10 @@ def fit(
         module.model.load_state_dict(best.weights)
     epoch = best.epoch if best else plan.epochs
     return Fitted(module.model.cpu().eval(), curves.seconds, done > 0, device.type, precision, epoch)
+
+
+def _index(device: torch.device) -> int:
+    return torch.cuda.current_device() if device.index is None else device.index
 
 
 def _tensorboard(workplace: Path) -> Any:

@@ -86,4 +86,5 @@ class Plan:
 def code_fingerprint() -> str:
     """Identity of the code that decides which weights come out."""
     rooms = [path for room in ("models", "training") for path in (_BTLIB / room).glob("*.py")]
-    return fingerprint.of_sources([*rooms, _BTLIB / "metrics" / "overlap.py"])  # which chooses the epoch
+    precision = [_BTLIB / "speed" / "ieee.py", *(_BTLIB / "adapters" / name for name in ("devices.py", "compiling.py"))]
+    return fingerprint.of_sources([*rooms, *precision, _BTLIB / "metrics" / "overlap.py"])  # which chooses the epoch

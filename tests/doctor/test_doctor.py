@@ -95,3 +95,17 @@ def test_facts_are_plain_json(tmp_path: Path):
     assert json.loads(json.dumps(found)) == found
     assert found["choices"]["device"] == "cpu"
     assert found["places"]["slices"] == "none; phantoms are used"
+
+
+def test_a_broken_library_is_told_and_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def broken() -> None:
+        raise OSError("libcudart.so.12: cannot open shared object file")
+
+    monkeypatch.setattr(facts, "_devices", broken)
+    monkeypatch.setattr(selftest, "SELF_TEST", {"one": breaks, "two": works})
+    monkeypatch.setattr(facts, "_choices", lambda device: broken())
+    code, output = run("--json", str(tmp_path / "found.json"))
+    assert code == 1
+    assert output.count("cannot be told  OSError: libcudart.so.12") == 2
+    assert "✓ two: found on cpu" in output
+    assert json.loads((tmp_path / "found.json").read_text())["facts"]["versions"]["python"]

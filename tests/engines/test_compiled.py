@@ -116,3 +116,9 @@ def test_a_single_slice_is_one_graph_on_cuda(subject: Make, monkeypatch: pytest.
     CompiledPredictor(cuda)
     assert [options.get("mode") for options in asked] == [None, "reduce-overhead"]
     assert asked[1]["dynamic"] is False
+
+
+def test_a_compiler_that_is_switched_off_is_told(subject: Make, backend: Backend):
+    """Then PyTorch would run the code as it is."""
+    with torch.compiler.set_stance("force_eager"), pytest.raises(ModelError, match="switched off"):
+        compiled.build(subject("D"))

@@ -56,10 +56,14 @@ def test_a_worker_sees_one_of_those_that_the_user_lets_it_see(visible: str, work
 
 
 def test_without_a_word_of_the_user_all_of_the_machine(tmp_path: Path):
-    for name in ("0000:01:00.0", "0000:41:00.0"):
-        (tmp_path / name).mkdir()
-    assert gpus.visible({}, tmp_path) == ["0", "1"]
-    assert gpus.visible({}, tmp_path / "no driver") == []
+    for k in range(3):
+        (tmp_path / f"0000:{k}1:00.0").mkdir()
+        (tmp_path / f"0000:{k}1:00.0" / "information").write_text(f"Model:\t NVIDIA H200\nDevice Minor: \t {k}\n")
+    assert gpus.visible({}, tmp_path, tmp_path) == []
+    for k in (0, 2):  # a container has but some of them
+        (tmp_path / f"nvidia{k}").touch()
+    assert gpus.visible({}, tmp_path, tmp_path) == ["0", "1"]
+    assert gpus.visible({}, tmp_path / "no driver", tmp_path) == []
 
 
 def test_where_cuda_is_in_use_the_current_device_is_set(monkeypatch: pytest.MonkeyPatch):
@@ -69,7 +73,7 @@ def test_where_cuda_is_in_use_the_current_device_is_set(monkeypatch: pytest.Monk
     environment = {"CUDA_VISIBLE_DEVICES": "2,5"}
     assert gpus.share("gw3", environment) == "5"
     torch.cuda.set_device.assert_called_once_with(1)
-    assert environment == {"CUDA_VISIBLE_DEVICES": "2,5"}
+    assert environment == {"CUDA_VISIBLE_DEVICES": "5"}, "for the thesis path's process"
 
 
 def test_cases_of_two_workers_see_two_gpus(

@@ -111,7 +111,8 @@ def test_the_thesis_path_works_on_the_device_of_the_case(
     assert {job.device for job in ALL} == ({beside} if beside else set())
     assert timing is not None
     assert bool(timing.thesis_seconds) == (beside is not None)
-    assert timing.gpu == (f"GPU of {beside}" if beside and beside.startswith("cuda") else None)
+    names = {"mps": "Apple GPU", "cpu": None, None: None}
+    assert timing.gpu == names.get(timing.device, f"GPU of {beside}")
 
 
 def test_what_another_gpu_measured_is_not_judged():

@@ -32,16 +32,16 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Mock:
 def test_on_a_gpu(torch: Mock, device: str):
     found = environment(device)
     assert (found["cuda"], found["cudnn"], found["gpu"]) == ("13.0", "92400", "NVIDIA H200")
-    assert found["fp32"] == "convolutions tf32"
+    assert found["fp32 by default"] == "convolutions tf32"
     torch.backends.cudnn.conv.fp32_precision = "ieee"
-    assert environment(device)["fp32"] == "ieee"
+    assert environment(device)["fp32 by default"] == "ieee"
     torch.backends.cuda.matmul.fp32_precision = "tf32"
-    assert environment(device)["fp32"] == "products tf32"
+    assert environment(device)["fp32 by default"] == "products tf32"
 
 
 @pytest.mark.parametrize("device", ["cpu", None, "mps"])
 def test_elsewhere(torch: Mock, device: str | None):
-    assert not {"cuda", "cudnn", "driver", "fp32"} & environment(device).keys()
+    assert not {"cuda", "cudnn", "driver", "fp32 by default"} & environment(device).keys()
 
 
 @pytest.mark.parametrize(("text", "version"), [(VERSION, "570.86.15"), (OPEN, "565.57.01"), ("something else\n", None)])

@@ -1,10 +1,11 @@
-"""Training touches the device that it is given and no other, and computes as its precision says."""
+"""Training seeds the device that it is given and no other, and computes as its precision says."""
 
+import contextlib
 import dataclasses
 import gc
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     for name in ("get_rng_state", "set_rng_state", "manual_seed_all", "manual_seed", "init"):
         monkeypatch.setattr(torch.cuda, name, lambda *args, name=name, **_: asked.append(f"{name}{args}"))
+
+    @contextlib.contextmanager
+    def device(named: torch.device) -> Iterator[None]:
+        asked.append(f"device({named!r})")
+        yield
+
+    monkeypatch.setattr(torch.cuda, "device", device)
     return asked
 
 
@@ -57,7 +65,7 @@ def test_on_a_gpu_that_one_is_asked(two_gpus: list[str]):
     with forked_rng(second):
         seed_rng(5, second)
     asked = [call.partition("(")[0] for call in two_gpus]
-    assert asked == ["get_rng_state", "manual_seed", "set_rng_state"]
+    assert asked == ["get_rng_state", "device", "manual_seed", "set_rng_state"]
     assert all("index=1" in call or "5" in call for call in two_gpus)
 
 
