@@ -1,11 +1,13 @@
 """PyTorch's compiler, used so that what is called compiled was compiled."""
 
 import itertools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from btlib.adapters.torch import torchscript_is_old
 from btlib.errors import ModelError
 
 _numbers = itertools.count()
@@ -29,8 +31,15 @@ def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]
         return function(*args)
 
     run.__code__ = run.__code__.replace(co_name=f"compiled_{next(_numbers)}")
-    found: Callable[..., Any] = torch.compile(run, fullgraph=True, **options)
-    return found
+    found = torch.compile(run, fullgraph=True, **options)
+
+    def call(*args: Any) -> Any:
+        with torchscript_is_old():
+            # torch 2.11 warns of what fp32 is asked for: that it does not round to TF32
+            warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
+            return found(*args)
+
+    return call
 
 
 def compiler_errors() -> tuple[type[Exception], ...]:

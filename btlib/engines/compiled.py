@@ -1,7 +1,5 @@
 """The folded model compiled by inductor, its weights frozen in."""
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,10 +42,7 @@ class CompiledPredictor(TorchPredictor):
             ModelError: It cannot be compiled for images of this shape.
         """
         try:
-            with warnings.catch_warnings():
-                # torch 2.11 warns of what fp32 is asked for: that it does not round to TF32
-                warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
-                return super().predict(images)
+            return super().predict(images)
         except compiler_errors() as error:
             raise ModelError(
                 f"cannot be compiled for {list(images.shape)}: {type(error).__name__}: {error}", where=_WHERE

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch._inductor import compile_fx
 
+from btlib.adapters.torch import torchscript_is_old
 from btlib.engines import Subject, compiled
 from btlib.engines.compiled import CompiledPredictor
 from btlib.errors import ModelError
 from btlib.models.variants import VARIANTS
+
+with torchscript_is_old():
+    from torch._inductor import compile_fx
 
 Make = Callable[..., Subject]
 

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 import torch
-from torch._inductor import compile_fx
 
+from btlib.adapters.torch import torchscript_is_old
 from btlib.errors import ModelError
 from btlib.protocol import Recipe
 from btlib.training import Plan, fit
 from btlib.training.fit import build
 from btlib.training.step import bare_step
+
+with torchscript_is_old():
+    from torch._inductor import compile_fx
 
 Make = Callable[..., Plan]
 CPU = torch.device("cpu")
