@@ -198,7 +198,7 @@ def test_a_state_that_cannot_be_cleared_away_is_not_trained_on(work: Work, tmp_p
     (state,) = (work.checkpoints / "work").glob("*/")
     state.rename(tmp_path / "scratch")
     state.symlink_to(tmp_path / "scratch")
-    with pytest.raises(OSError, match="symbolic link|my_net-"):
+    with pytest.raises(OSError, match=r"symbolic link|my_net-"):
         fit_or_load(replace(work, retrain=True), "my net", interrupted, save=save, load=load)
     assert (tmp_path / "scratch" / "state").exists()
 
