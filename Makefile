@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+unexport PYTHONDONTWRITEBYTECODE  # where it is set, each of the tests' processes compiles all it imports
 
 .PHONY: smoke test nightly statistics journey lint types format clean
 

@@ -10,7 +10,16 @@ import scipy.stats  # noqa: F401  # pytester forgets what a test imports first, 
 
 from btlib.data import write_phantoms
 
+from .session_server import SessionServer
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+IMPORTED_ONCE = (
+    *("scipy.stats", "scipy.ndimage", "scipy.optimize", "scipy.spatial", "pandas", "statsmodels.stats.multitest"),
+    *("matplotlib.figure", "matplotlib.backends.backend_svg", "matplotlib.backends.backend_agg"),
+    *("cv2", "h5py", "jinja2", "joblib", "pydantic", "rich.console", "tabulate"),
+)
+"""What sessions with benchmarks use, but for deep-learning frameworks and plugins of pytest."""
 
 CONFTEST = '''
 import os
@@ -81,13 +90,24 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_phantoms(tmp_path_factory.mktemp("phantoms"), 40)
 
 
+@pytest.fixture(scope="session")
+def session_server() -> Iterator[SessionServer]:
+    """Starts sessions that need not import what all of them use."""
+    server = SessionServer(IMPORTED_ONCE)
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def project(pytester: pytest.Pytester, phantoms: Path) -> Iterator[Callable[..., pytest.RunResult]]:
+def project(
+    pytester: pytest.Pytester, phantoms: Path, session_server: SessionServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., pytest.RunResult]]:
     """Runs pytest on the toys of a fresh project; moods and options are given."""
     shutil.copytree(BENCHMARKS, pytester.path / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))
     pytester.makeconftest(CONFTEST)
     quiet = "-p no:cacheprovider -p no:randomly -p no:hypothesispytest"
     pytester.makeini(f"[pytest]\naddopts = --import-mode=importlib --strict-markers {quiet}")
+    monkeypatch.setattr(pytester, "popen", session_server.popen)
     patch = pytest.MonkeyPatch()
     patch.delenv("PYTEST_XDIST_WORKER", raising=False)  # the tests may run under xdist, the project does not
 
@@ -150,8 +170,11 @@ def written(pytester: pytest.Pytester) -> Callable[[dict[str, str]], None]:
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
+def run(
+    pytester: pytest.Pytester, session_server: SessionServer, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., pytest.RunResult]:
     """Runs pytest in the folder; nothing of the session around it is inherited."""
+    monkeypatch.setattr(pytester, "popen", session_server.popen)
     for name in [name for name in os.environ if name.startswith("PYTEST_")]:
         monkeypatch.delenv(name)
 
