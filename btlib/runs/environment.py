@@ -3,6 +3,7 @@
 import platform
 import re
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def driver(file: Path = Path("/proc/driver/nvidia/version")) -> str | None:
     return found[1] if found else None
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)

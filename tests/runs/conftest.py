@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,11 @@ def _code_of_no_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def work(tmp_path: Any, make_dataset: Callable[..., Dataset]) -> Work:
-    dataset = make_dataset(40)
-    return Work(dataset, slice_seed42(40), Protocol(image_size=32), Recipe(), 7, tmp_path / "checkpoints")
+def work(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Work:
+    return _work(tmp_path, make_dataset(40))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_case() -> Callable[..., Case]:
     """A case that knows the truth, or whose preparation is given."""
 
@@ -49,10 +49,26 @@ def make_case() -> Callable[..., Case]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, work: Work, make_case: Callable[..., Case]) -> RunFolder:
+def folder(tmp_path: Path, folder_of_two_cases: Path) -> RunFolder:
     """The folder of a run of the cases X and Y."""
-    run = RunFolder(tmp_path / "run")
+    shutil.copytree(folder_of_two_cases, tmp_path / "run")
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def folder_of_two_cases(
+    tmp_path_factory: pytest.TempPathFactory, make_dataset: Callable[..., Dataset], make_case: Callable[..., Case]
+) -> Path:
+    """Measured once; each test has a copy."""
+    home = tmp_path_factory.mktemp("run of two cases")
+    run = RunFolder(home / "run")
     run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", origin="phantom", data="d", started="now"))
-    for name in "XY":
-        run_case(make_case(name), work, "smoke", run)
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("btlib.runs.execute.code_of", lambda case: None)
+        for name in "XY":
+            run_case(make_case(name), _work(home, make_dataset(40)), "smoke", run)
+    return run.path
+
+
+def _work(home: Path, dataset: Dataset) -> Work:
+    return Work(dataset, slice_seed42(40), Protocol(image_size=32), Recipe(), 7, home / "checkpoints")
