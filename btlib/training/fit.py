@@ -98,7 +98,7 @@ def fit(
         )
     precision = resolve_precision(plan.precision, device)
     model = build(plan, start)
-    module = Trainee(model, plan.recipe, plan.seed, plan.protocol.threshold, head_only=plan.head_only)
+    module = Trainee.of(plan, model)
     module.model.to(memory_format=torch.channels_last)
     curves = Curves(workplace / "curves.csv", plan.epochs, say)
     best = KeepBest() if plan.recipe.keep == "best" else None

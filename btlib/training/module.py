@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytorch_lightning as pl
@@ -18,6 +18,7 @@ from btlib.models.network import ModelOutput, TumourModel
 from btlib.protocol import Recipe
 from btlib.training.augment import augmented
 from btlib.training.batches import Batch
+from btlib.training.plan import Plan
 
 LOOK_EVERY = 50
 """Steps after which the losses are looked at."""
@@ -32,10 +33,18 @@ class Trainee(pl.LightningModule):
         seed: Seeds dropout, anew for each epoch.
         threshold: Of the mask, for the validation Dice.
         head_only: Batches hold pooled features in place of images, and only the class head is run.
+        compile_step: Run the losses by compiled code.
     """
 
     def __init__(
-        self, model: TumourModel, recipe: Recipe, seed: int, threshold: float, *, head_only: bool = False
+        self,
+        model: TumourModel,
+        recipe: Recipe,
+        seed: int,
+        threshold: float,
+        *,
+        head_only: bool = False,
+        compile_step: bool = False,
     ) -> None:
         super().__init__()
         self.head_only = head_only
@@ -43,9 +52,21 @@ class Trainee(pl.LightningModule):
         self.recipe = recipe
         self.seed = seed
         self.threshold = threshold
-        self._loss_of = self._compiled() if recipe.compiled and not head_only else self._eager
+        self._loss_of = self._compiled() if compile_step else self._eager
         self._losses: list[Tensor] = []
         self._sizes: list[int] = []
+
+    @classmethod
+    def of(cls, plan: Plan, model: TumourModel) -> Self:
+        """As the plan trains its variant."""
+        return cls(
+            model,
+            plan.recipe,
+            plan.seed,
+            plan.protocol.threshold,
+            head_only=plan.head_only,
+            compile_step=plan.compiled,
+        )
 
     def configure_optimizers(self) -> Any:
         """Adam; with "cosine", one warm-up epoch, then down to zero."""

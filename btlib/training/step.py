@@ -39,7 +39,7 @@ def bare_step(plan: Plan, model: TumourModel, batch_size: int, device: torch.dev
     images, masks, labels = (part.to(device) for part in SliceBatches(plan.dataset)[at])
     if plan.head_only:
         images = features(own, images, precision)
-    trainee = Trainee(own, plan.recipe, plan.seed, plan.protocol.threshold, head_only=plan.head_only).train()
+    trainee = Trainee.of(plan, own).train()
     own.to(memory_format=torch.channels_last)
     optimizer = adam(own, plan.recipe)
     batch = (images, masks, labels)
