@@ -173,13 +173,13 @@ GPU_CHECKS: Mapping[str, Check] = MappingProxyType(
 
 
 def _storage(value: object) -> tuple[int, int] | None:
-    """Address and bytes of what lies behind a tensor on the CPU; None for anything else."""
-    if not issubclass(type(value), torch.Tensor):
+    """Address and bytes of what lies behind a tensor on the CPU; None for anything else, as a compiler's fake tensors."""
+    if type(value) not in (torch.Tensor, torch.nn.Parameter):
         return None
     tensor: Any = value
     try:
         return (tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()) if tensor.is_cpu else None
-    except RuntimeError:  # a compiler's tensors have shapes alone
+    except RuntimeError:  # a sparse tensor has no such storage
         return None
 
 

@@ -48,6 +48,17 @@ def test_memory_that_stays_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         gpu.memory_after_each_fit(tmp_path, "cpu")
 
 
+def test_only_memory_counts():
+    from torch._subclasses import FakeTensorMode
+
+    with FakeTensorMode():
+        fake = torch.zeros(3)
+    for value in (fake, torch.zeros(3, device="meta"), torch.eye(3).to_sparse(), "text", None):
+        assert gpu._storage(value) is None
+    parameter = torch.nn.Parameter(torch.zeros(3))
+    assert gpu._storage(parameter) == gpu._storage(parameter.data) == (parameter.data_ptr(), 12)
+
+
 def test_products_that_are_rounded_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     real = torch.nn.functional.conv2d
 
