@@ -173,7 +173,7 @@ GPU_CHECKS: Mapping[str, Check] = MappingProxyType(
 
 
 def _storage(value: object) -> tuple[int, int] | None:
-    """Address and bytes of what lies behind a tensor on the CPU; None for anything else, as a compiler's fake tensors."""
+    """Address and bytes of what lies behind a tensor on the CPU; None for all else, such as fake tensors."""
     if type(value) not in (torch.Tensor, torch.nn.Parameter):
         return None
     tensor: Any = value
