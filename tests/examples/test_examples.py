@@ -13,8 +13,7 @@ import pytest
 import torch
 
 from btlib import evaluate, judge
-from btlib.adapters import OnnxPredictor, SavedPredictions, TorchPredictor, save_predictions
-from btlib.adapters.export import export_onnx
+from btlib.adapters import SavedPredictions, TorchPredictor, save_predictions
 from btlib.cases import CASES, Case, Work, load_case, load_cases
 from btlib.conformance import Subject, examine
 from btlib.data import load_dataset, write_phantoms
@@ -56,7 +55,7 @@ def subject(case: Case, work: Work) -> Subject:
 @pytest.mark.parametrize(
     ("spec", "dice"),
     [
-        ("unet_smp.py::unet", 0.8),
+        pytest.param("unet_smp.py::unet", 0.8, marks=pytest.mark.nightly),
         pytest.param("unet_smp.py::unet-staged", 0.7, marks=pytest.mark.nightly),
         pytest.param("unet_smp.py::unet-tuned", 0.7, marks=pytest.mark.nightly),
         pytest.param("flax_unet.py::flax", 0.7, marks=pytest.mark.nightly),
@@ -135,7 +134,7 @@ def test_the_tuned_unet_keeps_as_many_of_the_last_nets_as_do_best_on_validation(
         assert all(torch.equal(*pair) for pair in zip(kept[-1].parameters(), last.parameters(), strict=True))
 
 
-def test_a_trained_f_as_an_onnx_file_scores_as_f(
+def test_one_trained_f_scores_alike_through_torch_as_an_onnx_file_and_as_saved_predictions(
     case: Callable[[str], Case], work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     """With the commands that the example's head gives."""
@@ -148,15 +147,21 @@ def test_a_trained_f_as_an_onnx_file_scores_as_f(
     with pytest.raises(ModelError, match=r"there is no such file\n.*btlib export F --to onnx variant_f\.onnx"):
         given.prepare(work)
     work = replace(work, checkpoints=tmp_path / "checkpoints", recipe=replace(RECIPE, epochs=1))
-    f = load_cases()["F"].prepare(work)
+    f = load_cases()["F"].prepare(work).predictor
     result = CliRunner().invoke(app, ["export", "F", "--to", "onnx", "variant_f.onnx"])
     assert result.exit_code == 0, result.output
     assert "on 8 phantom slices of 48 px probabilities differ by at most" in result.output
     examined = subject(given, work)
     assert [found for found in examine(examined) if found.outcome == "fail"] == []
-    direct, there = (evaluate(p, work.dataset, threshold=0.5).slices for p in (f.predictor, examined.predictor))
-    assert there.dice() == pytest.approx(direct.dice(), abs=1e-3)
-    assert there.class_prob == pytest.approx(np.array(direct.class_prob), abs=1e-4)
+    save_predictions(tmp_path / "f.npz", work.dataset, f)
+    ways = [f, examined.predictor, SavedPredictions(tmp_path / "f.npz")]
+    tables = [evaluate(predictor, work.dataset, threshold=0.5).slices for predictor in ways]
+    for table in tables[1:]:
+        assert table.dice() == pytest.approx(tables[0].dice(), abs=1e-3)
+        assert table.class_prob == pytest.approx(np.array(tables[0].class_prob), abs=1e-4)
+    results = [_measured(predictor, work) for predictor in ways]
+    verdicts = [[(v.metric, v.status) for v in judge(result, reference([results[0]], "F"))] for result in results]
+    assert verdicts[0] == verdicts[1] == verdicts[2]
 
 
 def test_predictions_of_another_machine(
@@ -235,31 +240,6 @@ def test_labels_at_random_teach_nothing(case: Callable[[str], Case], make_datase
     assert {v.metric: v.status for v in judge(right, baseline)} == {"dice": "pass", "accuracy": "pass"}
     assert {v.metric: v.status for v in judge(wrong, baseline)}["accuracy"] == "regressed"
     assert wrong.values("accuracy").mean() < 0.6
-
-
-def test_one_model_three_ways_gets_one_verdict(work: Work, tmp_path: Path):
-    """Through torch, as an ONNX file, as saved predictions: the same Dice by slice, the same word of the gate."""
-    work = replace(work, recipe=replace(RECIPE, epochs=4))
-    torch_f = load_cases()["F"].prepare(work).predictor
-    at = work.split.test
-    export_onnx(_module(work), tmp_path / "f.onnx", work.dataset.images[at], work.dataset.masks[at])
-    save_predictions(tmp_path / "f.npz", work.dataset, torch_f)
-    ways = [torch_f, OnnxPredictor(tmp_path / "f.onnx"), SavedPredictions(tmp_path / "f.npz")]
-    results = [_measured(predictor, work) for predictor in ways]
-    baseline = reference([_measured(load_cases()["D"].prepare(work).predictor, work)], "D")
-    words = [[(v.metric, v.status) for v in judge(result, baseline)] for result in results]
-    assert words[0] == words[1] == words[2]
-    for result in results[1:]:
-        assert result.values("dice") == pytest.approx(results[0].values("dice"), abs=1e-3)
-
-
-def _module(work: Work) -> TorchPredictor:
-    """The trained F on its own, as `export_onnx` wants it."""
-    from btlib.checkpoints import Store
-    from btlib.thesis_cases import plan_of
-
-    plan, _ = plan_of("F", work)
-    return TorchPredictor(Store(work.checkpoints, torch.device("cpu")).train_or_load(plan).model, "cpu")
 
 
 def _measured(predictor: Predictor, work: Work) -> CaseResult:
