@@ -1,7 +1,7 @@
-#!/usr/bin/env python3
 """Mutation testing by mutmut: a share of all mutants, the next one each night, and the score of each room.
 
-Prints survivors with what was changed. Ends with exit code 1 where a room falls short of its goal.
+Prints survivors with what was changed. Ends with exit code 1 where a room falls short of its goal beyond chance: the
+upper end of the share's 95 % interval (Wilson, doi:10.1080/01621459.1927.10502953) lies below it.
 """
 
 import argparse
@@ -15,6 +15,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from zlib import crc32
 
+from scipy.stats import binomtest
+
 ROOT = Path(__file__).resolve().parents[1]
 MUTMUT = ROOT / ".venv" / "bin" / "mutmut"
 GOALS = {
@@ -26,7 +28,7 @@ NOTICED = {"killed", "timeout", "segfault", "suspicious"}
 
 
 def mutmut(*args: str) -> subprocess.CompletedProcess[str]:
-    """Run mutmut on the checkout; its progress is left out."""
+    """Run mutmut on the checkout, without its progress."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.run([MUTMUT, *args], capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
@@ -54,7 +56,9 @@ def main() -> int:
     """Generate, choose, run, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=int, default=16, help="test one in so many mutants (default: %(default)s)")
-    parser.add_argument("--night", type=int, default=int(time.time() // 86400), help="which of these (default: the day)")
+    parser.add_argument(
+        "--night", type=int, default=int(time.time() // 86400), help="which of these (default: the day)"
+    )
     parser.add_argument("--rooms", nargs="*", default=sorted(GOALS), help="folders of btlib (default: all with a goal)")
     options = parser.parse_args()
     first = mutmut("run", "none.of.them")  # generates mutants, and learns which tests use which function
@@ -63,7 +67,10 @@ def main() -> int:
     if not chosen:
         print(first.stdout[-3000:], first.stderr[-3000:], sep="\n")
         return 1
-    print(f"{len(chosen)} of {len(names)} mutants: part {options.night % options.share + 1} of {options.share}", flush=True)
+    print(
+        f"{len(chosen)} of {len(names)} mutants: part {options.night % options.share + 1} of {options.share}",
+        flush=True,
+    )
     done = mutmut("run", *sorted(chosen))
     status = results(chosen)
     if "not checked" in status.values():
@@ -86,7 +93,7 @@ def summary(status: dict[str, str]) -> int:
     for room, outcomes in sorted(rooms.items()):
         noticed = sum(outcomes[name] for name in NOTICED)
         score = noticed / outcomes.total()
-        short |= score < GOALS[room]
+        short |= binomtest(noticed, outcomes.total()).proportion_ci(method="wilson").high < GOALS[room]
         print(f"{room:12} {outcomes.total():8} {noticed:8} {score:7.1%} {GOALS[room]:6.0%}")
     return int(short)
 
