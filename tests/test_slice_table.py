@@ -19,7 +19,7 @@ ROWS = {
 BOUNDARY_ROWS = {**ROWS, "hd95": [2.5, 45.2548], "surface_dice_1px": [0.5, 0.0], "surface_dice_2px": [0.75, 0.0]}
 
 
-def test_every_number_is_derived_from_the_table():
+def test_every_number_is_derived_from_the_table() -> None:
     table = SliceTable(**ROWS)
     assert table.dice() == pytest.approx([10 / 16, 0], abs=1e-6)
     assert table.iou() == pytest.approx([5 / 11, 0], abs=1e-6)
@@ -31,14 +31,14 @@ def test_every_number_is_derived_from_the_table():
     assert frame["correct"].tolist() == [True, False]
 
 
-def test_it_survives_json_unchanged(make_table: Callable[..., SliceTable]):
+def test_it_survives_json_unchanged(make_table: Callable[..., SliceTable]) -> None:
     table = make_table(7, classes=False)
     again = SliceTable.model_validate_json(table.model_dump_json())
     assert again == table
     assert np.array_equal(again.dice(), table.dice())
 
 
-def test_boundary_columns_are_in_the_frame_and_in_json():
+def test_boundary_columns_are_in_the_frame_and_in_json() -> None:
     table = SliceTable(**BOUNDARY_ROWS)
     assert table.to_frame()["hd95"].tolist() == [2.5, 45.2548]
     assert SliceTable.model_validate_json(table.model_dump_json()) == table
@@ -59,7 +59,7 @@ def test_boundary_columns_are_in_the_frame_and_in_json():
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_boundary_columns_that_contradict_the_masks_are_refused(change, problem):
+def test_boundary_columns_that_contradict_the_masks_are_refused(change, problem) -> None:
     with pytest.raises(ValidationError, match=problem):
         SliceTable(**{**BOUNDARY_ROWS, **change})
 
@@ -84,6 +84,6 @@ def test_boundary_columns_that_contradict_the_masks_are_refused(change, problem)
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_table_that_does_not_hold_together_is_refused(change, problem):
+def test_a_table_that_does_not_hold_together_is_refused(change, problem) -> None:
     with pytest.raises(ValidationError, match=problem):
         SliceTable(**{**ROWS, **change})
