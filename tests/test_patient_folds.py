@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from hashlib import sha256
 
 import numpy as np
@@ -113,3 +114,27 @@ def test_a_part_of_a_dataset_keeps_the_folds_of_its_cohort(make_dataset: Callabl
     for fold in range(1, 6):
         split = splits.make_split(f"patient-5fold-{fold}", part)
         assert {part.patients[i] for i in split.test} == {p for p in part.patients if folds[str(p)] == fold}
+
+
+@pytest.mark.parametrize(("seed", "k"), [(0, 3), (1, 4), (2, 5), (3, 5), (4, 7)])
+def test_each_patient_is_placed_where_shares_stay_most_equal(seed: int, k: int) -> None:
+    """Written out with exact shares: the sum of squares over all folds, for each fold that the patient could have."""
+    rng = np.random.default_rng(seed)
+    patients = [f"P{p}" for p in rng.integers(0, 30, 200) ** 2 // 25]
+    labels = np.searchsorted([0.6, 0.9], rng.random(200))  # unequal classes, and patients of several
+    rows = list(zip(patients, labels.tolist(), strict=True))
+
+    def squares(folds: dict[str, int]) -> Fraction:
+        total = Fraction(0)
+        for types in ({0}, {1}, {2}, {0, 1, 2}):
+            of_type = [patient for patient, label in rows if label in types]
+            for fold in range(1, k + 1):
+                samples = sum(folds.get(patient) == fold for patient in of_type)
+                people = sum(folds.get(patient) == fold for patient in set(of_type))
+                total += Fraction(samples, len(of_type)) ** 2 + Fraction(people, len(set(of_type))) ** 2
+        return total
+
+    expected: dict[str, int] = {}
+    for patient in sorted(set(patients), key=lambda one: (-patients.count(one), one)):
+        expected[patient] = min(range(1, k + 1), key=lambda fold: squares(expected | {patient: fold}))
+    assert splits.assign_folds(patients, labels, k) == expected

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ Make = Callable[..., Dataset]
 class Noisy:
     """Says what the slice itself says, so that its prediction does not depend on its neighbours in the batch."""
 
-    def predict(self, images):
+    def predict(self, images: np.ndarray) -> Predictions:
         mask = np.clip(images / 7, 0, 1)
         scores = np.exp(images.mean(axis=(1, 2)))[:, None] ** np.arange(3)
         return Predictions(mask, scores / scores.sum(axis=1, keepdims=True))
@@ -29,10 +30,10 @@ class Noisy:
 class Says:
     """Gives what it was told to."""
 
-    def __init__(self, **parts):
+    def __init__(self, **parts: Callable[[int, int, int], np.ndarray]) -> None:
         self.parts = parts
 
-    def predict(self, images):
+    def predict(self, images: np.ndarray) -> Predictions:
         n, h, w = images.shape
         return Predictions(**{"mask_prob": None, "class_prob": None} | {k: f(n, h, w) for k, f in self.parts.items()})
 
@@ -53,7 +54,9 @@ def test_a_row_says_what_its_slice_is(make_dataset: Make) -> None:
     assert table.label == dataset.labels[at].tolist()
     assert table.patient == ["P003", "P001", "P002"]
     assert table.truth_area == dataset.masks[at].sum(axis=(1, 2)).tolist()
-    pred = Noisy().predict(dataset.images[at]).mask_prob > 0.65
+    prob = Noisy().predict(dataset.images[at]).mask_prob
+    assert prob is not None
+    pred = prob > 0.65
     assert table.pred_area == pred.sum(axis=(1, 2)).tolist()
     assert table.intersection == (pred & dataset.masks[at]).sum(axis=(1, 2)).tolist()
 
@@ -62,10 +65,10 @@ def test_a_transposed_mask_is_another_number(make_dataset: Make) -> None:
     """Squares off the diagonal: a mask turned over its diagonal misses most of them."""
 
     class Sees:
-        def __init__(self, turn):
+        def __init__(self, turn: bool) -> None:
             self.turn = turn
 
-        def predict(self, images):
+        def predict(self, images: np.ndarray) -> Predictions:
             mask = (images > 2).astype(np.float32)
             return Predictions(np.swapaxes(mask, 1, 2) if self.turn else mask, None)
 
@@ -103,14 +106,14 @@ def test_throughput_is_of_what_was_predicted(make_dataset: Make) -> None:
     ],
     ids=["nothing", "an axis more", "NaN", "logits", "negative", "four classes", "no softmax", "NaN in a class"],
 )
-def test_what_cannot_be_scored_is_refused(parts, problem, make_dataset: Make) -> None:
+def test_what_cannot_be_scored_is_refused(parts: dict[str, Any], problem: str, make_dataset: Make) -> None:
     with pytest.raises(PredictionError, match=rf"case X: (.|\n)*{problem}"):
         evaluate(Says(**parts), make_dataset(5), where="case X")
 
 
 def test_something_else_than_predictions(make_dataset: Make) -> None:
     class Bare:
-        def predict(self, images):
+        def predict(self, images: np.ndarray) -> Any:
             return images
 
     with pytest.raises(PredictionError, match="expected Predictions, got ndarray"):
@@ -119,7 +122,7 @@ def test_something_else_than_predictions(make_dataset: Make) -> None:
 
 def test_masks_in_one_batch_only(make_dataset: Make) -> None:
     class Forgetful:
-        def predict(self, images):
+        def predict(self, images: np.ndarray) -> Predictions:
             full = len(images) == 4
             return Predictions(np.zeros(images.shape) if full else None, np.full((len(images), 3), 1 / 3))
 
@@ -290,7 +293,9 @@ def test_packed_masks_are_those_that_were_scored(make_dataset: Make) -> None:
     found = evaluate(Noisy(), dataset, at, batch_size=3, threshold=0.5)
     assert found.masks is not None
     assert found.masks.shape == (4, 20, 3)
-    expected = Noisy().predict(dataset.images[at]).mask_prob > 0.5
+    prob = Noisy().predict(dataset.images[at]).mask_prob
+    assert prob is not None
+    expected = prob > 0.5
     assert (np.unpackbits(found.masks, axis=2, count=20) == expected).all()
 
 
@@ -306,6 +311,9 @@ def test_what_a_model_does_not_give_is_none(make_dataset: Make) -> None:
 
 def test_distances_have_four_digits(make_dataset: Make) -> None:
     table = evaluate(Noisy(), make_dataset(9)).slices
+    assert table.hd95
+    assert table.surface_dice_1px
+    assert table.surface_dice_2px
     for column in (table.hd95, table.surface_dice_1px, table.surface_dice_2px):
         assert column == [round(value, 4) for value in column]
     assert any(value != round(value, 3) for value in table.surface_dice_1px)
