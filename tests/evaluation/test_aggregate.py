@@ -79,10 +79,10 @@ def test_a_metric_of_all_slices_has_one_number_and_none_by_slice(make_table: Mak
 @pytest.mark.parametrize(
     ("metric", "have", "problem"),
     [
-        ("precision", {"mask": False}, "precision: the table has no masks"),
-        ("hd95", {}, "hd95: the table has no distances between boundaries"),
-        ("accuracy", {"classes": False}, "accuracy: the table has no tumour types"),
-        ("macro_f1", {"classes": False}, "macro_f1: the table has no tumour types"),
+        ("precision", {"mask": False}, "precision: the table has no masks\n"),
+        ("hd95", {}, "hd95: the table has no distances between boundaries\n"),
+        ("accuracy", {"classes": False}, "accuracy: the table has no tumour types\n"),
+        ("macro_f1", {"classes": False}, "macro_f1: the table has no tumour types\n"),
     ],
 )
 def test_no_numbers_are_made_of_what_a_table_does_not_have(make_table: Make, metric, have, problem) -> None:
@@ -117,6 +117,12 @@ def test_a_batch_is_of_sixteen_unless_it_is_said(make_table: Make) -> None:
     assert gated_value(table, "dice", "batch-mean", 7) == batch_mean(table.dice(), 7) != batch_mean(table.dice(), 16)
 
 
+def test_a_gated_value_is_a_number_of_pythons(make_table: Make) -> None:
+    """It is written into JSON and printed."""
+    for metric in ("dice", "accuracy", "macro_f1"):
+        assert type(gated_value(make_table(9), metric, "slice-mean", 16)) is float
+
+
 def test_patients_are_those_of_their_slices_in_any_order() -> None:
     values = np.array([1.0, 0.0, 0.5, 0.25, 0.75])
     assert patient_mean(values, ["P10", "P9", "P10", "P2", "P9"]) == (0.75 + 0.375 + 0.25) / 3
@@ -144,6 +150,7 @@ def test_thirds_of_few_slices(n: int, thirds: list[int]) -> None:
         pred_area=[1] * n,
     )
     assert size_of(table).tolist() == thirds[::-1]
+    assert size_of(table).dtype == np.int64
     means = by_size(np.arange(n, 0, -1.0), table)
     assert [name for name, mean in means.items() if mean is None] == ["small", "middle", "large"][n:]
     assert means["small"] == (1.5 if n > 3 else 1.0)

@@ -62,9 +62,33 @@ def test_the_curve_and_the_masks_are_those_that_are_scored(make_dataset: Callabl
     assert masks.sum(axis=(1, 2)).tolist() == found[0].slices.pred_area
 
 
-def test_a_curve_of_two_lengths_is_refused() -> None:
-    with pytest.raises(ValidationError, match="expected 2 values of Dice, got 1"):
-        ThresholdCurve(thresholds=[0.1, 0.2], dice=[0.5])
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        (([0.1, 0.2], [0.5]), "expected 2 values of Dice, got 1"),
+        (([0.1], [0.5, 0.6]), "expected 1 values of Dice, got 2"),
+        (([], []), "at least 1"),
+        (([-0.1], [0.5]), "greater than or equal to 0"),
+        (([1.1], [0.5]), "less than or equal to 1"),
+        (([0.1], [-0.1]), "greater than or equal to 0"),
+        (([0.1], [1.1]), "less than or equal to 1"),
+    ],
+)
+def test_a_curve_that_is_none_is_refused(columns: tuple[list[float], list[float]], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        ThresholdCurve(thresholds=columns[0], dice=columns[1])
+    assert ThresholdCurve(thresholds=[0.0, 1.0], dice=[0.0, 1.0]).dice == [0.0, 1.0]
+
+
+def test_masks_of_whole_numbers_are_counted_like_probabilities() -> None:
+    intersection, area = counts_at(np.array([[[0, 1, 1]]], np.uint8), np.array([[[True, True, False]]]))
+    assert intersection.tolist() == [[1] * 19]
+    assert area.tolist() == [[2] * 19]
+
+
+def test_each_prediction_has_its_truth() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        counts_at(np.zeros((2, 3, 5)), np.zeros((3, 3, 5), bool))
 
 
 class Offset:
