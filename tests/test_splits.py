@@ -2,6 +2,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ Make = Callable[..., Dataset]
 
 
 @pytest.mark.parametrize("n", [5, 6, 10, 99, 600, 3064])
-def test_slice_seed42_is_torchs_random_split(n):
+def test_slice_seed42_is_torchs_random_split(n: int) -> None:
     torch = pytest.importorskip("torch")
     n_test = int(0.2 * n)
     n_val = int(0.1 * (n - n_test))
@@ -28,7 +29,7 @@ def test_slice_seed42_is_torchs_random_split(n):
         assert part.tolist() == list(subset.indices)
 
 
-def test_the_thesis_has_2207_245_and_612():
+def test_the_thesis_has_2207_245_and_612() -> None:
     split = splits.slice_seed42(3064)
     assert [len(part) for part in (split.train, split.val, split.test)] == [2207, 245, 612]
     assert split.fingerprint == splits.slice_seed42(3064).fingerprint != splits.slice_seed42(3063).fingerprint
@@ -36,37 +37,86 @@ def test_the_thesis_has_2207_245_and_612():
 
 @given(st.integers(5, 400))
 @settings(max_examples=25)
-def test_every_slice_stands_in_one_part(n):
+def test_every_slice_stands_in_one_part(n: int) -> None:
     split = splits.slice_seed42(n)
     assert sorted(np.concatenate([split.train, split.val, split.test]).tolist()) == list(range(n))
 
 
-def test_too_few_slices_for_a_test_set():
-    with pytest.raises(SplitError, match="no slice is left for test"):
-        splits.slice_seed42(4)
+@pytest.mark.parametrize(("n", "part"), [(0, "train"), (1, "test"), (4, "test")])
+def test_too_few_slices_for_a_test_set(n: int, part: str) -> None:
+    with pytest.raises(SplitError, match=f"no slice is left for {part}"):
+        splits.slice_seed42(n)
 
 
-def test_test_slices_in_the_training_set_are_refused():
+def test_test_slices_in_the_training_set_are_refused() -> None:
     with pytest.raises(SplitError, match="1 slices stand in it more than once, first position 2"):
         splits.Split("leaky", np.array([0, 1, 2]), np.array([3]), np.array([2, 4]))
 
 
+PARTS = {"name": "a", "train": [0, 1], "val": [2, 5], "test": [3, 4]}
+
+
+def make_parts(**changes: object) -> splits.Split:
+    parts = PARTS | changes
+    return splits.Split(str(parts["name"]), *(np.array(parts[part], int) for part in ("train", "val", "test")))
+
+
 @pytest.mark.parametrize(
-    "test", [np.array([0.5]), np.array([-1]), np.array([[4]])], ids=["not whole", "negative", "two axes"]
+    "changes",
+    [
+        {"name": "b"},
+        {"train": [1, 0]},
+        {"train": [0, 6]},
+        {"val": [5, 2]},
+        {"val": [2, 6]},
+        {"val": [2]},
+        {"test": [4, 3]},
+        {"test": [3, 6]},
+        {"train": [0, 1, 2], "val": [5]},
+        {"val": [2], "test": [5, 3, 4]},
+        {"val": [3, 4], "test": [2, 5]},
+        {"train": [2, 5], "val": [0, 1]},
+    ],
+    ids=str,
 )
-def test_what_are_no_positions_is_refused(test):
-    with pytest.raises(SplitError, match="test: expected positions from 0"):
-        splits.Split("odd", np.array([0, 1]), np.array([], int), test)
+def test_a_fingerprint_is_of_name_and_positions(changes: dict[str, object]) -> None:
+    """Of every part, its order, and where one part ends and the next begins."""
+    assert make_parts().fingerprint == make_parts().fingerprint == "8d6620241ab8f921"
+    assert make_parts(**changes).fingerprint != make_parts().fingerprint
 
 
-def test_a_fingerprint_is_of_name_and_positions():
-    a = splits.Split("a", np.array([0, 1]), np.array([2]), np.array([3]))
-    assert a.fingerprint == splits.Split("a", np.array([0, 1]), np.array([2]), np.array([3])).fingerprint
-    assert a.fingerprint != splits.Split("b", np.array([0, 1]), np.array([2]), np.array([3])).fingerprint
-    assert a.fingerprint != splits.Split("a", np.array([1, 0]), np.array([2]), np.array([3])).fingerprint
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+@pytest.mark.parametrize("other", ["train", "val", "test"])
+def test_no_position_stands_in_two_parts_or_twice_in_one(part: str, other: str) -> None:
+    own, more = PARTS[part], PARTS[other]
+    with pytest.raises(SplitError, match=f"a: 1 slices stand in it more than once, first position {more[-1]}"):
+        make_parts(**{part: [*own, more[-1]]})
 
 
-def test_patient_folds_keep_patients_apart_and_test_each_slice_once(make_dataset: Make):
+def test_only_the_validation_part_may_be_empty() -> None:
+    assert make_parts(val=[]).val.tolist() == []
+    for part in ("train", "test"):
+        with pytest.raises(SplitError, match=f"a: no slice is left for {part}\n"):
+            make_parts(**{part: []})
+
+
+@pytest.mark.parametrize("part", ["train", "val", "test"])
+@pytest.mark.parametrize("given", [[0.5], [True], [-1], [[8]], ["8"]], ids=str)
+def test_what_are_no_positions_is_refused_in_every_part(part: str, given: list[object]) -> None:
+    with pytest.raises(SplitError, match=f"a: {part}: expected positions from 0"):
+        splits.Split(
+            "a", **{name: np.array(given if name == part else PARTS[name]) for name in ("train", "val", "test")}
+        )
+
+
+def test_positions_are_int64_whatever_they_were() -> None:
+    split = splits.Split("a", np.array([1, 0], np.uint8), np.array([]), np.array([255], np.int16))
+    for part, positions in ((split.train, [1, 0]), (split.val, []), (split.test, [255])):
+        assert part.dtype == np.int64
+        assert part.tolist() == positions
+
+
+def test_patient_folds_keep_patients_apart_and_test_each_slice_once(make_dataset: Make) -> None:
     dataset = make_dataset(120)
     tested = []
     for k in range(1, 6):
@@ -81,17 +131,17 @@ def test_patient_folds_keep_patients_apart_and_test_each_slice_once(make_dataset
     assert sorted(tested) == list(range(120))
 
 
-def test_a_patient_split_without_patient_ids_says_so(make_dataset: Make):
+def test_a_patient_split_without_patient_ids_says_so(make_dataset: Make) -> None:
     with pytest.raises(SplitError, match=r"patient-5fold-2: 24 of 24 slices have no patient id.*\n.*slice-seed42"):
         splits.make_split("patient-5fold-2", make_dataset(patients=False))
 
 
-def test_fewer_patients_than_folds(make_dataset: Make):
+def test_fewer_patients_than_folds(make_dataset: Make) -> None:
     with pytest.raises(SplitError, match="at least 5 patients, got 4"):
         splits.make_split("patient-5fold-1", make_dataset(8))
 
 
-def test_cvind_folds_follow_the_file(tmp_path, make_dataset: Make):
+def test_cvind_folds_follow_the_file(tmp_path: Path, make_dataset: Make) -> None:
     from scipy.io import savemat
 
     folds = np.array([1, 2, 3, 4, 5] * 50)
@@ -107,22 +157,68 @@ def test_cvind_folds_follow_the_file(tmp_path, make_dataset: Make):
     assert len(split.train) == 12
 
 
-def test_cvind_without_its_file(tmp_path, make_dataset: Make):
+def test_cvind_folds_are_found_by_file_number(monkeypatch: pytest.MonkeyPatch, make_dataset: Make) -> None:
+    """The last slice of the file has a fold too; one beyond it has none."""
+    unordered = [7, 2, 9, 6, 3, 1, 8, 10, 5, 4]
+    folds = np.array([3, 1, 4, 1, 5, 2, 2, 3, 5, 4])
+    asked: list[tuple[object, ...]] = []
+
+    def read(*given: object) -> np.ndarray:
+        asked.append(given)
+        return folds
+
+    monkeypatch.setattr("btlib.data.cvind.read_cvind", read)
+    dataset = replace(make_dataset(10), numbers=np.array(unordered), labels=np.zeros(10, int), folder=Path("slices"))
+    for k in range(1, 6):
+        split = splits.make_split(f"cvind-{k}", dataset)
+        assert split.name == f"cvind-{k}"
+        assert sorted(dataset.numbers[split.test]) == (np.flatnonzero(folds == k) + 1).tolist()
+        assert sorted(dataset.numbers[split.val]) == (np.flatnonzero(folds == k % 5 + 1) + 1).tolist()
+    assert asked == [(Path("slices"), f"cvind-{k}") for k in range(1, 6)]
+    beyond = replace(dataset, numbers=np.array([*unordered[:-1], 11]))
+    with pytest.raises(SplitError, match=r"cvind-2: cvind\.mat has folds for 10 slices, but there is a slice 11\n"):
+        splits.make_split("cvind-2", beyond)
+
+
+@pytest.mark.parametrize("strange", [0, 6, -1])
+def test_cvind_holds_folds_1_to_5(strange: int) -> None:
+    with pytest.raises(SplitError, match=f"cvind: expected folds 1…5, got {strange}\n"):
+        splits.cvind_folds(np.array([1, 2, 3, 4, 5, strange]), 1)
+
+
+@pytest.mark.parametrize("fold", [0, 6, -1])
+def test_there_is_no_fold_before_the_first_or_beyond_the_last(fold: int) -> None:
+    with pytest.raises(SplitError, match=f"cvind-{fold}: expected a fold 1…5 of at least 3, got {fold}\n"):
+        splits.cvind_folds(np.array([1, 2, 3, 4, 5] * 2), fold)
+    patients = [f"P{i}" for i in range(10)]
+    with pytest.raises(SplitError, match=f"patient-5fold-{fold}: expected a fold 1…5 of at least 3, got {fold}\n"):
+        splits.patient_folds(patients, np.zeros(10, int), fold=fold)
+
+
+def test_cvind_without_its_file(tmp_path: Path, make_dataset: Make) -> None:
     with pytest.raises(SplitError, match=r"cvind-1: needs cvind\.mat; looked in "):
         splits.make_split("cvind-1", replace(make_dataset(), folder=tmp_path))
 
 
-def test_a_split_nobody_knows_offers_the_nearest(make_dataset: Make):
+def test_a_split_nobody_knows_offers_the_nearest(make_dataset: Make) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'slice-seed42'"):
         splits.make_split("slice-seed43", make_dataset())
 
 
-def test_a_test_set_without_a_class_is_warned_of(make_dataset: Make):
-    dataset = make_dataset(60)
-    kept_back = int(splits.make_split("patient-5fold-1", dataset).train[0])
-    rare = replace(dataset, labels=np.where(np.arange(60) == kept_back, 2, 0))
-    with pytest.warns(BtlibWarning, match=r"no test slice of class \[2\]"):
-        _ = [splits.make_split(f"patient-5fold-{k}", rare) for k in range(1, 5)]  # the slice is in one of them at most
+def test_a_test_set_without_a_class_is_warned_of(monkeypatch: pytest.MonkeyPatch, make_dataset: Make) -> None:
+    """Of classes that the data have and the test part lacks, whatever the other parts lack."""
+    folds = np.array([1, 2, 3, 4, 5] * 4)
+    monkeypatch.setattr("btlib.data.cvind.read_cvind", lambda *_: folds)
+    labels = np.select([folds == 1, folds == 2], [2, 0], 1)
+    dataset = replace(make_dataset(20), numbers=np.arange(1, 21), labels=labels)
+    with pytest.warns(BtlibWarning) as caught:
+        splits.make_split("cvind-2", dataset)
+    assert [str(one.message) for one in caught] == ["cvind-2: no test slice of class [1, 2]; use more slices"]
+    assert caught[0].filename == __file__
+    absent_elsewhere = np.where(
+        folds == 4, 0, np.arange(20) % 2 * 2
+    )  # class 1 everywhere, class 2 in the validation part
+    splits.make_split("cvind-3", replace(dataset, labels=absent_elsewhere))
 
 
 # Frozen folds
@@ -168,20 +264,20 @@ def figshare() -> Dataset:
     )
 
 
-def test_every_builtin_split_of_figshare_is_frozen(figshare: Dataset):
+def test_every_builtin_split_of_figshare_is_frozen(figshare: Dataset) -> None:
     named = [name for name in splits.SPLIT_NAMES if not name.startswith("cvind")]
     assert sorted(named) == sorted(DIGESTS)
     assert {name: splits.make_split(name, figshare).fingerprint for name in named} == DIGESTS
 
 
-def test_folds_of_cvind_are_frozen():
+def test_folds_of_cvind_are_frozen() -> None:
     """Of a file of 3064 folds in turn: which fold tests, which validates, in which order."""
     folds = 1 + np.arange(3064) * 7 % 5
     found = [splits.cvind_folds(folds, k).fingerprint for k in range(1, 6)]
     assert found == CVIND_DIGESTS
 
 
-def test_figshare_folds_are_disjoint_complete_and_balanced(figshare: Dataset):
+def test_figshare_folds_are_disjoint_complete_and_balanced(figshare: Dataset) -> None:
     shares = np.bincount(figshare.labels) / len(figshare)
     tested: list[int] = []
     for k in range(1, 6):
@@ -196,7 +292,7 @@ def test_figshare_folds_are_disjoint_complete_and_balanced(figshare: Dataset):
 @pytest.mark.filterwarnings("ignore:.*no test slice of class:btlib.errors.BtlibWarning")
 @given(data=st.data())
 @settings(max_examples=20)
-def test_a_subset_keeps_every_patients_fold(data, figshare: Dataset):
+def test_a_subset_keeps_every_patients_fold(data: st.DataObject, figshare: Dataset) -> None:
     size = data.draw(st.integers(30, len(figshare)))
     part = figshare.limit(size)
     if data.draw(st.booleans()):
@@ -208,7 +304,7 @@ def test_a_subset_keeps_every_patients_fold(data, figshare: Dataset):
         assert set(part.numbers[some.test].tolist()) == numbers
 
 
-def test_folds_of_other_data_are_frozen():
+def test_folds_of_other_data_are_frozen() -> None:
     """Of patients with unequal slices and classes; the digest is the algorithm's, and of no library."""
     patients = [f"case {(i * i + i // 7) % 40:02d}" for i in range(400)]
     labels = np.array([int(p[-2:]) % 3 for p in patients])
@@ -225,7 +321,7 @@ def test_folds_of_other_data_are_frozen():
     st.integers(2, 6),
 )
 @settings(max_examples=40)
-def test_folds_keep_patients_whole_and_use_every_fold(rows: list[tuple[int, int]], k: int):
+def test_folds_keep_patients_whole_and_use_every_fold(rows: list[tuple[int, int]], k: int) -> None:
     patients, labels = [str(p) for p, _ in rows], np.array([label for _, label in rows])
     folds = splits.assign_folds(patients, labels, k)
     assert folds.keys() == set(patients)
@@ -234,7 +330,7 @@ def test_folds_keep_patients_whole_and_use_every_fold(rows: list[tuple[int, int]
         assert set(folds.values()) == set(range(1, k + 1))
 
 
-def test_folds_need_no_scikit_learn(monkeypatch: pytest.MonkeyPatch, figshare: Dataset):
+def test_folds_need_no_scikit_learn(monkeypatch: pytest.MonkeyPatch, figshare: Dataset) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
     assert splits.make_split("patient-5fold-1", figshare).fingerprint == DIGESTS["patient-5fold-1"]
@@ -244,20 +340,20 @@ def test_folds_need_no_scikit_learn(monkeypatch: pytest.MonkeyPatch, figshare: D
     ("classes", "sizes"),
     [([0, 0, 1, 1, 2], [1] * 5), ([0, 1, 2] * 3, [2, 2, 2, 2, 1]), ([0, 1, 2] * 16, [10, 10, 10, 9, 9])],
 )
-def test_few_patients_are_spread_over_all_folds(classes: list[int], sizes: list[int]):
+def test_few_patients_are_spread_over_all_folds(classes: list[int], sizes: list[int]) -> None:
     """Balance in all, and not by class alone: else the first fold gets the first patient of every class."""
     patients = [str(p) for p in range(len(classes)) for _ in range(4)]
     folds = splits.assign_folds(patients, np.repeat(classes, 4), 5)
     assert sorted(np.bincount(list(folds.values()), minlength=6)[1:].tolist(), reverse=True) == sizes
 
 
-def test_replaced_patients_need_a_cohort_of_their_own(figshare: Dataset):
+def test_replaced_patients_need_a_cohort_of_their_own(figshare: Dataset) -> None:
     stale = replace(figshare, patients=("someone", *figshare.patients[1:]))
     with pytest.raises(SplitError, match="'someone' is not among the patients of the whole data set"):
         splits.make_split("patient-5fold-1", stale)
 
 
-def test_a_patient_that_the_stored_folds_do_not_know_has_a_fold_all_the_same(figshare: Dataset):
+def test_a_patient_that_the_stored_folds_do_not_know_has_a_fold_all_the_same(figshare: Dataset) -> None:
     patients = ("someone", *figshare.patients[1:])
     stranger = replace(figshare, patients=patients, cohort=replace(figshare.whole, patients=patients))
     tests = [splits.make_split(f"patient-5fold-{k}", stranger).test for k in range(1, 6)]
@@ -265,7 +361,7 @@ def test_a_patient_that_the_stored_folds_do_not_know_has_a_fold_all_the_same(fig
     assert sum(map(len, tests)) == 3064
 
 
-def test_the_split_that_was_withdrawn_names_what_to_use(make_dataset: Make):
+def test_the_split_that_was_withdrawn_names_what_to_use(make_dataset: Make) -> None:
     with pytest.raises(SplitError, match=r"block-seed42: .*withdrawn.*567(?s:.)*patient-5fold-1"):
         splits.make_split("block-seed42", make_dataset())
     assert "block-seed42" not in splits.SPLIT_NAMES

@@ -51,7 +51,7 @@ def perfect(make_dataset: Callable[..., Dataset]) -> SliceTable:
 
 
 @pytest.mark.parametrize("name", list(METRICS))
-def test_every_metric_declares_itself_and_keeps_its_word(name: str, noise: SliceTable, perfect: SliceTable):
+def test_every_metric_declares_itself_and_keeps_its_word(name: str, noise: SliceTable, perfect: SliceTable) -> None:
     metric = METRICS[name]
     assert metric.name == name
     assert metric.title
@@ -69,7 +69,7 @@ def test_every_metric_declares_itself_and_keeps_its_word(name: str, noise: Slice
     assert metric.sign * metric.of(perfect).mean() > metric.sign * metric.of(noise).mean()
 
 
-def test_metrics_of_all_slices_are_scikit_learns(noise: SliceTable):
+def test_metrics_of_all_slices_are_scikit_learns(noise: SliceTable) -> None:
     prob, truth, predicted = np.array(noise.class_prob), np.array(noise.label), noise.predicted()
     prob = prob / prob.sum(axis=1, keepdims=True)  # it asks for more digits than tables keep
     theirs = {
@@ -82,7 +82,7 @@ def test_metrics_of_all_slices_are_scikit_learns(noise: SliceTable):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("name", list(METRICS))
-def test_values_lie_in_the_declared_range(name: str, seed: int, make_dataset: Callable[..., Dataset]):
+def test_values_lie_in_the_declared_range(name: str, seed: int, make_dataset: Callable[..., Dataset]) -> None:
     """Of few slices too, where a type is absent; undefined is allowed only of all slices together."""
     table = evaluate(Noise(seed), make_dataset(1 + 3 * seed, seed=seed)).slices
     metric = METRICS[name]
@@ -92,13 +92,13 @@ def test_values_lie_in_the_declared_range(name: str, seed: int, make_dataset: Ca
 
 
 @pytest.mark.parametrize("name", list(METRICS))
-def test_a_table_without_what_it_needs_does_not_have_it(name: str, make_table: Callable[..., SliceTable]):
+def test_a_table_without_what_it_needs_does_not_have_it(name: str, make_table: Callable[..., SliceTable]) -> None:
     metric = METRICS[name]
     assert metric.available(make_table(classes=False)) == (metric.needs == "mask")
     assert metric.available(make_table(mask=False)) == (metric.needs == "classes")
 
 
-def test_the_columns_are_the_formulas(make_dataset: Callable[..., Dataset]):
+def test_the_columns_are_the_formulas(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset(10)
     table = evaluate(Noise(3), dataset, batch_size=4).slices
     again, at = Noise(3), 0
@@ -111,7 +111,7 @@ def test_the_columns_are_the_formulas(make_dataset: Callable[..., Dataset]):
             at += 1
 
 
-def test_a_miss_is_counted_and_not_dropped(make_dataset: Callable[..., Dataset]):
+def test_a_miss_is_counted_and_not_dropped(make_dataset: Callable[..., Dataset]) -> None:
     class Nothing:
         def predict(self, images: np.ndarray) -> Predictions:
             return Predictions(np.zeros(images.shape), None)
@@ -124,14 +124,14 @@ def test_a_miss_is_counted_and_not_dropped(make_dataset: Callable[..., Dataset])
         assert summary[name]["undefined"] == 0
 
 
-def test_sensitivity_and_precision_are_scikit_learns(noise: SliceTable):
+def test_sensitivity_and_precision_are_scikit_learns(noise: SliceTable) -> None:
     for i in range(noise.n):
         inside, pred, truth = noise.intersection[i], noise.pred_area[i], noise.truth_area[i]
         assert per_slice(noise, "sensitivity")[i] == pytest.approx(inside / truth)
         assert per_slice(noise, "precision")[i] == pytest.approx(inside / pred if pred else 0)
 
 
-def test_sizes_are_thirds_of_the_slices_by_true_area(noise: SliceTable):
+def test_sizes_are_thirds_of_the_slices_by_true_area(noise: SliceTable) -> None:
     third = size_of(noise)
     area = np.array(noise.truth_area)
     assert np.bincount(third).tolist() == [8, 8, 8]
@@ -141,7 +141,7 @@ def test_sizes_are_thirds_of_the_slices_by_true_area(noise: SliceTable):
     assert by_size == {name: pytest.approx(noise.dice()[third == k].mean()) for k, name in enumerate(SIZES)}
 
 
-def test_the_order_of_slices_changes_no_summary_but_the_batch_mean(noise: SliceTable):
+def test_the_order_of_slices_changes_no_summary_but_the_batch_mean(noise: SliceTable) -> None:
     turned = SliceTable(**{k: v and v[::-1] for k, v in noise.model_dump().items()})
     ours, theirs = summarise(noise), summarise(turned)
     for name, entry in ours.items():
@@ -155,19 +155,19 @@ def test_the_order_of_slices_changes_no_summary_but_the_batch_mean(noise: SliceT
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_few_slices_and_absent_types_make_plain_json(n: int, make_table: Callable[..., SliceTable]):
+def test_few_slices_and_absent_types_make_plain_json(n: int, make_table: Callable[..., SliceTable]) -> None:
     summary = summarise(make_table(n))
     assert summary["auroc"] == (None if n == 1 else 1.0)
     assert summary["dice"]["by_class"]["pituitary"] is None
     json.dumps(summary, allow_nan=False)
 
 
-def test_an_unknown_metric_offers_the_nearest(noise: SliceTable):
+def test_an_unknown_metric_offers_the_nearest(noise: SliceTable) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'dice'"):
         per_slice(noise, "dise")
 
 
-def test_older_tables_still_load(noise: SliceTable):
+def test_older_tables_still_load(noise: SliceTable) -> None:
     old = {k: v for k, v in noise.model_dump().items() if k not in ("hd95", "surface_dice_1px", "surface_dice_2px")}
     table = SliceTable(**old)
     assert not table.has_boundary
@@ -175,9 +175,76 @@ def test_older_tables_still_load(noise: SliceTable):
 
 
 @pytest.mark.parametrize("name", ["hd95", "surface_dice_1px"])
-def test_half_the_boundary_columns_are_refused(name: str, noise: SliceTable):
+def test_half_the_boundary_columns_are_refused(name: str, noise: SliceTable) -> None:
     value = noise.model_dump()
     with pytest.raises(ValueError, match="expected all, beside masks, or none"):
         SliceTable(**value | {name: None})
     with pytest.raises(ValueError, match="expected all, beside masks, or none"):
         SliceTable(**value | {"intersection": None, "pred_area": None})
+
+
+DECLARED = {
+    "dice": ("Dice", "slice", "mask", "higher", (0, 1), "1", 1),
+    "iou": ("IoU", "slice", "mask", "higher", (0, 1), "1", 1),
+    "sensitivity": ("sensitivity", "slice", "mask", "higher", (0, 1), "1", 1),
+    "precision": ("precision", "slice", "mask", "higher", (0, 1), "1", 1),
+    "miss_rate": ("miss rate", "slice", "mask", "lower", (0, 1), "1", 1),
+    "hd95": ("HD95", "slice", "boundary", "lower", (0, np.inf), "px", 1),
+    "surface_dice_1px": ("surface Dice 1 px", "slice", "boundary", "higher", (0, 1), "1", 1),
+    "surface_dice_2px": ("surface Dice 2 px", "slice", "boundary", "higher", (0, 1), "1", 1),
+    "accuracy": ("accuracy", "slice", "classes", "higher", (0, 1), "1", 1),
+    "brier": ("Brier score", "slice", "classes", "lower", (0, 2), "1", 1),
+    "nll": ("negative log-likelihood", "slice", "classes", "lower", (0, -np.log(1e-6)), "nat", 1),
+    "balanced_accuracy": ("balanced accuracy", "set", "classes", "higher", (0, 1), "1", 1),
+    "macro_f1": ("macro F1", "set", "classes", "higher", (0, 1), "1", 1),
+    "auroc": ("AUROC", "set", "classes", "higher", (0, 1), "1", 1),
+    "ece": ("calibration error", "set", "classes", "lower", (0, 1), "1", 1),
+}
+"""What stored numbers and tables rely on: a change here needs a new version of the metric's definition."""
+
+
+def test_what_each_metric_declares() -> None:
+    found = {
+        name: (one.title, one.level, one.needs, one.direction, one.range, one.unit, one.version)
+        for name, one in ((name, METRICS[name]) for name in METRICS)
+    }
+    assert found == DECLARED
+    assert list(found) == list(DECLARED)
+    assert {name for name in METRICS if METRICS[name].sign == -1} == {"miss_rate", "hd95", "brier", "nll", "ece"}
+    assert {METRICS[name].sign for name in METRICS} == {1, -1}
+
+
+def test_each_metric_is_its_formula_over_the_columns() -> None:
+    """Four slices whose numbers all differ, one of them empty and one without a tumour; the third type is absent."""
+    table = SliceTable(
+        number=[10, 9, 2, 1],
+        label=[1, 0, 1, 0],
+        patient=["P1"] * 4,
+        truth_area=[10, 4, 8, 5],
+        intersection=[6, 0, 1, 5],
+        pred_area=[9, 0, 16, 5],
+        class_prob=[[0.5, 0.3, 0.2], [0.7, 0.1, 0.2], [0.0, 0.4, 0.6], [0.4, 0.4, 0.2]],
+        hd95=[2.5, 45.0, 9.0, 0.0],
+        surface_dice_1px=[0.5, 0.0, 0.1, 1.0],
+        surface_dice_2px=[0.75, 0.0, 0.2, 1.0],
+    )
+    expected = {
+        "dice": [12 / 19, 0, 2 / 24, 1],
+        "iou": [6 / 13, 0, 1 / 23, 1],
+        "sensitivity": [0.6, 0, 0.125, 1],
+        "precision": [6 / 9, 0, 1 / 16, 1],
+        "miss_rate": [0, 1, 1, 0],
+        "hd95": [2.5, 45, 9, 0],
+        "surface_dice_1px": [0.5, 0, 0.1, 1],
+        "surface_dice_2px": [0.75, 0, 0.2, 1],
+        "accuracy": [0, 1, 0, 1],
+        "brier": [0.25 + 0.49 + 0.04, 0.09 + 0.01 + 0.04, 0.36 + 0.36, 0.36 + 0.16 + 0.04],
+        "nll": [-np.log(0.3), -np.log(0.7), -np.log(0.4), -np.log(0.4)],
+        "balanced_accuracy": (1 + 0) / 2,
+        "macro_f1": (2 * 2 / (3 + 2) + 0 + 0) / 3,
+        "auroc": (3 / 4 + 2.5 / 4) / 2,
+        "ece": (abs(0.5 - 0) + abs(0.7 - 1) + abs(0.6 - 0) + abs(0.4 - 1)) / 4,
+    }
+    assert list(expected) == list(METRICS)
+    for name, values in expected.items():
+        assert METRICS[name].of(table) == pytest.approx(np.array(values), abs=1e-6), name

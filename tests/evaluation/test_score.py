@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from btlib import evaluate
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
 from btlib.evaluation import batch_mean
+from btlib.evaluation.score import _resized as resized
 from btlib.types import Predictions
 
 Make = Callable[..., Dataset]
@@ -19,7 +21,7 @@ Make = Callable[..., Dataset]
 class Noisy:
     """Says what the slice itself says, so that its prediction does not depend on its neighbours in the batch."""
 
-    def predict(self, images):
+    def predict(self, images: np.ndarray) -> Predictions:
         mask = np.clip(images / 7, 0, 1)
         scores = np.exp(images.mean(axis=(1, 2)))[:, None] ** np.arange(3)
         return Predictions(mask, scores / scores.sum(axis=1, keepdims=True))
@@ -28,15 +30,15 @@ class Noisy:
 class Says:
     """Gives what it was told to."""
 
-    def __init__(self, **parts):
+    def __init__(self, **parts: Callable[[int, int, int], np.ndarray]) -> None:
         self.parts = parts
 
-    def predict(self, images):
+    def predict(self, images: np.ndarray) -> Predictions:
         n, h, w = images.shape
         return Predictions(**{"mask_prob": None, "class_prob": None} | {k: f(n, h, w) for k, f in self.parts.items()})
 
 
-def test_the_batch_size_changes_nothing(make_dataset: Make):
+def test_the_batch_size_changes_nothing(make_dataset: Make) -> None:
     dataset = make_dataset(23)
     one, seven, all_at_once = (evaluate(Noisy(), dataset, batch_size=b).slices for b in (1, 7, 64))
     assert one == seven == all_at_once
@@ -44,7 +46,7 @@ def test_the_batch_size_changes_nothing(make_dataset: Make):
     assert one.dice().std() > 0.01  # a table of equal numbers could not tell
 
 
-def test_a_row_says_what_its_slice_is(make_dataset: Make):
+def test_a_row_says_what_its_slice_is(make_dataset: Make) -> None:
     dataset = make_dataset(9)
     at = np.array([7, 2, 4])
     table = evaluate(Noisy(), dataset, at).slices
@@ -52,19 +54,21 @@ def test_a_row_says_what_its_slice_is(make_dataset: Make):
     assert table.label == dataset.labels[at].tolist()
     assert table.patient == ["P003", "P001", "P002"]
     assert table.truth_area == dataset.masks[at].sum(axis=(1, 2)).tolist()
-    pred = Noisy().predict(dataset.images[at]).mask_prob > 0.65
+    prob = Noisy().predict(dataset.images[at]).mask_prob
+    assert prob is not None
+    pred = prob > 0.65
     assert table.pred_area == pred.sum(axis=(1, 2)).tolist()
     assert table.intersection == (pred & dataset.masks[at]).sum(axis=(1, 2)).tolist()
 
 
-def test_a_transposed_mask_is_another_number(make_dataset: Make):
+def test_a_transposed_mask_is_another_number(make_dataset: Make) -> None:
     """Squares off the diagonal: a mask turned over its diagonal misses most of them."""
 
     class Sees:
-        def __init__(self, turn):
+        def __init__(self, turn: bool) -> None:
             self.turn = turn
 
-        def predict(self, images):
+        def predict(self, images: np.ndarray) -> Predictions:
             mask = (images > 2).astype(np.float32)
             return Predictions(np.swapaxes(mask, 1, 2) if self.turn else mask, None)
 
@@ -73,7 +77,7 @@ def test_a_transposed_mask_is_another_number(make_dataset: Make):
     assert evaluate(Sees(True), dataset).slices.dice().mean() < 0.6
 
 
-def test_the_threshold_is_strict_and_on_probabilities(make_dataset: Make):
+def test_the_threshold_is_strict_and_on_probabilities(make_dataset: Make) -> None:
     """A pixel at the threshold is not in the mask."""
     at_it = Says(mask_prob=lambda n, h, w: np.full((n, h, w), 0.65))
     above = Says(mask_prob=lambda n, h, w: np.full((n, h, w), 0.6501))
@@ -82,7 +86,7 @@ def test_the_threshold_is_strict_and_on_probabilities(make_dataset: Make):
     assert evaluate(at_it, make_dataset(3), threshold=0.5).slices.pred_area == [1024, 1024, 1024]
 
 
-def test_throughput_is_of_what_was_predicted(make_dataset: Make):
+def test_throughput_is_of_what_was_predicted(make_dataset: Make) -> None:
     evaluation = evaluate(Noisy(), make_dataset(9))
     assert evaluation.predict_seconds > 0
     assert evaluation.images_per_second == 9 / evaluation.predict_seconds
@@ -102,23 +106,23 @@ def test_throughput_is_of_what_was_predicted(make_dataset: Make):
     ],
     ids=["nothing", "an axis more", "NaN", "logits", "negative", "four classes", "no softmax", "NaN in a class"],
 )
-def test_what_cannot_be_scored_is_refused(parts, problem, make_dataset: Make):
+def test_what_cannot_be_scored_is_refused(parts: dict[str, Any], problem: str, make_dataset: Make) -> None:
     with pytest.raises(PredictionError, match=rf"case X: (.|\n)*{problem}"):
         evaluate(Says(**parts), make_dataset(5), where="case X")
 
 
-def test_something_else_than_predictions(make_dataset: Make):
+def test_something_else_than_predictions(make_dataset: Make) -> None:
     class Bare:
-        def predict(self, images):
+        def predict(self, images: np.ndarray) -> Any:
             return images
 
     with pytest.raises(PredictionError, match="expected Predictions, got ndarray"):
         evaluate(Bare(), make_dataset(3))
 
 
-def test_masks_in_one_batch_only(make_dataset: Make):
+def test_masks_in_one_batch_only(make_dataset: Make) -> None:
     class Forgetful:
-        def predict(self, images):
+        def predict(self, images: np.ndarray) -> Predictions:
             full = len(images) == 4
             return Predictions(np.zeros(images.shape) if full else None, np.full((len(images), 3), 1 / 3))
 
@@ -126,7 +130,7 @@ def test_masks_in_one_batch_only(make_dataset: Make):
         evaluate(Forgetful(), make_dataset(6), batch_size=4)
 
 
-def test_two_empty_masks_are_refused_by_name(make_dataset: Make):
+def test_two_empty_masks_are_refused_by_name(make_dataset: Make) -> None:
     """They have no distance; the error says which slice it is, whatever the batch."""
     dataset = make_dataset(5)
     dataset.masks[3] = False
@@ -135,12 +139,12 @@ def test_two_empty_masks_are_refused_by_name(make_dataset: Make):
         evaluate(nothing, dataset, batch_size=2, where="case X")
 
 
-def test_no_slices_at_all(make_dataset: Make):
+def test_no_slices_at_all(make_dataset: Make) -> None:
     with pytest.raises(PredictionError, match="no slices to score"):
         evaluate(Noisy(), make_dataset(6), np.array([], dtype=np.int64))
 
 
-def test_the_mean_of_batch_means_is_another_number_than_the_slice_mean():
+def test_the_mean_of_batch_means_is_another_number_than_the_slice_mean() -> None:
     """612 slices in batches of 16 leave 4 for the last, which weigh fourfold in the thesis's README."""
     values = np.concatenate([np.ones(608), np.zeros(4)])
     assert batch_mean(values, 16) == pytest.approx(38 / 39)
@@ -148,7 +152,7 @@ def test_the_mean_of_batch_means_is_another_number_than_the_slice_mean():
     assert batch_mean(values[:608], 16) == 1
 
 
-def test_masks_of_another_size_are_scored_at_the_protocols(make_dataset: Callable[..., Dataset]):
+def test_masks_of_another_size_are_scored_at_the_protocols(make_dataset: Callable[..., Dataset]) -> None:
     """A model that works at half the size is held to the same pixels as all others."""
     large = make_dataset(6, size=32)
     small = replace(
@@ -171,10 +175,189 @@ def test_masks_of_another_size_are_scored_at_the_protocols(make_dataset: Callabl
     assert table.dice().mean() > 0.8
 
 
-def test_truth_of_other_slices_is_refused(make_dataset: Callable[..., Dataset]):
-    class Any:
-        def predict(self, images: np.ndarray) -> Predictions:
-            return Predictions(np.zeros(images.shape), None)
+@pytest.mark.parametrize("change", ["fewer", "others", "another order"])
+def test_truth_of_other_slices_is_refused(change: str, make_dataset: Make) -> None:
+    """As many slices are not the same slices, and the same ones in another order would be paired wrongly."""
+    dataset = make_dataset(6)
+    truth = {
+        "fewer": dataset.limit(5),
+        "others": replace(dataset, numbers=dataset.numbers + 1),
+        "another order": dataset.subset(np.array([0, 2, 1, 3, 4, 5])),
+    }[change]
+    with pytest.raises(PredictionError, match=r"case X: its images and the masks .* of different slices"):
+        evaluate(Noisy(), dataset, truth=truth, where="case X")
 
-    with pytest.raises(PredictionError, match="of different slices"):
-        evaluate(Any(), make_dataset(6), truth=make_dataset(8))
+
+def test_masks_are_scored_on_the_truth_that_is_given(make_dataset: Make) -> None:
+    """Overlap, distances and curve: of none of them is the predictor's own data set the truth."""
+    dataset = make_dataset(9, size=24)
+    truth = replace(dataset, masks=np.roll(dataset.masks, (3, 1), axis=(1, 2)), mask_digests=None)
+    at = np.array([8, 1, 4, 5, 2])
+    found = evaluate(Noisy(), dataset, at, truth=truth, batch_size=2)
+    expected = evaluate(Noisy(), replace(dataset, masks=truth.masks), at)
+    assert found.slices == expected.slices != evaluate(Noisy(), dataset, at).slices
+    assert found.curve == expected.curve != evaluate(Noisy(), dataset, at).curve
+
+
+class Rising:
+    """Probabilities that rise over the width and a little over the height, whatever the image."""
+
+    def predict(self, images: np.ndarray) -> Predictions:
+        n, h, w = images.shape
+        one = np.linspace(0, 1, w) * np.linspace(0.9, 1, h)[:, None]
+        return Predictions(np.broadcast_to(one, (n, h, w)), None)
+
+
+def test_probabilities_are_resized_bilinearly_before_the_threshold(make_dataset: Make) -> None:
+    large = make_dataset(3, size=32)
+    small = replace(large, images=large.images[:, ::2, ::2], masks=large.masks[:, ::2, ::2], image_size=16)
+    prob = Rising().predict(small.images).mask_prob
+    assert prob is not None
+    wanted = np.stack([cv2.resize(one.astype(np.float32), (32, 32), interpolation=cv2.INTER_LINEAR) for one in prob])
+    found = evaluate(Rising(), small, truth=large, threshold=0.4)
+    assert found.masks is not None
+    assert (np.unpackbits(found.masks, axis=2, count=32) == (wanted > 0.4)).all()
+    assert found.slices.pred_area == (wanted > 0.4).sum(axis=(1, 2)).tolist()
+    assert found.curve is not None
+    at_4 = evaluate(Rising(), small, truth=large, threshold=0.4).slices.dice().mean()
+    assert found.curve.dice[found.curve.thresholds.index(0.4)] == pytest.approx(at_4, abs=1e-6)
+
+
+def test_a_resized_mask_keeps_its_height_and_width() -> None:
+    prob = np.random.default_rng(0).random((2, 4, 6)).astype(np.float32)
+    assert resized(prob, (2, 8, 18)).shape == (2, 8, 18)
+    assert resized(prob, (2, 4, 6)) is prob
+    assert (resized(prob, (2, 8, 12))[:, ::7, ::11] == prob[:, ::3, ::5]).all()  # the corners stay
+
+
+class Spy:
+    """Goes by numbers, and notes what it was asked and in which order."""
+
+    def __init__(self, calls: list[tuple[object, ...]]) -> None:
+        self.calls = calls
+
+    def require_slices(self, numbers: np.ndarray, kind: str = "slices") -> None:
+        self.calls.append(("require", numbers.tolist(), kind))
+
+    def predict_slices(self, numbers: np.ndarray, images: np.ndarray) -> Predictions:
+        assert images.dtype == np.float32
+        assert images.flags.c_contiguous
+        self.calls.append(("predict", numbers.tolist(), images[:, 0, 0].tolist()))
+        return Noisy().predict(images)
+
+    def predict(self, images: np.ndarray) -> Predictions:
+        raise AssertionError("it goes by numbers")
+
+
+def test_a_predictor_is_asked_of_the_chosen_slices_in_batches(make_dataset: Make) -> None:
+    dataset = make_dataset(40, size=16)
+    wide = replace(dataset, images=np.asfortranarray(dataset.images.astype(np.float64)))
+    at = np.array([39, *range(20), 21])
+    calls: list[tuple[object, ...]] = []
+    evaluate(Spy(calls), wide, at)
+    corners = dataset.images[:, 0, 0]
+    assert calls == [
+        ("require", dataset.numbers[at].tolist(), "test slices"),
+        ("predict", dataset.numbers[at[:16]].tolist(), corners[at[:16]].tolist()),
+        ("predict", dataset.numbers[at[16:]].tolist(), corners[at[16:]].tolist()),
+    ]
+    calls.clear()
+    evaluate(Spy(calls), dataset, batch_size=20)
+    assert [call[1] for call in calls] == [
+        dataset.numbers.tolist(),
+        dataset.numbers[:20].tolist(),
+        dataset.numbers[20:].tolist(),
+    ]
+
+
+def test_only_predicting_is_timed(monkeypatch: pytest.MonkeyPatch, make_dataset: Make) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+
+    class Slow:
+        def require_slices(self, numbers: np.ndarray, kind: str) -> None:
+            clock[0] += 1000
+
+        def predict(self, images: np.ndarray) -> Predictions:
+            clock[0] += len(images) / 4
+            return Noisy().predict(images)
+
+    found = evaluate(Slow(), make_dataset(10), batch_size=4)
+    assert found.predict_seconds == 2.5
+    assert found.images_per_second == 4.0
+
+
+def test_packed_masks_are_those_that_were_scored(make_dataset: Make) -> None:
+    dataset = make_dataset(7, size=20)  # the width is no multiple of eight
+    at = np.array([6, 0, 3, 2])
+    found = evaluate(Noisy(), dataset, at, batch_size=3, threshold=0.5)
+    assert found.masks is not None
+    assert found.masks.shape == (4, 20, 3)
+    prob = Noisy().predict(dataset.images[at]).mask_prob
+    assert prob is not None
+    expected = prob > 0.5
+    assert (np.unpackbits(found.masks, axis=2, count=20) == expected).all()
+
+
+def test_what_a_model_does_not_give_is_none(make_dataset: Make) -> None:
+    classes = evaluate(Says(class_prob=lambda n, h, w: np.full((n, 3), 1 / 3)), make_dataset(5))
+    assert classes.masks is None
+    assert classes.curve is None
+    assert classes.slices.hd95 is classes.slices.pred_area is classes.slices.surface_dice_2px is None
+    assert classes.slices.class_prob == [[0.333333] * 3] * 5  # six digits
+    masks = evaluate(Says(mask_prob=lambda n, h, w: np.full((n, h, w), 0.9)), make_dataset(5)).slices
+    assert masks.class_prob is None
+
+
+def test_distances_have_four_digits(make_dataset: Make) -> None:
+    table = evaluate(Noisy(), make_dataset(9)).slices
+    assert table.hd95
+    assert table.surface_dice_1px
+    assert table.surface_dice_2px
+    for column in (table.hd95, table.surface_dice_1px, table.surface_dice_2px):
+        assert column == [round(value, 4) for value in column]
+    assert any(value != round(value, 3) for value in table.surface_dice_1px)
+
+
+def test_classes_in_one_batch_only(make_dataset: Make) -> None:
+    class Forgetful:
+        def predict(self, images: np.ndarray) -> Predictions:
+            full = len(images) == 4
+            return Predictions(np.ones(images.shape), np.full((len(images), 3), 1 / 3) if full else None)
+
+    with pytest.raises(PredictionError, match="case X: gave classes for 4 of 6 slices"):
+        evaluate(Forgetful(), make_dataset(6), batch_size=4, where="case X")
+
+
+@pytest.mark.parametrize("sum_of_row", [1.0009, 0.9991, 1.0])
+def test_probabilities_may_miss_1_by_a_thousandth(sum_of_row: float, make_dataset: Make) -> None:
+    row = [0.5, 0.3, sum_of_row - 0.8]
+    only_last = Says(class_prob=lambda n, h, w: np.array([[1.0, 0, 0]] * (n - 1) + [row]))
+    assert evaluate(only_last, make_dataset(3)).slices.predicted().tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("sum_of_row", [1.0011, 0.9989])
+def test_probabilities_may_not_miss_1_by_more(sum_of_row: float, make_dataset: Make) -> None:
+    row = [0.5, 0.3, sum_of_row - 0.8]
+    only_last = Says(class_prob=lambda n, h, w: np.array([[1.0, 0, 0]] * (n - 1) + [row]))
+    with pytest.raises(PredictionError, match=f"case X: class_prob: each row must sum to 1, got {sum_of_row}"):
+        evaluate(only_last, make_dataset(3), where="case X")
+
+
+@pytest.mark.parametrize("value", [-1e-6, 1 + 1e-6, np.inf, np.nan])
+@pytest.mark.parametrize("part", ["mask_prob", "class_prob"])
+def test_one_value_out_of_range_is_too_many(part: str, value: float, make_dataset: Make) -> None:
+    def one(n: int, h: int, w: int) -> np.ndarray:
+        prob = np.zeros((n, h, w)) if part == "mask_prob" else np.tile([1.0, 0, 0], (n, 1))
+        prob.flat[-1] = value
+        return prob
+
+    problem = r"expected probabilities in 0…1" if np.isfinite(value) else r"1 of \d+ values are not finite"
+    with pytest.raises(PredictionError, match=f"case X: {part}: {problem}"):
+        evaluate(Says(**{part: one}), make_dataset(3), where="case X")
+
+
+@pytest.mark.parametrize("wrong", [(3, 24, 32), (2, 32, 32), (3, 32, 32, 1)])
+def test_masks_are_of_the_images_shape(wrong: tuple[int, ...], make_dataset: Make) -> None:
+    with pytest.raises(PredictionError, match=r"case X: mask_prob: expected shape \(3, 32, 32\), got"):
+        evaluate(Says(mask_prob=lambda n, h, w: np.zeros(wrong)), make_dataset(3), where="case X")

@@ -1,6 +1,7 @@
 """The curve of thresholds says what scoring at each of them would say."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,15 +13,29 @@ from pydantic import ValidationError
 from btlib import evaluate
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
-from btlib.evaluation.thresholds import GRID, ThresholdCurve, best_threshold, counts_at, curve_of
+from btlib.evaluation.thresholds import GRID, ThresholdCurve, best_threshold, counts_at, curve_of, threshold_curve
 from btlib.types import Predictions
+
+
+def test_the_grid_is_of_steps_of_a_twentieth() -> None:
+    assert [round(100 * threshold) for threshold in GRID] == list(range(5, 100, 5))
+    assert {0.05, 0.3, 0.35, 0.65, 0.95} < set(GRID), "thresholds are written as one would"
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_a_probability_at_a_threshold_is_not_above_it(kind: type[np.floating]) -> None:
+    """In the precision of the probabilities, as NumPy compares them with a number of Python's."""
+    prob = np.array(GRID, dtype=kind)[None, None]
+    area = counts_at(prob, np.ones((1, 1, 19), bool))[1]
+    assert area.tolist() == [[18 - k for k in range(19)]]
+    assert area[0].tolist() == [int((prob > threshold).sum()) for threshold in GRID]
 
 
 @given(
     arrays(np.float32, (2, 3, 5), elements=st.sampled_from(np.float32([0.0, 0.5, 0.65, 0.66, 0.95, 1.0]))),
     st.integers(0, 2**30 - 1),
 )
-def test_counts_are_those_of_a_comparison_at_each_threshold(prob: np.ndarray, bits: int):
+def test_counts_are_those_of_a_comparison_at_each_threshold(prob: np.ndarray, bits: int) -> None:
     truth = np.array([bits >> k & 1 for k in range(30)], dtype=bool).reshape(2, 3, 5)
     intersection, area = counts_at(prob, truth)
     for k, threshold in enumerate(GRID):
@@ -35,7 +50,7 @@ class Ramp:
         return Predictions(np.broadcast_to(np.linspace(1, 0, images.shape[2], dtype=np.float32), images.shape), None)
 
 
-def test_the_curve_and_the_masks_are_those_that_are_scored(make_dataset: Callable[..., Dataset]):
+def test_the_curve_and_the_masks_are_those_that_are_scored(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset(9, size=20)
     found = [evaluate(Ramp(), dataset, threshold=threshold, batch_size=4) for threshold in GRID]
     means = [float(one.slices.dice().mean()) for one in found]
@@ -47,9 +62,33 @@ def test_the_curve_and_the_masks_are_those_that_are_scored(make_dataset: Callabl
     assert masks.sum(axis=(1, 2)).tolist() == found[0].slices.pred_area
 
 
-def test_a_curve_of_two_lengths_is_refused():
-    with pytest.raises(ValidationError, match="expected 2 values of Dice, got 1"):
-        ThresholdCurve(thresholds=[0.1, 0.2], dice=[0.5])
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        (([0.1, 0.2], [0.5]), "expected 2 values of Dice, got 1"),
+        (([0.1], [0.5, 0.6]), "expected 1 values of Dice, got 2"),
+        (([], []), "at least 1"),
+        (([-0.1], [0.5]), "greater than or equal to 0"),
+        (([1.1], [0.5]), "less than or equal to 1"),
+        (([0.1], [-0.1]), "greater than or equal to 0"),
+        (([0.1], [1.1]), "less than or equal to 1"),
+    ],
+)
+def test_a_curve_that_is_none_is_refused(columns: tuple[list[float], list[float]], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        ThresholdCurve(thresholds=columns[0], dice=columns[1])
+    assert ThresholdCurve(thresholds=[0.0, 1.0], dice=[0.0, 1.0]).dice == [0.0, 1.0]
+
+
+def test_masks_of_whole_numbers_are_counted_like_probabilities() -> None:
+    intersection, area = counts_at(np.array([[[0, 1, 1]]], np.uint8), np.array([[[True, True, False]]]))
+    assert intersection.tolist() == [[1] * 19]
+    assert area.tolist() == [[2] * 19]
+
+
+def test_each_prediction_has_its_truth() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        counts_at(np.zeros((2, 3, 5)), np.zeros((3, 3, 5), bool))
 
 
 class Offset:
@@ -65,7 +104,7 @@ class Offset:
         return Predictions(np.where(masks, 0.33, 0.27).astype(np.float32), None)
 
 
-def test_the_best_threshold_is_where_dice_is_highest(make_dataset: Callable[..., Dataset]):
+def test_the_best_threshold_is_where_dice_is_highest(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset(40, size=16)
     knows = Offset(dataset)
     at = np.array([30, 3, 7, 21] * 5)[:18]
@@ -78,7 +117,7 @@ def test_the_best_threshold_is_where_dice_is_highest(make_dataset: Callable[...,
     )
 
 
-def test_there_is_no_best_threshold_without_slices_or_masks(make_dataset: Callable[..., Dataset]):
+def test_there_is_no_best_threshold_without_slices_or_masks(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset(6, size=16)
     with pytest.raises(PredictionError, match="no validation slices"):
         best_threshold(Ramp(), dataset, np.array([], dtype=np.int64))
@@ -89,3 +128,81 @@ def test_there_is_no_best_threshold_without_slices_or_masks(make_dataset: Callab
 
     with pytest.raises(PredictionError, match="here: gave no masks"):
         best_threshold(Classes(), dataset, np.arange(6), where="here")
+
+
+def test_equal_thresholds_give_the_lowest(make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset(6, size=16)
+
+    class Perfect:
+        def predict_slices(self, numbers: np.ndarray, images: np.ndarray) -> Predictions:
+            masks = dataset.masks[np.searchsorted(dataset.numbers, numbers)]
+            return Predictions(np.where(masks, 0.92, 0.27), None)
+
+        def predict(self, images: np.ndarray) -> Predictions:
+            raise AssertionError("it goes by numbers")
+
+    curve = curve_of(Perfect(), dataset, np.arange(6))
+    assert [k for k, dice in enumerate(curve.dice) if dice == 1] == list(range(5, 18))
+    assert best_threshold(Perfect(), dataset, np.arange(6)) == 0.3
+
+
+def test_validation_slices_are_asked_for_before_and_in_batches(make_dataset: Callable[..., Dataset]) -> None:
+    dataset = make_dataset(40, size=16)
+    at = np.array([39, *range(20), 21])
+    calls: list[tuple[object, ...]] = []
+
+    class Spy:
+        def require_slices(self, numbers: np.ndarray, kind: str) -> None:
+            calls.append((numbers.tolist(), kind))
+
+        def predict_slices(self, numbers: np.ndarray, images: np.ndarray) -> Predictions:
+            assert images.dtype == np.float32
+            assert images.flags.c_contiguous
+            calls.append((numbers.tolist(), images[:, 0, 0].tolist()))
+            return Ramp().predict(images)
+
+        def predict(self, images: np.ndarray) -> Predictions:
+            raise AssertionError("it goes by numbers")
+
+    curve_of(Spy(), replace(dataset, images=np.asfortranarray(dataset.images.astype(np.float64))), at)
+    numbers, corners = dataset.numbers[at].tolist(), dataset.images[at, 0, 0].tolist()
+    assert calls == [(numbers, "validation slices"), (numbers[:16], corners[:16]), (numbers[16:], corners[16:])]
+
+
+@pytest.mark.parametrize(
+    ("parts", "problem"),
+    [
+        ((np.zeros((6, 8, 16)), None), r"here: mask_prob: expected shape \(6, 16, 16\)"),
+        ((np.full((6, 16, 16), np.nan), None), "here: mask_prob: 1536 of 1536 values are not finite"),
+        ((np.full((6, 16, 16), 1.5), None), "here: mask_prob: expected probabilities in 0…1"),
+    ],
+    ids=["shape", "NaN", "logits"],
+)
+def test_no_threshold_is_chosen_on_what_cannot_be_scored(
+    parts: tuple[np.ndarray, None], problem: str, make_dataset: Callable[..., Dataset]
+) -> None:
+    class Wrong:
+        def predict(self, images: np.ndarray) -> Predictions:
+            return Predictions(*parts)
+
+    with pytest.raises(PredictionError, match=problem):
+        curve_of(Wrong(), make_dataset(6, size=16), np.arange(6), where="here")
+
+
+def test_stored_predictions_that_lack_slices_choose_no_threshold(make_dataset: Callable[..., Dataset]) -> None:
+    class Lacks(Ramp):
+        def require_slices(self, numbers: np.ndarray, kind: str) -> None:
+            raise PredictionError(f"lacks {len(numbers)} {kind}")
+
+    with pytest.raises(PredictionError, match="lacks 4 validation slices"):
+        best_threshold(Lacks(), make_dataset(6, size=16), np.arange(4))
+
+
+def test_a_curve_is_rounded_to_six_digits_and_is_of_the_slices_mean() -> None:
+    counts = np.zeros((2, 3, 19), dtype=np.int64)
+    counts[0] = np.array([1, 2, 3])[:, None]
+    counts[1] = np.arange(3, 22)
+    curve = threshold_curve(counts, np.array([3, 4, 7]))
+    assert curve.thresholds == list(GRID)
+    for k, area in enumerate(range(3, 22)):
+        assert curve.dice[k] == round((2 / (area + 3) + 4 / (area + 4) + 6 / (area + 7)) / 3, 6)

@@ -157,3 +157,33 @@ def test_distances_are_those_of_all_pairs(a: np.ndarray, b: np.ndarray):
     assert found.forth == pytest.approx(forth)
     assert found.back == pytest.approx(back)
     assert found.hd95() == pytest.approx(max(np.percentile(forth, 95), np.percentile(back, 95)))
+
+
+def test_one_pixel_is_the_usual_tolerance() -> None:
+    near, diagonal, far = (surface_dice(pixel(2, 3), pixel(*other)) for other in ((3, 3), (3, 4), (4, 3)))
+    assert (near, diagonal, far) == (1, 0, 0)
+    assert surface_dice(pixel(2, 3), pixel(4, 3), 2.0) == 1
+
+
+def test_the_worse_of_the_two_directions_counts() -> None:
+    """One far speck in either mask, among enough pixels that a percentile could overlook it from one side."""
+    line = np.zeros(SHAPE, bool)
+    line[10, :4] = True
+    speck = line.copy()
+    speck[10, 36] = True
+    assert boundary_distances(speck, line).forth.tolist() == [0, 0, 0, 0, 33]
+    assert boundary_distances(speck, line).back.tolist() == [0, 0, 0, 0]
+    assert hd95(speck, line) == hd95(line, speck) == pytest.approx(33 * 0.8)  # the 95th percentile of 0, 0, 0, 0, 33
+    assert surface_dice(speck, line) == surface_dice(line, speck) == 8 / 9
+
+
+def test_a_miss_has_the_pixels_of_neither() -> None:
+    empty = np.zeros(SHAPE, bool)
+    for found, (missed, undefined) in (
+        (boundary_distances(empty, pixel(1, 2)), (True, False)),
+        (boundary_distances(pixel(1, 2), empty), (True, False)),
+        (boundary_distances(empty, empty), (False, True)),
+        (boundary_distances(pixel(1, 2), pixel(3, 4)), (False, False)),
+    ):
+        assert (found.missed, found.undefined) == (missed, undefined)
+        assert found.diagonal == np.hypot(23, 37)

@@ -1,11 +1,15 @@
 """Calibration and AUROC against scikit-learn and torchmetrics."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from btlib.errors import PredictionError, StatsError
 from btlib.metrics import auroc, brier, ece, nll
+
+Formula = Callable[[np.ndarray, np.ndarray], object]
 
 
 def random_case(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -120,3 +124,56 @@ def test_bins_hold_every_slice_once():
     assert found.count.tolist() == [1, 3]  # a half belongs to the lower
     assert found.right.tolist() == [0, 3]
     np.testing.assert_allclose(found.confidence, [0.5, 2.35])
+
+
+@pytest.mark.parametrize("formula", [nll, brier, ece])
+@pytest.mark.parametrize("missing", [0.0019, -0.0019])
+def test_rows_may_miss_1_by_two_thousandths(formula: Formula, missing: float) -> None:
+    formula(np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2 - missing]]), np.array([0, 1]))
+
+
+@pytest.mark.parametrize("formula", [nll, brier, ece])
+@pytest.mark.parametrize("missing", [0.0021, -0.0021])
+def test_rows_may_not_miss_1_by_more(formula: Formula, missing: float) -> None:
+    """The last row counts like the first, and so does too much like too little."""
+    with pytest.raises(PredictionError, match="class_prob: each row must sum to 1"):
+        formula(np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2 - missing]]), np.array([0, 1]))
+
+
+def test_auroc_takes_scores_that_do_not_sum_to_1() -> None:
+    prob = np.array([[0.9, 0.9], [0.1, 0.2], [0.5, 0.9]])
+    assert auroc(prob, np.array([0, 1, 1])).tolist() == [1.0, 0.25]
+
+
+def test_scores_are_of_the_true_type_row_by_row() -> None:
+    prob, truth = np.array([[0.7, 0.2, 0.1], [0.2, 0.3, 0.5]]), np.array([1, 2])
+    assert nll(prob, truth) == pytest.approx([-np.log(0.2), -np.log(0.5)])
+    assert brier(prob, truth) == pytest.approx([0.49 + 0.64 + 0.01, 0.04 + 0.09 + 0.25])
+    assert brier(prob[:, :2] / prob[:, :2].sum(axis=1, keepdims=True), np.array([0, 1])).shape == (2,)
+
+
+def test_a_probability_below_a_millionth_counts_as_one() -> None:
+    prob = np.array([[1e-9, 1 - 1e-9], [1e-6, 1 - 1e-6], [2e-6, 1 - 2e-6]])
+    assert nll(prob, np.zeros(3, int)) == pytest.approx([-np.log(1e-6), -np.log(1e-6), -np.log(2e-6)])
+
+
+def test_fifteen_bins_are_usual() -> None:
+    from btlib.metrics.calibration import confidence_bins
+
+    prob, truth = random_case(200)
+    usual, fifteen = confidence_bins(prob, truth), confidence_bins(prob, truth, 15)
+    assert len(usual.count) == len(usual.confidence) == len(usual.right) == 15
+    assert (usual.count == fifteen.count).all()
+    assert ece(prob, truth) == ece(prob, truth, 15) != ece(prob, truth, 14)
+    assert ece(prob, truth, 14) != ece(prob, truth, 3)
+
+
+@pytest.mark.parametrize("bins", [1, 2, 15])
+def test_bins_are_as_many_as_asked_for_even_where_they_are_empty(bins: int) -> None:
+    from btlib.metrics.calibration import confidence_bins
+
+    found = confidence_bins(np.array([[0.2, 0.35, 0.45]]), np.array([2]), bins)
+    at = [k / bins < 0.45 and (k + 1) / bins >= 0.45 for k in range(bins)]
+    assert found.count.tolist() == found.right.tolist() == at
+    assert found.confidence.tolist() == [0.45 * here for here in at]
+    assert ece(np.array([[0.2, 0.35, 0.45]]), np.array([2]), bins) == pytest.approx(0.55)

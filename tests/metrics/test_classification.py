@@ -68,3 +68,19 @@ def test_the_per_class_table_of_the_thesis_fits_together():
 def test_what_are_no_types_is_refused(truth, predicted, problem):
     with pytest.raises(PredictionError, match=problem):
         metrics.confusion_matrix(np.array(truth), np.array(predicted))
+
+
+def test_one_type_more_or_less_in_either_list() -> None:
+    for truth, predicted in (([0, 1, 2], [0, 1]), ([0, 1], [0, 3]), ([0, 1], [-1, 1]), ([[0, 1]], [[0, 1]])):
+        with pytest.raises(PredictionError):
+            metrics.confusion_matrix(np.array(truth), np.array(predicted))
+    assert metrics.confusion_matrix(np.array([2], np.uint8), np.array([2], np.uint8))[2, 2] == 1
+    assert metrics.confusion_matrix(np.array([2]), np.array([0])).dtype == np.int64
+
+
+def test_the_mean_of_types_leaves_out_what_is_not_there() -> None:
+    """Type 2 is nowhere; type 1 is predicted, but not there."""
+    confusion = np.array([[3, 1, 0], [0, 0, 0], [0, 0, 0]])
+    assert metrics.balanced_accuracy(confusion) == 0.75
+    assert metrics.macro_f1(confusion) == pytest.approx((6 / 7 + 0) / 2)
+    assert metrics.accuracy(confusion) == 0.75

@@ -65,3 +65,33 @@ def test_counts_of_a_stack_are_those_of_its_slices():
 def test_what_is_no_pair_of_masks_is_refused(pred, truth, problem):
     with pytest.raises(PredictionError, match=problem):
         metrics.counts(pred, truth)
+
+
+def test_a_miss_is_a_dice_below_a_tenth() -> None:
+    assert metrics.misses(np.array([0.0, 0.0999, 0.1, 1.0])).tolist() == [1, 1, 0, 0]
+    assert metrics.misses(np.array([0.3, 0.5, 0.7]), below=0.5).tolist() == [1, 0, 0]
+    assert metrics.misses(np.array([0.3])).dtype == np.float64
+
+
+def test_shares_of_an_empty_mask() -> None:
+    """Nothing predicted is a miss; without a true mask nothing can be found."""
+    assert metrics.precision_from_counts([3, 0, 0], [4, 0, 5]).tolist() == [0.75, 0, 0]
+    sensitivity = metrics.sensitivity_from_counts([3, 0, 0], [4, 0, 5])
+    assert sensitivity[[0, 2]].tolist() == [0.75, 0]
+    assert np.isnan(sensitivity[1])
+
+
+def test_predicted_and_true_pixels_are_not_confused() -> None:
+    pred, truth = np.zeros((2, 3, 5), bool), np.zeros((2, 3, 5), bool)
+    pred[0, 0, :4], truth[0, 0, 3:], truth[1] = True, True, True
+    found = metrics.counts(pred, truth)
+    assert [part.tolist() for part in found] == [[1, 0], [4, 0], [2, 15]]
+    assert {part.dtype for part in found} == {np.dtype(np.int64)}
+
+
+def test_formulas_are_of_counts_of_any_kind() -> None:
+    for kind in (np.uint8, np.int64, np.float64):
+        i, p, t = (np.array(v, kind) for v in ([100, 0], [200, 0], [120, 0]))
+        assert metrics.dice_from_counts(i, p, t) == pytest.approx([200 / 320, 1], abs=1e-8)
+        assert metrics.iou_from_counts(i, p, t) == pytest.approx([100 / 220, 1], abs=1e-8)
+    assert metrics.EPSILON == 1e-6
