@@ -101,7 +101,8 @@ class _Seen:
         if isinstance(value, Dataset):
             return {name: getattr(value, name) for name in ("fingerprint", "scaling", "images", "masks", "labels")}
         if isinstance(value, type):
-            return {} if _is_installed(value) else {k: v for k, v in vars(value).items() if k not in _OF_EVERY_CLASS}
+            own = {name: part for name, part in vars(value).items() if name not in _OF_EVERY_CLASS}
+            return {} if _is_installed(value) else own | {"its bases": value.__bases__}
         if _is_function(value):
             code = getattr(value, "__code__", None)
             return _carried(value) | ({} if code is None or _is_installed(value) else {"its code": code})

@@ -82,8 +82,8 @@ def load_case(spec: str, folder: Path | None = None) -> Case:
     if not colons and not path.endswith(".py"):
         return cases[spec]
     given = Path(path).expanduser()
-    places = (base / given for base in ([folder] if folder else [Path(), project_root()]))
-    file = next((place for place in places if place.is_file()), given).resolve()
+    places = [base / given for base in ([folder] if folder else [Path(), project_root()])]
+    file = next((place for place in places if place.is_file()), places[0]).resolve()
     module, own = _imported(file)
     return _chosen(module, own, name) if name else _only(own, file)
 

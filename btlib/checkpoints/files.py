@@ -27,13 +27,13 @@ def read_payload(path: Path) -> dict[str, Any] | None:
 def read_manifest(path: Path) -> dict[str, Any] | None:
     """What the store knows of a checkpoint; None if there is no manifest, or one that cannot be read."""
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError:
         warn(f"{path}: not a JSON file; the checkpoint beside it is not used")
         return None
-    return manifest if manifest.get("schema") == SCHEMA else None
+    return manifest if isinstance(manifest, dict) and manifest.get("schema") == SCHEMA else None
 
 
 def warn(text: str) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from btlib import Baseline, fingerprint, judge
-from btlib.baselines.figure import Spread
-from btlib.baselines.layout import FIGSHARE_V1
+from btlib.baselines.figure import BaselineCase, Spread
+from btlib.baselines.layout import FIGSHARE_V1, from_file, to_file, with_known_patients
 from btlib.data.patient_table import figshare_patients
 from btlib.errors import BaselineError
-from btlib.results import CaseResult, Conditions, PatientFacts
+from btlib.results import CaseResult, Conditions, PatientFacts, SeedRun
 from btlib.slice_table import SliceTable
 
 Make = Callable[..., Baseline]
@@ -35,6 +35,21 @@ def as_version_1(baseline: Baseline, path: Path, dataset_fingerprint: str = "old
     value |= {"conditions": conditions, "schema": "btlib-baseline/1"}
     path.write_text(json.dumps(value | {"digest": fingerprint.of(value)}))
     return path
+
+
+def whole_table(make_table: Table, **more: Any) -> SliceTable:
+    """With every column that a table can have, each of its own values."""
+    table = make_table(**more)
+    prob = np.random.default_rng(5).dirichlet((1, 2, 3), table.n).round(3)
+    prob[:, 2] = 1 - prob[:, 0] - prob[:, 1]
+    two = np.linspace(0.3, 0.9, table.n)
+    more = {
+        "class_prob": prob.round(3).tolist(),
+        "hd95": np.linspace(1, 20, table.n).tolist(),
+        "surface_dice_1px": (two / 2).tolist(),
+        "surface_dice_2px": two.tolist(),
+    }
+    return SliceTable(**table.model_dump() | more)
 
 
 def turned(table: SliceTable) -> SliceTable:
@@ -88,6 +103,76 @@ def test_room_for_later_survives(measured_baseline: Make, tmp_path: Path):
     assert Baseline.load(tmp_path / "made.json") == full
 
 
+def test_every_column_of_every_run_stays_with_its_slice(make_table: Table, tmp_path: Path):
+    """In whatever order, of numbers that text sorts otherwise; and seeds, identities and other columns with them."""
+    rng = np.random.default_rng(1)
+    plain = whole_table(make_table, worse=0.2, wrong=9)
+    numbers = (rng.permutation(60) + 1).tolist()
+    runs = []
+    for i, seed in enumerate((9, 10, 3)):
+        table = SliceTable(
+            **plain.model_dump() | {"number": numbers, "pred_area": [a + i for a in plain.pred_area or []]}
+        )
+        order = rng.permutation(60).tolist() if i else list(range(60))
+        columns = {name: column and [column[k] for k in order] for name, column in table.model_dump().items()}
+        more = {"time [s]": [float(columns["number"][k]) if k % 7 else None for k in range(60)]}
+        runs.append(SeedRun(seed=seed, fingerprint=f"f{seed}", slices=SliceTable(**columns), columns=more))
+    case = BaselineCase(title="x", figures=[], runs=runs, first=BaselineCase(title="y", figures=[], runs=runs[1:]))
+    value = to_file({"conditions": {"origin": "phantom"}, "cases": {"X": case.model_dump()}})
+    assert value["samples"]["id"] == [str(number) for number in numbers]
+    fields = from_file(json.loads(json.dumps(value)))
+    loaded = BaselineCase.model_validate(fields["cases"]["X"])
+
+    def by_slice(run: SeedRun) -> dict[int, list[Any]]:
+        columns = {**run.slices.model_dump(), **run.columns}
+        assert None not in columns.values()
+        return {number: [column[i] for column in columns.values()] for i, number in enumerate(run.slices.number)}
+
+    assert loaded.first is not None
+    for found, written in ((loaded.runs, runs), (loaded.first.runs, runs[1:])):
+        assert [(run.seed, run.fingerprint) for run in found] == [(run.seed, run.fingerprint) for run in written]
+        assert [by_slice(run) for run in found] == [by_slice(run) for run in written]
+
+
+@pytest.mark.parametrize(("origin", "synthetic"), [("phantom", True), ("figshare", False)])
+def test_the_task_is_that_of_the_data(
+    origin: str, synthetic: bool, measured_baseline: Make, conditions: Conditions, tmp_path: Path
+):
+    baseline = measured_baseline(conditions=conditions.model_copy(update={"origin": origin}))
+    value = content(baseline, tmp_path / "made.json")
+    assert (value["task"]["name"], value["task"]["synthetic"]) == (origin, synthetic)
+    assert Baseline.load(tmp_path / "made.json") == baseline
+    fields = {name: field for name, field in value.items() if name != "digest"}
+    for change in ({"name": "figshare" if origin == "phantom" else "phantom"}, {"synthetic": not synthetic}):
+        with pytest.raises(ValueError, match=f"but conditions.origin is {origin}"):
+            from_file(fields | {"task": value["task"] | change})
+    for classes in (["glioma", "meningioma", "pituitary"], ["meningioma", "glioma"]):
+        with pytest.raises(ValueError, match="this version of btlib reads classes meningioma, glioma, pituitary"):
+            from_file(fields | {"task": value["task"] | {"classes": classes}})
+
+
+def test_patients_that_any_run_knows_are_kept(measured_baseline: Make, make_table: Table, tmp_path: Path):
+    known = [f"P{i}" for i in range(60)]
+    tables = [make_table(patients=patients) for patients in ([None, *known[1:]], [*known[:-1], None], [None] * 60)]
+    measured_baseline(*tables).save(tmp_path / "made.json")
+    loaded = Baseline.load(tmp_path / "made.json")
+    assert [run.slices.patient for run in loaded.cases["X"].runs] == [known] * 3
+    other = make_table(patients=[*known[:-1], "another"])
+    with pytest.raises(BaselineError, match="disagree on patient of slice 60: P59 and another"):
+        measured_baseline(*tables[:1], other).save(tmp_path / "made.json")
+
+
+def test_cases_of_other_slices_are_not_written_together(measured_baseline: Make, make_table: Table, tmp_path: Path):
+    """As many, but not the same; as the first record of a case too."""
+    plain = measured_baseline().cases["X"]
+    moved = SliceTable(**make_table().model_dump() | {"number": [*range(1, 60), 61]})
+    other = measured_baseline(moved).cases["X"]
+    for cases in ({"X": plain, "Y": other}, {"X": plain.model_copy(update={"first": other})}):
+        with pytest.raises(BaselineError, match="its runs are not of the same slices"):
+            measured_baseline(cases=cases).save(tmp_path / "made.json")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("change", [{"label": 1}, {"truth_area": 1}])
 def test_runs_that_disagree_on_a_slice_are_not_written(
     change: dict[str, int], measured_baseline: Make, make_table: Table, tmp_path: Path
@@ -132,6 +217,22 @@ def test_version_1_of_the_known_copy_gets_its_persons(measured_baseline: Make, m
     assert known.cases["X"].runs[0].slices.patient == [str(persons[number - 1]) for number in table.number]
     other = Baseline.load(as_version_1(measured_baseline(table), tmp_path / "other.json"))
     assert other.cases["X"].runs[0].slices.patient == [None] * 60
+
+
+def test_persons_of_version_1_are_those_of_the_number(make_table: Table):
+    """From the first to the last of the table; one number beyond it, and the table is left as it is."""
+    persons = figshare_patients().persons
+    last = len(persons)
+    assert with_known_patients({"number": [last, 1, 2]}, FIGSHARE_V1) == {
+        "number": [last, 1, 2],
+        "patient": [str(persons[-1]), str(persons[0]), str(persons[1])],
+    }
+    for numbers in ([0, 1], [1, last + 1], [True, 2], [1.0, 2], "1"):
+        table = {"number": numbers, "patient": ["a"]}
+        assert with_known_patients(table, FIGSHARE_V1) == table
+    for fingerprint_of_data in ("old", None):
+        table = {"number": [1], "patient": [None]}
+        assert with_known_patients(table, fingerprint_of_data) == table
 
 
 @pytest.mark.parametrize(

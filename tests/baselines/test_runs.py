@@ -1,0 +1,200 @@
+"""Several runs on either side: each is looked at, and its slices are paired by number."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from btlib.baselines import Baseline, judge
+from btlib.baselines.figure import BaselineCase, Figure
+from btlib.baselines.gate import judge_metric, other_rendering, paired_gap, unlike
+from btlib.evaluation import batch_mean
+from btlib.results import CaseResult, Conditions, SeedRun
+from btlib.slice_table import SliceTable
+
+Table = Callable[..., SliceTable]
+Make = Callable[..., Baseline]
+Result = Callable[..., CaseResult]
+
+
+def reordered(table: SliceTable, order: list[int]) -> SliceTable:
+    columns = table.model_dump()
+    return SliceTable(**{name: column and [column[i] for i in order] for name, column in columns.items()})
+
+
+def changed(table: SliceTable, **columns: Any) -> SliceTable:
+    return SliceTable(**table.model_dump() | columns)
+
+
+@pytest.fixture
+def shuffled() -> list[int]:
+    return np.random.default_rng(3).permutation(60).tolist()
+
+
+def test_slices_in_any_order_give_the_same_gap(make_table: Table, measured: Result, shuffled: list[int]):
+    """Of every seed on both sides; by position, the interval would be another one."""
+    ours = [make_table(worse=0.02, seed=1, wrong=9), make_table(worse=0.03, seed=2, wrong=4)]
+    theirs = [make_table(seed=3, wrong=5), make_table(seed=4, wrong=7)]
+    for metric in ("dice", "accuracy"):
+        plain = paired_gap(measured(*ours), list(measured(*theirs).runs), metric)
+        assert plain.low < plain.difference < plain.high
+        for at in range(2):
+            tables = [reordered(table, shuffled) if i == at else table for i, table in enumerate(theirs)]
+            assert paired_gap(measured(*ours), list(measured(*tables).runs), metric) == pytest.approx(plain)
+        second = measured(ours[0], reordered(ours[1], shuffled))
+        assert paired_gap(second, list(measured(*theirs).runs), metric) == pytest.approx(plain)
+
+
+def test_what_is_told_of_the_slices_is_told_in_any_order(
+    make_table: Table, measured: Result, measured_baseline: Make, shuffled: list[int]
+):
+    table = make_table(wrong=7)
+    verdict = judge_metric(measured(reordered(table, shuffled)), "accuracy", measured_baseline(table, table))
+    assert (verdict.status, verdict.difference, verdict.low, verdict.high) == ("pass", 0, 0, 0)
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_true_slices_of_every_run_of_the_baseline_are_compared(
+    at: int, make_table: Table, measured: Result, measured_baseline: Make
+):
+    table = make_table()
+    area = table.truth_area[30]
+    for name, step, theirs in (("label", 1, (1, area)), ("truth_area", 5, (0, area + 5))):
+        column = list(getattr(table, name))
+        column[30] += step
+        tables = [changed(table, **{name: column}) if i == at else table for i in range(3)]
+        verdict = judge_metric(measured(table), "dice", measured_baseline(*tables))
+        assert verdict.status == "not-comparable"
+        assert verdict.reason.splitlines()[1:] == [
+            f"slice 31: measured label 0 and {area} tumour pixels, baseline {theirs[0]} and {theirs[1]}"
+        ]
+
+
+def test_slices_of_one_side_only_are_counted_on_both(make_table: Table, measured: Result, measured_baseline: Make):
+    table = make_table()
+    moved = changed(table, number=[9, 200, 100, *range(4, 9), 300, *range(10, 61)])
+    verdict = judge_metric(measured(moved), "dice", measured_baseline(table))
+    assert verdict.status == "not-comparable"
+    assert "slices: 6 are on one side only, the first of them 1\n" in f"{verdict.reason}\n"
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_every_seed_must_have_the_metric(at: int, make_table: Table, measured: Result, measured_baseline: Make):
+    tables = [make_table(classes=i != at) for i in range(3)]
+    verdict = judge_metric(measured(*tables), "accuracy", measured_baseline())
+    assert verdict.status == "not-comparable"
+    assert verdict.reason.splitlines()[1:] == [f"accuracy: not measured (seed {42 + at}); measure the case again"]
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_one_undefined_slice_of_any_seed_is_enough(
+    at: int, make_table: Table, measured: Result, measured_baseline: Make
+):
+    table = make_table()
+    figure = Figure(
+        metric="sensitivity",
+        value=float((np.array(table.intersection) / table.truth_area).mean()),
+        aggregation="slice-mean",
+        margin=0.02,
+        source="test",
+    )
+    runs = [SeedRun(seed=42, fingerprint=None, slices=table)]
+    baseline = measured_baseline().model_copy(
+        update={"cases": {"X": BaselineCase(title="a case", figures=[figure], runs=runs)}}
+    )
+    assert judge_metric(measured(table), "sensitivity", baseline).status == "pass"
+    empty = changed(table, truth_area=[0, *table.truth_area[1:]], intersection=[0, *(table.intersection or [])[1:]])
+    tables = [empty if i == at else table for i in range(3)]
+    verdict = judge_metric(measured(*tables), "sensitivity", baseline)
+    assert verdict.status == "not-comparable"
+    assert f"sensitivity: undefined for some slices (seed {42 + at})" in verdict.reason.splitlines()
+
+
+def test_means_over_seeds_and_the_seeds_themselves(make_table: Table, measured: Result, measured_baseline: Make):
+    """Chosen so that first, last, middle, least and greatest are not the mean."""
+    ours, theirs = [make_table(wrong=k) for k in (6, 24, 3)], [make_table(wrong=k) for k in (12, 0)]
+    verdict = judge_metric(measured(*ours), "accuracy", measured_baseline(*theirs))
+    assert verdict.seeds == pytest.approx((0.9, 0.6, 0.95))
+    assert verdict.baseline_seeds == pytest.approx((0.8, 1.0))
+    assert verdict.measured == pytest.approx(2.45 / 3)
+    assert verdict.difference == pytest.approx(2.45 / 3 - 0.9)
+    two = judge_metric(measured(*ours[:2]), "accuracy", measured_baseline(theirs[0]))
+    assert (two.seeds, two.baseline_seeds) == (pytest.approx((0.9, 0.6)), ())
+    one = judge_metric(measured(ours[0]), "accuracy", measured_baseline(*theirs))
+    assert (one.seeds, one.baseline_seeds) == ((), pytest.approx((0.8, 1.0)))
+
+
+def test_batch_means_of_both_sides_are_of_the_size_of_the_run(
+    make_table: Table, measured: Result, measured_baseline: Make
+):
+    tables = [make_table(seed=seed) for seed in (1, 2)]
+    value = float(np.mean([batch_mean(table.dice(), 16) for table in tables]))
+    figure = Figure(metric="dice", value=value, aggregation="batch-mean", margin=0.02, source="test")
+    plain = measured_baseline(*tables)
+    case = BaselineCase(title="a case", figures=[figure], runs=plain.cases["X"].runs)
+    baseline = plain.model_copy(update={"cases": {"X": case}})
+    verdict = judge_metric(measured(*tables[::-1], batch_mean_size=7), "dice", baseline)
+    expected = tuple(batch_mean(table.dice(), 7) for table in tables)
+    assert verdict.baseline_seeds == expected != tuple(batch_mean(table.dice(), 16) for table in tables)
+    assert verdict.seeds == expected[::-1]
+
+
+def test_a_training_is_called_another_where_seed_or_model_differ(
+    make_table: Table, measured: Result, measured_baseline: Make
+):
+    """Only where one stands against one; what is told apart are seed, fingerprint and numbers."""
+    baseline = measured_baseline(make_table(wrong=1))
+
+    def reason(seed: int, fingerprint: str | None, wrong: int) -> str:
+        result = measured(make_table(wrong=wrong))
+        run = result.runs[0].model_copy(update={"seed": seed, "fingerprint": fingerprint})
+        return judge_metric(replace(result, runs=(run,)), "accuracy", baseline).reason
+
+    told = (
+        "one training (seed {}) against another (seed 42): the interval knows how slices differ, not how trainings do; "
+        "--bt-seeds 3 shows that"
+    )
+    assert reason(42, None, 2) == ""
+    assert reason(42, "f1", 1) == ""  # the very same numbers
+    assert reason(42, "f1", 2) == told.format(42)
+    assert reason(43, None, 1) == told.format(43)
+    assert reason(43, None, 2) == told.format(43)
+    several = measured_baseline(make_table(wrong=1), make_table(wrong=1))
+    assert judge_metric(measured(make_table(wrong=2)), "accuracy", several).reason == ""
+    assert judge_metric(measured(make_table(wrong=2), make_table(wrong=2)), "accuracy", baseline).reason == ""
+
+
+def test_a_failure_of_some_seed_is_the_case_s(make_table: Table, measured: Result, measured_baseline: Make):
+    """Though other seeds have numbers; and a failure has none to show."""
+    result = measured(make_table(), failure="timeout", message="too slow")
+    found = judge(result, measured_baseline())
+    assert [(v.case, v.metric, v.status, v.reason) for v in found] == [
+        ("X", "dice", "timeout", "too slow"),
+        ("X", "accuracy", "timeout", "too slow"),
+    ]
+    assert {(v.measured, v.difference, v.low, v.high) for v in found} == {(None, None, None, None)}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "told"),
+    [
+        ("i1", "i1", ""),
+        (None, None, ""),
+        ("i2", "i1", "inputs: another rendering of the slices (images measured 'i2', baseline 'i1')"),
+        (None, "i1", "inputs: what was measured does not know its images, so they may be another rendering"),
+        ("i1", None, "inputs: the baseline does not know its images, so they may be another rendering"),
+    ],
+)
+def test_another_rendering(ours: str | None, theirs: str | None, told: str, conditions: Conditions):
+    sides = (conditions.model_copy(update={"input_fingerprint": value}) for value in (ours, theirs))
+    assert other_rendering(*sides) == told
+
+
+def test_what_either_side_does_not_know(conditions: Conditions):
+    """Of the baseline nothing unknown is compared; of what was measured the truth alone, which old records lack."""
+    for field in Conditions.model_fields.keys() - {"input_fingerprint", "patients", "independent"}:
+        unknown = conditions.model_copy(update={field: None})
+        assert unlike(conditions, unknown) == []
+        assert len(unlike(unknown, conditions)) == (0 if field == "truth_fingerprint" else 1), field

@@ -1,0 +1,235 @@
+"""A case by itself: what it declares, where it comes from, and when two are one."""
+
+import functools
+import importlib
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from btlib.cases import CASES, Case, Prepared, Work, case, load_case, load_cases, project_cases
+from btlib.cases import load as load_module
+from btlib.cases.case import definition_of
+from btlib.errors import BtlibError, OptionError, UnknownNameError
+
+
+@pytest.fixture(autouse=True)
+def _known_cases() -> Iterator[None]:
+    known = dict(load_cases()._items)
+    yield
+    CASES._items.clear()
+    CASES._items.update(known)
+
+
+def prepare(work: Work) -> Prepared:
+    return Prepared(None, "given")  # type: ignore[arg-type]
+
+
+class Callee:
+    def __call__(self, work: Work) -> Prepared:
+        return prepare(work)
+
+
+@pytest.mark.parametrize(
+    ("mask", "classes", "metrics"),
+    [(True, False, ("dice",)), (False, True, ("accuracy",)), (True, True, ("dice", "accuracy"))],
+)
+def test_metrics_are_of_what_is_predicted(mask: bool, classes: bool, metrics: tuple[str, ...]):
+    assert Case("x", "", mask, classes, prepare).metrics == metrics
+
+
+def test_a_case_that_predicts_nothing():
+    with pytest.raises(BtlibError, match="case x: predicts neither masks nor classes"):
+        Case("x", "", False, False, prepare)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"image_size": 1}, OptionError),
+        ({"image_size": 0}, OptionError),
+        ({"scaling": "percent"}, UnknownNameError),
+        ({"image_size": 1, "scaling": "thesis"}, OptionError),
+        ({"image_size": 48, "scaling": "percent"}, UnknownNameError),
+    ],
+)
+def test_size_and_scaling_are_checked_each(fields: dict[str, Any], error: type[BtlibError]):
+    with pytest.raises(error):
+        Case("x", "", True, True, prepare, **fields)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"image_size": 2}, {"scaling": "percentile"}, {"image_size": 3, "scaling": "thesis"}]
+)
+def test_what_is_declared_is_registered(fields: dict[str, Any]):
+    assert case("mine", "a title", has_mask=False, has_classes=True, **fields)(prepare) is prepare
+    found = CASES["mine"]
+    assert (found.name, found.title, found.has_mask, found.has_classes) == ("mine", "a title", False, True)
+    assert (found.image_size, found.scaling) == (fields.get("image_size"), fields.get("scaling"))
+    assert found.prepare is prepare
+    assert found.registered_in == found.module == __name__
+
+
+def test_a_case_is_of_the_module_that_registers_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Or else of the one that defines its function."""
+    module = types.ModuleType("registers_a_case")
+    (tmp_path / "registers.py").write_text("")
+    module.__file__ = str(tmp_path / "registers.py")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    registered = Case("x", "", True, False, prepare, registered_in=module.__name__)
+    assert (registered.module, registered.file) == (module.__name__, (tmp_path / "registers.py").resolve())
+    for function in (prepare, functools.partial(functools.partial(prepare)), Callee()):
+        plain = Case("x", "", True, False, function)
+        assert plain.module == __name__
+        assert plain.file == Path(__file__).resolve()
+    (tmp_path / "registers.py").unlink()
+    assert registered.file is None
+    assert Case("x", "", True, False, dict).file is None
+
+
+def test_the_definition_of_what_can_be_called():
+    @functools.wraps(prepare)
+    def wrapper(work: Work) -> Prepared:
+        return prepare(work)
+
+    assert definition_of(wrapper) is prepare
+    assert definition_of(functools.partial(wrapper)) is prepare
+    assert definition_of(functools.partial(functools.partial(prepare), None)) is prepare
+    assert definition_of(Callee()) is Callee
+
+
+def test_one_file_as_two_modules_is_one_case_and_two_files_are_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = (
+        "from btlib.cases import case\n@case('twice', '', has_mask=True, has_classes=False)\ndef prepare(work): ...\n"
+    )
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.py").write_text(text)
+
+    def imported(module: str, file: str) -> None:
+        space = types.ModuleType(module)
+        space.__file__ = str(tmp_path / file)
+        monkeypatch.setitem(sys.modules, module, space)
+        exec(compile(text, space.__file__, "exec"), space.__dict__)
+
+    imported("module_a", "one.py")
+    first = CASES["twice"]
+    imported("module_b", "one.py")
+    assert CASES["twice"] is first
+    with pytest.raises(BtlibError, match="case 'twice' is registered twice"):
+        imported("module_c", "other.py")
+    with pytest.raises(BtlibError, match="case 'twice' is registered twice"):
+        imported("module_a", "one.py")  # twice within one module
+    assert CASES["twice"] is first
+
+
+class Point:
+    def __init__(self, module: str) -> None:
+        self.module, self.name, self.dist = module, "a point", types.SimpleNamespace(name="a-package")
+
+
+@pytest.fixture
+def points(monkeypatch: pytest.MonkeyPatch) -> list[Point]:
+    """Entry points of the group, beside which there are none."""
+    found: list[Point] = []
+    monkeypatch.setattr(load_module.metadata, "entry_points", lambda group: found if group == "btlib.cases" else [])
+    return found
+
+
+def test_an_entry_point_that_cannot_be_imported(points: list[Point]):
+    points.append(Point("no_such_module_of_a_test"))
+    with pytest.raises(BtlibError) as caught:
+        load_cases()
+    assert caught.value.where == "package a-package"
+    assert caught.value.problem == (
+        "its entry point 'a point' in the group 'btlib.cases' cannot be imported: "
+        "No module named 'no_such_module_of_a_test'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "own"),
+    [
+        ("project/pack_of_a_test/cases.py", True),  # a package that the user develops
+        ("other/pack_of_a_test/cases.py", False),
+        ("project/.venv/site-packages/pack_of_a_test/cases.py", False),
+    ],
+)
+def test_cases_of_the_user_s_own_project(
+    file: str, own: bool, points: list[Point], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    root = tmp_path / "project"
+    for path in (root / "pyproject.toml", tmp_path / "other" / "pyproject.toml", tmp_path / file, root / "bench.py"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    points.append(Point("pack_of_a_test.cases"))
+    for module, place in (("pack_of_a_test.cases", tmp_path / file), ("bench_of_a_test", root / "bench.py")):
+        space = types.ModuleType(module)
+        space.__file__ = str(place)
+        monkeypatch.setitem(sys.modules, module, space)
+    CASES._items.clear()
+    for name, module in (("packed", "pack_of_a_test.cases"), ("loose", "bench_of_a_test")):
+        CASES.add(name, Case(name, "", True, False, prepare, registered_in=module))
+    assert list(project_cases(root)) == (["packed", "loose"] if own else ["loose"])
+    assert project_cases(root)["loose"] is CASES["loose"]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def make(name: str, title: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(
+            f"from btlib.cases import case\n@case({title!r}, {title!r}, has_mask=True, has_classes=False)\n"
+            "def prepare(work): ...\n"
+        )
+        return path
+
+    return make
+
+
+def test_a_path_is_relative_to_the_folder_that_is_given(
+    write: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """And to no other then."""
+    write("here.py", "where I stand")
+    write("there/there.py", "in the folder")
+    monkeypatch.chdir(tmp_path)
+    assert load_case("there.py", tmp_path / "there").name == "in the folder"
+    with pytest.raises(BtlibError, match="there is no such file"):
+        load_case("here.py", tmp_path / "there")
+
+
+def test_a_folder_is_searched_once_and_after_all_others(write: Callable[[str, str], Path], tmp_path: Path):
+    before = list(sys.path)
+    for name in ("a", "b"):
+        load_case(str(write(f"{name}.py", f"case {name}")))
+    assert sys.path == [*before, str(tmp_path)]
+
+
+def test_a_file_is_imported_once(write: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whatever is asked of it, and though another file imported it under its own name."""
+    path = write("once_of_a_test.py", "once")
+    assert load_case(f"{path}::once") is load_case(f"{path}::prepare") is load_case(str(path))
+    name = CASES["once"].module
+    assert name.startswith("btlib_case_")
+    assert sys.modules[name].__file__ == str(path)
+    other = write("neighbour_of_a_test.py", "neighbour")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("neighbour_of_a_test")
+    found = load_case(str(other))
+    assert (found.name, found.prepare) == ("neighbour", module.prepare)
+    assert found.module == "neighbour_of_a_test"
+
+
+def test_a_file_of_the_same_name_elsewhere_is_another(
+    write: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write("same_of_a_test.py", "the one")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.import_module("same_of_a_test")
+    assert load_case(str(write("deeper/same_of_a_test.py", "the other"))).name == "the other"

@@ -1,0 +1,261 @@
+"""What decides a fitted model, the lock around it, and a folder that is whole or not there."""
+
+import json
+import stat
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock, Timeout
+
+from btlib import fingerprint
+from btlib.cases import FittedModel, Work, fit_or_load, fitting
+from btlib.errors import BtlibWarning
+from btlib.protocol import Protocol, Recipe
+
+Fit = Callable[[Path], list[int]]
+
+
+def fit_one(folder: Path) -> list[int]:
+    return [1]
+
+
+def save(model: list[int], folder: Path) -> None:
+    (folder / "model.json").write_text(json.dumps(model))
+
+
+def load(folder: Path) -> list[int]:
+    found: list[int] = json.loads((folder / "model.json").read_text())
+    return found
+
+
+def get(work: Work, fit: Fit = fit_one, name: str = "net", **more: Any) -> FittedModel[list[int]]:
+    return fit_or_load(work, name, fit, **{"save": save, "load": load} | more)
+
+
+def manifest_of(fitted: FittedModel[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((fitted.folder / "manifest.json").read_text())
+    return found
+
+
+def states(work: Work) -> list[str]:
+    """What stands in the folder of unfinished work besides locks."""
+    return sorted(path.name for path in (work.checkpoints / "work").iterdir() if path.suffix != ".lock")
+
+
+def test_the_ingredients_are_those_of_the_data_that_is_trained_on(work: Work):
+    """Not of the protocol, where a case has a size or scaling of its own; each differs from the others here."""
+    work = replace(
+        work,
+        dataset=replace(work.dataset, scaling="percentile"),
+        protocol=Protocol(image_size=64),
+        precision="bf16",
+        case="a case",
+        seed=10,
+        recipe=Recipe(name="test", epochs=11),
+    )
+    fitted = get(work, depends_on={"library": 2})
+    manifest = manifest_of(fitted)
+    ingredients = manifest["ingredients"]
+    code = ingredients.pop("code")
+    assert code == fingerprint.of_sources([Path(__file__)])
+    assert ingredients.pop("closure").keys() == {"function"}
+    assert ingredients == {
+        "case": "a case",
+        "name": "net",
+        "case_code": None,
+        "recipe": work.recipe.identity(),
+        "data": work.dataset.fingerprint,
+        "image_size": 32,
+        "scaling": "percentile",
+        "split": work.split.fingerprint,
+        "seed": 10,
+        "precision": "bf16",
+        "preprocessing": fitting.PREPROCESSING,
+        "depends_on": {"library": 2},
+    }
+    assert manifest["schema"] == "btlib-fitted/1"
+    assert manifest["seconds"] == fitted.seconds
+    assert manifest["files"] == {"model.json": fingerprint.of_file(fitted.folder / "model.json")}
+
+
+def test_every_ingredient_decides(work: Work, monkeypatch: pytest.MonkeyPatch):
+    """One model for each, and its fingerprint is that of all of them."""
+
+    def other(**change: Any) -> str:
+        return get(replace(work, **change)).fingerprint
+
+    data = work.dataset
+    found = [
+        get(work).fingerprint,
+        get(work, name="other net").fingerprint,
+        get(work, depends_on=0).fingerprint,
+        get(work, fit=lambda folder: [2]).fingerprint,
+        other(case="other"),
+        other(seed=70),
+        other(precision="fp32"),
+        other(recipe=replace(work.recipe, batch_size=8)),
+        other(dataset=replace(data, labels=data.labels[::-1].copy())),
+        other(dataset=replace(data, scaling="percentile")),
+        other(split=replace(work.split, train=work.split.train[1:])),
+    ]
+    monkeypatch.setattr(fitting, "PREPROCESSING", "another")
+    found.append(get(work).fingerprint)
+    assert len(set(found)) == len(found)
+
+
+def is_locked(work: Work, fitted: str) -> bool:
+    try:
+        with FileLock(work.checkpoints / "work" / f"{fitted}.lock", timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def test_the_model_is_locked_while_it_is_trained_saved_and_loaded(work: Work, tmp_path: Path):
+    other = get(replace(work, seed=8)).folder.name
+    (work.checkpoints / "work").mkdir(exist_ok=True)
+    name = get(work).folder.name  # which the same work has again
+    seen: list[tuple[str, bool, bool]] = []
+
+    def watched(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def inner(*args: Any) -> Any:
+            seen.append((what, is_locked(work, name), is_locked(work, other)))
+            return function(*args)
+
+        return inner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "_keep", watched("keep", fitting._keep))
+        patch.setattr(fitting, "_whole", watched("look", fitting._whole))
+        patch.setattr(fitting, "_workplace", watched("train", fitting._workplace))
+        for retrain in (True, False):
+            get(replace(work, retrain=retrain), save=watched("save", save), load=watched("load", load))
+    assert [what for what, *_ in seen] == ["train", "keep", "save", "look", "load"]
+    assert {(own, others) for _, own, others in seen} == {(True, False)}
+    assert not is_locked(work, name)
+
+
+def test_the_lock_is_given_back_by_a_training_that_fails(work: Work):
+    def fail(folder: Path) -> list[int]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        get(work, fail)
+    (lock,) = (work.checkpoints / "work").glob("*.lock")
+    assert not is_locked(work, lock.stem)
+
+
+def half(model: list[int], folder: Path) -> None:
+    (folder / "model.json").write_text("half")
+    raise OSError("disk full")
+
+
+def test_a_retraining_that_cannot_be_saved_leaves_the_old_model(work: Work):
+    folder = get(work).folder
+    before = {path: path.read_bytes() for path in folder.rglob("*")}
+    with pytest.raises(OSError, match="disk full"):
+        get(replace(work, retrain=True), save=half)
+    assert {path: path.read_bytes() for path in folder.rglob("*")} == before
+    assert states(work) == []
+    assert get(work).source == "loaded"
+
+
+def test_a_training_that_cannot_be_saved_is_taken_up_from_its_state(work: Work):
+    def fit(folder: Path) -> list[int]:
+        found = sorted(path.name for path in folder.iterdir())
+        (folder / "state").touch()
+        return [len(found)]
+
+    with pytest.raises(OSError, match="disk full"):
+        get(work, fit, save=half)
+    again = get(work, fit)
+    assert (again.source, again.model) == ("resumed", [1])
+    assert states(work) == []
+
+
+def test_a_hidden_file_is_no_state(work: Work):
+    """As one that was half written; it is there again all the same."""
+
+    def fit(folder: Path) -> list[int]:
+        found = len(list(folder.iterdir()))
+        if not found:
+            (folder / ".state.part").touch()
+            raise ZeroDivisionError
+        return [found]
+
+    with pytest.raises(ZeroDivisionError):
+        get(work, fit)
+    again = get(work, fit)
+    assert (again.source, again.model) == ("trained", [1])
+
+
+def test_others_may_read_the_folder(work: Work):
+    assert stat.S_IMODE(get(work).folder.stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("change", ["content", "name", "inner manifest"])
+def test_content_and_names_are_what_a_whole_model_is(change: str, work: Work):
+    """A file of the same size, one under another name, and a file of a model that is called as the manifest is."""
+
+    def deep(model: list[int], folder: Path) -> None:
+        (folder / "deep").mkdir()
+        for path in (folder / "model.json", folder / "deep" / "manifest.json"):
+            path.write_text("[1]")
+
+    folder = get(work, save=deep).folder
+    assert get(work, save=deep).source == "loaded"
+    match change:
+        case "content":
+            (folder / "model.json").write_text("[2]")
+        case "name":
+            (folder / "model.json").rename(folder / "model2.json")
+        case "inner manifest":
+            (folder / "deep" / "manifest.json").write_text("[2]")
+    damaged = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.warns(BtlibWarning) as told:
+        assert get(work, save=deep).source == "trained"
+    aside = folder.with_name(f"{folder.name}.damaged")
+    assert [str(one.message) for one in told] == [f"{folder}: damaged; kept as {aside.name}, trained anew"]
+    assert {path.relative_to(aside): path.read_bytes() for path in aside.rglob("*") if path.is_file()} == damaged
+    assert get(work, save=deep).source == "loaded"
+
+
+def test_the_newest_damaged_model_is_the_one_that_stays(work: Work):
+    for text in ("[2]", "[3]"):
+        folder = get(work).folder
+        (folder / "model.json").write_text(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BtlibWarning)
+            assert get(work).source == "trained"
+    assert (folder.with_name(f"{folder.name}.damaged") / "model.json").read_text() == "[3]"
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "{}", '{"schema": "btlib-fitted/0", "ingredients": {}}', "null"])
+def test_a_manifest_that_is_none_is_damage(content: str, work: Work):
+    folder = get(work).folder
+    (folder / "manifest.json").write_text(content)
+    with pytest.warns(BtlibWarning, match="damaged"):
+        assert get(work).source == "trained"
+
+
+def test_names_of_folders(work: Work):
+    """Safe on any disk, for people to read; the fingerprint tells those of one beginning apart."""
+    for name, stem in (("my net/ü:2", "my_net_2"), ("a.b-c_d", "a.b-c_d"), ("n" * 300, "n" * 80)):
+        fitted = get(work, name=name)
+        assert fitted.folder == work.checkpoints / f"{stem}-{fitted.fingerprint}"
+
+
+def test_what_a_case_returns_of_a_loaded_model(work: Work):
+    trained, loaded = get(work), get(work)
+    assert loaded.folder == trained.folder
+    ready = trained.prepared(None, curves=trained.folder / "c.csv", threshold=0.4)  # type: ignore[arg-type]
+    assert (ready.source, ready.seconds, ready.fingerprint) == ("trained", trained.seconds, trained.fingerprint)
+    assert (ready.curves, ready.threshold) == (trained.folder / "c.csv", 0.4)
+    again = loaded.prepared(None)  # type: ignore[arg-type]
+    assert (again.source, again.seconds, again.details) == ("loaded", 0.0, {"checkpoint": loaded.folder.name})
+    own = loaded.prepared(None, details={"checkpoint": "mine"})  # type: ignore[arg-type]
+    assert own.details == {"checkpoint": "mine"}

@@ -1,0 +1,228 @@
+"""The checks at their tolerances, in either part of the predictions, and what a case is given to be examined."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from btlib.cases import Case, Prepared, Work
+from btlib.conformance import CHECKS, Subject, check_case, examine, make_subject, run, subject
+from btlib.data.dataset import Dataset
+from btlib.protocol import Protocol, Recipe
+from btlib.splits import slice_seed42
+from btlib.types import Predictions
+
+Examine = Callable[..., dict[str, tuple[str, str]]]
+Predict = Callable[[np.ndarray], Predictions]
+
+
+class Model:
+    def __init__(self, predict: Predict) -> None:
+        self.predict = predict
+
+
+@pytest.fixture
+def examined(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Examine:
+    """Outcome and message of each check of a case that is prepared so."""
+
+    def go(prepare: Callable[[Work], Prepared], **case: Any) -> dict[str, tuple[str, str]]:
+        mine = Case("mine", "", prepare=prepare, **{"has_mask": True, "has_classes": True} | case)
+        data = make_dataset(12, 16)
+        work = Work(data, slice_seed42(12), Protocol(image_size=16), Recipe(), 0, tmp_path)
+        found = examine(Subject(mine, work, data.numbers[:6], data.images[:6]))
+        return {result.check: (result.outcome, result.message) for result in found}
+
+    return go
+
+
+def failed(results: dict[str, tuple[str, str]]) -> list[str]:
+    return [name for name, (outcome, _) in results.items() if outcome == "fail"]
+
+
+def shifted(part: str, by: np.ndarray | float, images: np.ndarray) -> Predictions:
+    """Half of everything, but for one part that is shifted, by the same for all images or by image."""
+    shift = np.broadcast_to(np.asarray(by, np.float64), (len(images),))
+    masks, prob = np.full(images.shape, 0.5), np.tile([0.25, 0.25, 0.5], (len(images), 1))
+    if part == "mask":
+        masks += shift[:, None, None]
+    else:
+        prob += shift[:, None] * [1, -1, 0]
+    return Predictions(masks, prob)
+
+
+def prepare_with(check: str, part: str, gap: float) -> Callable[[Work], Prepared]:
+    """A case that breaks one promise by a gap."""
+    times = {"calls": 0, "prepared": 0}
+
+    def predict(images: np.ndarray) -> Predictions:
+        times["calls"] += 1
+        n = len(images)
+        shifts: dict[str, Any] = {
+            "determinism": gap * (times["calls"] % 2),
+            "order": np.linspace(0, gap, n) if n > 1 else 0.0,
+            "batch size": gap * (n > 1),
+            "save and load": gap * (times["prepared"] > 1),
+        }
+        return shifted(part, shifts[check], images)
+
+    def prepare(work: Work) -> Prepared:
+        times["prepared"] += 1
+        return Prepared(Model(predict), "given")
+
+    return prepare
+
+
+@pytest.mark.parametrize("part", ["mask", "class"])
+@pytest.mark.parametrize(
+    ("check", "tolerance"), [("determinism", 1e-5), ("order", 1e-3), ("batch size", 1e-3), ("save and load", 1e-5)]
+)
+def test_the_tolerance_of_each_comparison(check: str, tolerance: float, part: str, examined: Examine):
+    assert failed(examined(prepare_with(check, part, 0.9 * tolerance))) == []
+    results = examined(prepare_with(check, part, 1.1 * tolerance))
+    assert failed(results) == [check]
+    assert f"{part}_prob differs by up to {1.1 * tolerance:.2g}" in results[check][1]
+
+
+def test_the_checks_and_what_each_needs():
+    assert {name: CHECKS[name].needs for name in CHECKS} == {
+        "prepare": (),
+        "predict": ("prepare",),
+        "declared parts": ("predict",),
+        "shapes": ("predict",),
+        "ranges": ("shapes",),
+        "determinism": ("ranges",),
+        "order": ("determinism",),
+        "batch size": ("order",),
+        "odd sizes": ("shapes",),
+        "empty input": ("predict",),
+        "save and load": ("determinism",),
+    }
+    assert [CHECKS[name].name for name in CHECKS] == list(CHECKS)
+
+
+@pytest.mark.parametrize("declared", [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("given", [(True, False), (False, True), (True, True)])
+def test_parts_that_are_declared_and_given(declared: tuple[bool, bool], given: tuple[bool, bool], examined: Examine):
+    def predict(images: np.ndarray) -> Predictions:
+        whole = shifted("mask", 0.0, images)
+        return Predictions(whole.mask_prob if given[0] else None, whole.class_prob if given[1] else None)
+
+    results = examined(lambda work: Prepared(Model(predict), "given"), has_mask=declared[0], has_classes=declared[1])
+    assert failed(results) == ([] if declared == given else ["declared parts"])
+    for part, stated, came in zip(("mask", "classes"), declared, given, strict=True):
+        if stated != came:
+            said = f"has_{part} is {stated}, the predictor gives {'some' if came else 'none'}"
+            assert said in results["declared parts"][1]
+            assert f"declare has_{part}={came} in @case" in results["declared parts"][1]
+            break
+
+
+def test_a_part_that_is_there_only_once(examined: Examine):
+    """As long as the batch is whole, and not of a single image."""
+
+    def predict(images: np.ndarray) -> Predictions:
+        whole = shifted("mask", 0.0, images)
+        return whole if len(images) != 1 else Predictions(whole.mask_prob, None)
+
+    results = examined(lambda work: Prepared(Model(predict), "given"))
+    assert failed(results) == ["batch size"]
+    assert "class_prob has another shape, or is there only once" in results["batch size"][1]
+
+
+def test_a_predictor_may_write_into_its_images(examined: Examine):
+    """They are given in fresh arrays each time."""
+
+    def predict(images: np.ndarray) -> Predictions:
+        mean = images.mean(axis=(1, 2), keepdims=True) / 10
+        images[:] = 0
+        return Predictions(np.broadcast_to(mean, images.shape), None)
+
+    assert failed(examined(lambda work: Prepared(Model(predict), "given"), has_classes=False)) == []
+
+
+def test_no_images_must_give_no_predictions(examined: Examine):
+    for wrong in (lambda images: shifted("mask", 0.0, images[:1]), lambda images: None):
+
+        def predict(images: np.ndarray, wrong: Any = wrong) -> Any:
+            return shifted("mask", 0.0, images) if len(images) else wrong(np.zeros((1, 16, 16)))
+
+        results = examined(lambda work, predict=predict: Prepared(Model(predict), "given"))
+        assert failed(results) == ["empty input"]
+
+
+def test_a_classifier_has_no_axes_to_swap(examined: Examine):
+    def predict(images: np.ndarray) -> Predictions:
+        return Predictions(None, shifted("class", 0.0, images).class_prob)
+
+    assert set(examined(lambda work: Prepared(Model(predict), "given"), has_mask=False).values()) == {("pass", "")}
+
+
+def test_it_is_prepared_twice_and_no_more(examined: Examine):
+    times: list[Work] = []
+
+    def prepare(work: Work) -> Prepared:
+        times.append(work)
+        return Prepared(Model(lambda images: shifted("mask", 0.0, images)), "given")
+
+    assert failed(examined(prepare)) == []
+    assert len(times) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "size", "scaling"),
+    [({}, 64, "thesis"), ({"image_size": 40}, 40, "thesis"), ({"scaling": "percentile"}, 64, "percentile")],
+)
+def test_what_a_case_is_given(
+    fields: dict[str, Any],
+    size: int,
+    scaling: str,
+    make_dataset: Callable[..., Dataset],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Six test slices of phantoms, at its own size and scaling."""
+    loaded: list[tuple[Any, ...]] = []
+
+    def load_dataset(folder: Path, image_size: int, scaling: str) -> Dataset:
+        loaded.append((folder, image_size, scaling))
+        return replace(make_dataset(50, 16), scaling=scaling)
+
+    made: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(subject, "load_dataset", load_dataset)
+    monkeypatch.setattr(subject, "phantom_folder", lambda *args: made.append(args) or tmp_path / "phantoms")
+    case = Case("mine", "", True, True, lambda work: Prepared(None, "given"), **fields)  # type: ignore[arg-type]
+    found = make_subject(case, tmp_path / "checkpoints", device="cuda")
+    assert loaded == [(tmp_path / "phantoms", size, scaling)]
+    assert [n for _, n in made] == [40]
+    work = found.work
+    assert (work.protocol.image_size, work.protocol.scaling) == (size, scaling)
+    assert (work.seed, work.precision, work.device, work.case) == (42, "fp32", "cuda", "mine")
+    assert (work.checkpoints, work.engine, work.retrain) == (tmp_path / "checkpoints", "eager", False)
+    assert (work.recipe.backbone, work.recipe.weights, work.recipe.epochs) == ("tiny", "none", 1)
+    at = slice_seed42(50).test[:6]
+    assert found.numbers.tolist() == work.dataset.numbers[at].tolist()
+    assert np.array_equal(found.images, work.dataset.images[at])
+    assert found.images.flags.c_contiguous
+    make_subject(case, tmp_path / "checkpoints", tmp_path / "own slices")
+    assert loaded[1][0] == tmp_path / "own slices"
+    assert len(made) == 1
+
+
+def test_checkpoints_of_an_examination_are_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    given: list[tuple[Any, ...]] = []
+
+    def spy(case: Case, checkpoints: Path, data: Path | None, device: str) -> str:
+        assert checkpoints.is_dir()
+        (checkpoints / "model").write_text("")
+        given.append((case, checkpoints, data, device))
+        return "subject"
+
+    monkeypatch.setattr(run, "make_subject", spy)
+    monkeypatch.setattr(run, "examine", lambda subject: [subject])
+    case = Case("mine", "", True, True, lambda work: Prepared(None, "given"))  # type: ignore[arg-type]
+    assert check_case(case, tmp_path, "mps") == ["subject"]
+    assert [(found[0], *found[2:]) for found in given] == [(case, tmp_path, "mps")]
+    assert not given[0][1].exists()

@@ -1,0 +1,153 @@
+"""The settings that numbers rest on, restated: tiers, recipes, and the protocols and recipes that have a name."""
+
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+import pytest
+
+from btlib.errors import UnknownNameError
+from btlib.presets import PRESETS, apply_preset
+from btlib.protocol import TIERS, Protocol, Recipe
+
+THESIS: dict[str, Any] = {
+    "name": "thesis",
+    "backbone": "resnet50",
+    "weights": "auto",
+    "epochs": 10,
+    "head_epochs": None,
+    "batch_size": 16,
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "seg_weight": 0.85,
+    "cls_weight": 0.15,
+    "drifting_batch_norm": False,
+    "scaling": None,
+    "augment": False,
+    "keep": "last",
+    "threshold": "protocol",
+    "compiled": False,
+}
+PROTOCOL: dict[str, Any] = {
+    "split": "slice-seed42",
+    "image_size": 256,
+    "scaling": "thesis",
+    "threshold": 0.65,
+    "batch_mean_size": 16,
+}
+MODERN = {
+    **THESIS,
+    "name": "modern",
+    "weights": "none",
+    "epochs": 15,
+    "schedule": "cosine",
+    "scaling": "percentile",
+    "augment": True,
+    "keep": "best",
+    "threshold": "validation",
+}
+SMOKE = {
+    **THESIS,
+    "name": "smoke",
+    "backbone": "tiny",
+    "weights": "none",
+    "epochs": 12,
+    "head_epochs": 120,
+    "batch_size": 8,
+    "learning_rate": 3e-3,
+    "schedule": "cosine",
+}
+
+
+def test_the_thesis():
+    assert asdict(Recipe()) == THESIS
+    assert asdict(Protocol()) == PROTOCOL
+
+
+def test_the_tiers():
+    assert {name: asdict(TIERS[name]) for name in TIERS} == {
+        "smoke": {
+            "name": "smoke",
+            "protocol": PROTOCOL | {"image_size": 96},
+            "recipe": SMOKE,
+            "baseline": "smoke",
+            "phantom_slices": 240,
+            "always_phantom": True,
+            "bench_seconds": 0.5,
+            "speed_margin": 0.5,
+            "precision": "fp32",
+            "engine": "eager",
+            "explain_slices": 3,
+            "explain_patches": 6,
+            "explain_steps": 2,
+            "fixed": True,
+        },
+        "full": {
+            "name": "full",
+            "protocol": PROTOCOL,
+            "recipe": THESIS,
+            "baseline": "thesis",
+            "phantom_slices": 240,
+            "always_phantom": False,
+            "bench_seconds": 8.0,
+            "speed_margin": 0.25,
+            "precision": "auto",
+            "engine": "auto",
+            "explain_slices": 9,
+            "explain_patches": 8,
+            "explain_steps": 4,
+            "fixed": False,
+        },
+    }
+
+
+SCRATCH = THESIS | {"weights": "none"}
+NAMED = {
+    ("slice42", "thesis"): (256, SCRATCH, "figshare-slice42"),
+    ("slice42", "modern"): (256, MODERN, "figshare-slice42-modern"),
+    ("slice42", "large-batch"): (
+        256,
+        {**MODERN, "name": "large-batch", "batch_size": 64, "learning_rate": 2e-3},
+        "figshare-slice42-large-batch",
+    ),
+    ("cpu128", "thesis"): (128, SCRATCH | {"epochs": 4}, "figshare-cpu128"),
+    ("cpu128", "modern"): (128, MODERN | {"epochs": 8}, "figshare-cpu128-modern"),
+}
+
+
+def test_every_named_pair_is_listed_above():
+    assert {(protocol, recipe) for protocol in PRESETS for recipe in PRESETS[protocol].recipes} == set(NAMED)
+
+
+@pytest.mark.parametrize(("protocol", "recipe"), NAMED)
+def test_a_named_protocol_and_recipe(protocol: str, recipe: str):
+    """With their own baseline; all else stays as the tier has it."""
+    size, trained, baseline = NAMED[protocol, recipe]
+    tier = replace(TIERS["full"], bench_seconds=3.0, engine="eager")
+    found = apply_preset(tier, protocol, recipe)
+    assert asdict(found.protocol) == PROTOCOL | {"image_size": size}
+    assert asdict(found.recipe) == trained
+    assert found.baseline == baseline
+    assert replace(found, protocol=tier.protocol, recipe=tier.recipe, baseline=tier.baseline) == tier
+
+
+def test_what_is_not_named_is_the_thesis_s():
+    tier = TIERS["full"]
+    assert apply_preset(tier, None, None) == apply_preset(tier, "slice42", "thesis")
+    assert apply_preset(tier, "cpu128", None) == apply_preset(tier, "cpu128", "thesis")
+    assert apply_preset(tier, None, "modern") == apply_preset(tier, "slice42", "modern")
+
+
+def test_names_that_nobody_knows():
+    with pytest.raises(UnknownNameError, match="unknown protocol 'slice43'"):
+        apply_preset(TIERS["full"], "slice43", None)
+    with pytest.raises(UnknownNameError, match=r"protocol cpu128: unknown recipe 'large-batch'(.|\n)*thesis"):
+        apply_preset(TIERS["full"], "cpu128", "large-batch")
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Recipe)])
+def test_every_field_of_a_recipe_is_part_of_its_identity(field: str):
+    """What came later is left out at its default, so that what was stored before is still found."""
+    plain = Recipe()
+    other = replace(plain, **{field: True if getattr(plain, field) is False else "other"})
+    assert other.identity() == {**plain.identity(), field: getattr(other, field)} != plain.identity()
+    assert plain.identity() == {name: value for name, value in THESIS.items() if name != "compiled"}

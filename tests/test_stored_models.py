@@ -1,0 +1,163 @@
+"""Models read by their file alone: of a store, and the thesis's own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from btlib import fingerprint
+from btlib.checkpoints import find_stored, load_stored, load_thesis_checkpoint, thesis, trained
+from btlib.checkpoints.files import SCHEMA
+from btlib.errors import CheckpointError
+from btlib.models import create
+from btlib.models.variants import VARIANTS
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a checkpoint of a store, with a manifest that fits it but for what is given."""
+
+    def make(name: str, variant: str = "A", seed: int = 9, drifting: bool = False, **manifest: Any) -> Path:
+        path = tmp_path / f"{name}.ckpt"
+        torch.manual_seed(seed)
+        model = create(variant, backbone="tiny", drifting_batch_norm=drifting)
+        torch.save({"state_dict": model.state_dict()}, path)
+        recipe = {"name": "test", "epochs": 3, "backbone": "tiny", "drifting_batch_norm": drifting}
+        usual = {
+            "schema": SCHEMA,
+            "variant": variant,
+            "sha256": fingerprint.of_file(path),
+            "ingredients": {"recipe": recipe, "seed": seed, "image_size": 32},
+        }
+        path.with_suffix(".json").write_text(json.dumps(usual | manifest))
+        return path
+
+    return make
+
+
+def test_a_model_of_a_store(write: Write):
+    path = write("A-1")
+    found = load_stored(path, "A")
+    assert (found.source, found.seconds, found.path) == ("loaded", 0.0, path)
+    assert found.curves == path.with_suffix(".csv")
+    assert found.manifest == json.loads(path.with_suffix(".json").read_text())
+    assert not any(part.training for part in found.model.modules())
+    stored = torch.load(path, weights_only=True)["state_dict"]
+    assert all(torch.equal(value, stored[name]) for name, value in found.model.state_dict().items())
+
+
+@pytest.mark.parametrize("drifting", [False, True])
+def test_it_is_built_as_it_was_trained(drifting: bool, write: Write, monkeypatch: pytest.MonkeyPatch):
+    built: list[tuple[Any, ...]] = []
+
+    def spy(*args: Any, **more: Any) -> torch.nn.Module:
+        built.append((args, more))
+        return create(*args, **more)
+
+    monkeypatch.setattr(trained, "create", spy)
+    load_stored(write("C-1", "C", drifting=drifting), "C")
+    assert built == [(("C",), {"backbone": "tiny", "drifting_batch_norm": drifting})]
+
+
+def lose_manifest(path: Path) -> None:
+    path.with_suffix(".json").unlink()
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def replace_weights(path: Path) -> None:
+    """By others that can be read."""
+    torch.manual_seed(77)
+    torch.save({"state_dict": create("A", backbone="tiny").state_dict()}, path)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lose_manifest, cut, replace_weights])
+def test_a_file_that_is_not_what_its_manifest_says(damage: Callable[[Path], None], write: Write):
+    path = write("A-1")
+    damage(path)
+    with pytest.raises(CheckpointError) as caught:
+        load_stored(path, "A")
+    assert caught.value.problem == "is not there, is damaged, or has no manifest (.json) beside it"
+    assert caught.value.where == str(path)
+
+
+def test_a_file_of_another_variant(write: Write):
+    path = write("A-1", "B")
+    with pytest.raises(CheckpointError) as caught:
+        load_stored(path, "A")
+    assert (caught.value.problem, caught.value.where) == ("holds variant B, expected A", str(path))
+
+
+def test_a_file_of_yesterdays_variant(write: Write):
+    path = write("A-1")
+    payload = torch.load(path, weights_only=True)
+    payload["state_dict"].popitem()
+    torch.save(payload, path)
+    manifest = json.loads(path.with_suffix(".json").read_text()) | {"sha256": fingerprint.of_file(path)}
+    path.with_suffix(".json").write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match=r"A-1\.ckpt: does not fit today's variant") as caught:
+        load_stored(path, "A")
+    assert caught.value.mend == "train it anew"
+
+
+def test_the_one_model_of_a_variant(write: Write, tmp_path: Path):
+    """Neither another variant's, nor a manifest without its file, nor one that is none."""
+    wanted = write("A-5")
+    write("B-1", "B")
+    write("A-1").unlink()
+    write("A-2", schema="btlib-checkpoint/0")
+    assert find_stored(tmp_path, "A") == wanted
+
+
+def test_no_model_of_a_variant(write: Write, tmp_path: Path):
+    write("B-1", "B")
+    with pytest.raises(CheckpointError) as caught:
+        find_stored(tmp_path, "A")
+    assert (caught.value.problem, caught.value.where) == ("holds no trained model of variant A", str(tmp_path))
+    assert str(caught.value.mend).endswith("-k smoke-A")
+
+
+def test_several_models_of_a_variant_are_listed(write: Write, tmp_path: Path):
+    paths = [write(f"A-{i}", seed=seed) for i, seed in ((1, 10), (2, 9))]
+    with pytest.raises(CheckpointError) as caught:
+        find_stored(tmp_path, "A")
+    assert caught.value.problem.splitlines() == [
+        "holds 2 trained models of variant A:",
+        f"  {paths[0]} (recipe test, 3 epochs, 32 px, seed 10)",
+        f"  {paths[1]} (recipe test, 3 epochs, 32 px, seed 9)",
+    ]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_thesis_s_file_of_each_variant(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """One file of its name, among those of all; several are refused."""
+    monkeypatch.setattr(thesis, "load_thesis_state_dict", lambda *args: args)
+    names = {name: (VARIANTS[name].thesis_file or f"Model_{name}_x.ckpt") for name in VARIANTS}
+    for name, file in names.items():
+        torch.save({"is": name}, tmp_path / file)
+    assert load_thesis_checkpoint(variant, tmp_path) == ((variant, {"is": variant}), tmp_path / names[variant])
+    if VARIANTS[variant].thesis_file is None:
+        torch.save({}, tmp_path / f"Model_{variant}_y.ckpt")
+        with pytest.raises(CheckpointError) as caught:
+            load_thesis_checkpoint(variant, tmp_path)
+        assert caught.value.problem == f"expected one file Model_{variant}_*.ckpt, found 2"
+        assert caught.value.where == str(tmp_path)
+
+
+def test_what_does_not_fit_is_told_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*args: object) -> None:
+        raise CheckpointError("no fit", where="variant B", mend="give another")
+
+    monkeypatch.setattr(thesis, "load_thesis_state_dict", refuse)
+    path = tmp_path / "Model_B_classification_only.ckpt"
+    torch.save({}, path)
+    with pytest.raises(CheckpointError) as caught:
+        load_thesis_checkpoint("B", tmp_path)
+    assert (caught.value.problem, caught.value.where, caught.value.mend) == ("no fit", str(path), "give another")
