@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,28 +32,41 @@ def _code_of_no_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("btlib.runs.execute.code_of", lambda case: None)
 
 
+def case_of(name: str = "X", prepare: Callable[[Work], Prepared] | None = None, **more: Any) -> Case:
+    usual = {"has_mask": True, "has_classes": True} | more
+    return Case(name, f"case {name}", prepare=prepare or (lambda w: Prepared(Knows(w.dataset), "given")), **usual)
+
+
+@pytest.fixture(scope="session")
+def dataset(make_dataset: Callable[..., Dataset]) -> Dataset:
+    return make_dataset(40)
+
+
 @pytest.fixture
-def work(tmp_path: Any, make_dataset: Callable[..., Dataset]) -> Work:
-    dataset = make_dataset(40)
+def work(tmp_path: Path, dataset: Dataset) -> Work:
     return Work(dataset, slice_seed42(40), Protocol(image_size=32), Recipe(), 7, tmp_path / "checkpoints")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_case() -> Callable[..., Case]:
     """A case that knows the truth, or whose preparation is given."""
+    return case_of
 
-    def make(name: str = "X", prepare: Callable[[Work], Prepared] | None = None, **more: Any) -> Case:
-        usual = {"has_mask": True, "has_classes": True} | more
-        return Case(name, f"case {name}", prepare=prepare or (lambda w: Prepared(Knows(w.dataset), "given")), **usual)
 
-    return make
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path:
+    """A run of the cases X and Y; tests change a copy of it."""
+    run = RunFolder(tmp_path_factory.mktemp("finished") / "run")
+    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", origin="phantom", data="d", started="now"))
+    work = Work(dataset, slice_seed42(40), Protocol(image_size=32), Recipe(), 7, run.path.parent / "checkpoints")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("btlib.runs.execute.code_of", lambda case: None)
+        for name in "XY":
+            run_case(case_of(name), work, "smoke", run)
+    return run.path
 
 
 @pytest.fixture
-def folder(tmp_path: Path, work: Work, make_case: Callable[..., Case]) -> RunFolder:
+def folder(tmp_path: Path, finished_run: Path) -> RunFolder:
     """The folder of a run of the cases X and Y."""
-    run = RunFolder(tmp_path / "run")
-    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", origin="phantom", data="d", started="now"))
-    for name in "XY":
-        run_case(make_case(name), work, "smoke", run)
-    return run
+    return RunFolder(shutil.copytree(finished_run, tmp_path / "run"))

@@ -1,6 +1,7 @@
 """Files of before: records and baselines of version 1 are read, and brought up to date where their slices are there."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -28,12 +29,11 @@ from btlib.runs.split import SplitFile, split_file
 from btlib.splits import make_split
 
 
-@pytest.fixture
-def slices(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty slices of ten patients in files, as 0.1 read them."""
     rng = np.random.default_rng(0)
-    home = tmp_path / "slices"
-    home.mkdir()
+    home = tmp_path_factory.mktemp("slices")
     for number in range(1, 41):
         mask = np.zeros((32, 24), bool)
         top, left = rng.integers(0, 16, 2)
@@ -54,17 +54,24 @@ def old_fingerprint(folder: Path, *, codes: bool) -> str:
     return fingerprint.of(digests)
 
 
-@pytest.fixture
-def measured(slices: Path, tmp_path: Path, make_case: Callable[..., Case]) -> RunFolder:
-    """A run on these slices."""
+@pytest.fixture(scope="module")
+def measured_once(slices: Path, tmp_path_factory: pytest.TempPathFactory, make_case: Callable[..., Case]) -> Path:
     dataset = load_dataset(slices, 32)
     split = make_split("slice-seed42", dataset)
-    run = RunFolder(tmp_path / "run")
-    work = Work(dataset, split, Protocol(image_size=32), Recipe(), 7, tmp_path / "checkpoints")
+    run = RunFolder(tmp_path_factory.mktemp("measured") / "run")
+    work = Work(dataset, split, Protocol(image_size=32), Recipe(), 7, run.path.parent / "checkpoints")
     about = {"origin": "figshare", "data": "d", "recipe": {"epochs": 1}, "cases": ["X"], "seeds": [7]}
     run.save_info(RunInfo(tier="full", command="pytest", baseline="b", started="now", **about))
-    run_case(make_case("X"), work, "full", run)
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("btlib.runs.execute.code_of", lambda case: None)
+        run_case(make_case("X"), work, "full", run)
+    return run.path
+
+
+@pytest.fixture
+def measured(measured_once: Path, tmp_path: Path) -> RunFolder:
+    """A run on these slices."""
+    return RunFolder(shutil.copytree(measured_once, tmp_path / "run"))
 
 
 @pytest.fixture
