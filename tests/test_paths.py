@@ -61,6 +61,13 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path):
         (tmp_path / name).unlink()
 
 
+@pytest.mark.parametrize("text", ["[tox]\n[tox]\n[pytest]\n", "[tox]\nformat = %d\n[pytest]\n"])
+def test_what_is_not_for_pytest_is_not_checked(text: str, tmp_path: Path):
+    (tmp_path / "tox.ini").write_text(text)
+    (tmp_path / "sub").mkdir()
+    assert project_root(tmp_path / "sub") == tmp_path
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project, with the user in a folder below its root."""

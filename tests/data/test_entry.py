@@ -12,6 +12,7 @@ from btlib import fingerprint
 from btlib.data import entry
 from btlib.data.dataset import Dataset
 from btlib.data.digest import image_digest, mask_digest
+from btlib.data.patients import Patients
 
 N, SIZE = 3, 5
 IMAGES = np.arange(N * SIZE * SIZE, dtype=np.float32).reshape(N, SIZE, SIZE)
@@ -71,6 +72,20 @@ def test_without_codes_patients_have_no_source(tmp_path: Path):
 def test_codes_of_phantoms_are_taken_as_they_are_and_those_of_real_slices_merged(tmp_path: Path):
     assert opened(write(tmp_path / "phantom")).patients == ("P9", None, "P10A")
     assert opened(write(tmp_path / "real", rows("figshare"))).patients == ("P9", None, "P10")
+
+
+def test_patients_that_are_known_keep_their_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+
+    def known(*args: Any) -> Patients:
+        asked.append([arg.tolist() if isinstance(arg, np.ndarray) else arg for arg in args])
+        return Patients(("7", "8", "7"), "table", {"7": 2, "8": 5})
+
+    monkeypatch.setattr(entry, "identify", known)
+    dataset = opened(write(tmp_path / "e", rows("figshare")))
+    assert asked == [[[10, 20, 30], CODES, [900, 901, 902], [800, 801, 802], Path("home")]]
+    assert (dataset.patients, dataset.patient_source) == (("7", "8", "7"), "table")
+    assert (dataset.whole.patients, dataset.whole.folds) == (("7", "8", "7"), {"7": 2, "8": 5})
 
 
 def resave(place: Path, array: np.ndarray) -> None:

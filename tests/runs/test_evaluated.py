@@ -255,7 +255,9 @@ def test_a_crash_is_told_with_its_last_six_calls_and_its_memory_is_freed(
 
     record = run(make_case("X", prepare), work, tmp_path)
     assert record.error is not None
-    assert "Previous line repeated 2 more times" in record.error, "six, of which Python writes the first three and the last"
+    assert "Previous line repeated 2 more times" in record.error, (
+        "six, of which Python writes the first three and the last"
+    )
     assert "in prepare" not in record.error
     assert record.error.endswith("KeyError: 'the innermost'")
     assert [type(error) for error in freed] == [KeyError]
