@@ -31,9 +31,7 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Mock:
 
 
 def test_everywhere(torch: Mock, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(
-        "btlib.runs.environment.metadata.version", lambda name: f"{name} 1" if name != "torch" else absent()
-    )
+    monkeypatch.setattr("btlib.runs.environment.metadata.version", version_of)
     monkeypatch.setattr("btlib.speed.machine.digest", lambda: "m1")
     monkeypatch.setattr("btlib.speed.machine.facts", lambda: {"cpu": "c1"})
     monkeypatch.setattr("btlib.speed.tuning.current", lambda: Mock(allocator="jemalloc"))
