@@ -1,9 +1,11 @@
 """What tests of several rooms share. No test reads or writes the user's own cache."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock, Timeout
 from hypothesis import HealthCheck, settings
 
 from btlib.data.dataset import Dataset
@@ -32,6 +34,21 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     import os
 
     os.environ["BTLIB_CACHE"] = str(tmp_path_factory.getbasetemp().parent / "btlib-cache")
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a lock file is locked, by whatever object or process."""
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+@pytest.fixture(scope="session")
+def is_locked() -> Callable[[Path], bool]:
+    """Tells, inside what a lock should guard, whether it is locked."""
+    return _is_locked
 
 
 @pytest.fixture(scope="session")

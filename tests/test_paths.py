@@ -1,7 +1,5 @@
 """Where files of a project lie: where pytest finds them, the user's own before the shipped ones."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,8 @@ from btlib import Baseline
 from btlib.errors import OptionError, UnknownNameError
 from btlib.paths import (
     baselines_folder,
+    checkpoints_folder,
+    data_folder,
     find_baseline,
     find_run,
     project_root,
@@ -34,27 +34,38 @@ CONFIGURATIONS = {
     "pyproject and setup.py": {"setup.py": "", "sub/pyproject.toml": "[project]\nname = 'x'\n"},
 }
 
-ROOT = "import pytest\ndef pytest_configure(config): raise pytest.UsageError(f'root={config.rootpath}')\n"
-
 
 @pytest.mark.parametrize("files", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 @pytest.mark.parametrize("where", [".", "sub/deep"])
-def test_the_root_is_pytests_own(tmp_path: Path, files: dict[str, str], where: str):
+def test_the_root_is_pytests_own(
+    pytester: pytest.Pytester, tmp_path: Path, files: dict[str, str], where: str, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "sub" / "deep").mkdir(parents=True)
-    (tmp_path / "plugin_of_root.py").write_text(ROOT)
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    here = (tmp_path / where).resolve()
-    command = [sys.executable, "-c", "import pytest; pytest.main(['-p', 'plugin_of_root', '-p', 'no:btlib'])"]
-    environment = {"PYTHONPATH": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    told = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=False).stderr
-    assert f"root={project_root(here)}\n" in told.replace("ERROR: ", "")
+    monkeypatch.chdir(tmp_path / where)
+    assert project_root() == pytester.parseconfig("-p", "no:btlib").rootpath
 
 
 def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path):
-    (tmp_path / "pyproject.toml").write_text("[tool")
-    with pytest.raises(OptionError, match="configuration of pytest cannot be read"):
-        project_root(tmp_path)
+    for name, content in (
+        ("pyproject.toml", b"[tool"),
+        ("pyproject.toml", b"\xff"),
+        ("tox.ini", b"no section"),
+        ("setup.cfg", b"\xff"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(OptionError, match="configuration of pytest cannot be read") as caught:
+            project_root(tmp_path / "sub")
+        assert caught.value.where == str(tmp_path)
+        (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize("text", ["[tox]\n[tox]\n[pytest]\n", "[tox]\nformat = %d\n[pytest]\n"])
+def test_what_is_not_for_pytest_is_not_checked(text: str, tmp_path: Path):
+    (tmp_path / "tox.ini").write_text(text)
+    (tmp_path / "sub").mkdir()
+    assert project_root(tmp_path / "sub") == tmp_path
 
 
 @pytest.fixture
@@ -67,9 +78,33 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_folders_are_the_projects_wherever_the_user_stands(project: Path, monkeypatch: pytest.MonkeyPatch):
-    assert baselines_folder() == project / "baselines"
+    folders = {
+        baselines_folder: "baselines",
+        checkpoints_folder: "checkpoints",
+        data_folder: "data_figshare",
+        reports_folder: "reports",
+    }
+    assert {folder() for folder in folders} == {project / name for name in folders.values()}
     monkeypatch.chdir(project)
-    assert baselines_folder() == Path("baselines"), "short where the user stands at the root"
+    for folder, name in folders.items():
+        assert folder() == Path(name), "short where the user stands at the root"
+
+
+def test_without_a_configuration_folders_are_where_the_user_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "setup.py").touch()
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    assert reports_folder() == tmp_path / "reports"
+    (tmp_path / "setup.py").unlink()
+    assert reports_folder() == Path("reports")
+
+
+def test_shipped_baselines_are_those_of_the_package_where_it_has_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    package = tmp_path / "btlib"
+    monkeypatch.setattr("btlib.paths._PACKAGE", package)
+    assert shipped_baselines() == tmp_path / "baselines"
+    (package / "suite" / "baselines").mkdir(parents=True)
+    assert shipped_baselines() == package / "suite" / "baselines"
 
 
 def test_the_users_own_baselines_come_first(project: Path):
@@ -94,8 +129,29 @@ def test_runs_are_found_by_name(project: Path):
     assert find_run("2026-01-02_030405.000001-smoke") == reports_folder() / "2026-01-02_030405.000001-smoke"
     assert find_run("unfinished") is None
     assert find_run(str(reports_folder() / "unfinished")) == reports_folder() / "unfinished", "a path is a path"
+    (reports_folder() / "2026-01-02_030405.000001-smoke" / "records" / "A-seed43.json").write_text("{}")
+    assert find_run("latest") == reports_folder() / "2026-01-02_030405.000002-full"
+    assert find_run("2026-01-02_030405.000003-smoke") is None
     error = unknown_source("2026-01-02_030405.000003-smoke", baselines_folder())
     assert isinstance(error, UnknownNameError)
     assert "did you mean '2026-01-02_030405.000001-smoke'?" in str(error)
     assert "thesis" in str(error)
-    assert "thesis" not in str(unknown_source("x", baselines_folder(), "run"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "offered"), [("run", {"r1"}), ("baseline", {"mine"}), ("run or baseline", {"r1", "mine"})]
+)
+def test_only_what_was_asked_for_is_offered(project: Path, kind: str, offered: set[str]):
+    (project / "reports" / "r1" / "records").mkdir(parents=True)
+    (project / "reports" / "r1" / "records" / "A-seed42.json").write_text("{}")
+    (project / "baselines").mkdir()
+    (project / "baselines" / "mine.json").write_text("{}")
+    shipped = {path.stem for path in shipped_baselines().glob("*.json")} if "baseline" in kind else set()
+    error = unknown_source("nothing like it", baselines_folder(), kind)
+    assert error.problem == f"unknown {kind} 'nothing like it'"
+    assert str(error.mend).endswith(f"known: {', '.join(sorted(offered | shipped))}")
+
+
+def test_without_a_run_there_is_no_latest(project: Path):
+    error = unknown_source("latest", baselines_folder())
+    assert (error.problem, error.where) == ("there is no run yet", str(project / "reports"))

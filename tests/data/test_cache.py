@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from btlib.data import load_dataset
-from btlib.errors import BtlibWarning, DataError
+from btlib.errors import BtlibWarning, DataError, OptionError
 
 LOAD = "import sys; from btlib.data import load_dataset; print(load_dataset(sys.argv[1], 24).fingerprint)"
 
@@ -159,6 +159,7 @@ def test_a_damaged_entry_is_made_anew(folder, cache, name, damage):
     damage(entries(cache)[0] / name)
     with pytest.warns(BtlibWarning, match="damaged"):
         assert pixels(load_dataset(folder, 24)) == before
+    assert not list((cache / "building").iterdir())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert pixels(load_dataset(folder, 24)) == before
@@ -292,9 +293,19 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(folder, cache):
     assert len(load_dataset(folder, 24)) == 6
 
 
+def test_the_thesis_size_and_scaling_are_the_defaults(folder):
+    dataset = load_dataset(folder)
+    assert (dataset.image_size, dataset.scaling) == (256, "thesis")
+    with pytest.raises(OptionError, match="at least 2 pixels, got 1"):
+        load_dataset(folder, 1)
+
+
 def test_the_users_cache_folder_is_the_default(monkeypatch, tmp_path):
     from btlib.data.cache import cache_root
 
-    monkeypatch.delenv("BTLIB_CACHE")
+    assert cache_root() == tmp_path / "cache"
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "user" / name)
+    monkeypatch.setenv("BTLIB_CACHE", "")
+    assert cache_root() == tmp_path / "user" / "btlib"
+    monkeypatch.delenv("BTLIB_CACHE")
     assert cache_root() == tmp_path / "user" / "btlib"

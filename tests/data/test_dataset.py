@@ -1,14 +1,12 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from btlib.data import load_dataset, read_slice
 from btlib.data.dataset import Dataset
+from btlib.data.digest import image_digest, mask_digest
 from btlib.data.preprocess import prepare_image, prepare_mask
-from btlib.data.quota import shares
 from btlib.errors import DataError, UnknownNameError
 
 
@@ -51,7 +49,8 @@ def test_percentile_is_another_dataset_of_the_same_content(folder):
 
 def test_phantoms_among_real_slices_are_refused(folder, make_slice):
     make_slice(folder / "12.mat", origin="phantom")
-    with pytest.raises(DataError, match=r"1 of 7 slices are phantoms, the first of them 12\.mat"):
+    make_slice(folder / "13.mat", origin="phantom")
+    with pytest.raises(DataError, match=r"2 of 8 slices are phantoms, the first of them 12\.mat"):
         load_dataset(folder, 24)
 
 
@@ -77,14 +76,71 @@ def test_unknown_scaling(folder):
 
 
 def test_subset_takes_every_field():
+    """What there is one of for each slice is taken from the same rows, all else stays."""
+    dataset = replace(
+        dataset_of([0, 1, 2, 1]),
+        masks=np.random.default_rng(0).random((4, 2, 2)) > 0.5,
+        image_digests=np.arange(4, dtype=np.uint64) + 70,
+        mask_digests=np.arange(4, dtype=np.uint64) + 90,
+        patient_source="files",
+        independent=True,
+    )
+    at = np.array([3, 0])
+    part = dataset.subset(at)
+    for field in fields(Dataset):
+        before, after = getattr(dataset, field.name), getattr(part, field.name)
+        if isinstance(before, np.ndarray):
+            assert after.tolist() == before[at].tolist(), field.name
+        elif field.name == "patients":
+            assert after == ("P3", "P0")
+        elif field.name != "cohort":
+            assert after == before, field.name
+
+
+def test_a_part_knows_the_whole_that_it_is_a_part_of():
+    """Also a part of a part: folds are made of everyone."""
     dataset = dataset_of([0, 1, 2, 1])
-    part = dataset.subset(np.array([3, 0]))
-    assert part.numbers.tolist() == [40, 10]
-    assert part.labels.tolist() == [1, 0]
-    assert part.patients == ("P3", "P0")
-    assert part.original_areas.tolist() == [103, 100]
-    assert part.images[0, 0].tolist() == [12, 13]
-    assert len(part.masks) == 2
+    part = dataset.subset(np.array([3, 0, 1]))
+    for one in (dataset, part, part.subset(np.array([1]))):
+        assert (one.whole.patients, one.whole.labels.tolist()) == (dataset.patients, [0, 1, 2, 1])
+    assert dataset.subset(np.arange(4)) is dataset
+    assert dataset.subset(np.array([3, 2, 1, 0])).numbers.tolist() == [40, 30, 20, 10]
+
+
+OTHER = {
+    "images": np.zeros((4, 2, 2), np.float32),
+    "masks": np.zeros((4, 2, 2), bool),
+    "labels": np.array([1, 1, 2, 1]),
+    "numbers": np.array([10, 20, 30, 41]),
+    "patients": ("P0", "P1", "P2", None),
+    "original_areas": np.zeros(4, np.int64),
+    "image_digests": np.arange(4, dtype=np.uint64),
+    "mask_digests": np.arange(4, dtype=np.uint64),
+}
+
+
+@pytest.mark.parametrize("field", OTHER)
+def test_what_the_fingerprints_are_of(field):
+    before = dataset_of([0, 1, 2, 1])
+    after = replace(before, **{field: OTHER[field]})
+    truth = field in ("masks", "mask_digests", "labels", "numbers")
+    inputs = field in ("images", "image_digests")
+    assert (after.truth_fingerprint != before.truth_fingerprint) == truth
+    assert (after.input_fingerprint != before.input_fingerprint) == inputs
+    assert (after.fingerprint != before.fingerprint) == (truth or inputs)
+
+
+def test_stored_digests_stand_for_what_they_are_of():
+    """What a cached entry stores is not computed again, and is the same."""
+    plain = dataset_of([0, 1, 2, 1])
+    stored = replace(
+        plain,
+        image_digests=np.array([image_digest(image) for image in plain.images], np.uint64),
+        mask_digests=np.array([mask_digest(mask) for mask in plain.masks], np.uint64),
+    )
+    assert stored.truth_fingerprint == plain.truth_fingerprint
+    assert stored.input_fingerprint == plain.input_fingerprint
+    assert replace(stored, images=plain.images + 1).input_fingerprint == plain.input_fingerprint
 
 
 def test_subset_fingerprints():
@@ -110,6 +166,11 @@ def test_limit_keeps_proportions_and_order():
     assert part.fingerprint == dataset.limit(10).fingerprint != dataset.limit(11).fingerprint
 
 
+def test_limit_spreads_over_the_file_order():
+    dataset = dataset_of([1, 0, 1, 1, 0, 1, 0, 1, 1, 0, 1, 1])  # four of the first, eight of the second
+    assert (dataset.limit(6).numbers // 10 - 1).tolist() == [0, 1, 3, 6, 7, 10]
+
+
 def test_limit_keeps_the_rare_class():
     assert np.bincount(dataset_of([0] * 98 + [1, 2]).limit(3).labels).tolist() == [1, 1, 1]
 
@@ -126,20 +187,18 @@ def test_limit_that_cannot_be(n):
         dataset_of([0, 1, 2]).limit(n)
 
 
-@given(st.lists(st.integers(0, 60), min_size=1, max_size=6).filter(any), st.data())
-def test_shares_add_up_and_never_exceed_what_is_there(weights, data):
-    n = data.draw(st.integers(1, sum(weights)))
-    parts = shares(weights, n)
-    assert sum(parts) == n
-    assert all(0 <= part <= weight for part, weight in zip(parts, weights, strict=True))
-    if n >= sum(weight > 0 for weight in weights):
-        assert all(part >= 1 for part, weight in zip(parts, weights, strict=True) if weight)
+@pytest.mark.parametrize("field", ["images", "masks", "labels", "numbers", "original_areas", "patients"])
+def test_fields_that_do_not_fit_each_other(field):
+    """One row too few, one too many."""
+    dataset = dataset_of([0, 1])
+    value = getattr(dataset, field)
+    for wrong in (value[:1], (*value, *value) if field == "patients" else np.concatenate([value, value])):
+        with pytest.raises(DataError, match="expected"):
+            replace(dataset, **{field: wrong})
 
 
-def test_fields_that_do_not_fit_each_other():
-    with pytest.raises(DataError, match=r"Dataset\.labels"):
-        replace(dataset_of([0, 1]), labels=np.array([0]))
-    with pytest.raises(DataError, match=r"Dataset\.patients"):
-        replace(dataset_of([0, 1]), patients=("P0",))
-    with pytest.raises(DataError, match=r"Dataset\.images"):
-        replace(dataset_of([0, 1]), image_size=3)
+@pytest.mark.parametrize("field", ["images", "masks"])
+def test_slices_are_squares_of_the_size(field):
+    for shape in ((2, 2, 3), (2, 3, 2), (2, 3, 3), (2, 4)):
+        with pytest.raises(DataError, match=rf"Dataset\.{field}: expected shape \(2, 2, 2\), got"):
+            replace(dataset_of([0, 1]), **{field: np.zeros(shape, getattr(dataset_of([0, 1]), field).dtype)})

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pooch
 import pytest
 
 from btlib.data.download import download
@@ -23,6 +24,7 @@ class Server:
 
     def __init__(self) -> None:
         self.answers: dict[str, bytes] = {}
+        self.status: dict[str, int] = {}
         self.asked: list[str] = []
         outer = self
 
@@ -30,7 +32,7 @@ class Server:
             def do_GET(self) -> None:
                 outer.asked.append(self.path)
                 body = outer.answers.get(self.path)
-                self.send_response(200 if body is not None else 404)
+                self.send_response(outer.status.get(self.path, 200) if body is not None else 404)
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.end_headers()
                 self.wfile.write(body or b"")
@@ -125,20 +127,132 @@ def test_the_next_host_helps_out(server: Server, files: dict[str, bytes], tmp_pa
     assert "/second/0" in server.asked
 
 
-@pytest.mark.parametrize("change", [{}, {"computed_md5": ""}], ids=["by checksum", "by size"])
-def test_no_host_gives_the_right_file(server: Server, files: dict[str, bytes], tmp_path: Path, change: dict[str, str]):
-    server.offer(files, **change)
-    server.answers["/first/0"] = b"wrong"
-    del server.answers["/second/0"]
+BY = {"by checksum": {}, "by a supplied checksum": {"computed_md5": None}, "by size": {"computed_md5": ""}}
+
+
+@pytest.mark.parametrize("last", ["wrong", "404"])
+@pytest.mark.parametrize("change", BY.values(), ids=BY)
+def test_no_host_gives_the_right_file(
+    server: Server, files: dict[str, bytes], tmp_path: Path, change: dict[str, str | None], last: str
+):
+    """Nothing is left of what came, whichever host came last."""
+    if change == BY["by a supplied checksum"]:
+        change = change | {"supplied_md5": hashlib.md5(files[ONE]).hexdigest()}
+    server.offer({ONE: files[ONE]}, **change)
+    longer, turned = files[ONE] + b"!", files[ONE][::-1]  # another size; the same size, which a checksum tells
+    wrong = longer if change == BY["by size"] else turned
+    first, second = ("404", "wrong") if last == "wrong" else ("wrong", "404")
+    for host, fault in (("first", first), ("second", second)):
+        server.answers[f"/{host}/0"] = wrong
+        if fault == "404":
+            del server.answers[f"/{host}/0"]
     with pytest.raises(DataError) as caught:
         get(server, tmp_path)
-    text = str(caught.value)
-    assert ONE in text
-    assert f"{server.url}/first/0: " in text
-    assert f"{server.url}/second/0: " in text
-    assert "404" in text
+    size, md5 = len(files[ONE]), hashlib.md5(files[ONE]).hexdigest()
+    listed = f"{size} bytes" if change == BY["by size"] else f"{size} bytes, md5 {md5}"
+    problem, *lines = caught.value.problem.splitlines()
+    assert problem == f"no host gives it as listed ({listed})"
+    assert [line.split(": ")[0].strip() for line in lines] == [f"{server.url}/first/0", f"{server.url}/second/0"]
+    told = f"got {size + 1} bytes" if change == BY["by size"] else "does not match"
+    assert told in lines[0 if first == "wrong" else 1]
+    assert "404" in lines[0 if first == "404" else 1]
+    assert caught.value.where == str(tmp_path / "downloads" / ONE)
     assert "10.6084/m9.figshare.1512427" in str(caught.value.mend)
-    assert not (tmp_path / "downloads" / ONE).exists()
+    assert list((tmp_path / "downloads").iterdir()) == []
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("change", [{}, {"computed_md5": ""}], ids=["by checksum", "by size"])
+def test_a_cut_file_of_before_is_fetched_again(
+    server: Server, files: dict[str, bytes], tmp_path: Path, change: dict[str, str]
+):
+    server.offer(files, **change)
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "downloads" / ONE).write_bytes(files[ONE][:-100])
+    get(server, tmp_path)
+    assert (tmp_path / "downloads" / ONE).read_bytes() == files[ONE]
+    assert server.asked == ["/articles/1512427", "/first/0", "/first/1", "/first/2"]
+
+
+def test_a_host_that_the_api_names_is_asked_once(server: Server, files: dict[str, bytes], tmp_path: Path):
+    server.offer({ONE: files[ONE]})
+    server.answers = {"/articles/1512427": server.answers["/articles/1512427"]}
+    with pytest.raises(DataError, match="no host gives it as listed"):
+        download(tmp_path, base_url=f"{server.url}/", file_hosts=(f"{server.url}/first", f"{server.url}/third"))
+    assert server.asked == ["/articles/1512427", "/first/0", "/third/0"]
+
+
+def test_a_cut_slice_is_unpacked_again_and_a_whole_one_is_kept(server: Server, files: dict[str, bytes], tmp_path: Path):
+    server.offer(files)
+    home = get(server, tmp_path)
+    whole, kept = (home / "1.mat").read_bytes(), (home / "2.mat").stat()
+    (home / "1.mat").write_bytes(whole[:-1])
+    get(server, tmp_path)
+    assert (home / "1.mat").read_bytes() == whole
+    assert (home / "2.mat").stat() == kept
+
+
+def test_a_slice_that_cannot_be_unpacked_whole_is_not_there(server: Server, files: dict[str, bytes], tmp_path: Path):
+    """Its end is damaged: most of it was written by then."""
+    raw = bytearray(files[TWO])
+    with zipfile.ZipFile(io.BytesIO(files[TWO])) as archive:
+        last = archive.infolist()[1]
+    raw[last.header_offset + 30 + len(last.filename) + last.compress_size - 9] ^= 255
+    server.offer({ONE: files[ONE], TWO: bytes(raw)})
+    with pytest.raises(DataError, match=rf"{TWO}: cannot be unpacked"):
+        get(server, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["1.mat", "2.mat", "3.mat"]
+
+
+@pytest.mark.parametrize(
+    ("members", "problem"),
+    [
+        ([], "holds no .mat files"),
+        (["README.txt"], "holds no .mat files"),
+        (["notes.mat"], "NUMBER.mat"),
+        (["../../notes.mat"], "NUMBER.mat"),
+        (["cvind.mat"], "not a slice"),
+    ],
+)
+def test_what_an_archive_may_hold(server: Server, tmp_path: Path, members: list[str], problem: str):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in members:
+            archive.writestr(name, b"x")
+    server.offer({ONE: buffer.getvalue()})
+    with pytest.raises(DataError, match=problem):
+        get(server, tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [ONE]
+
+
+def test_an_archive_lays_slices_into_one_folder(server: Server, tmp_path: Path, files: dict[str, bytes]):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.write(tmp_path / "made" / "1.mat", "deep/er/1.MAT")
+        archive.writestr("deep/README.txt", b"read me")
+    server.offer({ONE: buffer.getvalue()})
+    home = get(server, tmp_path / "out")
+    assert [path.name for path in home.iterdir()] == ["1.MAT"]
+
+
+def test_folds_alone_are_no_download(server: Server, tmp_path: Path):
+    server.offer({"cvind.mat": b"folds", "README.txt": b"read me"})
+    with pytest.raises(DataError, match="the article lists no zip files"):
+        get(server, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pooch_is_silent_for_us_alone(server: Server, files: dict[str, bytes], tmp_path: Path):
+    logger = pooch.get_logger()
+    before = logger.level
+    logger.setLevel(17)
+    try:
+        server.offer(files | {TWO: b"PK but no archive"})
+        with pytest.raises(DataError):
+            get(server, tmp_path)
+        assert logger.level == 17
+    finally:
+        logger.setLevel(before)
 
 
 def test_a_damaged_archive_is_named(server: Server, files: dict[str, bytes], tmp_path: Path):
@@ -147,13 +261,27 @@ def test_a_damaged_archive_is_named(server: Server, files: dict[str, bytes], tmp
         get(server, tmp_path)
 
 
-@pytest.mark.parametrize("answer", [None, b"<html>", b"{}", b'{"files": [{"id": 1, "name": "../x.zip"}]}'])
+def listing(name: str) -> bytes:
+    file = {"id": 1, "name": name, "size": 1, "computed_md5": "", "download_url": "http://127.0.0.1:9"}
+    return json.dumps({"files": [file]}).encode()
+
+
+@pytest.mark.parametrize(
+    "answer", [None, b"<html>", b"{}", *map(listing, ("../x.zip", "/x.zip", "a/x.zip", ".x.zip", ".."))]
+)
 def test_an_answer_that_is_no_listing(server: Server, tmp_path: Path, answer: bytes | None):
     if answer is not None:
         server.answers["/articles/1512427"] = answer
     with pytest.raises(DataError, match="expected the article's list of files") as caught:
         get(server, tmp_path)
     assert "by hand" in str(caught.value.mend)
+
+
+def test_a_listing_that_comes_with_an_error_does_not_count(server: Server, files: dict[str, bytes], tmp_path: Path):
+    server.offer(files)
+    server.status["/articles/1512427"] = 503
+    with pytest.raises(DataError, match="expected the article's list of files, got HTTPError: 503"):
+        get(server, tmp_path)
 
 
 def test_without_network(tmp_path: Path):

@@ -59,6 +59,25 @@ def test_missing_or_empty_patient_is_none(tmp_path, make_slice, pid):
     assert read_slice(tmp_path / "1.mat").patient is None
 
 
+def test_a_slice_that_cannot_be_written_whole_is_not_there(tmp_path, make_slice, monkeypatch):
+    """Nor is the old one cut: the label comes after the image."""
+    make_slice(tmp_path / "1.mat")
+    before = (tmp_path / "1.mat").read_bytes()
+    create = h5py.Group.create_dataset
+
+    def full(group, name, **options):
+        if name == "label":
+            raise OSError("no space left")
+        return create(group, name, **options)
+
+    monkeypatch.setattr(h5py.Group, "create_dataset", full)
+    for name in ("1.mat", "2.mat"):
+        with pytest.raises(OSError, match="no space left"):
+            make_slice(tmp_path / name, seed=9)
+    assert [path.name for path in tmp_path.iterdir()] == ["1.mat"]
+    assert (tmp_path / "1.mat").read_bytes() == before
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", ">i2"])
 def test_other_dtypes_keep_their_values(tmp_path, dtype):
     image = np.array([[1, 2, 3], [40, 50, 60]]).astype(dtype)
@@ -66,6 +85,27 @@ def test_other_dtypes_keep_their_values(tmp_path, dtype):
     s = read_slice(tmp_path / "1.mat")
     assert s.image.dtype == np.dtype(dtype).newbyteorder("=")
     assert s.image.tolist() == [[1, 2, 3], [40, 50, 60]]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("  P1 ", "P1"), ("   ", None), ("", None), ("\uffff", "\uffff"), ("a b", "a b"), ("é", "é")]
+)
+def test_a_patient_is_text_without_blanks_around_it(tmp_path, make_slice, written, read):
+    make_slice(tmp_path / "1.mat", patient=written)
+    assert read_slice(tmp_path / "1.mat").patient == read
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (2, 9), (9, 2)])
+def test_the_smallest_images(tmp_path, shape):
+    write_slice(tmp_path / "1.mat", np.ones(shape), np.ones(shape, bool), 0)
+    assert read_slice(tmp_path / "1.mat").image.shape == shape
+
+
+def test_large_fields_are_packed(tmp_path, make_slice):
+    make_slice(tmp_path / "1.mat")
+    with h5py.File(tmp_path / "1.mat") as file:
+        packed = {name: field.compression for name, field in file["cjdata"].items()}
+    assert packed == {"image": "gzip", "tumorMask": "gzip", "label": None, "PID": None, "tumorBorder": None}
 
 
 FAULTS = {
@@ -84,8 +124,12 @@ FAULTS = {
     "image with NaN": ("image", np.where(np.eye(37, 52) > 0, np.nan, 1.0), "cjdata/image", "37 of 1924"),
     "image with infinity": ("image", np.full((37, 52), np.inf), "cjdata/image", "1924 of 1924"),
     "image of three axes": ("image", np.ones((37, 52, 1)), "cjdata/image", "(37, 52, 1)"),
+    "image of one row": ("image", np.ones((1, 52)), "cjdata/image", "(1, 52)"),
+    "image of one column": ("image", np.ones((37, 1)), "cjdata/image", "(37, 1)"),
+    "image of one axis": ("image", np.ones(37), "cjdata/image", "(37,)"),
     "image of text": ("image", b"picture", "cjdata/image", "numeric"),
     "patient of floats": ("PID", [1.5], "cjdata/PID", "float64"),
+    "patient below range": ("PID", [-1], "cjdata/PID", "-1"),
     "patient out of range": ("PID", [70000], "cjdata/PID", "70000"),
 }
 
@@ -150,7 +194,9 @@ def test_no_group(tmp_path):
         read_slice(tmp_path / "1.mat")
 
 
-@pytest.mark.parametrize("name", ["slice.mat", "-1.mat", "0.mat", "1.5.mat", "7.h5", "7", "７.mat"])
+@pytest.mark.parametrize(
+    "name", ["slice.mat", "-1.mat", "0.mat", "1.5.mat", "1.mat.mat", "1.mat.bak", "7.h5", "7", "７.mat"]
+)
 def test_a_name_without_number(tmp_path, name):
     with pytest.raises(DataError, match=r"NUMBER\.mat"):
         read_slice(tmp_path / name)

@@ -11,8 +11,23 @@ def fill(folder, *names):
 
 
 def test_order_is_numeric_and_other_files_are_left_out(tmp_path):
-    fill(tmp_path, "10.mat", "9.mat", "1.mat", "100.mat", "cvind.mat", "README.txt", ".7.mat", "notes.csv")
-    assert [path.name for path in list_slices(tmp_path)] == ["1.mat", "9.mat", "10.mat", "100.mat"]
+    fill(
+        tmp_path,
+        "10.mat",
+        "9.mat",
+        "1.mat",
+        "100.mat",
+        "cvind.mat",
+        "README.txt",
+        ".7.mat",
+        "notes.csv",
+        "CVIND.MAT",
+        "8.MAT",
+        "007.mat",
+    )
+    assert [path.name for path in list_slices(tmp_path)] == [
+        *("1.mat", "007.mat", "8.MAT", "9.mat", "10.mat", "100.mat")
+    ]
 
 
 def test_the_folder_above_data_will_do(tmp_path):
@@ -41,3 +56,20 @@ def test_nothing_to_read_says_how_to_get_slices(tmp_path, make):
     make(tmp_path / "there")
     with pytest.raises(DataError, match="btlib data download"):
         list_slices(tmp_path / "there")
+
+
+@pytest.mark.parametrize(("count", "last"), [(2, "  copy 02.mat: "), (20, "  copy 20.mat: "), (21, "  … and 1 more")])
+def test_twenty_faults_are_listed(tmp_path, count, last):
+    fill(tmp_path, *(f"copy {k:02d}.mat" for k in range(1, count + 1)))
+    with pytest.raises(DataError) as caught:
+        list_slices(tmp_path)
+    first, *lines = caught.value.problem.splitlines()
+    assert first == f"{count} faulty files"
+    assert len(lines) == min(count, 21)
+    assert lines[-1].startswith(last)
+
+
+def test_a_single_fault_is_told_as_it_is(tmp_path):
+    fill(tmp_path, "1.mat", "0.mat")
+    with pytest.raises(DataError, match=r"0\.mat: expected a file name of the form NUMBER\.mat"):
+        list_slices(tmp_path)

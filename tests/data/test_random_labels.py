@@ -12,6 +12,7 @@ from btlib.data.random_labels import with_random_labels
 from btlib.errors import DataError
 
 Make = Callable[..., Dataset]
+LABELS = [1, 1, 2, 0, 0, 1]
 
 
 def test_every_patient_has_one_type_and_types_are_even(make_dataset: Make):
@@ -26,6 +27,9 @@ def test_every_patient_has_one_type_and_types_are_even(make_dataset: Make):
     assert changed.fingerprint != dataset.fingerprint
     assert changed.masks is dataset.masks
     assert (with_random_labels(dataset).labels == changed.labels).all()
+    assert changed.whole.labels is dataset.labels, "folds are those of the true types"
+    assert changed.whole.patients == dataset.patients
+    assert with_random_labels(dataset.limit(12)).labels.tolist()[:6] == LABELS, "the same in every version"
     assert (with_random_labels(dataset, seed=1).labels != changed.labels).any()
 
 

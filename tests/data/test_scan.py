@@ -57,6 +57,39 @@ def test_phantoms_among_real_slices_are_a_fault(folder, make_slice):
 
 def test_an_empty_folder_is_a_fault_and_none_an_error(tmp_path):
     assert [fault.problem for fault in scan(tmp_path).faults] == ["no slices (1.mat, 2.mat …)"]
+    assert [fault.problem for fault in scan(tmp_path, expect=0).faults] == ["no slices (1.mat, 2.mat …)"]
     assert len(scan(tmp_path, expect=3).faults) == 3
     with pytest.raises(DataError, match="found nothing"):
         scan(tmp_path / "nowhere")
+
+
+def test_phantoms_alone_are_no_fault_and_their_codes_are_taken_as_they_are(tmp_path, make_slice):
+    for number, code in enumerate(("P1A", "P1B", None), start=1):
+        make_slice(tmp_path / f"{number}.mat", origin="phantom", patient=code)
+    report = scan(tmp_path)
+    assert (report.sound, report.origins) == (True, {"phantom": 3})
+    assert report.patients == {"P1A": 1, "P1B": 1, None: 1}
+
+
+def test_slices_without_a_patient_are_nobody_of_two_types(tmp_path, make_slice):
+    for number in range(1, 5):
+        make_slice(tmp_path / f"{number}.mat", label=number % 3, seed=number)
+    report = scan(tmp_path)
+    assert (report.notes, report.patients) == ((), {None: 4})
+
+
+@pytest.mark.parametrize(
+    ("missing", "shown"), [(10, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10"), (11, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10 …")]
+)
+def test_ten_of_a_kind_are_named(tmp_path, make_slice, missing, shown):
+    make_slice(tmp_path / f"{missing + 1}.mat")
+    expected = f"{missing} numbers between 1 and {missing + 1} are not there: {shown}"
+    assert scan(tmp_path).notes == (expected,)
+
+
+def test_a_patient_of_three_types_is_one_patient(tmp_path, make_slice):
+    for number in range(1, 6):
+        make_slice(
+            tmp_path / f"{number}.mat", label=number % 3, seed=number, patient="P" if number < 4 else f"Q{number}"
+        )
+    assert scan(tmp_path).notes == ("1 of 3 patients have slices of more than one tumour type: P",)

@@ -32,43 +32,41 @@ def _code_of_no_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("btlib.runs.execute.code_of", lambda case: None)
 
 
+def case_of(name: str = "X", prepare: Callable[[Work], Prepared] | None = None, **more: Any) -> Case:
+    usual = {"has_mask": True, "has_classes": True} | more
+    return Case(name, f"case {name}", prepare=prepare or (lambda w: Prepared(Knows(w.dataset), "given")), **usual)
+
+
+@pytest.fixture(scope="session")
+def dataset(make_dataset: Callable[..., Dataset]) -> Dataset:
+    return make_dataset(40)
+
+
 @pytest.fixture
-def work(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Work:
-    return _work(tmp_path, make_dataset(40))
+def work(tmp_path: Path, dataset: Dataset) -> Work:
+    return Work(dataset, slice_seed42(40), Protocol(image_size=32), Recipe(), 7, tmp_path / "checkpoints")
 
 
 @pytest.fixture(scope="session")
 def make_case() -> Callable[..., Case]:
     """A case that knows the truth, or whose preparation is given."""
-
-    def make(name: str = "X", prepare: Callable[[Work], Prepared] | None = None, **more: Any) -> Case:
-        usual = {"has_mask": True, "has_classes": True} | more
-        return Case(name, f"case {name}", prepare=prepare or (lambda w: Prepared(Knows(w.dataset), "given")), **usual)
-
-    return make
-
-
-@pytest.fixture
-def folder(tmp_path: Path, folder_of_two_cases: Path) -> RunFolder:
-    """The folder of a run of the cases X and Y."""
-    shutil.copytree(folder_of_two_cases, tmp_path / "run")
-    return RunFolder(tmp_path / "run")
+    return case_of
 
 
 @pytest.fixture(scope="session")
-def folder_of_two_cases(
-    tmp_path_factory: pytest.TempPathFactory, make_dataset: Callable[..., Dataset], make_case: Callable[..., Case]
-) -> Path:
-    """Measured once; each test has a copy."""
-    home = tmp_path_factory.mktemp("run of two cases")
-    run = RunFolder(home / "run")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path:
+    """A run of the cases X and Y; tests change a copy of it."""
+    run = RunFolder(tmp_path_factory.mktemp("finished") / "run")
     run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", origin="phantom", data="d", started="now"))
+    work = Work(dataset, slice_seed42(40), Protocol(image_size=32), Recipe(), 7, run.path.parent / "checkpoints")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("btlib.runs.execute.code_of", lambda case: None)
         for name in "XY":
-            run_case(make_case(name), _work(home, make_dataset(40)), "smoke", run)
+            run_case(case_of(name), work, "smoke", run)
     return run.path
 
 
-def _work(home: Path, dataset: Dataset) -> Work:
-    return Work(dataset, slice_seed42(40), Protocol(image_size=32), Recipe(), 7, home / "checkpoints")
+@pytest.fixture
+def folder(tmp_path: Path, finished_run: Path) -> RunFolder:
+    """The folder of a run of the cases X and Y."""
+    return RunFolder(shutil.copytree(finished_run, tmp_path / "run"))

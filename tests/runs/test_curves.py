@@ -10,6 +10,13 @@ from btlib.runs.curves import load_curves
 HEAD = "epoch,train_loss,val_loss,val_dice,val_accuracy\n"
 
 
+def test_other_columns_may_hold_anything(tmp_path: Path):
+    (tmp_path / "c.csv").write_text("epoch,remark\n1,warm-up\n")
+    assert load_curves(tmp_path / "c.csv")["remark"].tolist() == ["warm-up"]
+    with pytest.raises(RecordError, match="cannot be read"):
+        load_curves(tmp_path / "nowhere.csv")
+
+
 def test_what_a_case_has_is_read(tmp_path: Path):
     path = tmp_path / "c.csv"
     path.write_text(HEAD + "1,1.0,1.1,0.5,\n2,0.25,nan,0.7,\n")
@@ -24,7 +31,8 @@ def test_what_a_case_has_is_read(tmp_path: Path):
         ("", "cannot be read"),
         (HEAD + "1,1.0,1.1,0.5,\n2,0.2", "cut short"),
         ("a,b\n1,2\n", "expected a column epoch, got a, b"),
-        (HEAD + "1,one,1.1,0.5,\n", "expected numbers in train_loss"),
+        *((f"epoch,{name}\n1,one\n", f"expected numbers in {name}") for name in HEAD.strip().split(",")[1:]),
+        ("epoch,val_loss\none,1\n", "expected numbers in epoch"),
         (HEAD + "1,1.0,1.1,0.5,\n1,2,3,4,5,6,7,8\n", "cannot be read"),
     ],
 )

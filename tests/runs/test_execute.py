@@ -117,45 +117,6 @@ def test_a_case_in_time_is_left_alone(tmp_path: Path, work: Work, make_case: Mak
     assert signal.getsignal(signal.SIGALRM) is before
 
 
-@pytest.mark.parametrize("declared", [(True, False), (False, True), (True, True)])
-@pytest.mark.parametrize("predicted", [(True, False), (False, True), (True, True)])
-def test_what_was_declared_must_come(
-    declared: tuple[bool, bool], predicted: tuple[bool, bool], tmp_path: Path, work: Work, make_case: Make
-):
-    """No more and no less; else the case has failed, and none of its numbers is kept."""
-    work = replace(work, split=replace(work.split, test=work.split.test[:3]))
-
-    class Parts:
-        def predict(self, images: np.ndarray) -> Predictions:
-            masks, prob = np.full(images.shape, 0.9, np.float32), np.tile([0.2, 0.3, 0.5], (len(images), 1))
-            return Predictions(masks if predicted[0] else None, prob if predicted[1] else None)
-
-    case = make_case(prepare=lambda w: Prepared(Parts(), "given"), has_mask=declared[0], has_classes=declared[1])
-    folder = RunFolder(tmp_path / "run")
-    result = run_case(case, work, "smoke", folder)
-    record = CaseRecord.load(folder.record_path("X", 7))
-    assert record == result.record
-    numbers = (
-        *(record.slices, record.summary, record.threshold_curve),
-        *(record.images_per_second, record.predict_seconds, record.peak_memory_mib),
-    )
-    if declared == predicted:
-        assert (record.outcome, record.error) == ("done", None)
-        assert record.slices is not None
-        assert (record.slices.has_mask, record.slices.has_classes) == declared
-        assert result.prepared is not None
-        return
-    assert record.outcome == "error"
-    assert record.error == (
-        f"case X: declared masks {declared[0]} and classes {declared[1]}, "
-        f"predicted masks {predicted[0]} and classes {predicted[1]}\n"
-        "To mend it: correct the declaration or the predictor"
-    )
-    assert set(numbers) == {None}
-    assert result.prepared is None
-    assert [path.name for path in folder.path.rglob("*") if path.is_file()] == ["X-seed7.json"]
-
-
 def test_an_interrupt_is_no_failure_of_the_case(tmp_path: Path, work: Work, make_case: Make):
     def interrupted(work: Work) -> Prepared:
         raise KeyboardInterrupt

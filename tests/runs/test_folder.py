@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from btlib.errors import RecordError
-from btlib.runs import CaseRecord, RunFolder, RunInfo, Timing
+from btlib.runs import CaseRecord, Explained, RunFolder, Speed, Timing
 from btlib.runs.results import as_results
-from btlib.runs.spent import spent
+from btlib.runs.spent import Spent, spent
+from btlib.runs.split import Part, SplitFile
 
 
 def test_a_run_is_read_as_it_was_written(folder: RunFolder):
@@ -15,11 +16,107 @@ def test_a_run_is_read_as_it_was_written(folder: RunFolder):
 
 
 def test_seeds_of_a_case_have_records_of_their_own(folder: RunFolder):
-    for seed in (9, 8):
+    for seed in (10, 9):
         folder.save_record(CaseRecord.load(folder.record_path("X", 7)).model_copy(update={"seed": seed}))
-    assert [(record.case, record.seed) for record in folder.records()] == [("X", 7), ("X", 8), ("X", 9), ("Y", 7)]
+    assert [(record.case, record.seed) for record in folder.records()] == [("X", 7), ("X", 9), ("X", 10), ("Y", 7)]
     first, second = as_results(folder.records())
-    assert (first.case, first.seeds, second.seeds) == ("X", (7, 8, 9), (7,))
+    assert (first.case, first.seeds, second.seeds) == ("X", (7, 9, 10), (7,))
+
+
+@pytest.mark.parametrize("kind", ["record_path", "curves_path", "masks_path"])
+def test_every_case_and_seed_has_a_file_of_its_own(kind: str, tmp_path: Path):
+    """Also where names are so long that they are cut."""
+    place = getattr(RunFolder(tmp_path), kind)
+    names = ["X", "Y", "X-seed1", "a b", "a" * 120, "a" * 121, "a" * 300, "a" * 299 + "b", "ä" * 120, "ä" * 119 + "ö"]
+    paths = [place(name, seed) for name in names for seed in (1, 10, 11)]
+    assert len(set(paths)) == len(paths)
+    assert {path.parent.parent for path in paths} == {tmp_path}
+    assert max(len(path.name.encode()) for path in paths) < 200
+    assert place("a b", 1).name.startswith("a b-seed1."), "a name stays readable"
+    assert place("a" * 120, 1).name.startswith("a" * 120 + "-seed1.")
+
+
+def test_masks_are_there_before_the_record_that_says_so(folder: RunFolder, monkeypatch: pytest.MonkeyPatch):
+    """Another process takes a record for a case that is done."""
+    record, there = CaseRecord.load(folder.record_path("X", 7)), []
+    masks = folder.masks("X", 7)
+    assert masks is not None
+    save = CaseRecord.save
+
+    def saving(self: CaseRecord, path: Path) -> None:
+        there.append(folder.masks_path("X", 8).exists())
+        save(self, path)
+
+    monkeypatch.setattr(CaseRecord, "save", saving)
+    folder.save_record(record.model_copy(update={"seed": 8}), masks=masks)
+    assert there == [True]
+    assert folder.masks("X", 9) is None
+
+
+def test_curves_are_copied_where_there_are_some(folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    record = CaseRecord.load(folder.record_path("X", 7))
+    folder.save_record(record, tmp_path / "nowhere.csv")
+    assert not folder.curves_path("X", 7).exists()
+    (tmp_path / "curves.csv").write_text("epoch\n1\n")
+    folder.save_record(record, tmp_path / "curves.csv")
+    assert folder.curves_path("X", 7).read_text() == "epoch\n1\n"
+
+    def half(source: Path, target: Path) -> None:
+        target.write_text("epoch")
+        raise OSError("no space left")
+
+    monkeypatch.setattr("shutil.copyfile", half)
+    for seed in (7, 8):
+        with pytest.raises(OSError, match="no space left"):
+            folder.save_record(record.model_copy(update={"seed": seed}), tmp_path / "curves.csv")
+    assert [path.name for path in folder.curves_path("X", 7).parent.iterdir()] == ["X-seed7.csv"]
+    assert folder.curves_path("X", 7).read_text() == "epoch\n1\n"
+
+
+def test_a_timing_is_added_under_a_lock(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, is_locked: Callable[[Path], bool]
+):
+    """From reading what is there to writing it with the new figure: else one of two workers' figures is lost."""
+    locked, lock = [], folder.path / "speed" / "X.json.lock"
+    load, save = Speed.load, Speed.save
+
+    def loading(path: Path) -> Speed:
+        locked.append(("load", is_locked(lock)))
+        return load(path)
+
+    def saving(self: Speed, path: Path) -> None:
+        locked.append(("save", is_locked(lock)))
+        save(self, path)
+
+    monkeypatch.setattr(Speed, "load", loading)
+    monkeypatch.setattr(Speed, "save", saving)
+    for figure in ("a", "b"):
+        folder.add_timing("X", figure, Timing(images=1, seconds=[0.1]), 1.0, {})
+    assert locked == [("save", True), ("load", True), ("save", True)]
+    assert not is_locked(lock)
+
+
+def test_noise_and_split_are_read_where_they_were_written(folder: RunFolder):
+    part = Part(slices=[1], patients=None)
+    split, noise = SplitFile(name="a", fingerprint="f", train=part, val=part, test=part), Timing(images=1, seconds=[1])
+    assert (folder.split(), folder.noise(), folder.speeds(), folder.explained()) == (None, None, {}, {})
+    folder.save_split(split)
+    folder.save_noise(noise)
+    assert (folder.split(), folder.noise()) == (split, noise)
+
+
+def explained_of(case: str, seconds: float) -> Explained:
+    fields = {"identity": None, "origin": "phantom", "dataset_fingerprint": "d", "split_name": "s"}
+    sizes = {"image_size": 32, "scaling": "thesis", "patch": 8, "stride": 4, "fill": "mean"}
+    rest = {"split_fingerprint": "f", "slices": [], "summary": {}, "created": "now"}
+    return Explained(case=case, seconds=seconds, **fields | sizes | rest)  # type: ignore[arg-type]
+
+
+def test_what_maps_say_is_found_by_case(folder: RunFolder):
+    found = {case: explained_of(case, 1.0) for case in ("b/c", "a")}
+    for case, one in found.items():
+        one.save(folder.explain_path(case, "json"))
+    assert folder.explained() == found
 
 
 def test_a_failed_seed_fails_its_case(folder: RunFolder):
@@ -57,17 +154,22 @@ def test_speeds_of_a_case_come_together(folder: RunFolder):
 
 
 def test_where_the_time_went(folder: RunFolder):
-    """Everything that is not loading, preparing, predicting or measuring speed is the harness's own."""
-    record = CaseRecord.load(folder.record_path("X", 7))
-    known = sum((one.prepare_seconds or 0) + (one.predict_seconds or 0) for one in folder.records())
-    folder.save_record(record.model_copy(update={"seed": 99, "prepare_seconds": 50.0, "predict_seconds": 20.0}))
-    folder.add_timing("X", "inference, batch 1", Timing(images=1, seconds=[0.1]), 10.0, {})
-    folder.save_info(
-        RunInfo(tier="smoke", command="", baseline="", origin="phantom", data="", load_seconds=8.0, started="")
-    )
+    """Everything that has no other purpose is the harness's own; seconds of all cases and seeds are added."""
+    for case in "XY":
+        record = CaseRecord.load(folder.record_path(case, 7))
+        folder.save_record(record.model_copy(update={"prepare_seconds": None, "predict_seconds": None}))
+        more = {"seed": 99, "prepare_seconds": 20.0, "predict_seconds": 5.0, "seconds": 70.0}
+        folder.save_record(record.model_copy(update=more))
+        folder.add_timing(case, "inference", Timing(images=1, seconds=[0.1]), 4.0, {})
+        explained_of(case, 1.5).save(folder.explain_path(case, "json"))
+    folder.save_info(folder.info().model_copy(update={"load_seconds": 8.0}))
     found = spent(folder, 100.0)
-    assert found.harness == pytest.approx(100 - 8 - 50 - 20 - 10 - known)
-    assert "measuring speed 10.0 %" in found.line()
+    assert found == Spent(whole=100.0, load=8.0, prepare=40.0, predict=10.0, speed=8.0, explain=3.0)
+    assert found.harness == 100 - 8 - 40 - 10 - 8 - 3
+    assert found.line() == (
+        "time:         100 s: data 8.0 %, training and loading 40.0 %, predicting 10.0 %, measuring speed 8.0 %, "
+        "explaining 3.0 %, harness 31.0 %"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Files of before: records and baselines of version 1 are read, and brought up to date where their slices are there."""
 
 import json
+import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,25 +15,23 @@ from btlib.baselines.layout import FIGSHARE_V1
 from btlib.cases import Case, Work
 from btlib.data import list_slices, write_slice
 from btlib.data.patient_table import figshare_patients
-from btlib.errors import BaselineError, RecordError
+from btlib.errors import BaselineError, DataError, RecordError
 from btlib.protocol import Protocol, Recipe
 from btlib.reporting.sources import hold, load_source
 from btlib.results import CaseResult
 from btlib.runs import CaseRecord, RunFolder, RunInfo
 from btlib.runs.accept import accept, propose
-from btlib.runs.execute import run_case
+from btlib.runs.execute import patient_facts, run_case
 from btlib.runs.migrate import migrate
 from btlib.runs.results import as_results
-from btlib.runs.split import SplitFile, split_file
 from btlib.splits import make_split
 
 
-@pytest.fixture
-def slices(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty slices of ten patients in files, as 0.1 read them."""
     rng = np.random.default_rng(0)
-    home = tmp_path / "slices"
-    home.mkdir()
+    home = tmp_path_factory.mktemp("slices")
     for number in range(1, 41):
         mask = np.zeros((32, 24), bool)
         top, left = rng.integers(0, 16, 2)
@@ -54,17 +52,24 @@ def old_fingerprint(folder: Path, *, codes: bool) -> str:
     return fingerprint.of(digests)
 
 
-@pytest.fixture
-def measured(slices: Path, tmp_path: Path, make_case: Callable[..., Case]) -> RunFolder:
-    """A run on these slices."""
+@pytest.fixture(scope="module")
+def measured_once(slices: Path, tmp_path_factory: pytest.TempPathFactory, make_case: Callable[..., Case]) -> Path:
     dataset = load_dataset(slices, 32)
     split = make_split("slice-seed42", dataset)
-    run = RunFolder(tmp_path / "run")
-    work = Work(dataset, split, Protocol(image_size=32), Recipe(), 7, tmp_path / "checkpoints")
+    run = RunFolder(tmp_path_factory.mktemp("measured") / "run")
+    work = Work(dataset, split, Protocol(image_size=32), Recipe(), 7, run.path.parent / "checkpoints")
     about = {"origin": "figshare", "data": "d", "recipe": {"epochs": 1}, "cases": ["X"], "seeds": [7]}
     run.save_info(RunInfo(tier="full", command="pytest", baseline="b", started="now", **about))
-    run_case(make_case("X"), work, "full", run)
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("btlib.runs.execute.code_of", lambda case: None)
+        run_case(make_case("X"), work, "full", run)
+    return run.path
+
+
+@pytest.fixture
+def measured(measured_once: Path, tmp_path: Path) -> RunFolder:
+    """A run on these slices."""
+    return RunFolder(shutil.copytree(measured_once, tmp_path / "run"))
 
 
 @pytest.fixture
@@ -94,6 +99,7 @@ def test_no_number_changes_and_patients_are_added(
     old, new = Baseline.load(path), migrate(path, slices)
     dataset = load_dataset(slices, 32)
     assert (new.schema_version, new.conditions.truth_fingerprint) == (2, dataset.truth_fingerprint)
+    assert new.conditions.input_fingerprint == dataset.input_fingerprint
     assert new.conditions.patients is not None
     assert (new.conditions.patients.n_test, new.conditions.patients.seen) == (
         len({dataset.patients[i] for i in make_split("slice-seed42", dataset).test}),
@@ -126,16 +132,115 @@ def test_other_slices_or_splits_are_refused(
         migrate(old_file(**change), slices)
 
 
-def test_a_changed_truth_is_refused(old_file: Callable[..., Path], slices: Path):
-    path = old_file()
+def edited(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """The same file after a change, with the digest that belongs to it."""
     value = json.loads(path.read_text())
     del value["digest"]
-    table = value["cases"]["X"]["runs"][0]["slices"]
-    for name in ("truth_area", "pred_area", "intersection"):
-        table[name][3] += 1  # so that its Dice stays what the figure says
+    change(value)
     path.write_text(json.dumps(value | {"digest": fingerprint.of(value)}))
-    with pytest.raises(BaselineError, match=f"slice {table['number'][3]}: label "):
+    return path
+
+
+def first_run(value: dict[str, Any]) -> Any:
+    return value["cases"]["X"]["runs"][0]
+
+
+def another_area(value: dict[str, Any]) -> None:
+    for name in ("truth_area", "pred_area", "intersection"):
+        first_run(value)["slices"][name][3] += 1  # so that its Dice stays what the figure says
+
+
+def another_label(value: dict[str, Any]) -> None:
+    table = first_run(value)["slices"]
+    table["label"][3] = (table["label"][3] + 1) % 3
+    table["class_prob"][3] = np.roll(table["class_prob"][3], 1).tolist()
+
+
+@pytest.mark.parametrize("change", [another_area, another_label])
+def test_a_changed_truth_is_refused(
+    change: Callable[[dict[str, Any]], None], old_file: Callable[..., Path], slices: Path
+):
+    path = edited(old_file(), change)
+    number = first_run(json.loads(path.read_text()))["slices"]["number"][3]
+    with pytest.raises(BaselineError, match=f"slice {number}: label "):
         migrate(path, slices)
+
+
+def test_slices_that_are_not_the_test_slices_are_refused(old_file: Callable[..., Path], slices: Path):
+    """As many, but one of another part."""
+
+    def another_slice(value: dict[str, Any]) -> None:
+        numbers = first_run(value)["slices"]["number"]
+        numbers[0] = min(set(range(1, 41)) - set(numbers))
+
+    with pytest.raises(BaselineError, match="case X: its slices are not the test slices of its split"):
+        migrate(edited(old_file(), another_slice), slices)
+
+
+def test_every_run_of_every_case_gets_its_patients_in_its_own_order(old_file: Callable[..., Path], slices: Path):
+    def more(value: dict[str, Any]) -> None:
+        turned = json.loads(json.dumps(first_run(value))) | {"seed": 8}
+        turned["slices"] = {name: column and column[::-1] for name, column in turned["slices"].items()}
+        value["cases"]["X"]["runs"].append(turned)
+        value["cases"]["Y"] = {**value["cases"]["X"], "title": "another"}
+
+    new = migrate(edited(old_file(), more), slices)
+    assert new.cases.keys() == {"X", "Y"}
+    for case in new.cases.values():
+        assert [run.seed for run in case.runs] == [7, 8]
+        assert case.runs[0].slices.number == case.runs[1].slices.number[::-1]
+        for run in case.runs:
+            assert run.slices.patient == [f"P{number % 10}" for number in run.slices.number]
+
+
+def test_slices_of_unknown_patients_are_refused(
+    old_file: Callable[..., Path], slices: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("btlib.runs.migrate.patient_facts", lambda dataset, split: None)
+    with pytest.raises(BaselineError, match="the patients of these slices are not known") as caught:
+        migrate(old_file(), slices)
+    assert caught.value.where == str(slices)
+
+
+def test_slices_are_read_at_the_size_and_scaling_of_the_baseline(
+    old_file: Callable[..., Path], slices: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked = []
+
+    def loading(folder: Path, *how: object, **more: object) -> None:
+        asked.append((folder, *how, more))
+        raise BaselineError("enough")
+
+    monkeypatch.setattr("btlib.runs.migrate.load_dataset", loading)
+    with pytest.raises(BaselineError, match="enough"):
+        migrate(old_file(image_size=16, scaling="percentile"), slices, progress=True)
+    assert asked == [(slices, 16, "percentile", {"progress": True})]
+
+
+def test_a_faulty_slice_is_named(old_file: Callable[..., Path], slices: Path, tmp_path: Path):
+    home = shutil.copytree(slices, tmp_path / "faulty")
+    (home / "40.mat").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"40\.mat: expected a MATLAB v7\.3"):
+        migrate(old_file(), home)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_published_one_learns_whose_slices_it_is_of(
+    named: bool, old_file: Callable[..., Path], slices: Path, tmp_path: Path
+):
+    """Where its split is known, and a folder is named."""
+
+    def publish(value: dict[str, Any]) -> None:
+        value["kind"] = "published"
+        value["cases"]["X"]["runs"] = []
+
+    path = edited(old_file(), publish)
+    new = migrate(path, slices if named else None)
+    facts = patient_facts(load_dataset(slices, 32), make_split("slice-seed42", load_dataset(slices, 32)))
+    assert (new.schema_version, new.conditions.patients) == (2, facts if named else None)
+    assert new.cases == Baseline.load(path).cases
+    unknown = edited(path, lambda value: value["conditions"].update(split_fingerprint=None))
+    assert migrate(unknown, slices).conditions.patients is None
 
 
 def test_a_measured_one_needs_its_slices_and_a_published_one_none(old_file: Callable[..., Path]):
@@ -223,21 +328,3 @@ def test_the_first_accepted_numbers_stay(measured: RunFolder):
             first.cases["X"].runs,
             first.cases["X"].figures,
         )
-
-
-def test_the_split_of_a_run_is_written_out(slices: Path, tmp_path: Path):
-    dataset = load_dataset(slices, 32)
-    split = make_split("patient-5fold-2", dataset)
-    folder = RunFolder(tmp_path / "run")
-    assert folder.split() is None
-    folder.save_split(split_file(split, dataset))
-    read = folder.split()
-    assert isinstance(read, SplitFile)
-    assert read.test.slices == dataset.numbers[split.test].tolist()
-    assert read.folds is not None
-    assert read.folds.keys() == {f"P{k}" for k in range(10)}
-    assert {p for p, fold in read.folds.items() if fold == 2} == set(read.test.patients or [])
-    assert {p for p, fold in read.folds.items() if fold == 3} == set(read.val.patients or [])
-    few = dataset.subset(np.arange(3))
-    assert split_file(split, replace(dataset, patients=(None, *dataset.patients[1:]), cohort=None)).folds is None
-    assert few.whole.patients == dataset.patients

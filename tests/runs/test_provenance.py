@@ -2,17 +2,19 @@
 
 import hashlib
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from btlib.cases import CASES, Case, Prepared, Work, load_case
-from btlib.runs import CaseRecord, RunFolder
+from btlib.runs import CaseRecord, RunFolder, provenance
 from btlib.runs.accept import propose
 from btlib.runs.execute import run_case
-from btlib.runs.provenance import code_of
+from btlib.runs.provenance import checkout, code_of
 
 CASE = """
 from functools import partial
@@ -70,6 +72,7 @@ def test_a_committed_case(repository: Path, mine: Callable[[Path], Case]):
             "assumed unchanged",
         ),
         *("untracked, and not shown", "an untracked neighbour that it imports", "edited since it was imported"),
+        *("an untracked file that it does not import", "an untracked test that is imported"),
         *("git is not there", "git refuses"),
     ],
 )
@@ -94,6 +97,12 @@ def test_a_case_that_is_not_committed_as_it_is(
         (repository / "models" / "untracked_helper_of_mine.py").write_text("")
         path.write_text("import untracked_helper_of_mine\n" + CASE)
         git(repository, "-c", "user.name=u", "-c", "user.email=u@example.org", "commit", "-qam", "second")
+    if change == "an untracked file that it does not import":
+        (repository / "models" / "notes_of_mine.py").write_text("")
+    if change == "an untracked test that is imported":
+        for name in ("conftest.py", "test_of_mine.py"):
+            (repository / name).write_text("")
+            monkeypatch.setitem(sys.modules, f"mine_{name}", SimpleNamespace(__file__=str(repository / name)))
     if change.startswith("untracked") or change == "ignored":
         path = repository / "new.py"
         path.write_text(CASE)
@@ -111,17 +120,52 @@ def test_a_case_that_is_not_committed_as_it_is(
         (repository / ".git" / "HEAD").write_text("damaged")
     code = code_of(case)
     assert code is not None
-    assert code.dirty is (change != "a baseline alone")
+    clean = ("a baseline alone", "an untracked file that it does not import", "an untracked test that is imported")
+    assert code.dirty is (change not in clean)
+
+
+@pytest.mark.parametrize(
+    ("change", "dirty"),
+    [
+        ("nothing", False),
+        ("a tracked file", True),
+        ("a tracked baseline", False),
+        ("an untracked file", False),
+        ("outside", None),
+    ],
+)
+def test_whether_a_checkout_is_as_it_was_committed(change: str, dirty: bool | None, repository: Path):
+    if change == "a tracked baseline":
+        (repository / "baselines").mkdir()
+        (repository / "baselines" / "mine.json").write_text("{}")
+        git(repository, "add", ".")
+        git(repository, "-c", "user.name=u", "-c", "user.email=u@example.org", "commit", "-qm", "second")
+        (repository / "baselines" / "mine.json").write_text("{ }")
+    if change == "a tracked file":
+        (repository / "train.py").write_text("rate = 2\n")
+    if change == "an untracked file":
+        (repository / "new.py").write_text("")
+    folder = repository.parent if change == "outside" else repository
+    commit = None if change == "outside" else git(repository, "rev-parse", "HEAD")
+    assert checkout(folder) == (commit, dirty)
+
+
+@pytest.mark.parametrize("fails", ["rev-parse", "status"])
+def test_a_checkout_of_which_git_does_not_tell_all_is_none(fails: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(provenance, "_git", lambda folder, command, *more: None if command == fails else "")
+    assert checkout(Path()) == (None, None)
 
 
 def test_outside_a_repository_and_where_it_is_ignored(repository: Path, tmp_path: Path, mine: Callable[[Path], Case]):
     (repository / ".gitignore").write_text(".venv/\n")
-    installed = repository / ".venv" / "lib" / "python3" / "site-packages" / "mine.py"
-    installed.parent.mkdir(parents=True)
-    installed.write_text(CASE)
-    code = code_of(mine(installed))
-    assert code is not None
-    assert (code.file, code.commit, code.dirty) == ("mine.py", None, None)
+    for place in ("site-packages", "dist-packages"):
+        installed = repository / ".venv" / "lib" / place / "mine.py"
+        installed.parent.mkdir(parents=True)
+        installed.write_text(CASE)
+        code = code_of(mine(installed))
+        CASES._items.pop("mine")
+        assert code is not None
+        assert (code.file, code.commit, code.dirty) == ("mine.py", None, None)
 
 
 def test_outside_a_repository(tmp_path: Path, mine: Callable[[Path], Case]):

@@ -2,13 +2,15 @@
 
 import contextlib
 import ctypes
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
-from btlib.errors import ModelError
+from btlib.errors import ModelError, OptionError
 from btlib.runs import timeout
 from btlib.runs.timeout import CaseTimeoutError, time_limit
 
@@ -50,10 +52,23 @@ def swallows_all_once() -> None:
 def test_whatever_the_code_catches(monkeypatch: pytest.MonkeyPatch, code: Callable[[], None]):
     monkeypatch.setattr(timeout, "AGAIN", LIMIT)
     monkeypatch.setattr(sys, "unraisablehook", lambda found: None)  # of a callback that was interrupted
+    before = signal.getsignal(signal.SIGALRM)
     began = time.monotonic()
     with pytest.raises(CaseTimeoutError, match=r"took longer than 0\.1 s"), time_limit(LIMIT):
         code()
     assert time.monotonic() - began < LONG
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_what_the_code_made_of_it_is_the_cause(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(CaseTimeoutError) as caught, time_limit(LIMIT):
+        wraps()
+    assert isinstance(caught.value.__cause__, ModelError)
+    assert "--bt-timeout" in str(caught.value.mend)
+    with pytest.raises(CaseTimeoutError) as caught, time_limit(LIMIT):
+        sleeps()
+    assert caught.value.__cause__ is None
 
 
 def test_what_is_in_time_comes_through():
@@ -65,6 +80,28 @@ def test_what_is_in_time_comes_through():
         raise KeyboardInterrupt
     with time_limit(None):
         pass
-    with time_limit(LIMIT):
-        pass
-    time.sleep(2 * LIMIT)  # the alarm is off
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_the_alarm_rings_again_and_again():
+    """Foreign code may swallow the first."""
+    with time_limit(60):
+        left, every = signal.getitimer(signal.ITIMER_REAL)
+    assert 50 < left <= 60
+    assert every == timeout.AGAIN == 5
+
+
+def test_without_a_limit_no_alarm_is_needed():
+    def limited(seconds: float | None, errors: list[BaseException]) -> None:
+        try:
+            with time_limit(seconds):
+                pass
+        except OptionError as error:
+            errors.append(error)
+
+    for seconds, count in ((None, 0), (60.0, 1)):
+        errors: list[BaseException] = []
+        thread = threading.Thread(target=limited, args=(seconds, errors))
+        thread.start()
+        thread.join()
+        assert len(errors) == count

@@ -1,0 +1,48 @@
+"""Arrays that belong together have the shapes that say so."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from btlib.errors import RecordError
+from btlib.runs.arrays import load_arrays, save_arrays
+
+SHAPES = {"a": "n", "b": "nhw", "c": ""}
+
+
+def test_what_is_asked_for_is_read(tmp_path: Path):
+    save_arrays(tmp_path / "a.npz", a=np.arange(3), b=np.zeros((3, 5, 7)), c=np.array(4), more=np.ones(9))
+    found = load_arrays(tmp_path / "a.npz", SHAPES, "again")
+    assert {name: array.shape for name, array in found.items()} == {"a": (3,), "b": (3, 5, 7), "c": ()}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"b": np.zeros((2, 5, 7))}, "b of shape (3, h, w), got (2, 5, 7)"),
+        ({"b": np.zeros((3, 5))}, "b of shape (3, h, w), got (3, 5)"),
+        ({"b": np.zeros((3, 5, 7, 1))}, "b of shape (3, h, w), got (3, 5, 7, 1)"),
+        ({"c": np.zeros(1)}, "c of shape (), got (1,)"),
+        ({"a": np.array(3)}, "a of shape (n), got ()"),
+    ],
+)
+def test_what_does_not_fit_is_named(change: dict[str, Any], expected: str, tmp_path: Path):
+    path = tmp_path / "a.npz"
+    save_arrays(path, **{"a": np.arange(3), "b": np.zeros((3, 5, 7)), "c": np.array(4)} | change)
+    with pytest.raises(RecordError) as caught:
+        load_arrays(path, SHAPES, "run it again")
+    assert (caught.value.problem, caught.value.where, caught.value.mend) == (
+        f"expected {expected}",
+        str(path),
+        "run it again",
+    )
+
+
+def test_nothing_is_unpickled(tmp_path: Path):
+    np.savez(tmp_path / "a.npz", a=np.array([print], dtype=object))
+    with pytest.raises(RecordError, match="cannot be read"):
+        load_arrays(tmp_path / "a.npz", {"a": "n"}, "again")
+    with pytest.raises(ValueError, match="allow_pickle"):
+        save_arrays(tmp_path / "b.npz", a=np.array([{}], dtype=object))

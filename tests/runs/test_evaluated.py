@@ -1,0 +1,263 @@
+"""What a record says of a case that was run: measured on what, at which threshold, in which time, by which code."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from btlib.baselines.figure import CaseCode
+from btlib.cases import Case, Prepared, Work
+from btlib.data.dataset import Dataset
+from btlib.evaluation import summarise
+from btlib.evaluation.catalogue import METRICS
+from btlib.protocol import Protocol
+from btlib.runs import CaseRecord, RunFolder
+from btlib.runs import execute as module
+from btlib.runs.execute import conditions, run_case
+from btlib.splits import Split
+from btlib.types import Predictions
+
+Make = Callable[..., Case]
+
+
+class Halves:
+    """Half-sure of every pixel."""
+
+    def predict(self, images: np.ndarray) -> Predictions:
+        return Predictions(np.full(images.shape, 0.5), None)
+
+
+def halves(work: Work, **more: Any) -> Prepared:
+    return Prepared(Halves(), "trained", **more)
+
+
+def run(case: Case, work: Work, path: Path, **more: Any) -> CaseRecord:
+    return run_case(case, work, "smoke", RunFolder(path), **more).record
+
+
+@pytest.mark.parametrize(
+    ("protocol", "own", "used"), [(0.4, None, 0.4), (0.6, None, 0.6), (0.6, 0.4, 0.4), (0.4, 0.6, 0.6), (0.6, 0.0, 0.0)]
+)
+def test_masks_are_cut_at_the_models_own_threshold_or_else_the_protocols(
+    protocol: float, own: float | None, used: float, tmp_path: Path, work: Work, make_case: Make
+):
+    case = make_case("X", lambda w: halves(w, threshold=own), has_classes=False)
+    record = run(case, replace(work, protocol=Protocol(image_size=32, threshold=protocol)), tmp_path)
+    assert record.slices is not None
+    assert record.slices.pred_area == [32 * 32 if used < 0.5 else 0] * 8
+    assert (record.conditions.threshold, record.threshold) == (protocol, used)
+    assert record.model is not None
+    assert record.model.details == ({} if own is None else {"threshold": own})
+
+
+def test_only_the_test_slices_are_scored_in_their_order(tmp_path: Path, work: Work, make_case: Make):
+    split = Split("mine", np.arange(10, 30), np.array([1, 2]), np.array([35, 3, 34]))
+    record = run(make_case(), replace(work, split=split), tmp_path)
+    assert record.slices is not None
+    assert record.slices.number == [360, 40, 350]
+    assert record.slices.patient == ["P017", "P001", "P017"]
+    masks = RunFolder(tmp_path).masks("X", 7)
+    assert masks is not None
+    assert (masks.numbers.tolist(), masks.width) == ([360, 40, 350], 32)
+
+
+def test_masks_are_scored_on_the_truth_at_the_protocols_size(
+    tmp_path: Path, work: Work, make_case: Make, make_dataset: Callable[..., Dataset]
+):
+    """The case's own images are smaller: the conditions are those of the truth."""
+    small, truth = make_dataset(40, size=16), work.dataset
+    case = make_case("X", halves, has_classes=False)
+    record = run(case, replace(work, dataset=small), tmp_path, truth=truth)
+    assert record.slices is not None
+    assert record.slices.truth_area == truth.masks[work.split.test].sum(axis=(1, 2)).tolist()
+    assert record.conditions == conditions(work) != conditions(replace(work, dataset=small))
+
+
+def test_aggregates_are_those_of_the_protocol(tmp_path: Path, work: Work, make_case: Make):
+    record = run(make_case(), replace(work, protocol=Protocol(image_size=32, batch_mean_size=3)), tmp_path)
+    assert record.slices is not None
+    assert record.batch_mean_size == 3
+    assert record.summary == summarise(record.slices, 3)
+
+
+def test_batch_means_are_of_the_protocols_batches(
+    tmp_path: Path, work: Work, make_case: Make, monkeypatch: pytest.MonkeyPatch
+):
+    sizes = []
+    monkeypatch.setattr(module, "summarise", lambda table, size: sizes.append(size) or {})
+    run(make_case(), replace(work, protocol=Protocol(image_size=32, batch_mean_size=5)), tmp_path)
+    assert sizes == [5]
+
+
+def test_a_curve_over_thresholds_is_that_of_the_evaluation(
+    tmp_path: Path, work: Work, make_case: Make, monkeypatch: pytest.MonkeyPatch
+):
+    found = []
+    evaluate = module.evaluate
+    monkeypatch.setattr(module, "evaluate", lambda *a, **k: found.append(evaluate(*a, **k)) or found[-1])
+    record = run(make_case(), work, tmp_path)
+    assert record.threshold_curve == found[0].curve is not None
+    assert (record.predict_seconds, record.images_per_second) == (found[0].predict_seconds, found[0].images_per_second)
+
+
+def test_metrics_are_held_by_their_version(
+    tmp_path: Path, work: Work, make_case: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(METRICS._items, "dice", replace(METRICS["dice"], version=3))
+    assert run(make_case(), work, tmp_path).metrics == {"dice": 3, "accuracy": METRICS["accuracy"].version}
+
+
+def test_what_is_known_of_the_model_and_its_seed(tmp_path: Path, work: Work, make_case: Make):
+    known = {"seconds": 3.5, "fingerprint": "f", "details": {"epochs": 2}, "notes": ("a", "b")}
+    record = run(make_case("X", lambda w: halves(w, **known), has_classes=False), replace(work, seed=11), tmp_path)
+    assert record.model is not None
+    assert record.model.model_dump() == {"source": "trained", **known, "notes": ["a", "b"]}
+    assert (record.seed, record.title, record.case) == (11, "case X", "X")
+    assert [path.name for path in RunFolder(tmp_path).record_paths()] == ["X-seed11.json"]
+    assert datetime.fromisoformat(record.created).utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("details", "device"), [({"device": "cuda:1"}, "cuda:1"), ({"device": "cpu"}, "cpu"), ({}, None)]
+)
+def test_the_environment_is_that_of_the_cases_device(
+    details: dict[str, str],
+    device: str | None,
+    tmp_path: Path,
+    work: Work,
+    make_case: Make,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(module, "environment", lambda device: {"device": str(device)})
+    record = run(make_case("X", lambda w: halves(w, details=details), has_classes=False), work, tmp_path)
+    assert record.environment == {"device": str(device)}
+
+
+def test_steps_are_taken_in_order_and_timed(
+    tmp_path: Path, work: Work, make_case: Make, monkeypatch: pytest.MonkeyPatch
+):
+    """The code is looked at before a long training; memory is measured of predicting alone."""
+    steps: list[str] = []
+    clock = iter([0.0, 10.0, 17.0])
+    code = CaseCode(file="a.py", digest="d")
+    evaluate = module.evaluate
+
+    def step(name: str, value: Any = None) -> Callable[..., Any]:
+        return lambda *args, **more: steps.append(name) or value
+
+    def prepare(w: Work) -> Prepared:
+        steps.append("prepare")
+        return make_case().prepare(w)
+
+    def evaluating(*args: Any, **more: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.undo()
+            steps.append("evaluate")
+            return evaluate(*args, **more)
+
+    monkeypatch.setattr(module, "code_of", step("code", code))
+    monkeypatch.setattr(module, "evaluate", evaluating)
+    for name, value in (("release", None), ("reset_peak", None), ("peak_mib", 512.0)):
+        monkeypatch.setattr(module.memory, name, step(name, value))
+
+    class Clock:
+        @staticmethod
+        def perf_counter() -> float:
+            return next(clock)
+
+    monkeypatch.setattr(module, "time", Clock)
+    record = run(make_case("X", prepare), work, tmp_path)
+    assert steps == ["code", "prepare", "release", "reset_peak", "evaluate", "peak_mib"]
+    assert (record.prepare_seconds, record.seconds, record.peak_memory_mib) == (10.0, 17.0, 512.0)
+    assert record.code == code
+
+
+NUMBERS = (
+    "slices",
+    "summary",
+    "threshold_curve",
+    "images_per_second",
+    "peak_memory_mib",
+    "predict_seconds",
+)
+
+
+@pytest.mark.parametrize(
+    ("declared", "gives"),
+    [
+        ((True, False), (True, True)),
+        ((False, True), (True, True)),
+        ((True, True), (True, False)),
+        ((True, True), (False, True)),
+        ((True, False), (False, True)),
+    ],
+)
+def test_what_was_declared_must_come(
+    declared: tuple[bool, bool], gives: tuple[bool, bool], tmp_path: Path, work: Work, make_case: Make
+):
+    """Else the case fails, and a failed case keeps no numbers."""
+
+    class Some:
+        def predict(self, images: np.ndarray) -> Predictions:
+            classes = np.full((len(images), 3), 1 / 3)
+            return Predictions(np.zeros(images.shape) if gives[0] else None, classes if gives[1] else None)
+
+    curves = tmp_path / "curves.csv"
+    curves.write_text("epoch\n1\n")
+    case = make_case(
+        "X", lambda w: Prepared(Some(), "given", curves=curves), has_mask=declared[0], has_classes=declared[1]
+    )
+    folder = RunFolder(tmp_path / "run")
+    result = run_case(case, work, "smoke", folder)
+    record = CaseRecord.load(folder.record_path("X", 7))
+    assert record == result.record
+    assert (record.outcome, result.prepared) == ("error", None)
+    assert record.error is not None
+    assert record.error.splitlines()[0] == (
+        f"case X: declared masks {declared[0]} and classes {declared[1]}, "
+        f"predicted masks {gives[0]} and classes {gives[1]}"
+    )
+    assert {name: getattr(record, name) for name in NUMBERS} == dict.fromkeys(NUMBERS)
+    assert folder.masks("X", 7) is None
+    assert record.prepare_seconds is not None
+    assert record.model is not None, "it was there, and how it was made is kept"
+    assert folder.curves_path("X", 7).exists()
+
+
+@pytest.mark.parametrize("returned", [None, object()])
+def test_a_case_that_was_not_prepared_has_neither_model_nor_numbers(
+    returned: object, tmp_path: Path, work: Work, make_case: Make
+):
+    record = run(make_case("X", lambda w: returned), work, tmp_path)
+    assert (record.outcome, record.model, record.prepare_seconds) == ("error", None, None)
+    assert {name: getattr(record, name) for name in NUMBERS} == dict.fromkeys(NUMBERS)
+
+
+def deep(levels: int) -> None:
+    if levels == 0:
+        raise KeyError("the innermost")
+    deep(levels - 1)
+
+
+def test_a_crash_is_told_with_its_last_six_calls_and_its_memory_is_freed(
+    tmp_path: Path, work: Work, make_case: Make, monkeypatch: pytest.MonkeyPatch
+):
+    freed: list[BaseException | None] = []
+    monkeypatch.setattr(module.memory, "release", lambda error=None: freed.append(error))
+
+    def prepare(w: Work) -> Prepared:
+        deep(9)
+        raise AssertionError
+
+    record = run(make_case("X", prepare), work, tmp_path)
+    assert record.error is not None
+    assert "Previous line repeated 2 more times" in record.error, (
+        "six, of which Python writes the first three and the last"
+    )
+    assert "in prepare" not in record.error
+    assert record.error.endswith("KeyError: 'the innermost'")
+    assert [type(error) for error in freed] == [KeyError]
