@@ -1,4 +1,6 @@
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,17 +38,23 @@ def subject(tiny: Callable[[str], TumourModel], tmp_path: Path) -> Callable[...,
     return make
 
 
-@pytest.fixture
-def learnt(make_dataset: Callable[..., Dataset], subject: Callable[..., Subject]) -> Subject:
-    """F in bf16, which has learnt to tell the types by the bright squares: hiding them has large effects."""
-    given, slices = subject("F", "bf16"), make_dataset(24, 64)
+@pytest.fixture(scope="session")
+def trained(make_dataset: Callable[..., Dataset], tiny: Callable[[str], TumourModel]) -> TumourModel:
+    """F, which has learnt to tell the types by the bright squares; to be copied, not changed."""
+    model, slices = tiny("F"), make_dataset(24, 64)
     images, labels = torch.from_numpy(slices.images)[:, None], torch.from_numpy(slices.labels)
-    optimizer = torch.optim.Adam(given.model.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(30):
-        torch.nn.functional.cross_entropy(given.model(images).class_logits, labels).backward()
+        torch.nn.functional.cross_entropy(model(images).class_logits, labels).backward()
         optimizer.step()
         optimizer.zero_grad()
-    return given
+    return model
+
+
+@pytest.fixture
+def learnt(trained: TumourModel, subject: Callable[..., Subject]) -> Subject:
+    """The same in bf16: hiding the squares has large effects."""
+    return replace(subject("F", "bf16"), model=copy.deepcopy(trained))
 
 
 @pytest.fixture

@@ -71,3 +71,12 @@ def test_what_is_no_choice(data: Dataset, split: Split, text: str):
 def test_unknown_numbers(data: Dataset, split: Split):
     with pytest.raises(OptionError, match=r"(?s)there is no slice 7, 11.*numbered 10…600"):
         select("10,7,11", data, split, unsure)
+
+
+def test_the_least_sure_of_the_test_slices_come_first(data: Dataset, split: Split):
+    """By the probability, whatever the order of the split; of equal ones the first in the file order."""
+    turned = replace(split, test=split.test[::-1])
+    order = sorted(split.test)
+    sure = dict(zip(order, (0.5, 0.1, 0.5, 0.9, 0.1, *[0.7] * (len(order) - 5)), strict=True))
+    found = select("worst 4", data, turned, lambda at: np.array([sure[i] for i in at]))
+    assert found.tolist() == [order[1], order[4], order[0], order[2]]

@@ -12,8 +12,10 @@ from btlib.data.dataset import Dataset
 from btlib.engines import Subject
 from btlib.errors import OptionError, PredictionError, StatsError
 from btlib.explain import Explainer, Runner, explainer
+from btlib.explain import study as room
 from btlib.explain.figure import draw
-from btlib.explain.measures import centre_prior, measure
+from btlib.explain.kept import known
+from btlib.explain.measures import centre_prior, measure, random_controls
 from btlib.explain.study import Study
 from btlib.runs import Maps, RunFolder
 from btlib.splits import slice_seed42
@@ -193,3 +195,97 @@ def test_the_figure_shows_every_slice(study: Callable[..., Study], folder: RunFo
     assert text.count("<image") >= 9
     draw(explained, maps, slices, folder.path / "again.svg")
     assert (folder.path / "again.svg").read_text() == text
+
+
+def test_everything_that_decides_the_maps_is_in_their_identity(study: Callable[..., Study], slices: Dataset):
+    one = study()
+    how, split = one.explainer, one.split
+    others = {
+        "model": replace(one, model="m2"),
+        "numbers": replace(one, dataset=replace(slices, numbers=slices.numbers + 1)),
+        "validation": replace(one, split=replace(split, val=split.val[::-1][:-1])),
+        "training": replace(one, split=replace(split, train=split.train[:-1])),
+        "scaling": replace(one, dataset=replace(slices, scaling="percentile")),
+        "patch": replace(one, explainer=replace(how, patch=17)),
+        "stride": replace(one, explainer=replace(how, stride=7)),
+        "fill": replace(one, explainer=replace(how, fill="mean")),
+        "engine": replace(one, explainer=replace(how, fast=replace(how.fast, engine="other"))),
+        "precision": replace(one, explainer=replace(how, fast=replace(how.fast, precision="bf16"))),
+    }
+    found = {name: other.identity for name, other in others.items()}
+    assert len({one.identity, *found.values()}) == 1 + len(others), found
+    assert study().identity == one.identity
+    assert replace(one, model=None).identity is None
+
+
+def test_maps_and_measures_of_one_identity_belong_together(study: Callable[..., Study], folder: RunFolder):
+    """Maps of another study under the measures of this one are not taken over."""
+    study().run(AT, folder)
+    path = folder.explain_path("<b>/x", "npz")
+    found = Maps.load(path)
+    replace(found, identity="of another").save(path)
+    assert known(folder, "<b>/x", study().identity) == {}
+    replace(found, number=np.array([80, 31, 50])).save(path)
+    there = known(folder, "<b>/x", study().identity)
+    assert list(there) == [80, 50], "of which there is a map"
+    assert np.array_equal(there[50].total, found.total[2])
+    assert np.array_equal(there[50].average, found.average[2])
+    assert there[50].row.number == 50
+
+
+def test_each_slice_says_what_it_was_used_for(study: Callable[..., Study], folder: RunFolder):
+    split = replace(slice_seed42(12), train=np.array([7, 0]), val=np.array([2]), test=np.array([4, 1]))
+    explained, _ = study(split=split).run(np.array([7, 2, 4, 5]), folder)
+    assert [row.part for row in explained.slices] == ["train", "val", "test", None]
+
+
+def test_the_time_of_building_counts(study: Callable[..., Study], folder: RunFolder):
+    explained, _ = study(built=1000.0).run(AT[:1], folder)
+    assert 1000 < explained.seconds < 1100
+    again, _ = study(built=1000.0).run(AT[:1], folder)
+    assert again.seconds == 1000.0, "nothing was explained"
+
+
+def test_a_long_study_is_saved_on_the_way(
+    study: Callable[..., Study], folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+):
+    saved: list[list[int]] = []
+    keep = room.keep
+
+    def spy(folder: RunFolder, about: dict, done: list, seconds: float):  # type: ignore[no-untyped-def, type-arg]
+        saved.append([one.row.number for one in done])
+        return keep(folder, about, done, seconds)
+
+    monkeypatch.setattr(room, "keep", spy)
+    monkeypatch.setattr(room, "_SAVE_EVERY", -1.0)
+    study().run(AT, folder)
+    assert saved == [[80], [80, 30], [80, 30, 50], [80, 30, 50]]
+    saved.clear()
+    monkeypatch.setattr(room, "_SAVE_EVERY", 1e9)
+    study().run(AT, RunFolder(folder.path / "other"))
+    assert saved == [[80, 30, 50]]
+
+
+def test_what_holds_for_all_slices(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
+    one = study(dataset=replace(slices, scaling="percentile"))
+    explained, maps = one.run(AT[:1], folder)
+    split = slice_seed42(12)
+    assert (explained.identity, maps.identity, explained.origin) == (one.identity, one.identity, "phantom")
+    assert (explained.dataset_fingerprint, explained.scaling) == (one.dataset.fingerprint, "percentile")
+    assert (explained.split_name, explained.split_fingerprint) == (split.name, split.fingerprint)
+
+
+def test_the_probability_of_the_true_type(study: Callable[..., Study], slices: Dataset):
+    said = slices.images.mean((1, 2), dtype=np.float64) / 4
+    wanted = np.stack([said, said / 2, 1 - 1.5 * said], axis=1)[AT, slices.labels[AT]]
+    assert len(set(slices.labels[AT])) == 2
+    assert study().sure(AT) == pytest.approx(wanted)
+
+
+def test_the_controls_of_a_slice(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
+    """Random maps are drawn by the slice's number, sums and averages each beside their own kind."""
+    explained, _ = study().run(AT, folder)
+    for row, at in zip(explained.slices, AT, strict=True):
+        total, average = random_controls(slices.masks[at], 16, 8, seed=row.number)
+        assert (row.random_total, row.random_average) == (total, average)
+        assert total != average

@@ -9,7 +9,7 @@ from btlib.errors import StatsError
 from btlib.explain.measured import flat
 from btlib.explain.summary import summarise
 from btlib.explain.table import sanity_lines, tables
-from btlib.runs.explained import Control, ExplainedSlice, Measures, Sanity, SanityStep
+from btlib.runs.explained import Control, ExplainedSlice, Group, Mean, Measures, Sanity, SanityStep
 from btlib.stats import paired_many, wilson
 
 
@@ -120,3 +120,88 @@ def test_a_flat_row_has_every_column(row: Callable[..., ExplainedSlice]):
     found = flat(row(7, outside=0.0))
     assert (found["number"], found["ratio"], found["mass_beyond_chance"]) == (7, None, pytest.approx(0.38))
     assert np.isfinite([v for v in found.values() if isinstance(v, float)]).all()
+
+
+@pytest.fixture
+def distinct(row: Callable[..., ExplainedSlice]) -> Callable[[int], ExplainedSlice]:
+    """A slice of which no two numbers are the same."""
+
+    def make(number: int) -> ExplainedSlice:
+        def measures(k: float) -> Measures:
+            values = {"inside": k + 0.25, "outside": k + 0.5, "ratio": k + 0.75, "pointing": k / 16, "mass": k / 8}
+            return Measures(**values, tied=int(k), silent=False)
+
+        def known(k: float) -> Control:
+            return Control(pointing=k / 64, mass=k / 32)
+
+        changes = {"total": measures(1), "average": measures(2), "centre": known(3), "random_total": known(4)}
+        changes |= {
+            "random_average": known(5),
+            "chance": 0.015625,
+            "effect": 0.375,
+            "deviation": 0.01,
+            "faithful": True,
+        }
+        return row(number, label=2, patient=f"P{number}").model_copy(update=changes)
+
+    return make
+
+
+MEANS = {
+    "total_inside": 1.25,
+    "total_outside": 1.5,
+    "total_difference": -0.25,
+    "average_inside": 2.25,
+    "average_outside": 2.5,
+    "average_difference": -0.25,
+    "chance": 0.015625,
+    "pointing": 2 / 16,
+    "centre_pointing": 3 / 64,
+    "random_pointing": 5 / 64,
+    "mass": 2 / 8,
+    "centre_mass": 3 / 32,
+    "random_mass": 5 / 32,
+    "pointing_beyond_chance": 2 / 16 - 0.015625,
+    "pointing_beyond_centre": 2 / 16 - 3 / 64,
+    "mass_beyond_chance": 2 / 8 - 0.015625,
+    "mass_beyond_centre": 2 / 8 - 3 / 32,
+}
+
+
+def test_every_mean_is_of_its_own_measure(distinct: Callable[[int], ExplainedSlice]):
+    for n in (1, 2):
+        group = summarise([distinct(k) for k in range(n)])["pituitary"]
+        assert {name: mean.value for name, mean in group.means.items()} == pytest.approx(MEANS)
+        assert group.ratio == pytest.approx(1.25 / 1.5)
+
+
+def test_every_column_of_a_flat_row(distinct: Callable[[int], ExplainedSlice]):
+    plain = {
+        **{"number": 7, "label": 2, "patient": "P7", "part": "test", "base": 0.9, "effect": 0.375, "engine": "eager"},
+        **{"precision": "fp32", "deviation": 0.01, "faithful": True},
+    }
+    more = {
+        **{"ratio": 1.75, "tied": 2, "total_pointing": 1 / 16, "random_total_pointing": 4 / 64},
+        **{"total_mass": 1 / 8, "random_total_mass": 4 / 32},
+    }
+    found = flat(distinct(7))
+    assert found == plain | MEANS | more
+    assert list(found) == [*plain, *MEANS, *more]
+
+
+def test_every_cell_of_the_tables():
+    """Each number under its title: no two are the same."""
+    names = ("total_inside", "total_outside", "centre_pointing", "random_pointing", "mass", "centre_mass")
+    values = dict(zip((*names, "random_mass", "chance"), (1.5, -0.25, 0.12, 0.34, 0.5, 0.61, 0.72, 0.83), strict=True))
+    means = {name: Mean(value=v, low=v - 0.125, high=v + 0.0625) for name, v in values.items()}
+    group = Group(n=9, unit="slice", units=8, ratio=-6.0, hits=4, hits_low=0.14, hits_high=0.79, silent=0, means=means)
+    lines = [" ".join(line.split()) for line in tables({"glioma": group, "all": group}).splitlines()]
+    assert lines[1:5] == [
+        "slices inside outside ratio",
+        lines[2],
+        "glioma 9 +1.5 [+1.38, +1.56] -0.25 [-0.375, -0.188] -6",
+        "all 9 +1.5 [+1.38, +1.56] -0.25 [-0.375, -0.188] -6",
+    ]
+    assert lines[7] == "hits centre prior random mass in tumour centre prior random chance"
+    assert lines[9] == "glioma 4/9 [0.14, 0.79] 0.12 0.34 0.500 [0.375, 0.562] 0.610 0.720 0.830"
+    assert lines[-1] == "Intervals: 95 %; of means by bootstrap of 8 slices, of hits Wilson's over slices."

@@ -26,3 +26,9 @@ def test_differences_are_centred(ends: tuple[float | None, ...]):
     low, high = difference_limits(*ends)
     assert low == -high < 0
     assert all(low < end < high for end in ends if end is not None)
+
+
+def test_the_room_beyond_the_ends():
+    assert difference_limits(-0.2, 0.1) == pytest.approx((-0.212, 0.212))
+    assert difference_limits(0.0, None) == (-0.01, 0.01)
+    assert SHARE == (-0.02, 1.02)

@@ -8,10 +8,13 @@ import pandas as pd
 import pytest
 
 from btlib import Baseline
+from btlib.baselines.held import NotComparedError
 from btlib.errors import BaselineError
 from btlib.reporting import Comparison, compare, table, write_comparison
 from btlib.runs import CaseRecord, RunInfo, Speed, Timing
 from btlib.slice_table import SliceTable
+
+from .cells import rows
 
 Table = Callable[..., SliceTable]
 Make = Callable[..., CaseRecord]
@@ -112,3 +115,180 @@ def test_seeds_on_different_slices_are_an_error(make_table: Table, info: RunInfo
     (row,) = compare(info, records, {}, baseline_of(make_table(), "good")).rows
     assert row.status == "error"
     assert "seeds 1 and 2 were measured on different slices" in row.verdicts[0].reason
+
+
+def speed_of(case: str, **images_per_second: float) -> Speed:
+    """One second a call, so that images are images/s."""
+    figures = {
+        name.replace("_", " ").replace(" b", ", b"): Timing(images=int(images), seconds=[1.0])
+        for name, images in images_per_second.items()
+    }
+    return Speed(case=case, figures=figures)
+
+
+def test_a_row_is_of_all_seeds_in_the_order_of_their_numbers(make_table: Table, info: RunInfo, record: Make):
+    """Seed 9 comes before seed 10; memory is the largest, time the sum, sources and notes stand once each."""
+
+    def of(seed: int, source: str, memory: float | None, *notes: str) -> CaseRecord:
+        one = record("Y", make_table(wrong=seed), seed=seed)
+        assert one.model is not None
+        model = one.model.model_copy(update={"source": source, "notes": list(notes)})
+        return one.model_copy(update={"model": model, "peak_memory_mib": memory, "seconds": float(seed)})
+
+    records = [
+        of(10, "loaded", 300.0, "b", "a"),
+        of(9, "trained", 500.0, "a"),
+        of(11, "loaded", None, "c"),
+        record("X", make_table()),
+    ]
+    speeds = {"Y": speed_of("Y", inference_batch_1=7), "other": speed_of("other", inference_batch_1=9)}
+    one, other = compare(info, records, speeds, BaselineError("none")).rows
+    assert (one.case, other.case) == ("X", "Y")
+    assert (other.seeds, other.seconds, other.peak_memory_mib) == ((9, 10, 11), 30.0, 500.0)
+    assert (other.source, other.notes) == ("trained, loaded", ("a", "b", "c"))
+    assert {name: pace.images_per_second for name, pace in other.speeds.items()} == {"inference, batch 1": 7.0}
+    assert (one.speeds, one.peak_memory_mib) == ({}, None)
+    assert other.values["accuracy"] == pytest.approx(1 - 10 / 60)
+
+
+def test_a_case_without_a_model_has_a_dash(info: RunInfo, record: Make):
+    (row,) = compare(info, [record("X", None, "out of luck")], {}, BaselineError("none")).rows
+    assert (row.source, row.notes, row.status) == ("–", (), "error")
+    assert set(row.values.values()) == {None}
+
+
+def test_failures_and_undefined_values_without_a_comparison(make_table: Table, info: RunInfo, record: Make):
+    """`--bt-baseline none`: numbers are measured, what has none is an error, and a failure is no missing baseline."""
+    masks = record("masks", make_table(classes=False)).model_copy(update={"metrics": {"dice": 1, "accuracy": 1}})
+    records = [record("whole", make_table()), record("crash", None, "out of luck"), masks]
+    found = {row.case: row for row in compare(info, records, {}, NotComparedError("asked for")).rows}
+    assert [v.status for v in found["whole"].verdicts] == ["measured", "measured"]
+    assert [v.measured for v in found["whole"].verdicts] == pytest.approx([make_table().dice().mean(), 1.0])
+    assert [(v.metric, v.status) for v in found["masks"].verdicts] == [("dice", "measured"), ("accuracy", "error")]
+    for baseline in (NotComparedError("asked for"), BaselineError("no such file")):
+        crash = {row.case: row for row in compare(info, records, {}, baseline).rows}["crash"]
+        assert [(v.status, v.reason) for v in crash.verdicts] == [("error", "out of luck")] * 2
+
+
+def test_the_options_of_the_run_reach_the_gate(
+    make_table: Table, info: RunInfo, record: Make, baseline_of: Callable[..., Baseline]
+):
+    """Strictness, and the references of a new case, in its verdicts and where it stands."""
+    baseline = baseline_of(make_table(), "one", "two")
+    rendered = baseline.conditions.model_copy(update={"input_fingerprint": "other"})
+    other = baseline.model_copy(update={"conditions": rendered})
+    records = [record("one", make_table()), record("new", make_table())]
+    for strict, status in ((False, "pass"), (True, "not-comparable")):
+        how = info.model_copy(update={"strict": strict, "against": ["two"]})
+        found = compare(how, records, {}, other)
+        assert {row.case: row.status for row in found.rows} == {"new": status, "one": status}
+        assert {(s.case, s.reference, s.status) for s in found.standings} == {("new", "two", status)}
+        assert [row.case for row in found.references] == ["two"]
+    every = compare(info, records, {}, baseline)
+    assert {s.reference for s in every.standings} == {"one", "two"}
+    assert [row.case for row in every.references] == ["two"], "the other was measured in this run"
+
+
+def test_a_failed_new_case_stands_nowhere(
+    make_table: Table, info: RunInfo, record: Make, baseline_of: Callable[..., Baseline]
+):
+    found = compare(info, [record("new", None, "out of luck")], {}, baseline_of(make_table(), "one"))
+    assert (found.standings, found.references) == ((), ())
+
+
+def test_of_a_published_reference_only_gated_figures_are_known(
+    make_table: Table, info: RunInfo, record: Make, baseline_of: Callable[..., Baseline]
+):
+    measured = baseline_of(make_table(wrong=6), "old")
+    old = measured.cases["old"]
+    read = old.figures[1].model_copy(update={"metric": "macro_f1", "margin": None})
+    case = old.model_copy(update={"figures": [*old.figures, read], "runs": [], "peak_memory_mib": 12.0})
+    published = measured.model_copy(update={"kind": "published", "cases": {"old": case}})
+    (row,) = compare(info, [record("new", make_table())], {}, published).references
+    assert row.values["dice"] == old.figures[0].value
+    assert (row.values["macro_f1"], row.values["hd95"]) == (None, None)
+    assert (row.status, row.seeds, row.seconds, row.source, row.peak_memory_mib) == (
+        *("reference", (), None, "baseline", 12.0),
+    )
+    (row,) = compare(info, [record("new", make_table())], {}, measured).references
+    assert row.seeds == (1,)
+    assert row.values["macro_f1"] == pytest.approx(_macro_f1(make_table(wrong=6)))
+
+
+def test_every_cell_of_the_table(make_table: Table, info: RunInfo, record: Make):
+    """Figures of speed by kind and then by batch as a number: 1, 4, 16."""
+    boundary = {"hd95": [2.0] * 60, "surface_dice_1px": [0.5] * 60, "surface_dice_2px": [0.5] * 60}
+    slices = make_table(wrong=6).model_copy(update=boundary)
+    speeds = {
+        "Y": Speed(
+            case="Y",
+            figures={
+                "training": Timing(images=3, seconds=[1.0]),
+                "inference, batch 16": Timing(images=16, seconds=[0.1, 0.1], thesis_seconds=[1.0, 1.0]),
+                "inference, batch 4": Timing(images=4, seconds=[1.0]),
+                "inference, batch 1": Timing(images=1, seconds=[1.0]),
+            },
+        )
+    }
+    found = compare(info, [record("Y", slices), record("Z", None, "lost")], speeds, BaselineError("none"))
+    first, second = rows(table(found, "github"))
+    assert first == {
+        "case": "Y case Y",
+        "verdict": "missing-baseline",
+        "Dice": f"{slices.dice().mean():.4f}",
+        "HD95 [px]": "2.0",
+        "accuracy": "0.9000",
+        "macro F1": f"{_macro_f1(slices):.4f}",
+        "inference, batch 1 [img/s]": "1.0",
+        "inference, batch 4 [img/s]": "4.0",
+        "inference, batch 16 [img/s]": "160.0 (10.0×)",
+        "training [img/s]": "3.0",
+        "seconds": "1.5",
+        "model": "loaded",
+    }
+    assert list(first)[6:10] == [
+        *("inference, batch 1 [img/s]", "inference, batch 4 [img/s]", "inference, batch 16 [img/s]"),
+        "training [img/s]",
+    ]
+    assert {name: cell for name, cell in second.items() if cell != "–"} == {
+        "case": "Z case Z",
+        "verdict": "error",
+        "seconds": "1.5",
+    }
+
+
+def test_programs_get_every_number_of_a_verdict(comparison: Comparison, tmp_path: Path):
+    write_comparison(comparison, tmp_path)
+    frame = pd.read_csv(tmp_path / "comparison.csv").set_index("case")
+    assert frame.index.tolist() == ["bad", "crash", "good", "new"]
+    value = json.loads((tmp_path / "comparison.json").read_text())
+    assert (value["schema"], value["missing"]) == ("btlib-comparison/1", ["lost"])
+    assert [row["case"] for row in value["cases"]] == frame.index.tolist()
+    assert [(s["reference"], s["metric"]) for s in value["standings"]] == [
+        (r, m) for m in ("dice", "accuracy") for r in ("good", "bad", "crash")
+    ]
+    assert value["references"] == []
+    bad = next(row for row in comparison.rows if row.case == "bad")
+    for verdict in bad.verdicts:
+        for key in ("status", "baseline", "margin", "difference", "low", "high", "method"):
+            assert frame.loc["bad", f"{verdict.metric}_{key}"] == pytest.approx(getattr(verdict, key)), key
+    assert frame.loc["bad", "title"] == "case bad"
+    assert (frame.loc["bad", "seconds"], frame.loc["bad", "source"]) == (1.5, "loaded")
+
+
+def test_a_reason_stands_once_with_all_that_it_holds_for(
+    make_table: Table, info: RunInfo, record: Make, baseline_of: Callable[..., Baseline], tmp_path: Path
+):
+    """Whether it holds or not; its other lines beneath it."""
+    baseline = baseline_of(make_table(), "one", "two")
+    rendered = baseline.conditions.model_copy(update={"input_fingerprint": "other"})
+    records = [record("one", make_table()), record("two", make_table()), record("crash", None, "bad\n\n*luck*")]
+    found = compare(info, records, {}, baseline.model_copy(update={"conditions": rendered}))
+    lines = write_comparison(found, tmp_path).read_text().splitlines()
+    (holds,) = (line for line in lines if "one dice (pass)" in line)
+    assert holds.startswith("- **one dice (pass), one accuracy (pass), two dice (pass), two accuracy (pass)**: ")
+    at = lines.index("- **crash dice (error), crash accuracy (error)**: bad")
+    assert lines[at + 1] == r"    - \*luck\*"
+    assert f"- command: `{info.command}`" in lines
+    assert f"- data: {info.data}" in lines
+    assert lines[0] == "# Comparison: smoke, baseline b.json"

@@ -7,10 +7,12 @@ import pytest
 
 from btlib import stats
 from btlib.errors import RecordError
-from btlib.reporting.leakage import leakage, leakage_table
+from btlib.reporting.leakage import Gap, leakage, leakage_table, seen_line
 from btlib.reporting.sources import Source
 from btlib.results import CaseResult, Conditions, PatientFacts, SeedRun
 from btlib.slice_table import SliceTable
+
+from .cells import rows
 
 Table = Callable[..., SliceTable]
 
@@ -126,3 +128,69 @@ def test_failed_and_strange_cases_are_told(result: Callable[..., CaseResult], ma
         leakage(measured(result("X", make_table())), measured(result("Y", make_table())))
     with pytest.raises(RecordError, match="case X: failed"):
         leakage(measured(result("X", make_table())), measured(result("X", split_name="patient-5fold-1")))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"origin": "figshare"},
+        {"truth_fingerprint": "t2"},
+        {"input_fingerprint": "i2"},
+        {"image_size": 64},
+        {"scaling": "percentile"},
+        {"threshold": 0.5},
+    ],
+    ids=lambda condition: next(iter(condition)),
+)
+def test_two_splits_are_the_only_difference(
+    result: Callable[..., CaseResult], make_table: Table, condition: dict[str, object]
+):
+    other = result("X", make_table(), split_name="patient-5fold-1", **condition)
+    with pytest.raises(RecordError, match=f"differing: {next(iter(condition))}"):
+        leakage(measured(result("X", make_table())), measured(other))
+
+
+def test_every_case_of_both_is_checked(result: Callable[..., CaseResult], make_table: Table):
+    """Not the first alone: the second was trained by another recipe, or with other patients in training."""
+    near, apart = ([result(case, make_table(), **more) for case in "XY"] for more in ({}, {"split_name": "p"}))
+    recipes = {"X": EIGHT, "Y": {"epochs": 4}}
+    with pytest.raises(RecordError, match="case Y: trained by two recipes"):
+        leakage(Source("near", tuple(near), None, recipes=recipes), measured(*apart))
+    seen = [apart[0], result("Y", make_table(), split_name="p", seen=3)]
+    with pytest.raises(RecordError, match="case Y: expected test patients in training"):
+        leakage(measured(*near), measured(*seen))
+
+
+def test_a_metric_needs_numbers_of_all_seeds_on_both_sides(result: Callable[..., CaseResult], make_table: Table):
+    both, masks = make_table(), make_table(classes=False)
+    for near, apart in (((both, masks), (both, both)), ((both, both), (both, masks)), ((masks, both), (both, both))):
+        sides = result("X", *near), result("X", *apart, split_name="p")
+        assert [gap.metric for gap in leakage(measured(sides[0]), measured(sides[1]))] == ["dice"]
+
+
+def test_seeds_are_averaged_on_each_side(result: Callable[..., CaseResult], make_table: Table):
+    near = result("X", make_table(wrong=0), make_table(wrong=6))
+    apart = result("X", make_table(wrong=12), make_table(wrong=30), split_name="p")
+    accuracy = leakage(measured(near), measured(apart))[1]
+    assert (accuracy.near, accuracy.apart, accuracy.gap) == pytest.approx((0.95, 0.65, 0.3))
+
+
+def test_every_number_of_a_gap_has_its_column():
+    gap = Gap("a|b", "dice", near=0.75, apart=0.5, gap=0.25, low=0.125, high=0.375, groups_near=20, groups_apart=9)
+    (row,) = rows(leakage_table([gap], "github").replace(r"\|", "/"))
+    assert row == {
+        "case": "a/b",
+        "metric": "dice",
+        "patients shared": "0.7500",
+        "patients apart": "0.5000",
+        "gap": "+0.2500",
+        "95 % interval": "+0.1250 … +0.3750",
+        "patients": "20 / 9",
+    }
+
+
+def test_whose_slices_were_trained_on_in_a_line(result: Callable[..., CaseResult], make_table: Table):
+    told = "split slice-seed42; of 60 test slices {} have slices of their patient in training"
+    assert seen_line(measured(result("X", make_table(), seen=7), name="r")) == "r: " + told.format(7)
+    assert seen_line(measured(result("X", make_table(), seen=0), name="r")) == "r: " + told.format(0)
+    assert seen_line(measured(result("X", make_table(), seen=None), name="r")) == "r: " + told.format("–")

@@ -1,14 +1,24 @@
 """Tables of a Markdown file from baselines: the committed page is up to date, and other text is left alone."""
 
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from btlib import Baseline
+from btlib.baselines.figure import Making
 from btlib.cli import app
 from btlib.errors import OptionError, UnknownNameError
-from btlib.reporting.results_page import fill
+from btlib.reporting import PairTest
+from btlib.reporting.results_page import _difference, _making, _seen, _span, fill
+from btlib.results import PatientFacts, SeedRun
+from btlib.slice_table import SliceTable
+
+from .cells import rows
 
 ROOT = Path(__file__).parents[2]
 BASELINES = ROOT / "baselines"
@@ -102,3 +112,114 @@ def test_the_command_writes_and_checks(tmp_path: Path):
     assert "| 611 " in file.read_text()
     file.unlink()
     assert run()[0] == 2
+
+
+@pytest.fixture
+def own(tmp_path: Path, make_table: Callable[..., SliceTable], baseline_of: Callable[..., Baseline]) -> Path:
+    """Two measured baselines: one of X with two seeds and Y, the other of X and W, which alone knows its patients."""
+    table, worse = make_table(), make_table(wrong=12, worse=0.1, seed=3)
+    one, other = baseline_of(table, "X"), baseline_of(worse, "Y*1")
+    seeds = [SeedRun(seed=k, fingerprint=None, slices=table) for k in (1, 2)]
+    cases = {"X": one.cases["X"].model_copy(update={"runs": seeds}), **other.cases}
+    made = {"recipe": {"name": "modern", "epochs": 8}, "environment": {"gpu": "H200", "cpu": "c", "torch": "2.11"}}
+    one.model_copy(update={"name": "one", "cases": cases, "source": "pytest -k 'x' -s a|b", **made}).save(
+        tmp_path / "one.json"
+    )
+    known = one.conditions.model_copy(update={"patients": PatientFacts(source="files", n_test=60, seen=0)})
+    cpu = {"environment": {"cpu": "c", "simd": "avx2 fma", "torch": "2.12"}}
+    by_itself = other.cases["Y*1"].model_copy(
+        update={"made": Making(**_plain(one) | {"source": "alone", "recipe": None, **cpu})}
+    )
+    two = {"name": "two", "conditions": known, "cases": {"X": other.cases["Y*1"], "W": by_itself}}
+    one.model_copy(update=two).save(tmp_path / "two.json")
+    return tmp_path
+
+
+def _plain(baseline: Baseline) -> dict[str, Any]:
+    return {name: getattr(baseline, name) for name in Making.model_fields}
+
+
+def test_every_cell_of_a_table(own: Path, make_table: Callable[..., SliceTable]):
+    first, second, third, fourth = rows(fill(page("table one two"), own))
+    assert {name: cell for name, cell in first.items() if "(" not in name} == {
+        "case": "X",
+        "baseline": "one",
+        "training": "modern, 8 epochs, 2 seeds",
+        "split": "slice-seed42",
+        "n": "60",
+        "persons": "–",
+    }
+    assert first["Dice (95 %)"].startswith(f"{make_table().dice().mean():.4f} (")
+    assert first["accuracy (95 %)"].startswith("1.0000 (")
+    assert second["accuracy (95 %)"].startswith("0.8000 (")
+    assert (second["case"], second["training"]) == (r"Y\*1", "modern, 8 epochs")
+    assert [(row["case"], row["baseline"], row["training"], row["persons"]) for row in (third, fourth)] == [
+        ("W", "two", "published", "60"),
+        ("X", "two", "published", "60"),
+    ]
+
+
+def test_every_cell_of_the_pairs(own: Path, make_table: Callable[..., SliceTable]):
+    first, second, third = rows(fill(page("pairs one two : dice Y*1/X : accuracy Y*1/X X/W"), own))
+    assert [(row["pair"], row["metric"]) for row in (first, second, third)] == [
+        *((r"Y\*1 − X", "Dice"), (r"Y\*1 − X", "accuracy"), ("X − W", "accuracy")),
+    ]
+    assert [second["two"], third["one"]] == ["–", "–"]
+    assert second["one"].startswith("-0.2000 (-0.")
+    assert third["two"] == "+0.0000 (+0.0000 … +0.0000), p 1, within ±0.02"
+
+
+def test_the_setup_has_a_line_for_each_way_of_making(own: Path):
+    one, alone, two = rows(fill(page("setup one two"), own).replace(r"\|", "/"))
+    assert one == {
+        "baseline": "one",
+        "cases": r"X Y\*1",
+        "measured": "2026",
+        "on": "H200, torch 2.11",
+        "by": "`pytest a/b`",
+    }
+    assert (two["cases"], two["on"], two["by"]) == ("X", "–, –, torch –", "`s`")
+    assert (alone["cases"], alone["on"], alone["by"]) == ("W", "c, avx2, torch 2.12", "`alone`")
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("pytest benchmarks -k A -s", "pytest benchmarks"),
+        ("pytest -k 'A or B' --bt-tier full", "pytest --bt-tier full"),
+        ("pytest -p no:cacheprovider --bt-timeout 600 --bt-seeds 3", "pytest --bt-seeds 3"),
+        ("pytest --bt-split p-skip", "pytest --bt-split p-skip"),
+    ],
+)
+def test_what_changes_no_number_is_left_out_of_a_command(command: str, shown: str):
+    made = Making(source=command, created="2026", reason="r")
+    assert _making(made)[2] == shown
+
+
+PAIR = PairTest(
+    *("all pairs", "B", "A", "dice", 60, "patient", 20, 0.25, 0.125, 0.375, 0.5, 0.75, None, None, False, ""),
+)
+
+
+@pytest.mark.parametrize(
+    ("p", "p_holm", "equivalent", "told"),
+    [
+        (0.5, 0.754, False, "p 0.75"),
+        (0.5, 0.754, True, "p 0.75, within ±0.02"),
+        (1 / 10_001, 0.0021, False, "p ≤ 0.0021"),
+        (2 / 10_001, 0.00004, False, "p 4e-05"),
+    ],
+)
+def test_the_smallest_p_is_an_upper_bound(p: float, p_holm: float, equivalent: bool, told: str):
+    """By the p that resampling gave; the corrected one is shown."""
+    test = replace(PAIR, p=p, p_holm=p_holm, equivalent=equivalent)
+    assert _difference(test) == f"+0.2500 (+0.1250 … +0.3750), {told}"
+    assert _difference(None) == "–"
+
+
+def test_who_is_in_training_and_test():
+    import numpy as np
+
+    persons = np.array([1, 1, 2, 3, 3, 4])
+    assert _seen(persons, np.array([0, 3]), np.array([1, 2, 4, 5])) == (4, 4, 2)
+    assert (_span([3, 1, 2]), _span([4, 4])) == ("1 … 3", "4")

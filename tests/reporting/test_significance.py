@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,12 +12,17 @@ import pytest
 from scipy import stats as sp
 from statsmodels.stats.multitest import multipletests
 
+from btlib import stats
 from btlib.errors import RecordError
-from btlib.reporting import pair_tests, write_significance
+from btlib.reporting import PairTest, pair_tests, significance, write_significance
+from btlib.reporting.significance import one_training_note, reading
+from btlib.reporting.significance_table import significance_table
 from btlib.results import CaseResult
 from btlib.runs import CaseRecord
 from btlib.runs.results import as_results
 from btlib.slice_table import SliceTable
+
+from .cells import rows
 
 Table = Callable[..., SliceTable]
 Make = Callable[..., CaseRecord]
@@ -97,8 +104,6 @@ def test_what_may_be_of_one_patient_is_resampled_together(
 
 
 def test_cases_of_different_conditions_are_not_compared(cases: Callable[..., list[CaseResult]]):
-    from dataclasses import replace
-
     first, second, *_ = cases()
     other = replace(second, conditions=second.conditions.model_copy(update={"image_size": 64}))
     with pytest.raises(RecordError, match="case E was measured under other conditions than case A"):
@@ -149,3 +154,166 @@ def test_a_case_called_by_markup_is_text(make_table: Table, record: Make, tmp_pa
     results = as_results([record("<script>", make_table(seed=1)), record("$x_1$", make_table(seed=2))])
     write_significance(results, tmp_path)
     assert "<script>" not in (tmp_path / "significance.svg").read_text()
+
+
+@pytest.fixture
+def four(make_table: Table, record: Make) -> list[CaseResult]:
+    """Two cases with two seeds each, whose rows stand in other orders than those of the first."""
+
+    def shuffled(table: SliceTable, seed: int) -> SliceTable:
+        order = np.random.default_rng(seed).permutation(table.n)
+        columns = {name: [value[i] for i in order] for name, value in table if value is not None}
+        return table.model_copy(update=columns)
+
+    tables = {(c, s): make_table(24, seed=10 * k + s, wrong=3 * k + s) for k, c in enumerate("XY") for s in (1, 2)}
+    return as_results([record(c, shuffled(t, s + len(c)), seed=s) for (c, s), t in tables.items()])
+
+
+def test_slices_are_paired_by_number_over_all_seeds(four: list[CaseResult]):
+    one, other = four
+    for test in pair_tests(four):
+        means = []
+        for result in (other, one):
+            by_number: dict[int, float] = dict.fromkeys(result.slices.number, 0.0)
+            for run in result.runs:
+                values = run.slices.dice() if test.metric == "dice" else run.slices.correct()
+                for number, value in zip(run.slices.number, values.tolist(), strict=True):
+                    by_number[number] += value / 2
+            means.append(by_number)
+        differences = np.array([means[0][n] - means[1][n] for n in one.slices.number])
+        assert (test.first, test.second) == ("Y", "X")
+        assert test.difference == pytest.approx(differences.mean())
+        if test.metric == "dice":
+            assert test.effect == pytest.approx(differences.mean() / differences.std(ddof=1))
+        wanted = stats.paired(differences, np.zeros(24), one.slices.patient)
+        assert (test.low, test.high, test.p) == pytest.approx((wanted.low, wanted.high, wanted.p))
+
+
+def test_a_margin_between_the_two_intervals_is_enough(
+    cases: Callable[..., list[CaseResult]], monkeypatch: pytest.MonkeyPatch
+):
+    """Two one-sided tests at 5 % are the 90 % interval, not the 95 % one that is shown."""
+    results = {r.case: r for r in cases(ALONE)}
+    (test,) = (t for t in pair_tests([results["E"], results["F"]]) if (t.metric, t.family) == ("dice", "all pairs"))
+    values = results["F"].values("dice") - results["E"].values("dice")
+    inner = stats.paired_many(values[None], ALONE, confidence=0.9).rows()[0]
+    between = (max(-inner.low, inner.high) + max(-test.low, test.high)) / 2
+    assert max(-inner.low, inner.high) < between < max(-test.low, test.high)
+    monkeypatch.setattr(significance, "MARGIN", between)
+    assert pair_tests([results["E"], results["F"]])[0].equivalent
+
+
+def test_p_is_corrected_within_each_family(cases: Callable[..., list[CaseResult]]):
+    tests = pair_tests(cases(ALONE))
+    for family in ("thesis", "all pairs"):
+        ours = [t for t in tests if t.family == family]
+        assert [t.p_holm for t in ours] == pytest.approx(multipletests([t.p for t in ours], method="holm")[1])
+    assert len({t.p_holm for t in tests if (t.first, t.second, t.metric) == ("G", "F", "accuracy")}) == 2
+
+
+def test_two_cases_without_a_disagreement_have_no_odds_ratio(make_table: Table, record: Make):
+    results = as_results([record(case, make_table(24, wrong=4)) for case in "XY"])
+    dice, accuracy = pair_tests(results)
+    assert (dice.effect, accuracy.effect) == (0.0, None)
+    assert (dice.p_mcnemar, accuracy.p_mcnemar) == (None, 1.0)
+    assert dice.difference == accuracy.difference == 0
+
+
+def test_the_odds_ratio_is_of_the_first_to_the_second(make_table: Table, record: Make):
+    """Only Y is right on three slices, only X on one."""
+
+    def table(*wrong: int) -> SliceTable:
+        right = make_table(24)
+        assert right.class_prob is not None
+        turned = [row[1:] + row[:1] if i in wrong else row for i, row in enumerate(right.class_prob)]
+        return right.model_copy(update={"class_prob": turned})
+
+    results = as_results([record("X", table(0, 1, 2)), record("Y", table(5))])
+    (accuracy,) = (t for t in pair_tests(results) if t.metric == "accuracy")
+    assert (accuracy.first, accuracy.difference) == ("Y", pytest.approx(2 / 24))
+    assert accuracy.effect == pytest.approx(3)
+    assert accuracy.p_mcnemar == pytest.approx(sp.binomtest(1, 4).pvalue)
+
+
+PAIR = PairTest(
+    family="all pairs",
+    first="a|b",
+    second="c",
+    metric="accuracy",
+    n=60,
+    unit="patient",
+    n_units=20,
+    difference=0.25,
+    low=0.125,
+    high=0.375,
+    p=0.011,
+    p_holm=0.022,
+    p_mcnemar=0.033,
+    effect=4.5,
+    equivalent=False,
+    words="",
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "a|b is better than c"),
+        ({"difference": -0.25}, "a|b is worse than c"),
+        ({"equivalent": True}, "a|b is better than c, by less than matters"),
+        ({"p_holm": 0.05}, "no difference shown; one that matters is not ruled out"),
+        ({"p_holm": 0.0499}, "a|b is better than c"),
+        ({"p_holm": 0.05, "equivalent": True}, "no difference that matters (within ±0.02)"),
+    ],
+)
+def test_the_reading_of_a_test(changes: dict[str, Any], words: str):
+    assert reading(replace(PAIR, **changes)) == words
+
+
+def test_every_number_of_a_test_has_its_column():
+    (row,) = rows(significance_table([PAIR], "github").replace(r"\|", "/"))
+    assert row == {
+        "pair": "a/b − c",
+        "metric": "accuracy",
+        "difference": "+0.2500",
+        "95 % interval": "+0.1250 … +0.3750",
+        "p": "0.011",
+        "Holm p": "0.022",
+        "McNemar p": "0.033",
+        "effect": "4.50",
+        "within ±0.02": "no",
+        "reading": "a/b is better than c",
+    }
+    (row,) = rows(
+        significance_table([replace(PAIR, first="a", effect=None, p_mcnemar=None, equivalent=True)], "github")
+    )
+    assert (row["effect"], row["McNemar p"], row["within ±0.02"]) == ("–", "–", "yes")
+
+
+def test_one_case_with_one_seed_is_enough_for_the_note(make_table: Table, record: Make):
+    records = [record("X", make_table(24), seed=s) for s in (1, 2)] + [record("Y", make_table(24))]
+    one, other = as_results(records)
+    assert one_training_note([one]) == ""
+    assert one_training_note([other]) == one_training_note([one, other]) == one_training_note([other, one]) != ""
+
+
+def test_the_report_says_how_many_of_what(cases: Callable[..., list[CaseResult]], tmp_path: Path):
+    patients = [f"P{i // 12}" for i in range(60)]
+    path = write_significance(cases(patients)[:2], tmp_path)
+    assert path is not None
+    text = path.read_text()
+    assert "- 60 slices of 5 patients; seeds: 1\n" in text
+    assert "## All pairs: 1 tests" in text
+    assert "## The thesis's four comparisons: 1 tests" in text
+    frame = pd.read_csv(tmp_path / "significance.csv")
+    assert frame["family"].tolist() == ["thesis", "all pairs"]
+    assert json.loads((tmp_path / "significance.json").read_text())["tests"][0]["n_units"] == 5
+
+
+def test_only_all_pairs_are_drawn(
+    cases: Callable[..., list[CaseResult]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    drawn: list[Sequence[PairTest]] = []
+    monkeypatch.setattr("btlib.reporting.figures.significance_matrix", lambda tests, path: drawn.append(tests))
+    write_significance(cases(ALONE)[:2], tmp_path)
+    assert [test.family for test in drawn[0]] == ["all pairs"]

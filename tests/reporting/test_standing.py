@@ -1,6 +1,7 @@
 """A case that the baseline does not know, beside those that it knows."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,18 @@ from statsmodels.stats.multitest import multipletests
 
 from btlib import Baseline, stats
 from btlib.baselines import judge_new
+from btlib.baselines.figure import BaselineCase, Figure
 from btlib.baselines.pace import Pace
 from btlib.reporting import compare, write_comparison
 from btlib.reporting.pairing import pairing
-from btlib.reporting.standing import standings
-from btlib.results import CaseResult
+from btlib.reporting.standing import Standing, standings
+from btlib.reporting.standing_table import NOTE, standing_section, standing_table
+from btlib.results import CaseResult, SeedRun
 from btlib.runs import CaseRecord, RunInfo
 from btlib.runs.results import as_results
 from btlib.slice_table import SliceTable
+
+from .cells import rows
 
 Table = Callable[..., SliceTable]
 
@@ -81,8 +86,6 @@ def test_a_model_that_knows_nothing_falls_short_of_all(make_table: Table, new: C
 
 
 def test_other_slices_cannot_be_compared(make_table: Table, new: Callable, baseline: Baseline):
-    from dataclasses import replace
-
     result = new(make_table())
     other = replace(result, conditions=result.conditions.model_copy(update={"image_size": 64}))
     assert {v.status for v in judge_new(other, baseline)} == {"not-comparable"}
@@ -131,3 +134,140 @@ def test_pairing_is_what_the_methods_say(methods: list[str | None], told: str):
     assert pairing(methods).startswith(told)
     assert bool(pairing(methods)) == bool(told)
     assert ("same slices" in pairing(methods)) == told.startswith("Paired:")
+
+
+def shuffled(table: SliceTable) -> SliceTable:
+    """The same slices in another order."""
+    order = np.random.default_rng(5).permutation(table.n)
+    columns = {name: value for name, value in table if value is not None}
+    return table.model_copy(update={name: [value[i] for i in order] for name, value in columns.items()})
+
+
+def test_slices_are_paired_by_number_whatever_their_order(make_table: Table, new: Callable, baseline: Baseline):
+    """Differences, their intervals and p do not change with the order of a reference's rows, nor of the case's."""
+    table = make_table(wrong=6, seed=2, patients=ALONE)
+    cases = {
+        name: case.model_copy(
+            update={"runs": [run.model_copy(update={"slices": shuffled(run.slices)}) for run in case.runs]}
+        )
+        for name, case in baseline.cases.items()
+    }
+    wanted = standings(new(table), baseline)
+    for s, other in zip(wanted, standings(new(table), baseline.model_copy(update={"cases": cases})), strict=True):
+        assert other == s
+    for s, other in zip(wanted, standings(new(shuffled(table)), baseline), strict=True):
+        assert (other.reference, other.metric, other.status) == (s.reference, s.metric, s.status)
+        assert (other.p_holm, other.low, other.high) == pytest.approx((s.p_holm, s.low, s.high), abs=0.02)
+
+
+def hd95_table(make_table: Table, value: float) -> SliceTable:
+    spread = [value + i % 3 / 10 for i in range(60)]
+    boundary = {"hd95": spread, "surface_dice_1px": [0.5] * 60, "surface_dice_2px": [0.5] * 60}
+    return make_table(patients=ALONE).model_copy(update=boundary)
+
+
+def test_the_rank_follows_the_direction_of_the_metric(make_table: Table, record: Callable, baseline: Baseline):
+    """A lower HD95 is better; what is exactly as good shares the better place."""
+    cases = {}
+    for name, value in (("far", 9.0), ("near", 2.0), ("same", 4.0)):
+        slices = hd95_table(make_table, value)
+        mean = round(float(np.mean(slices.hd95)), 6)
+        figure = Figure(metric="hd95", value=mean, aggregation="slice-mean", unit="px", margin=0.5, source="test")
+        runs = [SeedRun(seed=1, fingerprint=None, slices=slices)]
+        cases[name] = BaselineCase(title="t", figures=[figure], runs=runs)
+    one = record("new", hd95_table(make_table, 4.0)).model_copy(update={"metrics": {"hd95": 1}})
+    (result,) = as_results([one])
+    found = {s.reference: s for s in standings(result, baseline.model_copy(update={"cases": cases}))}
+    assert {name: (s.rank, s.of) for name, s in found.items()} == dict.fromkeys(("far", "near", "same"), (2, 4))
+    assert {name: s.difference for name, s in found.items()} == pytest.approx({"far": -5, "near": 2, "same": 0})
+    assert {name: s.status for name, s in found.items()} == {"far": "improved", "near": "regressed", "same": "pass"}
+    assert {name: s.p_holm for name, s in found.items()}["same"] == 1
+    assert (found["far"].value, found["far"].reference_value, found["far"].margin) == pytest.approx((4.1, 9.1, 0.5))
+
+
+def test_a_published_reference_has_no_p(make_table: Table, new: Callable, baseline: Baseline):
+    published = {
+        name: case.model_copy(update={"runs": []} if name == "bad" else {}) for name, case in baseline.cases.items()
+    }
+    mixed = baseline.model_copy(update={"kind": "published", "cases": published})
+    found = {(s.reference, s.metric): s for s in standings(new(make_table(wrong=6, patients=ALONE)), mixed)}
+    assert {key for key, s in found.items() if s.p_holm is None} == {("bad", "dice"), ("bad", "accuracy")}
+    assert found["bad", "accuracy"].difference is not None
+    assert (found["bad", "accuracy"].rank, found["bad", "accuracy"].of) == (2, 3)
+
+
+def test_costs_are_the_references_at_batch_16(make_table: Table, new: Callable, baseline: Baseline):
+    pace = {f"inference, batch {n}": Pace(images_per_second=10.0 * n) for n in (1, 16)}
+    cases = {
+        "good": baseline.cases["good"].model_copy(update={"speed": pace, "peak_memory_mib": 7.0}),
+        "bad": baseline.cases["bad"].model_copy(update={"speed": {"training": pace["inference, batch 1"]}}),
+    }
+    found = standings(new(make_table(patients=ALONE)), baseline.model_copy(update={"cases": cases}))
+    assert {(s.reference, s.images_per_second, s.peak_memory_mib) for s in found} == {
+        ("good", 160.0, 7.0),
+        ("bad", None, None),
+    }
+
+
+def test_only_named_references_are_stood_beside_and_strictness_counts(
+    make_table: Table, new: Callable, baseline: Baseline
+):
+    result = new(make_table(patients=ALONE))
+    assert {s.reference for s in standings(result, baseline, ["bad"])} == {"bad"}
+    rendered = baseline.conditions.model_copy(update={"input_fingerprint": "other"})
+    other = baseline.model_copy(update={"conditions": rendered})
+    assert "not-comparable" not in {s.status for s in standings(result, other)}
+    assert {s.status for s in standings(result, other, strict=True)} == {"not-comparable"}
+
+
+STANDING = Standing(
+    case="n|w",
+    reference="old",
+    metric="dice",
+    status="regressed",
+    value=0.5,
+    reference_value=0.75,
+    margin=0.02,
+    difference=-0.25,
+    low=-0.375,
+    high=-0.125,
+    method="paired by patient",
+    p_holm=0.0312,
+    rank=2,
+    of=7,
+    images_per_second=321.04,
+    peak_memory_mib=654.4,
+)
+
+
+def test_every_number_of_a_standing_has_its_column():
+    (row,) = rows(standing_table([STANDING], "github").replace(r"\|", "/"))
+    assert row == {
+        "case": "n/w",
+        "against": "old",
+        "metric": "dice",
+        "case's": "0.5000",
+        "reference's": "0.7500",
+        "difference": "-0.2500",
+        "95 % interval": "-0.3750 … -0.1250",
+        "method": "paired by patient",
+        "Holm p": "0.031",
+        "verdict": "regressed",
+        "rank": "2 of 7",
+        "reference's img/s": "321.0",
+        "reference's MiB": "654",
+    }
+    unknown = dict.fromkeys(("difference", "low", "high", "method", "p_holm", "rank", "images_per_second"))
+    (row,) = rows(standing_table([replace(STANDING, case="n", **unknown)], "github"))
+    assert [name for name, cell in row.items() if cell == "–"] == [
+        *("difference", "95 % interval", "method", "Holm p", "rank", "reference's img/s"),
+    ]
+    assert "n|w" in standing_table([STANDING])
+
+
+def test_the_section_says_how_it_was_paired():
+    assert standing_section([]) == []
+    lines = standing_section([STANDING, replace(STANDING, method="unpaired, by patient")])
+    assert lines[:3] == ["", "## New cases beside those of the baseline", ""]
+    assert lines[3].startswith("Paired only where the method says so")
+    assert lines[3].endswith(NOTE)

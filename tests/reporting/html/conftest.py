@@ -1,6 +1,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,21 @@ from btlib.adapters.arrays import CallablePredictor
 from btlib.baselines import Baseline
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
+from btlib.errors import BaselineError
 from btlib.explain import Explainer, Runner
 from btlib.explain.study import Study
 from btlib.plugin.closing import close
 from btlib.protocol import Protocol, Recipe
+from btlib.reporting import Comparison, Row
+from btlib.reporting.comparison import result_of, values
 from btlib.reporting.html import write_report
+from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.pictures import Picture, keep
-from btlib.runs import RunFolder, RunInfo, Timing
+from btlib.reporting.html.views import View
+from btlib.runs import CaseRecord, RunFolder, RunInfo, Timing
 from btlib.runs.accept import propose
 from btlib.runs.execute import run_case
+from btlib.slice_table import SliceTable
 from btlib.splits import slice_seed42
 from btlib.types import Predictions
 
@@ -166,3 +173,24 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def empty_view(tmp_path: Path, info: RunInfo) -> View:
+    """A run of which nothing was read."""
+    none = BaselineError("none")
+    return View("run", RunFolder(tmp_path / "run"), info, (), {}, None, Comparison(info, ()), none, ())
+
+
+@pytest.fixture
+def entry(empty_view: View, record: Callable[..., CaseRecord]) -> Callable[..., Entry]:
+    """A case of a run in memory, a table a seed; without tables one that failed. Other fields of its row by name."""
+
+    def make(case: str, *tables: SliceTable, view: View = empty_view, seeds: tuple[int, ...] = (), **row: Any) -> Entry:
+        pairs = zip(seeds or range(1, 1 + len(tables)), tables, strict=True)
+        records = [record(case, table, seed=seed) for seed, table in pairs] or [record(case, None, "out of luck")]
+        result = result_of(records)
+        usual = Row(case, f"title of {case}", "pass", (), values(result), result.seeds, {}, None, 1.5, "loaded", ())
+        return Entry(case, view, replace(usual, **row), result, tuple(records), None)
+
+    return make

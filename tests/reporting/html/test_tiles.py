@@ -1,0 +1,361 @@
+"""Single slices: the picture, the contours of truth and prediction, the map, and the numbers beside them."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import pytest
+
+from btlib.reporting.html.chosen import Chosen
+from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.gallery import Gallery, _share, gallery
+from btlib.reporting.html.looks import looks
+from btlib.reporting.html.maps import SliceMap, maps_of
+from btlib.reporting.html.page import Page
+from btlib.reporting.html.pictures import Picture, keep, pictures
+from btlib.reporting.html.problems import Problems
+from btlib.reporting.html.render import render, weigh
+from btlib.reporting.html.tiles import Tile, contours, tiles
+from btlib.reporting.html.views import View
+from btlib.results import SeedRun
+from btlib.runs import Explained, Maps, RunFolder
+from btlib.runs.explained import Control, ExplainedSlice, Group, Measures, Sanity, SanityStep
+from btlib.runs.masks import Masks
+from btlib.slice_table import SliceTable
+
+from .reader import Reader
+
+Make = Callable[..., Entry]
+SIZE = (6, 11)
+
+
+def rectangle(top: int, left: int, bottom: int, right: int) -> np.ndarray:
+    mask = np.zeros(SIZE, dtype=bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+TRUTH = {7: rectangle(1, 2, 4, 5), 3: rectangle(0, 6, 2, 10)}
+SAID = {7: rectangle(1, 2, 5, 6), 3: rectangle(3, 0, 5, 4)}
+
+
+@pytest.fixture
+def table() -> SliceTable:
+    """Slices 7 and 3; the second is taken for a pituitary tumour."""
+    overlap = [int((TRUTH[n] & SAID[n]).sum()) for n in (7, 3)]
+    return SliceTable(
+        number=[7, 3],
+        label=[0, 1],
+        patient=["P", "Q"],
+        truth_area=[int(TRUTH[n].sum()) for n in (7, 3)],
+        intersection=overlap,
+        pred_area=[int(SAID[n].sum()) for n in (7, 3)],
+        class_prob=[[0.7, 0.2, 0.1], [0.3, 0.2, 0.5]],
+    )
+
+
+@pytest.fixture
+def masks() -> Masks:
+    packed = np.packbits(np.stack([SAID[3], SAID[7]]), axis=2)
+    return Masks(np.array([3, 7]), packed, SIZE[1])
+
+
+def picture(number: int) -> Picture:
+    return Picture(np.full((6, 6), number, dtype=np.uint8), TRUTH[number])
+
+
+FOUND = {n: picture(n) for n in TRUTH}
+ANCHORS = {7: "image-seven", 3: "image-three"}
+CHOSEN = [Chosen(1, ("worst", "changed"), 0), Chosen(0, ("median",), 1)]
+MAP = SliceMap("data:image/png;base64,AAAA", 0.456, 0.123)
+
+
+@pytest.fixture
+def made(entry: Make, table: SliceTable, masks: Masks) -> list[Tile]:
+    before = table.model_copy(update={"intersection": [0, 4]})
+    one = replace(entry("A", table), before=(SeedRun(seed=1, fingerprint=None, slices=before),), before_name="b")
+    return tiles(one, CHOSEN, FOUND, ANCHORS, masks, {3: MAP})
+
+
+def test_a_tile_is_of_its_slice(made: list[Tile], table: SliceTable):
+    first, second = made
+    assert [(t.number, t.kinds, t.turn, t.picture, t.anchor, t.size) for t in made] == [
+        (3, ("worst", "changed"), 0, "image-three", "slice-A-3", SIZE),
+        (7, ("median",), 1, "image-seven", "slice-A-7", SIZE),
+    ]
+    for tile in made:
+        assert tile.truth == contours(TRUTH[tile.number])
+        assert tile.predicted == contours(SAID[tile.number])
+    dice = table.dice()
+    assert (first.dice, second.dice) == pytest.approx((dice[1], dice[0]))
+    assert first.change is not None
+    assert first.change < 0 < cast(float, second.change)
+    assert (first.label, first.guess, second.label, second.guess) == (
+        *("glioma", "pituitary", "meningioma", "meningioma"),
+    )
+    assert first.probabilities == (("meningioma", 0.3), ("glioma", 0.2), ("pituitary", 0.5))
+    assert (first.map, second.map) == (MAP, None)
+
+
+def test_without_masks_types_or_a_picture(entry: Make, table: SliceTable):
+    one = entry("A", table)
+    assert [t.predicted for t in tiles(one, CHOSEN, FOUND, ANCHORS, None, {})] == [None, None]
+    assert [t.number for t in tiles(one, CHOSEN, {7: FOUND[7]}, ANCHORS, None, {})] == [7]
+    types = entry("B", table.model_copy(update={"intersection": None, "pred_area": None}))
+    (first, _) = tiles(types, CHOSEN, FOUND, ANCHORS, None, {})
+    assert (first.dice, first.change, first.predicted) == (None, None, None)
+    masks_only = entry("C", table.model_copy(update={"class_prob": None}))
+    (first, _) = tiles(masks_only, CHOSEN, FOUND, ANCHORS, None, {})
+    assert (first.probabilities, first.guess) == ((), "")
+
+
+def page_of(view: View, found: list[Tile]) -> Reader:
+    shown = Gallery(tuple(found), dict.fromkeys(ANCHORS.values(), "data:,"))
+    return Reader(render(Page((view,), (found[0].entry,), (), {}, (), "why", (), (), shown)))
+
+
+def test_what_stands_beside_a_slice(made: list[Tile], empty_view: View, table: SliceTable):
+    page = page_of(empty_view, made)
+    svgs = [a for tag, a in page.tags if tag == "svg" and (a.get("aria-label") or "").startswith(("Slice", "Map"))]
+    assert [(a["aria-label"], a["viewbox"]) for a in svgs] == [
+        ("Slice 3 with contours", "0 0 11 6"),
+        ("Map of what mattered in slice 3", "0 0 11 6"),
+        ("Slice 7 with contours", "0 0 11 6"),
+    ]
+    paths = [(a["class"], a["d"]) for tag, a in page.tags if tag == "path" and a.get("class")]
+    assert paths == [
+        *(("truth", contours(TRUTH[3])), ("predicted", contours(SAID[3])), ("truth", contours(TRUTH[3]))),
+        *(("truth", contours(TRUTH[7])), ("predicted", contours(SAID[7]))),
+    ]
+    text = " ".join(page.text["gallery"].split())
+    dice = table.dice()
+    before = table.model_copy(update={"intersection": [0, 4]}).dice()
+    assert "worst · most changed A slice 3" in text
+    assert f"{dice[1]:.3f} Dice {dice[1] - before[1]:+.3f} against b" in text
+    assert f"{dice[0]:.3f} Dice {dice[0] - before[0]:+.3f} against b" in text
+    assert "46 % of the relevance in the tumour, 12 % by chance" in text
+    assert "glioma, taken for pituitary" in text
+    assert "meningioma, taken for" not in text
+    assert "meningioma 0.30 glioma 0.20 pituitary 0.50" in text
+    assert [a.get("class") for tag, a in page.tags if tag == "dt" and a.get("class")] == ["true", "true"]
+    changes = [a["class"] for tag, a in page.tags if tag == "span" and a.get("class") in ("good", "bad", "off")]
+    assert changes == ["bad", "good"]
+
+
+def test_only_what_is_there_stands_beside_a_slice(made: list[Tile], empty_view: View):
+    bare = replace(made[0], dice=None, change=None, predicted=None, probabilities=(), map=None)
+    text = " ".join(page_of(empty_view, [bare]).text["gallery"].split())
+    assert "the case predicts no masks" in text
+    assert "glioma; the case predicts no types" in text
+    assert "relevance in the tumour" not in text
+    lost = replace(made[0], predicted=None, change=0.0, map=replace(MAP, mass=None, chance=None))
+    text = " ".join(page_of(empty_view, [lost]).text["gallery"].split())
+    assert "its predicted mask is not there" in text
+    assert "relevance in the tumour" not in text
+
+
+def test_contours_of_parts_and_holes():
+    mask = rectangle(0, 0, 6, 7) & ~rectangle(2, 2, 4, 5) | rectangle(5, 10, 6, 11)
+    assert contours(mask).count("M") == contours(mask).count("Z") == 3
+    assert "M10.5,5.5Z" in contours(mask)  # across, then down
+
+
+def tile(turn: int, image: str) -> Tile:
+    nobody = cast(Entry, None)
+    return Tile("x", nobody, ("worst",), turn, 1, image, (1, 1), "", None, None, None, "glioma", (), None)
+
+
+def test_cases_take_turns_where_room_is_short():
+    """The foremost of each kind first; an image that is there already costs nothing more."""
+    first = [tile(2, "p"), tile(0, "q"), tile(1, "r")]
+    second = [tile(0, "r"), tile(1, "s")]
+    images = dict.fromkeys("pqrs", "x" * 100)
+
+    def kept(room: int) -> list[list[str]]:
+        found = _share([first, second], images, room, lambda tile: 10)
+        return [[t.picture for t in some] for some in found]
+
+    assert kept(10_000) == [["p", "q", "r"], ["r", "s"]]
+    assert kept(310) == [["q"], []]
+    assert kept(309) == [[], []]
+    assert kept(620) == [["q"], ["r"]]
+    assert kept(630) == [["q", "r"], ["r"]]
+    assert kept(940) == [["q", "r"], ["r", "s"]]
+
+
+@pytest.fixture
+def view(empty_view: View) -> View:
+    """A run with pictures of its two slices."""
+    keep(empty_view.folder.path / "pictures.npz", FOUND)
+    return empty_view
+
+
+def test_the_gallery_of_a_run(view: View, entry: Make, table: SliceTable, masks: Masks):
+    """The first seed's masks; what is left out is counted by case."""
+    masks.save(view.folder.masks_path("A", 9))
+    types = table.model_copy(update={"intersection": None, "pred_area": None})
+    one, other = entry("A", table, table, seeds=(9, 10)), entry("B", types)
+    found = gallery([one, other], 10**6, lambda tile: 10)
+    assert [(t.entry.label, t.number, t.predicted) for t in found.tiles] == [
+        ("A", 3, contours(SAID[3])),
+        ("A", 7, contours(SAID[7])),
+    ]
+    assert found.problems == ()
+    assert list(found.images.values()) == [FOUND[3].address, FOUND[7].address]
+    size = 210 + max(len(picture.address) for picture in FOUND.values())
+    short = gallery([one, other], size, lambda tile: 10)
+    assert [t.number for t in short.tiles] == [3]
+    assert list(short.images) == [short.tiles[0].picture]
+    assert short.problems == ("left out, to keep the page small: 1 of the 2 chosen slices of A",)
+
+
+def test_masks_that_were_not_kept_are_missed(view: View, entry: Make, table: SliceTable, masks: Masks):
+    masks.save(view.folder.masks_path("A", 2))  # of another seed than the first
+    found = gallery([entry("A", table)], 10**6, weigh)
+    path = view.folder.masks_path("A", 1)
+    assert found.problems == (f"case A: its predicted masks were not kept: there is no {path}",)
+    assert [t.predicted for t in found.tiles] == [None, None]
+
+
+def test_a_picture_is_of_the_slice_that_was_measured(view: View):
+    """Another mask under the same number is another slice."""
+    problems = Problems()
+    found = pictures(view, {7: 9, 3: 7}, problems)
+    assert list(found) == [7]
+    assert problems.said == ("the data has changed since: some slices are not those that were measured",)
+    assert pictures(view, {}, problems) == {}
+    assert list(pictures(view, {3: 8, 7: 9}, problems)) == [3, 7]
+
+
+def test_pictures_survive_being_kept(view: View):
+    found = pictures(view, {7: 9, 3: 8}, Problems())
+    for number, one in found.items():
+        assert np.array_equal(one.image, FOUND[number].image)
+        assert np.array_equal(one.truth, TRUTH[number])
+
+
+def test_pictures_are_kept_with_those_of_before(view: View, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Only what is lacking is taken from the data, at the size and scaling of the record; then all are there."""
+    from btlib.reporting.html import pictures as room
+
+    asked: list[tuple[Any, ...]] = []
+    truth = np.stack([rectangle(0, 0, 1, 1), rectangle(0, 0, 2, 2), TRUTH[7]])
+    data = SimpleNamespace(numbers=np.array([5, 9, 7]), images=np.zeros((3, *SIZE), np.float32), masks=truth)
+
+    def load(*how: Any) -> Any:
+        asked.append(how)
+        return data
+
+    monkeypatch.setattr("btlib.data.load_dataset", load)
+    conditions = SimpleNamespace(image_size=36, scaling="percentile")
+    info = view.info.model_copy(update={"data_folder": str(tmp_path)})
+    read = replace(view, info=info, records=cast(Any, (SimpleNamespace(conditions=conditions),)))
+    found = room.pictures(read, {9: 4, 3: 8}, Problems())
+    assert {number: int(one.truth.sum()) for number, one in found.items()} == {9: 4, 3: 8}
+    assert asked == [(str(tmp_path), 36, "percentile")]
+    assert pictures(view, {9: 4, 3: 8, 7: 9}, Problems()).keys() == {9, 3, 7}
+    assert len(asked) == 1
+
+
+def test_grey_values_are_stretched_between_the_percentiles():
+    image = np.arange(1000, dtype=np.float32).reshape(20, 50)
+    one = Picture.of(image, np.ones((20, 50), bool))
+    assert one.image.shape == (20, 20), "square, as the page shows it"
+    exact = Picture.of(np.arange(900, dtype=np.float32).reshape(30, 30), np.ones((30, 30), bool)).image
+    low, high = np.percentile(np.arange(900), (0.5, 99.5))
+    wanted = np.clip((np.arange(900) - low) / (high - low) * 255, 0, 255).astype(np.uint8).reshape(30, 30)
+    assert np.array_equal(exact, wanted)
+    assert Picture.of(np.zeros((300, 260), np.float32), np.ones((300, 260), bool)).image.shape == (256, 256)
+    assert Picture.of(np.ones((4, 4), np.float32), np.ones((4, 4), bool)).image.max() == 0
+
+
+def pixels(address: str) -> np.ndarray:
+    """Blue, green, red of a picture in a data address."""
+    png = np.frombuffer(base64.b64decode(address.partition(",")[2]), np.uint8)
+    return np.asarray(cv2.imdecode(png, cv2.IMREAD_COLOR))
+
+
+def measures(mass: float) -> Measures:
+    return Measures(inside=1.0, outside=0.5, ratio=2.0, pointing=1.0, tied=1, mass=mass, silent=False)
+
+
+def explained(case: str = "A", sanity: Sanity | None = None) -> Explained:
+    """Slices 3 and 7, in another order than their maps."""
+    known = Control(pointing=0.5, mass=0.5)
+    rows = [
+        ExplainedSlice(
+            **{"number": n, "label": 0, "patient": None, "part": "test", "base": 0.5, "effect": 0.1, "engine": "e"},
+            **{"precision": "fp32", "deviation": None, "faithful": None, "notes": [], "chance": n / 100},
+            **{"total": measures(0.99), "average": measures(n / 10), "centre": known},
+            **{"random_total": known, "random_average": known},
+        )
+        for n in (7, 3)
+    ]
+    group = {"unit": "patient", "units": 2, "ratio": None, "hits_low": 0.0, "hits_high": 1.0, "silent": 0, "means": {}}
+    return Explained(
+        **{"case": case, "identity": None, "origin": "phantom", "dataset_fingerprint": "d", "split_name": "s"},
+        **{"split_fingerprint": "f", "image_size": 6, "scaling": "thesis", "patch": 2, "stride": 1, "fill": "blur"},
+        slices=rows,
+        summary={"glioma": Group(n=1, hits=1, **group), "all": Group(n=2, hits=2, **group)},
+        **{"sanity": sanity, "seconds": 1.0, "created": "now"},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """Maps of slices 3 and 7: the first needs its left half, the second is surer without its top."""
+    folder = RunFolder(tmp_path / "run")
+    total = np.zeros((2, *SIZE), np.float32)
+    total[0, :, :5] = 0.5
+    total[0, 0, 0] = 1.0
+    total[1, :3] = -2.0
+    two = np.zeros(2)
+    Maps(np.array([3, 7]), two.astype(np.int64), two, total, np.zeros_like(total), "").save(
+        folder.explain_path("A", "npz")
+    )
+    explained().save(folder.explain_path("A", "json"))
+    return folder
+
+
+def test_red_is_where_the_model_needs_what_is_there(folder: RunFolder):
+    found = maps_of(folder, "A", Problems())
+    assert {n: (m.mass, m.chance) for n, m in found.items()} == {3: (0.3, 0.03), 7: (0.7, 0.07)}
+    needed, surer = (pixels(found[n].address).astype(int) for n in (3, 7))
+    assert needed.shape == surer.shape == (*SIZE, 3)
+    assert needed[0, 0, 2] > needed[0, 0, 0] + 50  # red
+    assert surer[0, 0, 0] > surer[0, 0, 2] + 50  # blue
+    assert np.ptp(needed[5, 10]) < 10  # zero is white
+    assert np.ptp(surer[5, 10]) < 10
+    assert needed[0, 0].sum() < needed[5, 0].sum() < needed[5, 10].sum(), "the larger, the stronger"
+
+
+def test_maps_without_measures_are_shown_without_their_numbers(folder: RunFolder):
+    problems = Problems()
+    folder.explain_path("A", "json").unlink()
+    found = maps_of(folder, "A", problems)
+    assert {(m.mass, m.chance) for m in found.values()} == {(None, None)}
+    assert str(folder.explain_path("A", "json")) in problems.said[0]
+    assert maps_of(folder, "nobody", problems) == {}
+    assert len(problems.said) == 1
+
+
+def test_a_look_is_of_all_slices_and_of_random_weights_throughout(empty_view: View, entry: Make):
+    """The last step of the sanity check, in which every layer is random."""
+    steps = [
+        SanityStep(layer=name, correlation=value, size=0.5, correlations=[value])
+        for name, value in (("head", 0.75), ("body", 0.25))
+    ]
+    sanity = Sanity(numbers=[3], draws=1, patch=2, steps=steps)
+    for case, known in (("A", sanity), ("B", None)):
+        explained(case, known).save(empty_view.folder.explain_path(case, "json"))
+    empty_view.folder.explain_path("damaged", "json").write_text("{")
+    found = looks([entry("B"), entry("A"), entry("nobody"), entry("damaged")])
+    assert [(one.label, one.group.n, one.fill, one.destroyed) for one in found] == [
+        ("B", 2, "blur", None),
+        ("A", 2, "blur", 0.25),
+    ]

@@ -1,0 +1,93 @@
+"""Means with their intervals: which draws, and which cases have none."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from btlib import stats
+from btlib.baselines import Verdict
+from btlib.reporting.intervals import Mean, mean_intervals
+from btlib.reporting.measured import mean_value, with_value
+from btlib.results import CaseResult, Conditions, SeedRun
+from btlib.slice_table import SliceTable
+
+Table = Callable[..., SliceTable]
+
+
+@pytest.fixture
+def result(conditions: Conditions) -> Callable[..., CaseResult]:
+    def make(*tables: SliceTable, case: str = "X") -> CaseResult:
+        runs = tuple(SeedRun(seed=k, fingerprint=None, slices=table) for k, table in enumerate(tables))
+        return CaseResult(case, case, conditions, {"dice": 1, "accuracy": 1}, runs, failure=None if runs else "timeout")
+
+    return make
+
+
+def test_patients_are_drawn_whole_and_seeds_averaged(result: Callable[..., CaseResult], make_table: Table):
+    patients = [f"P{i // 4}" for i in range(24)]
+    one, two = (make_table(24, seed=seed, wrong=wrong, patients=patients) for seed, wrong in ((1, 5), (2, 9)))
+    found = mean_intervals([result(one, two)], ["dice", "accuracy"])
+    for metric, values in (
+        ("dice", (one.dice() + two.dice()) / 2),
+        ("accuracy", (one.correct() * 1.0 + two.correct()) / 2),
+    ):
+        wanted = stats.paired_many(values[None], patients).rows()[0]
+        assert found["X", metric] == Mean(pytest.approx(values.mean()), wanted.low, wanted.high)
+        assert wanted.low < values.mean() < wanted.high
+
+
+@pytest.mark.parametrize(("wrong", "share"), [(0, 1.0), (24, 0.0)])
+def test_where_all_are_right_or_wrong_the_interval_is_wilsons(
+    result: Callable[..., CaseResult], make_table: Table, wrong: int, share: float
+):
+    found = mean_intervals([result(make_table(24, wrong=wrong))], ["accuracy"])["X", "accuracy"]
+    wanted = stats.wilson(24 - wrong, 24)
+    assert (found.value, found.low, found.high) == (share, wanted.low, wanted.high)
+    assert found.low < found.high
+
+
+def test_only_accuracy_has_wilsons(result: Callable[..., CaseResult], make_table: Table):
+    table = make_table(24)
+    full = table.model_copy(update={"intersection": table.truth_area})
+    found = mean_intervals([result(full)], ["dice"])["X", "dice"]
+    assert found.value == found.low == found.high == pytest.approx(1)
+
+
+def test_what_has_no_interval_is_left_out(result: Callable[..., CaseResult], make_table: Table):
+    cases = [
+        result(make_table(24, classes=False), case="masks"),
+        result(make_table(24, patients=["P"] * 24), case="one patient"),
+        result(case="failed"),
+        result(make_table(24), case="whole"),
+    ]
+    found = mean_intervals(cases, ["accuracy", "dice", "macro_f1", "hd95"])
+    assert list(found) == [("whole", "accuracy"), ("masks", "dice"), ("whole", "dice")]
+
+
+def test_a_value_is_of_all_seeds(result: Callable[..., CaseResult], make_table: Table):
+    one, two = make_table(24, wrong=3), make_table(24, wrong=9)
+    assert mean_value(result(one, two), "accuracy") == pytest.approx(0.75)
+    assert mean_value(result(one, make_table(24, classes=False)), "accuracy") is None
+    assert mean_value(result(make_table(24, classes=False), one), "accuracy") is None
+    assert mean_value(result(), "accuracy") is None
+
+
+def test_an_undefined_mean_is_no_value(
+    result: Callable[..., CaseResult], make_table: Table, monkeypatch: pytest.MonkeyPatch
+):
+    from btlib.evaluation.catalogue import METRICS
+
+    undefined = np.r_[np.nan, np.ones(23)]
+    monkeypatch.setitem(METRICS._items, "dice", replace(METRICS["dice"], of=lambda table: undefined))
+    assert mean_value(result(make_table(24)), "dice") is None
+    assert mean_intervals([result(make_table(24))], ["dice"]) == {}
+
+
+def test_a_verdict_gets_its_value_where_it_has_none(result: Callable[..., CaseResult], make_table: Table):
+    empty = Verdict("X", "accuracy", "not-comparable")
+    measured = result(make_table(24, wrong=6))
+    assert with_value(empty, measured).measured == pytest.approx(0.75)
+    assert with_value(replace(empty, measured=0.5), measured).measured == 0.5
+    assert with_value(empty, replace(measured, failure="error")).measured is None
