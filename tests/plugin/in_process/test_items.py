@@ -1,4 +1,4 @@
-"""Which items are btlib's, which of them are there, and in which order: decided by small functions, asked here alone."""
+"""Which items are btlib's, which of them are there, and in which order."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ from btlib.plugin.fixtures import bt_case
         (")) full", True),
     ],
 )
-def test_an_expression_names_a_marker_unless_it_leaves_it_out(expression: str, named: bool):
+def test_an_expression_names_a_marker_unless_it_leaves_it_out(expression: str, named: bool) -> None:
     assert its.names_marker(expression, ["full", "btlib_full"]) is named
 
 
@@ -71,7 +71,7 @@ def definition(path: str, of: Any, module: str = "test_bench", name: str = "test
 )
 def test_short_names_of_tiers_are_for_the_suite_and_folders_of_benchmarks(
     monkeypatch: pytest.MonkeyPatch, root: str, path: str, module: str, short: bool
-):
+) -> None:
     monkeypatch.setattr(pytest.mark, "_config", None)  # of this session, which declares other markers
     of = config(root=Path(root))
     test = definition(path, of, module)
@@ -84,7 +84,7 @@ def test_short_names_of_tiers_are_for_the_suite_and_folders_of_benchmarks(
     assert len([line for line in of.getini("markers") if line.startswith("full")]) == short, "declared once"
 
 
-def test_the_markers_of_btlib_are_declared():
+def test_the_markers_of_btlib_are_declared() -> None:
     of = config()
     its.register_markers(of)
     names = [line.partition(":")[0] for line in of.getini("markers")]
@@ -109,7 +109,7 @@ def test_the_markers_of_btlib_are_declared():
         ("", ("btlib.suite.test_a::test_it[full-A-dice]",), ["A-dice", "A"]),
     ],
 )
-def test_the_full_tier_is_there_where_it_is_named(markexpr: str, args: tuple[str, ...], rows: list[str]):
+def test_the_full_tier_is_there_where_it_is_named(markexpr: str, args: tuple[str, ...], rows: list[str]) -> None:
     of = config(markexpr, args)
     test = definition("/project/tests/test_a.py", of)
     assert [row for row in ("A-dice", "AB-dice", "A") if its.wanted(of, test, "full", f"full-{row}")] == rows
@@ -141,11 +141,11 @@ def item(name: str, tier: object = None, case: object = None, marker: str | None
     ],
     ids=str,
 )
-def test_an_item_is_of_a_tier_by_its_parameters_and_its_marker(of: tuple[Any, ...], tier: str | None):
+def test_an_item_is_of_a_tier_by_its_parameters_and_its_marker(of: tuple[Any, ...], tier: str | None) -> None:
     assert its.tier_name(item("it", *of)) == tier
 
 
-def test_items_of_a_case_stand_together_and_others_keep_their_places():
+def test_items_of_a_case_stand_together_and_others_keep_their_places() -> None:
     order = [
         *(("1", "smoke", "B"), ("x",), ("2", "smoke", "A"), ("3", "full", "B"), ("4", "smoke", "B"), ("y",)),
         *(("5", "full", "B"), ("6", "smoke", "A")),
@@ -167,11 +167,11 @@ def test_items_of_a_case_stand_together_and_others_keep_their_places():
         ("size", False),
     ],
 )
-def test_a_test_gives_the_values_of_a_fixture_itself(names: Any, given: bool):
+def test_a_test_gives_the_values_of_a_fixture_itself(names: Any, given: bool) -> None:
     marks = [SimpleNamespace(args=("other", [])), SimpleNamespace(args=(names, []))]
     test: Any = SimpleNamespace(iter_markers=lambda name: marks if name == "parametrize" else [])
     assert its.parametrised_by_the_user(test, "bt_case") is given
-    fixture = SimpleNamespace(func=bt_case._get_wrapped_function())  # type: ignore[attr-defined]
+    fixture = SimpleNamespace(func=bt_case._get_wrapped_function())
     foreign = SimpleNamespace(func=test_the_markers_of_btlib_are_declared)
     for fixtures, ours in (((fixture,), True), ((fixture, foreign), False), ((), False)):
         test._fixtureinfo = SimpleNamespace(name2fixturedefs={"bt_case": fixtures})
@@ -180,7 +180,7 @@ def test_a_test_gives_the_values_of_a_fixture_itself(names: Any, given: bool):
         assert not its.parametrised(metafunc, "bt_metric")
 
 
-def test_a_file_of_tests_is_known_by_its_name():
+def test_a_file_of_tests_is_known_by_its_name() -> None:
     found = {name: its.is_test_file(Path("/project") / name, config()) for name in ("test_a.py", "bench.py", "a.py")}
     assert found == {"test_a.py": True, "bench.py": True, "a.py": False}
     assert not its.is_test_file(None, config())
@@ -199,7 +199,7 @@ def test_a_file_of_tests_is_known_by_its_name():
         ("True and not False or None", None),
     ],
 )
-def test_a_marker_that_nobody_knows_is_refused(expression: str, unknown: str | None):
+def test_a_marker_that_nobody_knows_is_refused(expression: str, unknown: str | None) -> None:
     borne: Any = SimpleNamespace(iter_markers=lambda: [SimpleNamespace(name="borne")])
     of = config(expression)
     its.register_markers(of)

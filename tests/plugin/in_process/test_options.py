@@ -16,8 +16,12 @@ from btlib.protocol import TIERS, Protocol
 Parse = Callable[..., Options]
 
 DEFAULTS: dict[str, Any] = {
-    **dict.fromkeys(("data", "protocol", "recipe", "limit", "epochs", "image_size", "scaling", "batch_size", "weights")),
-    **dict.fromkeys(("split", "baseline", "against", "thesis_checkpoints", "precision", "engine", "timeout")),
+    **dict.fromkeys(
+        ("data", "protocol", "recipe", "limit", "epochs", "image_size", "scaling", "batch_size", "weights")
+    ),
+    **dict.fromkeys(
+        ("weights", "split", "baseline", "against", "thesis_checkpoints", "precision", "engine", "timeout")
+    ),
     **dict.fromkeys(("independent", "random_labels", "retrain", "compile_training", "no_tune", "strict"), False),
     "case": (),
     "device": "auto",
@@ -26,7 +30,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def test_without_options_the_tier_decides(parse: Parse, tmp_path: Path):
+def test_without_options_the_tier_decides(parse: Parse, tmp_path: Path) -> None:
     folders = {"root": tmp_path, "output": tmp_path / "reports", "checkpoints": tmp_path / "checkpoints"}
     assert asdict(parse()) == DEFAULTS | folders
     assert {f.name for f in fields(Options)} == {*DEFAULTS, *folders}
@@ -64,12 +68,12 @@ def test_without_options_the_tier_decides(parse: Parse, tmp_path: Path):
         ("--bt-strict", "strict", True),
     ],
 )
-def test_an_option_changes_its_own_field_and_no_other(parse: Parse, arg: str, field: str, value: object):
+def test_an_option_changes_its_own_field_and_no_other(parse: Parse, arg: str, field: str, value: Any) -> None:
     assert parse(*arg.split()) == replace(parse(), **{field: value})
 
 
 @pytest.mark.parametrize("option", ["limit", "epochs", "image-size", "batch-size", "seeds", "timeout", "seed"])
-def test_counts_are_whole_numbers_from_1_and_a_seed_from_0(parse: Parse, option: str):
+def test_counts_are_whole_numbers_from_1_and_a_seed_from_0(parse: Parse, option: str) -> None:
     least = int(option != "seed")
     assert getattr(parse(f"--bt-{option}={least}"), option.replace("-", "_")) == least
     for text in (str(least - 1), "1.5", "many", "²", ""):
@@ -80,7 +84,7 @@ def test_counts_are_whole_numbers_from_1_and_a_seed_from_0(parse: Parse, option:
 
 def test_folders_that_are_read_are_where_the_user_stands_and_those_that_are_written_in_the_project(
     parse: Parse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("here/slices", "here/theirs", "slices", "home/slices"):
         (tmp_path / name).mkdir(parents=True)
@@ -93,7 +97,7 @@ def test_folders_that_are_read_are_where_the_user_stands_and_those_that_are_writ
 
 
 @pytest.mark.parametrize("option", ["--bt-data", "--bt-thesis-checkpoints"])
-def test_a_folder_that_is_not_there_is_an_error(parse: Parse, tmp_path: Path, option: str):
+def test_a_folder_that_is_not_there_is_an_error(parse: Parse, tmp_path: Path, option: str) -> None:
     (tmp_path / "nowhere").mkdir()  # in the project, not where the user stands
     with pytest.raises(pytest.UsageError, match=f"^{option}: .*here/nowhere is not a folder"):
         parse(f"{option}=nowhere")
@@ -107,7 +111,7 @@ SMOKE, FULL = TIERS["smoke"], TIERS["full"]
 
 
 @pytest.mark.parametrize("tier", ["smoke", "full"])
-def test_a_tier_is_as_it_is_unless_something_is_asked_for(parse: Parse, tier: str):
+def test_a_tier_is_as_it_is_unless_something_is_asked_for(parse: Parse, tier: str) -> None:
     assert tier_of(parse(), tier) == TIERS[tier]
 
 
@@ -128,7 +132,9 @@ def test_a_tier_is_as_it_is_unless_something_is_asked_for(parse: Parse, tier: st
         ("--bt-seed=3", "tier", {}),
     ],
 )
-def test_an_option_stands_above_the_tiers_own(parse: Parse, tier: str, arg: str, part: str, change: dict[str, Any]):
+def test_an_option_stands_above_the_tiers_own(
+    parse: Parse, tier: str, arg: str, part: str, change: dict[str, Any]
+) -> None:
     own: Any = TIERS[tier]
     expected = replace(own, **(change if part == "tier" else {part: replace(getattr(own, part), **change)}))
     assert tier_of(parse(arg), tier) == expected
@@ -158,7 +164,7 @@ def test_an_option_stands_above_the_tiers_own(parse: Parse, tier: str, arg: str,
 )
 def test_a_named_protocol_and_recipe_bring_their_baseline(
     parse: Parse, args: list[str], protocol: Protocol, recipe: Any, baseline: str
-):
+) -> None:
     expected = replace(FULL, protocol=protocol, recipe=recipe, baseline=baseline)
     assert tier_of(parse(*args), "full") == expected
     changes = parse(*args)
@@ -167,7 +173,7 @@ def test_a_named_protocol_and_recipe_bring_their_baseline(
     assert own.baseline == (changes.baseline or "smoke")
 
 
-def test_an_unknown_recipe_is_an_error_where_it_could_be_chosen(parse: Parse):
+def test_an_unknown_recipe_is_an_error_where_it_could_be_chosen(parse: Parse) -> None:
     with pytest.raises(UnknownNameError, match="unknown recipe 'moderm'"):
         tier_of(parse("--bt-recipe=moderm"), "full")
     with pytest.raises(UnknownNameError, match="unknown protocol 'cpu129'"):

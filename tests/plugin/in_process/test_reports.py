@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from btlib.plugin.reports import ERROR_OF, fail, shortened, summarised, verdict_of
 from btlib.plugin.options import STATUS
+from btlib.plugin.reports import ERROR_OF, fail, shortened, summarised, verdict_of
 
 
 def report(nodeid: str, error_of: str | None, status: str | None = "error") -> Any:
@@ -15,19 +15,19 @@ def report(nodeid: str, error_of: str | None, status: str | None = "error") -> A
 
 
 @pytest.mark.parametrize("error_of", [None, "A (smoke)"])
-def test_a_failure_carries_its_verdict_and_whose_error_it_was(error_of: str | None):
+def test_a_failure_carries_its_verdict_and_whose_error_it_was(error_of: str | None) -> None:
     with pytest.raises(pytest.fail.Exception) as caught:
         fail("why", "timeout", error_of)
     assert (str(caught.value), caught.value.pytrace) == ("why", False)
     assert (getattr(caught.value, STATUS), getattr(caught.value, ERROR_OF)) == ("timeout", error_of)
 
 
-def test_the_verdict_of_a_report():
+def test_the_verdict_of_a_report() -> None:
     assert verdict_of(report("a", None, "regressed")) == "regressed"
     assert verdict_of(report("a", None, None)) is None
 
 
-def test_the_error_of_a_case_is_left_to_the_first_item_that_reports_it():
+def test_the_error_of_a_case_is_left_to_the_first_item_that_reports_it() -> None:
     first: dict[str, str] = {}
     reports = [report(*of) for of in (("a", "A"), ("b", "B"), ("c", "A"), ("d", None), ("e", None), ("a", "A"))]
     for one in reports:
@@ -39,7 +39,7 @@ def test_the_error_of_a_case_is_left_to_the_first_item_that_reports_it():
     assert first == {"A": "a", "B": "b"}
 
 
-def test_the_short_summary_has_the_first_line_only():
+def test_the_short_summary_has_the_first_line_only() -> None:
     one = report("a", None)
     one.longrepr = SimpleNamespace(reprcrash=SimpleNamespace(message="case A: REGRESSED\n  why\n  more"))
     summarised(one)

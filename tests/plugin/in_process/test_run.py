@@ -1,4 +1,4 @@
-"""One run: what a case is given, how often it is executed, whose predictor is used, and what the gate's verdict does."""
+"""One run: what a case is given, how often it is executed, whose predictor is used, what a verdict does."""
 
 import gc
 import weakref
@@ -17,11 +17,13 @@ from btlib.baselines import Verdict
 from btlib.cases import Case, Prepared, Work
 from btlib.errors import BaselineError, BtlibWarning
 from btlib.plugin import run as run_room
-from btlib.plugin.reports import ERROR_OF, STATUS
+from btlib.plugin.options import STATUS
+from btlib.plugin.reports import ERROR_OF
 from btlib.plugin.run import Run
 from btlib.plugin.terminal import Terminal
 from btlib.plugin.throughput import Throughput
-from btlib.runs.execute import Result
+from btlib.runs.execute import Result, run_case
+from btlib.speed import memory
 
 MakeRun = Callable[..., Run]
 
@@ -44,7 +46,7 @@ def failure_of(function: Callable[[], object]) -> tuple[str, object, object]:
     return str(caught.value), getattr(caught.value, STATUS), getattr(caught.value, ERROR_OF)
 
 
-def test_a_case_and_seed_is_executed_once_however_many_items_ask(make_run: MakeRun, cases: Any):
+def test_a_case_and_seed_is_executed_once_however_many_items_ask(make_run: MakeRun, cases: Any) -> None:
     run = make_run("--bt-seed=9", "--bt-seeds=2")
     first = run.record("toy1", 9)
     assert run.record("toy1", 9) == first
@@ -57,9 +59,9 @@ def test_a_case_and_seed_is_executed_once_however_many_items_ask(make_run: MakeR
     assert [(record.case, record.seed) for record in run.folder.records()] == cases.prepared
 
 
-def test_a_case_is_executed_under_the_lock_of_its_record(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch):
+def test_a_case_is_executed_under_the_lock_of_its_record(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run("--bt-timeout=77")
-    execute, seen, speaking = run_room.run_case, list[tuple[bool, ...]](), list[bool]()
+    seen, speaking = list[tuple[bool, ...]](), list[bool]()
 
     @contextmanager
     def speak(self: Terminal) -> Iterator[None]:
@@ -75,7 +77,7 @@ def test_a_case_is_executed_under_the_lock_of_its_record(make_run: MakeRun, monk
         seen.append(tuple(is_locked(f"{path}.lock") for path in paths))
         assert args == ("smoke", run.folder, 77, run.work.dataset)
         assert speaking, "a training may draw its progress"
-        return execute(case, work, *args)
+        return run_case(case, work, *args)
 
     monkeypatch.setattr(run_room, "run_case", spy)
     run.record("toy1", 5)
@@ -85,7 +87,7 @@ def test_a_case_is_executed_under_the_lock_of_its_record(make_run: MakeRun, monk
 
 
 @pytest.mark.parametrize("first", [4, 9])
-def test_the_predictor_is_that_of_the_first_seed(make_run: MakeRun, cases: Any, first: int):
+def test_the_predictor_is_that_of_the_first_seed(make_run: MakeRun, cases: Any, first: int) -> None:
     run = make_run(f"--bt-seed={first}", "--bt-seeds=3", "--bt-retrain")
     run.result("toy1")
     assert run.prepared("toy1").predictor.seed == first  # type: ignore[attr-defined]
@@ -97,7 +99,7 @@ def test_the_predictor_is_that_of_the_first_seed(make_run: MakeRun, cases: Any, 
     assert run.prepared("toy1") is again
 
 
-def test_a_predictor_is_asked_for_without_a_record(make_run: MakeRun, cases: Any):
+def test_a_predictor_is_asked_for_without_a_record(make_run: MakeRun, cases: Any) -> None:
     run = make_run("--bt-seed=3", "--bt-seeds=2")
     assert run.prepared("toy2").predictor.seed == 3  # type: ignore[attr-defined]
     assert cases.prepared == [("toy2", 3)]
@@ -106,7 +108,7 @@ def test_a_predictor_is_asked_for_without_a_record(make_run: MakeRun, cases: Any
 @pytest.mark.parametrize(
     ("error", "outcome"), [(RuntimeError("out of luck"), "error"), (MemoryError(), "out-of-memory")]
 )
-def test_a_case_that_failed_has_no_predictor(make_run: MakeRun, cases: Any, error: Exception, outcome: str):
+def test_a_case_that_failed_has_no_predictor(make_run: MakeRun, cases: Any, error: Exception, outcome: str) -> None:
     cases.add("bad", error)
     run = make_run()
     message, status, error_of = failure_of(lambda: run.prepared("bad"))
@@ -117,10 +119,10 @@ def test_a_case_that_failed_has_no_predictor(make_run: MakeRun, cases: Any, erro
     assert cases.prepared == [("bad", 42)]
 
 
-def test_one_predictor_is_alive_at_a_time(make_run: MakeRun, cases: Any, monkeypatch: pytest.MonkeyPatch):
+def test_one_predictor_is_alive_at_a_time(make_run: MakeRun, cases: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run()
     released = Mock()
-    monkeypatch.setattr(run_room.memory, "release", released)
+    monkeypatch.setattr(memory, "release", released)
     alive = weakref.ref(run.prepared("toy1").predictor)
     assert alive() is not None
     released.reset_mock()
@@ -155,7 +157,7 @@ def test_one_predictor_is_alive_at_a_time(make_run: MakeRun, cases: Any, monkeyp
 )
 def test_a_case_is_given_its_own_size_and_scaling_before_the_recipes_before_the_protocols(
     make_run: MakeRun, cases: Any, own: dict[str, Any], recipe: Any, protocol: Any, expected: tuple[int, str]
-):
+) -> None:
     cases.add("mine", **own)
     run = make_run()
     run.tier = replace(
@@ -170,7 +172,7 @@ def test_a_case_is_given_its_own_size_and_scaling_before_the_recipes_before_the_
     assert (work.split, work.protocol, work.seed) == (run.work.split, run.work.protocol, run.work.seed)
 
 
-def test_a_case_of_its_own_size_is_scored_on_the_protocols_pixels(make_run: MakeRun, cases: Any):
+def test_a_case_of_its_own_size_is_scored_on_the_protocols_pixels(make_run: MakeRun, cases: Any) -> None:
     cases.add("sized", image_size=48, scaling="percentile")
     run = make_run()
     record = run.record("sized", 42)
@@ -182,7 +184,7 @@ def test_a_case_of_its_own_size_is_scored_on_the_protocols_pixels(make_run: Make
     assert cases.works[0].dataset.image_size == 48
 
 
-def test_a_batch_is_of_test_slices_as_the_case_gets_them(make_run: MakeRun, cases: Any):
+def test_a_batch_is_of_test_slices_as_the_case_gets_them(make_run: MakeRun, cases: Any) -> None:
     cases.add("sized", image_size=48)
     run = make_run()
     numbers, images = run.batch("sized", 7)
@@ -194,14 +196,14 @@ def test_a_batch_is_of_test_slices_as_the_case_gets_them(make_run: MakeRun, case
     assert run.batch("toy1", 2)[0].tolist() == dataset.numbers[[16, 12]].tolist()
 
 
-def test_a_metric_that_nobody_knows_fails_the_item_before_the_case_is_executed(make_run: MakeRun, cases: Any):
+def test_a_metric_that_nobody_knows_fails_the_item_before_the_case_is_executed(make_run: MakeRun, cases: Any) -> None:
     run = make_run()
     message, status, error_of = failure_of(lambda: run.check("toy1", "dise"))
     assert "did you mean 'dice'?" in message
     assert (status, error_of, cases.works) == ("error", None, [])
 
 
-def test_without_a_baseline_any_metric_is_measured(make_run: MakeRun):
+def test_without_a_baseline_any_metric_is_measured(make_run: MakeRun) -> None:
     run = make_run()
     for metric in ("dice", "accuracy", "iou"):
         verdict = run.check("toy1", metric)
@@ -209,7 +211,7 @@ def test_without_a_baseline_any_metric_is_measured(make_run: MakeRun):
     assert [*run.judged] == [("toy1", "dice"), ("toy1", "accuracy"), ("toy1", "iou")]
 
 
-def test_a_baseline_that_cannot_be_had_fails_the_item(make_run: MakeRun):
+def test_a_baseline_that_cannot_be_had_fails_the_item(make_run: MakeRun) -> None:
     run = make_run(baseline=BaselineError("damaged"))
     message, status, error_of = failure_of(lambda: run.check("toy1", "dice"))
     assert "damaged" in message
@@ -219,7 +221,7 @@ def test_a_baseline_that_cannot_be_had_fails_the_item(make_run: MakeRun):
 @pytest.mark.parametrize("strict", [False, True])
 def test_the_gate_is_asked_with_what_the_user_asked_for(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, strict: bool
-):
+) -> None:
     asked = list[Any]()
 
     def spy(result: Any, baseline: Any, against: Any, *, strict: bool) -> tuple[Verdict, ...]:
@@ -250,7 +252,7 @@ def test_the_gate_is_asked_with_what_the_user_asked_for(
 )
 def test_what_a_verdict_does_to_its_item(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, status: Any, strict: bool, ends: str
-):
+) -> None:
     run = make_run("--bt-seed=9", "--bt-seeds=2", *(["--bt-strict"] if strict else []))
     verdict = Verdict("toy1", "dice", status, "why")
     monkeypatch.setattr(Run, "verdict", lambda self, case, metric: verdict)
@@ -277,7 +279,9 @@ class Bench:
 
 
 @pytest.mark.parametrize("status", ["pass", "faster", "slower", "not-judged"])
-def test_a_case_that_became_slower_fails_its_item(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, status: str):
+def test_a_case_that_became_slower_fails_its_item(
+    make_run: MakeRun, cases: Any, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
     judged = list[Any]()
 
     def judge(*args: Any) -> Any:
@@ -300,20 +304,20 @@ def test_a_case_that_became_slower_fails_its_item(make_run: MakeRun, monkeypatch
         assert failure_of(measure) == (told, "regressed", None)
     else:
         measure()
-    case, prepared = run_room.load_cases()["toy1"], run.prepared("toy1")
+    case, prepared = cases.registry["toy1"], run.prepared("toy1")
     speed.measure.assert_called_once_with(bench, case, prepared, "inference, batch 4", 4, function)
     timing = speed.measure.return_value
     record = run.record("toy1", 9)
     assert judged == [(record, "inference, batch 4", timing, baseline, 0.25, "info", 0.125)]
     assert bench.group == "smoke: inference, batch 4"
-    told = {"case": "toy1", "images": 4, "origin": "phantom", "gate": f"{status}: half as fast"}
-    assert bench.extra_info == told
+    noted = {"case": "toy1", "images": 4, "origin": "phantom", "gate": f"{status}: half as fast"}
+    assert bench.extra_info == noted
 
 
 @pytest.mark.parametrize("judged", ["no timing", "no baseline"])
 def test_speed_is_not_judged_without_a_timing_or_a_baseline(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, judged: str
-):
+) -> None:
     gate = Mock()
     monkeypatch.setattr(run_room, "judge_timing", gate)
     baseline: Any = BaselineError("damaged") if judged == "no baseline" else object()
@@ -326,7 +330,7 @@ def test_speed_is_not_judged_without_a_timing_or_a_baseline(
     assert "gate" not in bench.extra_info
 
 
-def test_speed_is_measured_as_the_tier_says(make_run: MakeRun):
+def test_speed_is_measured_as_the_tier_says(make_run: MakeRun) -> None:
     run = make_run("--bt-device=cpu")
     run.tier = replace(run.tier, bench_seconds=1.5)
     speed = run.speed
@@ -336,7 +340,7 @@ def test_speed_is_measured_as_the_tier_says(make_run: MakeRun):
     assert run.speed is speed, "its process lives as long as the run"
 
 
-def test_a_run_that_ends_lets_go_of_what_it_started(make_run: MakeRun):
+def test_a_run_that_ends_lets_go_of_what_it_started(make_run: MakeRun) -> None:
     run = make_run()
     run.prepared("toy1")
     run.close()
@@ -349,7 +353,7 @@ def test_a_run_that_ends_lets_go_of_what_it_started(make_run: MakeRun):
 
 def test_a_case_is_explained_with_its_first_predictor_on_its_own_slices(
     make_run: MakeRun, cases: Any, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     cases.add("sized", image_size=48)
     explain = Mock()
     monkeypatch.setattr(run_room, "explain_case", explain)
@@ -363,7 +367,7 @@ def test_a_case_is_explained_with_its_first_predictor_on_its_own_slices(
     assert args[3:] == (run.tier, run.folder)
 
 
-def test_the_header_says_on_what_and_against_what(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch):
+def test_the_header_says_on_what_and_against_what(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(baseline=BaselineError("damaged"))
     info = SimpleNamespace(data="18 slices", baseline="some.json")
     monkeypatch.setattr(type(run.folder), "info", lambda self: info)

@@ -1,7 +1,7 @@
 """What is said while a run goes on reaches the user's terminal, rarely, and is left to it where nobody watches."""
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,7 +54,7 @@ def session(isatty: bool = True, reporter: bool = True, capture: bool = True, wo
     ],
     ids=str,
 )
-def test_bars_are_for_who_watches_and_lines_for_who_reads(state: dict[str, bool], live: bool, writes: bool):
+def test_bars_are_for_who_watches_and_lines_for_who_reads(state: dict[str, bool], live: bool, writes: bool) -> None:
     config = session(**state)
     terminal, captured = Terminal(config), not state.get("capture", True)
     assert terminal.live is live
@@ -65,9 +65,9 @@ def test_bars_are_for_who_watches_and_lines_for_who_reads(state: dict[str, bool]
     assert config.found.captured
 
 
-def test_a_line_within_ten_seconds_of_another_is_left_out(monkeypatch: pytest.MonkeyPatch):
+def test_a_line_within_ten_seconds_of_another_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     config, now = session(), [100.0]
-    monkeypatch.setattr(room.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: now[0]))
     say = Terminal(config).now_and_then()
     for at in (100.0, 109.9, 110.0, 111.0, 119.9, 125.0, 134.9, 135.0):
         now[0] = at
@@ -75,8 +75,8 @@ def test_a_line_within_ten_seconds_of_another_is_left_out(monkeypatch: pytest.Mo
     assert [line for line, _ in config.found.lines if line != "newline"] == ["110.0", "125.0", "135.0"]
 
 
-def test_a_deliberate_error_is_the_users_to_mend():
-    with pytest.raises(pytest.UsageError, match="^where: wrong"), as_usage_error():
+def test_a_deliberate_error_is_the_users_to_mend() -> None:
+    with pytest.raises(pytest.UsageError, match=r"^where: wrong"), as_usage_error():
         raise BtlibError("wrong", where="where")
     with pytest.raises(ZeroDivisionError), as_usage_error():
         raise ZeroDivisionError
