@@ -1,0 +1,181 @@
+"""Each option reaches the field that it is for, is checked when it is parsed, and stands above the tier's own."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from btlib.errors import UnknownNameError
+from btlib.plugin.options import Options, tier_of
+from btlib.presets import MODERN, THESIS
+from btlib.protocol import TIERS, Protocol
+
+Parse = Callable[..., Options]
+
+DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(
+        ("data", "protocol", "recipe", "limit", "epochs", "image_size", "scaling", "batch_size", "weights")
+    ),
+    **dict.fromkeys(
+        ("weights", "split", "baseline", "against", "thesis_checkpoints", "precision", "engine", "timeout")
+    ),
+    **dict.fromkeys(("independent", "random_labels", "retrain", "compile_training", "no_tune", "strict"), False),
+    "case": (),
+    "device": "auto",
+    "seed": 42,
+    "seeds": 1,
+}
+
+
+def test_without_options_the_tier_decides(parse: Parse, tmp_path: Path) -> None:
+    folders = {"root": tmp_path, "output": tmp_path / "reports", "checkpoints": tmp_path / "checkpoints"}
+    assert asdict(parse()) == DEFAULTS | folders
+    assert {f.name for f in fields(Options)} == {*DEFAULTS, *folders}
+
+
+@pytest.mark.parametrize(
+    ("arg", "field", "value"),
+    [
+        ("--bt-protocol=cpu128", "protocol", "cpu128"),
+        ("--bt-recipe=modern", "recipe", "modern"),
+        ("--bt-limit=30", "limit", 30),
+        ("--bt-limit=1", "limit", 1),
+        ("--bt-epochs=3", "epochs", 3),
+        ("--bt-image-size=64", "image_size", 64),
+        ("--bt-scaling=percentile", "scaling", "percentile"),
+        ("--bt-batch-size=2", "batch_size", 2),
+        ("--bt-weights=imagenet", "weights", "imagenet"),
+        ("--bt-split=cvind-2", "split", "cvind-2"),
+        ("--bt-baseline=mine", "baseline", "mine"),
+        ("--bt-case=a.py::b", "case", ("a.py::b",)),
+        ("--bt-case=b --bt-case=a", "case", ("b", "a")),
+        ("--bt-against=B,A", "against", ("B", "A")),
+        ("--bt-against=B,", "against", ("B",)),
+        ("--bt-independent", "independent", True),
+        ("--bt-random-labels", "random_labels", True),
+        ("--bt-retrain", "retrain", True),
+        ("--bt-compile-training", "compile_training", True),
+        ("--bt-device=mps", "device", "mps"),
+        ("--bt-precision=bf16", "precision", "bf16"),
+        ("--bt-engine=openvino-int8", "engine", "openvino-int8"),
+        ("--bt-seed=0", "seed", 0),
+        ("--bt-seeds=10", "seeds", 10),
+        ("--bt-timeout=5", "timeout", 5),
+        ("--bt-no-tune", "no_tune", True),
+        ("--bt-strict", "strict", True),
+    ],
+)
+def test_an_option_changes_its_own_field_and_no_other(parse: Parse, arg: str, field: str, value: Any) -> None:
+    assert parse(*arg.split()) == replace(parse(), **{field: value})
+
+
+@pytest.mark.parametrize("option", ["limit", "epochs", "image-size", "batch-size", "seeds", "timeout", "seed"])
+def test_counts_are_whole_numbers_from_1_and_a_seed_from_0(parse: Parse, option: str) -> None:
+    least = int(option != "seed")
+    assert getattr(parse(f"--bt-{option}={least}"), option.replace("-", "_")) == least
+    for text in (str(least - 1), "1.5", "many", "²", ""):
+        with pytest.raises((pytest.UsageError, argparse.ArgumentError)) as caught:
+            parse(f"--bt-{option}={text}")
+        assert f"expected a whole number from {least}, got {text!r}" in str(caught.value)
+
+
+def test_folders_that_are_read_are_where_the_user_stands_and_those_that_are_written_in_the_project(
+    parse: Parse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("here/slices", "here/theirs", "slices", "home/slices"):
+        (tmp_path / name).mkdir(parents=True)
+    found = parse("--bt-data=slices", "--bt-thesis-checkpoints=theirs", "--bt-output=out", "--bt-checkpoints=kept")
+    assert (found.data, found.thesis_checkpoints) == (tmp_path / "here/slices", tmp_path / "here/theirs")
+    assert (found.output, found.checkpoints) == (tmp_path / "out", tmp_path / "kept")
+    found = parse("--bt-data=~/slices", "--bt-output=~/out", f"--bt-checkpoints={tmp_path}/elsewhere")
+    assert (found.data, found.output) == (tmp_path / "home/slices", tmp_path / "home/out")
+    assert found.checkpoints == tmp_path / "elsewhere"
+
+
+@pytest.mark.parametrize("option", ["--bt-data", "--bt-thesis-checkpoints"])
+def test_a_folder_that_is_not_there_is_an_error(parse: Parse, tmp_path: Path, option: str) -> None:
+    (tmp_path / "nowhere").mkdir()  # in the project, not where the user stands
+    with pytest.raises(pytest.UsageError, match=f"^{option}: .*here/nowhere is not a folder"):
+        parse(f"{option}=nowhere")
+    parse()
+    (tmp_path / "here" / "file").touch()
+    with pytest.raises(pytest.UsageError, match="here/file is not a folder"):
+        parse(f"{option}=file")
+
+
+SMOKE, FULL = TIERS["smoke"], TIERS["full"]
+
+
+@pytest.mark.parametrize("tier", ["smoke", "full"])
+def test_a_tier_is_as_it_is_unless_something_is_asked_for(parse: Parse, tier: str) -> None:
+    assert tier_of(parse(), tier) == TIERS[tier]
+
+
+@pytest.mark.parametrize("tier", ["smoke", "full"])
+@pytest.mark.parametrize(
+    ("arg", "part", "change"),
+    [
+        ("--bt-epochs=3", "recipe", {"epochs": 3, "head_epochs": None}),
+        ("--bt-batch-size=2", "recipe", {"batch_size": 2}),
+        ("--bt-weights=imagenet", "recipe", {"weights": "imagenet"}),
+        ("--bt-compile-training", "recipe", {"compiled": True}),
+        ("--bt-image-size=64", "protocol", {"image_size": 64}),
+        ("--bt-split=cvind-2", "protocol", {"split": "cvind-2"}),
+        ("--bt-scaling=percentile", "protocol", {"scaling": "percentile"}),
+        ("--bt-baseline=mine", "tier", {"baseline": "mine"}),
+        ("--bt-precision=bf16", "tier", {"precision": "bf16"}),
+        ("--bt-engine=onnxruntime", "tier", {"engine": "onnxruntime"}),
+        ("--bt-seed=3", "tier", {}),
+    ],
+)
+def test_an_option_stands_above_the_tiers_own(
+    parse: Parse, tier: str, arg: str, part: str, change: dict[str, Any]
+) -> None:
+    own: Any = TIERS[tier]
+    expected = replace(own, **(change if part == "tier" else {part: replace(getattr(own, part), **change)}))
+    assert tier_of(parse(arg), tier) == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "protocol", "recipe", "baseline"),
+    [
+        (["--bt-protocol=slice42"], Protocol(), THESIS, "figshare-slice42"),
+        (["--bt-protocol=cpu128"], Protocol(image_size=128), replace(THESIS, epochs=4), "figshare-cpu128"),
+        (["--bt-recipe=modern"], Protocol(), MODERN, "figshare-slice42-modern"),
+        (["--bt-recipe=modern", "--bt-baseline=mine"], Protocol(), MODERN, "mine"),
+        (
+            ["--bt-recipe=modern", "--bt-protocol=cpu128", "--bt-image-size=64"],
+            Protocol(image_size=64),
+            replace(MODERN, epochs=8),
+            "figshare-cpu128-modern",
+        ),
+        (  # a recipe that scales by itself: what is asked for goes to it, or it would win
+            ["--bt-recipe=modern", "--bt-scaling=thesis"],
+            Protocol(),
+            replace(MODERN, scaling="thesis"),
+            "figshare-slice42-modern",
+        ),
+    ],
+    ids=str,
+)
+def test_a_named_protocol_and_recipe_bring_their_baseline(
+    parse: Parse, args: list[str], protocol: Protocol, recipe: Any, baseline: str
+) -> None:
+    expected = replace(FULL, protocol=protocol, recipe=recipe, baseline=baseline)
+    assert tier_of(parse(*args), "full") == expected
+    changes = parse(*args)
+    own = tier_of(changes, "smoke")
+    assert (own.recipe.name, own.recipe.epochs, own.protocol.split) == ("smoke", 12, SMOKE.protocol.split)
+    assert own.baseline == (changes.baseline or "smoke")
+
+
+def test_an_unknown_recipe_is_an_error_where_it_could_be_chosen(parse: Parse) -> None:
+    with pytest.raises(UnknownNameError, match="unknown recipe 'moderm'"):
+        tier_of(parse("--bt-recipe=moderm"), "full")
+    with pytest.raises(UnknownNameError, match="unknown protocol 'cpu129'"):
+        tier_of(parse("--bt-protocol=cpu129"), "full")
+    assert tier_of(parse("--bt-recipe=moderm"), "smoke") == SMOKE
