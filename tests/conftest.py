@@ -1,5 +1,6 @@
 """What tests of several rooms share. No test reads or writes the user's own cache."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True, scope="session")
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Set for the whole session, so that sub-processes and pytester's sessions keep to it too."""
-    import os
-
-    os.environ["BTLIB_CACHE"] = str(tmp_path_factory.getbasetemp().parent / "btlib-cache")
+    """Of this session alone, shared by its workers; sub-processes and pytester's sessions keep to it too."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    os.environ["BTLIB_CACHE"] = str(folder / "btlib-cache")
 
 
 def _is_locked(path: Path) -> bool:
