@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btlib import files, fingerprint
@@ -56,6 +56,7 @@ def test_unknown_variants_offer_the_nearest():
 
 
 @given(JSON, JSON)
+@settings(max_examples=40)
 def test_fingerprints_tell_values_apart(a: object, b: object):
     assert (fingerprint.of(a) == fingerprint.of(b)) == (json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True))
 

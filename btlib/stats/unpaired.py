@@ -66,11 +66,11 @@ def design_effect(values: Floats, groups: Groups) -> float:
         StatsError: Fewer than two groups, or a value that is not finite.
     """
     group = group_numbers(groups, len(values))
+    if not np.isfinite(values).all():
+        raise StatsError("some value is not finite", mend="look where NaN came from")
     sums = np.bincount(group, weights=values - values.mean())
     if len(sums) < 2:
         raise StatsError(f"expected at least 2 groups, got {len(sums)}", mend="compare more slices")
-    if not np.isfinite(sums).all():
-        raise StatsError("some value is not finite", mend="look where NaN came from")
     independent = float(values.var(ddof=1)) * len(values)
     clustered = float((sums**2).sum()) * len(sums) / (len(sums) - 1)
     return max(1.0, clustered / independent) if independent > 0 else 1.0

@@ -203,12 +203,30 @@ DECLARED = {
 """What stored numbers and tables rely on: a change here needs a new version of the metric's definition."""
 
 
+SOURCES = {
+    "dice": "10.2307/1932409",
+    "iou": "10.1111/j.1469-8137.1912.tb05611.x",
+    "sensitivity": "10.1038/s41592-023-02151-z",
+    "precision": "10.1038/s41592-023-02151-z",
+    "hd95": "10.1109/34.232073",
+    "surface_dice_1px": "10.2196/26151",
+    "surface_dice_2px": "10.2196/26151",
+    "brier": "10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
+    "nll": "10.1198/016214506000001437",
+    "balanced_accuracy": "10.1109/ICPR.2010.764",
+    "macro_f1": "arXiv 1911.03347",
+    "auroc": "10.1148/radiology.143.1.7063747",
+    "ece": "arXiv 1706.04599",
+}
+
+
 def test_what_each_metric_declares() -> None:
     found = {
         name: (one.title, one.level, one.needs, one.direction, one.range, one.unit, one.version)
         for name, one in ((name, METRICS[name]) for name in METRICS)
     }
     assert found == DECLARED
+    assert {name: METRICS[name].source for name in METRICS if METRICS[name].source} == SOURCES
     assert list(found) == list(DECLARED)
     assert {name for name in METRICS if METRICS[name].sign == -1} == {"miss_rate", "hd95", "brier", "nll", "ece"}
     assert {METRICS[name].sign for name in METRICS} == {1, -1}

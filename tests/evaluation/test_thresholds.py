@@ -110,7 +110,9 @@ def test_the_best_threshold_is_where_dice_is_highest(make_dataset: Callable[...,
     at = np.array([30, 3, 7, 21] * 5)[:18]
     assert best_threshold(knows, dataset, np.unique(at)) == 0.3
     assert sorted(knows.asked) == dataset.numbers[[3, 7, 21, 30]].tolist(), "it looked at other slices"
-    at = np.arange(12, 40)
+    at = np.append(np.arange(14, 40), [3, 6, 9])  # of other sizes than the first slices, whose tumours take turns
+    areas = dataset.masks.sum(axis=(1, 2))
+    assert sorted(areas[at]) != sorted(areas[: len(at)])
     assert curve_of(Ramp(), dataset, at) == evaluate(Ramp(), dataset, at, threshold=0.5).curve
     assert best_threshold(Ramp(), dataset, np.arange(40)) == max(
         GRID, key=lambda t: (round(evaluate(Ramp(), dataset, threshold=t).slices.dice().mean(), 6), -t)

@@ -2,7 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -13,6 +13,7 @@ TYPES = st.integers(1, 30).flatmap(lambda n: st.tuples(*[st.lists(st.integers(0,
 
 
 @given(TYPES)
+@settings(max_examples=40)
 def test_all_scores_agree_with_scikit_learn(types):
     truth, predicted = (np.array(part) for part in types)
     confusion = metrics.confusion_matrix(truth, predicted)

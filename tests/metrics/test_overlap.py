@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score, jaccard_score
@@ -14,6 +14,7 @@ MASKS = st.tuples(st.integers(1, 6), st.integers(1, 9)).flatmap(
 
 
 @given(MASKS)
+@settings(max_examples=40)
 def test_dice_and_iou_agree_with_scikit_learn(masks):
     pred, truth = masks
     if pred.any() or truth.any():
@@ -24,6 +25,7 @@ def test_dice_and_iou_agree_with_scikit_learn(masks):
 
 
 @given(MASKS)
+@settings(max_examples=40)
 def test_both_are_symmetric_and_tied_by_their_identity(masks):
     pred, truth = masks
     dice, iou = metrics.dice(pred, truth), metrics.iou(pred, truth)
