@@ -116,6 +116,13 @@ def test_the_one_model_of_a_variant(write: Write, tmp_path: Path):
     assert find_stored(tmp_path, "A") == wanted
 
 
+def test_two_models_are_too_many(write: Write, tmp_path: Path):
+    for name in ("A-1", "A-2"):
+        write(name)
+    with pytest.raises(CheckpointError, match="holds 2 trained models of variant A"):
+        find_stored(tmp_path, "A")
+
+
 def test_no_model_of_a_variant(write: Write, tmp_path: Path):
     write("B-1", "B")
     with pytest.raises(CheckpointError) as caught:
@@ -125,13 +132,15 @@ def test_no_model_of_a_variant(write: Write, tmp_path: Path):
 
 
 def test_several_models_of_a_variant_are_listed(write: Write, tmp_path: Path):
-    paths = [write(f"A-{i}", seed=seed) for i, seed in ((1, 10), (2, 9))]
+    """In the order of their names, whatever the disk's."""
+    paths = [write(f"A-{i}", seed=seed) for i, seed in ((3, 8), (1, 10), (2, 9))]
     with pytest.raises(CheckpointError) as caught:
         find_stored(tmp_path, "A")
     assert caught.value.problem.splitlines() == [
-        "holds 2 trained models of variant A:",
-        f"  {paths[0]} (recipe test, 3 epochs, 32 px, seed 10)",
-        f"  {paths[1]} (recipe test, 3 epochs, 32 px, seed 9)",
+        "holds 3 trained models of variant A:",
+        f"  {paths[1]} (recipe test, 3 epochs, 32 px, seed 10)",
+        f"  {paths[2]} (recipe test, 3 epochs, 32 px, seed 9)",
+        f"  {paths[0]} (recipe test, 3 epochs, 32 px, seed 8)",
     ]
 
 
@@ -142,9 +151,12 @@ def test_the_thesis_s_file_of_each_variant(variant: str, tmp_path: Path, monkeyp
     names = {name: (VARIANTS[name].thesis_file or f"Model_{name}_x.ckpt") for name in VARIANTS}
     for name, file in names.items():
         torch.save({"is": name}, tmp_path / file)
-    assert load_thesis_checkpoint(variant, tmp_path) == ((variant, {"is": variant}), tmp_path / names[variant])
-    if VARIANTS[variant].thesis_file is None:
-        torch.save({}, tmp_path / f"Model_{variant}_y.ckpt")
+    expected = ((variant, {"is": variant}), tmp_path / names[variant])
+    assert load_thesis_checkpoint(variant, tmp_path) == expected
+    torch.save({}, tmp_path / f"Model_{variant}_y.ckpt")
+    if VARIANTS[variant].thesis_file is not None:
+        assert load_thesis_checkpoint(variant, tmp_path) == expected
+    else:
         with pytest.raises(CheckpointError) as caught:
             load_thesis_checkpoint(variant, tmp_path)
         assert caught.value.problem == f"expected one file Model_{variant}_*.ckpt, found 2"

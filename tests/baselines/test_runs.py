@@ -86,6 +86,7 @@ def test_every_seed_must_have_the_metric(at: int, make_table: Table, measured: R
     verdict = judge_metric(measured(*tables), "accuracy", measured_baseline())
     assert verdict.status == "not-comparable"
     assert verdict.reason.splitlines()[1:] == [f"accuracy: not measured (seed {42 + at}); measure the case again"]
+    assert (verdict.baseline, verdict.margin, verdict.measured) == (1.0, 0.02, None)
 
 
 @pytest.mark.parametrize("at", range(3))
@@ -175,6 +176,17 @@ def test_a_failure_of_some_seed_is_the_case_s(make_table: Table, measured: Resul
         ("X", "accuracy", "timeout", "too slow"),
     ]
     assert {(v.measured, v.difference, v.low, v.high) for v in found} == {(None, None, None, None)}
+
+
+@pytest.mark.parametrize("patient", ["P0", None])
+def test_a_single_slice_is_an_error_with_its_number(
+    patient: str | None, make_table: Table, measured: Result, measured_baseline: Make, conditions: Conditions
+):
+    """Also where its patient is unknown: what there is no interval of is not merely too narrow."""
+    one, table = conditions.model_copy(update={"n_test": 1}), make_table(1, patients=[patient])
+    verdict = judge_metric(measured(table, under=one), "dice", measured_baseline(table, conditions=one))
+    assert (verdict.status, verdict.measured, verdict.low) == ("error", table.dice()[0], None)
+    assert "at least 2 slices" in verdict.reason
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,16 @@ class Callee:
         return prepare(work)
 
 
+def test_what_a_case_is_given_unless_said(work: Work):
+    plain = Work(work.dataset, work.split, work.protocol, work.recipe, 0, work.checkpoints)
+    assert (plain.device, plain.precision, plain.engine) == ("auto", "auto", "eager")
+    assert (plain.retrain, plain.thesis_checkpoints, plain.live, plain.case) == (False, None, False, "")
+    assert plain.say("a line") is None
+    ready = prepare(plain)
+    assert (ready.seconds, ready.fingerprint, ready.details, ready.notes) == (0.0, None, {}, ())
+    assert (ready.training_step, ready.curves, ready.threshold, ready.explainer) == (None, None, None, None)
+
+
 @pytest.mark.parametrize(
     ("mask", "classes", "metrics"),
     [(True, False, ("dice",)), (False, True, ("accuracy",)), (True, True, ("dice", "accuracy"))],

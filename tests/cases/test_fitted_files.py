@@ -2,6 +2,8 @@
 
 import json
 import stat
+import sys
+import types
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +14,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from btlib import fingerprint
-from btlib.cases import FittedModel, Work, fit_or_load, fitting
+from btlib.cases import CASES, Case, FittedModel, Work, fit_or_load, fitting
 from btlib.errors import BtlibWarning
 from btlib.protocol import Protocol, Recipe
 
@@ -105,6 +107,27 @@ def test_every_ingredient_decides(work: Work, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(fitting, "PREPROCESSING", "another")
     found.append(get(work).fingerprint)
     assert len(set(found)) == len(found)
+
+
+def test_the_file_of_the_case_decides_too(work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What it does, and as it was imported where it was imported as a case's file."""
+    path = tmp_path / "of_the_case.py"
+    for name, module in (("plain", "a_module_of_a_test"), ("file", "btlib_case_abc123")):
+        space = types.ModuleType(module)
+        space.__file__ = str(path)
+        monkeypatch.setitem(sys.modules, module, space)
+        found = Case(name, "", True, False, lambda work: None, registered_in=module)  # type: ignore[arg-type, return-value]
+        monkeypatch.setitem(CASES._items, name, found)
+    codes: dict[str, list[str]] = {"plain": [], "file": [], "unknown": []}
+    for text in ("x = 1\n", "x = 1  # a comment\n", "x = 2\n"):
+        path.write_text(text)
+        for name, seen in codes.items():
+            seen.append(manifest_of(get(replace(work, case=name)))["ingredients"]["case_code"])
+    first, same, other = codes["plain"]
+    assert first == same != other
+    assert other == fingerprint.of_sources([path])
+    assert codes["file"] == ["abc123"] * 3
+    assert codes["unknown"] == [None] * 3
 
 
 def is_locked(work: Work, fitted: str) -> bool:
