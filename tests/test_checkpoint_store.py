@@ -1,6 +1,7 @@
 """The store around a training: locks, files that are whole or not there, and what is passed on. Nothing is trained."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -106,7 +107,7 @@ def test_what_is_stored_and_returned(store: Store, plan: Plan, training: Trainin
     manifest = json.loads(first.path.with_suffix(".json").read_text())
     assert manifest == first.manifest
     created = manifest.pop("created")
-    assert created.endswith("+00:00")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", created)
     assert manifest == {
         "schema": "btlib-checkpoint/1",
         "variant": "A",
@@ -126,6 +127,11 @@ def test_what_is_stored_and_returned(store: Store, plan: Plan, training: Trainin
     assert second.manifest == {**manifest, "created": created}
     assert tensors(second.model) == tensors(first.model)
     assert len(training.calls) == 1
+
+
+def test_a_store_unless_said(tmp_path: Path) -> None:
+    plain = Store(tmp_path, CPU)
+    assert (plain.folder, plain.device, plain.say, plain.live) == (tmp_path, CPU, print, False)
 
 
 def test_what_a_training_is_given(store: Store, plan: Plan, training: Training) -> None:

@@ -110,6 +110,12 @@ def test_the_definition_of_what_can_be_called() -> None:
     assert definition_of(functools.partial(functools.partial(prepare), None)) is prepare
     assert definition_of(Callee()) is Callee
 
+    @functools.wraps(functools.partial(prepare))
+    def around(work: Work) -> Prepared:
+        return prepare(work)
+
+    assert definition_of(functools.partial(around)) is prepare
+
 
 def test_one_file_as_two_modules_is_one_case_and_two_files_are_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,7 @@
 """What decides a fitted model, the lock around it, and a folder that is whole or not there."""
 
 import json
+import re
 import stat
 import sys
 import types
@@ -82,6 +83,7 @@ def test_the_ingredients_are_those_of_the_data_that_is_trained_on(work: Work) ->
     }
     assert manifest["schema"] == "btlib-fitted/1"
     assert manifest["seconds"] == fitted.seconds
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", manifest["created"])
     assert manifest["files"] == {"model.json": fingerprint.of_file(fitted.folder / "model.json")}
 
 
@@ -271,6 +273,14 @@ def test_names_of_folders(work: Work) -> None:
     for name, stem in (("my net/ü:2", "my_net_2"), ("a.b-c_d", "a.b-c_d"), ("n" * 300, "n" * 80)):
         fitted = get(work, name=name)
         assert fitted.folder == work.checkpoints / f"{stem}-{fitted.fingerprint}"
+
+
+def test_a_model_of_a_longer_name_is_not_the_nearest(work: Work) -> None:
+    said: list[str] = []
+    work = replace(work, say=said.append)
+    for name in ("net-staged", "net"):
+        get(work, name=name)
+    assert said == ["net-staged, seed 7: training", "net, seed 7: training"]
 
 
 def test_what_a_case_returns_of_a_loaded_model(work: Work) -> None:
