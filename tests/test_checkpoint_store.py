@@ -1,6 +1,8 @@
 """The store around a training: locks, files that are whole or not there, and what is passed on. Nothing is trained."""
 
 import json
+import re
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,14 +100,14 @@ def is_locked(store: Store, plan: Plan) -> bool:
         return True
 
 
-def test_what_is_stored_and_returned(store: Store, plan: Plan, training: Training, said: list[str]):
+def test_what_is_stored_and_returned(store: Store, plan: Plan, training: Training, said: list[str]) -> None:
     first = store.train_or_load(plan)
     assert first.path == store.folder / f"A-{plan.fingerprint}.ckpt"
     assert (first.source, first.seconds) == ("trained", 12.5)
     manifest = json.loads(first.path.with_suffix(".json").read_text())
     assert manifest == first.manifest
     created = manifest.pop("created")
-    assert created.endswith("+00:00")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", created)
     assert manifest == {
         "schema": "btlib-checkpoint/1",
         "variant": "A",
@@ -127,7 +129,12 @@ def test_what_is_stored_and_returned(store: Store, plan: Plan, training: Trainin
     assert len(training.calls) == 1
 
 
-def test_what_a_training_is_given(store: Store, plan: Plan, training: Training):
+def test_a_store_unless_said(tmp_path: Path) -> None:
+    plain = Store(tmp_path, CPU)
+    assert (plain.folder, plain.device, plain.say, plain.live) == (tmp_path, CPU, print, False)
+
+
+def test_what_a_training_is_given(store: Store, plan: Plan, training: Training) -> None:
     start = dict(build(replace(plan, seed=77)).state_dict())
     calls = 0
 
@@ -150,7 +157,7 @@ def test_what_a_training_is_given(store: Store, plan: Plan, training: Training):
 
 def test_a_loaded_model_takes_no_pretrained_weights(
     store: Store, plan: Plan, training: Training, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     store.train_or_load(plan)
     starts: list[object] = []
 
@@ -166,7 +173,7 @@ def test_a_loaded_model_takes_no_pretrained_weights(
 
 def test_a_plan_is_locked_while_it_is_trained_written_and_loaded(
     store: Store, plan: Plan, training: Training, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     seen: list[tuple[str, bool, bool]] = []
     other = replace(plan, seed=10)
 
@@ -185,7 +192,7 @@ def test_a_plan_is_locked_while_it_is_trained_written_and_loaded(
         monkeypatch.setattr(store_module, name, watched(name, getattr(store_module, name)))
     monkeypatch.setattr(torch, "save", watched("save", torch.save))
     monkeypatch.setattr(files, "write_json", watched("manifest", files.write_json))
-    monkeypatch.setattr(store_module.shutil, "rmtree", watched("clear", store_module.shutil.rmtree))
+    monkeypatch.setattr(shutil, "rmtree", watched("clear", shutil.rmtree))
     store.train_or_load(plan)
     assert list(dict.fromkeys(what for what, *_ in seen)) == ["read_manifest", "train", "save", "manifest", "clear"]
     store.train_or_load(plan)
@@ -194,7 +201,7 @@ def test_a_plan_is_locked_while_it_is_trained_written_and_loaded(
     assert not is_locked(store, plan)
 
 
-def test_a_failed_training_gives_the_lock_back(store: Store, plan: Plan, training: Training):
+def test_a_failed_training_gives_the_lock_back(store: Store, plan: Plan, training: Training) -> None:
     def fail(workplace: Path) -> None:
         raise ZeroDivisionError
 
@@ -205,7 +212,7 @@ def test_a_failed_training_gives_the_lock_back(store: Store, plan: Plan, trainin
     assert kept(store) == []
 
 
-def test_a_training_may_start_from_one_of_the_same_store(store: Store, plan: Plan, training: Training):
+def test_a_training_may_start_from_one_of_the_same_store(store: Store, plan: Plan, training: Training) -> None:
     """As C does from A: each has a lock of its own."""
     before = replace(plan, seed=10)
     after = store.train_or_load(plan, lambda: store.train_or_load(before).model.state_dict())
@@ -219,7 +226,7 @@ WRITERS = {".ckpt": (torch, "save"), ".csv": (files, "write_text"), ".json": (fi
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_a_writer_that_fails_half_way(
     suffix: str, store: Store, plan: Plan, training: Training, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """The manifest comes last, no half of a file is left, and the training goes on from its state the next time."""
 
     def half(value: object, target: Path, *_: object) -> None:
@@ -244,7 +251,7 @@ def test_a_writer_that_fails_half_way(
 
 def test_a_failed_retraining_leaves_the_old_checkpoint(
     store: Store, plan: Plan, training: Training, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     first = store.train_or_load(plan)
     before = {path: path.read_bytes() for path in store.folder.iterdir() if path.is_file()}
 
@@ -260,7 +267,9 @@ def test_a_failed_retraining_leaves_the_old_checkpoint(
     assert tensors(store.train_or_load(plan).model) == tensors(first.model)
 
 
-def test_retraining_replaces_model_manifest_and_state(store: Store, plan: Plan, training: Training, said: list[str]):
+def test_retraining_replaces_model_manifest_and_state(
+    store: Store, plan: Plan, training: Training, said: list[str]
+) -> None:
     first = store.train_or_load(plan)
     left = store.folder / "work" / f"A-{plan.fingerprint}"
     left.mkdir()
@@ -275,7 +284,7 @@ def test_retraining_replaces_model_manifest_and_state(store: Store, plan: Plan, 
     assert len(training.calls) == 2
 
 
-def test_a_state_that_is_left_is_taken_up_unless_asked(store: Store, plan: Plan, training: Training):
+def test_a_state_that_is_left_is_taken_up_unless_asked(store: Store, plan: Plan, training: Training) -> None:
     left = store.folder / "work" / f"A-{plan.fingerprint}"
     left.mkdir(parents=True)
     (left / "last.ckpt").touch()
@@ -286,7 +295,9 @@ def test_a_state_that_is_left_is_taken_up_unless_asked(store: Store, plan: Plan,
 
 
 @pytest.mark.parametrize("change", [{"variant": "B"}, {"seed": 10}])
-def test_a_file_of_another_training_is_refused(change: dict[str, Any], store: Store, plan: Plan, training: Training):
+def test_a_file_of_another_training_is_refused(
+    change: dict[str, Any], store: Store, plan: Plan, training: Training
+) -> None:
     """Of another seed of the same variant too; it stays where it is."""
     other = replace(plan, **change)
     theirs = store.train_or_load(other).path
@@ -302,7 +313,9 @@ def test_a_file_of_another_training_is_refused(change: dict[str, Any], store: St
     assert not is_locked(store, plan)
 
 
-def test_weights_that_its_manifest_does_not_describe_are_set_aside(store: Store, plan: Plan, training: Training):
+def test_weights_that_its_manifest_does_not_describe_are_set_aside(
+    store: Store, plan: Plan, training: Training
+) -> None:
     """Though they can be read and have the fingerprint."""
     path = store.train_or_load(plan).path
     payload = torch.load(path, weights_only=True)
@@ -320,7 +333,7 @@ def test_weights_that_its_manifest_does_not_describe_are_set_aside(store: Store,
     assert store.train_or_load(plan).source == "loaded"
 
 
-def test_a_manifest_without_its_file_is_no_model(store: Store, plan: Plan, training: Training):
+def test_a_manifest_without_its_file_is_no_model(store: Store, plan: Plan, training: Training) -> None:
     path = store.train_or_load(plan).path
     path.unlink()
     with pytest.raises(CheckpointError, match="is not there"):
@@ -330,7 +343,9 @@ def test_a_manifest_without_its_file_is_no_model(store: Store, plan: Plan, train
     assert store.train_or_load(plan).source == "trained"
 
 
-def test_the_nearest_stored_model_of_the_variant_is_told(store: Store, plan: Plan, training: Training, said: list[str]):
+def test_the_nearest_stored_model_of_the_variant_is_told(
+    store: Store, plan: Plan, training: Training, said: list[str]
+) -> None:
     store.train_or_load(replace(plan, variant="B"))
     store.train_or_load(replace(plan, seed=10, recipe=replace(plan.recipe, epochs=4)))
     said.clear()
@@ -345,25 +360,25 @@ def test_the_nearest_stored_model_of_the_variant_is_told(store: Store, plan: Pla
 
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b'"text"', b"{}", b'{"schema": "btlib-checkpoint/2"}'])
-def test_a_manifest_that_is_none(content: bytes, tmp_path: Path):
+def test_a_manifest_that_is_none(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_bytes(content)
     assert read_manifest(tmp_path / "m.json") is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"schema": "\xff"}'])
-def test_a_manifest_that_cannot_be_read_is_told(content: bytes, tmp_path: Path):
+def test_a_manifest_that_cannot_be_read_is_told(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_bytes(content)
     with pytest.warns(BtlibWarning, match=r"m\.json: not a JSON file; the checkpoint beside it is not used"):
         assert read_manifest(tmp_path / "m.json") is None
 
 
-def test_a_manifest(tmp_path: Path):
+def test_a_manifest(tmp_path: Path) -> None:
     assert read_manifest(tmp_path / "m.json") is None
     (tmp_path / "m.json").write_text(json.dumps({"schema": SCHEMA, "a": "ü"}), encoding="utf-8")
     assert read_manifest(tmp_path / "m.json") == {"schema": "btlib-checkpoint/1", "a": "ü"}
 
 
-def test_what_a_file_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_a_file_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tensors on the CPU; no damage is called what is none, such as a lack of memory."""
     torch.save([torch.ones(1)], tmp_path / "list")
     torch.save({"a": torch.ones(1)}, tmp_path / "dict")

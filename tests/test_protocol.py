@@ -58,12 +58,12 @@ SMOKE = {
 }
 
 
-def test_the_thesis():
+def test_the_thesis() -> None:
     assert asdict(Recipe()) == THESIS
     assert asdict(Protocol()) == PROTOCOL
 
 
-def test_the_tiers():
+def test_the_tiers() -> None:
     assert {name: asdict(TIERS[name]) for name in TIERS} == {
         "smoke": {
             "name": "smoke",
@@ -114,12 +114,12 @@ NAMED = {
 }
 
 
-def test_every_named_pair_is_listed_above():
+def test_every_named_pair_is_listed_above() -> None:
     assert {(protocol, recipe) for protocol in PRESETS for recipe in PRESETS[protocol].recipes} == set(NAMED)
 
 
 @pytest.mark.parametrize(("protocol", "recipe"), NAMED)
-def test_a_named_protocol_and_recipe(protocol: str, recipe: str):
+def test_a_named_protocol_and_recipe(protocol: str, recipe: str) -> None:
     """With their own baseline; all else stays as the tier has it."""
     size, trained, baseline = NAMED[protocol, recipe]
     tier = replace(TIERS["full"], bench_seconds=3.0, engine="eager")
@@ -130,14 +130,14 @@ def test_a_named_protocol_and_recipe(protocol: str, recipe: str):
     assert replace(found, protocol=tier.protocol, recipe=tier.recipe, baseline=tier.baseline) == tier
 
 
-def test_what_is_not_named_is_the_thesis_s():
+def test_what_is_not_named_is_the_thesis_s() -> None:
     tier = TIERS["full"]
     assert apply_preset(tier, None, None) == apply_preset(tier, "slice42", "thesis")
     assert apply_preset(tier, "cpu128", None) == apply_preset(tier, "cpu128", "thesis")
     assert apply_preset(tier, None, "modern") == apply_preset(tier, "slice42", "modern")
 
 
-def test_names_that_nobody_knows():
+def test_names_that_nobody_knows() -> None:
     with pytest.raises(UnknownNameError, match="unknown protocol 'slice43'"):
         apply_preset(TIERS["full"], "slice43", None)
     with pytest.raises(UnknownNameError, match=r"protocol cpu128: unknown recipe 'large-batch'(.|\n)*thesis"):
@@ -145,9 +145,10 @@ def test_names_that_nobody_knows():
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Recipe)])
-def test_every_field_of_a_recipe_is_part_of_its_identity(field: str):
+def test_every_field_of_a_recipe_is_part_of_its_identity(field: str) -> None:
     """What came later is left out at its default, so that what was stored before is still found."""
     plain = Recipe()
-    other = replace(plain, **{field: True if getattr(plain, field) is False else "other"})
+    change: dict[str, Any] = {field: True if getattr(plain, field) is False else "other"}
+    other = replace(plain, **change)
     assert other.identity() == {**plain.identity(), field: getattr(other, field)} != plain.identity()
     assert plain.identity() == {name: value for name, value in THESIS.items() if name != "compiled"}

@@ -40,7 +40,7 @@ def write(tmp_path: Path) -> Write:
     return make
 
 
-def test_a_model_of_a_store(write: Write):
+def test_a_model_of_a_store(write: Write) -> None:
     path = write("A-1")
     found = load_stored(path, "A")
     assert (found.source, found.seconds, found.path) == ("loaded", 0.0, path)
@@ -52,7 +52,7 @@ def test_a_model_of_a_store(write: Write):
 
 
 @pytest.mark.parametrize("drifting", [False, True])
-def test_it_is_built_as_it_was_trained(drifting: bool, write: Write, monkeypatch: pytest.MonkeyPatch):
+def test_it_is_built_as_it_was_trained(drifting: bool, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[tuple[Any, ...]] = []
 
     def spy(*args: Any, **more: Any) -> torch.nn.Module:
@@ -79,7 +79,7 @@ def replace_weights(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lose_manifest, cut, replace_weights])
-def test_a_file_that_is_not_what_its_manifest_says(damage: Callable[[Path], None], write: Write):
+def test_a_file_that_is_not_what_its_manifest_says(damage: Callable[[Path], None], write: Write) -> None:
     path = write("A-1")
     damage(path)
     with pytest.raises(CheckpointError) as caught:
@@ -88,14 +88,14 @@ def test_a_file_that_is_not_what_its_manifest_says(damage: Callable[[Path], None
     assert caught.value.where == str(path)
 
 
-def test_a_file_of_another_variant(write: Write):
+def test_a_file_of_another_variant(write: Write) -> None:
     path = write("A-1", "B")
     with pytest.raises(CheckpointError) as caught:
         load_stored(path, "A")
     assert (caught.value.problem, caught.value.where) == ("holds variant B, expected A", str(path))
 
 
-def test_a_file_of_yesterdays_variant(write: Write):
+def test_a_file_of_yesterdays_variant(write: Write) -> None:
     path = write("A-1")
     payload = torch.load(path, weights_only=True)
     payload["state_dict"].popitem()
@@ -107,7 +107,7 @@ def test_a_file_of_yesterdays_variant(write: Write):
     assert caught.value.mend == "train it anew"
 
 
-def test_the_one_model_of_a_variant(write: Write, tmp_path: Path):
+def test_the_one_model_of_a_variant(write: Write, tmp_path: Path) -> None:
     """Neither another variant's, nor a manifest without its file, nor one that is none."""
     wanted = write("A-5")
     write("B-1", "B")
@@ -116,7 +116,14 @@ def test_the_one_model_of_a_variant(write: Write, tmp_path: Path):
     assert find_stored(tmp_path, "A") == wanted
 
 
-def test_no_model_of_a_variant(write: Write, tmp_path: Path):
+def test_two_models_are_too_many(write: Write, tmp_path: Path) -> None:
+    for name in ("A-1", "A-2"):
+        write(name)
+    with pytest.raises(CheckpointError, match="holds 2 trained models of variant A"):
+        find_stored(tmp_path, "A")
+
+
+def test_no_model_of_a_variant(write: Write, tmp_path: Path) -> None:
     write("B-1", "B")
     with pytest.raises(CheckpointError) as caught:
         find_stored(tmp_path, "A")
@@ -124,34 +131,40 @@ def test_no_model_of_a_variant(write: Write, tmp_path: Path):
     assert str(caught.value.mend).endswith("-k smoke-A")
 
 
-def test_several_models_of_a_variant_are_listed(write: Write, tmp_path: Path):
-    paths = [write(f"A-{i}", seed=seed) for i, seed in ((1, 10), (2, 9))]
+def test_several_models_of_a_variant_are_listed(write: Write, tmp_path: Path) -> None:
+    """In the order of their names, whatever the disk's."""
+    paths = [write(f"A-{i}", seed=seed) for i, seed in ((3, 8), (1, 10), (2, 9))]
     with pytest.raises(CheckpointError) as caught:
         find_stored(tmp_path, "A")
     assert caught.value.problem.splitlines() == [
-        "holds 2 trained models of variant A:",
-        f"  {paths[0]} (recipe test, 3 epochs, 32 px, seed 10)",
-        f"  {paths[1]} (recipe test, 3 epochs, 32 px, seed 9)",
+        "holds 3 trained models of variant A:",
+        f"  {paths[1]} (recipe test, 3 epochs, 32 px, seed 10)",
+        f"  {paths[2]} (recipe test, 3 epochs, 32 px, seed 9)",
+        f"  {paths[0]} (recipe test, 3 epochs, 32 px, seed 8)",
     ]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_thesis_s_file_of_each_variant(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_thesis_s_file_of_each_variant(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One file of its name, among those of all; several are refused."""
     monkeypatch.setattr(thesis, "load_thesis_state_dict", lambda *args: args)
     names = {name: (VARIANTS[name].thesis_file or f"Model_{name}_x.ckpt") for name in VARIANTS}
     for name, file in names.items():
         torch.save({"is": name}, tmp_path / file)
-    assert load_thesis_checkpoint(variant, tmp_path) == ((variant, {"is": variant}), tmp_path / names[variant])
-    if VARIANTS[variant].thesis_file is None:
-        torch.save({}, tmp_path / f"Model_{variant}_y.ckpt")
+    expected = ((variant, {"is": variant}), tmp_path / names[variant])
+    load: Callable[..., Any] = load_thesis_checkpoint
+    assert load(variant, tmp_path) == expected
+    torch.save({}, tmp_path / f"Model_{variant}_y.ckpt")
+    if VARIANTS[variant].thesis_file is not None:
+        assert load(variant, tmp_path) == expected
+    else:
         with pytest.raises(CheckpointError) as caught:
             load_thesis_checkpoint(variant, tmp_path)
         assert caught.value.problem == f"expected one file Model_{variant}_*.ckpt, found 2"
         assert caught.value.where == str(tmp_path)
 
 
-def test_what_does_not_fit_is_told_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_does_not_fit_is_told_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> None:
         raise CheckpointError("no fit", where="variant B", mend="give another")
 

@@ -91,16 +91,29 @@ def spies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Spies:
 
     monkeypatch.setattr("btlib.checkpoints.Store", Store)
     monkeypatch.setattr("btlib.engines.choose", choose)
-    monkeypatch.setattr("btlib.explain.explainer", lambda *args: found.explainers.append(args) or "explainer")
-    monkeypatch.setattr("btlib.training.step.bare_step", lambda *args: found.steps.append(args) or "step")
+
+    def noted(calls: list[tuple[Any, ...]], gives: str) -> Callable[..., str]:
+        def inner(*args: Any) -> str:
+            calls.append(args)
+            return gives
+
+        return inner
+
+    monkeypatch.setattr("btlib.explain.explainer", noted(found.explainers, "explainer"))
+    monkeypatch.setattr("btlib.training.step.bare_step", noted(found.steps, "step"))
     monkeypatch.setattr("btlib.models.pretrained.settle", lambda *args: ("none", (f"weights of {args}",)))
     monkeypatch.setattr(thesis_cases, "best_threshold", threshold)
     return found
 
 
-def test_a_case_of_the_store(work: Work, spies: Spies, tmp_path: Path):
+def prepared_by(name: str, work: Work) -> Any:
+    """What the case gives, with the spies' words for parts."""
+    return CASES[name].prepare(work)
+
+
+def test_a_case_of_the_store(work: Work, spies: Spies, tmp_path: Path) -> None:
     work = replace(work, retrain=True)
-    prepared = CASES["D"].prepare(work)
+    prepared = prepared_by("D", work)
     assert spies.stores == [(work.checkpoints, CPU, work.say, True)]
     ((plan, start, retrain),) = spies.asked
     assert (plan.variant, start, retrain) == ("D", None, True)
@@ -129,8 +142,8 @@ def test_a_case_of_the_store(work: Work, spies: Spies, tmp_path: Path):
     assert CASES["D"].prepare(compiled).details["training_engine"] == "compile"
 
 
-def test_an_engine_is_held_against_fp32_on_validation_slices(work: Work, spies: Spies):
-    prepared = CASES["D"].prepare(work)
+def test_an_engine_is_held_against_fp32_on_validation_slices(work: Work, spies: Spies) -> None:
+    prepared = prepared_by("D", work)
     ((subject, engine, dataset, at, threshold, say),) = spies.chosen
     assert (engine, dataset, threshold, say) == ("compile", work.dataset, 0.4, work.say)
     assert at.tolist() == work.split.val.tolist()
@@ -147,7 +160,7 @@ def test_an_engine_is_held_against_fp32_on_validation_slices(work: Work, spies: 
     assert positions.tolist() == work.split.val.tolist()
 
 
-def test_without_validation_slices_on_training_slices(work: Work, spies: Spies):
+def test_without_validation_slices_on_training_slices(work: Work, spies: Spies) -> None:
     """And never on test slices."""
     work = replace(work, split=replace(work.split, val=work.split.val[:0]))
     CASES["D"].prepare(work)
@@ -155,7 +168,9 @@ def test_without_validation_slices_on_training_slices(work: Work, spies: Spies):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_threshold_is_chosen_on_validation_slices_where_the_recipe_says_so(variant: str, work: Work, spies: Spies):
+def test_a_threshold_is_chosen_on_validation_slices_where_the_recipe_says_so(
+    variant: str, work: Work, spies: Spies
+) -> None:
     spies.model = create(variant, backbone="tiny")
     assert CASES[variant].prepare(work).threshold is None
     assert spies.thresholds == []
@@ -171,9 +186,9 @@ def test_a_threshold_is_chosen_on_validation_slices_where_the_recipe_says_so(var
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_training_step_is_that_of_the_case(variant: str, work: Work, spies: Spies):
+def test_a_training_step_is_that_of_the_case(variant: str, work: Work, spies: Spies) -> None:
     spies.model = create(variant, backbone="tiny")
-    prepared = CASES[variant].prepare(work)
+    prepared = prepared_by(variant, work)
     assert prepared.training_step is not None
     assert prepared.training_step(5) == "step"
     ((plan, model, batch_size, device),) = spies.steps
@@ -183,7 +198,7 @@ def test_a_training_step_is_that_of_the_case(variant: str, work: Work, spies: Sp
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_plan_of_each_variant(variant: str, work: Work, spies: Spies):
+def test_the_plan_of_each_variant(variant: str, work: Work, spies: Spies) -> None:
     """With its weights settled; where it starts from another, that one's plan is part of it."""
     plan, notes = thesis_cases.plan_of(variant, work)
     assert notes == ("weights of ('auto', 'tiny')",)
@@ -203,7 +218,7 @@ def test_the_plan_of_each_variant(variant: str, work: Work, spies: Spies):
     assert (before == "A") == (variant == "C")
 
 
-def test_c_starts_from_a_only_once_it_is_trained(work: Work, spies: Spies):
+def test_c_starts_from_a_only_once_it_is_trained(work: Work, spies: Spies) -> None:
     """The other model is not trained anew with it."""
     CASES["C"].prepare(replace(work, retrain=True))
     ((plan, start, retrain),) = spies.asked
@@ -215,7 +230,9 @@ def test_c_starts_from_a_only_once_it_is_trained(work: Work, spies: Spies):
     assert first.fingerprint == plan.starts_from
 
 
-def test_a_case_of_the_thesis_s_own_file(work: Work, spies: Spies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_case_of_the_thesis_s_own_file(
+    work: Work, spies: Spies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "its own.ckpt"
     path.write_text("weights")
     loaded: list[tuple[Any, ...]] = []
@@ -226,7 +243,7 @@ def test_a_case_of_the_thesis_s_own_file(work: Work, spies: Spies, tmp_path: Pat
 
     monkeypatch.setattr("btlib.checkpoints.load_thesis_checkpoint", load)
     work = replace(work, thesis_checkpoints=tmp_path, recipe=replace(work.recipe, threshold="validation"))
-    prepared = CASES["D"].prepare(work)
+    prepared = prepared_by("D", work)
     assert loaded == [("D", tmp_path)]
     assert (prepared.source, prepared.seconds, prepared.fingerprint) == ("thesis-checkpoint", 0.0, None)
     assert (prepared.threshold, prepared.curves, prepared.notes) == (None, None, ("note of the engine",))
@@ -241,7 +258,7 @@ def test_a_case_of_the_thesis_s_own_file(work: Work, spies: Spies, tmp_path: Pat
     assert prepared.explainer() == "explainer"
 
 
-def test_the_cases_declare_what_the_variants_predict():
+def test_the_cases_declare_what_the_variants_predict() -> None:
     for name in VARIANTS:
         row, case = VARIANTS[name], CASES[name]
         assert (case.title, case.has_mask, case.has_classes) == (row.title, row.has_mask, row.has_classes)

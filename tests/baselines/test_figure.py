@@ -17,7 +17,13 @@ Make = Callable[..., Baseline]
 
 
 def figure(**fields: Any) -> Figure:
-    usual = {"metric": "dice", "value": 0.5, "aggregation": "slice-mean", "margin": 0.02, "source": "test"}
+    usual: dict[str, Any] = {
+        "metric": "dice",
+        "value": 0.5,
+        "aggregation": "slice-mean",
+        "margin": 0.02,
+        "source": "test",
+    }
     return Figure(**usual | fields)
 
 
@@ -39,7 +45,7 @@ def figure(**fields: Any) -> Figure:
         {"margin": None, "metric": "macro_f1", "value": -3.0, "aggregation": "class-mean"},
     ],
 )
-def test_a_figure_that_is_allowed(fields: dict[str, Any]):
+def test_a_figure_that_is_allowed(fields: dict[str, Any]) -> None:
     found = figure(**fields)
     assert {name: getattr(found, name) for name in fields} == fields
 
@@ -66,7 +72,7 @@ def test_a_figure_that_is_allowed(fields: dict[str, Any]):
         ({"colour": 1}, "colour\n"),
     ],
 )
-def test_a_figure_that_is_refused(fields: dict[str, Any], told: str):
+def test_a_figure_that_is_refused(fields: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         figure(**fields)
 
@@ -89,7 +95,7 @@ def test_a_figure_that_is_refused(fields: dict[str, Any], told: str):
 )
 def test_bounds_of_other_numbers(
     kind: type[Any], fields: dict[str, Any], allowed: dict[str, Any], refused: dict[str, Any]
-):
+) -> None:
     kind(**fields | allowed)
     with pytest.raises(ValidationError, match=next(iter(refused))):
         kind(**fields | refused)
@@ -101,7 +107,7 @@ def runs_of(*tables: SliceTable) -> list[SeedRun]:
 
 @pytest.mark.parametrize("metric", ["dice", "accuracy"])
 @pytest.mark.parametrize(("apart", "agrees"), [(4.9e-5, True), (-4.9e-5, True), (5.1e-5, False), (-5.1e-5, False)])
-def test_a_gated_figure_is_the_mean_of_its_runs(metric: str, apart: float, agrees: bool, make_table: Table):
+def test_a_gated_figure_is_the_mean_of_its_runs(metric: str, apart: float, agrees: bool, make_table: Table) -> None:
     """Over all of them, to four digits; the runs differ."""
     tables = [make_table(wrong=k, worse=k / 100) for k in (3, 12, 30)]
     values = [float((table.dice() if metric == "dice" else table.correct()).mean()) for table in tables]
@@ -115,7 +121,7 @@ def test_a_gated_figure_is_the_mean_of_its_runs(metric: str, apart: float, agree
 
 
 @pytest.mark.parametrize("at", range(3))
-def test_every_run_of_a_case_is_checked(at: int, make_table: Table):
+def test_every_run_of_a_case_is_checked(at: int, make_table: Table) -> None:
     """For what a figure needs, and for the slices, which are the same in any order and not merely as many."""
     plain = make_table()
     accuracy = figure(metric="accuracy", value=1.0)
@@ -130,14 +136,14 @@ def test_every_run_of_a_case_is_checked(at: int, make_table: Table):
         BaselineCase(title="x", figures=[accuracy], runs=runs_of(*(other if i == at else plain for i in range(3))))
 
 
-def test_a_first_has_no_first():
+def test_a_first_has_no_first() -> None:
     once = BaselineCase(title="x", figures=[])
     twice = BaselineCase(title="x", figures=[], first=once)
     with pytest.raises(ValidationError, match="first: has a first of its own"):
         BaselineCase(title="x", figures=[], first=twice)
 
 
-def test_what_a_baseline_says_of_a_case(measured_baseline: Make, make_table: Table):
+def test_what_a_baseline_says_of_a_case(measured_baseline: Make, make_table: Table) -> None:
     """What is for reading stands before what is gated, and is not taken for it."""
     table = make_table()
     own = Making(source="own", created="2026-02-02", reason="added later")
@@ -164,11 +170,11 @@ def test_what_a_baseline_says_of_a_case(measured_baseline: Make, make_table: Tab
     assert baseline.made("X") == baseline.made("Z") == as_all
 
 
-def test_a_published_case_has_no_result(published_baseline: Make):
+def test_a_published_case_has_no_result(published_baseline: Make) -> None:
     assert published_baseline().result("X") is None
 
 
-def test_every_case_of_a_baseline_is_of_its_test_slices(measured_baseline: Make, make_table: Table):
+def test_every_case_of_a_baseline_is_of_its_test_slices(measured_baseline: Make, make_table: Table) -> None:
     known = measured_baseline().cases["X"]
     fewer = BaselineCase(title="x", figures=[], runs=runs_of(make_table(59)))
     with pytest.raises(ValidationError, match=r"cases\.Y\.runs: 59 slices, conditions\.n_test says 60"):
@@ -176,7 +182,7 @@ def test_every_case_of_a_baseline_is_of_its_test_slices(measured_baseline: Make,
 
 
 @pytest.mark.parametrize("at", range(2))
-def test_every_run_has_patients_where_they_are_counted(at: int, measured_baseline: Make, make_table: Table):
+def test_every_run_has_patients_where_they_are_counted(at: int, measured_baseline: Make, make_table: Table) -> None:
     strange, known = make_table(patients=[*(f"P{i}" for i in range(59)), None]), make_table()
     cases = {"X": BaselineCase(title="x", figures=[], runs=runs_of(*(strange if i == at else known for i in (0, 1))))}
     patients = PatientFacts(source="files", n_test=60, seen=0)
@@ -187,7 +193,7 @@ def test_every_run_has_patients_where_they_are_counted(at: int, measured_baselin
         measured_baseline(cases=cases, conditions=counted)
 
 
-def test_version_1_alone_may_lack_what_identifies_the_data(measured_baseline: Make):
+def test_version_1_alone_may_lack_what_identifies_the_data(measured_baseline: Make) -> None:
     conditions = measured_baseline().conditions
     for name in ("truth_fingerprint", "input_fingerprint"):
         unknown = conditions.model_copy(update={name: None})
@@ -200,7 +206,7 @@ def test_version_1_alone_may_lack_what_identifies_the_data(measured_baseline: Ma
             measured_baseline(conditions=unknown, schema_version=version)
 
 
-def test_text_that_a_diff_can_show():
+def test_text_that_a_diff_can_show() -> None:
     value = {"b": [1, 2.5, None], "a": {"z": {}, "y": [{"q": "ü", "p": []}]}, "c": "d"}
     assert compact(value).splitlines() == [
         "{",

@@ -13,7 +13,7 @@ from btlib.errors import BaselineError
 
 def test_a_baseline_or_the_reason(
     tmp_path: Path, measured_baseline: Callable[..., Baseline], monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     baseline = measured_baseline()
     baseline.save(tmp_path / "made.json")
     assert load_baseline(tmp_path / "made.json") == baseline
@@ -30,7 +30,7 @@ def test_a_baseline_or_the_reason(
     assert not isinstance(load_baseline(Path("none.json")), NotComparedError)
 
 
-def test_known_files_are_offered_in_order(tmp_path: Path, measured_baseline: Callable[..., Baseline]):
+def test_known_files_are_offered_in_order(tmp_path: Path, measured_baseline: Callable[..., Baseline]) -> None:
     with pytest.raises(BaselineError) as none:
         Baseline.load(tmp_path / "x.json")
     assert none.value.mend == "write one with `btlib baseline accept`"
@@ -53,7 +53,7 @@ def test_known_files_are_offered_in_order(tmp_path: Path, measured_baseline: Cal
 )
 def test_the_first_fault_and_how_many_more(
     fields: list[str], told: str, tmp_path: Path, measured_baseline: Callable[..., Baseline]
-):
+) -> None:
     path = tmp_path / "made.json"
     measured_baseline().save(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | dict.fromkeys(fields, 3)))

@@ -173,6 +173,37 @@ def test_cases_of_other_slices_are_not_written_together(measured_baseline: Make,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_first_record_without_runs_comes_back(measured_baseline: Make, tmp_path: Path):
+    """Beside cases that have some."""
+    case = measured_baseline().cases["X"]
+    first = BaselineCase(title="as published", figures=case.figures)
+    baseline = measured_baseline(cases={"X": case.model_copy(update={"first": first}), "Y": case})
+    baseline.save(tmp_path / "made.json")
+    assert Baseline.load(tmp_path / "made.json") == baseline
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda v: v["cases"]["X"]["runs"][0].update(seed="42"), "seed"),
+        (lambda v: v["cases"]["X"]["runs"][0].update(seed=42.0), "seed"),
+        (lambda v: v["samples"]["label"].__setitem__(0, "0"), "label"),
+        (lambda v: v["samples"]["columns"]["tumour/truth_area"].__setitem__(0, "300"), "truth_area"),
+        (lambda v: v["cases"]["X"]["runs"][0]["columns"]["tumour/pred_area"].__setitem__(0, "300"), "pred_area"),
+        (lambda v: v["task"].update(synthetic="true"), "synthetic"),
+    ],
+)
+def test_numbers_as_text_are_no_numbers(
+    change: Callable[[dict[str, Any]], object], field: str, measured_baseline: Make, tmp_path: Path
+):
+    value = content(measured_baseline(), tmp_path / "made.json")
+    del value["digest"]
+    change(value)
+    (tmp_path / "made.json").write_text(json.dumps(value | {"digest": fingerprint.of(value)}))
+    with pytest.raises(BaselineError, match=field):
+        Baseline.load(tmp_path / "made.json")
+
+
 @pytest.mark.parametrize("change", [{"label": 1}, {"truth_area": 1}])
 def test_runs_that_disagree_on_a_slice_are_not_written(
     change: dict[str, int], measured_baseline: Make, make_table: Table, tmp_path: Path

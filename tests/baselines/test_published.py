@@ -1,6 +1,7 @@
 """Against published means: which numbers of the publication and of the measurement make the interval."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,13 +20,12 @@ Result = Callable[..., CaseResult]
 
 def welch(ours: np.ndarray, effect: float, mean: float, std: float, n: float) -> tuple[float, float, float]:
     """Difference and 95 % interval, by SciPy; slices of both sides count for less by the design effect."""
-    found = sp.ttest_ind_from_stats(
-        ours.mean(), ours.std(ddof=1), len(ours) / effect, mean, std, n / effect, equal_var=False
-    )
-    var = ours.var(ddof=1) / (len(ours) / effect), std**2 / (n / effect)
-    freedom = sum(var) ** 2 / (var[0] ** 2 / (len(ours) / effect - 1) + var[1] ** 2 / (n / effect - 1))
-    difference = ours.mean() - mean
-    half = sp.t.ppf(0.975, freedom) * difference / found.statistic
+    sizes: Any = (len(ours) / effect, n / effect)
+    found = sp.ttest_ind_from_stats(ours.mean(), ours.std(ddof=1), sizes[0], mean, std, sizes[1], equal_var=False)
+    var = ours.var(ddof=1) / sizes[0], std**2 / sizes[1]
+    freedom = sum(var) ** 2 / (var[0] ** 2 / (sizes[0] - 1) + var[1] ** 2 / (sizes[1] - 1))
+    difference = float(ours.mean()) - mean
+    half = float(sp.t.ppf(0.975, freedom) * difference / found.statistic)
     return difference, difference - half, difference + half
 
 
@@ -50,7 +50,7 @@ def test_the_interval_is_of_the_published_spread_and_n(
     make_table: Table,
     published_baseline: Make,
     measured: Result,
-):
+) -> None:
     patients = [f"P{i * groups // 60}" for i in range(60)]
     result = measured(make_table(worse=0.1, wrong=13, patients=patients))
     metric = str(figure.get("metric", "dice"))
@@ -67,12 +67,14 @@ def test_the_interval_is_of_the_published_spread_and_n(
     assert verdict.method == "unpaired, by patient"
 
 
-def test_without_any_patient_the_interval_is_by_slice(make_table: Table, published_baseline: Make, measured: Result):
+def test_without_any_patient_the_interval_is_by_slice(
+    make_table: Table, published_baseline: Make, measured: Result
+) -> None:
     verdict = judge_metric(measured(make_table(patients=[None] * 60)), "dice", published_baseline(std=0.1))
     assert verdict.method == "unpaired, by slice"
 
 
-def test_batches_are_of_the_size_of_the_run(make_table: Table, published_baseline: Make, measured: Result):
+def test_batches_are_of_the_size_of_the_run(make_table: Table, published_baseline: Make, measured: Result) -> None:
     """And the interval moves with the figure's own aggregation."""
     table = make_table(worse=0.05)
     result = measured(table, batch_mean_size=7)
@@ -109,7 +111,7 @@ def test_no_word_on_quality_under_other_conditions(
     published_baseline: Make,
     measured: Result,
     conditions: Conditions,
-):
+) -> None:
     """Neither on other slices nor on slices of unknown patients, whatever the interval says; the numbers are shown."""
     figure = {"value": value, "std": std, "margin": margin, "n": 60}
     usual = judge_metric(measured(make_table()), "dice", published_baseline(**figure))
@@ -134,7 +136,7 @@ def test_no_word_on_quality_under_other_conditions(
 
 def test_a_publication_has_no_images_to_render_otherwise(
     make_table: Table, published_baseline: Make, measured: Result, conditions: Conditions
-):
+) -> None:
     other = conditions.model_copy(update={"input_fingerprint": "i2"})
     for strict in (False, True):
         verdict = judge_metric(measured(make_table()), "dice", published_baseline(other, std=0.03), strict=strict)

@@ -40,7 +40,7 @@ def mine(make_table: Table, measured: Result) -> CaseResult:
     return measured(make_table(worse=0.1, wrong=20), case="mine")
 
 
-def test_one_verdict_for_each_metric_and_reference_that_has_it(mine: CaseResult, three: Baseline):
+def test_one_verdict_for_each_metric_and_reference_that_has_it(mine: CaseResult, three: Baseline) -> None:
     found = judge_against(mine, three)
     assert [(v.case, v.metric, v.reference, v.status) for v in found] == [
         ("mine", "dice", "middle", "pass"),
@@ -69,20 +69,20 @@ def test_the_best_of_all_or_the_worst_of_those_named(
     accuracy: tuple[str, str | None],
     mine: CaseResult,
     three: Baseline,
-):
+) -> None:
     found = judge_new(mine, three, references)
     assert [(v.case, v.metric) for v in found] == [("mine", "dice"), ("mine", "accuracy")]
     assert [(v.status, v.reference) for v in found] == [dice, accuracy]
 
 
-def test_a_metric_that_nobody_is_gated_by(mine: CaseResult, three: Baseline):
+def test_a_metric_that_nobody_is_gated_by(mine: CaseResult, three: Baseline) -> None:
     (verdict,) = judge_new(replace(mine, metrics={"iou": 1}), three)
     assert (verdict.case, verdict.metric, verdict.status) == ("mine", "iou", "missing-baseline")
     assert verdict.reason == "no case of 'made' is gated by it"
     assert verdict.failed
 
 
-def test_strict_reaches_every_reference(mine: CaseResult, three: Baseline, conditions: Conditions):
+def test_strict_reaches_every_reference(mine: CaseResult, three: Baseline, conditions: Conditions) -> None:
     other = replace(mine, conditions=conditions.model_copy(update={"input_fingerprint": "i2"}))
     assert {v.status for v in judge_against(other, three, strict=True)} == {"not-comparable"}
     assert {v.status for v in judge_new(other, three, ["middle"], strict=True)} == {"not-comparable"}

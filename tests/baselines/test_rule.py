@@ -13,7 +13,7 @@ from btlib.baselines.gate import Gap, judge_metric, three_way
 from btlib.baselines.verdict import COULD_NOT_TELL, WORST_FIRST, Status, exit_code, worst
 from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS
-from btlib.results import CaseResult
+from btlib.results import CaseResult, Conditions
 from btlib.slice_table import SliceTable
 
 Table = Callable[..., SliceTable]
@@ -44,7 +44,7 @@ MARGIN = 0.25
         (-0.3, -0.6, math.nextafter(-1e-12, -1), "regressed"),
     ],
 )
-def test_the_bounds_of_the_rule(difference: float, low: float, high: float, status: Status):
+def test_the_bounds_of_the_rule(difference: float, low: float, high: float, status: Status) -> None:
     assert three_way(Gap(difference, low, high, ""), MARGIN) == status
     assert three_way(Gap(difference, low, high, ""), MARGIN, 1) == status
     assert three_way(Gap(-difference, -high, -low, ""), MARGIN, -1) == status
@@ -94,8 +94,8 @@ def baseline_of(table: SliceTable, metric: str, make: Make, kind: str) -> Baseli
 @pytest.mark.parametrize("kind", ["measured", "published"])
 @pytest.mark.parametrize("metric", [name for name in METRICS if METRICS[name].level == "slice"])
 def test_worse_and_better_are_those_of_the_metric(
-    metric: str, kind: str, measured_baseline: Make, measured: Result, conditions
-):
+    metric: str, kind: str, measured_baseline: Make, measured: Result, conditions: Conditions
+) -> None:
     under = conditions.model_copy(update={"n_test": 12})
     good, bad = boundary_table(True), boundary_table(False)
     for ours, theirs, status in ((bad, good, "regressed"), (good, bad, "improved")):
@@ -107,7 +107,7 @@ def test_worse_and_better_are_those_of_the_metric(
         assert verdict.difference == pytest.approx(verdict.measured - verdict.baseline)
 
 
-def test_the_words_are_a_closed_set():
+def test_the_words_are_a_closed_set() -> None:
     assert list(WORST_FIRST[:5]) == ["error", "out-of-memory", "timeout", "missing-baseline", "not-comparable"]
     assert list(WORST_FIRST[5:]) == ["regressed", "inconclusive", "measured", "pass", "improved"]
     assert sorted(WORST_FIRST) == sorted(get_args(Status))
@@ -120,7 +120,7 @@ def verdicts(*statuses: Status) -> tuple[Verdict, ...]:
 
 
 @pytest.mark.parametrize("status", WORST_FIRST)
-def test_what_fails_whatever_the_options(status: Status):
+def test_what_fails_whatever_the_options(status: Status) -> None:
     assert Verdict("X", "dice", status).failed == (status not in ("improved", "pass", "measured", "inconclusive"))
 
 
@@ -137,20 +137,20 @@ def test_what_fails_whatever_the_options(status: Status):
         (["error", "inconclusive"], 7, 1),
     ],
 )
-def test_exit_codes(statuses: list[Status], code: int, strict_code: int):
+def test_exit_codes(statuses: list[Status], code: int, strict_code: int) -> None:
     for order in (statuses, statuses[::-1]):
         assert exit_code(verdicts(*order)) == code
         assert exit_code(iter(verdicts(*order)), strict=True) == strict_code
 
 
-def test_the_worst_is_seen_first():
+def test_the_worst_is_seen_first() -> None:
     for i, worse in enumerate(WORST_FIRST):
         for better in WORST_FIRST[i:]:
             assert worst(verdicts(worse, better)) == worst(verdicts(better, worse)) == worse
     assert worst(()) == "error"
 
 
-def test_a_verdict_in_full():
+def test_a_verdict_in_full() -> None:
     verdict = Verdict(
         "X",
         "dice",

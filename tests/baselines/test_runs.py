@@ -30,10 +30,10 @@ def changed(table: SliceTable, **columns: Any) -> SliceTable:
 
 @pytest.fixture
 def shuffled() -> list[int]:
-    return np.random.default_rng(3).permutation(60).tolist()
+    return [int(i) for i in np.random.default_rng(3).permutation(60)]
 
 
-def test_slices_in_any_order_give_the_same_gap(make_table: Table, measured: Result, shuffled: list[int]):
+def test_slices_in_any_order_give_the_same_gap(make_table: Table, measured: Result, shuffled: list[int]) -> None:
     """Of every seed on both sides; by position, the interval would be another one."""
     ours = [make_table(worse=0.02, seed=1, wrong=9), make_table(worse=0.03, seed=2, wrong=4)]
     theirs = [make_table(seed=3, wrong=5), make_table(seed=4, wrong=7)]
@@ -49,7 +49,7 @@ def test_slices_in_any_order_give_the_same_gap(make_table: Table, measured: Resu
 
 def test_what_is_told_of_the_slices_is_told_in_any_order(
     make_table: Table, measured: Result, measured_baseline: Make, shuffled: list[int]
-):
+) -> None:
     table = make_table(wrong=7)
     verdict = judge_metric(measured(reordered(table, shuffled)), "accuracy", measured_baseline(table, table))
     assert (verdict.status, verdict.difference, verdict.low, verdict.high) == ("pass", 0, 0, 0)
@@ -58,7 +58,7 @@ def test_what_is_told_of_the_slices_is_told_in_any_order(
 @pytest.mark.parametrize("at", range(3))
 def test_true_slices_of_every_run_of_the_baseline_are_compared(
     at: int, make_table: Table, measured: Result, measured_baseline: Make
-):
+) -> None:
     table = make_table()
     area = table.truth_area[30]
     for name, step, theirs in (("label", 1, (1, area)), ("truth_area", 5, (0, area + 5))):
@@ -72,7 +72,9 @@ def test_true_slices_of_every_run_of_the_baseline_are_compared(
         ]
 
 
-def test_slices_of_one_side_only_are_counted_on_both(make_table: Table, measured: Result, measured_baseline: Make):
+def test_slices_of_one_side_only_are_counted_on_both(
+    make_table: Table, measured: Result, measured_baseline: Make
+) -> None:
     table = make_table()
     moved = changed(table, number=[9, 200, 100, *range(4, 9), 300, *range(10, 61)])
     verdict = judge_metric(measured(moved), "dice", measured_baseline(table))
@@ -81,17 +83,18 @@ def test_slices_of_one_side_only_are_counted_on_both(make_table: Table, measured
 
 
 @pytest.mark.parametrize("at", range(3))
-def test_every_seed_must_have_the_metric(at: int, make_table: Table, measured: Result, measured_baseline: Make):
+def test_every_seed_must_have_the_metric(at: int, make_table: Table, measured: Result, measured_baseline: Make) -> None:
     tables = [make_table(classes=i != at) for i in range(3)]
     verdict = judge_metric(measured(*tables), "accuracy", measured_baseline())
     assert verdict.status == "not-comparable"
     assert verdict.reason.splitlines()[1:] == [f"accuracy: not measured (seed {42 + at}); measure the case again"]
+    assert (verdict.baseline, verdict.margin, verdict.measured) == (1.0, 0.02, None)
 
 
 @pytest.mark.parametrize("at", range(3))
 def test_one_undefined_slice_of_any_seed_is_enough(
     at: int, make_table: Table, measured: Result, measured_baseline: Make
-):
+) -> None:
     table = make_table()
     figure = Figure(
         metric="sensitivity",
@@ -112,7 +115,9 @@ def test_one_undefined_slice_of_any_seed_is_enough(
     assert f"sensitivity: undefined for some slices (seed {42 + at})" in verdict.reason.splitlines()
 
 
-def test_means_over_seeds_and_the_seeds_themselves(make_table: Table, measured: Result, measured_baseline: Make):
+def test_means_over_seeds_and_the_seeds_themselves(
+    make_table: Table, measured: Result, measured_baseline: Make
+) -> None:
     """Chosen so that first, last, middle, least and greatest are not the mean."""
     ours, theirs = [make_table(wrong=k) for k in (6, 24, 3)], [make_table(wrong=k) for k in (12, 0)]
     verdict = judge_metric(measured(*ours), "accuracy", measured_baseline(*theirs))
@@ -121,14 +126,16 @@ def test_means_over_seeds_and_the_seeds_themselves(make_table: Table, measured: 
     assert verdict.measured == pytest.approx(2.45 / 3)
     assert verdict.difference == pytest.approx(2.45 / 3 - 0.9)
     two = judge_metric(measured(*ours[:2]), "accuracy", measured_baseline(theirs[0]))
-    assert (two.seeds, two.baseline_seeds) == (pytest.approx((0.9, 0.6)), ())
+    assert two.seeds == pytest.approx((0.9, 0.6))
+    assert two.baseline_seeds == ()
     one = judge_metric(measured(ours[0]), "accuracy", measured_baseline(*theirs))
-    assert (one.seeds, one.baseline_seeds) == ((), pytest.approx((0.8, 1.0)))
+    assert one.seeds == ()
+    assert one.baseline_seeds == pytest.approx((0.8, 1.0))
 
 
 def test_batch_means_of_both_sides_are_of_the_size_of_the_run(
     make_table: Table, measured: Result, measured_baseline: Make
-):
+) -> None:
     tables = [make_table(seed=seed) for seed in (1, 2)]
     value = float(np.mean([batch_mean(table.dice(), 16) for table in tables]))
     figure = Figure(metric="dice", value=value, aggregation="batch-mean", margin=0.02, source="test")
@@ -143,7 +150,7 @@ def test_batch_means_of_both_sides_are_of_the_size_of_the_run(
 
 def test_a_training_is_called_another_where_seed_or_model_differ(
     make_table: Table, measured: Result, measured_baseline: Make
-):
+) -> None:
     """Only where one stands against one; what is told apart are seed, fingerprint and numbers."""
     baseline = measured_baseline(make_table(wrong=1))
 
@@ -166,7 +173,7 @@ def test_a_training_is_called_another_where_seed_or_model_differ(
     assert judge_metric(measured(make_table(wrong=2), make_table(wrong=2)), "accuracy", baseline).reason == ""
 
 
-def test_a_failure_of_some_seed_is_the_case_s(make_table: Table, measured: Result, measured_baseline: Make):
+def test_a_failure_of_some_seed_is_the_case_s(make_table: Table, measured: Result, measured_baseline: Make) -> None:
     """Though other seeds have numbers; and a failure has none to show."""
     result = measured(make_table(), failure="timeout", message="too slow")
     found = judge(result, measured_baseline())
@@ -175,6 +182,17 @@ def test_a_failure_of_some_seed_is_the_case_s(make_table: Table, measured: Resul
         ("X", "accuracy", "timeout", "too slow"),
     ]
     assert {(v.measured, v.difference, v.low, v.high) for v in found} == {(None, None, None, None)}
+
+
+@pytest.mark.parametrize("patient", ["P0", None])
+def test_a_single_slice_is_an_error_with_its_number(
+    patient: str | None, make_table: Table, measured: Result, measured_baseline: Make, conditions: Conditions
+) -> None:
+    """Also where its patient is unknown: what there is no interval of is not merely too narrow."""
+    one, table = conditions.model_copy(update={"n_test": 1}), make_table(1, patients=[patient])
+    verdict = judge_metric(measured(table, under=one), "dice", measured_baseline(table, conditions=one))
+    assert (verdict.status, verdict.measured, verdict.low) == ("error", table.dice()[0], None)
+    assert "at least 2 slices" in verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -187,12 +205,12 @@ def test_a_failure_of_some_seed_is_the_case_s(make_table: Table, measured: Resul
         ("i1", None, "inputs: the baseline does not know its images, so they may be another rendering"),
     ],
 )
-def test_another_rendering(ours: str | None, theirs: str | None, told: str, conditions: Conditions):
+def test_another_rendering(ours: str | None, theirs: str | None, told: str, conditions: Conditions) -> None:
     sides = (conditions.model_copy(update={"input_fingerprint": value}) for value in (ours, theirs))
     assert other_rendering(*sides) == told
 
 
-def test_what_either_side_does_not_know(conditions: Conditions):
+def test_what_either_side_does_not_know(conditions: Conditions) -> None:
     """Of the baseline nothing unknown is compared; of what was measured the truth alone, which old records lack."""
     for field in Conditions.model_fields.keys() - {"input_fingerprint", "patients", "independent"}:
         unknown = conditions.model_copy(update={field: None})

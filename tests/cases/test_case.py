@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from btlib.cases import CASES, Case, Prepared, Work, case, load_case, load_cases, project_cases
-from btlib.cases import load as load_module
 from btlib.cases.case import definition_of
 from btlib.errors import BtlibError, OptionError, UnknownNameError
 
@@ -33,15 +32,25 @@ class Callee:
         return prepare(work)
 
 
+def test_what_a_case_is_given_unless_said(work: Work) -> None:
+    plain = Work(work.dataset, work.split, work.protocol, work.recipe, 0, work.checkpoints)
+    assert (plain.device, plain.precision, plain.engine) == ("auto", "auto", "eager")
+    assert (plain.retrain, plain.thesis_checkpoints, plain.live, plain.case) == (False, None, False, "")
+    plain.say("a line")  # which goes nowhere
+    ready = prepare(plain)
+    assert (ready.seconds, ready.fingerprint, ready.details, ready.notes) == (0.0, None, {}, ())
+    assert (ready.training_step, ready.curves, ready.threshold, ready.explainer) == (None, None, None, None)
+
+
 @pytest.mark.parametrize(
     ("mask", "classes", "metrics"),
     [(True, False, ("dice",)), (False, True, ("accuracy",)), (True, True, ("dice", "accuracy"))],
 )
-def test_metrics_are_of_what_is_predicted(mask: bool, classes: bool, metrics: tuple[str, ...]):
+def test_metrics_are_of_what_is_predicted(mask: bool, classes: bool, metrics: tuple[str, ...]) -> None:
     assert Case("x", "", mask, classes, prepare).metrics == metrics
 
 
-def test_a_case_that_predicts_nothing():
+def test_a_case_that_predicts_nothing() -> None:
     with pytest.raises(BtlibError, match="case x: predicts neither masks nor classes"):
         Case("x", "", False, False, prepare)
 
@@ -56,7 +65,7 @@ def test_a_case_that_predicts_nothing():
         ({"image_size": 48, "scaling": "percent"}, UnknownNameError),
     ],
 )
-def test_size_and_scaling_are_checked_each(fields: dict[str, Any], error: type[BtlibError]):
+def test_size_and_scaling_are_checked_each(fields: dict[str, Any], error: type[BtlibError]) -> None:
     with pytest.raises(error):
         Case("x", "", True, True, prepare, **fields)
 
@@ -64,7 +73,7 @@ def test_size_and_scaling_are_checked_each(fields: dict[str, Any], error: type[B
 @pytest.mark.parametrize(
     "fields", [{}, {"image_size": 2}, {"scaling": "percentile"}, {"image_size": 3, "scaling": "thesis"}]
 )
-def test_what_is_declared_is_registered(fields: dict[str, Any]):
+def test_what_is_declared_is_registered(fields: dict[str, Any]) -> None:
     assert case("mine", "a title", has_mask=False, has_classes=True, **fields)(prepare) is prepare
     found = CASES["mine"]
     assert (found.name, found.title, found.has_mask, found.has_classes) == ("mine", "a title", False, True)
@@ -73,7 +82,7 @@ def test_what_is_declared_is_registered(fields: dict[str, Any]):
     assert found.registered_in == found.module == __name__
 
 
-def test_a_case_is_of_the_module_that_registers_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_case_is_of_the_module_that_registers_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or else of the one that defines its function."""
     module = types.ModuleType("registers_a_case")
     (tmp_path / "registers.py").write_text("")
@@ -87,10 +96,11 @@ def test_a_case_is_of_the_module_that_registers_it(tmp_path: Path, monkeypatch: 
         assert plain.file == Path(__file__).resolve()
     (tmp_path / "registers.py").unlink()
     assert registered.file is None
-    assert Case("x", "", True, False, dict).file is None
+    built_in: Any = dict
+    assert Case("x", "", True, False, built_in).file is None
 
 
-def test_the_definition_of_what_can_be_called():
+def test_the_definition_of_what_can_be_called() -> None:
     @functools.wraps(prepare)
     def wrapper(work: Work) -> Prepared:
         return prepare(work)
@@ -100,8 +110,16 @@ def test_the_definition_of_what_can_be_called():
     assert definition_of(functools.partial(functools.partial(prepare), None)) is prepare
     assert definition_of(Callee()) is Callee
 
+    @functools.wraps(functools.partial(prepare))
+    def around(work: Work) -> Prepared:
+        return prepare(work)
 
-def test_one_file_as_two_modules_is_one_case_and_two_files_are_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert definition_of(functools.partial(around)) is prepare
+
+
+def test_one_file_as_two_modules_is_one_case_and_two_files_are_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = (
         "from btlib.cases import case\n@case('twice', '', has_mask=True, has_classes=False)\ndef prepare(work): ...\n"
     )
@@ -134,11 +152,11 @@ class Point:
 def points(monkeypatch: pytest.MonkeyPatch) -> list[Point]:
     """Entry points of the group, beside which there are none."""
     found: list[Point] = []
-    monkeypatch.setattr(load_module.metadata, "entry_points", lambda group: found if group == "btlib.cases" else [])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: found if group == "btlib.cases" else [])
     return found
 
 
-def test_an_entry_point_that_cannot_be_imported(points: list[Point]):
+def test_an_entry_point_that_cannot_be_imported(points: list[Point]) -> None:
     points.append(Point("no_such_module_of_a_test"))
     with pytest.raises(BtlibError) as caught:
         load_cases()
@@ -159,7 +177,7 @@ def test_an_entry_point_that_cannot_be_imported(points: list[Point]):
 )
 def test_cases_of_the_user_s_own_project(
     file: str, own: bool, points: list[Point], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     root = tmp_path / "project"
     for path in (root / "pyproject.toml", tmp_path / "other" / "pyproject.toml", tmp_path / file, root / "bench.py"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -194,7 +212,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
 
 def test_a_path_is_relative_to_the_folder_that_is_given(
     write: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """And to no other then."""
     write("here.py", "where I stand")
     write("there/there.py", "in the folder")
@@ -204,14 +222,16 @@ def test_a_path_is_relative_to_the_folder_that_is_given(
         load_case("here.py", tmp_path / "there")
 
 
-def test_a_folder_is_searched_once_and_after_all_others(write: Callable[[str, str], Path], tmp_path: Path):
+def test_a_folder_is_searched_once_and_after_all_others(write: Callable[[str, str], Path], tmp_path: Path) -> None:
     before = list(sys.path)
     for name in ("a", "b"):
         load_case(str(write(f"{name}.py", f"case {name}")))
     assert sys.path == [*before, str(tmp_path)]
 
 
-def test_a_file_is_imported_once(write: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_is_imported_once(
+    write: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever is asked of it, and though another file imported it under its own name."""
     path = write("once_of_a_test.py", "once")
     assert load_case(f"{path}::once") is load_case(f"{path}::prepare") is load_case(str(path))
@@ -228,7 +248,7 @@ def test_a_file_is_imported_once(write: Callable[[str, str], Path], tmp_path: Pa
 
 def test_a_file_of_the_same_name_elsewhere_is_another(
     write: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     write("same_of_a_test.py", "the one")
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.import_module("same_of_a_test")

@@ -1,7 +1,10 @@
 """What decides a fitted model, the lock around it, and a folder that is whole or not there."""
 
 import json
+import re
 import stat
+import sys
+import types
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +15,8 @@ import pytest
 from filelock import FileLock, Timeout
 
 from btlib import fingerprint
-from btlib.cases import FittedModel, Work, fit_or_load, fitting
+from btlib.cases import CASES, Case, FittedModel, Work, fit_or_load, fitting
+from btlib.data.cache import PREPROCESSING
 from btlib.errors import BtlibWarning
 from btlib.protocol import Protocol, Recipe
 
@@ -46,7 +50,7 @@ def states(work: Work) -> list[str]:
     return sorted(path.name for path in (work.checkpoints / "work").iterdir() if path.suffix != ".lock")
 
 
-def test_the_ingredients_are_those_of_the_data_that_is_trained_on(work: Work):
+def test_the_ingredients_are_those_of_the_data_that_is_trained_on(work: Work) -> None:
     """Not of the protocol, where a case has a size or scaling of its own; each differs from the others here."""
     work = replace(
         work,
@@ -74,15 +78,16 @@ def test_the_ingredients_are_those_of_the_data_that_is_trained_on(work: Work):
         "split": work.split.fingerprint,
         "seed": 10,
         "precision": "bf16",
-        "preprocessing": fitting.PREPROCESSING,
+        "preprocessing": PREPROCESSING,
         "depends_on": {"library": 2},
     }
     assert manifest["schema"] == "btlib-fitted/1"
     assert manifest["seconds"] == fitted.seconds
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", manifest["created"])
     assert manifest["files"] == {"model.json": fingerprint.of_file(fitted.folder / "model.json")}
 
 
-def test_every_ingredient_decides(work: Work, monkeypatch: pytest.MonkeyPatch):
+def test_every_ingredient_decides(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     """One model for each, and its fingerprint is that of all of them."""
 
     def other(**change: Any) -> str:
@@ -107,6 +112,27 @@ def test_every_ingredient_decides(work: Work, monkeypatch: pytest.MonkeyPatch):
     assert len(set(found)) == len(found)
 
 
+def test_the_file_of_the_case_decides_too(work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it does, and as it was imported where it was imported as a case's file."""
+    path = tmp_path / "of_the_case.py"
+    for name, module in (("plain", "a_module_of_a_test"), ("file", "btlib_case_abc123")):
+        space = types.ModuleType(module)
+        space.__file__ = str(path)
+        monkeypatch.setitem(sys.modules, module, space)
+        found = Case(name, "", True, False, lambda work: None, registered_in=module)  # type: ignore[arg-type, return-value]
+        monkeypatch.setitem(CASES._items, name, found)
+    codes: dict[str, list[str]] = {"plain": [], "file": [], "unknown": []}
+    for text in ("x = 1\n", "x = 1  # a comment\n", "x = 2\n"):
+        path.write_text(text)
+        for name, seen in codes.items():
+            seen.append(manifest_of(get(replace(work, case=name)))["ingredients"]["case_code"])
+    first, same, other = codes["plain"]
+    assert first == same != other
+    assert other == fingerprint.of_sources([path])
+    assert codes["file"] == ["abc123"] * 3
+    assert codes["unknown"] == [None] * 3
+
+
 def is_locked(work: Work, fitted: str) -> bool:
     try:
         with FileLock(work.checkpoints / "work" / f"{fitted}.lock", timeout=0):
@@ -115,7 +141,7 @@ def is_locked(work: Work, fitted: str) -> bool:
         return True
 
 
-def test_the_model_is_locked_while_it_is_trained_saved_and_loaded(work: Work, tmp_path: Path):
+def test_the_model_is_locked_while_it_is_trained_saved_and_loaded(work: Work, tmp_path: Path) -> None:
     other = get(replace(work, seed=8)).folder.name
     (work.checkpoints / "work").mkdir(exist_ok=True)
     name = get(work).folder.name  # which the same work has again
@@ -139,7 +165,7 @@ def test_the_model_is_locked_while_it_is_trained_saved_and_loaded(work: Work, tm
     assert not is_locked(work, name)
 
 
-def test_the_lock_is_given_back_by_a_training_that_fails(work: Work):
+def test_the_lock_is_given_back_by_a_training_that_fails(work: Work) -> None:
     def fail(folder: Path) -> list[int]:
         raise ZeroDivisionError
 
@@ -154,7 +180,7 @@ def half(model: list[int], folder: Path) -> None:
     raise OSError("disk full")
 
 
-def test_a_retraining_that_cannot_be_saved_leaves_the_old_model(work: Work):
+def test_a_retraining_that_cannot_be_saved_leaves_the_old_model(work: Work) -> None:
     folder = get(work).folder
     before = {path: path.read_bytes() for path in folder.rglob("*")}
     with pytest.raises(OSError, match="disk full"):
@@ -164,7 +190,7 @@ def test_a_retraining_that_cannot_be_saved_leaves_the_old_model(work: Work):
     assert get(work).source == "loaded"
 
 
-def test_a_training_that_cannot_be_saved_is_taken_up_from_its_state(work: Work):
+def test_a_training_that_cannot_be_saved_is_taken_up_from_its_state(work: Work) -> None:
     def fit(folder: Path) -> list[int]:
         found = sorted(path.name for path in folder.iterdir())
         (folder / "state").touch()
@@ -177,7 +203,7 @@ def test_a_training_that_cannot_be_saved_is_taken_up_from_its_state(work: Work):
     assert states(work) == []
 
 
-def test_a_hidden_file_is_no_state(work: Work):
+def test_a_hidden_file_is_no_state(work: Work) -> None:
     """As one that was half written; it is there again all the same."""
 
     def fit(folder: Path) -> list[int]:
@@ -193,12 +219,12 @@ def test_a_hidden_file_is_no_state(work: Work):
     assert (again.source, again.model) == ("trained", [1])
 
 
-def test_others_may_read_the_folder(work: Work):
+def test_others_may_read_the_folder(work: Work) -> None:
     assert stat.S_IMODE(get(work).folder.stat().st_mode) == 0o755
 
 
 @pytest.mark.parametrize("change", ["content", "name", "inner manifest"])
-def test_content_and_names_are_what_a_whole_model_is(change: str, work: Work):
+def test_content_and_names_are_what_a_whole_model_is(change: str, work: Work) -> None:
     """A file of the same size, one under another name, and a file of a model that is called as the manifest is."""
 
     def deep(model: list[int], folder: Path) -> None:
@@ -224,7 +250,7 @@ def test_content_and_names_are_what_a_whole_model_is(change: str, work: Work):
     assert get(work, save=deep).source == "loaded"
 
 
-def test_the_newest_damaged_model_is_the_one_that_stays(work: Work):
+def test_the_newest_damaged_model_is_the_one_that_stays(work: Work) -> None:
     for text in ("[2]", "[3]"):
         folder = get(work).folder
         (folder / "model.json").write_text(text)
@@ -235,21 +261,29 @@ def test_the_newest_damaged_model_is_the_one_that_stays(work: Work):
 
 
 @pytest.mark.parametrize("content", ["[]", "{", "{}", '{"schema": "btlib-fitted/0", "ingredients": {}}', "null"])
-def test_a_manifest_that_is_none_is_damage(content: str, work: Work):
+def test_a_manifest_that_is_none_is_damage(content: str, work: Work) -> None:
     folder = get(work).folder
     (folder / "manifest.json").write_text(content)
     with pytest.warns(BtlibWarning, match="damaged"):
         assert get(work).source == "trained"
 
 
-def test_names_of_folders(work: Work):
+def test_names_of_folders(work: Work) -> None:
     """Safe on any disk, for people to read; the fingerprint tells those of one beginning apart."""
     for name, stem in (("my net/ü:2", "my_net_2"), ("a.b-c_d", "a.b-c_d"), ("n" * 300, "n" * 80)):
         fitted = get(work, name=name)
         assert fitted.folder == work.checkpoints / f"{stem}-{fitted.fingerprint}"
 
 
-def test_what_a_case_returns_of_a_loaded_model(work: Work):
+def test_a_model_of_a_longer_name_is_not_the_nearest(work: Work) -> None:
+    said: list[str] = []
+    work = replace(work, say=said.append)
+    for name in ("net-staged", "net"):
+        get(work, name=name)
+    assert said == ["net-staged, seed 7: training", "net, seed 7: training"]
+
+
+def test_what_a_case_returns_of_a_loaded_model(work: Work) -> None:
     trained, loaded = get(work), get(work)
     assert loaded.folder == trained.folder
     ready = trained.prepared(None, curves=trained.folder / "c.csv", threshold=0.4)  # type: ignore[arg-type]

@@ -2,6 +2,8 @@
 
 import functools
 import json
+import sys
+import types
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 import torch
 
 from btlib import fingerprint
-from btlib.cases import Work
+from btlib.cases import Work, closure
 from btlib.cases.closure import closure_of
 from btlib.protocol import Protocol, Recipe
 
@@ -102,7 +104,7 @@ DIFFERENT = {
     "bound methods": (Plain(1).one, Plain(2).one, Plain(1).two),
     "called functions": (lambda: len(()), lambda: sum(())),
     "constants": (lambda: 1, lambda: 2, lambda: "1"),
-    "functions within": (lambda: [i + 1 for i in ()], lambda: [i + 2 for i in ()]),
+    "functions within": (lambda: [i + 1 for i in range(3)], lambda: [i + 2 for i in range(3)]),
     "names within": (lambda a, b: a, lambda a, b: b),
     "defaults": (with_default(1), with_default(2)),
     "defaults by keyword": (with_keyword(1), with_keyword(2)),
@@ -122,11 +124,29 @@ DIFFERENT = {
 
 
 @pytest.mark.parametrize("values", DIFFERENT.values(), ids=DIFFERENT)
-def test_values_that_differ(values: tuple[Any, ...], work: Work):
+def test_values_that_differ(values: tuple[Any, ...], work: Work) -> None:
     found = [identity(work, value) for value in values]
     assert None not in found
     assert len(set(found)) == len(values)
     assert [identity(work, value) for value in values] == found
+
+
+@pytest.mark.parametrize("text", ["def build():\n    return {}\n", "class build:\n    width = {}\n"])
+def test_an_installed_package_counts_by_name_and_the_user_s_own_code_by_what_it_does(
+    text: str, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("library_of_a_test")
+    module.__file__ = str(tmp_path / "library" / "library_of_a_test.py")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    def built(width: int) -> Any:
+        exec(text.format(width), module.__dict__)
+        return module.__dict__["build"]
+
+    assert identity(work, built(1)) != identity(work, built(2))
+    monkeypatch.setattr(closure, "_LIBRARIES", (str((tmp_path / "library").resolve()),))
+    assert identity(work, built(1)) == identity(work, built(2)) is not None
+    assert identity(work, functools.lru_cache(built(1))) == identity(work, functools.lru_cache(built(2)))
 
 
 SAME = {
@@ -139,14 +159,14 @@ SAME = {
 
 
 @pytest.mark.parametrize("values", SAME.values(), ids=SAME)
-def test_values_that_are_the_same(values: tuple[Any, Any], work: Work):
+def test_values_that_are_the_same(values: tuple[Any, Any], work: Work) -> None:
     first, second = (identity(work, value) for value in values)
     assert first == second is not None
 
 
 @pytest.mark.parametrize("name", ["seed", "precision", "recipe", "protocol", "split", "dataset"])
-def test_another_work_counts_with_what_decides_a_model(name: str, work: Work):
-    other = {
+def test_another_work_counts_with_what_decides_a_model(name: str, work: Work) -> None:
+    other: dict[str, Any] = {
         "seed": 70,
         "precision": "bf16",
         "recipe": replace(work.recipe, epochs=99),
@@ -157,13 +177,13 @@ def test_another_work_counts_with_what_decides_a_model(name: str, work: Work):
     assert identity(work, replace(work, **{name: other[name]})) != identity(work, replace(work)) is not None
 
 
-def test_another_work_counts_without_what_does_not(work: Work, tmp_path: Path):
+def test_another_work_counts_without_what_does_not(work: Work, tmp_path: Path) -> None:
     where = replace(work, checkpoints=tmp_path / "x", device="cuda", live=True, retrain=True, case="other", say=print)
     assert identity(work, where) == identity(work, replace(work))
 
 
 @pytest.mark.parametrize("name", ["images", "masks", "labels", "scaling"])
-def test_other_slices_count_with_all_that_is_learned_from(name: str, work: Work):
+def test_other_slices_count_with_all_that_is_learned_from(name: str, work: Work) -> None:
     """The fingerprint of the data as it was read does not know what a case made of it in memory."""
     data = work.dataset
     changed: dict[str, Any] = {
@@ -175,21 +195,21 @@ def test_other_slices_count_with_all_that_is_learned_from(name: str, work: Work)
     assert identity(work, replace(data, **{name: changed[name]})) != identity(work, replace(data)) is not None
 
 
-def test_what_is_left_out(work: Work, tmp_path: Path):
+def test_what_is_left_out(work: Work, tmp_path: Path) -> None:
     """The work and its data, which have identities of their own; devices; folders, and files that are not there."""
     for value in (work, work.dataset, torch.device("cpu"), tmp_path, tmp_path / "missing"):
         assert identity(work, value) is None
     assert closure_of(lambda folder: [work.seed], work, where="a test").keys() == {"function"}
 
 
-def test_a_file_counts_by_its_content(work: Work, tmp_path: Path):
+def test_a_file_counts_by_its_content(work: Work, tmp_path: Path) -> None:
     for name, text in (("a", "one"), ("b", "one"), ("c", "two")):
         (tmp_path / name).write_text(text)
     a, b, c = (identity(work, tmp_path / name) for name in "abc")
     assert a == b == fingerprint.of_file(tmp_path / "a") != c
 
 
-def test_the_names_of_what_a_function_carries(work: Work):
+def test_the_names_of_what_a_function_carries(work: Work) -> None:
     """Defaults stand with the last arguments; a cell that is not filled yet has nothing."""
     closed, width = 5, 6
 
@@ -205,7 +225,7 @@ def test_the_names_of_what_a_function_carries(work: Work):
     assert closure_of(fit, work, where="a test")["later"] == identity(work, 7)
 
 
-def test_values_that_contain_themselves(work: Work):
+def test_values_that_contain_themselves(work: Work) -> None:
     ring: list[Any] = [1]
     ring.append(ring)
     other: list[Any] = [2]

@@ -13,7 +13,7 @@ from btlib.conformance import CHECKS, Subject, check_case, examine, make_subject
 from btlib.data.dataset import Dataset
 from btlib.protocol import Protocol, Recipe
 from btlib.splits import slice_seed42
-from btlib.types import Predictions
+from btlib.types import Predictions, Scaling
 
 Examine = Callable[..., dict[str, tuple[str, str]]]
 Predict = Callable[[np.ndarray], Predictions]
@@ -79,14 +79,14 @@ def prepare_with(check: str, part: str, gap: float) -> Callable[[Work], Prepared
 @pytest.mark.parametrize(
     ("check", "tolerance"), [("determinism", 1e-5), ("order", 1e-3), ("batch size", 1e-3), ("save and load", 1e-5)]
 )
-def test_the_tolerance_of_each_comparison(check: str, tolerance: float, part: str, examined: Examine):
+def test_the_tolerance_of_each_comparison(check: str, tolerance: float, part: str, examined: Examine) -> None:
     assert failed(examined(prepare_with(check, part, 0.9 * tolerance))) == []
     results = examined(prepare_with(check, part, 1.1 * tolerance))
     assert failed(results) == [check]
     assert f"{part}_prob differs by up to {1.1 * tolerance:.2g}" in results[check][1]
 
 
-def test_the_checks_and_what_each_needs():
+def test_the_checks_and_what_each_needs() -> None:
     assert {name: CHECKS[name].needs for name in CHECKS} == {
         "prepare": (),
         "predict": ("prepare",),
@@ -105,7 +105,9 @@ def test_the_checks_and_what_each_needs():
 
 @pytest.mark.parametrize("declared", [(True, False), (False, True), (True, True)])
 @pytest.mark.parametrize("given", [(True, False), (False, True), (True, True)])
-def test_parts_that_are_declared_and_given(declared: tuple[bool, bool], given: tuple[bool, bool], examined: Examine):
+def test_parts_that_are_declared_and_given(
+    declared: tuple[bool, bool], given: tuple[bool, bool], examined: Examine
+) -> None:
     def predict(images: np.ndarray) -> Predictions:
         whole = shifted("mask", 0.0, images)
         return Predictions(whole.mask_prob if given[0] else None, whole.class_prob if given[1] else None)
@@ -120,7 +122,7 @@ def test_parts_that_are_declared_and_given(declared: tuple[bool, bool], given: t
             break
 
 
-def test_a_part_that_is_there_only_once(examined: Examine):
+def test_a_part_that_is_there_only_once(examined: Examine) -> None:
     """As long as the batch is whole, and not of a single image."""
 
     def predict(images: np.ndarray) -> Predictions:
@@ -132,7 +134,7 @@ def test_a_part_that_is_there_only_once(examined: Examine):
     assert "class_prob has another shape, or is there only once" in results["batch size"][1]
 
 
-def test_a_predictor_may_write_into_its_images(examined: Examine):
+def test_a_predictor_may_write_into_its_images(examined: Examine) -> None:
     """They are given in fresh arrays each time."""
 
     def predict(images: np.ndarray) -> Predictions:
@@ -143,7 +145,7 @@ def test_a_predictor_may_write_into_its_images(examined: Examine):
     assert failed(examined(lambda work: Prepared(Model(predict), "given"), has_classes=False)) == []
 
 
-def test_no_images_must_give_no_predictions(examined: Examine):
+def test_no_images_must_give_no_predictions(examined: Examine) -> None:
     for wrong in (lambda images: shifted("mask", 0.0, images[:1]), lambda images: None):
 
         def predict(images: np.ndarray, wrong: Any = wrong) -> Any:
@@ -153,14 +155,14 @@ def test_no_images_must_give_no_predictions(examined: Examine):
         assert failed(results) == ["empty input"]
 
 
-def test_a_classifier_has_no_axes_to_swap(examined: Examine):
+def test_a_classifier_has_no_axes_to_swap(examined: Examine) -> None:
     def predict(images: np.ndarray) -> Predictions:
         return Predictions(None, shifted("class", 0.0, images).class_prob)
 
     assert set(examined(lambda work: Prepared(Model(predict), "given"), has_mask=False).values()) == {("pass", "")}
 
 
-def test_it_is_prepared_twice_and_no_more(examined: Examine):
+def test_it_is_prepared_twice_and_no_more(examined: Examine) -> None:
     times: list[Work] = []
 
     def prepare(work: Work) -> Prepared:
@@ -182,17 +184,22 @@ def test_what_a_case_is_given(
     make_dataset: Callable[..., Dataset],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-):
+) -> None:
     """Six test slices of phantoms, at its own size and scaling."""
     loaded: list[tuple[Any, ...]] = []
 
-    def load_dataset(folder: Path, image_size: int, scaling: str) -> Dataset:
+    def load_dataset(folder: Path, image_size: int, scaling: Scaling) -> Dataset:
         loaded.append((folder, image_size, scaling))
         return replace(make_dataset(50, 16), scaling=scaling)
 
     made: list[tuple[Any, ...]] = []
     monkeypatch.setattr(subject, "load_dataset", load_dataset)
-    monkeypatch.setattr(subject, "phantom_folder", lambda *args: made.append(args) or tmp_path / "phantoms")
+
+    def phantom_folder(*args: Any) -> Path:
+        made.append(args)
+        return tmp_path / "phantoms"
+
+    monkeypatch.setattr(subject, "phantom_folder", phantom_folder)
     case = Case("mine", "", True, True, lambda work: Prepared(None, "given"), **fields)  # type: ignore[arg-type]
     found = make_subject(case, tmp_path / "checkpoints", device="cuda")
     assert loaded == [(tmp_path / "phantoms", size, scaling)]
@@ -211,7 +218,7 @@ def test_what_a_case_is_given(
     assert len(made) == 1
 
 
-def test_checkpoints_of_an_examination_are_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_checkpoints_of_an_examination_are_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[tuple[Any, ...]] = []
 
     def spy(case: Case, checkpoints: Path, data: Path | None, device: str) -> str:
@@ -223,6 +230,7 @@ def test_checkpoints_of_an_examination_are_cleared_away(tmp_path: Path, monkeypa
     monkeypatch.setattr(run, "make_subject", spy)
     monkeypatch.setattr(run, "examine", lambda subject: [subject])
     case = Case("mine", "", True, True, lambda work: Prepared(None, "given"))  # type: ignore[arg-type]
-    assert check_case(case, tmp_path, "mps") == ["subject"]
-    assert [(found[0], *found[2:]) for found in given] == [(case, tmp_path, "mps")]
+    found: list[Any] = list(check_case(case, tmp_path, "mps"))
+    assert found == ["subject"]
+    assert [(one[0], *one[2:]) for one in given] == [(case, tmp_path, "mps")]
     assert not given[0][1].exists()
