@@ -136,6 +136,15 @@ def test_the_temporary_file_is_hidden_beside_its_target_and_the_result_is_readab
     assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o644
 
 
+def test_content_is_on_the_disk_before_it_takes_the_place_of_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Else a machine that loses its power leaves an empty file."""
+    steps: list[str] = []
+    monkeypatch.setattr("btlib.files.os.fsync", lambda handle: steps.append("sync"))
+    monkeypatch.setattr(Path, "replace", lambda self, target: steps.append(f"replace {target.name}"))
+    files.write_text(tmp_path / "a.txt", "new")
+    assert steps == ["sync", "replace a.txt"]
+
+
 def test_json_has_sorted_keys_and_no_number_that_is_none(tmp_path: Path):
     files.write_json(tmp_path / "a.json", {"b": "ä", "a": [1]})
     assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n "a": [\n  1\n ],\n "b": "ä"\n}\n'
