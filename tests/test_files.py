@@ -17,6 +17,7 @@ from btlib.data.dataset import Dataset
 from btlib.data.scan import ScanReport
 from btlib.data.scan_output import write_report
 from btlib.errors import BtlibError
+from btlib.reporting import figures
 from btlib.reporting.html.pictures import Picture, keep
 from btlib.runs import Maps, RunFolder, RunInfo, Timing
 from btlib.runs.arrays import save_arrays
@@ -109,6 +110,21 @@ def test_saved_predictions_appear_when_they_are_whole(
     with pytest.raises(OSError, match="no space left"):
         save_predictions(tmp_path / "a.npz", make_dataset(3), Constant())
     assert content(tmp_path) == {}
+
+
+def test_a_figure_appears_when_it_is_whole(tmp_path: Path):
+    class Half:
+        def findobj(self, kind: type) -> list[object]:
+            return []
+
+        def savefig(self, path: Path, **options: object) -> None:
+            path.write_text("<svg")
+            raise OSError("no space left")
+
+    (tmp_path / "a.svg").write_text("old")
+    with pytest.raises(OSError, match="no space left"):
+        figures.save(Half(), tmp_path / "a.svg")  # type: ignore[arg-type]
+    assert content(tmp_path) == {"a.svg": b"old"}
 
 
 def test_a_block_that_fails_half_way_leaves_the_old_file(tmp_path: Path):
