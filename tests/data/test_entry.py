@@ -23,7 +23,9 @@ CODES = ("P9", None, "P10A")
 def rows(origin: Any = "phantom", codes: tuple[str | None, ...] = CODES) -> list[entry.Row]:
     digests = [(image_digest(IMAGES[i]), mask_digest(MASKS[i])) for i in range(N)]
     return [
-        entry.Row(10 * (i + 1), (i + 1) % 3, codes[i], 100 + i, origin, entry.pack(*digests[i], 900 + i, 800 + i))
+        entry.Row(
+            10 * (i + 1), (i + 1) % 3, codes[i], 100 + i, origin, entry.pack(*digests[i], 2**64 - 3 + i, 2**16 - 1 + i)
+        )
         for i in range(N)
     ]
 
@@ -83,7 +85,9 @@ def test_patients_that_are_known_keep_their_folds(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(entry, "identify", known)
     dataset = opened(write(tmp_path / "e", rows("figshare")))
-    assert asked == [[[10, 20, 30], CODES, [900, 901, 902], [800, 801, 802], Path("home")]]
+    assert asked == [
+        [[10, 20, 30], CODES, [2**64 - 3, 2**64 - 2, 2**64 - 1], [2**16 - 1, 2**16, 2**16 + 1], Path("home")]
+    ]
     assert (dataset.patients, dataset.patient_source) == (("7", "8", "7"), "table")
     assert (dataset.whole.patients, dataset.whole.folds) == (("7", "8", "7"), {"7": 2, "8": 5})
 

@@ -1,4 +1,3 @@
-import multiprocessing
 from hashlib import sha256
 
 import numpy as np
@@ -164,10 +163,3 @@ def test_what_a_killed_process_left_is_cleared_away(tmp_path):
     (folder / "data").rename(folder / ".phantoms-killed")
     assert len(list_slices(phantom_folder(tmp_path, 2))) == 2
     assert [path.name for path in folder.iterdir()] == ["data"]
-
-
-def test_several_processes_draw_once(tmp_path):
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        folders = pool.starmap(phantom_folder, [(tmp_path, 3)] * 2)
-    assert len(set(folders)) == 1
-    assert len(list_slices(folders[0])) == 3
