@@ -146,18 +146,6 @@ def test_no_phantoms_asked_for(tmp_path, n):
         phantom_folder(tmp_path / "root", n)
 
 
-def test_folder_is_drawn_once_and_again_when_one_is_gone(tmp_path):
-    folder = phantom_folder(tmp_path, 3)
-    first = (folder / "data" / "1.mat").stat().st_mtime_ns
-    assert phantom_folder(tmp_path, 3) == folder
-    assert (folder / "data" / "1.mat").stat().st_mtime_ns == first
-    assert phantom_folder(tmp_path, 3, seed=1) != folder
-    (folder / "data" / "2.mat").unlink()
-    with pytest.warns(BtlibWarning, match="2 of 3 phantoms"):
-        phantom_folder(tmp_path, 3)
-    assert len(list_slices(folder)) == 3
-
-
 def test_what_a_killed_process_left_is_cleared_away(tmp_path):
     folder = phantom_folder(tmp_path, 2)
     (folder / "data").rename(folder / ".phantoms-killed")
