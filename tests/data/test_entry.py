@@ -23,12 +23,8 @@ SIGNATURES, AREAS = [2**64 - 1, 0, 2**63], [256**2, 1, 255]
 
 def rows(origin: Any = "phantom", codes: tuple[str | None, ...] = CODES) -> list[entry.Row]:
     digests = [(image_digest(IMAGES[i]), mask_digest(MASKS[i])) for i in range(N)]
-    return [
-        entry.Row(
-            10 * (i + 1), (i + 1) % 3, codes[i], 100 + i, origin, entry.pack(*digests[i], 2**64 - 3 + i, 2**16 - 1 + i)
-        )
-        for i in range(N)
-    ]
+    packed = [entry.pack(*digests[i], SIGNATURES[i], AREAS[i]) for i in range(N)]
+    return [entry.Row(10 * (i + 1), (i + 1) % 3, codes[i], 100 + i, origin, packed[i]) for i in range(N)]
 
 
 def write(place: Path, made: list[entry.Row] | None = None) -> Path:
