@@ -78,16 +78,16 @@ def test_a_converted_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("btlib.extras.openvino_core", lambda: SimpleNamespace(read_model=lambda path: path.name))
     subject = Subject(torch.nn.Identity(), Outputs(0, None), torch.device("cpu"), "fp32", 32, "id", tmp_path / "cache")
 
-    def kept(make: Callable[[], Any], depends_on: tuple[str | int, ...] = ("1",)) -> Any:
+    def converted(make: Callable[[], Any], depends_on: tuple[str | int, ...] = ("1",)) -> Any:
         return openvino.kept(subject, "kind", depends_on, make)
 
     with pytest.raises(RuntimeError, match="no space left"):
-        kept(lambda: b"half")
+        converted(lambda: b"half")
     assert names(tmp_path / "cache") == []
-    name = kept(lambda: b"weights")
+    name = converted(lambda: b"weights")
     stem = name.removesuffix(".xml")
     assert names(tmp_path / "cache") == [f"{stem}.bin", f"{stem}.xml"]
     assert (tmp_path / "cache" / f"{stem}.bin").read_bytes() == b"weights"
     assert (tmp_path / "cache" / name).read_text() == "program"
-    assert kept(lambda: pytest.fail("it was made again")) == name
-    assert kept(lambda: b"weights", ("2",)) != name
+    assert converted(lambda: pytest.fail("it was made again")) == name
+    assert converted(lambda: b"weights", ("2",)) != name

@@ -241,7 +241,7 @@ def test_an_archive_lays_slices_into_one_folder(server: Server, tmp_path: Path, 
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.write(tmp_path / "made" / "1.mat", "deep/er/1.MAT")
         archive.writestr("deep/README.txt", b"read me")
-    server.offer({ONE: buffer.getvalue()})
+    server.offer({"another.zip": buffer.getvalue()})
     home = get(server, tmp_path / "out")
     assert [path.name for path in home.iterdir()] == ["1.MAT"]
 

@@ -54,15 +54,20 @@ def test_masks_are_cut_at_the_models_own_threshold_or_else_the_protocols(
     assert record.model.details == ({} if own is None else {"threshold": own})
 
 
-def test_only_the_test_slices_are_scored_in_their_order(tmp_path: Path, work: Work, make_case: Make):
+def test_only_the_test_slices_are_scored_in_their_order(
+    tmp_path: Path, work: Work, make_case: Make, make_dataset: Callable[..., Dataset]
+):
+    """At a size that fills no whole byte of a packed mask."""
     split = Split("mine", np.arange(10, 30), np.array([1, 2]), np.array([35, 3, 34]))
-    record = run(make_case(), replace(work, split=split), tmp_path)
+    sized = replace(work, dataset=make_dataset(40, size=20), protocol=Protocol(image_size=20))
+    record = run(make_case(), replace(sized, split=split), tmp_path)
     assert record.slices is not None
     assert record.slices.number == [360, 40, 350]
     assert record.slices.patient == ["P017", "P001", "P017"]
     masks = RunFolder(tmp_path).masks("X", 7)
     assert masks is not None
-    assert (masks.numbers.tolist(), masks.width) == ([360, 40, 350], 32)
+    assert (masks.numbers.tolist(), masks.width) == ([360, 40, 350], 20)
+    assert [masks.of(number).shape for number in (360, 40)] == [(20, 20)] * 2  # type: ignore[union-attr]
 
 
 def test_masks_are_scored_on_the_truth_at_the_protocols_size(

@@ -72,7 +72,7 @@ def test_a_committed_case(repository: Path, mine: Callable[[Path], Case]):
             "assumed unchanged",
         ),
         *("untracked, and not shown", "an untracked neighbour that it imports", "edited since it was imported"),
-        *("an untracked file that it does not import", "an untracked test that is imported"),
+        *("an untracked file that it does not import", "an untracked test that is imported", "an ignored import"),
         *("git is not there", "git refuses"),
     ],
 )
@@ -99,6 +99,10 @@ def test_a_case_that_is_not_committed_as_it_is(
         git(repository, "-c", "user.name=u", "-c", "user.email=u@example.org", "commit", "-qam", "second")
     if change == "an untracked file that it does not import":
         (repository / "models" / "notes_of_mine.py").write_text("")
+    if change == "an ignored import":
+        (repository / ".git" / "info" / "exclude").write_text("made.py\n")
+        (repository / "made.py").write_text("")
+        monkeypatch.setitem(sys.modules, "made_of_mine", SimpleNamespace(__file__=str(repository / "made.py")))
     if change == "an untracked test that is imported":
         for name in ("conftest.py", "test_of_mine.py"):
             (repository / name).write_text("")
@@ -121,7 +125,7 @@ def test_a_case_that_is_not_committed_as_it_is(
     code = code_of(case)
     assert code is not None
     clean = ("a baseline alone", "an untracked file that it does not import", "an untracked test that is imported")
-    assert code.dirty is (change not in clean)
+    assert code.dirty is (change not in (*clean, "an ignored import"))
 
 
 @pytest.mark.parametrize(
