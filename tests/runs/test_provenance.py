@@ -156,8 +156,25 @@ def test_whether_a_checkout_is_as_it_was_committed(change: str, dirty: bool | No
 
 @pytest.mark.parametrize("fails", ["rev-parse", "status"])
 def test_a_checkout_of_which_git_does_not_tell_all_is_none(fails: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(provenance, "_git", lambda folder, command, *more: None if command == fails else "")
+    monkeypatch.setattr(provenance, "_git", lambda folder, command, *more: None if command == fails else "abc")
     assert checkout(Path()) == (None, None)
+
+
+@pytest.mark.parametrize("silent", ["status", "hash-object"])
+def test_a_file_of_which_git_does_not_tell_all_is_dirty(
+    silent: str, repository: Path, mine: Callable[[Path], Case], monkeypatch: pytest.MonkeyPatch
+):
+    """Whether anything differs, or what is stored of it and what is here."""
+    ask = provenance._git
+
+    def asked(folder: Path, *words: str) -> str | None:
+        of_file = words[0] == "hash-object" or words[-1].startswith("HEAD:")
+        return None if words[0] == silent or (of_file and silent == "hash-object") else ask(folder, *words)
+
+    case = mine(repository / "models" / "mine.py")
+    assert code_of(case).dirty is False  # type: ignore[union-attr]
+    monkeypatch.setattr(provenance, "_git", asked)
+    assert code_of(case).dirty is True  # type: ignore[union-attr]
 
 
 def test_outside_a_repository_and_where_it_is_ignored(repository: Path, tmp_path: Path, mine: Callable[[Path], Case]):
