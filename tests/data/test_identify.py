@@ -118,7 +118,7 @@ def test_twenty_strangers_are_named():
 
 
 def test_a_stranger_with_a_code_is_who_shares_it():
-    """A known person, or else someone of a name of their own: no number of the table. A code of strangers is no clash."""
+    """A known person, or else someone of a name of their own, which is no number of the table."""
 
     def codes(i: int) -> str:
         return {8: "C2", 7: "7B"}.get(i, f"C{PATIENTS[i]}")

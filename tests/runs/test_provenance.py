@@ -160,6 +160,12 @@ def test_a_checkout_of_which_git_does_not_tell_all_is_none(fails: str, monkeypat
     assert checkout(Path()) == (None, None)
 
 
+def test_a_repository_without_a_commit_has_none(tmp_path: Path):
+    """Git prints "HEAD" then, and that it is none."""
+    git(tmp_path, "init", "-q")
+    assert checkout(tmp_path) == (None, None)
+
+
 @pytest.mark.parametrize("silent", ["status", "hash-object"])
 def test_a_file_of_which_git_does_not_tell_all_is_dirty(
     silent: str, repository: Path, mine: Callable[[Path], Case], monkeypatch: pytest.MonkeyPatch
