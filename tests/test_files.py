@@ -17,6 +17,7 @@ from btlib.data.dataset import Dataset
 from btlib.data.scan import ScanReport
 from btlib.data.scan_output import write_report
 from btlib.errors import BtlibError
+from btlib.reporting import figures
 from btlib.reporting.html.pictures import Picture, keep
 from btlib.runs import Maps, RunFolder, RunInfo, Timing
 from btlib.runs.arrays import save_arrays
@@ -111,6 +112,21 @@ def test_saved_predictions_appear_when_they_are_whole(
     assert content(tmp_path) == {}
 
 
+def test_a_figure_appears_when_it_is_whole(tmp_path: Path):
+    class Half:
+        def findobj(self, kind: type) -> list[object]:
+            return []
+
+        def savefig(self, path: Path, **options: object) -> None:
+            path.write_text("<svg")
+            raise OSError("no space left")
+
+    (tmp_path / "a.svg").write_text("old")
+    with pytest.raises(OSError, match="no space left"):
+        figures.save(Half(), tmp_path / "a.svg")  # type: ignore[arg-type]
+    assert content(tmp_path) == {"a.svg": b"old"}
+
+
 def test_a_block_that_fails_half_way_leaves_the_old_file(tmp_path: Path):
     target = tmp_path / "new folder" / "a.txt"
     files.write_text(target, "old")
@@ -134,6 +150,15 @@ def test_the_temporary_file_is_hidden_beside_its_target_and_the_result_is_readab
         assert not list(tmp_path.glob("*.json"))
         part.write_text("x")
     assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_content_is_on_the_disk_before_it_takes_the_place_of_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Else a machine that loses its power leaves an empty file."""
+    steps: list[str] = []
+    monkeypatch.setattr("btlib.files.os.fsync", lambda handle: steps.append("sync"))
+    monkeypatch.setattr(Path, "replace", lambda self, target: steps.append(f"replace {target.name}"))
+    files.write_text(tmp_path / "a.txt", "new")
+    assert steps == ["sync", "replace a.txt"]
 
 
 def test_json_has_sorted_keys_and_no_number_that_is_none(tmp_path: Path):

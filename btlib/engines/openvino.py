@@ -112,10 +112,13 @@ def kept(subject: Subject, kind: str, depends_on: tuple[str | int, ...], make: C
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.atomic_path(path.with_suffix(".bin")) as weights:
             part = weights.with_name(f"{weights.name}.xml")
-            ov.save_model(made, part, compress_to_fp16=False)
-            part.with_suffix(".bin").replace(weights)
-            text = part.read_text(encoding="utf-8")
-            part.unlink()
+            try:
+                ov.save_model(made, part, compress_to_fp16=False)
+                part.with_suffix(".bin").replace(weights)
+                text = part.read_text(encoding="utf-8")
+            finally:
+                for left in (part, part.with_suffix(".bin")):
+                    left.unlink(missing_ok=True)
         files.write_text(path, text)  # last: without it the weights are not looked at
     return extras.openvino_core().read_model(path)
 

@@ -16,8 +16,6 @@ import pytest
 from btlib.data import load_dataset
 from btlib.errors import BtlibWarning, DataError, OptionError
 
-LOAD = "import sys; from btlib.data import load_dataset; print(load_dataset(sys.argv[1], 24).fingerprint)"
-
 
 def entries(cache):
     return sorted((cache / "arrays").iterdir())
@@ -202,20 +200,6 @@ def test_a_faulty_slice_leaves_nothing_behind_and_can_be_mended(folder, cache, m
     assert not (cache / "arrays").exists()
     make_slice(folder / "2.mat")
     assert len(load_dataset(folder, 24)) == 6
-
-
-def test_several_processes_build_one_entry(folder, cache):
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", LOAD, folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(3)
-    ]
-    said = [run.communicate(timeout=60) for run in runs]
-    assert [run.returncode for run in runs] == [0, 0, 0], said
-    assert {out.strip() for out, _ in said} == {load_dataset(folder, 24).fingerprint}
-    assert len(entries(cache)) == 1
-    assert not list((cache / "building").iterdir())
 
 
 KILLED = """

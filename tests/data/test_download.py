@@ -104,6 +104,17 @@ def test_slices_and_folds_arrive_where_they_belong(server: Server, files: dict[s
     assert not any(path.endswith("/3") for path in server.asked)  # the article's read-me stays there
 
 
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_bar_is_drawn_for_each_file_where_it_is_wanted(
+    server: Server, files: dict[str, bytes], tmp_path: Path, progress: bool, capsys: pytest.CaptureFixture[str]
+):
+    server.offer(files)
+    download(tmp_path, base_url=server.url, file_hosts=(), progress=progress)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [name in err for name in (ONE, TWO, "cvind.mat")] == [progress] * 3
+
+
 def test_what_is_there_is_not_fetched_again(server: Server, files: dict[str, bytes], tmp_path: Path):
     server.offer(files)
     get(server, tmp_path)
@@ -230,7 +241,7 @@ def test_an_archive_lays_slices_into_one_folder(server: Server, tmp_path: Path, 
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.write(tmp_path / "made" / "1.mat", "deep/er/1.MAT")
         archive.writestr("deep/README.txt", b"read me")
-    server.offer({ONE: buffer.getvalue()})
+    server.offer({"another.zip": buffer.getvalue()})
     home = get(server, tmp_path / "out")
     assert [path.name for path in home.iterdir()] == ["1.MAT"]
 

@@ -18,14 +18,13 @@ N, SIZE = 3, 5
 IMAGES = np.arange(N * SIZE * SIZE, dtype=np.float32).reshape(N, SIZE, SIZE)
 MASKS = np.arange(N * SIZE * SIZE).reshape(N, SIZE, SIZE) % 7 > np.arange(1, N + 1)[:, None, None]
 CODES = ("P9", None, "P10A")
+SIGNATURES, AREAS = [2**64 - 1, 0, 2**63], [256**2, 1, 255]
 
 
 def rows(origin: Any = "phantom", codes: tuple[str | None, ...] = CODES) -> list[entry.Row]:
     digests = [(image_digest(IMAGES[i]), mask_digest(MASKS[i])) for i in range(N)]
-    return [
-        entry.Row(10 * (i + 1), (i + 1) % 3, codes[i], 100 + i, origin, entry.pack(*digests[i], 900 + i, 800 + i))
-        for i in range(N)
-    ]
+    packed = [entry.pack(*digests[i], SIGNATURES[i], AREAS[i]) for i in range(N)]
+    return [entry.Row(10 * (i + 1), (i + 1) % 3, codes[i], 100 + i, origin, packed[i]) for i in range(N)]
 
 
 def write(place: Path, made: list[entry.Row] | None = None) -> Path:
@@ -83,7 +82,7 @@ def test_patients_that_are_known_keep_their_folds(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(entry, "identify", known)
     dataset = opened(write(tmp_path / "e", rows("figshare")))
-    assert asked == [[[10, 20, 30], CODES, [900, 901, 902], [800, 801, 802], Path("home")]]
+    assert asked == [[[10, 20, 30], CODES, SIGNATURES, AREAS, Path("home")]]
     assert (dataset.patients, dataset.patient_source) == (("7", "8", "7"), "table")
     assert (dataset.whole.patients, dataset.whole.folds) == (("7", "8", "7"), {"7": 2, "8": 5})
 

@@ -202,9 +202,10 @@ def test_a_name_without_number(tmp_path, name):
         read_slice(tmp_path / name)
 
 
-def test_cvind_is_no_slice(tmp_path):
+@pytest.mark.parametrize("name", ["cvind.mat", "CVIND.MAT"])
+def test_cvind_is_no_slice(tmp_path, name):
     with pytest.raises(DataError, match="cross-validation folds, not a slice"):
-        read_slice(tmp_path / "cvind.mat")
+        read_slice(tmp_path / name)
 
 
 def test_unknown_origin(tmp_path, make_slice):

@@ -1,4 +1,3 @@
-import multiprocessing
 from hashlib import sha256
 
 import numpy as np
@@ -147,27 +146,8 @@ def test_no_phantoms_asked_for(tmp_path, n):
         phantom_folder(tmp_path / "root", n)
 
 
-def test_folder_is_drawn_once_and_again_when_one_is_gone(tmp_path):
-    folder = phantom_folder(tmp_path, 3)
-    first = (folder / "data" / "1.mat").stat().st_mtime_ns
-    assert phantom_folder(tmp_path, 3) == folder
-    assert (folder / "data" / "1.mat").stat().st_mtime_ns == first
-    assert phantom_folder(tmp_path, 3, seed=1) != folder
-    (folder / "data" / "2.mat").unlink()
-    with pytest.warns(BtlibWarning, match="2 of 3 phantoms"):
-        phantom_folder(tmp_path, 3)
-    assert len(list_slices(folder)) == 3
-
-
 def test_what_a_killed_process_left_is_cleared_away(tmp_path):
     folder = phantom_folder(tmp_path, 2)
     (folder / "data").rename(folder / ".phantoms-killed")
     assert len(list_slices(phantom_folder(tmp_path, 2))) == 2
     assert [path.name for path in folder.iterdir()] == ["data"]
-
-
-def test_several_processes_draw_once(tmp_path):
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        folders = pool.starmap(phantom_folder, [(tmp_path, 3)] * 2)
-    assert len(set(folders)) == 1
-    assert len(list_slices(folders[0])) == 3

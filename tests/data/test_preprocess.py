@@ -53,6 +53,15 @@ def test_percentile_scaling():
     assert made.dtype == np.float32
 
 
+def test_percentiles_are_those_of_what_a_model_sees():
+    """Of the resized slice: its extremes are blended away."""
+    image = np.random.default_rng(0).integers(0, 5000, (61, 47)).astype(np.int16)
+    resized = cv2.resize(image, (24, 24))
+    low, high = np.percentile(resized, [1, 99])
+    made = prepare_image(image, 24, "percentile")
+    np.testing.assert_allclose(made, np.clip((resized - low) / (high - low), 0, 1), atol=1e-6)
+
+
 def test_constant_image_is_zero_after_percentile_scaling():
     assert not prepare_image(np.full((9, 9), 700, np.int16), 4, "percentile").any()
 

@@ -93,3 +93,14 @@ def test_a_patient_of_three_types_is_one_patient(tmp_path, make_slice):
             tmp_path / f"{number}.mat", label=number % 3, seed=number, patient="P" if number < 4 else f"Q{number}"
         )
     assert scan(tmp_path).notes == ("1 of 3 patients have slices of more than one tumour type: P",)
+
+
+def test_codes_that_contradict_what_is_known_are_a_fault(folder, monkeypatch):
+    def clash(numbers, codes, *rest):
+        raise DataError(f"{codes[0]} is two", where=folder, mend="get them again")
+
+    monkeypatch.setattr("btlib.data.scan.identify", clash)
+    report = scan(folder)
+    assert [fault.problem for fault in report.faults] == ["P00 is two"]
+    assert report.patients == {f"P{k:02d}": 1 for k in range(6)}
+    assert report.notes == ("5 numbers between 1 and 11 are not there: 4, 5, 6, 8, 9",)

@@ -75,7 +75,8 @@ def test_the_file_holds_all(folder: Path, make_slice: Callable[..., object], tmp
     assert held["patients"] == [*({"id": f"P{k:02d}", "slices": 1} for k in range(6)), {"id": None, "slices": 1}]
     assert held["faults"] == [{"where": f.where, "problem": f.problem, "hint": f.mend} for f in report.faults]
     assert len(held["faults"]) == 193
-    assert held["slices"] == 7
+    assert (held["schema"], held["folder"], held["slices"]) == ("btlib-verify/1", str(folder), 7)
+    assert (held["origins"], held["notes"]) == ({"figshare": 7}, list(report.notes))
     assert held["classes"] == {"meningioma": 2, "glioma": 3, "pituitary": 2}
     assert held["sizes"] == [{"height": 37, "width": 52, "slices": 7}]
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["verify.json"]

@@ -54,15 +54,20 @@ def test_masks_are_cut_at_the_models_own_threshold_or_else_the_protocols(
     assert record.model.details == ({} if own is None else {"threshold": own})
 
 
-def test_only_the_test_slices_are_scored_in_their_order(tmp_path: Path, work: Work, make_case: Make):
+def test_only_the_test_slices_are_scored_in_their_order(
+    tmp_path: Path, work: Work, make_case: Make, make_dataset: Callable[..., Dataset]
+):
+    """At a size that fills no whole byte of a packed mask."""
     split = Split("mine", np.arange(10, 30), np.array([1, 2]), np.array([35, 3, 34]))
-    record = run(make_case(), replace(work, split=split), tmp_path)
+    sized = replace(work, dataset=make_dataset(40, size=20), protocol=Protocol(image_size=20))
+    record = run(make_case(), replace(sized, split=split), tmp_path)
     assert record.slices is not None
     assert record.slices.number == [360, 40, 350]
     assert record.slices.patient == ["P017", "P001", "P017"]
     masks = RunFolder(tmp_path).masks("X", 7)
     assert masks is not None
-    assert (masks.numbers.tolist(), masks.width) == ([360, 40, 350], 32)
+    assert (masks.numbers.tolist(), masks.width) == ([360, 40, 350], 20)
+    assert [masks.of(number).shape for number in (360, 40)] == [(20, 20)] * 2  # type: ignore[union-attr]
 
 
 def test_masks_are_scored_on_the_truth_at_the_protocols_size(
@@ -186,46 +191,19 @@ NUMBERS = (
 )
 
 
-@pytest.mark.parametrize(
-    ("declared", "gives"),
-    [
-        ((True, False), (True, True)),
-        ((False, True), (True, True)),
-        ((True, True), (True, False)),
-        ((True, True), (False, True)),
-        ((True, False), (False, True)),
-    ],
-)
-def test_what_was_declared_must_come(
-    declared: tuple[bool, bool], gives: tuple[bool, bool], tmp_path: Path, work: Work, make_case: Make
+def test_of_a_case_that_fails_after_it_was_prepared_the_model_is_known_and_its_curves_are_kept(
+    tmp_path: Path, work: Work, make_case: Make
 ):
-    """Else the case fails, and a failed case keeps no numbers."""
-
-    class Some:
-        def predict(self, images: np.ndarray) -> Predictions:
-            classes = np.full((len(images), 3), 1 / 3)
-            return Predictions(np.zeros(images.shape) if gives[0] else None, classes if gives[1] else None)
-
     curves = tmp_path / "curves.csv"
     curves.write_text("epoch\n1\n")
-    case = make_case(
-        "X", lambda w: Prepared(Some(), "given", curves=curves), has_mask=declared[0], has_classes=declared[1]
-    )
     folder = RunFolder(tmp_path / "run")
-    result = run_case(case, work, "smoke", folder)
-    record = CaseRecord.load(folder.record_path("X", 7))
-    assert record == result.record
-    assert (record.outcome, result.prepared) == ("error", None)
-    assert record.error is not None
-    assert record.error.splitlines()[0] == (
-        f"case X: declared masks {declared[0]} and classes {declared[1]}, "
-        f"predicted masks {gives[0]} and classes {gives[1]}"
-    )
-    assert {name: getattr(record, name) for name in NUMBERS} == dict.fromkeys(NUMBERS)
+    result = run_case(make_case("X", lambda w: halves(w, curves=curves)), work, "smoke", folder)
+    assert (result.record.outcome, result.prepared) == ("error", None)
+    assert {name: getattr(result.record, name) for name in NUMBERS} == dict.fromkeys(NUMBERS)
     assert folder.masks("X", 7) is None
-    assert record.prepare_seconds is not None
-    assert record.model is not None, "it was there, and how it was made is kept"
-    assert folder.curves_path("X", 7).exists()
+    assert folder.curves_path("X", 7).read_text() == "epoch\n1\n"
+    assert result.record.prepare_seconds is not None
+    assert result.record.model is not None
 
 
 @pytest.mark.parametrize("returned", [None, object()])

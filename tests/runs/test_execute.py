@@ -117,6 +117,12 @@ def test_a_case_in_time_is_left_alone(tmp_path: Path, work: Work, make_case: Mak
     assert signal.getsignal(signal.SIGALRM) is before
 
 
+def test_what_was_declared_must_come(tmp_path: Path, work: Work, make_case: Make):
+    record = run_case(make_case(has_classes=False), work, "smoke", RunFolder(tmp_path)).record
+    assert record.error is not None
+    assert "declared masks True and classes False, predicted masks True and classes True" in record.error
+
+
 def test_an_interrupt_is_no_failure_of_the_case(tmp_path: Path, work: Work, make_case: Make):
     def interrupted(work: Work) -> Prepared:
         raise KeyboardInterrupt

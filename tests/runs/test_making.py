@@ -10,6 +10,7 @@ import pytest
 
 from btlib.baselines.figure import CaseCode
 from btlib.errors import RecordError
+from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.runs import CaseRecord, ModelInfo, RunFolder, RunInfo, Timing
 from btlib.runs.making import MARGIN, baseline_of, reference, sound, with_costs
@@ -92,6 +93,11 @@ def test_a_figure_is_the_mean_over_seeds_and_its_deviation_that_over_slices(make
     assert [(run.seed, run.slices) for run in found.cases["X"].runs] == [(7, table()), (8, second)]
     alone = baseline([make("X", table((5,)))], [record()]).cases["X"].figures[0]
     assert (alone.n, alone.std) == (1, None)
+
+
+def test_a_figure_says_which_definition_it_is_of(make: Callable[..., CaseResult], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(METRICS._items, "dice", replace(METRICS["dice"], version=3))
+    assert [figure.version for figure in baseline([make("X", table())], [record()]).cases["X"].figures] == [3]
 
 
 def test_a_case_is_gated_by_the_margins_of_its_own_that_it_has_numbers_for(make: Callable[..., CaseResult]):

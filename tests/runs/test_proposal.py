@@ -153,7 +153,10 @@ def test_every_reason_to_refuse_is_told(folder: RunFolder, old: Baseline):
         "case Y of the baseline is not in the run",
         "the run is of the tier smoke, the baseline of full",
     ]
-    worse = replace(proposal, worse=(Verdict("X", "dice", "error"), Verdict("X", "accuracy", "pass", difference=-0.5)))
+    worse = replace(
+        proposal,
+        worse=(Verdict("X", "dice", "error", difference=-0.1), Verdict("X", "accuracy", "pass", difference=-0.5)),
+    )
     path = folder.path / "mine.json"
     with pytest.raises(BaselineError) as caught:
         accept(worse, path)

@@ -72,7 +72,7 @@ def test_a_committed_case(repository: Path, mine: Callable[[Path], Case]):
             "assumed unchanged",
         ),
         *("untracked, and not shown", "an untracked neighbour that it imports", "edited since it was imported"),
-        *("an untracked file that it does not import", "an untracked test that is imported"),
+        *("an untracked file that it does not import", "an untracked test that is imported", "an ignored import"),
         *("git is not there", "git refuses"),
     ],
 )
@@ -99,6 +99,10 @@ def test_a_case_that_is_not_committed_as_it_is(
         git(repository, "-c", "user.name=u", "-c", "user.email=u@example.org", "commit", "-qam", "second")
     if change == "an untracked file that it does not import":
         (repository / "models" / "notes_of_mine.py").write_text("")
+    if change == "an ignored import":
+        (repository / ".git" / "info" / "exclude").write_text("made.py\n")
+        (repository / "made.py").write_text("")
+        monkeypatch.setitem(sys.modules, "made_of_mine", SimpleNamespace(__file__=str(repository / "made.py")))
     if change == "an untracked test that is imported":
         for name in ("conftest.py", "test_of_mine.py"):
             (repository / name).write_text("")
@@ -121,7 +125,7 @@ def test_a_case_that_is_not_committed_as_it_is(
     code = code_of(case)
     assert code is not None
     clean = ("a baseline alone", "an untracked file that it does not import", "an untracked test that is imported")
-    assert code.dirty is (change not in clean)
+    assert code.dirty is (change not in (*clean, "an ignored import"))
 
 
 @pytest.mark.parametrize(
@@ -152,8 +156,31 @@ def test_whether_a_checkout_is_as_it_was_committed(change: str, dirty: bool | No
 
 @pytest.mark.parametrize("fails", ["rev-parse", "status"])
 def test_a_checkout_of_which_git_does_not_tell_all_is_none(fails: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(provenance, "_git", lambda folder, command, *more: None if command == fails else "")
+    monkeypatch.setattr(provenance, "_git", lambda folder, command, *more: None if command == fails else "abc")
     assert checkout(Path()) == (None, None)
+
+
+def test_a_repository_without_a_commit_has_none(tmp_path: Path):
+    """Git prints "HEAD" then, and that it is none."""
+    git(tmp_path, "init", "-q")
+    assert checkout(tmp_path) == (None, None)
+
+
+@pytest.mark.parametrize("silent", ["status", "hash-object"])
+def test_a_file_of_which_git_does_not_tell_all_is_dirty(
+    silent: str, repository: Path, mine: Callable[[Path], Case], monkeypatch: pytest.MonkeyPatch
+):
+    """Whether anything differs, or what is stored of it and what is here."""
+    ask = provenance._git
+
+    def asked(folder: Path, *words: str) -> str | None:
+        of_file = words[0] == "hash-object" or words[-1].startswith("HEAD:")
+        return None if words[0] == silent or (of_file and silent == "hash-object") else ask(folder, *words)
+
+    case = mine(repository / "models" / "mine.py")
+    assert code_of(case).dirty is False  # type: ignore[union-attr]
+    monkeypatch.setattr(provenance, "_git", asked)
+    assert code_of(case).dirty is True  # type: ignore[union-attr]
 
 
 def test_outside_a_repository_and_where_it_is_ignored(repository: Path, tmp_path: Path, mine: Callable[[Path], Case]):

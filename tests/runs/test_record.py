@@ -25,6 +25,10 @@ STORED = {
 def test_what_is_written_is_read(value: Any, tmp_path: Path):
     value.save(tmp_path / "a.json")
     assert type(value).load(tmp_path / "a.json") == value
+    assert (tmp_path / "a.json").read_text(encoding="utf-8").endswith("}\n")
+    for name in type(value).model_fields:
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(value, name, getattr(value, name))
 
 
 @pytest.mark.parametrize("value", STORED.values(), ids=STORED)

@@ -65,6 +65,7 @@ def test_the_first_failed_seed_fails_its_case(
 
 
 def test_a_single_seed_is_not_named(record: Make):
+    assert as_results([record(seed=10, **FAILED), record()])[0].message == "seed 10: too slow"
     result = as_results([record(**FAILED)])[0]
     assert (result.failure, result.message, result.runs) == ("timeout", "too slow", ())
 

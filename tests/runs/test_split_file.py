@@ -26,6 +26,11 @@ def test_parts_are_in_the_order_of_the_split_and_patients_sorted(dataset: Datase
     assert found.test == Part(slices=[230, 10, 240], patients=["P000", "P011"])
 
 
+def test_many_patients_are_named_once_in_the_order_of_their_names(dataset: Dataset):
+    split = Split("mine", np.arange(2, 40)[::-1], np.array([0]), np.array([1]))
+    assert split_file(split, dataset).train.patients == [f"P{k:03d}" for k in range(1, 20)]
+
+
 @pytest.mark.parametrize("unknown", [1, 4, 22])
 def test_a_part_with_a_stranger_names_no_patients(unknown: int, dataset: Dataset):
     ids = tuple(None if i == unknown else patient for i, patient in enumerate(dataset.patients))

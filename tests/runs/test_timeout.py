@@ -71,6 +71,21 @@ def test_what_the_code_made_of_it_is_the_cause(monkeypatch: pytest.MonkeyPatch):
     assert caught.value.__cause__ is None
 
 
+def test_code_that_catches_every_exception_is_ended_by_the_first_alarm(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(timeout, "AGAIN", LIMIT)
+    tries: list[int] = []
+
+    def stubborn() -> None:
+        for number in range(3):
+            with contextlib.suppress(Exception):
+                tries.append(number)
+                sleeps()
+
+    with pytest.raises(CaseTimeoutError), time_limit(LIMIT):
+        stubborn()
+    assert tries == [0]
+
+
 def test_what_is_in_time_comes_through():
     with time_limit(60):
         pass
