@@ -1,9 +1,11 @@
 """How sure the mean of each case is: 95 % intervals over the test slices."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from btlib import stats
 from btlib.errors import StatsError
@@ -29,25 +31,33 @@ def mean_intervals(results: Sequence[CaseResult], metrics: Sequence[str]) -> dic
     Left out: what a case does not have, metrics of all slices together, undefined means, and cases of fewer than two
     patients, for which there is no interval.
     """
-    found: dict[tuple[str, str], Mean] = {}
-    for metric in metrics:
-        if METRICS[metric].level == "slice":
-            for result in results:
-                mean = _mean(result, metric)
-                found |= {} if mean is None else {(result.case, metric): mean}
-    return found
+    known = {
+        (result.case, metric): (result, values)
+        for metric in metrics
+        if METRICS[metric].level == "slice"
+        for result in results
+        if (values := _values(result, metric)) is not None
+    }
+    alike: dict[bytes, list[tuple[str, str]]] = {}  # those of the same patients share their draws
+    for key, (result, _) in known.items():
+        alike.setdefault(result.groups.tobytes(), []).append(key)
+    means: dict[tuple[str, str], Mean] = {}
+    for keys in alike.values():
+        values = np.stack([known[key][1] for key in keys])
+        with suppress(StatsError):  # one patient
+            rows = stats.paired_many(values, known[keys[0]][0].groups).rows()
+            means |= {key: _mean(key[1], *pair) for key, *pair in zip(keys, values, rows, strict=True)}
+    return {key: means[key] for key in known if key in means}
 
 
-def _mean(result: CaseResult, metric: str) -> Mean | None:
+def _values(result: CaseResult, metric: str) -> NDArray[np.float64] | None:
     if not result.runs or not METRICS[metric].available(result.slices):
         return None
     values = result.values(metric)
-    if not np.isfinite(values).all():
-        return None
-    try:
-        row = stats.paired_many(values[None], result.groups).rows()[0]
-    except StatsError:  # one patient
-        return None
+    return values if np.isfinite(values).all() else None
+
+
+def _mean(metric: str, values: NDArray[np.float64], row: stats.PairedDifference) -> Mean:
     if metric == "accuracy" and row.low == row.high and set(values) <= {0.0, 1.0}:
         share = stats.wilson(int(values.sum()), len(values))
         return Mean(share.value, share.low, share.high)

@@ -52,10 +52,11 @@ def _untracked(top: Path) -> set[Path]:
     """Files of the repository that were imported and are not committed; tests are no part of a case."""
     listed = _git(top, "ls-files", "--others", "--exclude-standard", "--", "*.py") or ""
     untracked = {top / line for line in listed.splitlines()}
+    untracked -= {path for path in untracked if path.name.startswith("test_") or path.name == "conftest.py"}
+    if not untracked:  # there are thousands of modules to look at
+        return set()
     places = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    loaded = {Path(place).resolve() for place in places if place}
-    tests = {path for path in untracked if path.name.startswith("test_") or path.name == "conftest.py"}
-    return (untracked & loaded) - tests
+    return untracked & {Path(place).resolve() for place in places if place}
 
 
 def _git(folder: Path, *words: str) -> str | None:

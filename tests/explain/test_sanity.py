@@ -23,17 +23,18 @@ AT = np.arange(3)
 def test_a_trained_models_maps_are_destroyed(learnt: Subject, slices: Dataset):
     given = replace(explainer(replace(learnt, precision="fp32"), slices, AT, "eager"), patch=16)
     before = {name: value.clone() for name, value in learnt.model.state_dict().items()}
-    found = sanity_check(given, slices.images[AT], slices.labels[AT], slices.numbers[AT], draws=4)
+    found = sanity_check(given, slices.images[AT], slices.labels[AT], slices.numbers[AT], draws=2)
     assert [step.layer for step in found.steps[:2]] == ["head.out", "head.embed"]
     assert found.steps[-1].layer == "backbone.down"
-    assert (found.numbers, found.draws, found.patch) == ([10, 20, 30], 4, 16)
-    assert {len(step.correlations) for step in found.steps} == {12}
+    assert (found.numbers, found.draws, found.patch) == ([10, 20, 30], 2, 16)
+    assert {len(step.correlations) for step in found.steps} == {6}
     assert all(step.size >= abs(step.correlation) for step in found.steps)
     last = found.steps[-1]
     assert abs(last.correlation) < 0.5  # the trained model's own would be 1
     assert last.size < found.steps[0].size
     assert all(torch.equal(value, before[name]) for name, value in learnt.model.state_dict().items())
-    assert found == sanity_check(given, slices.images[AT], slices.labels[AT], slices.numbers[AT], draws=4)
+    again = sanity_check(given, slices.images[:1], slices.labels[:1], slices.numbers[:1], draws=1)
+    assert [step.correlations for step in again.steps] == [step.correlations[:1] for step in found.steps]
 
 
 class Fixed(torch.nn.Module):

@@ -292,3 +292,15 @@ def test_a_reason_stands_once_with_all_that_it_holds_for(
     assert f"- command: `{info.command}`" in lines
     assert f"- data: {info.data}" in lines
     assert lines[0] == "# Comparison: smoke, baseline b.json"
+
+
+def test_programs_get_the_ratio_and_not_its_bounds(make_table: Table, info: RunInfo, record: Make, tmp_path: Path):
+    timing = Timing(images=16, seconds=[0.1, 0.2, 0.3, 0.2], thesis_seconds=[1.0, 2.2, 3.0, 2.0])
+    speeds = {"Y": Speed(case="Y", figures={"training": timing})}
+    write_comparison(compare(info, [record("Y", make_table())], speeds, BaselineError("none")), tmp_path)
+    frame = pd.read_csv(tmp_path / "comparison.csv")
+    found = timing.speedup
+    assert found is not None
+    assert found.low < found.value < found.high
+    assert frame.loc[0, "training [x thesis]"] == pytest.approx(found.value)
+    assert frame.loc[0, "training [img/s]"] == pytest.approx(80)

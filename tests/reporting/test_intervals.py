@@ -91,3 +91,20 @@ def test_a_verdict_gets_its_value_where_it_has_none(result: Callable[..., CaseRe
     assert with_value(empty, measured).measured == pytest.approx(0.75)
     assert with_value(replace(empty, measured=0.5), measured).measured == 0.5
     assert with_value(empty, replace(measured, failure="error")).measured is None
+
+
+def test_every_case_has_the_interval_that_it_has_alone(result: Callable[..., CaseResult], make_table: Table):
+    """Cases of the same patients share their draws; those of others have their own."""
+    other = [f"Q{i // 3}" for i in range(24)]
+    cases = [
+        result(make_table(24, wrong=5), case="A"),
+        result(make_table(24, wrong=9, seed=1, patients=other), case="B"),
+        result(make_table(24, wrong=7, seed=2), case="C"),
+        result(make_table(24, wrong=0, patients=other), case="D"),
+    ]
+    together = mean_intervals(cases, ["accuracy", "dice"])
+    assert list(together) == [(case, metric) for metric in ("accuracy", "dice") for case in "ABCD"]
+    for one in cases:
+        for key, mean in mean_intervals([one], ["dice", "accuracy"]).items():
+            found = together[key]
+            assert (found.value, found.low, found.high) == pytest.approx((mean.value, mean.low, mean.high))

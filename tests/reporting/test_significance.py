@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,26 @@ def cases(make_table: Table, record: Make) -> Callable[..., list[CaseResult]]:
     return make
 
 
-def test_every_pair_that_can_be_tested_is(cases: Callable[..., list[CaseResult]]):
-    tests = pair_tests(cases())
+@pytest.fixture(scope="module")
+def known() -> dict[tuple[str | None, ...], tuple[PairTest, ...]]:
+    """The tests of these cases by the patients of their slices: each takes a second."""
+    return {}
+
+
+@pytest.fixture
+def tested(
+    cases: Callable[..., list[CaseResult]], known: dict[tuple[str | None, ...], tuple[PairTest, ...]]
+) -> Callable[..., tuple[PairTest, ...]]:
+    def tests(patients: Sequence[str | None] = ALONE) -> tuple[PairTest, ...]:
+        key = tuple(patients)
+        known[key] = known.get(key) or pair_tests(cases(patients))
+        return known[key]
+
+    return tests
+
+
+def test_every_pair_that_can_be_tested_is(tested: Callable[..., tuple[PairTest, ...]]):
+    tests = tested()
     thesis = [(t.first, t.second, t.metric) for t in tests if t.family == "thesis"]
     assert thesis == [("E", "A", "dice"), ("G", "F", "accuracy"), ("F", "E", "dice")]
     pairs = {(t.first, t.second, t.metric) for t in tests if t.family == "all pairs"}
@@ -61,9 +80,9 @@ def test_every_pair_that_can_be_tested_is(cases: Callable[..., list[CaseResult]]
     assert [t.family for t in tests] == ["thesis"] * 3 + ["all pairs"] * 9
 
 
-def test_the_numbers(cases: Callable[..., list[CaseResult]]):
+def test_the_numbers(cases: Callable[..., list[CaseResult]], tested: Callable[..., tuple[PairTest, ...]]):
     results = {r.case: r for r in cases(ALONE)}
-    tests = [t for t in pair_tests(list(results.values())) if t.family == "all pairs"]
+    tests = [t for t in tested() if t.family == "all pairs"]
     for t in tests:
         a, b = results[t.first].values(t.metric), results[t.second].values(t.metric)
         assert t.difference == pytest.approx((a - b).mean())
@@ -79,8 +98,8 @@ def test_the_numbers(cases: Callable[..., list[CaseResult]]):
     assert [t.p_holm for t in tests] == pytest.approx(multipletests([t.p for t in tests], method="holm")[1])
 
 
-def test_the_readings(cases: Callable[..., list[CaseResult]]):
-    words = {(t.first, t.second, t.metric): t.words for t in pair_tests(cases(ALONE)) if t.family == "all pairs"}
+def test_the_readings(tested: Callable[..., tuple[PairTest, ...]]):
+    words = {(t.first, t.second, t.metric): t.words for t in tested() if t.family == "all pairs"}
     assert words["G", "E", "dice"] == "G is worse than E"
     assert words["G", "F", "accuracy"] == "G is better than F"
     assert words["F", "E", "dice"] == "no difference that matters (within ±0.02)"
@@ -92,10 +111,10 @@ def test_the_readings(cases: Callable[..., list[CaseResult]]):
     [([f"P{i // 12}" for i in range(60)], "patient", 5), ([None] * 60, "slice", 60)],
 )
 def test_what_may_be_of_one_patient_is_resampled_together(
-    cases: Callable[..., list[CaseResult]], patients: Sequence[str | None], unit: str, n: int
+    tested: Callable[..., tuple[PairTest, ...]], patients: Sequence[str | None], unit: str, n: int
 ):
-    by_slice = {(t.first, t.second, t.metric): t for t in pair_tests(cases(ALONE))}
-    together = {(t.first, t.second, t.metric): t for t in pair_tests(cases(patients))}
+    by_slice = {(t.first, t.second, t.metric): t for t in tested()}
+    together = {(t.first, t.second, t.metric): t for t in tested(patients)}
     for key, t in together.items():
         assert (t.n, t.unit, t.n_units) == (60, unit, n)
         assert t.difference == pytest.approx(by_slice[key].difference)
@@ -116,7 +135,14 @@ def test_a_mean_over_seeds_has_no_mcnemar(make_table: Table, record: Make):
     assert (accuracy.p_mcnemar, accuracy.effect) == (None, None)
 
 
-def test_the_files_say_the_same(cases: Callable[..., list[CaseResult]], tmp_path: Path):
+def test_the_files_say_the_same(
+    cases: Callable[..., list[CaseResult]],
+    tested: Callable[..., tuple[PairTest, ...]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    writing = import_module("btlib.reporting.write_significance")
+    monkeypatch.setattr(writing, "pair_tests", lambda results: tested())
     path = write_significance(cases(), tmp_path)
     assert path == tmp_path / "significance.md"
     value = json.loads((tmp_path / "significance.json").read_text())
@@ -203,8 +229,8 @@ def test_a_margin_between_the_two_intervals_is_enough(
     assert pair_tests([results["E"], results["F"]])[0].equivalent
 
 
-def test_p_is_corrected_within_each_family(cases: Callable[..., list[CaseResult]]):
-    tests = pair_tests(cases(ALONE))
+def test_p_is_corrected_within_each_family(tested: Callable[..., tuple[PairTest, ...]]):
+    tests = tested()
     for family in ("thesis", "all pairs"):
         ours = [t for t in tests if t.family == family]
         assert [t.p_holm for t in ours] == pytest.approx(multipletests([t.p for t in ours], method="holm")[1])

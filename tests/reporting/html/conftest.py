@@ -20,7 +20,7 @@ from btlib.plugin.closing import close
 from btlib.protocol import Protocol, Recipe
 from btlib.reporting import Comparison, Row
 from btlib.reporting.comparison import result_of, values
-from btlib.reporting.html import write_report
+from btlib.reporting.html import charts, small_charts, write_report
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.pictures import Picture, keep
 from btlib.reporting.html.views import View
@@ -34,6 +34,7 @@ from btlib.types import Predictions
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SCRIPT = "<script>alert('x')</script>"
 NAMES = ("A", "B", SCRIPT, "broken")
+BLANK = '<svg viewBox="0 0 1 1"></svg>'
 ODD = {
     "script": "<script>alert(1)</script>",
     "quotes": '"it\'s" «so»',
@@ -118,7 +119,9 @@ def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
         for name in names:
             mask, classes = known.get(name, (True, True))
             ready = crash if name == "broken" else prepare(mask, classes, strength * (0.9 if classes else 1))
-            run_case(Case(name, f"title of {name}", mask, classes, ready), work, "smoke", folder)
+            with pytest.MonkeyPatch.context() as patch:  # collecting garbage takes longer than all else
+                patch.setattr("btlib.runs.execute.memory.release", lambda *error: None)
+                run_case(Case(name, f"title of {name}", mask, classes, ready), work, "smoke", folder)
             if explained and classes and name != "broken":
                 explainer = Explainer(Runner(CallablePredictor(by_brightness)), patch=size // 4, stride=size // 4)
                 Study(name, explainer, dataset, split).run(np.sort(split.test)[:explained], folder)
@@ -132,6 +135,20 @@ def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
         return path
 
     return make
+
+
+def leave_undrawn(patch: pytest.MonkeyPatch) -> None:
+    """Make every figure of a page blank: to draw them takes most of its time. What they are made of is still read."""
+    for chart in ("forest", "boxes", "dots", "scatter"):
+        patch.setattr(charts, chart, lambda *what: BLANK)
+    for chart in ("confusion", "calibration", "thresholds", "learning"):
+        patch.setattr(small_charts, chart, lambda *what: BLANK)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what stands beside the figures."""
+    leave_undrawn(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ from btlib.runs.accept import propose
 
 from .reader import Reader
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 HOLDS = "Every case holds against its baseline."
 NUMBERS = ("records/A-seed7.json", "speed/A.json", "noise.json", "base.json")
 PICTURES = ("predictions/A-seed7.npz", "pictures.npz", "curves/A-seed7.csv", "explain/B.npz", "explain/B.json")

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,17 +14,23 @@ from btlib.reporting.html.gallery import Gallery, gallery
 from btlib.reporting.html.render import weigh
 from btlib.reporting.html.views import view
 
-CASES = tuple("ABCDEFG")
-EXPLAINED = 9
 PAGE = 14_000_000  # beside figures and tables
+
+
+def two_runs(make_run: Callable[..., Path], home: Path, **how: Any) -> list[Entry]:
+    """Cases of two runs, of noise, than which no image has more bytes."""
+    return entries([view(make_run(home / str(k), strength=0.3 * k, **how)) for k in (1, 2)])
 
 
 @pytest.fixture(scope="module")
 def shown(make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> list[Entry]:
-    """Two runs of seven cases, 30 test slices of 256 pixels: noise, than which no image has more bytes."""
-    home = tmp_path_factory.mktemp("two")
-    how = {"n": 150, "size": 256, "names": CASES, "explained": EXPLAINED}
-    return entries([view(make_run(home / str(k), strength=0.3 * k, **how)) for k in (1, 2)])
+    """Masks, types, and two of both; twelve small test slices of which three are explained."""
+    return two_runs(make_run, tmp_path_factory.mktemp("two"), n=120, size=32, names=("A", "B", "C", "D"), explained=3)
+
+
+@pytest.fixture(scope="module")
+def whole(shown: list[Entry]) -> Gallery:
+    return gallery(shown, PAGE, weigh)
 
 
 def bytes_of(found: Gallery) -> int:
@@ -35,7 +42,9 @@ def counts(found: Gallery) -> Counter[str]:
 
 
 @pytest.mark.nightly
-def test_two_runs_of_seven_cases_fit_whole(shown: list[Entry]):
+def test_two_runs_of_seven_cases_fit_whole(make_run: Callable[..., Path], tmp_path: Path):
+    """30 test slices of 256 pixels, of which nine are explained."""
+    shown = two_runs(make_run, tmp_path, n=150, size=256, names=tuple("ABCDEFG"), explained=9)
     found = gallery(shown, PAGE, weigh)
     assert found.problems == ()
     assert counts(found).keys() == {entry.label for entry in shown}
@@ -44,7 +53,7 @@ def test_two_runs_of_seven_cases_fit_whole(shown: list[Entry]):
         kinds = Counter(kind for tile in ours for kind in tile.kinds)
         named = {"worst": WORST, "median": MIDDLE} if entry.has("dice") else {}
         named |= {"changed": CHANGED} if entry.has("dice") and entry.before else {}
-        named |= {"explained": EXPLAINED} if entry.has("accuracy") else {}
+        named |= {"explained": 9} if entry.has("accuracy") else {}
         assert kinds == named
         assert sum(tile.map is not None for tile in ours) == named.get("explained", 0)
     assert len(found.tiles) > 160
@@ -53,8 +62,7 @@ def test_two_runs_of_seven_cases_fit_whole(shown: list[Entry]):
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.7])
-def test_where_room_is_short_every_case_keeps_its_share(shown: list[Entry], share: float):
-    whole = gallery(shown, PAGE, weigh)
+def test_where_room_is_short_every_case_keeps_its_share(shown: list[Entry], whole: Gallery, share: float):
     room = int(share * bytes_of(whole))
     found = gallery(shown, room, weigh)
     assert bytes_of(found) <= room
@@ -69,8 +77,8 @@ def test_where_room_is_short_every_case_keeps_its_share(shown: list[Entry], shar
     assert found.images.keys() == {tile.picture for tile in found.tiles}
 
 
-def test_what_is_kept_of_a_case_is_of_every_kind(shown: list[Entry]):
-    found = gallery(shown, bytes_of(gallery(shown, PAGE, weigh)) // 2, weigh)
+def test_what_is_kept_of_a_case_is_of_every_kind(shown: list[Entry], whole: Gallery):
+    found = gallery(shown, bytes_of(whole) // 2, weigh)
     both = next(entry for entry in shown if entry.before_name and entry.has("dice") and entry.has("accuracy"))
     kinds = {kind for tile in found.tiles if tile.entry is both for kind in tile.kinds}
     assert kinds == {"worst", "median", "changed", "explained"}
@@ -82,8 +90,8 @@ def test_without_room_nothing_is_shown_and_it_says_so(shown: list[Entry]):
     assert len(found.problems) == len(shown)
 
 
-def test_a_case_without_masks_shows_its_explained_slices(shown: list[Entry]):
-    types_only = [tile for tile in gallery(shown, PAGE, weigh).tiles if tile.entry.row.case == "B"]
+def test_a_case_without_masks_shows_its_explained_slices(whole: Gallery):
+    types_only = [tile for tile in whole.tiles if tile.entry.row.case == "B"]
     assert {tile.kinds for tile in types_only} == {("explained",)}
     for tile in types_only:
         assert tile.dice is tile.predicted is None

@@ -17,7 +17,7 @@ from btlib.reporting.html import write_page, write_report
 from btlib.runs import RunFolder
 from btlib.runs.accept import propose
 
-from .conftest import SCRIPT
+from .conftest import SCRIPT, leave_undrawn
 from .reader import Reader
 
 Make = Callable[..., Path]
@@ -49,7 +49,10 @@ def homes(make_run: Make, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
             baselines[name].save(home / f"{name}.json")
         at = str(home / f"{name}.json") if name in baselines else "none"
         folder.save_info(folder.info().model_copy(update={"baseline": at}))
-        close(folder.path)
+        with pytest.MonkeyPatch.context() as patch:
+            if name != "measured":
+                leave_undrawn(patch)
+            close(folder.path)
     return {name: home / name for name in (*baselines, "none")}
 
 
@@ -89,6 +92,7 @@ def test_every_difference_to_a_reference_is_drawn(pages: dict[str, Reader], home
     assert [f"new against {name}" in svg for name in KNOWN] == [True, False, True, True]  # B has no masks
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_case_of_both_runs_is_a_reference_once(homes: dict[str, Path], tmp_path: Path):
     page = Reader(write_page([homes["measured"], homes["published"]], tmp_path / "x.html").read_text())
     marked = [row[0] for row in page.tables["cases"][1:] if row[1] == "reference"]
@@ -167,6 +171,7 @@ def of_other_tumours(case: BaselineCase) -> BaselineCase:
     return case.model_copy(update={"figures": figures, "runs": runs})
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_slices_of_another_data_set_are_no_change(run: Path, tmp_path: Path):
     folder = RunFolder(shutil.copytree(run, tmp_path / "run"))
     baseline = Baseline.load(run.parent / "better.json")

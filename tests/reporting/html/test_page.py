@@ -68,6 +68,7 @@ def test_it_says_what_is_phantom_and_what_was_reused(page: Reader):
     assert "no model: the case failed" in page.text["origin"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_real_slices_are_not_called_phantoms(run: Path, tmp_path: Path):
     shutil.copytree(run, tmp_path / "run")
     for path in [tmp_path / "run" / "run.json", *(tmp_path / "run" / "records").glob("*.json")]:
@@ -136,7 +137,7 @@ def test_the_summary_is_short_and_is_text(run: Path):
 
 
 def test_one_slice_has_no_interval(make_run: Callable[..., Path], tmp_path: Path):
-    path = make_run(tmp_path / "run", n=10)  # a tenth is tested
+    path = make_run(tmp_path / "run", n=10, names=("B",))  # a tenth is tested
     assert {r.conditions.n_test for r in RunFolder(path).records()} == {2}
     one = make_run(tmp_path / "one", n=6, names=("A", "B"))
     assert {r.conditions.n_test for r in RunFolder(one).records()} == {1}
@@ -146,6 +147,7 @@ def test_one_slice_has_no_interval(make_run: Callable[..., Path], tmp_path: Path
     assert sum(a.get("data-case") == "A" for tag, a in page.tags if tag == "li") == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_is_missing_says_so(make_run: Callable[..., Path], tmp_path: Path):
     path = make_run(tmp_path / "run", names=("B",))
     page = Reader(write_report(path).read_text())
@@ -159,6 +161,7 @@ def test_what_is_missing_says_so(make_run: Callable[..., Path], tmp_path: Path):
     assert page.text["types"].count("No case has tumour types.") == 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_only_failures(make_run: Callable[..., Path], tmp_path: Path):
     path = make_run(tmp_path / "run", names=("broken",))
     page = Reader(write_report(path).read_text())
@@ -166,6 +169,7 @@ def test_only_failures(make_run: Callable[..., Path], tmp_path: Path):
     assert "No case has numbers." in page.text["slices"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_without_records(make_run: Callable[..., Path], tmp_path: Path):
     path = make_run(tmp_path / "run", names=("A",))
     shutil.rmtree(path / "records")
@@ -174,6 +178,7 @@ def test_a_run_without_records(make_run: Callable[..., Path], tmp_path: Path):
     assert "not measured, though they were to be: A" in page.text["verdicts"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_records_of_before_have_no_masks_and_no_curve(run: Path, tmp_path: Path):
     shutil.copytree(run, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "predictions")
@@ -186,6 +191,7 @@ def test_records_of_before_have_no_masks_and_no_curve(run: Path, tmp_path: Path)
     assert "before curves were kept" in page.text["slices"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_pictures_of_other_slices_are_not_shown(run: Path, tmp_path: Path):
     shutil.copytree(run, tmp_path / "run")
     path = tmp_path / "run" / "pictures.npz"
@@ -197,12 +203,14 @@ def test_pictures_of_other_slices_are_not_shown(run: Path, tmp_path: Path):
     assert not [a for tag, a in page.tags if tag == "li" and "data-kinds" in a]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_data_the_page_says_so(run: Path, tmp_path: Path):
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / "pictures.npz").unlink()
     assert "does not say where its data lies" in Reader(write_report(tmp_path / "run").read_text()).text["gallery"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
     """Explained slices join the gallery, whatever their Dice; red is where the model needs what is there."""
     folder = RunFolder(shutil.copytree(run, tmp_path / "run"))
@@ -225,6 +233,7 @@ def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
     assert np.ptp(pixels[-1, -1].astype(int)) < 10  # zero is white
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_the_maps_say_stands_in_a_table(make_run: Callable[..., Path], tmp_path: Path):
     path = make_run(tmp_path / "run", names=("A", "B"), explained=4)
     page = Reader(write_report(path).read_text())
@@ -256,6 +265,7 @@ def test_a_threshold_of_its_own_is_marked(run: Path, tmp_path: Path):
     assert "at its own threshold 0.35, chosen on validation slices" in page.text["origin"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_runs_side_by_side(run: Path, tmp_path: Path):
     page = Reader(write_page([run.parent / "better", run], tmp_path / "both.html").read_text())
     labels = [a["data-label"] for tag, a in page.tags if tag == "tr" and "data-label" in a]
@@ -267,6 +277,7 @@ def test_two_runs_side_by_side(run: Path, tmp_path: Path):
     assert "Difference of Dice of every pair of cases" in figures
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_command(run: Path, tmp_path: Path):
     shutil.copytree(run, tmp_path / "again")
     (tmp_path / "again" / "index.html").unlink()

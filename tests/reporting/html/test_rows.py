@@ -130,6 +130,11 @@ def test_the_page_has_what_to_sort_by_and_who_is_a_reference(cases: list[Entry],
     assert "Means over test slices," in page.text["table"]
 
 
+def test_zero_is_a_number_to_sort_by(entry: Make, make_table: Table, empty_view: View):
+    page = Reader(render(page_of([entry("A", make_table(6), values=numbers(dice=0.0))], empty_view)))
+    assert [a["data-sort"] for tag, a in page.tags if tag == "td" and "data-sort" in a] == ["0.0", "", "1.5"]
+
+
 def test_the_best_values_and_whose(cases: list[Entry], entry: Make, make_table: Table, empty_view: View):
     assert page_of(cases, empty_view).best == [
         ("highest Dice", "0.7500", "B"),

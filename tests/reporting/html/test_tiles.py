@@ -1,6 +1,7 @@
 """Single slices: the picture, the contours of truth and prediction, the map, and the numbers beside them."""
 
 import base64
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -114,9 +115,13 @@ def test_without_masks_types_or_a_picture(entry: Make, table: SliceTable):
     assert (first.probabilities, first.guess) == ((), "")
 
 
-def page_of(view: View, found: list[Tile]) -> Reader:
+def html_of(view: View, found: list[Tile]) -> str:
     shown = Gallery(tuple(found), dict.fromkeys(ANCHORS.values(), "data:,"))
-    return Reader(render(Page((view,), (found[0].entry,), (), {}, (), "why", (), (), shown)))
+    return render(Page((view,), (found[0].entry,), (), {}, (), "why", (), (), shown))
+
+
+def page_of(view: View, found: list[Tile]) -> Reader:
+    return Reader(html_of(view, found))
 
 
 def test_what_stands_beside_a_slice(made: list[Tile], empty_view: View, table: SliceTable):
@@ -142,7 +147,8 @@ def test_what_stands_beside_a_slice(made: list[Tile], empty_view: View, table: S
     assert "glioma, taken for pituitary" in text
     assert "meningioma, taken for" not in text
     assert "meningioma 0.30 glioma 0.20 pituitary 0.50" in text
-    assert [a.get("class") for tag, a in page.tags if tag == "dt" and a.get("class")] == ["true", "true"]
+    marked = re.findall(r'<dt class="true">(\w+)</dt>', html_of(empty_view, made))
+    assert marked == ["glioma", "meningioma"], "the true type, not the predicted one"
     changes = [a["class"] for tag, a in page.tags if tag == "span" and a.get("class") in ("good", "bad", "off")]
     assert changes == ["bad", "good"]
 

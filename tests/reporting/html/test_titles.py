@@ -1,6 +1,7 @@
 """`btlib report --name`: what the page calls a run, in place of its folder's name."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ def labels(page: Reader) -> list[str]:
     return [str(a["data-label"]) for tag, a in page.tags if tag == "tr" and "data-label" in a]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_run(run: Path, tmp_path: Path):
     folder = shutil.copytree(run, tmp_path / "folder")
     assert report(folder, "--name", "Adam, 8 epochs").exit_code == 0
@@ -46,6 +48,7 @@ def test_two_runs(run: Path, tmp_path: Path):
     assert "· better" not in text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_names_two_folders_of_one_name_are_told_apart(run: Path, tmp_path: Path):
     other = shutil.copytree(run, tmp_path / "run")
     assert report(run, other, "--output", tmp_path / "x.html").exit_code == 0
@@ -70,7 +73,9 @@ def test_wrong_names_are_an_error_before_anything_is_read(runs: int, names: list
     assert "give" in done.stderr
 
 
-def test_many_runs_of_long_names_have_a_file(run: Path, tmp_path: Path):
+@pytest.mark.usefixtures("undrawn")
+def test_many_runs_of_long_names_have_a_file(make_run: Callable[..., Path], tmp_path: Path):
+    run = make_run(tmp_path / "run", n=12, names=("B",))
     others = [shutil.copytree(run, tmp_path / f"{'x' * 80}{k}") for k in range(3)]
     done = report(others[0], *others)
     assert done.exit_code == 0, done.output
