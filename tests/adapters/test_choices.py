@@ -113,7 +113,9 @@ def test_a_device_alone_is_seeded_and_waited_for(
     with forked_rng(named):
         pass
     assert forked == [
-        {"cpu": {"devices": []}, "cuda": {"devices": [named]}, "mps": {"devices": [0], "device_type": "mps"}}[named.type]
+        {"cpu": {"devices": []}, "cuda": {"devices": [named]}, "mps": {"devices": [0], "device_type": "mps"}}[
+            named.type
+        ]
     ]
     torch.set_rng_state(before)
 

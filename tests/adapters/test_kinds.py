@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from btlib.adapters import CallablePredictor, KerasPredictor, Outputs, SavedPredictions, load_keras, save_predictions
-from btlib.adapters import saved as saved_room
 from btlib.data.dataset import Dataset
 from btlib.errors import ModelError, PredictionError, UnknownNameError
 from btlib.types import Predictions
@@ -85,7 +84,7 @@ def test_a_file_that_could_not_be_written_whole_is_none(
         file.write(b"half")
         raise OSError("no space left")
 
-    monkeypatch.setattr(saved_room.np, "savez_compressed", half)
+    monkeypatch.setattr(np, "savez_compressed", half)
     flat = CallablePredictor(lambda x: Predictions(np.full(x.shape, 0.5), None))
     (tmp_path / "said.npz").write_text("the old one")
     for name in ("said.npz", "new.npz"):
