@@ -66,3 +66,86 @@ def test_a_black_slice_stays_finite():
     images, masks = augmented(torch.zeros(3, 1, 16, 24), torch.zeros(3, 1, 16, 24), rng())
     assert torch.isfinite(images).all()
     assert masks.sum() == 0
+
+
+@pytest.fixture
+def fixed(still: None, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Nothing is turned, zoomed or shifted; slices are only mirrored."""
+    monkeypatch.setattr(augment, "TURN", 0.0)
+    monkeypatch.setattr(augment, "ZOOM", (1.0, 1.0))
+    monkeypatch.setattr(augment, "SHIFT", 0.0)
+    return monkeypatch
+
+
+def corner() -> torch.Tensor:
+    """A block of 4 by 6 pixels at the upper left, each with a value of its own."""
+    image = torch.zeros(40, 1, 16, 24)
+    image[:, 0, 2:6, 1:7] = torch.arange(1, 25).float().reshape(4, 6)
+    return image
+
+
+def test_slices_are_mirrored_both_ways(fixed: pytest.MonkeyPatch) -> None:
+    images, masks = augmented(corner(), (corner() > 0).float(), rng())
+    ways = {axes: corner()[0, 0].flip(axes) for axes in ((), (0,), (1,), (0, 1))}
+    seen = set()
+    for image, mask in zip(images[:, 0], masks[:, 0], strict=True):
+        (axes,) = (axes for axes, way in ways.items() if torch.allclose(image, way, atol=1e-4))
+        assert torch.equal(mask, (ways[axes] > 0).float())
+        seen.add(axes)
+    assert seen == set(ways)
+
+
+@pytest.mark.parametrize("zoom", [0.5, 2.0])
+def test_zoom_is_how_much_larger_things_become(fixed: pytest.MonkeyPatch, zoom: float) -> None:
+    fixed.setattr(augment, "ZOOM", (zoom, zoom))
+    _, masks = augmented(disc(radius=8), disc(radius=8), rng())
+    area = disc(radius=8).sum(dim=(1, 2, 3))
+    assert (masks.sum(dim=(1, 2, 3)) / area - zoom**2).abs().max() < 0.2 * zoom**2
+
+
+def test_a_shift_is_a_share_of_half_the_image_each_way(fixed: pytest.MonkeyPatch) -> None:
+    fixed.setattr(augment, "SHIFT", 0.5)
+    _, masks = augmented(disc(radius=4), disc(radius=4), rng())
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(96.0), indexing="ij")
+    centres = [(float(y[mask > 0].mean() - 32), float(x[mask > 0].mean() - 48)) for mask in masks[:, 0]]
+    for axis, half in ((0, 32), (1, 48)):
+        moved = [centre[axis] for centre in centres]
+        assert -0.5 * half - 1 <= min(moved) < -0.2 * half, "towards either side"
+        assert 0.2 * half < max(moved) <= 0.5 * half + 1
+
+
+def test_slices_are_turned_both_ways_and_keep_their_shape(fixed: pytest.MonkeyPatch) -> None:
+    fixed.setattr(augment, "TURN", 0.5)
+    bar = torch.zeros(40, 1, 64, 96)
+    bar[:, 0, 30:34, 28:68] = 1
+    _, masks = augmented(bar, bar, rng())
+    angles = []
+    for mask in masks[:, 0]:
+        y, x = torch.nonzero(mask, as_tuple=True)
+        (a, b), (_, d) = torch.cov(torch.stack([y.float(), x.float()])).tolist()
+        angles.append(0.5 * float(torch.atan2(torch.tensor(2 * b), torch.tensor(d - a))))
+        long = (d + a + ((d - a) ** 2 + 4 * b**2) ** 0.5) / 2
+        assert (12 * long) ** 0.5 == pytest.approx(40, abs=3), "its length, whatever the image's sides"
+    assert -0.55 < min(angles) < -0.3
+    assert 0.3 < max(angles) < 0.55
+
+
+def test_gamma_and_noise_are_relative_to_the_brightest_pixel(fixed: pytest.MonkeyPatch) -> None:
+    fixed.setattr(augment, "GAMMA", (2.0, 2.0))
+    images, _ = augmented(corner() * 10, corner(), rng())
+    values = torch.arange(1, 25).float() / 24
+    expected = torch.cat([torch.zeros(16 * 24 - 24), (240 * values**2)])
+    assert torch.allclose(images[0].flatten().sort().values, expected, rtol=1e-3, atol=1e-2)
+    fixed.setattr(augment, "GAMMA", (1.0, 1.0))
+    fixed.setattr(augment, "NOISE", 0.5)
+    black = torch.zeros(40, 1, 16, 24)
+    black[:, 0, 0, 0] = 10.0
+    noisy, _ = augmented(black, black, rng())
+    spread = noisy[:, 0, 4:12, 4:20].flatten(1).std(dim=1)
+    assert 4.0 < spread.max() < 5.5
+    assert spread.min() < 1.0, "each slice has its own"
+
+
+def test_what_is_below_zero_is_made_black(fixed: pytest.MonkeyPatch) -> None:
+    images, _ = augmented(torch.full((2, 1, 4, 6), -1.0), torch.zeros(2, 1, 4, 6), rng())
+    assert (images == 0).all()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -64,18 +65,20 @@ def test_an_epoch_begins_without_the_losses_of_the_one_before(make_plan: Make) -
     assert module.mean_loss() == 1.75
 
 
-@pytest.mark.parametrize(("variant", "augment", "changed"), [("D", True, True), ("D", False, False), ("C", True, False)])
+@pytest.mark.parametrize(
+    ("variant", "augment", "changed"), [("D", True, True), ("D", False, False), ("C", True, False)]
+)
 def test_slices_are_augmented_where_the_recipe_says_so(
     make_plan: Make, monkeypatch: pytest.MonkeyPatch, variant: str, augment: bool, changed: bool
 ) -> None:
-    plan, seen = make_plan(variant, augment=augment), list[tuple[Tensor, ...]]()
+    plan, loss_of = make_plan(variant, augment=augment), Mock(return_value=torch.tensor(1.0))
     monkeypatch.setattr(room, "augmented", lambda images, masks, rng: (images + 1, masks + 2))
     module = trainee(plan)
-    monkeypatch.setattr(module, "_loss_of", lambda *batch: seen.append(batch) or torch.tensor(1.0))
+    monkeypatch.setattr(module, "_loss_of", loss_of)
     batch = (torch.zeros(2, 1, 4, 6), torch.zeros(2, 1, 4, 6), torch.tensor([2, 0]))
     module.on_train_batch_start(batch, 0)
     module.training_step(batch, 0)
-    ((images, masks, labels),) = seen
+    images, masks, labels = loss_of.call_args.args
     assert (images == changed).all()
     assert (masks == 2 * changed).all()
     assert labels.tolist() == [2, 0]
@@ -166,13 +169,24 @@ def test_a_loader_begins_with_the_epoch_that_it_is_told(make_plan: Make) -> None
 
 def test_a_bare_step_trains_a_copy_on_training_slices(make_plan: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = replace(make_plan("D"), precision="fp32")
-    positions, batches = list[list[int]](), list[Any]()
-    get = SliceBatches.__getitem__
-    monkeypatch.setattr(SliceBatches, "__getitem__", lambda self, at: positions.append(at.tolist()) or get(self, at))
-    step = Trainee.training_step
-    monkeypatch.setattr(Trainee, "training_step", lambda self, *a: batches.append((self, a[0])) or step(self, *a))
-    made = list[torch.optim.Adam]()
-    monkeypatch.setattr(step_room, "adam", lambda *args: made.append(adam(*args)) or made[-1])
+    positions, batches, made = list[list[int]](), list[Any](), list[torch.optim.Adam]()
+    get, step = SliceBatches.__getitem__, Trainee.training_step
+
+    def read(self: SliceBatches, at: np.ndarray) -> Any:
+        positions.append(at.tolist())
+        return get(self, at)
+
+    def train(self: Trainee, batch: Any, index: int) -> Tensor:
+        batches.append((self, batch))
+        return step(self, batch, index)
+
+    def optimiser(*args: Any) -> torch.optim.Adam:
+        made.append(adam(*args))
+        return made[-1]
+
+    monkeypatch.setattr(SliceBatches, "__getitem__", read)
+    monkeypatch.setattr(Trainee, "training_step", train)
+    monkeypatch.setattr(step_room, "adam", optimiser)
     model = build(plan).eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     size = len(plan.split.train) + 2

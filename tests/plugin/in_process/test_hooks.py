@@ -1,5 +1,6 @@
 """What btlib does in each hook of pytest, and that it does nothing where there is nothing of its own."""
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -309,10 +310,15 @@ def test_the_header_is_of_every_run(started: Callable[..., Any]) -> None:
     assert hooks.pytest_report_collectionfinish(session.config) == ["smoke", "more", "full", "more"]
 
 
+def function_of(fixture: Any) -> Any:
+    """What a fixture decorates, in any version of pytest."""
+    return getattr(fixture, "_get_wrapped_function", lambda: inspect.unwrap(fixture))()
+
+
 def test_the_fixture_of_the_run_is_that_of_its_tier(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bt_run = fixtures.bt_run._get_wrapped_function()
+    bt_run = function_of(fixtures.bt_run)
     request = SimpleNamespace(config=started().config)
     monkeypatch.setattr(Session, "run", lambda self, tier: f"run of {tier}")
     assert bt_run(request, "full") == "run of full"
@@ -326,7 +332,7 @@ def test_the_fixture_of_the_run_is_that_of_its_tier(
 def test_a_fixture_without_a_parameter_tells_why(
     started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    fixture = getattr(fixtures, name)._get_wrapped_function()
+    fixture = function_of(getattr(fixtures, name))
     more = [None] * (fixture.__code__.co_argcount - 1)
     request = SimpleNamespace(config=started().config, node="node", fixturename=name)
     monkeypatch.setattr(Session, "why_no_case", lambda self, node: f"why of {node}")

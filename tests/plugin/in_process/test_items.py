@@ -8,7 +8,6 @@ import pytest
 
 from btlib.errors import UnknownNameError
 from btlib.plugin import items as its
-from btlib.plugin.fixtures import bt_case
 
 
 @pytest.mark.parametrize(
@@ -174,7 +173,7 @@ def test_a_test_gives_the_values_of_a_fixture_itself(names: Any, given: bool) ->
     marks = [SimpleNamespace(args=("other", [])), SimpleNamespace(args=(names, []))]
     test: Any = SimpleNamespace(iter_markers=lambda name: marks if name == "parametrize" else [])
     assert its.parametrised_by_the_user(test, "bt_case") is given
-    fixture = SimpleNamespace(func=bt_case._get_wrapped_function())
+    fixture = SimpleNamespace(func=SimpleNamespace(__module__="btlib.plugin.fixtures"))
     foreign = SimpleNamespace(func=test_the_markers_of_btlib_are_declared)
     for fixtures, ours in (((fixture,), True), ((fixture, foreign), False), ((), False)):
         test._fixtureinfo = SimpleNamespace(name2fixturedefs={"bt_case": fixtures})

@@ -1,10 +1,9 @@
 """One figure of speed: timed in turns A B B A with the thesis path, and kept with all that a reader must know of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -23,7 +22,7 @@ ORDER: list[str] = []
 class Thesis:
     """In place of the thesis path's process; a double of it answers half as fast."""
 
-    made: list["Thesis"] = []
+    made: ClassVar[list["Thesis"]] = []
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
@@ -105,7 +104,7 @@ def case(name: str = "mine", mask: bool = True, classes: bool = True, size: int 
 
 
 def prepared(**details: Any) -> Prepared:
-    return Prepared(SimpleNamespace(predict=None), "given", details=details)  # type: ignore[arg-type]
+    return Prepared(SimpleNamespace(predict=None), "given", details=details)
 
 
 def done() -> None:

@@ -71,7 +71,11 @@ def opened(tmp_path: Path, parse: Callable[..., Options], loads: Loads, monkeypa
     return run
 
 
-def test_a_case_is_given_what_tier_and_options_say(opened: Open, tmp_path: Path) -> None:
+def test_a_case_is_given_what_tier_and_options_say(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Mock()
+    monkeypatch.setattr(Terminal, "now_and_then", lambda self: said)
     run = opened(
         *("--bt-seed=9", "--bt-seeds=3", "--bt-device=cpu", "--bt-precision=bf16", "--bt-engine=eager"),
         *("--bt-checkpoints=kept", "--bt-epochs=2"),
@@ -81,7 +85,7 @@ def test_a_case_is_given_what_tier_and_options_say(opened: Open, tmp_path: Path)
     assert (work.seed, run.seeds) == (9, (9, 10, 11))
     assert (work.device, work.precision, work.engine) == ("cpu", "bf16", "eager")
     assert (work.checkpoints, work.retrain, work.thesis_checkpoints) == (tmp_path / "kept", False, None)
-    assert (work.live, work.case) == (False, "")
+    assert (work.say, work.live, work.case) == (said, False, "")
     assert work.split.fingerprint == make_split("slice-seed42", work.dataset).fingerprint
     assert (run.folder, run.options.epochs) == (RunFolder(tmp_path / "run"), 2)
     assert opened("--bt-retrain").work.retrain
@@ -130,7 +134,7 @@ def test_random_labels_are_learnt_and_the_split_is_that_of_the_true_ones(
 def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["pytest", "benchmarks", "-k", "a b"])
     run = opened(
-        *("--bt-seed=9", "--bt-seeds=2", "--bt-against=toy1,toy2", "--bt-split=patient-5fold-2", "--bt-strict"),
+        *("--bt-seed=9", "--bt-seeds=2", "--bt-against=toy2,toy1", "--bt-split=slice-seed42", "--bt-strict"),
         held=(tmp_path / "mine.json", TOYS),
         cases=("toy2", "new", "toy1"),
     )
@@ -143,7 +147,7 @@ def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: py
         "data_folder": None,
         "image_size": 32,
         "recipe": asdict(run.tier.recipe),
-        "against": ["toy1", "toy2"],
+        "against": ["toy2", "toy1"],
         "strict": True,
         "cases": ["toy2", "new", "toy1"],
         "seeds": [9, 10],
@@ -152,11 +156,13 @@ def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: py
     }
     assert info.load_seconds > 0
     assert info.started.endswith("+00:00")
-    parts = run.work.split
+    parts, patients = run.work.split, run.work.dataset.patients
+    seen = sum(patients[i] in {patients[k] for k in parts.train} for i in parts.test)
+    assert len({len(parts.train), len(parts.val), len(parts.test), seen}) == 4
     assert info.data == (
-        f"36 PHANTOM slices (synthetic), 32 px, thesis scaling; split patient-5fold-2: {len(parts.train)} train, "
+        f"36 PHANTOM slices (synthetic), 32 px, thesis scaling; split slice-seed42: {len(parts.train)} train, "
         f"{len(parts.val)} validation, {len(parts.test)} test; 18 simulated patients, "
-        f"0 of {len(parts.test)} test slices of patients in training"
+        f"{seen} of {len(parts.test)} test slices of patients in training"
     )
     assert split is not None
     assert split.fingerprint == parts.fingerprint

@@ -10,7 +10,7 @@ import pytest
 
 from btlib import cases as cases_room
 from btlib.baselines import held
-from btlib.baselines.held import NONE, NotComparedError
+from btlib.baselines.held import NONE
 from btlib.cases import Case
 from btlib.errors import BaselineError, BtlibError, DataError
 from btlib.plugin import gpus, opening
@@ -56,7 +56,7 @@ def opens(monkeypatch: pytest.MonkeyPatch) -> Mock:
 
 
 def test_the_runs_of_all_collected_items_are_opened_before_the_first(begin: Begin, opens: Mock, tmp_path: Path) -> None:
-    session = begin("--bt-baseline=none")
+    session = begin()
     order = [item("full", "B"), OTHER, item("smoke", "B"), item("smoke", "A"), item("smoke", "B")]
     session.open(order)
     assert session.cases == {"full": ["B"], "smoke": ["B", "A"]}, "in the order in which they were collected"
@@ -66,8 +66,8 @@ def test_the_runs_of_all_collected_items_are_opened_before_the_first(begin: Begi
         assert settings.name == tier
         assert (options, terminal) == (session.options, session.terminal)
         assert folder == RunFolder(tmp_path / "reports" / f"now-{tier}")
-        assert path == NONE
-        assert isinstance(baseline, NotComparedError)
+        assert path.stem == TIERS[tier].baseline
+        assert baseline is session.baseline(tier)[1]
         assert cases == session.cases[tier]
     assert session.run("smoke") is session.runs["smoke"]
     assert opens.call_count == 2, "each is opened once"
@@ -119,6 +119,8 @@ def test_each_tier_has_its_baseline_read_once(begin: Begin, monkeypatch: pytest.
     (tmp_path / "baselines").mkdir()
     (tmp_path / "baselines" / "smoke.json").touch()
     assert begin().baseline("smoke")[0] == tmp_path / "baselines" / "smoke.json", "the project's own comes first"
+    path, _ = begin("--bt-baseline=none").baseline("smoke")
+    assert path == NONE
     assert begin("--bt-recipe=modern").baseline("full")[0].stem == "figshare-slice42-modern"
 
 
