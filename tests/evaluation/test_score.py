@@ -130,13 +130,14 @@ def test_masks_in_one_batch_only(make_dataset: Make) -> None:
         evaluate(Forgetful(), make_dataset(6), batch_size=4)
 
 
-def test_two_empty_masks_are_refused_by_name(make_dataset: Make) -> None:
-    """They have no distance; the error says which slice it is, whatever the batch."""
+@pytest.mark.parametrize("at", [None, [4, 1, 3, 0], [3]], ids=str)
+def test_two_empty_masks_are_refused_by_name(at: list[int] | None, make_dataset: Make) -> None:
+    """They have no distance; the error says which slice it is, whatever the batch and the order."""
     dataset = make_dataset(5)
     dataset.masks[3] = False
     nothing = Says(mask_prob=lambda n, h, w: np.zeros((n, h, w)))
     with pytest.raises(PredictionError, match=r"case X: slice 40: .* both empty(.|\n)*leave slices"):
-        evaluate(nothing, dataset, batch_size=2, where="case X")
+        evaluate(nothing, dataset, None if at is None else np.array(at), batch_size=2, where="case X")
 
 
 def test_no_slices_at_all(make_dataset: Make) -> None:

@@ -1,6 +1,7 @@
 """Where the checks of statistics end: the last value that passes and the first that does not."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def test_between_is_strict(value: float) -> None:
 
 
 def test_numbers_are_float64_of_the_axes_asked_for() -> None:
-    found = numbers([True, 2, np.float32(0.5)], "x")
+    found = numbers([True, 2, 0.5], "x")
     assert found.dtype == np.float64
     assert found.tolist() == [1, 2, 0.5]
     assert numbers([[1, 2]], "x", ndim=2).shape == (1, 2)
@@ -68,7 +69,8 @@ def test_the_scale_is_of_the_larger_of_the_two() -> None:
 
 
 def test_plain_numbers_are_pythons() -> None:
-    found = plain(np.float64(0.5), np.int64(3), 2, 0.25)
+    given: tuple[Any, ...] = (np.float64(0.5), np.int64(3), 2, 0.25)
+    found = plain(*given)
     assert found == (0.5, 3, 2, 0.25)
     assert [type(one) for one in found] == [float, int, int, float]
 
@@ -81,7 +83,7 @@ def test_a_summary_at_its_bounds(turn: int) -> None:
     assert (found.difference, found.freedom) == (0.25, 3)
     assert found.statistic == pytest.approx(0.25 / found.error)
     one_sided = stats.paired_t_from_summary(0.5, 0.0, 0.25, 0.1, 0.0, 2)
-    assert (one_sided.error, one_sided.freedom) == (pytest.approx(0.1 / math.sqrt(2)), 1)
+    assert (one_sided.error, one_sided.freedom) == pytest.approx((0.1 / math.sqrt(2), 1))
 
 
 def test_the_correlation_that_a_t_implies_may_be_1() -> None:
