@@ -149,8 +149,9 @@ def test_what_a_baseline_says_of_a_case(measured_baseline: Make, make_table: Tab
     own = Making(source="own", created="2026-02-02", reason="added later")
     reading = figure(value=0.2, margin=None)
     gated = figure(value=float(table.dice().mean()))
+    other = figure(metric="accuracy", value=0.3, margin=None)
     cases = {
-        "X": BaselineCase(title="first", figures=[reading, gated], runs=runs_of(table, table)),
+        "X": BaselineCase(title="first", figures=[reading, gated, other], runs=runs_of(table, table)),
         "Y": BaselineCase(title="second", figures=[reading], runs=runs_of(table), made=own),
     }
     baseline = measured_baseline(cases=cases, commit="abc", recipe={"epochs": 3}, environment={"torch": "2"})

@@ -176,5 +176,7 @@ def test_a_verdict_in_full() -> None:
         "  and another",
     ]
     assert Verdict("X", "dice", "error").describe() == "case X, dice: ERROR"
+    part = Verdict("X", "dice", "error", baseline=0.5, difference=0.1, low=0.0)
+    assert part.describe() == "case X, dice: ERROR"
     one = Verdict("X", "dice", "pass", measured=0.5, baseline=0.5, margin=0.1, seeds=(0.5,))
     assert one.describe() == "case X, dice: PASS\n  measured   0.5000\n  baseline   0.5000, margin 0.1"

@@ -11,6 +11,7 @@ from btlib.baselines import Baseline, judge
 from btlib.baselines.figure import BaselineCase, Figure
 from btlib.baselines.gate import judge_metric, other_rendering, paired_gap, unlike
 from btlib.evaluation import batch_mean
+from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.slice_table import SliceTable
 
@@ -182,6 +183,24 @@ def test_a_failure_of_some_seed_is_the_case_s(make_table: Table, measured: Resul
         ("X", "accuracy", "timeout", "too slow"),
     ]
     assert {(v.measured, v.difference, v.low, v.high) for v in found} == {(None, None, None, None)}
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(1, 2), (2, 1), (3, 2)])
+def test_any_other_version_of_the_metric_is_another_definition(
+    ours: int,
+    theirs: int,
+    make_table: Table,
+    measured: Result,
+    measured_baseline: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(METRICS._items, "dice", replace(METRICS["dice"], version=ours))
+    case = measured_baseline().cases["X"]
+    figures = [figure.model_copy(update={"version": theirs}) for figure in case.figures]
+    baseline = measured_baseline(cases={"X": case.model_copy(update={"figures": figures})})
+    verdict = judge_metric(measured(make_table()), "dice", baseline)
+    assert verdict.status == "not-comparable"
+    assert f"version of dice: measured {ours}, baseline {theirs}" in verdict.reason.splitlines()
 
 
 @pytest.mark.parametrize("patient", ["P0", None])

@@ -183,14 +183,27 @@ def test_cases_of_the_user_s_own_project(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
     points.append(Point("pack_of_a_test.cases"))
-    for module, place in (("pack_of_a_test.cases", tmp_path / file), ("bench_of_a_test", root / "bench.py")):
+    elsewhere = tmp_path / "other" / "bench.py"  # which was asked for by its path
+    elsewhere.parent.mkdir(exist_ok=True)
+    elsewhere.write_text("")
+    for module, place in (
+        ("pack_of_a_test.cases", tmp_path / file),
+        ("bench_of_a_test", root / "bench.py"),
+        ("bench_elsewhere", elsewhere),
+    ):
         space = types.ModuleType(module)
         space.__file__ = str(place)
         monkeypatch.setitem(sys.modules, module, space)
     CASES._items.clear()
-    for name, module in (("packed", "pack_of_a_test.cases"), ("loose", "bench_of_a_test")):
+    for name, module in (
+        ("packed", "pack_of_a_test.cases"),
+        ("loose", "bench_of_a_test"),
+        ("elsewhere", "bench_elsewhere"),
+    ):
         CASES.add(name, Case(name, "", True, False, prepare, registered_in=module))
-    assert list(project_cases(root)) == (["packed", "loose"] if own else ["loose"])
+    without_file: Any = dict
+    CASES.add("typed", Case("typed", "", True, False, without_file, registered_in="pack_of_a_test.typed"))
+    assert list(project_cases(root)) == [*(["packed"] if own else []), "loose", "elsewhere", "typed"]
     assert project_cases(root)["loose"] is CASES["loose"]
 
 
@@ -241,9 +254,36 @@ def test_a_file_is_imported_once(
     other = write("neighbour_of_a_test.py", "neighbour")
     monkeypatch.syspath_prepend(str(tmp_path))
     module = importlib.import_module("neighbour_of_a_test")
+    monkeypatch.setattr("btlib.cases.load._import", None)
     found = load_case(str(other))
     assert (found.name, found.prepare) == ("neighbour", module.prepare)
     assert found.module == "neighbour_of_a_test"
+
+
+def test_of_several_functions_the_one_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = tmp_path / "several_of_a_test.py"
+    lines = ["from btlib.cases import Case, case"]
+    for name in ("one", "two", "three"):
+        lines += [f"@case('case {name}', '', has_mask=True, has_classes=False)", f"def {name}(work): ..."]
+    path.write_text("\n".join([*lines, "taken = Case('A', '', True, False, one)", ""]))
+    assert [load_case(f"{path}::{name}").name for name in ("two", "three", "one")] == [
+        "case two",
+        "case three",
+        "case one",
+    ]
+    with pytest.raises(BtlibError, match="case 'A' is registered twice"):
+        load_case(f"{path}::taken")
+
+
+def test_where_one_stands_comes_before_the_root_of_the_project(
+    write: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pytest.ini").write_text("")
+    write("both_of_a_test.py", "at the root")
+    write("sub/both_of_a_test.py", "where I stand")
+    monkeypatch.chdir(tmp_path / "sub")
+    assert load_case("both_of_a_test.py").name == "where I stand"
 
 
 def test_a_file_of_the_same_name_elsewhere_is_another(

@@ -203,6 +203,18 @@ def test_a_training_that_cannot_be_saved_is_taken_up_from_its_state(work: Work) 
     assert states(work) == []
 
 
+def test_a_state_that_cannot_be_cleared_away_costs_no_model(work: Work, tmp_path: Path) -> None:
+    """Such as a link to another disk."""
+    with pytest.raises(OSError, match="disk full"):
+        get(work, save=half)
+    (work.checkpoints / "work").mkdir(exist_ok=True)
+    (lock,) = (work.checkpoints / "work").glob("*.lock")
+    (tmp_path / "scratch").mkdir()
+    lock.with_suffix("").symlink_to(tmp_path / "scratch")
+    assert get(work).source == "trained"
+    assert get(work).source == "loaded"
+
+
 def test_a_hidden_file_is_no_state(work: Work) -> None:
     """As one that was half written; it is there again all the same."""
 
