@@ -197,9 +197,10 @@ def test_a_cut_slice_is_unpacked_again_and_a_whole_one_is_kept(server: Server, f
     server.offer(files)
     home = get(server, tmp_path)
     whole, kept = (home / "1.mat").read_bytes(), (home / "2.mat").stat()
-    (home / "1.mat").write_bytes(whole[:-1])
-    get(server, tmp_path)
-    assert (home / "1.mat").read_bytes() == whole
+    for wrong in (whole[:-1], whole + b"!"):
+        (home / "1.mat").write_bytes(wrong)
+        get(server, tmp_path)
+        assert (home / "1.mat").read_bytes() == whole
     assert (home / "2.mat").stat() == kept
 
 

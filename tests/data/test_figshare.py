@@ -101,6 +101,12 @@ def test_the_smallest_images(tmp_path, shape):
     assert read_slice(tmp_path / "1.mat").image.shape == shape
 
 
+def test_a_mask_may_be_of_truth_values(tmp_path, make_slice):
+    _, mask = make_slice(tmp_path / "1.mat")
+    change(tmp_path / "1.mat", "tumorMask", mask)
+    assert np.array_equal(read_slice(tmp_path / "1.mat").mask, mask)
+
+
 def test_large_fields_are_packed(tmp_path, make_slice):
     make_slice(tmp_path / "1.mat")
     with h5py.File(tmp_path / "1.mat") as file:

@@ -1,4 +1,5 @@
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,6 +104,12 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path, monkeypatch):
         if path.name == "3.mat":
             raise OSError("no space left on device")
 
+    monkeypatch.setattr("btlib.data.phantom.write_slice", lambda path, *args, **kwargs: path.touch())
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda self, target: full_disk(self / "3.mat"))
+        with pytest.raises(OSError, match="no space"):
+            write_phantoms(tmp_path / "b", 3)
+    assert list((tmp_path / "b").iterdir()) == [], "they are put in their place all at once"
     monkeypatch.setattr("btlib.data.phantom.write_slice", full_disk)
     with pytest.raises(OSError, match="no space"):
         write_phantoms(tmp_path / "b", 3)

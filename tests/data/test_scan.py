@@ -1,5 +1,6 @@
 import pytest
 
+from btlib.data.patients import Patients
 from btlib.data.scan import scan
 from btlib.errors import DataError
 
@@ -93,6 +94,19 @@ def test_a_patient_of_three_types_is_one_patient(tmp_path, make_slice):
             tmp_path / f"{number}.mat", label=number % 3, seed=number, patient="P" if number < 4 else f"Q{number}"
         )
     assert scan(tmp_path).notes == ("1 of 3 patients have slices of more than one tumour type: P",)
+
+
+@pytest.mark.parametrize(
+    ("last", "more"), [("2", ""), (None, ", but for 1 slices that are not known and have no patient code")]
+)
+def test_patients_of_the_table_are_noted(folder, monkeypatch, last, more):
+    ids = ("1", "1", "1", "2", "2", last)
+    monkeypatch.setattr("btlib.data.scan.identify", lambda *args: Patients(ids, "table"))
+    report = scan(folder)
+    assert report.patients == {"1": 3, "2": 2, last: 3 if last else 1} | ({"2": 3} if last else {})
+    assert report.notes[1] == (
+        "these are slices of the Figshare data set, by their masks: their patients are those of btlib's table" + more
+    )
 
 
 def test_codes_that_contradict_what_is_known_are_a_fault(folder, monkeypatch):

@@ -48,6 +48,7 @@ def test_processes_are_started_where_there_are_many_files(n: int, parallel: bool
     assert [one if isinstance(one, int) else one.problem for one in found[:4]] == [0, "1 is odd", 1, "3 is odd"][:n]
     assert [options["return_as"] for options in pools] == (["generator"] if parallel else []), "in order"
     assert [options["n_jobs"] for options in pools] == ([8] if parallel else []), "no more than eight"
+    assert [options["pre_dispatch"] for options in pools] == (["4*n_jobs"] if parallel else []), "as they are needed"
 
 
 @pytest.mark.parametrize(("cores", "jobs"), [(1, []), (None, []), (2, [2])])

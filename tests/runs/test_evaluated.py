@@ -83,8 +83,10 @@ def test_masks_are_scored_on_the_truth_at_the_protocols_size(
 
 
 def test_aggregates_are_those_of_the_protocol(tmp_path: Path, work: Work, make_case: Make):
-    record = run(make_case(), replace(work, protocol=Protocol(image_size=32, batch_mean_size=3)), tmp_path)
+    protocol = Protocol(image_size=32, batch_mean_size=3)
+    record = run_case(make_case(), replace(work, protocol=protocol), "full", RunFolder(tmp_path)).record
     assert record.slices is not None
+    assert record.tier == "full"
     assert record.batch_mean_size == 3
     assert record.summary == summarise(record.slices, 3)
 
