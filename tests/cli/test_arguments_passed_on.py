@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from btlib.baselines import Verdict
 from btlib.cli import app
 from btlib.results import Conditions, PatientFacts
 from btlib.runs import RunFolder
@@ -167,6 +168,26 @@ def test_compare_passes_its_options_on(spy: Callable[..., Spy]):
         assert result.exit_code == 7, "there was nothing to judge"
         assert hold.calls[-1] == beside.calls[-1] == ((sources[1], sources[0]), how)
     assert load.calls[0] == ((["a", "b"], Path("f"), ["x", "y"]), {})
+
+
+@pytest.mark.parametrize(
+    ("status", "absent", "options", "code"),
+    [
+        *(("pass", [], ["--strict"], 0), ("pass", ["Y"], [], 0), ("pass", ["Y"], ["--strict"], 7)),
+        *(("regressed", ["Y"], ["--strict"], 1), ("inconclusive", ["Y"], ["--strict"], 1)),
+        *(("inconclusive", ["Y"], [], 0), ("error", [], [], 7)),
+    ],
+)
+def test_what_falls_short_counts_more_than_what_is_absent(
+    spy: Callable[..., Spy], status: Any, absent: list[str], options: list[str], code: int
+):
+    spy("btlib.reporting.sources.load_sources", [SimpleNamespace(name=name) for name in ("before", "after")])
+    spy("btlib.reporting.sources.hold", [Verdict("X", "dice", status)])
+    spy("btlib.reporting.sources.beside", [])
+    spy("btlib.reporting.sources.left_out", absent)
+    result = run("compare", "a", "b", *options)
+    assert result.exit_code == code
+    assert ("not in after: Y" in result.stdout) == bool(absent)
 
 
 @pytest.fixture

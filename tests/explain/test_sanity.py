@@ -14,6 +14,7 @@ from btlib.data.dataset import Dataset
 from btlib.engines import Subject
 from btlib.errors import OptionError
 from btlib.explain import Explainer, Runner, explainer
+from btlib.explain.occlusion import OcclusionMap
 from btlib.explain.sanity import cascade, rank_correlation, sanity_check
 from btlib.types import Predictions
 
@@ -52,6 +53,20 @@ def test_a_map_that_does_not_depend_on_the_weights_is_found_out(slices: Dataset)
     given = Explainer(Runner(TorchPredictor(Fixed(), "cpu", outputs=Outputs(classes=0))), patch=16, stride=4)
     found = sanity_check(given, slices.images[:1], slices.labels[:1], slices.numbers[:1], draws=2)
     assert [(step.layer, step.correlation) for step in found.steps] == [("unused", pytest.approx(1))]
+
+
+def test_patches_lie_apart_and_all_else_is_the_explainers(slices: Dataset, monkeypatch: pytest.MonkeyPatch):
+    asked: list[dict[str, object]] = []
+
+    def maps(score: object, image: object, **how: object) -> OcclusionMap:
+        asked.append(how)
+        return OcclusionMap(*np.zeros((2, 1, 1)), 0.5, np.arange(4.0).reshape(2, 2))
+
+    monkeypatch.setattr("btlib.explain.sanity.occlusion_maps", maps)
+    runner = Runner(TorchPredictor(Fixed(), "cpu", outputs=Outputs(classes=0)))
+    given = Explainer(runner, patch=16, stride=4, fill="mean", batch_size=7)
+    sanity_check(given, slices.images[:2], slices.labels[:2], slices.numbers[:2], draws=1)
+    assert asked == [{"patch": 16, "stride": 16, "fill": "mean", "batch_size": 7}] * 4
 
 
 def test_layers_from_the_last_to_the_first():

@@ -12,10 +12,13 @@ from btlib.reporting.names import (
     in_markdown,
     in_terminal,
     markdown,
+    naming,
     numbered,
+    printable,
     shortened,
     visible,
     width,
+    with_title,
 )
 
 
@@ -113,3 +116,22 @@ def test_titles_that_fit_no_sources(titles: list[str], told: str):
 @pytest.mark.parametrize("titles", [[], ["one", "two"]])
 def test_titles_that_fit(titles: list[str]):
     check_titles(titles, ["a", "b"])
+
+
+def test_a_text_of_several_lines_keeps_them():
+    assert printable("a\tb\r\nc\x1b[31m\n\nd\u202e") == "a       b\nc\\x1b[31m\n\nd\\u202e"
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "short"),
+    [("abcd", 4, "abcd"), ("abcde", 4, "ab…e"), ("abcde", 1, "…"), ("e\u0301" * 5, 5, "e\u0301" * 5)],
+)
+def test_what_is_left_out_of_a_name(text: str, most: int, short: str):
+    assert shortened(text, most) == short
+
+
+def test_a_name_and_its_title():
+    assert with_title("a_", "t*", in_markdown) == r"a\_ t\*"
+    assert with_title("a_", " \t", in_terminal) == "a_"
+    assert naming("github") is in_markdown
+    assert naming("simple") is in_terminal

@@ -271,3 +271,27 @@ def test_what_the_maps_say(entry: Make, empty_view: View):
     assert second == [
         *("B hidden with mean", "4 of 90.12 – 0.75", "0.10", "0.20", "0.300", "0.400", "0.500", "0.600", "–"),
     ]
+
+
+def test_the_facts_of_each_run_stand_under_its_own_title(entry: Make, make_table: Table, empty_view: View):
+    views = []
+    for label, torch in (("first", "2.11"), ("second", "2.12")):
+        info = empty_view.info.model_copy(update={"data": f"data of {label}", "origin": "phantom"})
+        views.append((replace(empty_view, label=label, info=info), {"environment": {"torch": torch, "cpu": label}}))
+    cases = []
+    for view, changes in views:
+        one, other = entry("A", make_table(6), view=view), entry("B", make_table(6), view=view)
+        odd = {"environment": changes["environment"] | {"cpu": f"other of {view.label}"}}
+        records = [[e.records[0].model_copy(update=c)] for e, c in ((one, changes), (other, odd))]
+        cases += [replace(e, records=tuple(r)) for e, r in zip((one, other), records, strict=True)]
+    page = Reader(render(page_of(cases, views[0][0], views=tuple(view for view, _ in views))))
+    text = " ".join(page.text["origin"].split())
+    first, second = text.partition("second")[0], "second" + text.partition(" second ")[2]
+    assert "torch2.11" in first
+    assert "torch2.12" not in first
+    assert "Measured in another environment: B, seed 1: cpu other of first (else first)" in first
+    assert "torch2.12" in second
+    assert "B, seed 1: cpu other of second (else second)" in text
+    assert text.count("Measured in another environment") == 2
+    assert page.text["verdicts"].index("data of first") < page.text["verdicts"].index("data of second")
+    assert page.text["verdicts"].count("Synthetic slices") == 2

@@ -22,7 +22,10 @@ from btlib.reporting.html.tiles import Tile
 from btlib.reporting.html.twins import write_figures, write_numbers, write_per_slice
 from btlib.reporting.html.views import View
 from btlib.reporting.intervals import Mean
+from btlib.runs import CaseRecord, RunFolder, RunInfo
 from btlib.slice_table import SliceTable
+
+from ..cells import rows
 
 Table = Callable[..., SliceTable]
 Make = Callable[..., Entry]
@@ -40,13 +43,13 @@ def test_every_slice_of_every_seed(entry: Make, make_table: Table, tmp_path: Pat
         *(("M", 1, n) for n in masks.number),
     ]
     names = np.array(["meningioma", "glioma", "pituitary"])
-    for rows, table in ((frame[:9], one), (frame[9:18], two)):
-        assert rows["label"].tolist() == names[table.label].tolist()
-        assert rows["predicted"].tolist() == names[table.predicted()].tolist()
-        assert rows["correct"].tolist() == table.correct().tolist()
-        np.testing.assert_allclose(rows["dice"], table.dice())
+    for part, table in ((frame[:9], one), (frame[9:18], two)):
+        assert part["label"].tolist() == names[table.label].tolist()
+        assert part["predicted"].tolist() == names[table.predicted()].tolist()
+        assert part["correct"].tolist() == table.correct().tolist()
+        np.testing.assert_allclose(part["dice"], table.dice())
         order = np.argsort(table.truth_area, kind="stable")
-        thirds = rows["size"].to_numpy()
+        thirds = part["size"].to_numpy()
         assert [set(thirds[order[k : k + 3]]) for k in (0, 3, 6)] == [{"small"}, {"middle"}, {"large"}]
     assert (frame[:9]["predicted"] != frame[:9]["label"]).sum() == 4
     assert frame[18:]["predicted"].isna().all()
@@ -180,3 +183,26 @@ def test_the_gallery_has_the_room_that_the_rest_leaves(
     assert rooms == [14_500_000 - 1000]
     assert pages[-1].gallery.problems == ("shown",)
     assert cast(Any, pages[0].gallery).tiles == ()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_files_of_a_report(tmp_path: Path, info: RunInfo, record: Callable[..., CaseRecord], make_table: Table):
+    """Cases by their own names, which a page displays in another way; and what could not be read."""
+    folder = RunFolder(tmp_path / "run")
+    folder.save_info(info.model_copy(update={"cases": ["a  b", "c"], "seeds": [1, 2], "baseline": "none"}))
+    for case, seed, wrong in (("a  b", 1, 6), ("a  b", 2, 12), ("c", 1, 3)):
+        folder.save_record(record(case, make_table(wrong=wrong), seed=seed))
+    assert room.write_report(folder.path, title="the title") == folder.path / "index.html"
+    first, second = rows((folder.path / "summary.md").read_text())
+    assert (first["case"], first["accuracy"][:9]) == ("a b case a b", "0.8500 (0")
+    assert second["accuracy"].startswith("0.9500 (0")
+    assert "could not be read" in (folder.path / "summary.md").read_text()
+    value = json.loads((folder.path / "report.json").read_text())
+    assert [(case["case"], len(case["seeds"])) for case in value["cases"]] == [("a  b", 2), ("c", 1)]
+    assert value["cases"][0]["means"]["accuracy"]["value"] == pytest.approx(0.85)
+    assert [str(folder.record_path("c", 2)) in problem for problem in value["problems"]] == [True, *[False] * 3]
+    assert len(pd.read_csv(folder.path / "per_slice.csv")) == 3 * 60
+    assert {path.name for path in (folder.path / "figures").iterdir()} == {
+        figure.removeprefix("figures/") for figure in value["figures"]
+    }
+    assert "<h1>the title</h1>" in (folder.path / "index.html").read_text()

@@ -66,6 +66,16 @@ def test_a_damaged_record_is_named_and_its_case_is_not_missing(folder: RunFolder
     assert [row.case for row in found.comparison.rows] == ["W"]
 
 
+def test_a_damaged_record_beside_a_lost_one_is_no_missing_case(folder: RunFolder):
+    folder.record_path("X", 9).unlink()
+    folder.record_path("X", 10).write_text("{")
+    found = view(folder.path)
+    assert found.comparison.missing == ()
+    damaged, lost = found.unread
+    assert str(folder.record_path("X", 10)) in damaged
+    assert lost == f"{folder.record_path('X', 9)}: expected a record, there is none"
+
+
 def test_the_baseline_is_where_it_lay_or_else_found_by_name(
     folder: RunFolder, tmp_path: Path, make_table: Table, baseline_of: Callable[..., Baseline]
 ):
