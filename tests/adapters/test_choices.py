@@ -209,12 +209,12 @@ def test_parity_is_of_the_largest_difference_of_any_probability_and_of_any_slice
     mask = np.zeros((2, 3, 4))
     mask[0, 0, :2] = 0.75
     other = mask.copy()
-    other[0, 0, 1], other[1, 2, 3] = 0.5, 0.1
+    other[0, 0, 1], other[1, 2, 3] = 0.5625, 0.1
     truth = np.zeros((2, 3, 4), bool)
     truth[0, 0, :2] = True
     classes = np.array([[0.5, 0.25, 0.25], [1, 0, 0]])
     found = export._parity(Predictions(mask, classes), Predictions(other, classes - 0.125), truth, 0.6)
-    assert (found.slices, found.probabilities) == (2, 0.25)
+    assert (found.slices, found.probabilities) == (2, 0.1875)
     assert found.dice == pytest.approx(1 / 3, abs=1e-6), "of 2 pixels one is lost: 1 to 2 / 3"
     turned = export._parity(Predictions(other, classes), Predictions(mask, classes), truth, 0.6)
     assert turned.dice == found.dice, "whichever is the better"

@@ -114,6 +114,23 @@ def test_a_shift_is_a_share_of_half_the_image_each_way(fixed: pytest.MonkeyPatch
         assert 0.2 * half < max(moved) <= 0.5 * half + 1
 
 
+def test_slices_are_shifted_either_way_mirrored_or_not(fixed: pytest.MonkeyPatch) -> None:
+    fixed.setattr(augment, "SHIFT", 0.3)
+    images = torch.zeros(60, 1, 64, 96)
+    images[:, 0, 28:36, 44:52] = 1  # in the middle, and a brighter one below it, to the right
+    images[:, 0, 40:44, 60:64] = 3
+    moved, _ = augmented(images, images, rng())
+    y, x = torch.meshgrid(torch.arange(64.0) - 31.5, torch.arange(96.0) - 47.5, indexing="ij")
+    found = []
+    for image in moved[:, 0]:
+        middle, other = (image > 0.5) & (image < 1.5), image > 2.5
+        at = [float(axis[middle].median()) for axis in (y, x)]
+        found.append([(float(axis[other].mean()) > where, where > 0) for axis, where in zip((y, x), at, strict=True)])
+    for axis in (0, 1):
+        ways = [one[axis] for one in found]
+        assert set(ways) == {(True, True), (True, False), (False, True), (False, False)}
+
+
 def test_slices_are_turned_both_ways_and_keep_their_shape(fixed: pytest.MonkeyPatch) -> None:
     fixed.setattr(augment, "TURN", 0.5)
     bar = torch.zeros(40, 1, 64, 96)
