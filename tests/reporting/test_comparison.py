@@ -184,6 +184,11 @@ def test_the_options_of_the_run_reach_the_gate(
         assert {row.case: row.status for row in found.rows} == {"new": status, "one": status}
         assert {(s.case, s.reference, s.status) for s in found.standings} == {("new", "two", status)}
         assert [row.case for row in found.references] == ["two"]
+    worse = baseline_of(make_table(wrong=30), "one").cases
+    mixed = baseline.model_copy(update={"cases": baseline.cases | worse})
+    for against, status in ((["two"], "regressed"), (["one"], "improved"), (None, "improved")):
+        found = compare(info.model_copy(update={"against": against}), [record("new", make_table(wrong=12))], {}, mixed)
+        assert [v.status for v in found.rows[0].verdicts if v.metric == "accuracy"] == [status], against
     every = compare(info, records, {}, baseline)
     assert {s.reference for s in every.standings} == {"one", "two"}
     assert [row.case for row in every.references] == ["two"], "the other was measured in this run"
@@ -297,8 +302,10 @@ def test_a_reason_stands_once_with_all_that_it_holds_for(
 def test_programs_get_the_ratio_and_not_its_bounds(make_table: Table, info: RunInfo, record: Make, tmp_path: Path):
     timing = Timing(images=16, seconds=[0.1, 0.2, 0.3, 0.2], thesis_seconds=[1.0, 2.2, 3.0, 2.0])
     speeds = {"Y": Speed(case="Y", figures={"training": timing})}
-    write_comparison(compare(info, [record("Y", make_table())], speeds, BaselineError("none")), tmp_path)
+    write_comparison(compare(info, [record("Y", make_table(wrong=60))], speeds, BaselineError("none")), tmp_path)
     frame = pd.read_csv(tmp_path / "comparison.csv")
+    assert frame.loc[0, "accuracy"] == 0, "zero is a number"
+    assert frame["hd95"].isna().all()
     found = timing.speedup
     assert found is not None
     assert found.low < found.value < found.high

@@ -86,7 +86,7 @@ def test_a_forest_plot_reaches_as_far_as_its_intervals(drawn: list[Figure]):
 
 
 def test_boxes(drawn: list[Figure]):
-    many, few = np.array([0.1, 0.2, 0.3, 0.9, 0.95, 0.97]), np.array([0.5, 0.6, 1.0, 0.7])
+    many, few = np.array([0.1, 0.2, 0.3, 0.9, 0.95, 0.97]), np.array([0.5, 0.6, 1.0, 0.6])
     boxes([("many", many), ("few", few)], "Dice", SHARE)
     (axes,) = drawn[0].axes
     assert rows_of(axes) == ["many\nn = 6", "few\nn = 4"]

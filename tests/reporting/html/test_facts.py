@@ -39,7 +39,9 @@ def model(source: str, fingerprint: str | None = "f1", notes: tuple[str, ...] = 
 def test_the_facts_of_a_run(with_records: Callable[..., Entry], empty_view: View):
     changes = {"commit": "abc", "dirty": True, "recipe": {"epochs": 8, "name": "modern"}, "data": "60 phantoms"}
     view = replace(empty_view, info=empty_view.info.model_copy(update=changes))
-    one = with_records("A", {"environment": {"torch": "2.11", "cpu_count": "4"}}, {"environment": {"torch": "other"}})
+    small = with_records("A", {}).records[0].conditions.model_copy(update={"image_size": 64})
+    first, last = {"torch": "2.11", "cpu_count": "4"}, {"torch": "other"}
+    one = with_records("A", {"environment": first}, {"environment": last, "conditions": small})
     run, data, recipe, environment = facts(view, [one])
     assert [f.title for f in (run, data, recipe, environment)] == ["Run", "Data and split", "Recipe", "Environment"]
     assert run.pairs == (

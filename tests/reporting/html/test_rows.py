@@ -20,7 +20,9 @@ from btlib.reporting.html.style import colour, tone
 from btlib.reporting.html.views import View
 from btlib.reporting.intervals import Mean
 from btlib.reporting.palette import ACCENT, BAD, GOOD, MUTED, WARN
+from btlib.reporting.speed import noise_line
 from btlib.reporting.standing import Standing
+from btlib.runs import Timing
 from btlib.runs.explained import Group
 from btlib.runs.explained import Mean as MapMean
 from btlib.slice_table import SliceTable
@@ -202,11 +204,11 @@ def test_where_a_new_case_stands_in_a_table(entry: Make, empty_view: View):
     numbers = (0.5, 0.75, 0.02, -0.25, -0.375, -0.125, "paired by patient", 0.031, 2, 7, 1.0, 2.0)
     one = Standing("N", "old", "dice", "regressed", *numbers)
     view = replace(empty_view, comparison=Comparison(empty_view.info, (), standings=(one,)))
-    page = page_of([entry("N", view=view), entry("M", view=view)], view)
-    assert [(e.label, s) for e, s in page.standings] == [("N", one)]
+    page = page_of([replace(entry("N", view=view), label="N · run"), entry("M", view=view)], view)
+    assert [(e.label, s) for e, s in page.standings] == [("N · run", one)]
     rows = _table(render(page), "New cases beside those of the baseline")
     assert dict(zip(rows[0], rows[1], strict=True)) == {
-        "case": "N",
+        "case": "N · run",
         "reference": "old of the baseline",
         "metric": "Dice",
         "verdict": "regressed",
@@ -277,7 +279,10 @@ def test_the_facts_of_each_run_stand_under_its_own_title(entry: Make, make_table
     views = []
     for label, torch in (("first", "2.11"), ("second", "2.12")):
         info = empty_view.info.model_copy(update={"data": f"data of {label}", "origin": "phantom"})
-        views.append((replace(empty_view, label=label, info=info), {"environment": {"torch": torch, "cpu": label}}))
+        noise = Timing(images=1, seconds=[1.0] * 4, thesis_seconds=[float(torch)] * 4)
+        views.append(
+            (replace(empty_view, label=label, info=info, noise=noise), {"environment": {"torch": torch, "cpu": label}})
+        )
     cases = []
     for view, changes in views:
         one, other = entry("A", make_table(6), view=view), entry("B", make_table(6), view=view)
@@ -295,3 +300,5 @@ def test_the_facts_of_each_run_stand_under_its_own_title(entry: Make, make_table
     assert text.count("Measured in another environment") == 2
     assert page.text["verdicts"].index("data of first") < page.text["verdicts"].index("data of second")
     assert page.text["verdicts"].count("Synthetic slices") == 2
+    for view, _ in views:
+        assert f"{view.label}: {noise_line(view.noise)}" in page.text["speed"]

@@ -320,6 +320,7 @@ def folder(tmp_path: Path) -> RunFolder:
     total[0, :, :5] = 0.5
     total[0, 0, 0] = 1.0
     total[1, :3] = -2.0
+    total[1, 3, 0] = -0.5
     two = np.zeros(2)
     Maps(np.array([3, 7]), two.astype(np.int64), two, total, np.zeros_like(total), "").save(
         folder.explain_path("A", "npz")
@@ -335,6 +336,7 @@ def test_red_is_where_the_model_needs_what_is_there(folder: RunFolder):
     assert needed.shape == surer.shape == (*SIZE, 3)
     assert needed[0, 0, 2] > needed[0, 0, 0] + 50  # red
     assert surer[0, 0, 0] > surer[0, 0, 2] + 50  # blue
+    assert surer[0, 0].sum() < surer[3, 0].sum() < surer[5, 10].sum()
     assert np.ptp(needed[5, 10]) < 10  # zero is white
     assert np.ptp(surer[5, 10]) < 10
     assert needed[0, 0].sum() < needed[5, 0].sum() < needed[5, 10].sum(), "the larger, the stronger"

@@ -134,6 +134,9 @@ def test_why_pairs_were_not_tested(entry: Make, make_table: Table, empty_view: V
     assert room._tests([entry("A", make_table(6)), entry("broken")]) == (
         *((), "there is nothing to compare: fewer than two cases have numbers"),
     )
+    lost = entry("B", make_table(6))  # of which another seed failed
+    lost = replace(lost, result=replace(lost.result, failure="timeout"))
+    assert room._tests([entry("A", make_table(6)), lost])[1].startswith("there is nothing to compare")
     types, masks = entry("A", make_table(6, mask=False)), entry("B", make_table(6, classes=False))
     assert room._tests([types, masks]) == ((), "no two cases share a metric")
     one = entry("C", make_table(6))
