@@ -103,6 +103,9 @@ def test_a_t_of_one_degree_and_a_tiny_error() -> None:
     assert (found.statistic, found.difference, found.error, found.freedom) == (2, 0.5, 0.25, 1)
     assert found.p == stats.t_test(-0.5, 0.25, 1).p == pytest.approx(1 - 2 * math.atan(2) / math.pi)
     assert stats.t_test(-0.5, 0.25, 1).statistic == -2
+    for difference in (0.5, -0.5):
+        with pytest.raises(StatsError, match=f"all differences are {difference}: without spread there is no t"):
+            stats.t_test(difference, 0.0, 3)
     for wrong in ((0.5, 0.25, -1), (0.5, 0.25, math.inf), (math.inf, 0.25, 1), (0.5, math.nan, 1)):
         with pytest.raises(StatsError):
             stats.t_test(*wrong)
