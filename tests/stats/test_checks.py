@@ -64,6 +64,11 @@ def test_the_scale_is_of_the_larger_of_the_two() -> None:
         stats.paired_t(large, large - 0.1)
     with pytest.raises(StatsError, match="without spread"):
         stats.cohens_dz(large - 0.1, large)
+    for a, b in ((large - 1000, large), (large, large - 1000)):
+        for function in (stats.paired_t, stats.cohens_dz):
+            with pytest.raises(StatsError, match="without spread"):
+                function(a, b)
+        assert stats.tost(a, b, margin=1001).p == 0
     assert not stats.tost(large, large - 0.1, margin=0.05).equivalent
     assert stats.tost(large - 0.1, large, margin=0.2).p == 0
 
@@ -92,6 +97,9 @@ def test_the_correlation_that_a_t_implies_may_be_1() -> None:
     assert stats.implied_correlation(0.75, 0.5, 0.5, 0.25, 4.0, 16) == 1
     assert stats.implied_correlation(0.5, 0.25, 0.75, 0.5, -4.0, 16) == 1
     assert stats.implied_correlation(0.75, 0.5, 0.0, 0.25, 4.0, 16) == -1
+    for spreads in ((0.0, 0.25), (0.5, 0.0)):
+        with pytest.raises(StatsError, match="implies nothing"):
+            stats.implied_correlation(0.75, spreads[0], 0.5, spreads[1], 4.0, 16)
     with pytest.raises(StatsError, match="at least 2 slices, got 1"):
         stats.implied_correlation(0.75, 0.5, 0.5, 0.25, 4.0, 1)
     with pytest.raises(StatsError, match=r"implies a correlation of 1\.\d+ and a spread of 0\.2"):
@@ -103,6 +111,9 @@ def test_a_t_of_one_degree_and_a_tiny_error() -> None:
     assert (found.statistic, found.difference, found.error, found.freedom) == (2, 0.5, 0.25, 1)
     assert found.p == stats.t_test(-0.5, 0.25, 1).p == pytest.approx(1 - 2 * math.atan(2) / math.pi)
     assert stats.t_test(-0.5, 0.25, 1).statistic == -2
+    for difference in (0.5, -0.5):
+        with pytest.raises(StatsError, match=f"all differences are {difference}: without spread there is no t"):
+            stats.t_test(difference, 0.0, 3)
     for wrong in ((0.5, 0.25, -1), (0.5, 0.25, math.inf), (math.inf, 0.25, 1), (0.5, math.nan, 1)):
         with pytest.raises(StatsError):
             stats.t_test(*wrong)
@@ -112,6 +123,7 @@ def test_the_design_effect_of_equal_groups_by_hand() -> None:
     """Two pairs of equal values: sums of deviations ±2, so 2·(4 + 4) over n times the variance 4/3."""
     values, groups = np.array([1.0, 1.0, 3.0, 3.0]), ["P10", "P10", "P9", "P9"]
     assert stats.design_effect(values, groups) == pytest.approx(8 * 2 / (4 * 4 / 3))
+    assert stats.design_effect(values / 1000, groups) == stats.design_effect(values, groups)
     assert stats.design_effect(values, ["a", "b", "a", "b"]) == 1  # groups that balance never make it less
     assert stats.design_effect(np.ones(4), groups) == 1
     with pytest.raises(StatsError, match="at least 2 groups, got 1"):

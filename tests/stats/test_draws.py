@@ -35,7 +35,9 @@ def by_hand(values: np.ndarray, names: list[str], confidence: float, seed: int) 
 
 
 @pytest.mark.parametrize(("confidence", "seed"), [(0.95, 0), (0.8, 9), (0.95, 10)])
-@pytest.mark.parametrize("names", [NAMES, [f"P{i:02d}" for i in range(11)]], ids=["patients", "slices"])
+@pytest.mark.parametrize(
+    "names", [NAMES, list("abcdefghabc"), [f"P{i:02d}" for i in range(11)]], ids=["patients", "eight", "slices"]
+)
 def test_a_paired_difference_is_of_its_seeds_draws(names: list[str], confidence: float, seed: int) -> None:
     found = stats.paired(A, B, names, DRAWS, confidence, seed)
     expected = by_hand(A - B, names, confidence, seed)

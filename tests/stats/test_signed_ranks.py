@@ -31,6 +31,12 @@ def test_all_equal_is_no_difference():
     assert stats.rank_biserial([0.5] * 7, [0.5] * 7) == 0
 
 
+def test_one_slice_that_differs_is_a_difference() -> None:
+    """Of fourteen slices scipy takes the normal: one rank of 14 and a spread of 14, whose z is −1."""
+    one = stats.wilcoxon([1.0, *[0.5] * 13], [0.5] * 14)
+    assert one == stats.SignedRanks(0, pytest.approx(2 * sp.norm.sf(1)), 14, 13)
+
+
 PAIR = st.tuples(st.integers(0, 5), st.integers(0, 5))
 # of up to thirteen pairs with ties scipy counts all sign patterns, which takes long for more than eight
 PAIRS = st.lists(PAIR, min_size=2, max_size=8) | st.lists(PAIR, min_size=14, max_size=60)
