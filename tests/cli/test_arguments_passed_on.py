@@ -126,13 +126,13 @@ def test_accepting(spy: Callable[..., Spy], make_run: Make, make_table: Table, w
     spy("btlib.reporting.proposal.proposal_lines", ["line"])
     spy("btlib.baselines.Baseline.load", lambda path: f"baseline {path.name}")
     Path("mine").mkdir()
-    Path("mine/b.json").touch()
+    Path("mine/B.json").touch()
     more = ["--allow-worse"] if worse else []
-    result = run("baseline", "accept", folder, "--name", "b", "--reason", "why", "--folder", "mine", *more)
-    told = "line\nA, B accepted into mine/b.json (3 in all). Look at the difference, and commit it.\n"
+    result = run("baseline", "accept", folder, "--name", "B", "--reason", "why", "--folder", "mine", *more)
+    told = "line\nA, B accepted into mine/B.json (3 in all). Look at the difference, and commit it.\n"
     assert (result.exit_code, result.stdout) == (0, told)
-    assert look.calls == [((folder, "b", "why", {}, "baseline b.json"), {"add": False})]
-    assert write.calls == [((made, Path("mine/b.json")), {"allow_worse": worse})]
+    assert look.calls == [((folder, "B", "why", {}, "baseline B.json"), {"add": False})]
+    assert write.calls == [((made, Path("mine/B.json")), {"allow_worse": worse})]
 
 
 @pytest.mark.parametrize(

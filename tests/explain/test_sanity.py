@@ -29,7 +29,11 @@ def test_a_trained_models_maps_are_destroyed(learnt: Subject, slices: Dataset):
     assert found.steps[-1].layer == "backbone.down"
     assert (found.numbers, found.draws, found.patch) == ([10, 20, 30], 2, 16)
     assert {len(step.correlations) for step in found.steps} == {6}
-    assert all(step.size >= abs(step.correlation) for step in found.steps)
+    for step in found.steps:
+        assert (step.correlation, step.size) == pytest.approx(
+            (np.mean(step.correlations), np.abs(step.correlations).mean())
+        )
+    assert any(step.size > abs(step.correlation) + 1e-6 for step in found.steps), "some maps turn their sign"
     last = found.steps[-1]
     assert abs(last.correlation) < 0.5  # the trained model's own would be 1
     assert last.size < found.steps[0].size

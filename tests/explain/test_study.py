@@ -289,3 +289,14 @@ def test_the_controls_of_a_slice(study: Callable[..., Study], folder: RunFolder,
         total, average = random_controls(slices.masks[at], 16, 8, seed=row.number)
         assert (row.random_total, row.random_average) == (total, average)
         assert total != average
+
+
+def test_a_line_for_each_slice(study: Callable[..., Study], folder: RunFolder):
+    said: list[str] = []
+    study(say=said.append).run(AT, folder)
+    assert [line.partition(": ")[0] for line in said] == [
+        "slice 80 (glioma)",
+        "slice 30 (pituitary)",
+        "slice 50 (glioma)",
+    ]
+    assert all(line.endswith(" s, engine predictor in as given") for line in said)

@@ -93,6 +93,15 @@ def test_one_slice_or_one_patient_has_no_interval(row: Callable[..., ExplainedSl
     assert "0.400 " in tables({"all": group})
 
 
+def test_two_patients_have_an_interval(row: Callable[..., ExplainedSlice]):
+    group = summarise([row(1, patient="P", mass=0.1), row(2, patient="Q", mass=0.7), row(3, patient="Q")])["all"]
+    mean = group.means["mass"]
+    assert group.units == 2
+    assert mean.low is not None
+    assert mean.high is not None
+    assert mean.low < mean.value < mean.high
+
+
 def test_no_slices():
     with pytest.raises(StatsError, match="at least 1 slice"):
         summarise([])
@@ -134,7 +143,8 @@ def distinct(row: Callable[..., ExplainedSlice]) -> Callable[[int], ExplainedSli
         def known(k: float) -> Control:
             return Control(pointing=k / 64, mass=k / 32)
 
-        changes = {"total": measures(1), "average": measures(2), "centre": known(3), "random_total": known(4)}
+        quiet = measures(2).model_copy(update={"silent": True})
+        changes = {"total": measures(1), "average": quiet, "centre": known(3), "random_total": known(4)}
         changes |= {
             "random_average": known(5),
             "chance": 0.015625,
@@ -173,6 +183,7 @@ def test_every_mean_is_of_its_own_measure(distinct: Callable[[int], ExplainedSli
         group = summarise([distinct(k) for k in range(n)])["pituitary"]
         assert {name: mean.value for name, mean in group.means.items()} == pytest.approx(MEANS)
         assert group.ratio == pytest.approx(1.25 / 1.5)
+        assert group.silent == n, "of the average map"
 
 
 def test_every_column_of_a_flat_row(distinct: Callable[[int], ExplainedSlice]):

@@ -229,6 +229,15 @@ def test_a_margin_between_the_two_intervals_is_enough(
     assert pair_tests([results["E"], results["F"]])[0].equivalent
 
 
+def test_the_thesis_asked_four_questions(make_table: Table, record: Make):
+    """As its README does: Dice with a class head and without, types with a decoder and without."""
+    cases = [record("A", make_table(6, classes=False)), record("B", make_table(6, mask=False))]
+    cases += [record(name, make_table(6, seed=k)) for k, name in enumerate("EFG")]
+    cases[1] = cases[1].model_copy(update={"metrics": {"accuracy": 1}})
+    thesis = [(t.first, t.second, t.metric) for t in pair_tests(as_results(cases)) if t.family == "thesis"]
+    assert thesis == [("E", "A", "dice"), ("F", "B", "accuracy"), ("G", "F", "accuracy"), ("F", "E", "dice")]
+
+
 def test_p_is_corrected_within_each_family(tested: Callable[..., tuple[PairTest, ...]]):
     tests = tested()
     for family in ("thesis", "all pairs"):

@@ -74,3 +74,5 @@ def test_a_line_has_what_is_known():
     assert verdict_line(NEW).startswith("macro F1 0.6100; reference Z 0.7500; difference")
     assert verdict_line(replace(KNOWN, method=None)).endswith("-0.0500; margin 0.02")
     assert verdict_line(UNKNOWN) == "HD95: no value"
+    uncompared = replace(UNKNOWN, measured=7.0, baseline=6.0, margin=0.5)
+    assert verdict_line(uncompared) == "HD95 7.0000; baseline 6.0000; margin 0.5"
