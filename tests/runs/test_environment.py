@@ -2,12 +2,14 @@
 
 import platform
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
+from btlib.runs import environment as room
 from btlib.runs.environment import PACKAGES, driver, environment
 
 VERSION = """NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Fri Jan 24 21:32:40 UTC 2025
@@ -30,6 +32,14 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Mock:
     return torch
 
 
+@pytest.fixture
+def _versions_looked_up_anew() -> Iterator[None]:
+    room._version.cache_clear()
+    yield
+    room._version.cache_clear()
+
+
+@pytest.mark.usefixtures("_versions_looked_up_anew")
 def test_everywhere(torch: Mock, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("btlib.runs.environment.metadata.version", version_of)
     monkeypatch.setattr("btlib.speed.machine.digest", lambda: "m1")
