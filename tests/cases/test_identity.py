@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from btlib import fingerprint
 from btlib.cases import Work, closure
@@ -196,10 +195,15 @@ def test_other_slices_count_with_all_that_is_learned_from(name: str, work: Work)
 
 
 def test_what_is_left_out(work: Work, tmp_path: Path) -> None:
-    """The work and its data, which have identities of their own; devices; folders, and files that are not there."""
-    for value in (work, work.dataset, torch.device("cpu"), tmp_path, tmp_path / "missing"):
+    """The work and its data, which have identities of their own; folders, and files that are not there."""
+    for value in (work, work.dataset, tmp_path, tmp_path / "missing"):
         assert identity(work, value) is None
     assert closure_of(lambda folder: [work.seed], work, where="a test").keys() == {"function"}
+
+
+def test_a_device_is_left_out(work: Work) -> None:
+    torch = pytest.importorskip("torch")
+    assert identity(work, torch.device("cpu")) is None
 
 
 def test_a_file_counts_by_its_content(work: Work, tmp_path: Path) -> None:

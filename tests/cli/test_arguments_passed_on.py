@@ -256,6 +256,7 @@ def test_explain_without_options(study: dict[str, Any]):
 
 def test_export(spy: Callable[..., Spy], monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Any]):
     """The stored model, on test slices of the size and scaling that it was trained on."""
+    pytest.importorskip("torch")
     ingredients = {"image_size": 16, "scaling": "percentile", "recipe": {"name": "modern"}}
     manifest = {"ingredients": ingredients, "created": "yesterday"}
     stored = SimpleNamespace(manifest=manifest, path="E.ckpt", model="the model")
