@@ -37,7 +37,9 @@ def test_a_value_is_frozen_and_compares_no_arrays(value: type) -> None:
     types = [str(field.type) for field in dataclasses.fields(value) if "Callable" not in str(field.type)]
     parameters: Any = vars(value)["__dataclass_params__"]
     assert parameters.frozen
-    assert parameters.eq == (not any(name in one for one in types for name in ("ndarray", "NDArray", "SliceTable", "SeedRun")))
+    assert parameters.eq == (
+        not any(name in one for one in types for name in ("ndarray", "NDArray", "SliceTable", "SeedRun"))
+    )
 
 
 @pytest.fixture
