@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from filelock import FileLock, Timeout
 
 from btlib import files, fingerprint
 from btlib.checkpoints import Store, find_stored, load_stored
@@ -92,12 +91,8 @@ def kept(store: Store) -> list[str]:
     return sorted(path.suffix for path in store.folder.iterdir() if path.is_file())
 
 
-def is_locked(store: Store, plan: Plan) -> bool:
-    try:
-        with FileLock(store.folder / "work" / f"{plan.variant}-{plan.fingerprint}.lock", timeout=0):
-            return False
-    except Timeout:
-        return True
+def lock_of(store: Store, plan: Plan) -> Path:
+    return store.folder / "work" / f"{plan.variant}-{plan.fingerprint}.lock"
 
 
 def test_what_is_stored_and_returned(store: Store, plan: Plan, training: Training, said: list[str]) -> None:
@@ -172,13 +167,13 @@ def test_a_loaded_model_takes_no_pretrained_weights(
 
 
 def test_a_plan_is_locked_while_it_is_trained_written_and_loaded(
-    store: Store, plan: Plan, training: Training, monkeypatch: pytest.MonkeyPatch
+    store: Store, plan: Plan, training: Training, monkeypatch: pytest.MonkeyPatch, is_locked: Callable[[Path], bool]
 ) -> None:
     seen: list[tuple[str, bool, bool]] = []
     other = replace(plan, seed=10)
 
     def watch(what: str) -> None:
-        seen.append((what, is_locked(store, plan), is_locked(store, other)))
+        seen.append((what, is_locked(lock_of(store, plan)), is_locked(lock_of(store, other))))
 
     def watched(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def inner(*args: Any, **more: Any) -> Any:
@@ -198,17 +193,19 @@ def test_a_plan_is_locked_while_it_is_trained_written_and_loaded(
     store.train_or_load(plan)
     assert [what for what, *_ in seen[-2:]] == ["read_manifest", "read_payload"]
     assert {(own, others) for _, own, others in seen} == {(True, False)}
-    assert not is_locked(store, plan)
+    assert not is_locked(lock_of(store, plan))
 
 
-def test_a_failed_training_gives_the_lock_back(store: Store, plan: Plan, training: Training) -> None:
+def test_a_failed_training_gives_the_lock_back(
+    store: Store, plan: Plan, training: Training, is_locked: Callable[[Path], bool]
+) -> None:
     def fail(workplace: Path) -> None:
         raise ZeroDivisionError
 
     training.inside = fail
     with pytest.raises(ZeroDivisionError):
         store.train_or_load(plan)
-    assert not is_locked(store, plan)
+    assert not is_locked(lock_of(store, plan))
     assert kept(store) == []
 
 
@@ -225,7 +222,12 @@ WRITERS = {".ckpt": (torch, "save"), ".csv": (files, "write_text"), ".json": (fi
 
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_a_writer_that_fails_half_way(
-    suffix: str, store: Store, plan: Plan, training: Training, monkeypatch: pytest.MonkeyPatch
+    suffix: str,
+    store: Store,
+    plan: Plan,
+    training: Training,
+    monkeypatch: pytest.MonkeyPatch,
+    is_locked: Callable[[Path], bool],
 ) -> None:
     """The manifest comes last, no half of a file is left, and the training goes on from its state the next time."""
 
@@ -242,7 +244,7 @@ def test_a_writer_that_fails_half_way(
         with pytest.raises(OSError, match="disk full"):
             store.train_or_load(plan)
     assert kept(store) == [end for end in WRITERS if list(WRITERS).index(end) < list(WRITERS).index(suffix)]
-    assert not is_locked(store, plan)
+    assert not is_locked(lock_of(store, plan))
     assert store.train_or_load(plan).source == "trained"
     assert training.calls[1]["found"] == ["curves.csv", "last.ckpt"]
     assert list((store.folder / "work").glob("*/")) == []
@@ -296,7 +298,7 @@ def test_a_state_that_is_left_is_taken_up_unless_asked(store: Store, plan: Plan,
 
 @pytest.mark.parametrize("change", [{"variant": "B"}, {"seed": 10}])
 def test_a_file_of_another_training_is_refused(
-    change: dict[str, Any], store: Store, plan: Plan, training: Training
+    change: dict[str, Any], store: Store, plan: Plan, training: Training, is_locked: Callable[[Path], bool]
 ) -> None:
     """Of another seed of the same variant too; it stays where it is."""
     other = replace(plan, **change)
@@ -310,7 +312,7 @@ def test_a_file_of_another_training_is_refused(
     )
     assert caught.value.where == str(store.path(plan))
     assert store.path(plan).exists()
-    assert not is_locked(store, plan)
+    assert not is_locked(lock_of(store, plan))
 
 
 def test_weights_that_its_manifest_does_not_describe_are_set_aside(

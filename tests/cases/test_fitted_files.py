@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock, Timeout
 
 from btlib import fingerprint
 from btlib.cases import CASES, Case, FittedModel, Work, fit_or_load, fitting
@@ -133,15 +132,13 @@ def test_the_file_of_the_case_decides_too(work: Work, tmp_path: Path, monkeypatc
     assert codes["unknown"] == [None] * 3
 
 
-def is_locked(work: Work, fitted: str) -> bool:
-    try:
-        with FileLock(work.checkpoints / "work" / f"{fitted}.lock", timeout=0):
-            return False
-    except Timeout:
-        return True
+def lock_of(work: Work, fitted: str) -> Path:
+    return work.checkpoints / "work" / f"{fitted}.lock"
 
 
-def test_the_model_is_locked_while_it_is_trained_saved_and_loaded(work: Work, tmp_path: Path) -> None:
+def test_the_model_is_locked_while_it_is_trained_saved_and_loaded(
+    work: Work, is_locked: Callable[[Path], bool]
+) -> None:
     other = get(replace(work, seed=8)).folder.name
     (work.checkpoints / "work").mkdir(exist_ok=True)
     name = get(work).folder.name  # which the same work has again
@@ -149,7 +146,7 @@ def test_the_model_is_locked_while_it_is_trained_saved_and_loaded(work: Work, tm
 
     def watched(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def inner(*args: Any) -> Any:
-            seen.append((what, is_locked(work, name), is_locked(work, other)))
+            seen.append((what, is_locked(lock_of(work, name)), is_locked(lock_of(work, other))))
             return function(*args)
 
         return inner
@@ -162,17 +159,17 @@ def test_the_model_is_locked_while_it_is_trained_saved_and_loaded(work: Work, tm
             get(replace(work, retrain=retrain), save=watched("save", save), load=watched("load", load))
     assert [what for what, *_ in seen] == ["train", "keep", "save", "look", "load"]
     assert {(own, others) for _, own, others in seen} == {(True, False)}
-    assert not is_locked(work, name)
+    assert not is_locked(lock_of(work, name))
 
 
-def test_the_lock_is_given_back_by_a_training_that_fails(work: Work) -> None:
+def test_the_lock_is_given_back_by_a_training_that_fails(work: Work, is_locked: Callable[[Path], bool]) -> None:
     def fail(folder: Path) -> list[int]:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         get(work, fail)
     (lock,) = (work.checkpoints / "work").glob("*.lock")
-    assert not is_locked(work, lock.stem)
+    assert not is_locked(lock_of(work, lock.stem))
 
 
 def half(model: list[int], folder: Path) -> None:

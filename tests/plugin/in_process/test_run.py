@@ -5,11 +5,11 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
-import filelock
 import numpy as np
 import pytest
 
@@ -26,17 +26,6 @@ from btlib.runs.execute import Result, run_case
 from btlib.speed import memory
 
 MakeRun = Callable[..., Run]
-
-
-def is_locked(path: object) -> bool:
-    """Whether somebody holds a lock file."""
-    lock = filelock.FileLock(str(path), timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        return True
-    lock.release()
-    return False
 
 
 def failure_of(function: Callable[[], object]) -> tuple[str, object, object]:
@@ -59,7 +48,9 @@ def test_a_case_and_seed_is_executed_once_however_many_items_ask(make_run: MakeR
     assert [(record.case, record.seed) for record in run.folder.records()] == cases.prepared
 
 
-def test_a_case_is_executed_under_the_lock_of_its_record(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_case_is_executed_under_the_lock_of_its_record(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, is_locked: Callable[[Path], bool]
+) -> None:
     run = make_run("--bt-timeout=77")
     seen, speaking = list[tuple[bool, ...]](), list[bool]()
 
@@ -74,7 +65,7 @@ def test_a_case_is_executed_under_the_lock_of_its_record(make_run: MakeRun, monk
     def spy(case: Case, work: Work, *args: Any) -> Result:
         paths = [run.folder.record_path(case.name, work.seed), run.folder.record_path("toy2", 5)]
         paths += [run.folder.record_path(case.name, 6)]
-        seen.append(tuple(is_locked(f"{path}.lock") for path in paths))
+        seen.append(tuple(is_locked(Path(f"{path}.lock")) for path in paths))
         assert args == ("smoke", run.folder, 77, run.work.dataset)
         assert speaking, "a training may draw its progress"
         return run_case(case, work, *args)
@@ -83,7 +74,7 @@ def test_a_case_is_executed_under_the_lock_of_its_record(make_run: MakeRun, monk
     run.record("toy1", 5)
     run.record("toy1", 5)
     assert seen == [(True, False, False)], "another case or seed is not waited for"
-    assert not is_locked(f"{run.folder.record_path('toy1', 5)}.lock")
+    assert not is_locked(Path(f"{run.folder.record_path('toy1', 5)}.lock"))
 
 
 @pytest.mark.parametrize("first", [4, 9])
