@@ -12,9 +12,16 @@ from btlib.errors import RecordError
 
 
 def save_arrays(path: Path, **arrays: NDArray[Any] | str) -> None:
-    """Write arrays under their names, compressed, atomically."""
+    """Write arrays under their names, compressed, atomically.
+
+    Raises:
+        ValueError: An array is of objects, which NumPy would pickle.
+    """
+    of_objects = [name for name, array in arrays.items() if np.asarray(array).dtype.hasobject]
+    if of_objects:
+        raise ValueError(f"arrays of objects cannot be written: {', '.join(of_objects)}")
     with files.atomic_path(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, **arrays)  # NumPy 1.26 has no `allow_pickle` here: it would be an array more
 
 
 def load_arrays(path: Path, shapes: Mapping[str, str], mend: str) -> dict[str, NDArray[Any]]:
