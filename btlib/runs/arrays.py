@@ -11,8 +11,8 @@ from btlib import files
 from btlib.errors import RecordError
 
 
-def save_arrays(path: Path, **arrays: NDArray[Any] | str) -> None:
-    """Write arrays under their names, compressed, atomically.
+def save_arrays(path: Path, **arrays: Any) -> None:
+    """Write arrays (or texts) under their names, compressed, atomically.
 
     Raises:
         ValueError: An array is of objects, which NumPy would pickle.
