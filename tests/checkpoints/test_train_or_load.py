@@ -26,16 +26,6 @@ def plan(make_dataset: Callable[..., Dataset]) -> Plan:
     return Plan("A", recipe, make_dataset(12), slice_seed42(12), Protocol(image_size=32), 7, "fp32")
 
 
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def store(tmp_path: Path, said: list[str]) -> Store:
-    return Store(tmp_path / "checkpoints", CPU, said.append)
-
-
 def tensors(path: Path) -> dict[str, torch.Tensor]:
     return torch.load(path, weights_only=True)["state_dict"]
 

@@ -72,16 +72,6 @@ def plan(make_dataset: Callable[..., Dataset]) -> Plan:
     return Plan("A", recipe, make_dataset(12), slice_seed42(12), Protocol(image_size=32), 9, "fp32")
 
 
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def store(tmp_path: Path, said: list[str]) -> Store:
-    return Store(tmp_path / "checkpoints", CPU, said.append)
-
-
 def tensors(model: torch.nn.Module) -> list[list[float]]:
     return [value.flatten().tolist() for value in model.state_dict().values()]
 
