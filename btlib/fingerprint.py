@@ -40,7 +40,7 @@ def no_model_fits(wanted: Mapping[str, Any], manifests: Iterable[Mapping[str, An
     'no stored model fits; the nearest differs in recipe.epochs'
     """
     flat = _flat(wanted)
-    stored = [_flat(manifest["ingredients"]) for manifest in manifests if manifest]
+    stored = [_flat(found) for one in manifests if one and isinstance(found := one.get("ingredients"), Mapping)]
     differences = [[name for name, value in flat.items() if theirs.get(name) != value] for theirs in stored]
     nearest = min(differences, key=len, default=[])
     return f"no stored model fits; the nearest differs in {', '.join(nearest)}" if nearest else ""

@@ -17,7 +17,7 @@ FRAMEWORKS = {
 
 # Each room may import from rooms on its own line and on lines above it.
 STOREYS = [
-    {"errors", "extras", "registry", "files", "fingerprint", "types", "paths"},
+    {"errors", "extras", "registry", "files", "fingerprint", "hdf5", "npz", "paths", "stored_folder", "types"},
     {"protocol", "presets", "metrics", "stats", "data", "speed"},
     {"slice_table", "splits"},
     {"evaluation"},

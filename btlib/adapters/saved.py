@@ -1,19 +1,22 @@
 """Predictions made elsewhere, found by slice number: on another machine, in another language, months ago."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib import files
+from btlib import npz
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
-from btlib.evaluation.predictor import Predictor
+from btlib.evaluation.predictor import Predictor, ask
+from btlib.files import DamagedFileError
 from btlib.types import Predictions
 
 _MAKE = "write number [n], and mask_prob [n, h, w] or class_prob [n, 3] or both (btlib.adapters.save_predictions does)"
+_FORMAT = "it must be a .npz or HDF5 file"
 _NAMED = 5  # missing slices that a message names
 
 
@@ -30,7 +33,8 @@ class SavedPredictions:
         device: "cpu".
 
     Raises:
-        PredictionError: It cannot be read, lacks one of these, its lengths differ, or it has a number twice.
+        PredictionError: It cannot be read, lacks one of these, its lengths differ, or its numbers are not whole numbers
+            from 1, each once.
     """
 
     device = "cpu"
@@ -38,15 +42,24 @@ class SavedPredictions:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._parts = _open(self.path)
-        lengths = {name: len(part) for name, part in self._parts.items()}
+        lengths = {name: part.shape[0] if part.shape else 0 for name, part in self._parts.items()}
         if "number" not in lengths or len(lengths) < 2:
             raise self._error(f"holds {', '.join(lengths) or 'nothing'}", _MAKE)
         if len(set(lengths.values())) > 1:
             raise self._error(f"lengths differ: {lengths}", _MAKE)
-        numbers, times = np.unique(np.asarray(self._parts["number"][:]), return_counts=True)
+        self._rows = {int(number): row for row, number in enumerate(self._numbers())}
+
+    def _numbers(self) -> NDArray[Any]:
+        numbers = self._read(self._parts["number"], None)
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iuf":
+            raise self._error(f"number: expected whole numbers [n], got {numbers.dtype} {numbers.shape}", _MAKE)
+        strange = numbers[~(np.isfinite(numbers) & (numbers >= 1) & (numbers % 1 == 0))]
+        if len(strange):
+            raise self._error(f"number: expected whole numbers from 1, got {strange[0]}", _MAKE)
+        unique, times = np.unique(numbers, return_counts=True)
         if (times > 1).any():
-            raise self._error(f"has slice {numbers[times > 1][0]} twice", "write each slice once")
-        self._rows = {int(number): row for row, number in enumerate(self._parts["number"][:])}
+            raise self._error(f"has slice {int(unique[times > 1][0])} twice", "write each slice once")
+        return numbers
 
     def predict_slices(self, numbers: NDArray[np.int64], images: NDArray[np.float32]) -> Predictions:
         """Predictions of the slices with these numbers [n]; the images [n, h, w] are not looked at.
@@ -62,7 +75,8 @@ class SavedPredictions:
                 f"holds masks of {mask.shape[1:]}, the slices are {images.shape[1:]}",
                 f"declare image_size={mask.shape[1]} in @case" if len(mask.shape) == 3 else _MAKE,
             )
-        return Predictions(_rows(mask, rows), _rows(self._parts.get("class_prob"), rows))
+        classes = self._parts.get("class_prob")
+        return Predictions(*(None if part is None else self._read(part, rows) for part in (mask, classes)))
 
     def require_slices(self, numbers: NDArray[np.int64], kind: str = "slices") -> None:
         """Refuse slices of which the file has no prediction.
@@ -90,6 +104,12 @@ class SavedPredictions:
             PredictionError: Always.
         """
         raise self._error("saved predictions are found by slice number, not by image", "call predict_slices")
+
+    def _read(self, part: "_Part", rows: NDArray[np.int64] | None) -> NDArray[Any]:
+        try:
+            return part.read(rows)
+        except (OSError, DamagedFileError) as error:
+            raise self._error(f"cannot be read: {error}", _FORMAT) from error
 
     def _error(self, problem: str, mend: str) -> PredictionError:
         return PredictionError(problem, where=self.path, mend=mend)
@@ -119,36 +139,76 @@ def save_predictions(
         raise PredictionError(f"expected a file ending in .npz, got {path.name}", where=path)
     at = np.arange(len(dataset)) if positions is None else np.asarray(positions)
     batches = [at[start : start + batch_size] for start in range(0, len(at), batch_size)]
-    said = [predictor.predict(np.ascontiguousarray(dataset.images[batch], dtype=np.float32)) for batch in batches]
+    said = [
+        ask(predictor, dataset.numbers[batch], np.ascontiguousarray(dataset.images[batch], dtype=np.float32))
+        for batch in batches
+    ]
     parts = {name: [getattr(p, name) for p in said] for name in ("mask_prob", "class_prob")}
     if not said or any(len({part is None for part in rows}) > 1 for rows in parts.values()):
         raise PredictionError("nothing to save, or masks or classes in some batches only", where=path)
     there: dict[str, Any] = {name: np.concatenate(rows) for name, rows in parts.items() if rows[0] is not None}
-    with files.atomic_path(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, number=dataset.numbers[at], **there)
+    npz.write_npz(path, {"number": dataset.numbers[at], **there})
     return path
 
 
-def _open(path: Path) -> Mapping[str, Any]:
-    import h5py
+class _Part(Protocol):
+    """One array of a file."""
 
-    names = ("number", "mask_prob", "class_prob")
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def read(self, rows: NDArray[np.int64] | None) -> NDArray[Any]:
+        """These rows, any of them as often as asked for; None: all."""
+
+
+@dataclass(frozen=True)
+class _InMemory:
+    values: NDArray[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    def read(self, rows: NDArray[np.int64] | None) -> NDArray[Any]:
+        return self.values if rows is None else self.values[rows]
+
+
+@dataclass(frozen=True)
+class _InHdf5:
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+
+    def read(self, rows: NDArray[np.int64] | None) -> NDArray[Any]:
+        from btlib import hdf5
+
+        with hdf5.reading(self.path) as file:
+            found = hdf5.dataset(file, self.name)
+            if found is None or found.shape != self.shape:
+                raise DamagedFileError(f"{self.name} has changed since it was opened")
+            if rows is None:
+                return hdf5.values(found)
+            unique, back = np.unique(rows, return_inverse=True)  # HDF5 wants them in order and once each
+            return np.asarray(found[unique])[back]
+
+
+def _open(path: Path) -> Mapping[str, _Part]:
     if not path.is_file():
         raise PredictionError("there is no such file", where=path, mend=_MAKE)
+    names = ("number", "mask_prob", "class_prob")
     try:
-        if h5py.is_hdf5(path):
-            stored = h5py.File(path, "r")
-            return {name: stored[name] for name in names if name in stored}
-        with np.load(path) as arrays:
-            return {name: arrays[name] for name in names if name in arrays}
-    except Exception as error:  # a damaged file makes either library raise almost anything
-        raise PredictionError(f"cannot be read: {error}", where=path, mend="it is a .npz or HDF5 file") from error
+        with path.open("rb") as file:
+            start = file.read(4)
+        if start[:2] == b"PK":
+            return {name: _InMemory(array) for name, array in npz.read_npz(path, (), names).items()}
+        return _open_hdf5(path, names)
+    except (OSError, DamagedFileError) as error:
+        raise PredictionError(f"cannot be read: {error}", where=path, mend=_FORMAT) from error
 
 
-def _rows(part: Any, rows: NDArray[np.int64]) -> NDArray[np.floating] | None:
-    """Rows of an array or of a HDF5 data set, which wants them in order and once each."""
-    if part is None:
-        return None
-    unique, back = np.unique(rows, return_inverse=True)
-    values: NDArray[np.floating] = np.asarray(part[unique])[back]
-    return values
+def _open_hdf5(path: Path, names: tuple[str, ...]) -> Mapping[str, _Part]:
+    from btlib import hdf5
+
+    with hdf5.reading(path) as file:
+        found = {name: hdf5.dataset(file, name) for name in names}
+        return {name: _InHdf5(path, name, part.shape) for name, part in found.items() if part is not None}

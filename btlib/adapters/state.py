@@ -3,6 +3,7 @@
 import pickle
 import time
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,25 @@ _TIMES = 20
 def is_damage(error: Exception) -> bool:
     """Whether what `torch.load` raised speaks of the file: not if memory ran out."""
     return not isinstance(error, BtlibError) and not memory.ran_out(error)
+
+
+def load_tensors(path: Path, map_location: str = "cpu") -> Any:
+    """What `torch.save` wrote: tensors and plain values, never other Python objects.
+
+    Raises:
+        OSError: The file is not there, or cannot be read.
+        DamagedFileError: It is no file, or its content does not fit its checksums.
+        Exception: PyTorch cannot read it, or memory ran out; see `is_damage`.
+    """
+    files.require_regular(path)
+    with path.open("rb") as file:
+        if zipfile.is_zipfile(file):  # PyTorch itself does not look at the checksums
+            with zipfile.ZipFile(file) as packed:
+                damaged = packed.testzip()
+            if damaged is not None:
+                raise files.DamagedFileError(f"{damaged} does not fit its checksum")
+        file.seek(0)
+        return torch.load(file, map_location=map_location, weights_only=True)
 
 
 class StateFile:
@@ -56,15 +76,16 @@ class StateFile:
         """
         if not self.path.exists():
             return None
-        with self.path.open("rb") as file:
-            try:
-                state: dict[str, Any] = torch.load(file, map_location=map_location, weights_only=True)
-                state[key]
-                return state
-            except Exception as error:  # a damaged file makes torch raise almost anything
-                if not is_damage(error):
-                    raise
-                problem = type(error).__name__
+        with self.path.open("rb"):
+            pass  # that it cannot be opened is no damage
+        try:
+            state: dict[str, Any] = load_tensors(self.path, map_location)
+            state[key]
+            return state
+        except Exception as error:  # a damaged file makes torch raise almost anything
+            if not is_damage(error):
+                raise
+            problem = type(error).__name__
         aside = self.path.with_name(f"{self.path.name}.damaged")
         self.path.replace(aside)
         warnings.warn(

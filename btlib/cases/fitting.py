@@ -2,27 +2,26 @@
 
 import contextlib
 import inspect
-import json
 import re
 import shutil
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from filelock import FileLock
 
-from btlib import files, fingerprint
+from btlib import fingerprint, stored_folder
 from btlib.cases.case import CASES, Prepared, Work, definition_of
 from btlib.cases.closure import closure_of
 from btlib.cases.load import MODULE
 from btlib.data.cache import PREPROCESSING
 from btlib.errors import BtlibError, BtlibWarning, CheckpointError
 from btlib.evaluation.predictor import Predictor
+from btlib.files import DamagedFileError
 
 SCHEMA = "btlib-fitted/1"
 _LONGEST = 80  # of the part of a folder's name that is for people; the fingerprint tells models apart
@@ -101,7 +100,7 @@ def fit_or_load(
             model = fit(workplace)
             seconds = time.perf_counter() - began
             used = used and not any(workplace.glob("*.damaged"))  # it started again
-            _keep(folder, lambda part: save(model, part), {"ingredients": ingredients, "seconds": seconds})
+            _store(folder, partial(save, model), {"ingredients": ingredients, "seconds": seconds})
         return FittedModel(model, "resumed" if used else "trained", seconds, identity, folder)
 
 
@@ -143,10 +142,10 @@ def _why(work: Work, stem: str, ingredients: dict[str, Any]) -> str:
 def _manifest(folder: Path) -> dict[str, Any] | None:
     """What is told of the model in a folder; None where that cannot be read."""
     try:
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return manifest if manifest["schema"] == SCHEMA and isinstance(manifest["ingredients"], dict) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        manifest = stored_folder.read_manifest(folder, SCHEMA)
+    except (OSError, DamagedFileError):
         return None
+    return manifest if isinstance(manifest.get("ingredients"), dict) else None
 
 
 def _code_of_case(name: str) -> str | None:
@@ -182,36 +181,17 @@ def _whole(folder: Path) -> bool:
     """Whether a model lies there as it was written; a damaged one is set aside."""
     if not folder.is_dir():
         return False
-    manifest = _manifest(folder)
-    with contextlib.suppress(OSError):  # what cannot be read is damaged too
-        if manifest is not None and manifest.get("files") == _hashes(folder):
-            return True
-    aside = folder.with_name(f"{folder.name}.damaged")
-    shutil.rmtree(aside, ignore_errors=True)
-    folder.replace(aside)
-    warnings.warn(f"{folder}: damaged; kept as {aside.name}, trained anew", BtlibWarning, stacklevel=3)
-    return False
-
-
-def _keep(folder: Path, save: Callable[[Path], object], more: dict[str, Any]) -> None:
-    """Written aside and renamed into place, so that nobody sees half of it."""
-    part = Path(tempfile.mkdtemp(dir=folder.parent / "work", prefix=f"{folder.name}."))
     try:
-        save(part)
-        hashes = _hashes(part)
-        if not hashes:
-            raise CheckpointError(
-                "save wrote no file", where=folder, mend="write the model into the folder it is given"
-            )
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        files.write_json(part / "manifest.json", {"schema": SCHEMA, "files": hashes, "created": created, **more})
-        part.chmod(0o755)  # mkdtemp makes it private
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        stored_folder.verify_folder(folder, SCHEMA)
+    except (OSError, DamagedFileError) as error:
+        aside = stored_folder.set_aside(folder)
+        warnings.warn(f"{folder}: damaged ({error}); kept as {aside.name}, trained anew", BtlibWarning, stacklevel=3)
+        return False
+    return True
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / "manifest.json")
-    return {path.relative_to(folder).as_posix(): fingerprint.of_file(path) for path in found}
+def _store(folder: Path, save: Callable[[Path], object], facts: dict[str, Any]) -> None:
+    try:
+        stored_folder.write_folder(folder, SCHEMA, save, facts)
+    except stored_folder.NothingWrittenError as error:
+        raise CheckpointError(str(error), where=folder, mend="write the model into the folder it is given") from error

@@ -1,13 +1,12 @@
 """The files of a checkpoint, read with care: what cannot be read is None, and whoever asked says what follows."""
 
-import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from btlib.adapters.state import is_damage
+from btlib import files
+from btlib.adapters.state import is_damage, load_tensors
 from btlib.errors import BtlibWarning
 
 SCHEMA = "btlib-checkpoint/1"
@@ -16,7 +15,7 @@ SCHEMA = "btlib-checkpoint/1"
 def read_payload(path: Path) -> dict[str, Any] | None:
     """What a checkpoint holds; None if it cannot be read."""
     try:
-        payload = torch.load(path, map_location="cpu", weights_only=True)
+        payload = load_tensors(path)
     except Exception as error:  # a damaged file makes torch raise almost anything
         if not is_damage(error):
             raise
@@ -27,13 +26,26 @@ def read_payload(path: Path) -> dict[str, Any] | None:
 def read_manifest(path: Path) -> dict[str, Any] | None:
     """What the store knows of a checkpoint; None if there is no manifest, or one that cannot be read."""
     try:
-        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
+        manifest = files.read_sealed(path, required=False)
     except FileNotFoundError:
         return None
-    except ValueError:
-        warn(f"{path}: not a JSON file; the checkpoint beside it is not used")
+    except (OSError, files.DamagedFileError) as error:
+        warn(f"{path}: {error}; the checkpoint beside it is not used")
         return None
-    return manifest if isinstance(manifest, dict) and manifest.get("schema") == SCHEMA else None
+    return manifest if manifest.get("schema") == SCHEMA else None
+
+
+def is_complete(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest tells how to build its model; one of an older version, without a digest, may be edited."""
+    ingredients = manifest.get("ingredients")
+    if not isinstance(ingredients, dict) or not {"image_size", "seed", "recipe"} <= set(ingredients):
+        return False
+    recipe = ingredients["recipe"]
+    if not isinstance(recipe, dict):
+        return False
+    known = {"name": str, "epochs": int, "backbone": str, "drifting_batch_norm": bool}
+    texts = all(isinstance(manifest.get(name), str) for name in ("variant", "sha256"))
+    return texts and all(isinstance(recipe.get(name), kind) for name, kind in known.items())
 
 
 def warn(text: str) -> None:

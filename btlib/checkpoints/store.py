@@ -88,10 +88,11 @@ class Store:
             "fingerprint": plan.fingerprint,
             "ingredients": plan.ingredients(),
             "sha256": sha256,
+            "curves_sha256": fingerprint.of_file(path.with_suffix(".csv")),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             **more,
         }
-        files.write_json(path.with_suffix(".json"), manifest)
+        files.write_json(path.with_suffix(".json"), files.sealed(manifest))
         return manifest
 
     def _load(self, plan: Plan) -> Trained | None:
@@ -107,7 +108,7 @@ class Store:
                 where=path,
                 mend="the file was renamed or copied over: remove it, and the variant is trained anew",
             )
-        if payload is None or fingerprint.of_file(path) != manifest["sha256"]:
+        if payload is None or fingerprint.of_file(path) != manifest.get("sha256"):
             aside = path.with_suffix(".damaged")
             path.replace(aside)
             warn(f"{path}: damaged, it is not the file its manifest describes; kept as {aside.name}, trained anew")

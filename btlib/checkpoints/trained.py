@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from btlib import fingerprint
-from btlib.checkpoints.files import read_manifest, read_payload
+from btlib.checkpoints.files import is_complete, read_manifest, read_payload, warn
 from btlib.errors import CheckpointError
 from btlib.models import create
 from btlib.models.network import TumourModel
@@ -31,9 +31,13 @@ class Trained:
     manifest: Mapping[str, Any]
 
     @property
-    def curves(self) -> Path:
-        """CSV of losses and validation scores by epoch."""
-        return self.path.with_suffix(".csv")
+    def curves(self) -> Path | None:
+        """CSV of losses and validation scores by epoch; None where it is damaged or gone."""
+        path, expected = self.path.with_suffix(".csv"), self.manifest.get("curves_sha256")
+        if path.is_file() and expected in (None, fingerprint.of_file(path)):
+            return path
+        warn(f"{path}: damaged or gone, so the run has no learning curves of this model")
+        return None
 
 
 def load_stored(path: Path, variant: str) -> Trained:
@@ -47,7 +51,8 @@ def load_stored(path: Path, variant: str) -> Trained:
         CheckpointError: The file or its manifest is not there or damaged, or is of another variant.
     """
     manifest, payload = read_manifest(path.with_suffix(".json")), read_payload(path)
-    if manifest is None or payload is None or fingerprint.of_file(path) != manifest["sha256"]:
+    known = manifest is not None and payload is not None and is_complete(manifest)
+    if manifest is None or payload is None or not known or fingerprint.of_file(path) != manifest["sha256"]:
         raise CheckpointError(
             "is not there, is damaged, or has no manifest (.json) beside it", where=path, mend="train the variant anew"
         )
@@ -59,7 +64,7 @@ def load_stored(path: Path, variant: str) -> Trained:
     model = create(variant, backbone=recipe["backbone"], drifting_batch_norm=recipe["drifting_batch_norm"])
     try:
         model.load_state_dict(payload["state_dict"])
-    except RuntimeError as error:
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"does not fit today's variant: {error}", where=path, mend="train it anew") from error
     return Trained(model.eval(), "loaded", 0.0, path, manifest)
 
@@ -71,7 +76,11 @@ def find_stored(folder: Path, variant: str) -> Path:
         CheckpointError: There is none, or there are several; these are listed.
     """
     found = {path.with_suffix(".ckpt"): read_manifest(path) for path in sorted(folder.glob(f"{variant}-*.json"))}
-    rows = {path: manifest["ingredients"] for path, manifest in found.items() if manifest and path.exists()}
+    rows = {
+        path: manifest["ingredients"]
+        for path, manifest in found.items()
+        if manifest and is_complete(manifest) and path.exists()
+    }
     if not rows:
         raise CheckpointError(
             f"holds no trained model of variant {variant}",

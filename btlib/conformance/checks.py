@@ -10,6 +10,7 @@ import numpy as np
 from btlib.conformance.subject import Subject
 from btlib.errors import BtlibError, PredictionError
 from btlib.evaluation.checks import check_kind, check_ranges, check_shapes
+from btlib.evaluation.predictor import copied
 from btlib.registry import Registry
 from btlib.types import Predictions
 
@@ -105,6 +106,22 @@ def _determinism(subject: Subject) -> None:
         "the same images predicted twice",
         "switch off dropout and random augmentation, or seed them anew in each predict",
     )
+
+
+@_check("own arrays", "determinism")
+def _own_arrays(subject: Subject) -> Remark | None:
+    first = subject.predict_uncopied()
+    before = copied(first)
+    subject.predict_uncopied(np.arange(len(subject.images))[::-1])
+    for name in ("mask_prob", "class_prob"):
+        then, now = getattr(before, name), getattr(first, name)
+        if then is not None and not np.array_equal(then, now, equal_nan=True):
+            return Remark(
+                "note",
+                f"{name} of one call changes with the next: predict gives the same array again. btlib copies what it "
+                "gets; other code would score wrong numbers. Return a copy: np.array(…)",
+            )
+    return None
 
 
 @_check("order", "determinism")

@@ -11,7 +11,7 @@ from btlib.cases import Case, Prepared, Work
 from btlib.data import load_dataset, phantom_folder
 from btlib.data.cache import cache_root
 from btlib.errors import BtlibError
-from btlib.evaluation.predictor import Predictor, SlicePredictor, ask, require_slices
+from btlib.evaluation.predictor import Predictor, SlicePredictor, ask, ask_uncopied, require_slices
 from btlib.protocol import Protocol, Recipe
 from btlib.splits import make_split
 from btlib.types import Predictions
@@ -78,8 +78,12 @@ class Subject:
         require_slices(self.predictor, self.work.dataset.numbers[self.work.split.test], "test slices")
 
     def predict(self, at: NDArray[np.int64] | slice = slice(None), predictor: Predictor | None = None) -> Predictions:
-        """Predictions of the slices at some positions, all by default; in fresh arrays each time."""
+        """Predictions of the slices at some positions, all by default; in arrays of their own."""
         return ask(self.predictor if predictor is None else predictor, self.numbers[at], self.images[at].copy())
+
+    def predict_uncopied(self, at: NDArray[np.int64] | slice = slice(None)) -> Predictions:
+        """As `predict`, in the predictor's own arrays."""
+        return ask_uncopied(self.predictor, self.numbers[at], self.images[at].copy())
 
 
 def make_subject(case: Case, checkpoints: Path, data: Path | None = None, device: Device = "auto") -> Subject:

@@ -1,7 +1,7 @@
 """Preprocessed slices on disk, found by content: a folder is decoded once for each size and scaling.
 
-`index/` maps a folder's file sizes and times to the fingerprint of its content, so that a warm start reads no slice;
-`arrays/` holds one entry for each content, size and scaling. Entries are built aside and renamed into place.
+`index/` maps sizes, times and inodes of a folder's files to the fingerprint of its content, so that a warm start reads
+no slice; `arrays/` holds one entry for each content, size and scaling. Entries are built aside and renamed into place.
 """
 
 import os
@@ -33,7 +33,7 @@ from btlib.types import Scaling
 PREPROCESSING = 1
 """Raised whenever preprocessing changes: a stored model was trained on what it made."""
 
-_LAYOUT = 3  # raised whenever the layout of an entry changes
+_LAYOUT = 4  # raised whenever the layout of an entry changes
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,39 @@ def _open(request: _Request, content: str) -> Dataset | None:
     if not place.is_dir():
         return None
     try:
-        return entry.open_entry(place, request.image_size, request.scaling, request.home, content)
+        return _entry(request, place, content)
     except entry.DamagedEntry as damage:
         warnings.warn(f"{place}: cached slices are damaged ({damage}); making them anew", BtlibWarning, stacklevel=2)
         return None
+
+
+def _entry(request: _Request, place: Path, content: str) -> Dataset:
+    rebuild = partial(_store_again, request, place)
+    return entry.open_entry(place, request.image_size, request.scaling, request.home, content, rebuild)
+
+
+def _store_again(request: _Request, place: Path, rows: Sequence[int]) -> None:
+    """Store slices whose pixels in the cache are damaged from their files.
+
+    Raises:
+        DataError: A file cannot be read, or the cache cannot be written.
+    """
+    names = [request.names[i] for i in rows]
+    warnings.warn(
+        f"{place}: cached pixels of {names[0]} to {names[-1]} are damaged; making them anew", BtlibWarning, stacklevel=2
+    )
+    try:
+        for i in rows:
+            file = (i, request.home / request.names[i])
+            _prepare(file, place, len(request.names), request.image_size, request.scaling)
+    except OSError as error:
+        raise _unwritable(request, error) from error
+
+
+def _unwritable(request: _Request, error: OSError) -> DataError:
+    return DataError(
+        f"cannot be written ({error})", where=request.root, mend="free some space, or set BTLIB_CACHE to another folder"
+    )
 
 
 def _known_content(request: _Request) -> str | None:
@@ -113,7 +142,7 @@ def _known_content(request: _Request) -> str | None:
 def _signature(request: _Request) -> str:
     home = str(request.home)
     stats = ((name, os.stat(f"{home}{os.sep}{name}")) for name in request.names)  # noqa: PTH116 - thrice as fast
-    return fingerprint.of([(name, s.st_size, s.st_mtime_ns) for name, s in stats])
+    return fingerprint.of([(name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in stats])
 
 
 def _build(request: _Request, progress: bool) -> Dataset:
@@ -143,11 +172,7 @@ def _workplace(request: _Request) -> Iterator[Path]:
     try:
         yield place
     except OSError as error:
-        raise DataError(
-            f"cannot be written ({error})",
-            where=request.root,
-            mend="free some space, or set BTLIB_CACHE to another folder",
-        ) from error
+        raise _unwritable(request, error) from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -158,7 +183,7 @@ def _move_into_place(place: Path, request: _Request, content: str) -> None:
     with FileLock(request.root / "locks" / "arrays.lock"):  # two folders of the same content share an entry
         if target.is_dir():
             try:
-                entry.open_entry(target, request.image_size, request.scaling, request.home, content)
+                _entry(request, target, content)
                 return
             except entry.DamagedEntry:
                 target.replace(place.with_name(f"{place.name}-damaged"))

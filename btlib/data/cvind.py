@@ -35,6 +35,7 @@ def read_cvind(folder: Path | None, where: str = "cvind") -> NDArray[np.int64]:
     return folds.astype(np.int64)
 
 
+_LARGEST = 2**26
 _AGAIN = "get this file again (`btlib data download`)"
 
 
@@ -42,12 +43,22 @@ def _read(path: Path) -> Any:
     """Both kinds of MATLAB file are about: v7.3 (HDF5) and v5."""
     import h5py
 
+    from btlib import hdf5
+    from btlib.files import DamagedFileError
+
     try:
+        if path.stat().st_size > _LARGEST:
+            raise DamagedFileError(f"it has {path.stat().st_size} bytes; folds take fewer than {_LARGEST}")
         if h5py.is_hdf5(path):
-            with h5py.File(path, "r") as file:
-                return file["cvind"][()]
+            with hdf5.reading(path) as file:
+                folds = hdf5.dataset(file, "cvind")
+                if folds is None:
+                    raise DamagedFileError(f"expected a dataset cvind, found {', '.join(file) or 'nothing'}")
+                return hdf5.values(folds)
         from scipy.io import loadmat
 
-        return loadmat(path)["cvind"]
-    except Exception as error:  # a damaged file makes either library raise almost anything
+        return loadmat(path, variable_names=["cvind"])["cvind"]
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes SciPy raise almost anything
         raise SplitError(f"cannot read the folds: {error}", where=path, mend=_AGAIN) from error

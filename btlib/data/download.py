@@ -3,16 +3,19 @@
 What there is to get, with sizes and checksums, is asked of Figshare's API; a file counts only if both agree.
 """
 
-import logging
+import json
+import time
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from shutil import copyfileobj
 from typing import Any
 
+from btlib.data.fetch import SECONDS, FetchError, Wanted, fetch, pieces, require_space
+from btlib.data.figshare import LARGEST
 from btlib.data.folder import CVIND, slice_number
 from btlib.errors import DataError
 from btlib.files import atomic_path
@@ -22,8 +25,9 @@ ARTICLE = 1512427
 FILE_HOSTS = ("https://ndownloader.figshare.com/files", "https://figshare.com/ndownloader/files")
 """Tried in turn after the address that the API names; a file's id goes behind."""
 
-_SECONDS = 60.0  # without an answer, before the next host is tried
 _CHUNK = 1 << 20
+_LISTING = 10**7  # bytes of the list of files
+_LARGEST = 10**10  # bytes of a file; the article's take a tenth of that together
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ def download(
 ) -> Path:
     """Download and unpack the slices into `out/data`, and `cvind.mat` into `out`.
 
-    Zip files lie in `out/downloads`; finished ones are not fetched again, so an interrupted download goes on.
+    Zip files lie in `out/downloads`. An interrupted download goes on where it was, also within a file; slices that are
+    there are compared with their zip file, and damaged ones are unpacked again.
 
     Args:
         out: Folder for the dataset.
@@ -54,7 +59,8 @@ def download(
         The folder of the slices, `out/data`.
 
     Raises:
-        DataError: No host gives a file of the right size and checksum, or a zip file cannot be unpacked.
+        DataError: No host gives a file of the right size and checksum, a zip file cannot be unpacked, or there is not
+            enough space.
     """
     out = Path(out)
     files = [file for file in _listing(base_url, out) if file.name.endswith(".zip") or file.name == CVIND]
@@ -81,10 +87,15 @@ def _listing(base_url: str, out: Path) -> list[_RemoteFile]:
 
     url = f"{base_url.rstrip('/')}/articles/{ARTICLE}"
     try:
-        answer = requests.get(url, timeout=_SECONDS)
-        answer.raise_for_status()
-        return [_remote_file(item) for item in answer.json()["files"]]
-    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        with requests.get(url, timeout=SECONDS, stream=True, headers={"Accept-Encoding": "identity"}) as answer:
+            answer.raise_for_status()
+            content = b""
+            for piece in pieces(answer, time.monotonic() + 2 * SECONDS):
+                content += piece
+                if len(content) > _LISTING:
+                    raise ValueError(f"more than {_LISTING} bytes")
+        return [_remote_file(item) for item in json.loads(content)["files"]]
+    except (requests.RequestException, FetchError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"expected the article's list of files, got {type(error).__name__}: {error}", where=url, mend=_by_hand(out)
         ) from error
@@ -95,99 +106,78 @@ def _remote_file(item: dict[str, Any]) -> _RemoteFile:
     if PurePosixPath(name).name != name or name.startswith("."):
         raise ValueError(f"a file name that is a path: {name!r}")
     md5 = str(item.get("computed_md5") or item.get("supplied_md5") or "")
-    return _RemoteFile(int(item["id"]), name, str(item["download_url"]), int(item["size"]), md5)
+    size = int(item["size"])
+    if not 0 < size <= _LARGEST:
+        raise ValueError(f"{name} of {size} bytes, expected 1 to {_LARGEST}")
+    return _RemoteFile(int(item["id"]), name, str(item["download_url"]), size, md5)
 
 
 def _fetch(file: _RemoteFile, home: Path, hosts: Sequence[str], progress: bool, mend: str) -> None:
     """Get one file from the first host that gives the right one."""
-    failures = []
-    for url in dict.fromkeys((file.url, *(f"{host}/{file.id}" for host in hosts))):
-        problem = _try_host(file, url, home, progress)
-        if problem is None:
-            return
-        failures.append(f"  {url}: {problem}")
-    wanted = f"{file.size} bytes" + (f", md5 {file.md5}" if file.md5 else "")
-    raise DataError("\n".join([f"no host gives it as listed ({wanted})", *failures]), where=home / file.name, mend=mend)
-
-
-def _try_host(file: _RemoteFile, url: str, home: Path, progress: bool) -> str | None:
-    """None if the file is there now as listed, else what went wrong."""
-    import pooch
     import requests
 
-    target = home / file.name
-    if not file.md5 and target.exists() and target.stat().st_size != file.size:
-        target.unlink()  # without a checksum pooch would keep whatever is there
-    known = f"md5:{file.md5}" if file.md5 else None
-    try:
-        with _bar(file, progress) as bar, _quiet(pooch.get_logger()):
-            get = pooch.HTTPDownloader(progressbar=bar, chunk_size=_CHUNK, timeout=_SECONDS)
-            pooch.retrieve(url, known, fname=file.name, path=home, downloader=get)
-    except (requests.RequestException, OSError, ValueError) as error:
-        return f"{type(error).__name__}: {error}"
-    size = target.stat().st_size
-    if size == file.size:
-        return None
-    target.unlink()
-    return f"got {size} bytes"
+    wanted = Wanted(file.name, file.size, file.md5)
+    failures = []
+    for url in dict.fromkeys((file.url, *(f"{host}/{file.id}" for host in hosts))):
+        try:
+            with _bar(file, progress) as report:
+                fetch(url, wanted, home / file.name, report)
+            return
+        except (requests.RequestException, FetchError) as error:
+            told = str(error) if isinstance(error, FetchError) else f"{type(error).__name__}: {error}"
+            failures.append(f"  {url}: {told}")
+        except OSError as error:
+            hint = "free some space, or choose a folder that can be written"
+            raise DataError(f"cannot be written ({error})", where=home / file.name, mend=hint) from error
+    listed = f"{file.size} bytes" + (f", md5 {file.md5}" if file.md5 else "")
+    raise DataError("\n".join([f"no host gives it as listed ({listed})", *failures]), where=home / file.name, mend=mend)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Write the slices of a zip file to `folder`; those that are there already in the right size are kept."""
+    """Write the slices of a zip file to `folder`; those that are there already, byte for byte, are kept."""
     try:
         with zipfile.ZipFile(archive) as packed:
+            for item in packed.infolist():
+                packed.open(item).close()  # the two places that tell its name agree
             members = [item for item in packed.infolist() if item.filename.lower().endswith(".mat")]
             for item in members:
                 target = folder / PurePosixPath(item.filename).name
                 slice_number(target)
-                if target.exists() and target.stat().st_size == item.file_size:
-                    continue
-                with atomic_path(target) as part, packed.open(item) as source, part.open("wb") as sink:
-                    copyfileobj(source, sink, _CHUNK)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+                if item.file_size > LARGEST:
+                    raise zipfile.BadZipFile(f"{item.filename}: {item.file_size} bytes, a slice has at most {LARGEST}")
+                if not _is_unpacked(item, target):
+                    folder.mkdir(parents=True, exist_ok=True)
+                    require_space(folder, item.file_size)
+                    with atomic_path(target) as part, packed.open(item) as source, part.open("wb") as sink:
+                        copyfileobj(source, sink, _CHUNK)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise DataError(f"cannot be unpacked: {error}", where=archive, mend="remove it and download again") from error
+    except OSError as error:
+        hint = "free some space, or choose a folder that can be written"
+        raise DataError(f"cannot be unpacked: {error}", where=folder, mend=hint) from error
     if not members:
         raise DataError("holds no .mat files", where=archive, mend="remove it and download again")
 
 
-class _Bar:
-    """What pooch calls to draw progress, drawn by rich; so that tqdm is not needed."""
-
-    total: float = 0
-
-    def __init__(self, progress: Any, title: str) -> None:
-        self._progress = progress
-        self._task = progress.add_task(title, total=None)
-
-    def update(self, step: float) -> None:
-        self._progress.update(self._task, advance=step, total=self.total or None)
-
-    def reset(self) -> None:
-        self._progress.reset(self._task)
-
-    def close(self) -> None:
-        self._progress.stop()
+def _is_unpacked(item: zipfile.ZipInfo, target: Path) -> bool:
+    if not target.is_file() or target.stat().st_size != item.file_size:
+        return False
+    total = 0
+    with target.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            total = zlib.crc32(chunk, total)
+    return total == item.CRC
 
 
 @contextmanager
-def _bar(file: _RemoteFile, progress: bool) -> Iterator[Any]:
+def _bar(file: _RemoteFile, progress: bool) -> Iterator[Callable[[int], object]]:
     if not progress:
-        yield False
+        yield lambda total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as drawn:
-        yield _Bar(drawn, file.name)
-
-
-@contextmanager
-def _quiet(logger: logging.Logger) -> Iterator[None]:
-    """Pooch logs each download; our own progress and errors say more."""
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+        task = drawn.add_task(file.name, total=file.size)
+        yield lambda total: drawn.update(task, completed=total)

@@ -1,26 +1,22 @@
-"""One entry of the cache: images, masks and metadata, with checks that are cheap enough for every start."""
+"""One entry of the cache: images, masks and metadata, which are verified when it is opened; pixels, when they are read."""
 
 import base64
 import json
 import os
-import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib import fingerprint
+from btlib import files
+from btlib.data.checked_array import CheckedArray, Rebuild, block_digests
 from btlib.data.dataset import Cohort, Dataset
 from btlib.data.patients import Patients, identify
-from btlib.files import write_text
 from btlib.types import Origin, Scaling
 
 _DTYPES = {"images": np.dtype(np.float32), "masks": np.dtype(np.bool_)}
 _IDENTITY = np.dtype([("image", ">u8"), ("mask", ">u8"), ("signature", ">u8"), ("area256", ">u4")])
-_SAMPLES = 128  # blocks of an array that the checksum looks at
-_BLOCK = 4096
-_GULP = 2**20  # bytes at once of an array that is looked at whole
 
 
 class DamagedEntry(Exception):  # noqa: N818 - never leaves the cache: the entry is made anew
@@ -91,16 +87,24 @@ def finish(place: Path, rows: list[Row], image_size: int, content: str) -> None:
         "image_size": image_size,
         "rows": [row[:-1] for row in rows],
         "identities": base64.b64encode(b"".join(row.identity for row in rows)).decode(),
-        "checksums": {name: _checksum(place / f"{name}.npy") for name in _DTYPES},
+        "blocks": {name: block_digests(place / f"{name}.npy") for name in _DTYPES},
     }
-    write_text(place / "meta.json", json.dumps({"body": body, "fingerprint": fingerprint.of(body)}))
+    files.write_text(place / "meta.json", json.dumps(files.sealed(body)))
 
 
-def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, content: str) -> Dataset:
-    """The dataset of an entry, its arrays memory-mapped.
+def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, content: str, rebuild: Rebuild) -> Dataset:
+    """The dataset of an entry, its arrays memory-mapped; a block of pixels is verified when it is first read.
+
+    Args:
+        place: Folder of the entry.
+        image_size: Side of the images in pixels.
+        scaling: Of their intensities.
+        folder: Where the slices' files lie.
+        content: Fingerprint of them.
+        rebuild: Stores slices anew whose pixels turn out to be damaged.
 
     Raises:
-        DamagedEntry: A file is missing, cut short, changed or not what the metadata say.
+        DamagedEntry: A file is missing or cut short, or the metadata are damaged or of other slices.
         DataError: Patient codes contradict what is known of the slices.
     """
     body = _read_meta(place / "meta.json")
@@ -112,8 +116,8 @@ def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, con
     numbers, labels = np.array(number, np.int64), np.array(label, np.int64)
     patients = _patients(codes, origins[0], numbers, identities, folder)
     return Dataset(
-        images=_open_array(place, "images", shape, body["checksums"]),
-        masks=_open_array(place, "masks", shape, body["checksums"]),
+        images=_open_array(place, "images", shape, body["blocks"], rebuild),
+        masks=_open_array(place, "masks", shape, body["blocks"], rebuild),
         labels=labels,
         numbers=numbers,
         patients=patients.ids,
@@ -141,41 +145,21 @@ def _patients(
 
 def _read_meta(path: Path) -> dict[str, Any]:
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
-        body: dict[str, Any] = meta["body"]
-        intact = fingerprint.of(body) == meta["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return files.read_sealed(path)
+    except (OSError, files.DamagedFileError) as error:
         raise DamagedEntry(f"meta.json cannot be read: {error}") from error
-    if not intact:
-        raise DamagedEntry("meta.json has changed")
-    return body
 
 
-def _open_array(place: Path, name: str, shape: tuple[int, ...], checksums: dict[str, int]) -> NDArray[Any]:
+def _open_array(
+    place: Path, name: str, shape: tuple[int, ...], blocks: dict[str, list[str]], rebuild: Rebuild
+) -> NDArray[Any]:
     path, dtype = place / f"{name}.npy", _DTYPES[name]
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        if array.dtype != dtype or array.shape != shape:
+        array = CheckedArray(path, blocks[name], rebuild)
+        if array.dtype != dtype or array.shape != shape or not array.is_plain:
             raise DamagedEntry(f"{path.name}: expected {dtype} {shape}, got {array.dtype} {array.shape}")
-        if _checksum(path) != checksums[name]:
-            raise DamagedEntry(f"{path.name} has changed")
-    except (OSError, ValueError, EOFError) as error:
+    except (DamagedEntry, MemoryError):
+        raise
+    except Exception as error:  # a damaged header makes NumPy raise almost anything
         raise DamagedEntry(f"{path.name} cannot be read: {error}") from error
-    return array
-
-
-def _checksum(path: Path) -> int:
-    """CRC-32 of the size and of blocks spread over the file: all of a small file, a sample of a large one."""
-    size = path.stat().st_size
-    total = zlib.crc32(str(size).encode())
-    whole = size <= 64 * _SAMPLES * _BLOCK
-    starts, length = (range(0, size, _GULP), _GULP) if whole else (_spread(size), _BLOCK)
-    with path.open("rb") as file:
-        for start in starts:
-            file.seek(start)
-            total = zlib.crc32(file.read(length), total)
-    return total
-
-
-def _spread(size: int) -> list[int]:
-    return [k * (size - _BLOCK) // (_SAMPLES - 1) for k in range(_SAMPLES)]
+    return cast("NDArray[Any]", array)

@@ -4,6 +4,7 @@ Group `cjdata` holds `image`, `tumorMask`, `label` (1…3), `PID` (character cod
 order in which h5py reads them, which is transposed against MATLAB, as in the thesis.
 """
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,23 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib import fingerprint, hdf5
+from btlib.data.digest import image_digest, mask_digest
 from btlib.data.folder import list_slices, slice_number
 from btlib.errors import DataError
-from btlib.files import atomic_path
+from btlib.files import DamagedFileError, atomic_path
 from btlib.types import CLASS_NAMES, N_CLASSES, Origin, Slice
 
 __all__ = ["list_slices", "read_slice", "write_slice"]
 
+LARGEST = 2**30
+"""Bytes of a field, or of a slice's file, above which it is no slice."""
+
 _ORIGIN = "btlib_origin"  # attribute on `cjdata`; the real files have none
+_DIGEST = "btlib_digest"  # of phantoms
 _USERBLOCK = 512  # MATLAB puts its own header in front of HDF5's
 _MATLAB_HEADER = b"MATLAB 7.3 MAT-file, Platform: btlib".ljust(116) + bytes(8) + b"\x00\x02" + b"IM"
+_LONGEST_PATIENT = 1000
 _AGAIN = "get this file again (`btlib data download`)"
 
 
@@ -38,20 +46,25 @@ def read_slice(path: Path | str) -> Slice:
     """
     path = Path(path)
     number = slice_number(path)
-    with _open(path) as file:
-        group = file.get("cjdata")
-        if not isinstance(group, h5py.Group):
-            found = ", ".join(file) or "nothing"
-            raise DataError(f"expected a group 'cjdata', found {found}", where=path, mend=_AGAIN)
-        image = _image(_field(group, "image", path), path)
-        return Slice(
-            number=number,
-            image=image,
-            mask=_mask(_field(group, "tumorMask", path), image.shape, path),
-            label=_label(_field(group, "label", path), path),
-            patient=_patient(_field(group, "PID", path), path) if "PID" in group else None,
-            origin=_origin(group, path),
-        )
+    try:
+        with hdf5.reading(path) as file:
+            group = hdf5.group(file, "cjdata")
+            if group is None:
+                found = ", ".join(file) or "nothing"
+                raise DataError(f"expected a group 'cjdata', found {found}", where=path, mend=_AGAIN)
+            image = _image(_field(group, "image", path), path)
+            read = Slice(
+                number=number,
+                image=image,
+                mask=_mask(_field(group, "tumorMask", path), image.shape, path),
+                label=_label(_field(group, "label", path), path),
+                patient=_patient(_field(group, "PID", path), path) if "PID" in group else None,
+                origin=_origin(group, path),
+            )
+            _check_digest(group, read, path)
+            return read
+    except (OSError, DamagedFileError) as error:
+        raise DataError(_why_not_read(path, error), where=path, mend=_AGAIN) from error
 
 
 def write_slice(
@@ -73,7 +86,8 @@ def write_slice(
         patient: Patient id; None writes MATLAB's empty text.
         origin: "phantom" marks the file, so that it is never taken for a real one.
     """
-    codes = np.array([[ord(c)] for c in patient] if patient else [[0], [0]], np.uint16)
+    units = np.frombuffer((patient or "").encode("utf-16-le", "surrogatepass"), "<u2")
+    codes = units[:, None].astype(np.uint16) if patient else np.zeros((2, 1), np.uint16)
     fields: tuple[tuple[str, NDArray[Any], str], ...] = (
         ("image", image, str(image.dtype)),
         ("tumorMask", mask.astype(np.uint8), "logical"),
@@ -81,31 +95,25 @@ def write_slice(
         ("PID", codes, "char"),
         ("tumorBorder", np.zeros((1, 0)), "double"),
     )
+    content = io.BytesIO()  # in memory first: HDF5 does not survive a disk that is full
+    with h5py.File(content, "w", userblock_size=_USERBLOCK) as file:
+        group = file.create_group("cjdata")
+        group.attrs["MATLAB_class"] = np.bytes_("struct")
+        if origin != "figshare":
+            group.attrs[_ORIGIN] = origin
+            group.attrs[_DIGEST] = _digest(image, mask.astype(bool), label, _text(codes), origin)
+        for name, data, kind in fields:
+            packed = {"compression": "gzip", "compression_opts": 1} if data.size > 64 else {}
+            group.create_dataset(name, data=data, **packed).attrs["MATLAB_class"] = np.bytes_(kind)
     with atomic_path(Path(path)) as part:
-        with h5py.File(part, "w", userblock_size=_USERBLOCK) as file:
-            group = file.create_group("cjdata")
-            group.attrs["MATLAB_class"] = np.bytes_("struct")
-            if origin != "figshare":
-                group.attrs[_ORIGIN] = origin
-            for name, data, kind in fields:
-                packed = {"compression": "gzip", "compression_opts": 1} if data.size > 64 else {}
-                group.create_dataset(name, data=data, **packed).attrs["MATLAB_class"] = np.bytes_(kind)
-        with part.open("r+b") as raw:
-            raw.write(_MATLAB_HEADER)
+        part.write_bytes(_MATLAB_HEADER + content.getvalue()[len(_MATLAB_HEADER) :])
 
 
-def _open(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(_why_not_open(path, error), where=path, mend=_AGAIN) from error
-
-
-def _why_not_open(path: Path, error: OSError) -> str:
-    if not path.exists():
-        return "expected a slice file, but there is none"
-    if not path.is_file():
+def _why_not_read(path: Path, error: Exception) -> str:
+    if path.is_dir():
         return "expected a slice file, found a folder"
+    if isinstance(error, OSError) or not path.is_file():
+        return str(error) if path.exists() else "expected a slice file, but there is none"
     if path.stat().st_size == 0:
         return "expected a MATLAB v7.3 (HDF5) file, but it is empty (0 bytes)"
     if "truncated" in str(error):
@@ -118,20 +126,21 @@ def _why_not_open(path: Path, error: OSError) -> str:
 
 
 def _field(group: h5py.Group, name: str, path: Path) -> NDArray[Any]:
-    field = group.get(name)
-    if not isinstance(field, h5py.Dataset):
-        raise DataError(
-            f"field cjdata/{name}: expected a dataset, but it is missing; found {', '.join(group) or 'nothing'}",
-            where=path,
-            mend=_AGAIN,
-        )
     try:
-        values = np.asarray(field[()])
-    except OSError as error:
-        raise DataError(f"field cjdata/{name}: damaged, cannot be read ({error})", where=path, mend=_AGAIN) from error
-    if values.dtype.kind not in "biuf":
-        raise _wrong("a numeric dtype", str(values.dtype), name, path)
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+        field = hdf5.dataset(group, name)
+        if field is None:
+            raise DataError(
+                f"field cjdata/{name}: expected a dataset, but it is missing; found {', '.join(group) or 'nothing'}",
+                where=path,
+                mend=_AGAIN,
+            )
+        if field.nbytes > LARGEST:
+            raise _wrong(f"at most {LARGEST >> 20} MiB", f"{field.shape} of {field.dtype}", name, path)
+        return hdf5.values(field)
+    except (*hdf5.ERRORS, DamagedFileError) as error:
+        raise DataError(
+            f"field cjdata/{name}: damaged or of another kind ({error})", where=path, mend=_AGAIN
+        ) from error
 
 
 def _wrong(expected: str, came: str, field: str, path: Path) -> DataError:
@@ -173,9 +182,32 @@ def _patient(codes: NDArray[Any], path: Path) -> str | None:
     """Text from character codes; MATLAB writes an empty text as zeros."""
     if codes.dtype.kind not in "iu":
         raise _wrong("character codes (integers)", f"dtype {codes.dtype}", "PID", path)
+    if codes.size > _LONGEST_PATIENT:
+        raise _wrong(f"at most {_LONGEST_PATIENT} characters", f"{codes.size}", "PID", path)
     if codes.size and not (codes.min() >= 0 and codes.max() <= 0xFFFF):
         raise _wrong("character codes 0…65535", f"{codes.min()}…{codes.max()}", "PID", path)
-    return "".join(chr(code) for code in codes.ravel() if code).strip() or None
+    return _text(codes)
+
+
+def _text(codes: NDArray[Any]) -> str | None:
+    """Text of UTF-16 codes; halves of characters, which no file could hold, as escapes (`\\udce9`)."""
+    text = codes[codes != 0].astype("<u2").tobytes().decode("utf-16-le", "surrogatepass").strip()
+    return text.encode("utf-8", "backslashreplace").decode("utf-8") or None
+
+
+def _check_digest(group: h5py.Group, read: Slice, path: Path) -> None:
+    """A phantom says what it holds; the public files do not."""
+    written = group.attrs.get(_DIGEST)
+    if written not in (None, _digest(read.image, read.mask, read.label, read.patient, read.origin)):
+        raise DataError(
+            f"attribute {_DIGEST}: does not fit the content: edited or damaged",
+            where=path,
+            mend="make the phantoms anew",
+        )
+
+
+def _digest(image: NDArray[Any], mask: NDArray[np.bool_], label: int, patient: str | None, origin: Origin) -> str:
+    return fingerprint.of(image_digest(image), mask_digest(mask), int(label), patient, origin)
 
 
 def _origin(group: h5py.Group, path: Path) -> Origin:

@@ -1,7 +1,6 @@
 """Synthetic slices in the dataset's own layout: they stand in where the real ones are not, and say so in every file."""
 
 import shutil
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from btlib.data.phantom_head import Anatomy, anatomy, draw
 from btlib.data.quota import shares
 from btlib.data.workers import track
 from btlib.errors import BtlibWarning, DataError
+from btlib.files import atomic_folder
 
 _VERSION = 1  # raise it whenever a phantom would look different
 _PERCENT = (23, 47, 30)  # of meningioma, glioma and pituitary, as in the dataset
@@ -34,7 +34,7 @@ def write_phantoms(out: Path | str, n: int, seed: int = 0, progress: bool = Fals
         The folder of the slices, `out/data`.
 
     Raises:
-        DataError: n below 1, or there is something at `out/data` already.
+        DataError: n below 1, there is something at `out/data` already, or it cannot be written.
     """
     out = Path(out)
     target = out / "data"
@@ -42,18 +42,17 @@ def write_phantoms(out: Path | str, n: int, seed: int = 0, progress: bool = Fals
         raise DataError(f"expected at least 1 slice, got {n}", where="phantoms", mend="ask for more slices")
     if target.exists():
         raise DataError("is there already", where=target, mend="choose a new folder, or remove this one first")
-    out.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=out, prefix=".phantoms-"))
+    cast = track(_cast(n, seed), n, "Drawing phantoms", progress)
     try:
-        for number, (patient, person) in enumerate(track(_cast(n, seed), n, "Drawing phantoms", progress), start=1):
-            rng = RandomState([seed, 1, number])
-            size = _SMALL_SIZE if rng.randint(_SMALL_EVERY) == 0 else _SIZE
-            image, mask = draw(person, rng, size)
-            write_slice(part / f"{number}.mat", image, mask, person.label, patient=patient, origin="phantom")
-        part.chmod(0o755)  # mkdtemp makes it private
-        part.replace(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        with atomic_folder(target) as part:
+            for number, (patient, person) in enumerate(cast, start=1):
+                rng = RandomState([seed, 1, number])
+                size = _SMALL_SIZE if rng.randint(_SMALL_EVERY) == 0 else _SIZE
+                image, mask = draw(person, rng, size)
+                write_slice(part / f"{number}.mat", image, mask, person.label, patient=patient, origin="phantom")
+    except OSError as error:
+        hint = "free some space, or choose a folder that can be written"
+        raise DataError(f"cannot be written ({error.strerror or error})", where=target, mend=hint) from error
     return target
 
 

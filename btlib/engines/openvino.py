@@ -3,21 +3,24 @@
 import copy
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from btlib import extras, files, fingerprint
+from btlib import extras
 from btlib.adapters.arrays import CallablePredictor
 from btlib.adapters.outputs import Outputs, pick
 from btlib.adapters.torch import OPS
+from btlib.engines.converted import converted
 from btlib.engines.engine import Subject
 from btlib.errors import ModelError
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 _NAMES = ("mask_prob", "class_prob")
+_FILE = "program.xml"
 
 
 class _Probabilities(torch.nn.Module):
@@ -99,28 +102,20 @@ def kept(subject: Subject, kind: str, depends_on: tuple[str | int, ...], make: C
 
     Args:
         subject: The model.
-        kind: What the file's name begins with.
+        kind: What the folder's name begins with.
         depends_on: All that decides what is made, beside the model and its size.
         make: Makes it.
     """
     if subject.identity is None or subject.cache is None:
         return make()
-    ov = extras.openvino()
-    path = subject.cache / f"{kind}-{fingerprint.of(subject.identity, subject.image_size, *depends_on)}.xml"
-    if not path.exists():
-        made = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with files.atomic_path(path.with_suffix(".bin")) as weights:
-            part = weights.with_name(f"{weights.name}.xml")
-            try:
-                ov.save_model(made, part, compress_to_fp16=False)
-                part.with_suffix(".bin").replace(weights)
-                text = part.read_text(encoding="utf-8")
-            finally:
-                for left in (part, part.with_suffix(".bin")):
-                    left.unlink(missing_ok=True)
-        files.write_text(path, text)  # last: without it the weights are not looked at
-    return extras.openvino_core().read_model(path)
+
+    def convert(folder: Path) -> None:
+        extras.openvino().save_model(make(), folder / _FILE, compress_to_fp16=False)  # and the weights beside it
+
+    def read(folder: Path) -> Any:
+        return extras.openvino_core().read_model(folder / _FILE)
+
+    return converted(subject, kind, depends_on, convert, read)
 
 
 def _converted(subject: Subject) -> Any:

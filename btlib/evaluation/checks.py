@@ -23,6 +23,13 @@ def check_kind(predictions: object, where: str) -> None:
         )
     if predictions.mask_prob is None and predictions.class_prob is None:
         raise PredictionError("gave neither masks nor classes", where=where, mend="fill at least one of the two")
+    for name, values in (("mask_prob", predictions.mask_prob), ("class_prob", predictions.class_prob)):
+        if values is not None and not isinstance(values, np.ndarray):
+            raise PredictionError(
+                f"{name}: expected a NumPy array, got {type(values).__name__}",
+                where=where,
+                mend="convert it: np.asarray(…), for tensors of PyTorch .detach().cpu().numpy()",
+            )
 
 
 def check_shapes(predictions: Predictions, shape: tuple[int, ...], where: str) -> None:

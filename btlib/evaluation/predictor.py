@@ -71,7 +71,26 @@ def require_slices(predictor: Predictor, numbers: NDArray[np.int64], kind: str) 
 
 
 def ask(predictor: Predictor, numbers: NDArray[np.int64], images: NDArray[np.float32]) -> Predictions:
-    """What a predictor says of slices: by their numbers [n] where it goes by those, else by the images [n, h, w]."""
+    """A predictor's answer for slices, in arrays that it cannot change afterwards: some reuse one buffer for all.
+
+    Args:
+        predictor: It is asked by slice numbers where it goes by those, else by images.
+        numbers: Of the slices, int64 [n].
+        images: Preprocessed slices, float32 [n, h, w].
+    """
+    return copied(ask_uncopied(predictor, numbers, images))
+
+
+def ask_uncopied(predictor: Predictor, numbers: NDArray[np.int64], images: NDArray[np.float32]) -> Predictions:
+    """As `ask`, in the predictor's own arrays."""
     if isinstance(predictor, SlicePredictor):
         return predictor.predict_slices(numbers, images)
     return predictor.predict(images)
+
+
+def copied(predictions: Predictions) -> Predictions:
+    """The same predictions in arrays of their own; what is none, or has parts that are no arrays, is refused later."""
+    if not isinstance(predictions, Predictions):
+        return predictions
+    parts = (predictions.mask_prob, predictions.class_prob)
+    return Predictions(*(np.array(part) if isinstance(part, np.ndarray) else part for part in parts))

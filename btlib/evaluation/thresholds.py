@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
-from btlib.evaluation.checks import check_ranges, check_shapes
+from btlib.evaluation.checks import check_kind, check_ranges, check_shapes
 from btlib.evaluation.predictor import Predictor, ask, require_slices
 from btlib.metrics import dice_from_counts
 
@@ -97,6 +97,7 @@ def curve_of(
     for at in (positions[start : start + _BATCH] for start in range(0, len(positions), _BATCH)):
         images = np.ascontiguousarray(dataset.images[at], dtype=np.float32)
         said = ask(predictor, dataset.numbers[at], images)
+        check_kind(said, where)
         check_shapes(said, images.shape, where)
         check_ranges(said, where)
         if said.mask_prob is None:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.errors import OptionError, PredictionError
-from btlib.evaluation.predictor import Predictor, SlicePredictor
+from btlib.evaluation.predictor import Predictor, SlicePredictor, copied
 from btlib.explain.occlusion import Score
 from btlib.types import N_CLASSES
 
@@ -26,7 +26,7 @@ def probability_of(predictor: Predictor, label: int) -> Score:
         )
 
     def score(images: NDArray[np.float32]) -> NDArray[np.floating]:
-        said = predictor.predict(images).class_prob
+        said = copied(predictor.predict(images)).class_prob
         if said is None:
             raise PredictionError(
                 "gives no class probabilities to explain", where="occlusion", mend="explain a model with classes"

@@ -1,5 +1,6 @@
 """The learning curves of a run's case: `curves/<case>-seed<n>.csv`."""
 
+import hashlib
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,21 +14,28 @@ _NUMBERS = ["epoch", "train_loss", "val_loss", "val_dice", "val_accuracy"]
 _MEND = "it is damaged: run the case again"
 
 
-def load_curves(path: Path) -> "pd.DataFrame":
+def load_curves(path: Path, sha256: str | None = None) -> "pd.DataFrame":
     """Read losses and scores by epoch; which there are beside the epoch, the case decides.
 
+    Args:
+        path: The CSV.
+        sha256: Of its bytes, as the record says; None in records of older versions.
+
     Raises:
-        RecordError: The file cannot be read, was cut short, or what should be numbers is none.
+        RecordError: The file cannot be read, has changed, was cut short, or what should be numbers is none.
     """
     import pandas as pd
 
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
+        text = content.decode("utf-8")
         curves = pd.read_csv(io.StringIO(text))
     except (OSError, ValueError) as error:
         raise RecordError(
             f"expected rows of numbers, but it cannot be read: {error}", where=path, mend=_MEND
         ) from error
+    if sha256 not in (None, hashlib.sha256(content).hexdigest()):
+        raise RecordError("it is not the file that its record describes", where=path, mend=_MEND)
     if not text.endswith("\n"):  # half a number looks like a number
         raise RecordError("expected a line's end at its end: it was cut short", where=path, mend=_MEND)
     if "epoch" not in curves:

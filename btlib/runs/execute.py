@@ -140,7 +140,7 @@ def run_case(
         environment=environment(_device(prepared) if prepared else None),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    folder.save_record(
+    record = folder.save_record(
         record, prepared.curves if prepared else None, _masks(evaluation, record) if evaluation else None
     )
     return Result(record, prepared if outcome == "done" else None)

@@ -6,18 +6,22 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from filelock import FileLock
 
 from btlib import files, fingerprint
 from btlib.errors import RecordError
+from btlib.runs.curves import load_curves
 from btlib.runs.explained import Explained
 from btlib.runs.masks import Masks
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.speed import Speed, Timing
 from btlib.runs.split import SplitFile
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LONGEST = 120  # file systems take 255 bytes, a seed and a suffix among them
 
@@ -69,15 +73,20 @@ class RunFolder:
         """Where the predicted masks of a case and seed lie."""
         return self.path / "predictions" / f"{_file_name(case)}-seed{seed}.npz"
 
-    def save_record(self, record: CaseRecord, curves: Path | None = None, masks: Masks | None = None) -> None:
-        """Write a case's masks, its record, and a copy of its curves."""
-        path = self.record_path(record.case, record.seed)
+    def save_record(self, record: CaseRecord, curves: Path | None = None, masks: Masks | None = None) -> CaseRecord:
+        """Write a case's masks, a copy of its curves and, last, its record.
+
+        Returns:
+            The record as it was written: it knows its curves.
+        """
         if masks is not None:
             masks.save(self.masks_path(record.case, record.seed))
-        record.save(path)
         if curves is not None and curves.exists():
             with files.atomic_path(self.curves_path(record.case, record.seed)) as part:
                 shutil.copyfile(curves, part)
+                record = record.model_copy(update={"curves_sha256": fingerprint.of_file(part)})
+        record.save(self.record_path(record.case, record.seed))
+        return record
 
     def add_timing(self, case: str, figure: str, timing: Timing, seconds: float, facts: Mapping[str, Any]) -> None:
         """Add one figure to the speed of a case.
@@ -129,6 +138,11 @@ class RunFolder:
         info = self.info()
         found = {case: [s for s in info.seeds if not self.record_path(case, s).exists()] for case in info.cases}
         return {case: seeds for case, seeds in found.items() if seeds}
+
+    def curves(self, record: CaseRecord) -> "pd.DataFrame | None":
+        """Losses and scores by epoch of a case and seed; None where it has none."""
+        path = self.curves_path(record.case, record.seed)
+        return load_curves(path, record.curves_sha256) if path.exists() else None
 
     def masks(self, case: str, seed: int) -> Masks | None:
         """Predicted masks; None where none were kept."""

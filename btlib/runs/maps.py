@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.runs.arrays import load_arrays, save_arrays
+from btlib.npz import write_npz
+from btlib.runs.arrays import load_arrays
 
 _SHAPES = {"number": "n", "label": "n", "base": "n", "total": "nhw", "average": "nhw", "identity": ""}
 
@@ -34,7 +35,7 @@ class Maps:
 
     def save(self, path: Path) -> None:
         """Write the `.npz`, atomically."""
-        save_arrays(path, **vars(self))
+        write_npz(path, vars(self))
 
     @classmethod
     def load(cls, path: Path) -> Self:

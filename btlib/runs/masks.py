@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.runs.arrays import load_arrays, save_arrays
+from btlib.npz import write_npz
+from btlib.runs.arrays import load_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class Masks:
 
     def save(self, path: Path) -> None:
         """Write them, atomically."""
-        save_arrays(path, numbers=self.numbers, packed=self.packed, width=np.array(self.width))
+        write_npz(path, {"numbers": self.numbers, "packed": self.packed, "width": np.array(self.width)})
 
     @classmethod
     def load(cls, path: Path) -> Self:

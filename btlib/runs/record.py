@@ -1,5 +1,6 @@
 """What a run leaves behind for each case: everything measured, and under which conditions. Strictly checked JSON."""
 
+import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -25,21 +26,24 @@ class Stored(Strict):
     """A value with a JSON file of its own."""
 
     def save(self, path: Path) -> None:
-        """Write it, atomically."""
-        files.write_text(path, self.model_dump_json(indent=1) + "\n")
+        """Write it with a digest of its content, atomically."""
+        value = files.sealed(json.loads(self.model_dump_json()))
+        files.write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read it.
 
         Raises:
-            RecordError: The file cannot be read or does not follow the schema.
+            RecordError: The file cannot be read, has changed since it was written, or does not follow the schema.
         """
         mend = "it is damaged or of another version of btlib: run the case again"
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(json.dumps(files.read_sealed(path, required=False)))
         except OSError as error:
-            raise RecordError(f"cannot be read: {error}", where=path) from error
+            raise RecordError(f"cannot be read: {error.strerror or error}", where=path) from error
+        except files.DamagedFileError as error:
+            raise RecordError(str(error), where=path, mend=mend) from error
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -79,6 +83,7 @@ class CaseRecord(Stored):
         slices: Its numbers by slice.
         summary: All aggregates of `slices`.
         threshold_curve: Mean Dice at other thresholds; None for a case without masks, and in records of before.
+        curves_sha256: Of the file of its learning curves; None where it has none, and in records of before.
         batch_mean_size: Batch size of the aggregation "batch-mean".
         images_per_second: Of predicting the test slices.
         peak_memory_mib: Largest memory of the process while predicting; None where the system does not tell.
@@ -104,6 +109,7 @@ class CaseRecord(Stored):
     slices: SliceTable | None = None
     summary: dict[str, Any] | None = None
     threshold_curve: ThresholdCurve | None = None
+    curves_sha256: str | None = None
     batch_mean_size: int = 16
     images_per_second: float | None = None
     peak_memory_mib: float | None = None

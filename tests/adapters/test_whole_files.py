@@ -1,6 +1,5 @@
 """States, exported models and converted programs are written whole or not at all, and leave nothing behind."""
 
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +13,6 @@ from btlib.adapters.export import Parity, export_onnx
 from btlib.adapters.outputs import Outputs
 from btlib.adapters.state import StateFile
 from btlib.adapters.torch import TorchPredictor
-from btlib.engines import openvino
-from btlib.engines.engine import Subject
 from btlib.errors import ModelError
 
 IMAGES, MASKS = np.zeros((2, 4, 6), np.float32), np.ones((2, 4, 6), bool)
@@ -64,30 +61,3 @@ def test_an_exported_model(fault: str, tmp_path: Path, monkeypatch: pytest.Monke
         assert names(tmp_path) == before
         path.write_bytes(b"old")
     assert path.read_bytes() == b"old"
-
-
-def test_a_converted_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def save_model(made: Any, path: Path, compress_to_fp16: bool) -> None:
-        assert not compress_to_fp16
-        path.write_text("program")
-        path.with_suffix(".bin").write_bytes(made)
-        if made == b"half":
-            raise RuntimeError("no space left")
-
-    monkeypatch.setattr("btlib.extras.openvino", lambda: SimpleNamespace(save_model=save_model))
-    monkeypatch.setattr("btlib.extras.openvino_core", lambda: SimpleNamespace(read_model=lambda path: path.name))
-    subject = Subject(torch.nn.Identity(), Outputs(0, None), torch.device("cpu"), "fp32", 32, "id", tmp_path / "cache")
-
-    def converted(make: Callable[[], Any], depends_on: tuple[str | int, ...] = ("1",)) -> Any:
-        return openvino.kept(subject, "kind", depends_on, make)
-
-    with pytest.raises(RuntimeError, match="no space left"):
-        converted(lambda: b"half")
-    assert names(tmp_path / "cache") == []
-    name = converted(lambda: b"weights")
-    stem = name.removesuffix(".xml")
-    assert names(tmp_path / "cache") == [f"{stem}.bin", f"{stem}.xml"]
-    assert (tmp_path / "cache" / f"{stem}.bin").read_bytes() == b"weights"
-    assert (tmp_path / "cache" / name).read_text() == "program"
-    assert converted(lambda: pytest.fail("it was made again")) == name
-    assert converted(lambda: b"weights", ("2",)) != name

@@ -152,12 +152,12 @@ def test_the_model_is_locked_while_it_is_trained_saved_and_loaded(
         return inner
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "_keep", watched("keep", fitting._keep))
+        patch.setattr(fitting, "_store", watched("store", fitting._store))
         patch.setattr(fitting, "_whole", watched("look", fitting._whole))
         patch.setattr(fitting, "_workplace", watched("train", fitting._workplace))
         for retrain in (True, False):
             get(replace(work, retrain=retrain), save=watched("save", save), load=watched("load", load))
-    assert [what for what, *_ in seen] == ["train", "keep", "save", "look", "load"]
+    assert [what for what, *_ in seen] == ["train", "store", "save", "look", "load"]
     assert {(own, others) for _, own, others in seen} == {(True, False)}
     assert not is_locked(lock_of(work, name))
 
@@ -254,7 +254,9 @@ def test_content_and_names_are_what_a_whole_model_is(change: str, work: Work) ->
     with pytest.warns(BtlibWarning) as told:
         assert get(work, save=deep).source == "trained"
     aside = folder.with_name(f"{folder.name}.damaged")
-    assert [str(one.message) for one in told] == [f"{folder}: damaged; kept as {aside.name}, trained anew"]
+    assert [str(one.message) for one in told] == [
+        f"{folder}: damaged (its files are not those of its manifest); kept as {aside.name}, trained anew"
+    ]
     assert {path.relative_to(aside): path.read_bytes() for path in aside.rglob("*") if path.is_file()} == damaged
     assert get(work, save=deep).source == "loaded"
 

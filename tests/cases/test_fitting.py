@@ -117,7 +117,7 @@ def test_a_damaged_model_is_set_aside(work: Work, damage: str):
             (folder / "stray").write_text("")
         case "manifest":
             (folder / "manifest.json").write_text("{}")
-    with pytest.warns(BtlibWarning, match=r"damaged; kept as my_net-\w+\.damaged"):
+    with pytest.warns(BtlibWarning, match=r"damaged \(.*\); kept as my_net-\w+\.damaged"):
         assert get(work).source == "trained"
     assert folder.with_name(f"{folder.name}.damaged").is_dir()
     with warnings.catch_warnings():

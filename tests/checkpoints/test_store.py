@@ -89,7 +89,7 @@ def test_what_is_stored_and_returned(store: Store, plan: Plan, training: Trainin
     first = store.train_or_load(plan)
     assert first.path == store.folder / f"A-{plan.fingerprint}.ckpt"
     assert (first.source, first.seconds) == ("trained", 12.5)
-    manifest = json.loads(first.path.with_suffix(".json").read_text())
+    manifest = files.read_sealed(first.path.with_suffix(".json"))
     assert manifest == first.manifest
     created = manifest.pop("created")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", created)
@@ -99,10 +99,12 @@ def test_what_is_stored_and_returned(store: Store, plan: Plan, training: Trainin
         "fingerprint": plan.fingerprint,
         "ingredients": plan.ingredients(),
         "sha256": fingerprint.of_file(first.path),
+        "curves_sha256": fingerprint.of_file(first.path.with_suffix(".csv")),
         "seconds": 12.5,
         "trained_on": "cpu",
         "epoch": 3,
     }
+    assert first.curves is not None
     assert first.curves.read_text() == "epoch,train_loss\n1,1\n"
     payload = torch.load(first.path, weights_only=True)
     assert (payload["variant"], payload["fingerprint"]) == ("A", plan.fingerprint)
@@ -351,16 +353,22 @@ def test_the_nearest_stored_model_of_the_variant_is_told(
     ]
 
 
-@pytest.mark.parametrize("content", [b"[]", b"null", b'"text"', b"{}", b'{"schema": "btlib-checkpoint/2"}'])
+@pytest.mark.parametrize("content", [b"{}", b'{"schema": "btlib-checkpoint/2"}'])
 def test_a_manifest_that_is_none(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_bytes(content)
     assert read_manifest(tmp_path / "m.json") is None
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"schema": "\xff"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"{", b'{"schema": "\xff"}', b"[]", b"null", b'"text"'),
+        b'{"schema": "btlib-checkpoint/1", "digest": "x"}',
+    ],
+)
 def test_a_manifest_that_cannot_be_read_is_told(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_bytes(content)
-    with pytest.warns(BtlibWarning, match=r"m\.json: not a JSON file; the checkpoint beside it is not used"):
+    with pytest.warns(BtlibWarning, match=r"m\.json: .*; the checkpoint beside it is not used"):
         assert read_manifest(tmp_path / "m.json") is None
 
 

@@ -11,7 +11,7 @@ import torch
 from btlib import fingerprint
 from btlib.checkpoints import find_stored, load_stored, load_thesis_checkpoint, thesis, trained
 from btlib.checkpoints.files import SCHEMA
-from btlib.errors import CheckpointError
+from btlib.errors import BtlibWarning, CheckpointError
 from btlib.models import create
 from btlib.models.variants import VARIANTS
 
@@ -44,6 +44,9 @@ def test_a_model_of_a_store(write: Write) -> None:
     path = write("A-1")
     found = load_stored(path, "A")
     assert (found.source, found.seconds, found.path) == ("loaded", 0.0, path)
+    with pytest.warns(BtlibWarning, match=r"A-1\.csv: damaged or gone, so the run has no learning curves"):
+        assert found.curves is None
+    path.with_suffix(".csv").write_text("epoch\n1\n")
     assert found.curves == path.with_suffix(".csv")
     assert found.manifest == json.loads(path.with_suffix(".json").read_text())
     assert not any(part.training for part in found.model.modules())
@@ -174,3 +177,28 @@ def test_what_does_not_fit_is_told_of_the_file(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(CheckpointError) as caught:
         load_thesis_checkpoint("B", tmp_path)
     assert (caught.value.problem, caught.value.where, caught.value.mend) == ("no fit", str(path), "give another")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ingredients": None},
+        {"ingredients": {}},
+        {"ingredients": {"recipe": [], "seed": 9, "image_size": 32}},
+        {"ingredients": {"recipe": {"name": "test"}, "seed": 9, "image_size": 32}},
+        {"sha256": None},
+    ],
+)
+def test_a_manifest_that_does_not_tell_enough_blocks_no_other_model(write: Write, change: dict[str, Any]) -> None:
+    """One without a digest, as older versions wrote it, may have been edited."""
+    bad, good = write("A-1", **change), write("A-2")
+    assert find_stored(good.parent, "A") == good
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_stored(bad, "A")
+
+
+def test_curves_that_are_not_those_of_the_training_are_left_out(write: Write) -> None:
+    path = write("A-1", curves_sha256=fingerprint.of(1))
+    path.with_suffix(".csv").write_text("epoch\n1\n")
+    with pytest.warns(BtlibWarning, match="damaged or gone"):
+        assert load_stored(path, "A").curves is None

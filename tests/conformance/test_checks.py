@@ -62,6 +62,27 @@ def test_a_sound_case_passes_all(run: Examine):
     assert set(results.values()) == {("pass", "")}
 
 
+@pytest.mark.parametrize("part", ["mask", "classes"])
+def test_one_that_gives_the_same_array_again_is_told_and_scored_right(run: Examine, part: str):
+    """Or a view of its framework's buffer: what it said before changes under the hands of its reader."""
+    buffers: dict[tuple[int, ...], np.ndarray] = {}
+
+    def predict(images: np.ndarray) -> Predictions:
+        fresh = sound(images)
+        values = fresh.mask_prob if part == "mask" else fresh.class_prob
+        assert values is not None
+        buffer = buffers.setdefault(values.shape, np.empty_like(values))
+        buffer[:] = values
+        return Predictions(buffer, fresh.class_prob) if part == "mask" else Predictions(fresh.mask_prob, buffer)
+
+    results = run(predict)
+    assert failed(results) == []
+    name = "mask_prob" if part == "mask" else "class_prob"
+    outcome, message = results["own arrays"]
+    assert outcome == "note"
+    assert message.startswith(f"{name} of one call changes with the next")
+
+
 def crash(images: np.ndarray) -> Predictions:
     raise ZeroDivisionError("by chance")
 

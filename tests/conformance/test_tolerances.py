@@ -94,6 +94,7 @@ def test_the_checks_and_what_each_needs() -> None:
         "shapes": ("predict",),
         "ranges": ("shapes",),
         "determinism": ("ranges",),
+        "own arrays": ("determinism",),
         "order": ("determinism",),
         "batch size": ("order",),
         "odd sizes": ("shapes",),

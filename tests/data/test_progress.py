@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
 from btlib.data import load_dataset, phantom_folder, write_phantoms
-from btlib.data.download import _Bar
 from btlib.data.scan import scan
 from btlib.runs.migrate import old_fingerprints
 
@@ -36,20 +34,3 @@ def test_what_takes_long_draws_a_bar_where_it_is_wanted(
     out, err = capsys.readouterr()
     assert out == ""
     assert (title in err) == progress
-
-
-def test_the_bar_of_a_download_knows_its_total_when_pooch_does():
-    drawn = Mock()
-    bar = _Bar(drawn, "a.zip")
-    drawn.add_task.assert_called_once_with("a.zip", total=None)
-    bar.update(4)
-    bar.total = 10
-    bar.update(6)
-    assert [call.kwargs for call in drawn.update.call_args_list] == [
-        {"advance": 4, "total": None},
-        {"advance": 6, "total": 10},
-    ]
-    bar.reset()
-    bar.close()
-    drawn.reset.assert_called_once_with(drawn.add_task.return_value)
-    drawn.stop.assert_called_once_with()

@@ -141,38 +141,25 @@ def test_an_engine_that_does_not_fit_names_those_that_do(subject: Make, slices: 
         room.choose(gpu, "openvino", slices, np.arange(4), 0.5)
 
 
-def test_each_model_and_size_has_a_file_of_its_own_for_onnx_runtime(
-    subject: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(onnxruntime, "_predictor", lambda subject, path: path)
-    one = subject("D")
-    made = [one, replace(one, identity="other"), replace(one, image_size=48), one]
-    paths: list[Any] = [onnxruntime.build(each) for each in made]
-    assert len(set(paths)) == 3
-    assert paths[0] == paths[3]
-    assert {path.parent for path in paths} == {tmp_path / "engines"}
-    for alone in (replace(one, identity=None), replace(one, cache=None)):
-        path: Any = onnxruntime.build(alone)
-        assert path.name == "model.onnx"
-        assert not path.parent.exists(), "what is not kept is cleared away"
-
-
 def test_onnx_runtime_is_exported_once_and_held_to_slices_of_the_models_size(
-    subject: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    subject: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export = Mock(side_effect=lambda plain, path, images, masks: path.write_text("file"))
     made = Mock()
     monkeypatch.setattr(onnxruntime, "export_onnx", export)
     monkeypatch.setattr(onnxruntime, "OnnxPredictor", made)
-    given, path = replace(subject("D"), image_size=48), tmp_path / "model.onnx"
+    given = replace(subject("D"), image_size=48)
     for _ in range(2):
-        onnxruntime._predictor(given, path)
+        onnxruntime.build(given)
     ((plain, _, images, masks),) = (call.args for call in export.call_args_list)
     assert (plain.precision, plain.device) == ("fp32", torch.device("cpu"))
     assert plain.model is not given.model
     assert images.shape == (2, 48, 48)
     assert (masks == (images > 0.5)).all()
-    made.assert_called_with(path, providers=["CPUExecutionProvider"])
+    first, second = (call.args[0] for call in made.call_args_list)
+    assert first == second
+    assert first.parent.parent == given.cache
+    made.assert_called_with(first, providers=["CPUExecutionProvider"])
 
 
 @pytest.fixture
@@ -191,40 +178,12 @@ def converter(monkeypatch: pytest.MonkeyPatch) -> Any:
     return found
 
 
-def test_a_program_is_kept_under_all_that_decides_it(subject: Make, tmp_path: Path, converter: Any) -> None:
-    one = subject("D")
-    asks = [
-        *((one, "kind", ("1",)), (one, "kind", ("2",)), (one, "other", ("1",)), (one, "kind", ("1", 2))),
-        *((replace(one, identity="other"), "kind", ("1",)), (replace(one, image_size=48), "kind", ("1",))),
-    ]
-    for number, (given, kind, depends_on) in enumerate(asks):
-        made = openvino.kept(given, kind, depends_on, lambda number=number: f"program {number}")  # type: ignore[misc]
-        assert made == (f"program {number}", f"weights of program {number}")
-    for number, (given, kind, depends_on) in enumerate(asks):
-        refuse = Mock(side_effect=AssertionError("it was made again"))
-        assert openvino.kept(given, kind, depends_on, refuse)[0] == f"program {number}"
-    folder = tmp_path / "engines"
-    assert sorted(path.suffix for path in folder.iterdir()) == [".bin"] * 6 + [".xml"] * 6, "and nothing else"
-    for alone in (replace(one, identity=None), replace(one, cache=None)):
+def test_a_program_and_its_weights_are_read_as_they_were_saved(subject: Make, converter: Any) -> None:
+    for _ in range(2):
+        made = openvino.kept(subject("D"), "kind", ("1",), lambda: "program")
+        assert made == ("program", "weights of program")
+    for alone in (replace(subject("D"), identity=None), replace(subject("D"), cache=None)):
         assert openvino.kept(alone, "kind", ("1",), lambda: "anew") == "anew"
-
-
-@pytest.mark.parametrize("fails", ["while saving", "while naming"])
-def test_a_program_that_could_not_be_written_whole_is_none(
-    subject: Make, tmp_path: Path, converter: Any, monkeypatch: pytest.MonkeyPatch, fails: str
-) -> None:
-    def half(program: str, path: Path, *, compress_to_fp16: bool) -> None:
-        path.with_suffix(".bin").write_text("half")
-        raise OSError("no space left")
-
-    if fails == "while saving":
-        converter.save_model = half
-    else:
-        monkeypatch.setattr(openvino.files, "write_text", Mock(side_effect=OSError("no space left")))  # type: ignore[attr-defined]
-    with pytest.raises(OSError, match="no space left"):
-        openvino.kept(subject("D"), "kind", ("1",), lambda: "program")
-    assert not list((tmp_path / "engines").glob("*.xml")), "weights without a program are not looked at"
-    monkeypatch.undo()
 
 
 def test_a_quantised_program_depends_on_the_calibration_slices_themselves(

@@ -7,7 +7,15 @@ import pytest
 
 from btlib.data.dataset import Dataset
 from btlib.evaluation.checks import check_kind
-from btlib.evaluation.predictor import Predictor, SlicePredictor, StoredPredictor, ask, require_slices
+from btlib.evaluation.predictor import (
+    Predictor,
+    SlicePredictor,
+    StoredPredictor,
+    ask,
+    ask_uncopied,
+    copied,
+    require_slices,
+)
 from btlib.types import Predictions
 
 
@@ -40,8 +48,17 @@ def test_kinds_of_predictors_are_told_by_their_methods() -> None:
 
 
 def test_numbers_are_given_to_what_goes_by_them() -> None:
-    assert ask(ByImages(), NUMBERS, IMAGES).mask_prob is IMAGES
-    assert ask(ByNumbers(), NUMBERS, IMAGES).class_prob is NUMBERS
+    assert ask_uncopied(ByImages(), NUMBERS, IMAGES).mask_prob is IMAGES
+    assert ask_uncopied(ByNumbers(), NUMBERS, IMAGES).class_prob is NUMBERS
+
+
+def test_answers_are_copied_when_they_arrive() -> None:
+    for predictor, name, given in ((ByImages(), "mask_prob", IMAGES), (ByNumbers(), "class_prob", NUMBERS)):
+        found = getattr(ask(predictor, NUMBERS, IMAGES), name)
+        assert np.array_equal(found, given)
+        assert not np.shares_memory(found, given)
+    assert copied("no predictions") == "no predictions"  # type: ignore[arg-type,comparison-overlap]
+    assert copied(Predictions(None, [[1.0]])).class_prob == [[1.0]]  # type: ignore[arg-type]  # refused by `check_kind`
 
 
 def test_only_stored_predictions_can_lack_slices() -> None:

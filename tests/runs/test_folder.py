@@ -1,8 +1,10 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from btlib import files
 from btlib.errors import RecordError
 from btlib.runs import CaseRecord, Explained, RunFolder, Speed, Timing
 from btlib.runs.results import as_results
@@ -172,15 +174,23 @@ def test_where_the_time_went(folder: RunFolder):
     )
 
 
+def sealed(text: str, old: str, new: str) -> str:
+    """The record as another version of btlib might have written it."""
+    fields = files.unsealed(json.loads(text))
+    return json.dumps(files.sealed(json.loads(json.dumps(fields).replace(old, new))))
+
+
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
-        (lambda text: text[: len(text) // 2], "Invalid JSON"),
-        (lambda text: text.replace("btlib-record/2", "btlib-record/9"), "schema"),
-        (lambda text: text.replace('"seed": 7', '"seed": "7"'), "seed"),
-        (lambda text: "", "Invalid JSON"),
+        (lambda text: text[: len(text) // 2], "is not JSON"),
+        (lambda text: text.replace('"seed": 7', '"seed": 8'), "digest: does not fit the content"),
+        (lambda text: sealed(text, "btlib-record/2", "btlib-record/9"), "schema"),
+        (lambda text: sealed(text, '"seed": 7', '"seed": "7"'), "seed"),
+        (lambda text: "", "is not JSON"),
+        (lambda text: "[]", "expected a JSON object, found list"),
     ],
-    ids=["cut", "another schema", "another type", "empty"],
+    ids=["cut", "another value", "another schema", "another type", "empty", "no object"],
 )
 def test_a_damaged_record_is_named(folder: RunFolder, damage: Callable[[str], str], problem: str):
     path = folder.record_path("X", 7)

@@ -22,7 +22,6 @@ from btlib.reporting.pairing import pairing
 from btlib.reporting.palette import ACCENT, MUTED
 from btlib.reporting.significance import PairTest
 from btlib.reporting.standing import Standing
-from btlib.runs.curves import load_curves
 from btlib.types import CLASS_NAMES
 
 INFERENCE = "inference, batch 16"
@@ -151,8 +150,7 @@ def _of_case(entry: Entry) -> Iterator[Drawn]:
 
 def _learning(entry: Entry, problems: Problems) -> Iterator[Drawn]:
     for record in entry.records:
-        path = entry.view.folder.curves_path(record.case, record.seed)
-        curves = problems.attempt(partial(load_curves, path)) if path.exists() else None
+        curves = problems.attempt(partial(entry.view.folder.curves, record))
         if curves is not None:
             title = f"{entry.label}, seed {record.seed}"
             svg = small_charts.learning(curves, title)

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.errors import BtlibError
+from btlib.npz import write_npz
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.views import View
-from btlib.runs.arrays import load_arrays, save_arrays
+from btlib.runs.arrays import load_arrays
 from btlib.runs.masks import Masks
 
 _SIDE = 256  # pixels of a kept image; contours are drawn over it at whatever size
@@ -101,13 +102,13 @@ def keep(path: Path, kept: Mapping[int, Picture]) -> None:
     """Write pictures by number, atomically; at least one."""
     numbers = np.array(sorted(kept))
     truth = np.stack([kept[int(n)].truth for n in numbers])
-    save_arrays(
-        path,
-        numbers=numbers,
-        images=np.stack([kept[int(n)].image for n in numbers]),
-        packed=np.packbits(truth, axis=2),
-        width=np.array(truth.shape[2]),
-    )
+    arrays = {
+        "numbers": numbers,
+        "images": np.stack([kept[int(n)].image for n in numbers]),
+        "packed": np.packbits(truth, axis=2),
+        "width": np.array(truth.shape[2]),
+    }
+    write_npz(path, arrays)
 
 
 def _load(path: Path) -> dict[int, Picture]:

@@ -1,0 +1,100 @@
+"""NumPy's `.npz` files: written with a digest, and read without trust in what they say of themselves."""
+
+import hashlib
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib import files
+from btlib.files import DamagedFileError
+
+_DIGEST = "btlib_digest"
+
+
+def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write arrays (or texts) under their names and a digest of all of them, compressed, atomically.
+
+    Raises:
+        ValueError: An array is of objects, which NumPy would pickle.
+    """
+    found = {name: np.asarray(array) for name, array in arrays.items()}
+    of_objects = [name for name, array in found.items() if array.dtype.hasobject]
+    if of_objects:
+        raise ValueError(f"arrays of objects cannot be written: {', '.join(of_objects)}")
+    with files.atomic_path(path) as part, part.open("wb") as file:
+        members: dict[str, Any] = {**found, _DIGEST: np.array(_digest(found))}
+        np.savez_compressed(file, **members)
+
+
+def read_npz(path: Path, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
+    """Read arrays by name. No Python object is ever made of what a file holds.
+
+    Args:
+        path: The file.
+        names: Arrays that must be there.
+        optional: Arrays that are read where they are there.
+
+    Raises:
+        OSError: The file is not there, or cannot be read.
+        DamagedFileError: It is no such file, lacks an array, has one of objects, one larger than the free memory or of
+            another size than it says, or has changed since it was written.
+    """
+    wanted = [*names, *optional]
+    files.require_regular(path)
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as packed:
+            present = [name for name in packed.namelist() if name.endswith(".npy")]
+            if len(set(present)) < len(present):
+                raise DamagedFileError("holds an array twice")
+            there = {name.removesuffix(".npy") for name in present}
+            missing = [name for name in names if name not in there]
+            if missing:
+                raise DamagedFileError(f"holds no {', '.join(missing)}, but {', '.join(sorted(there)) or 'nothing'}")
+            sealed = _DIGEST in there
+            read = sorted(there - {_DIGEST}) if sealed else [name for name in wanted if name in there]
+            files.require_memory(sum(packed.getinfo(f"{name}.npy").file_size for name in read))
+            found = {name: _array(packed, name) for name in read}
+            if sealed and str(_array(packed, _DIGEST)) != _digest(found):
+                raise DamagedFileError("does not fit its digest: edited or damaged")
+    except (DamagedFileError, MemoryError):
+        raise
+    except OSError as error:
+        if error.errno is None:  # NumPy's, of the content
+            raise DamagedFileError(f"cannot be read: {error}") from error
+        raise
+    except Exception as error:  # a damaged file makes zipfile, zlib and NumPy raise almost anything
+        raise DamagedFileError(f"cannot be read: {str(error) or type(error).__name__}") from error
+    return {name: found[name] for name in wanted if name in found}
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {arrays[name].shape}\n".encode())
+        digest.update(array.tobytes() if array.ndim == 0 else array.data.cast("B") if array.size else b"")
+    return digest.hexdigest()
+
+
+def _array(packed: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    member = packed.getinfo(f"{name}.npy")
+    with packed.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in read_header:
+            raise DamagedFileError(f"{name}: of version {version} of NumPy's format, expected 1.0 or 2.0")
+        shape, fortran, dtype = read_header[version](file)
+        if dtype.hasobject:
+            raise DamagedFileError(f"{name}: holds Python objects, which are never read")
+        count = int(np.prod(shape, dtype=object)) if shape else 1
+        size = count * dtype.itemsize
+        if min(shape, default=0) < 0 or size != member.file_size - file.tell():
+            raise DamagedFileError(
+                f"{name}: {shape} of {dtype} are {size} bytes, found {member.file_size - file.tell()}"
+            )
+        values = np.frombuffer(file.read(), dtype, count) if size else np.empty(count, dtype)
+    return values.reshape(shape, order="F" if fortran else "C")
