@@ -118,4 +118,4 @@ def test_a_case_can_be_run_in_int8(make_work: Callable[..., Work], monkeypatch: 
     assert (details["engine"], details["precision"]) == ("openvino-int8", "int8")
     assert details["training_precision"] in ("fp32", "bf16")  # what runs the model does not train it
     assert details["calibration_slices"] == len(work.split.train)
-    assert list((work.checkpoints / "engines").glob("openvino-int8-*.xml"))
+    assert list((work.checkpoints / "engines").glob("openvino-int8-*/program.xml"))

@@ -78,6 +78,7 @@ def spies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Spies:
 
         def train_or_load(self, plan: Plan, start: Any = None, *, retrain: bool = False) -> Trained:
             found.asked.append((plan, start, retrain))
+            (tmp_path / f"{plan.variant}.csv").touch()
             return Trained(found.model, "resumed", 2.5, tmp_path / f"{plan.variant}.ckpt", manifest)
 
     def choose(*args: Any) -> Chosen:

@@ -53,7 +53,7 @@ class SavedPredictions:
         numbers = self._read(self._parts["number"], None)
         if numbers.ndim != 1 or numbers.dtype.kind not in "iuf":
             raise self._error(f"number: expected whole numbers [n], got {numbers.dtype} {numbers.shape}", _MAKE)
-        strange = numbers[~(np.isfinite(numbers) & (numbers >= 1) & (numbers % 1 == 0))]
+        strange = numbers[~(np.isfinite(numbers) & (numbers >= 1) & (numbers == np.trunc(numbers)))]
         if len(strange):
             raise self._error(f"number: expected whole numbers from 1, got {strange[0]}", _MAKE)
         unique, times = np.unique(numbers, return_counts=True)

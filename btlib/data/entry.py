@@ -1,4 +1,4 @@
-"""One entry of the cache: images, masks and metadata, which are verified when it is opened; pixels, when they are read."""
+"""One entry of the cache: images, masks and metadata, verified when it is opened; pixels, when they are read."""
 
 import base64
 import json

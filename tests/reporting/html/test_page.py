@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from btlib import files, npz
 from btlib.cli import app
 from btlib.errors import RecordError
 from btlib.reporting.html import write_page, write_report
@@ -72,7 +73,8 @@ def test_it_says_what_is_phantom_and_what_was_reused(page: Reader):
 def test_real_slices_are_not_called_phantoms(run: Path, tmp_path: Path):
     shutil.copytree(run, tmp_path / "run")
     for path in [tmp_path / "run" / "run.json", *(tmp_path / "run" / "records").glob("*.json")]:
-        path.write_text(path.read_text().replace('"phantom"', '"figshare"'))
+        changed = json.loads(json.dumps(files.read_sealed(path)).replace('"phantom"', '"figshare"'))
+        files.write_json(path, files.sealed(changed))
     text = write_report(tmp_path / "run").read_text()
     assert "Phantom data." not in text
     assert "Figshare dataset" in text
@@ -183,9 +185,9 @@ def test_records_of_before_have_no_masks_and_no_curve(run: Path, tmp_path: Path)
     shutil.copytree(run, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "predictions")
     for path in (tmp_path / "run" / "records").glob("*.json"):
-        value = json.loads(path.read_text())
+        value = files.read_sealed(path)
         del value["threshold_curve"]
-        path.write_text(json.dumps(value))
+        files.write_json(path, value)
     page = Reader(write_report(tmp_path / "run").read_text())
     assert "case A: its predicted masks were not kept" in page.text["gallery"]
     assert "before curves were kept" in page.text["slices"]
@@ -195,9 +197,8 @@ def test_records_of_before_have_no_masks_and_no_curve(run: Path, tmp_path: Path)
 def test_pictures_of_other_slices_are_not_shown(run: Path, tmp_path: Path):
     shutil.copytree(run, tmp_path / "run")
     path = tmp_path / "run" / "pictures.npz"
-    with np.load(path) as kept:
-        changed = dict(kept) | {"packed": np.zeros_like(kept["packed"])}
-    np.savez(path, **changed)
+    kept = npz.read_npz(path, ["numbers", "images", "packed", "width"])
+    npz.write_npz(path, kept | {"packed": np.zeros_like(kept["packed"])})
     page = Reader(write_report(tmp_path / "run").read_text())
     assert "the data has changed since" in page.text["gallery"]
     assert not [a for tag, a in page.tags if tag == "li" and "data-kinds" in a]
