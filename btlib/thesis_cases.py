@@ -9,6 +9,7 @@ from btlib import fingerprint
 from btlib.cases import CASES, Case, Prepared, Work
 from btlib.evaluation.thresholds import best_threshold
 from btlib.models.variants import VARIANTS
+from btlib.speed import determinism
 
 if TYPE_CHECKING:  # torch is imported when a case is prepared, not when the cases are listed
     import numpy as np
@@ -133,6 +134,7 @@ def plan_of(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:
         work.protocol,
         work.seed,
         precision=work.precision,
+        threads=determinism.threads() if work.deterministic else None,
     )
     before = plan.row.frozen_from
     return (plan if before is None else replace(plan, starts_from=plan_of(before, work)[0].fingerprint)), notes

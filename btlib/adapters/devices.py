@@ -102,10 +102,11 @@ def seed_rng(seed: int, device: torch.device) -> None:
 def fastest_kernels(device: torch.device) -> Iterator[None]:
     """On CUDA, cuDNN tries its kernels on the first batch of each shape and keeps the fastest: for training, where most
     batches are of one shape. Not for predicting: which kernels win may differ from run to run, and with them the last
-    digits.
+    digits; and not where the same numbers to the bit are asked for (`btlib.speed.determinism`).
     """
     cudnn = torch.backends.cudnn
-    with _cudnn(benchmark=cudnn.benchmark or device.type == "cuda", deterministic=cudnn.deterministic):
+    search = device.type == "cuda" and not torch.are_deterministic_algorithms_enabled()
+    with _cudnn(benchmark=cudnn.benchmark or search, deterministic=cudnn.deterministic):
         yield
 
 

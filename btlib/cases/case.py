@@ -35,6 +35,7 @@ class Work:
         device: "auto", "cuda", "mps" or "cpu"; `btlib.adapters.torch.resolve_device` makes a PyTorch device of it.
         precision: "auto", "fp32" or "bf16"; `btlib.adapters.torch.resolve_precision` chooses for "auto".
         engine: What runs a trained PyTorch model: "auto", or an engine by name (see `btlib.engines`).
+        deterministic: The same numbers to the bit are asked for: PyTorch is told so; other frameworks a case must tell.
         retrain: Train even where a stored checkpoint fits.
         thesis_checkpoints: Folder of the thesis's own checkpoint files, to load instead of training; None trains.
         say: Called with a line of progress for the user.
@@ -51,6 +52,7 @@ class Work:
     device: str = "auto"
     precision: str = "auto"
     engine: str = "eager"
+    deterministic: bool = False
     retrain: bool = False
     thesis_checkpoints: Path | None = None
     say: Callable[[str], None] = field(default=lambda line: None)

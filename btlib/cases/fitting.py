@@ -22,6 +22,7 @@ from btlib.data.cache import PREPROCESSING
 from btlib.errors import BtlibError, BtlibWarning, CheckpointError
 from btlib.evaluation.predictor import Predictor
 from btlib.files import DamagedFileError
+from btlib.speed import determinism
 
 SCHEMA = "btlib-fitted/1"
 _LONGEST = 80  # of the part of a folder's name that is for people; the fingerprint tells models apart
@@ -128,6 +129,7 @@ def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any
         "precision": work.precision,
         "preprocessing": PREPROCESSING,
         "depends_on": depends_on,
+        **({"deterministic": determinism.threads()} if work.deterministic else {}),
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from btlib.plugin import gpus, options
+from btlib.plugin import gpus, interruption, options
 from btlib.plugin.items import grouped, parametrised, register_markers, require_known_markers, tier_name
 from btlib.plugin.options import STATUS
 from btlib.plugin.reports import ERROR_OF, summarised
@@ -69,7 +69,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     if session.testsfailed and not session.config.getoption("continue_on_collection_errors"):
         return  # pytest ends here
-    session.config.stash[SESSION].open(session.items)
+    ours = session.config.stash[SESSION]
+    ours.open(session.items)
+    if ours.cases:
+        interruption.listen(session.config)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -111,6 +114,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         config.stash[_SUMMARIES] = [close(path.parent, began) for path in started]
         missing = any(summary.missing for summary in config.stash[_SUMMARIES])
         session.exitstatus = exit_status(int(session.exitstatus), ours.failures, missing and ours.options.strict)
+    interruption.stop_listening(config)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -119,6 +123,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section(summary.title)
         for line in summary.lines:
             terminalreporter.write_line(line)
+        if config.stash[SESSION].interrupted:
+            terminalreporter.write_line(interruption.how_to_go_on(config.stash[SESSION].options))
 
 
 _SUMMARIES: pytest.StashKey[list[Any]] = pytest.StashKey()

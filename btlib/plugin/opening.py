@@ -29,7 +29,7 @@ from btlib.runs import RunFolder, RunInfo
 from btlib.runs.execute import patient_facts
 from btlib.runs.provenance import checkout
 from btlib.runs.split import split_file
-from btlib.speed import tuning
+from btlib.speed import determinism, tuning
 from btlib.splits import Split, make_split, require_split
 from btlib.types import Scaling
 
@@ -92,6 +92,7 @@ def open_run(
         device=options.device,
         precision=tier.precision,
         engine=tier.engine,
+        deterministic=options.deterministic,
         retrain=options.retrain,
         thesis_checkpoints=options.thesis_checkpoints,
         say=terminal.now_and_then(),
@@ -99,6 +100,8 @@ def open_run(
     )
     seeds = tuple(range(options.seed, options.seed + options.seeds))
     run = Run(tier, work, folder, baseline, terminal, options, seeds, given)
+    if options.deterministic:
+        run.ends.append(determinism.enforce())
     folder.save_split(split_file(work.split, true))
     folder.save_info(_info(run, path, cases, load_seconds))
     return run

@@ -53,6 +53,7 @@ class Options:
         seed: Of the training, the first of them where there are several.
         seeds: How many seeds each case is measured with.
         timeout: Seconds that a case may take with one seed.
+        deterministic: Take deterministic algorithms only; the number of threads is then part of a model's identity.
         no_tune: Leave allocator and threads as they are.
         strict: An inconclusive verdict fails, and so does a case of the baseline that is not measured.
     """
@@ -84,6 +85,7 @@ class Options:
     seed: int
     seeds: int
     timeout: int | None
+    deterministic: bool
     no_tune: bool
     strict: bool
 
@@ -121,6 +123,7 @@ def add(parser: pytest.Parser) -> None:
     option("seed", "of the training (default: 42, the thesis's)", metavar="N", type=_seed, default=42)
     option("seeds", "measure each case with N seeds, counted up from --bt-seed", metavar="N", type=_count, default=1)
     option("timeout", "seconds that a case may take with one seed", metavar="SECONDS", type=_count)
+    option("deterministic", "the same numbers to the bit on one machine, however slow", action="store_true")
     option("no-tune", "leave the allocator and the number of threads as they are", action="store_true")
     option("strict", "fail on inconclusive verdicts and on cases of the baseline left out", action="store_true")
 

@@ -47,6 +47,7 @@ class Run:
         seeds: The seeds that each case is measured with.
         load: Gives the slices of this run at a size and scaling.
         judged: Case and metric → the gate's word, of the items that asked so far.
+        ends: Called when the session ends.
     """
 
     tier: Tier
@@ -58,6 +59,7 @@ class Run:
     seeds: tuple[int, ...]
     load: Callable[[int, Scaling], Dataset]
     judged: dict[tuple[str, str], Verdict] = field(default_factory=dict)
+    ends: list[Callable[[], None]] = field(default_factory=list)
     _ready: dict[str, Prepared] = field(default_factory=dict)
 
     def record(self, case: str, seed: int) -> CaseRecord:
@@ -177,6 +179,8 @@ class Run:
         self._ready.clear()
         if "speed" in self.__dict__:
             self.speed.close()
+        for end in reversed(self.ends):
+            end()
 
     def header(self) -> list[str]:
         """What a reader must know of the run before its first item."""

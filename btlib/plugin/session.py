@@ -43,10 +43,15 @@ class Session:
         self.runs: dict[str, Run] = {}
         self.cases: dict[str, list[str]] = {}
         self.failures: list[str | None] = []
+        self.interrupted = False
         self._baselines: dict[str, tuple[Path, Baseline | BaselineError]] = {}
         self._unopened: dict[str, BtlibError] = {}
         self._without_case: dict[str, str] = {}
         self._errors: dict[str, str] = {}
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Note that Ctrl-C, or a signal that stands for it, ended the session."""
+        self.interrupted = True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

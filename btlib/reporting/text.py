@@ -11,10 +11,28 @@ PHANTOM_NOTE = "PHANTOM DATA: synthetic slices; these numbers say nothing about 
 
 
 def csv_text(rows: Union[Sequence[dict[str, Any]], "pd.DataFrame"]) -> str:
-    """Rows as CSV, the keys as header."""
+    """Rows as CSV, the keys as header; no text is one that a spreadsheet would compute (see `inert`)."""
     import pandas as pd
 
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows).rename(columns=inert).map(inert)
     text = frame.to_csv(index=False)
     # pandas quotes no carriage return by itself, at which readers end the row
     return text if "\r" not in text else frame.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
+
+
+def inert(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: an apostrophe is put before text that would be one.
+
+    Text that is a number stays as it is, and so does what is no text.
+    See https://owasp.org/www-community/attacks/CSV_Injection.
+
+    >>> inert("=1+1"), inert("-0.5"), inert("glioma"), inert(-1)
+    ("'=1+1", '-0.5', 'glioma', -1)
+    """
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from btlib.speed import machine, tuning
+from btlib.speed import determinism, machine, tuning
 
 PACKAGES = ("btlib", "numpy", "opencv-python-headless", "torch", "torchvision", "pytorch-lightning")
 
@@ -29,6 +29,8 @@ def environment(device: str | None = None) -> dict[str, str]:
     facts["allocator"] = tuned.allocator
     if torch_here is not None:
         facts["threads"] = str(torch_here.get_num_threads())
+    if determinism.is_enforced():
+        facts["deterministic"] = "yes"
     facts |= {name: found for name in PACKAGES if (found := _version(name))}
     if device is not None and device.startswith("cuda") and torch_here is not None:
         facts |= _cuda(torch_here)

@@ -28,6 +28,7 @@ class Plan:
         seed: Seed of initialisation, order and dropout.
         precision: As asked for; "auto" leaves it to the device, and a model trained on one device serves on another.
         starts_from: Fingerprint of the model whose encoder and decoder it takes over; None for all but C.
+        threads: Number of threads of a training that is to be the same to the bit; None of one that need not be.
     """
 
     variant: str
@@ -38,6 +39,7 @@ class Plan:
     seed: int
     precision: str = "auto"
     starts_from: str | None = None
+    threads: int | None = None
 
     @property
     def row(self) -> Variant:
@@ -74,6 +76,7 @@ class Plan:
             "preprocessing": PREPROCESSING,
             "threshold": self.protocol.threshold if self.recipe.keep == "best" else None,
             "code": code_fingerprint(),
+            **({} if self.threads is None else {"deterministic": self.threads}),
         }
 
     @property

@@ -23,6 +23,7 @@ IMPORTED_ONCE = (
 
 CONFTEST = '''
 import os
+import signal
 import time
 
 import numpy as np
@@ -62,6 +63,9 @@ def prepare(name):
         if mood == "memory":
             raise MemoryError
         if mood == "sleep":
+            time.sleep(60)
+        if mood in ("SIGINT", "SIGTERM"):
+            os.kill(os.getpid(), getattr(signal, mood))
             time.sleep(60)
         predictor = Knows(work.dataset, name)
         predictor.first = work.dataset.numbers[work.split.test[0]]

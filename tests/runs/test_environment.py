@@ -26,6 +26,7 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Mock:
     torch.backends.cudnn.conv.fp32_precision = "tf32"
     torch.backends.cuda.matmul.fp32_precision = "none"
     torch.get_num_threads.return_value = 8
+    torch.are_deterministic_algorithms_enabled.return_value = False
     torch.cuda.get_device_name.return_value = "NVIDIA H200"
     torch.cuda.device_count.return_value = 2
     monkeypatch.setitem(sys.modules, "torch", torch)

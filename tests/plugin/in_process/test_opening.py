@@ -89,6 +89,13 @@ def test_a_case_is_given_what_tier_and_options_say(
     assert work.split.fingerprint == make_split("slice-seed42", work.dataset).fingerprint
     assert (run.folder, run.options.epochs) == (RunFolder(tmp_path / "run"), 2)
     assert opened("--bt-retrain").work.retrain
+    undo = Mock()
+    monkeypatch.setattr(room.determinism, "enforce", lambda: undo)  # type: ignore[attr-defined]
+    assert (run.work.deterministic, run.ends) == (False, [])
+    steady = opened("--bt-deterministic")
+    assert (steady.work.deterministic, undo.call_count) == (True, 0)
+    steady.close()
+    undo.assert_called_once_with()
     (tmp_path / "here" / "theirs").mkdir()
     theirs = opened("--bt-thesis-checkpoints=theirs", tier="full")
     assert theirs.work.thesis_checkpoints == tmp_path / "here" / "theirs"

@@ -22,7 +22,8 @@ DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(
         ("weights", "split", "baseline", "against", "thesis_checkpoints", "precision", "engine", "timeout")
     ),
-    **dict.fromkeys(("independent", "random_labels", "retrain", "compile_training", "no_tune", "strict"), False),
+    **dict.fromkeys(("independent", "random_labels", "retrain", "compile_training"), False),
+    **dict.fromkeys(("deterministic", "no_tune", "strict"), False),
     "case": (),
     "device": "auto",
     "seed": 42,
@@ -64,6 +65,7 @@ def test_without_options_the_tier_decides(parse: Parse, tmp_path: Path) -> None:
         ("--bt-seed=0", "seed", 0),
         ("--bt-seeds=10", "seeds", 10),
         ("--bt-timeout=5", "timeout", 5),
+        ("--bt-deterministic", "deterministic", True),
         ("--bt-no-tune", "no_tune", True),
         ("--bt-strict", "strict", True),
     ],
