@@ -133,7 +133,7 @@ def read_masks(folder: Path) -> str:
 
 
 def make_maps(folder: Path) -> list[Path]:
-    numbers, maps = np.arange(3), np.random.default_rng(0).random((3, 8, 8), dtype=np.float32)
+    numbers, maps = np.arange(3), np.random.default_rng(0).random((3, 24, 24), dtype=np.float32)
     Maps(numbers, numbers, np.array([0.5, 0.25, 1]), maps, maps / 2, "identity").save(folder / "a.npz")
     return [folder / "a.npz"]
 
