@@ -94,6 +94,22 @@ def _is_alive(process: int) -> bool:
     return True
 
 
+def why_unwritable(folder: Path) -> str | None:
+    """Why nothing can be written to a folder, which need not be there yet; None where something can."""
+    there = folder.absolute()
+    while not there.exists():
+        if there.is_symlink():
+            return f"{there} is a link to {there.readlink()}, which is not there"
+        there = there.parent
+    if not there.is_dir():
+        return f"{there} is not a folder"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return None
+    except OSError as error:
+        return f"{there}: {error.strerror or error}"
+
+
 def require_regular(path: Path) -> None:
     """Refuse what is no file of bytes: a pipe would keep its reader waiting for ever.
 

@@ -4,6 +4,7 @@ import ast
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -218,6 +219,23 @@ def test_a_folder_appears_when_it_is_whole(tmp_path: Path):
     make(None)
     assert content(tmp_path) == {"a/b": b"new"}
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o755
+
+
+def test_why_nothing_can_be_written(tmp_path: Path):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for sound in (tmp_path, tmp_path / "new", tmp_path / "new" / "deep"):
+        assert files.why_unwritable(sound) is None
+    assert not (tmp_path / "new").exists()
+    for bad, why in (
+        (tmp_path / "file", "file is not a folder"),
+        (tmp_path / "file" / "deep", "file is not a folder"),
+        (tmp_path / "link", "is a link to .*nowhere, which is not there"),
+        (tmp_path / "link" / "deep", "is a link to"),
+        (Path("/proc/btlib"), "/proc: "),
+    ):
+        assert re.search(why, files.why_unwritable(bad) or ""), bad
 
 
 SEALED = {"a": 1.5, "b": ["ä", True, None], "c": {"digest": "x"}}

@@ -116,6 +116,8 @@ def _why_not_read(path: Path, error: Exception) -> str:
         return str(error) if path.exists() else "expected a slice file, but there is none"
     if path.stat().st_size == 0:
         return "expected a MATLAB v7.3 (HDF5) file, but it is empty (0 bytes)"
+    if "unable to lock" in str(error):
+        return "another program is writing it: HDF5 has it locked"
     if "truncated" in str(error):
         return f"the file is truncated: it has {path.stat().st_size} bytes, HDF5 says: {error}"
     with path.open("rb") as raw:

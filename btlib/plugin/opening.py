@@ -20,6 +20,7 @@ from btlib.data.dataset import Dataset
 from btlib.data.grouping import unknown
 from btlib.data.random_labels import with_random_labels
 from btlib.errors import BaselineError, OptionError
+from btlib.files import why_unwritable
 from btlib.plugin.options import Options
 from btlib.plugin.run import Run
 from btlib.plugin.terminal import Terminal
@@ -59,6 +60,7 @@ def open_run(
     if not options.no_tune:
         tuning.tune(workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     _require_free(tier, options)
+    _require_writable(options)
     path, baseline = held
     if isinstance(baseline, NotComparedError):
         _require_nothing_of_it(options)
@@ -112,6 +114,15 @@ def _default_data(tier: Tier, root: Path, progress: bool) -> Path:
     if not tier.always_phantom and any(real.glob("*.mat")):
         return real
     return phantom_folder(cache_root() / "phantoms", tier.phantom_slices, progress=progress)
+
+
+def _require_writable(options: Options) -> None:
+    """Told before anything runs, not after hours of training."""
+    places = {"--bt-output": options.output, "--bt-checkpoints": options.checkpoints, "BTLIB_CACHE": cache_root()}
+    for where, folder in places.items():
+        why = why_unwritable(folder)
+        if why is not None:
+            raise OptionError(f"{folder}: nothing can be written there: {why}", where=where, mend="name another folder")
 
 
 def _require_free(tier: Tier, options: Options) -> None:

@@ -1,9 +1,12 @@
 """`btlib data` at a terminal: short however bad the folder is, and literal whatever its name is."""
 
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -24,6 +27,44 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*args: object) -> Result:
     return CliRunner().invoke(app, ["data", *map(str, args)])
+
+
+def test_five_kinds_of_damage_are_all_named_each_hint_once(folder: Path, here: Path, tmp_path: Path):
+    """One bad file does not end it, whatever HDF5 says of that file."""
+    sound = (folder / "1.mat").read_bytes()
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(range(256)) * 20)
+    numbers = iter(range(100, 200))
+
+    def damaged(content: bytes) -> Path:
+        path = folder / f"{next(numbers)}.mat"
+        path.write_bytes(content)
+        return path
+
+    turned = bytearray(sound)
+    turned[len(sound) // 2] ^= 255
+    cut, text = damaged(sound[:-100]), damaged(b"MATLAB 5.0 MAT-file")
+    pixels = damaged(bytes(turned))
+    pointing, empty_mask = damaged(sound), damaged(sound)
+    with h5py.File(pointing, "r+") as file:
+        del file["cjdata/image"]
+        file.create_dataset("cjdata/image", (37, 52), "u1", external=[(str(secret), 0, 37 * 52)])
+    with h5py.File(empty_mask, "r+") as file:
+        file["cjdata/tumorMask"][()] = 0
+    os.mkfifo(pipe := folder / f"{next(numbers)}.mat")
+    result = run("verify", folder)
+    assert result.exit_code == 1
+    for path, problem in (
+        (cut, "truncated"),
+        (text, "older v5 format"),
+        (pixels, "cjdata/image: damaged|HDF5 cannot read"),
+        (pointing, "its values lie in another file, which is never read"),
+        (empty_mask, "an empty mask"),
+        (pipe, "found a folder, pipe, socket or device"),
+    ):
+        assert re.search(rf"Fault: {re.escape(str(path))}: .*({problem})", result.stdout), result.stdout
+    assert result.stdout.count("To mend it: get this file again") == 1
+    assert "6 faults" in result.stdout
 
 
 def test_a_bad_folder_is_told_in_a_screenful_and_wholly_in_a_file(folder: Path, here: Path):

@@ -102,6 +102,27 @@ def test_a_case_is_given_what_tier_and_options_say(
     assert theirs.work.engine == "auto", "as its tier says"
 
 
+@pytest.mark.parametrize("where", ["--bt-output", "--bt-checkpoints", "BTLIB_CACHE"])
+@pytest.mark.parametrize("kind", ["a file", "a dangling link"])
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(
+    opened: Open, loads: Loads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, kind: str
+) -> None:
+    place = tmp_path / "here" / "place"
+    if kind == "a file":
+        place.touch()
+    else:
+        place.symlink_to(tmp_path / "gone")
+    args = [f"{where}=place"] if where.startswith("--") else []
+    if not args:
+        monkeypatch.setenv(where, str(place))
+    with pytest.raises(
+        OptionError, match="nothing can be written there: .*place is (not a folder|a link to)"
+    ) as caught:
+        opened(*args)
+    assert caught.value.where == where
+    assert loads.asked == []
+
+
 def test_data_are_read_once_for_each_size_and_scaling(opened: Open, loads: Loads, tmp_path: Path) -> None:
     run = opened("--bt-scaling=percentile")
     for size, scaling in ((32, "percentile"), (32, "thesis"), (48, "percentile"), (32, "thesis")):
