@@ -107,7 +107,7 @@ def test_a_case_is_given_what_tier_and_options_say(
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(
     opened: Open, loads: Loads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, kind: str
 ) -> None:
-    place = tmp_path / "here" / "place"
+    place = tmp_path / "place"
     if kind == "a file":
         place.touch()
     else:
@@ -115,9 +115,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(
     args = [f"{where}=place"] if where.startswith("--") else []
     if not args:
         monkeypatch.setenv(where, str(place))
-    with pytest.raises(
-        OptionError, match="nothing can be written there: .*place is (not a folder|a link to)"
-    ) as caught:
+    with pytest.raises(OptionError, match=r"can be written there: .*place is (not a folder|a link to)") as caught:
         opened(*args)
     assert caught.value.where == where
     assert loads.asked == []
