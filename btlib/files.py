@@ -1,6 +1,7 @@
 """Writing files so that a reader sees the old one or the new one, never half of one; and knowing a damaged one."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -179,6 +180,34 @@ def read_sealed(path: Path, *, required: bool = True) -> dict[str, Any]:
         raise DamagedFileError("is nested too deeply") from error
     except (ValueError, OverflowError) as error:  # no text, no JSON, or numbers that are none or too large
         raise DamagedFileError(f"is not JSON: {error}") from error
+
+
+def append_digest(path: Path) -> None:
+    """End a file of a format that does not mind with the SHA-256 of all before it; `require_digest` looks at it."""
+    digest = fingerprint.of_file(path)
+    with path.open("ab") as file:
+        file.write(_ending(digest))
+
+
+def require_digest(path: Path) -> None:
+    """Refuse a file that has changed since `append_digest`.
+
+    Raises:
+        OSError: It is not there, or cannot be read.
+        DamagedFileError: It has changed, or does not end so.
+    """
+    require_regular(path)
+    digest, left = hashlib.sha256(), path.stat().st_size - len(_ending("0" * 64))
+    with path.open("rb") as file:
+        while left > 0 and (piece := file.read(min(left, 2**20))):
+            digest.update(piece)
+            left -= len(piece)
+        if left or file.read() != _ending(digest.hexdigest()):
+            raise DamagedFileError("does not fit the digest at its end")
+
+
+def _ending(digest: str) -> bytes:
+    return f"\nbtlib sha256 {digest}\n".encode()
 
 
 def require_memory(size: int) -> None:

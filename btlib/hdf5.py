@@ -91,4 +91,4 @@ def _member(parent: h5py.Group, name: str) -> Any:
         return None
     if not isinstance(link, h5py.HardLink):
         raise DamagedFileError(f"{name}: a link to another place, which is never followed")
-    return parent.get(name)
+    return parent[name]  # `get` would call what is damaged missing

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from btlib import files
 from btlib.files import DamagedFileError
 
-_DIGEST = "btlib_digest"
+_DIGEST, _SEALED = "btlib_digest", b"with a digest of btlib's"
 
 
 def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -25,9 +25,12 @@ def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
     of_objects = [name for name, array in found.items() if array.dtype.hasobject]
     if of_objects:
         raise ValueError(f"arrays of objects cannot be written: {', '.join(of_objects)}")
-    with files.atomic_path(path) as part, part.open("wb") as file:
+    with files.atomic_path(path) as part, part.open("w+b") as file:
         members: dict[str, Any] = {**found, _DIGEST: np.array(_digest(found))}
         np.savez_compressed(file, **members)
+        file.seek(0)
+        with zipfile.ZipFile(file, "a") as packed:
+            packed.comment = _SEALED
 
 
 def read_npz(path: Path, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
@@ -47,14 +50,20 @@ def read_npz(path: Path, names: Iterable[str], optional: Iterable[str] = ()) -> 
     files.require_regular(path)
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as packed:
-            present = [name for name in packed.namelist() if name.endswith(".npy")]
+            present = packed.namelist()
             if len(set(present)) < len(present):
                 raise DamagedFileError("holds an array twice")
+            for item in packed.infolist():
+                packed.open(item).close()  # the two places that tell its name agree
+                if not item.filename.endswith(".npy"):
+                    raise DamagedFileError(f"holds {item.filename!r}, which is no array")
             there = {name.removesuffix(".npy") for name in present}
             missing = [name for name in names if name not in there]
             if missing:
                 raise DamagedFileError(f"holds no {', '.join(missing)}, but {', '.join(sorted(there)) or 'nothing'}")
             sealed = _DIGEST in there
+            if sealed != (packed.comment == _SEALED):
+                raise DamagedFileError("its list of arrays is damaged")
             read = sorted(there - {_DIGEST}) if sealed else [name for name in wanted if name in there]
             files.require_memory(sum(packed.getinfo(f"{name}.npy").file_size for name in read))
             found = {name: _array(packed, name) for name in read}

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from btlib import files
 from btlib.files import DamagedFileError
 from btlib.npz import read_npz, write_npz
 
@@ -138,9 +139,33 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path):
 
 
 def test_arrays_of_another_file_do_not_fit_the_digest(tmp_path: Path):
-    """As if one member had been replaced by a sound one."""
+    """As if one member had been replaced by a sound one; and what btlib wrote cannot pass for a file of others."""
     write_npz(tmp_path / "a.npz", {"a": np.zeros(3), "b": np.zeros(2)})
     with np.load(tmp_path / "a.npz") as found:
-        np.savez(tmp_path / "b.npz", **{**found, "b": np.ones(2)})
-    with pytest.raises(DamagedFileError, match="does not fit its digest"):
-        read_npz(tmp_path / "b.npz", ["a"])
+        arrays = dict(found)
+    for change, comment, problem in (
+        ({"b": np.ones(2)}, True, "does not fit its digest"),
+        ({}, False, "its list of arrays is damaged"),
+        ({"btlib_digest": None}, True, "its list of arrays is damaged"),
+    ):
+        members = {name: array for name, array in (arrays | change).items() if array is not None}
+        np.savez(tmp_path / "b.npz", **members)
+        if comment:
+            with zipfile.ZipFile(tmp_path / "b.npz", "a") as packed, zipfile.ZipFile(tmp_path / "a.npz") as sound:
+                packed.comment = sound.comment
+        with pytest.raises(DamagedFileError, match=problem):
+            read_npz(tmp_path / "b.npz", ["a"])
+
+
+def test_a_digest_at_the_end_of_a_file(tmp_path: Path):
+    path = tmp_path / "a"
+    for size in (0, 1, 2**20 - 1, 2**20 + 7):
+        content = np.random.default_rng(size).bytes(size)
+        path.write_bytes(content)
+        files.append_digest(path)
+        files.require_digest(path)
+        whole = path.read_bytes()
+        for bad in (content, whole[:-1], whole + b"!", whole[1:], whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:], b"", whole[-78:-1]):
+            path.write_bytes(bad)
+            with pytest.raises(DamagedFileError):
+                files.require_digest(path)

@@ -3,7 +3,6 @@
 import pickle
 import time
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,25 +21,6 @@ _TIMES = 20
 def is_damage(error: Exception) -> bool:
     """Whether what `torch.load` raised speaks of the file: not if memory ran out."""
     return not isinstance(error, BtlibError) and not memory.ran_out(error)
-
-
-def load_tensors(path: Path, map_location: str = "cpu") -> Any:
-    """What `torch.save` wrote: tensors and plain values, never other Python objects.
-
-    Raises:
-        OSError: The file is not there, or cannot be read.
-        DamagedFileError: It is no file, or its content does not fit its checksums.
-        Exception: PyTorch cannot read it, or memory ran out; see `is_damage`.
-    """
-    files.require_regular(path)
-    with path.open("rb") as file:
-        if zipfile.is_zipfile(file):  # PyTorch itself does not look at the checksums
-            with zipfile.ZipFile(file) as packed:
-                damaged = packed.testzip()
-            if damaged is not None:
-                raise files.DamagedFileError(f"{damaged} does not fit its checksum")
-        file.seek(0)
-        return torch.load(file, map_location=map_location, weights_only=True)
 
 
 class StateFile:
@@ -65,6 +45,7 @@ class StateFile:
             return
         with files.atomic_path(self.path) as part:
             save(part)
+            files.append_digest(part)  # PyTorch reads damaged files without a word
         self.written = time.perf_counter()
         self.took = self.written - began
 
@@ -79,7 +60,8 @@ class StateFile:
         with self.path.open("rb"):
             pass  # that it cannot be opened is no damage
         try:
-            state: dict[str, Any] = load_tensors(self.path, map_location)
+            files.require_digest(self.path)
+            state: dict[str, Any] = torch.load(self.path, map_location=map_location, weights_only=True)
             state[key]
             return state
         except Exception as error:  # a damaged file makes torch raise almost anything

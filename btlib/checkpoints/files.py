@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from btlib import files
-from btlib.adapters.state import is_damage, load_tensors
+from btlib.adapters.state import is_damage
 from btlib.errors import BtlibWarning
 
 SCHEMA = "btlib-checkpoint/1"
@@ -15,7 +17,8 @@ SCHEMA = "btlib-checkpoint/1"
 def read_payload(path: Path) -> dict[str, Any] | None:
     """What a checkpoint holds; None if it cannot be read."""
     try:
-        payload = load_tensors(path)
+        files.require_regular(path)
+        payload = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes torch raise almost anything
         if not is_damage(error):
             raise

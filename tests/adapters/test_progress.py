@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from btlib.adapters import Progress, state
+from btlib.adapters.state import StateFile
 from btlib.errors import BtlibWarning, CheckpointError, OptionError
 
 EPOCHS = 4
@@ -89,7 +90,7 @@ def test_a_state_of_another_device_or_library_is_told(tmp_path: Path):
         Loop(path).run(2)
         kept = torch.load(path, weights_only=True)
         kept["parts"][part] = other
-        torch.save(kept, path)
+        StateFile(path).write(lambda file, kept=kept: torch.save(kept, file))  # type: ignore[misc]
         with pytest.raises(CheckpointError, match=f"{part} does not fit this one") as caught:
             Loop(path).run()
         assert str(path) in str(caught.value)

@@ -283,7 +283,10 @@ def make_state(folder: Path) -> list[Path]:
     import torch
 
     torch.manual_seed(0)
-    torch.save({"epochs": 3, "parts": {"model": torch.nn.Linear(40, 40).state_dict()}}, folder / "a.ckpt")
+    from btlib.adapters.state import StateFile
+
+    state = {"epochs": 3, "parts": {"model": torch.nn.Linear(40, 40).state_dict()}}
+    StateFile(folder / "a.ckpt").write(lambda path: torch.save(state, path))
     return [folder / "a.ckpt"]
 
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from btlib import models
+from btlib.adapters.state import StateFile
 from btlib.splits import Split
 from btlib.training import Fitted, Plan
 from btlib.training.batches import SliceBatches
@@ -122,12 +123,13 @@ def test_on_a_gpu_it_trains_on_that_one_in_bf16(
 def test_an_interrupted_training_goes_on_with_the_next_epoch(
     make_plan: Make, tmp_path: Path, entered: dict[str, object]
 ) -> None:
-    torch.save({"epoch": 0, "meta": None}, tmp_path / "last.ckpt")  # the first was finished
+    left = StateFile(tmp_path / "last.ckpt")
+    left.write(lambda path: torch.save({"epoch": 0, "meta": None}, path))  # the first was finished
     found = run(make_plan(epochs=5), tmp_path)
     assert found.resumed
     assert Trainer.last.state == str(tmp_path / "last.ckpt")
     assert Trainer.last.train.sampler.epoch == 1
-    torch.save({"epoch": 3, "meta": None}, tmp_path / "last.ckpt")
+    left.write(lambda path: torch.save({"epoch": 3, "meta": None}, path))
     run(make_plan(epochs=5), tmp_path)
     assert Trainer.last.train.sampler.epoch == 4
 
