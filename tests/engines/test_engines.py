@@ -3,12 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from btlib.adapters.torch import VARIANT, TorchPredictor
+from btlib.adapters.torch import VARIANT, TorchPredictor, torchscript_is_old
 from btlib.data.dataset import Dataset
 from btlib.engines import ENGINES, Engine, Subject, choose
 from btlib.engines.choose import gaps, too_far
@@ -18,6 +19,25 @@ from btlib.models.variants import VARIANTS
 
 Make = Callable[..., Subject]
 HERE = [name for name in ENGINES if ENGINES[name].fits(torch.device("cpu")) and not ENGINES[name].quantised]
+
+
+@pytest.fixture(scope="module")
+def conversions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Converted models, which the tests share: what is converted once serves all that only run it."""
+    return tmp_path_factory.mktemp("engines")
+
+
+@pytest.fixture
+def subject(subject: Make, conversions: Path) -> Make:
+    return lambda variant="F", precision="fp32", **more: subject(variant, precision, **{"cache": conversions} | more)
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In inductor's place the graph itself is run: its compiler takes five seconds a model."""
+    with torchscript_is_old():
+        from torch._inductor import compile_fx
+    monkeypatch.setattr(compile_fx, "compile_fx", lambda graph, inputs, **more: graph)
 
 
 def plain(subject: Subject) -> TorchPredictor:
@@ -58,6 +78,7 @@ def test_in_bf16_it_is_near(name: str, subject: Make, slices: Dataset):
     assert np.abs(ours.class_prob - theirs.class_prob).max() < 0.05
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_the_model_itself_is_left_alone(subject: Make):
     given = subject(precision="bf16")
     before = {k: v.clone() for k, v in given.model.state_dict().items()}
@@ -70,12 +91,12 @@ def test_the_model_itself_is_left_alone(subject: Make):
 
 @pytest.mark.parametrize(("name", "module"), [("openvino", "openvino"), ("onnxruntime", "onnxruntime")])
 def test_a_converted_model_is_kept_and_found(
-    name: str, module: str, subject: Make, slices: Dataset, monkeypatch: pytest.MonkeyPatch
+    name: str, module: str, subject: Make, slices: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     import btlib.engines.onnxruntime
     import btlib.engines.openvino
 
-    given = subject()
+    given = subject(cache=tmp_path)
     first = ENGINES[name].build(given).predict(slices.images[:2])
 
     def refuse(*_: object, **__: object) -> None:
@@ -86,7 +107,7 @@ def test_a_converted_model_is_kept_and_found(
     again = ENGINES[name].build(given).predict(slices.images[:2])
     assert np.array_equal(first.mask_prob, again.mask_prob)
     with pytest.raises(AssertionError, match="converted again"):
-        ENGINES[name].build(subject(identity="another training"))
+        ENGINES[name].build(subject(identity="another training", cache=tmp_path))
 
 
 def test_the_guard_by_hand(make_table: Callable):
@@ -160,6 +181,7 @@ def test_the_options_offer_what_there_is():
     assert options.ENGINES == ENGINE_NAMES
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_scores_do_not_depend_on_the_engine(subject: Make, slices: Dataset):
     given = subject()
     tables = [evaluate(ENGINES[name].build(given), slices).slices for name in HERE]
