@@ -165,7 +165,15 @@ def test_a_digest_at_the_end_of_a_file(tmp_path: Path):
         files.append_digest(path)
         files.require_digest(path)
         whole = path.read_bytes()
-        for bad in (content, whole[:-1], whole + b"!", whole[1:], whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:], b"", whole[-78:-1]):
+        for bad in (
+            content,
+            whole[:-1],
+            whole + b"!",
+            whole[1:],
+            whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+            b"",
+            whole[-78:-1],
+        ):
             path.write_bytes(bad)
             with pytest.raises(DamagedFileError):
                 files.require_digest(path)

@@ -114,6 +114,10 @@ class Case:
     registered_in: str | None = None
 
     def __post_init__(self) -> None:
+        for text in (self.name, self.title):
+            shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
+            if shown != text:
+                raise BtlibError(f"{shown}: no text that UTF-8 can hold", where="case", mend="give it another name")
         if not (self.has_mask or self.has_classes):
             raise BtlibError(
                 "predicts neither masks nor classes", where=f"case {self.name}", mend="declare at least one"
