@@ -49,14 +49,6 @@ def test_a_process_that_died_is_told_and_started_again(thesis: ThesisPath):
     assert thesis.call(JOB).seconds > 0
 
 
-def test_it_ends_with_its_context():
-    with ThesisPath() as path:
-        path.call(JOB)
-        process = path._process
-    assert process is not None
-    assert process.poll() is not None
-
-
 def test_a_training_step_is_a_training_step(monkeypatch: pytest.MonkeyPatch):
     """Weights move as Adam moves them: by the learning rate in the first step."""
     torch.manual_seed(0)
@@ -90,10 +82,13 @@ def test_between_cases_the_last_job_is_let_go(monkeypatch: pytest.MonkeyPatch, c
     assert len(capfd.readouterr().out.splitlines()) == len(jobs)
 
 
-def test_a_release_starts_no_process():
+def test_a_release_starts_no_process_and_the_context_ends_it():
     with ThesisPath() as path:
         path.release()
         assert path._process is None
         path.call(JOB)
         path.release()
         assert path.call(JOB).seconds > 0
+        process = path._process
+    assert process is not None
+    assert process.poll() is not None

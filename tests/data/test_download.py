@@ -192,15 +192,20 @@ def test_a_host_that_the_api_names_is_asked_once(server: Server, files: dict[str
     assert server.asked == ["/articles/1512427", "/first/0", "/third/0"]
 
 
+def written(path: Path) -> tuple[int, int]:
+    """Tells whether a file is still the one that was written; being read does not count."""
+    return path.stat().st_ino, path.stat().st_mtime_ns
+
+
 def test_a_cut_slice_is_unpacked_again_and_a_whole_one_is_kept(server: Server, files: dict[str, bytes], tmp_path: Path):
     server.offer(files)
     home = get(server, tmp_path)
-    whole, kept = (home / "1.mat").read_bytes(), (home / "2.mat").stat()
+    whole, kept = (home / "1.mat").read_bytes(), written(home / "2.mat")
     for wrong in (whole[:-1], whole + b"!"):
         (home / "1.mat").write_bytes(wrong)
         get(server, tmp_path)
         assert (home / "1.mat").read_bytes() == whole
-    assert (home / "2.mat").stat() == kept
+    assert written(home / "2.mat") == kept
 
 
 def test_a_slice_that_cannot_be_unpacked_whole_is_not_there(server: Server, files: dict[str, bytes], tmp_path: Path):
@@ -213,6 +218,77 @@ def test_a_slice_that_cannot_be_unpacked_whole_is_not_there(server: Server, file
     with pytest.raises(DataError, match=rf"{TWO}: cannot be unpacked"):
         get(server, tmp_path)
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["1.mat", "2.mat", "3.mat"]
+
+
+def test_a_slice_that_is_too_large_to_be_one_is_not_unpacked(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A hundred kilobytes can unpack to a hundred megabytes, and a folder of them to a full disk."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("1.mat", bytes(10**6))
+    monkeypatch.setattr("btlib.data.download.LARGEST", 10**6 - 1)
+    server.offer({ONE: buffer.getvalue()})
+    with pytest.raises(
+        DataError, match=rf"{ONE}: cannot be unpacked: 1.mat: 1000000 bytes, a slice has at most 999999"
+    ):
+        get(server, tmp_path)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_packed_slice_that_is_longer_than_it_says_is_not_kept(server: Server, tmp_path: Path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("1.mat", bytes(1000))
+    raw = buffer.getvalue().replace((1000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    server.offer({ONE: raw})
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        get(server, tmp_path)
+    assert not list((tmp_path / "data").glob("*"))
+
+
+def test_a_locked_archive_is_named(server: Server, tmp_path: Path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("1.mat", b"secret")
+    raw = bytearray(buffer.getvalue())
+    for header, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        raw[raw.index(header) + place] |= 1  # the flag of encryption
+    server.offer({ONE: bytes(raw)})
+    with pytest.raises(DataError, match=r"cannot be unpacked: .*encrypted"):
+        get(server, tmp_path)
+
+
+@pytest.mark.parametrize("byte", [0, 100, -1])
+def test_a_damaged_slice_that_is_unpacked_is_unpacked_again(
+    server: Server, files: dict[str, bytes], tmp_path: Path, byte: int
+):
+    """Its size is right, and its content is not."""
+    server.offer(files)
+    home = get(server, tmp_path)
+    whole, kept = (home / "1.mat").read_bytes(), written(home / "2.mat")
+    turned = bytearray(whole)
+    turned[byte] ^= 1
+    (home / "1.mat").write_bytes(turned)
+    get(server, tmp_path)
+    assert (home / "1.mat").read_bytes() == whole
+    assert written(home / "2.mat") == kept
+
+
+@pytest.mark.parametrize("size", [0, -1, 10**10 + 1, "many"])
+def test_a_listing_of_impossible_sizes_does_not_count(
+    server: Server, files: dict[str, bytes], tmp_path: Path, size: object
+):
+    server.offer(files, size=size)
+    with pytest.raises(DataError, match="expected the article's list of files"):
+        get(server, tmp_path)
+
+
+def test_an_endless_listing_is_given_up(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("btlib.data.download._LISTING", 1000)
+    server.answers["/articles/1512427"] = b" " * 1001
+    with pytest.raises(DataError, match="more than 1000 bytes"):
+        get(server, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import fcntl
+
 import h5py
 import numpy as np
 import pytest
@@ -218,3 +220,49 @@ def test_unknown_origin(tmp_path, make_slice):
     make_slice(tmp_path / "1.mat", origin="dream")
     with pytest.raises(DataError, match="btlib_origin"):
         read_slice(tmp_path / "1.mat")
+
+
+def test_a_file_that_another_program_writes_is_told(tmp_path, make_slice):
+    make_slice(tmp_path / "1.mat")
+    with (tmp_path / "1.mat").open("rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        with pytest.raises(DataError, match="another program is writing it"):
+            read_slice(tmp_path / "1.mat")
+    read_slice(tmp_path / "1.mat")
+
+
+@pytest.mark.parametrize("field", ["image", "tumorMask", "label", "PID"])
+def test_a_phantom_that_was_edited_is_noticed(tmp_path, make_slice, field):
+    """Its files say what they hold; those of others do not."""
+    for origin in ("phantom", "figshare"):
+        make_slice(path := tmp_path / origin / "1.mat", patient="P1", origin=origin)
+        with h5py.File(path, "r+") as file:
+            values = file[f"cjdata/{field}"][()]
+            values[0, 0] = values[0, 0] % 2 + 1 if field != "tumorMask" else 1 - values[0, 0]
+            file[f"cjdata/{field}"][...] = values
+        if origin == "figshare":
+            read_slice(path)
+        else:
+            with pytest.raises(DataError, match="btlib_digest: does not fit the content"):
+                read_slice(path)
+
+
+def test_a_field_that_is_larger_than_a_slice_can_be_is_not_read(tmp_path, make_slice, monkeypatch):
+    make_slice(tmp_path / "1.mat")
+    monkeypatch.setattr("btlib.data.figshare.LARGEST", 1000)
+    with pytest.raises(DataError, match="cjdata/image: expected at most 0 MiB"):
+        read_slice(tmp_path / "1.mat")
+
+
+def test_a_patient_of_a_novel_s_length_is_refused(tmp_path, make_slice):
+    make_slice(tmp_path / "1.mat", patient="x" * 1000)
+    assert read_slice(tmp_path / "1.mat").patient == "x" * 1000
+    make_slice(tmp_path / "1.mat", patient="x" * 1001)
+    with pytest.raises(DataError, match="PID: expected at most 1000 characters, got 1001"):
+        read_slice(tmp_path / "1.mat")
+
+
+@pytest.mark.parametrize("patient", ["脑瘤 患者", "🧠", "مريض", "a\x07b"])
+def test_a_patient_of_any_script_comes_back(tmp_path, make_slice, patient):
+    make_slice(tmp_path / "1.mat", patient=patient)
+    assert read_slice(tmp_path / "1.mat").patient == patient
