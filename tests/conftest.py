@@ -21,7 +21,11 @@ settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes long, unless it is asked for by its marker or by a node id."""
+    """Leave out what takes long, unless it is asked for by its marker or by a node id.
+
+    Tests of a file stand together, in whatever order they were named: what they share is made once.
+    """
+    items.sort(key=lambda item: item.path)
     if "nightly" in config.getoption("markexpr") or any("::" in arg for arg in config.args):
         return
     long = [item for item in items if item.get_closest_marker("nightly")]
