@@ -36,7 +36,7 @@ TORCH_FILES = {
     "environment.py",  # the GPU of a run on CUDA
     "classes_only.py",  # a variant cut down to its classes
     "sanity.py",  # a model whose weights are randomised
-    *("flops.py", "products.py", "ieee.py"),  # of a model in torch; what torch makes of this machine
+    *("flops.py", "products.py", "ieee.py", "determinism.py"),  # of a model in torch; what torch makes of this machine
     *("facts.py", "selftest.py", "gpu.py"),  # of `btlib doctor`, where torch is installed
 }
 FILES = sorted(ROOT.rglob("*.py"))
