@@ -86,7 +86,7 @@ def results(chosen: set[str]) -> dict[str, str]:
 def main() -> int:
     """Generate, choose, run, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--share", type=int, default=16, help="test one in so many mutants (default: %(default)s)")
+    parser.add_argument("--share", type=int, default=32, help="test one in so many mutants (default: %(default)s)")
     parser.add_argument(
         "--night", type=int, default=int(time.time() // 86400), help="which of these (default: the day)"
     )
