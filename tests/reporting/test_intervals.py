@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from btlib import stats
 from btlib.baselines import Verdict
+from btlib.reporting import intervals
 from btlib.reporting.intervals import Mean, mean_intervals
 from btlib.reporting.measured import mean_value, with_value
 from btlib.results import CaseResult, Conditions, SeedRun
@@ -108,3 +111,9 @@ def test_every_case_has_the_interval_that_it_has_alone(result: Callable[..., Cas
         for key, mean in mean_intervals([one], ["dice", "accuracy"]).items():
             found = together[key]
             assert (found.value, found.low, found.high) == pytest.approx((mean.value, mean.low, mean.high))
+
+
+@pytest.mark.parametrize("values", [[1.0, np.nan], [np.inf, 1.0]])
+def test_no_interval_is_made_of_numbers_that_are_none(values: list[float], make_table: Callable[..., Any]):
+    result: Any = SimpleNamespace(runs=[1], slices=make_table(2), values=lambda metric: np.array(values))
+    assert intervals._values(result, "dice") is None

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from btlib import Baseline, stats
 from btlib.baselines import judge_new
 from btlib.baselines.figure import BaselineCase, Figure
 from btlib.baselines.pace import Pace
-from btlib.reporting import compare, write_comparison
+from btlib.reporting import compare, standing, write_comparison
 from btlib.reporting.pairing import pairing
 from btlib.reporting.standing import Standing, standings
 from btlib.reporting.standing_table import NOTE, standing_section, standing_table
@@ -271,3 +273,16 @@ def test_the_section_says_how_it_was_paired():
     assert lines[:3] == ["", "## New cases beside those of the baseline", ""]
     assert lines[3].startswith("Paired only where the method says so")
     assert lines[3].endswith(NOTE)
+
+
+@pytest.mark.parametrize(
+    ("metric", "measured", "others", "rank"),
+    [
+        *(("dice", 0.8, [0.9, 0.7], 2), ("dice", 0.8, [0.8], 1), ("dice", 0.8, [], 1)),
+        *(("hd95", 3.0, [5.0, 2.0], 2), ("hd95", 3.0, [5.0, 4.0], 1), ("hd95", 3.0, [0.5, 2.0], 3)),
+        ("hd95", 3.0, [3.0], 1),
+    ],
+)
+def test_the_rank_is_by_what_is_better(metric: str, measured: float, others: list[float], rank: int):
+    verdict: Any = SimpleNamespace(metric=metric, measured=measured, difference=0.0)
+    assert standing._rank(verdict, others) == rank

@@ -130,3 +130,15 @@ def test_an_interrupt_is_no_failure_of_the_case(tmp_path: Path, work: Work, make
     with pytest.raises(KeyboardInterrupt):
         run_case(make_case(prepare=interrupted), work, "smoke", RunFolder(tmp_path))
     assert not (tmp_path / "records").exists()
+
+
+def test_a_predictor_is_handed_on_only_where_its_numbers_were_made(tmp_path: Path, work: Work, make_case: Make):
+    ready: list[Prepared] = []
+
+    def prepare(w: Work) -> Prepared:
+        ready.append(make_case().prepare(w))
+        return ready[-1]
+
+    assert run_case(make_case(prepare=prepare), work, "smoke", RunFolder(tmp_path / "a")).prepared is ready[0]
+    wrong = replace(ready[0], predictor=Wrong())
+    assert run_case(make_case(prepare=lambda w: wrong), work, "smoke", RunFolder(tmp_path / "b")).prepared is None

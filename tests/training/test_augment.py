@@ -166,3 +166,15 @@ def test_gamma_and_noise_are_relative_to_the_brightest_pixel(fixed: pytest.Monke
 def test_what_is_below_zero_is_made_black(fixed: pytest.MonkeyPatch) -> None:
     images, _ = augmented(torch.full((2, 1, 4, 6), -1.0), torch.zeros(2, 1, 4, 6), rng())
     assert (images == 0).all()
+
+
+def test_each_axis_is_mirrored_in_half_of_the_slices():
+    """A bright quarter stays or crosses to the other side; turns of ±30° do not take it there."""
+    n = 2000
+    images = torch.zeros(n, 1, 16, 16)
+    images[:, :, 2:8, 2:8] = 1
+    found, _ = augmented(images, torch.zeros(n, 1, 16, 16), torch.Generator().manual_seed(0))
+    top, left = found[:, 0, :8].mean((1, 2)), found[:, 0, :, :8].mean((1, 2))
+    bottom, right = found[:, 0, 8:].mean((1, 2)), found[:, 0, :, 8:].mean((1, 2))
+    for stayed in (top > bottom, left > right):
+        assert abs(stayed.float().mean().item() - 0.5) < 0.05
