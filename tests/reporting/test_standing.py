@@ -15,9 +15,9 @@ from btlib import Baseline, stats
 from btlib.baselines import judge_new
 from btlib.baselines.figure import BaselineCase, Figure
 from btlib.baselines.pace import Pace
-from btlib.reporting import compare, standing, write_comparison
+from btlib.reporting import compare, write_comparison
 from btlib.reporting.pairing import pairing
-from btlib.reporting.standing import Standing, standings
+from btlib.reporting.standing import Standing, _rank, standings
 from btlib.reporting.standing_table import NOTE, standing_section, standing_table
 from btlib.results import CaseResult, SeedRun
 from btlib.runs import CaseRecord, RunInfo
@@ -285,4 +285,4 @@ def test_the_section_says_how_it_was_paired():
 )
 def test_the_rank_is_by_what_is_better(metric: str, measured: float, others: list[float], rank: int):
     verdict: Any = SimpleNamespace(metric=metric, measured=measured, difference=0.0)
-    assert standing._rank(verdict, others) == rank
+    assert _rank(verdict, others) == rank
