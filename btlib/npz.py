@@ -1,6 +1,7 @@
 """NumPy's `.npz` files: written with a digest, and read without trust in what they say of themselves."""
 
 import hashlib
+import io
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,12 +26,13 @@ def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
     of_objects = [name for name, array in found.items() if array.dtype.hasobject]
     if of_objects:
         raise ValueError(f"arrays of objects cannot be written: {', '.join(of_objects)}")
-    with files.atomic_path(path) as part, part.open("w+b") as file:
-        members: dict[str, Any] = {**found, _DIGEST: np.array(_digest(found))}
-        np.savez_compressed(file, **members)
-        file.seek(0)
-        with zipfile.ZipFile(file, "a") as packed:
-            packed.comment = _SEALED
+    members: dict[str, Any] = {**found, _DIGEST: np.array(_digest(found))}
+    content = io.BytesIO()  # in memory first: zipfile does not take it well when a disk is full
+    np.savez_compressed(content, **members)
+    with zipfile.ZipFile(content, "a") as packed:
+        packed.comment = _SEALED
+    with files.atomic_path(path) as part:
+        part.write_bytes(content.getbuffer())
 
 
 def read_npz(path: Path, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, NDArray[Any]]:

@@ -45,5 +45,5 @@ def wilcoxon(a: ArrayLike, b: ArrayLike) -> SignedRanks:
     n_equal = len(differences) - int(np.count_nonzero(differences))
     if n_equal == len(differences):
         return SignedRanks(0.0, 1.0, len(differences), n_equal)
-    result = stats.wilcoxon(differences, zero_method="pratt")
+    result = stats.wilcoxon(differences, zero_method="pratt")  # pragma: no mutate - SciPy takes any case of letters
     return SignedRanks(float(result.statistic), float(result.pvalue), len(differences), n_equal)
