@@ -62,6 +62,7 @@ def test_every_record_is_found_under_its_own_name(run: RunFolder):
     assert all(path.resolve().is_relative_to(inside) for path in run.path.rglob("*"))
 
 
+@pytest.mark.nightly
 def test_reports_are_made_and_no_name_gets_out_of_its_place(run: RunFolder):
     info, records = run.info(), run.records()
     write_comparison(compare(info, records, {}, load_baseline(NONE)), run.path)
