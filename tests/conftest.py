@@ -44,7 +44,7 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _unsynced() -> Iterator[None]:
-    """No test pulls the plug: waiting for the disk after each of thousands of small files is a tenth of the time.
+    """No test pulls the plug: they do not wait for the disk after each of thousands of small files.
 
     Tests that look for the call put one of their own in its place.
     """

@@ -84,6 +84,7 @@ class Baseline(Strict):
         """
         path = Path(path)
         try:
+            files.require_regular(path)
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError as error:
             raise BaselineError("no such baseline file", where=path, mend=_offer(path)) from error

@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from btlib import files
 from btlib.errors import RecordError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def load_curves(path: Path, sha256: str | None = None) -> "pd.DataFrame":
     import pandas as pd
 
     try:
+        files.require_regular(path)
         content = path.read_bytes()
         text = content.decode("utf-8")
         curves = pd.read_csv(io.StringIO(text))
