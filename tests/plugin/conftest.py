@@ -17,9 +17,17 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 IMPORTED_ONCE = (
     *("scipy.stats", "scipy.ndimage", "scipy.optimize", "scipy.spatial", "pandas", "statsmodels.stats.multitest"),
     *("matplotlib.figure", "matplotlib.backends.backend_svg", "matplotlib.backends.backend_agg"),
-    *("cv2", "h5py", "jinja2", "joblib", "pydantic", "rich.console", "tabulate"),
+    *("cv2", "h5py", "jinja2", "joblib", "pydantic", "rich.console", "tabulate", "xml.etree.ElementTree"),
+    *("pytest", "asyncio", "ssl", "unittest.mock", "importlib.metadata", "pygments.lexers"),
+    *("btlib.cases", "btlib.runs", "btlib.explain", "btlib.speed", "btlib.reporting.html.write"),
 )
 """What sessions with benchmarks use, but for deep-learning frameworks and plugins of pytest."""
+
+WITHOUT_PAGE = ("-p", "without_page")
+"""Few tests look at a run's page, and it is a second's work."""
+
+IMPORTED_BEFORE = ("-W", "ignore:Module already imported so cannot be rewritten:pytest.PytestAssertRewriteWarning")
+"""What pytest rightly says of a server's session, and of no other."""
 
 CONFTEST = '''
 import os
@@ -74,15 +82,6 @@ def prepare(name):
     return ready
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish():
-    """Few tests look at the page, and it is a second's work."""
-    if "no-page" in os.environ.get("TOYS", ""):
-        from btlib.plugin import closing
-
-        closing._page = lambda folder: []
-
-
 for name in ("toy1", "toy2"):
     case(name, "a toy", has_mask=True, has_classes=True)(prepare(name))
 '''
@@ -118,11 +117,10 @@ def project(
     def run(
         *args: str, select: str | None = "toy", data: Path | None = phantoms, page: bool = False, **moods: str
     ) -> pytest.RunResult:
-        patch.setenv("TOYS", "" if page else "no-page")
         for name in ("toy1", "toy2"):
             patch.setenv(f"MOOD_{name}", moods.get(name, "good"))
         options = ["--bt-image-size=32", *(["-k", select] if select else []), *([f"--bt-data={data}"] if data else [])]
-        return pytester.runpytest_subprocess("benchmarks", *options, *args)
+        return pytester.runpytest_subprocess(*([] if page else WITHOUT_PAGE), "benchmarks", *options, *args)
 
     yield run
     patch.undo()
@@ -182,10 +180,10 @@ def run(
     for name in [name for name in os.environ if name.startswith("PYTEST_")]:
         monkeypatch.delenv(name)
 
-    def inner(*args: str) -> pytest.RunResult:
+    def inner(*args: str, page: bool = False) -> pytest.RunResult:
         shuffled = () if "randomly" in args else ("-p", "no:randomly")
         quick = ("-p", "no:benchmark", "-p", "no:hypothesispytest")  # what has no part in it and takes long to import
-        return pytester.runpytest_subprocess(*quick, *shuffled, *args)
+        return pytester.runpytest_subprocess(*([] if page else WITHOUT_PAGE), *quick, *shuffled, *args, *IMPORTED_BEFORE)
 
     return inner
 

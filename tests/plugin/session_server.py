@@ -4,15 +4,23 @@ A session has a process of its own, as with `python -m pytest`, and starts witho
 Started as a script, with the modules to import first as its arguments.
 """
 
+import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
 import runpy
 import subprocess
 import sys
+import threading
+import traceback
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
+
+FOR_SESSIONS = Path(__file__).parent / "for_sessions"
+"""Plugins of pytest that sessions may name."""
 
 
 class SessionServer:
@@ -82,8 +90,8 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _run_session(arguments: list[str], folder: str, environment: dict[str, str], stdout: str, stderr: str) -> None:
-    """Become `python -m pytest`; ends with SystemExit."""
+def _run_session(arguments: list[str], folder: str, environment: dict[str, str], stdout: str, stderr: str) -> NoReturn:
+    """Become `python -m pytest`, and end as Python ends, but for taking each of the modules apart."""
     with open(os.devnull) as nothing, open(stdout, "w") as out, open(stderr, "w") as err:  # noqa: PTH123
         for number, file in enumerate((nothing, out, err)):
             os.dup2(file.fileno(), number)
@@ -92,11 +100,25 @@ def _run_session(arguments: list[str], folder: str, environment: dict[str, str],
     os.environ.update(environment)
     sys.path[0] = folder
     sys.argv[1:] = arguments
-    runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+    code: object = 0
+    try:
+        runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(code) if isinstance(code, int) else 1)
 
 
 if __name__ == "__main__":
+    sys.path.append(str(FOR_SESSIONS))
     for module in sys.argv[1:]:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    gc.freeze()  # no session looks through what all of them share
     serve()
