@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -67,6 +68,7 @@ def of_sources(paths: Iterable[Path]) -> str:
     return of([(path.name, _code(path.read_text(encoding="utf-8"))) for path in sorted(paths)])
 
 
+@functools.lru_cache(maxsize=16)  # a case with several seeds is parsed once
 def _code(source: str) -> Any:
     tree = ast.parse(source)
     for node in ast.walk(tree):

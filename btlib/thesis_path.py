@@ -144,7 +144,6 @@ def prepare(job: Job) -> Callable[[], object]:
     from btlib.adapters.devices import seed_rng, synchronize
     from btlib.models import create
     from btlib.speed.ieee import ieee_fp32
-    from btlib.training.module import Trainee
 
     device = torch.device(job.device)
     seed_rng(0, device)
@@ -160,6 +159,8 @@ def prepare(job: Job) -> Callable[[], object]:
                         part.cpu()
 
         return predict
+    from btlib.training.module import Trainee  # brings in Lightning, which takes seconds
+
     recipe = Recipe()
     trainee = Trainee(model, recipe, seed=0, threshold=0.5).train()
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=recipe.learning_rate)

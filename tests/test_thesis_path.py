@@ -34,19 +34,34 @@ def test_every_variant_can_be_timed(thesis: ThesisPath, variant: str, work: str)
     assert call.peak_memory_mib is None or call.peak_memory_mib > 10
 
 
+def test_a_release_starts_no_process_and_ends_none(thesis: ThesisPath):
+    unused = ThesisPath()
+    unused.release()
+    assert unused._process is None
+    thesis.call(JOB)
+    process = thesis._process
+    thesis.release()
+    assert thesis.call(JOB).seconds > 0
+    assert thesis._process is process
+
+
 def test_a_job_that_fails_is_told_and_the_next_is_done(thesis: ThesisPath):
     with pytest.raises(BtlibError, match="unknown variant 'Z'"):
         thesis.call(replace(JOB, variant="Z"))
     assert thesis.call(JOB).seconds > 0
 
 
-def test_a_process_that_died_is_told_and_started_again(thesis: ThesisPath):
-    thesis.call(JOB)
-    assert thesis._process is not None
-    thesis._process.kill()
-    with pytest.raises(BtlibError, match="its process ended"):
+def test_a_process_that_died_is_told_and_started_again_and_the_context_ends_it(thesis: ThesisPath):
+    with thesis:
         thesis.call(JOB)
-    assert thesis.call(JOB).seconds > 0
+        assert thesis._process is not None
+        thesis._process.kill()
+        with pytest.raises(BtlibError, match="its process ended"):
+            thesis.call(JOB)
+        assert thesis.call(JOB).seconds > 0
+        process = thesis._process
+        assert process is not None
+    assert process.poll() is not None
 
 
 def test_a_training_step_is_a_training_step(monkeypatch: pytest.MonkeyPatch):
@@ -80,15 +95,3 @@ def test_between_cases_the_last_job_is_let_go(monkeypatch: pytest.MonkeyPatch, c
     assert alive == [0, 0, 0]
     assert made[-1]() is None
     assert len(capfd.readouterr().out.splitlines()) == len(jobs)
-
-
-def test_a_release_starts_no_process_and_the_context_ends_it():
-    with ThesisPath() as path:
-        path.release()
-        assert path._process is None
-        path.call(JOB)
-        path.release()
-        assert path.call(JOB).seconds > 0
-        process = path._process
-    assert process is not None
-    assert process.poll() is not None

@@ -17,8 +17,8 @@ from btlib.checkpoints.files import SCHEMA, read_manifest, read_payload, warn
 from btlib.checkpoints.trained import Trained
 from btlib.errors import CheckpointError
 from btlib.models.network import TumourModel
-from btlib.training import Plan, fit
-from btlib.training.fit import build
+from btlib.training import Plan
+from btlib.training.initial import build
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class Store:
             self._explain(plan, retrain, say)
             if retrain and workplace.exists():
                 shutil.rmtree(workplace)  # what cannot be cleared away must not be gone on with
+            from btlib.training import fit  # brings in Lightning, which takes seconds
+
             fitted = fit(plan, workplace, self.device, None if start is None else start(), say, self.live)
             more = {"seconds": fitted.seconds, "trained_on": fitted.device, "epoch": fitted.epoch}
             manifest = self._keep(plan, workplace, fitted.model, more)

@@ -1,6 +1,7 @@
 """Exported files say what the model says; where they do not, there is no file. And all routes score alike."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import nn
 
 from btlib import evaluate
 from btlib.adapters import OnnxPredictor, Outputs, SavedPredictions, TorchPredictor, save_predictions
-from btlib.adapters.export import export_onnx
+from btlib.adapters.export import Parity, export_onnx
 from btlib.data.dataset import Dataset
 from btlib.errors import ModelError
 from btlib.models import VARIANTS, create
@@ -18,16 +19,23 @@ from btlib.models import VARIANTS, create
 BOTH = Outputs(0, 1)
 
 
-@pytest.fixture
+Exported = tuple[TorchPredictor, Path, Parity]
+
+
+@pytest.fixture(scope="module")
 def slices(make_dataset: Callable[..., Dataset]) -> Dataset:
     return make_dataset(6, size=48)
 
 
-@pytest.fixture
-def variant() -> Callable[[str], TorchPredictor]:
-    """A variant whose masks are neither empty nor full, and whose head dropout would show."""
+@pytest.fixture(scope="module")
+def exported(slices: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exported]:
+    """A variant whose masks are neither empty nor full, and whose head dropout would show; its file, and their parity.
 
-    def make(name: str) -> TorchPredictor:
+    Exporting takes seconds: each is exported once.
+    """
+
+    @cache
+    def make(name: str) -> Exported:
         torch.manual_seed(1)
         model = create(name, backbone="tiny")
         for module in model.modules():  # statistics that differ from those of a fresh batch norm
@@ -35,20 +43,20 @@ def variant() -> Callable[[str], TorchPredictor]:
                 nn.init.uniform_(module.running_mean, -0.1, 0.1)
         if model.decoder is not None:
             nn.init.constant_(model.decoder[-1].bias, 0.6)
-        return TorchPredictor(model, "cpu")
+        predictor, path = TorchPredictor(model, "cpu"), tmp_path_factory.mktemp("exported") / "net.onnx"
+        return predictor, path, export_onnx(predictor, path, slices.images, slices.masks)
 
     return make
 
 
 @pytest.mark.parametrize(
     "name",  # mask, classes, up-sampled probabilities, coupling
-    [*"AF", *(pytest.param(name, marks=pytest.mark.nightly) for name in "BC")],
+    ["F", *(pytest.param(name, marks=pytest.mark.nightly) for name in "ABC")],
 )
 def test_torch_onnx_and_saved_predictions_score_alike(
-    name: str, variant: Callable[[str], TorchPredictor], slices: Dataset, tmp_path: Path
+    name: str, exported: Callable[[str], Exported], slices: Dataset, tmp_path: Path
 ):
-    predictor, path = variant(name), tmp_path / "net.onnx"
-    parity = export_onnx(predictor, path, slices.images, slices.masks)
+    predictor, path, parity = exported(name)
     assert parity.slices == 6
     assert parity.probabilities < 1e-5
     assert (parity.dice is None) == (not VARIANTS[name].has_mask)
@@ -64,11 +72,10 @@ def test_torch_onnx_and_saved_predictions_score_alike(
         assert (table.has_mask, table.has_classes) == (tables[0].has_mask, tables[0].has_classes)
 
 
-def test_size_and_batch_of_the_file_are_free(variant: Callable[[str], TorchPredictor], slices: Dataset, tmp_path: Path):
-    predictor = variant("F")
-    export_onnx(predictor, tmp_path / "f.onnx", slices.images, slices.masks)
+def test_size_and_batch_of_the_file_are_free(exported: Callable[[str], Exported]):
+    predictor, path, _ = exported("F")
     images = np.random.default_rng(1).random((1, 33, 50), dtype=np.float32)
-    direct, there = predictor.predict(images), OnnxPredictor(tmp_path / "f.onnx").predict(images)
+    direct, there = predictor.predict(images), OnnxPredictor(path).predict(images)
     assert there.mask_prob == pytest.approx(direct.mask_prob, abs=1e-5)
     assert there.class_prob == pytest.approx(direct.class_prob, abs=1e-5)
 

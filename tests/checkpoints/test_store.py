@@ -19,8 +19,8 @@ from btlib.data.dataset import Dataset
 from btlib.errors import BtlibWarning, CheckpointError
 from btlib.protocol import Protocol, Recipe
 from btlib.splits import slice_seed42
-from btlib.training import Fitted, Plan
-from btlib.training.fit import build
+from btlib.training import Fitted, Plan, fitting
+from btlib.training.initial import build
 
 CPU = torch.device("cpu")
 
@@ -62,7 +62,7 @@ class Training:
 @pytest.fixture
 def training(monkeypatch: pytest.MonkeyPatch) -> Training:
     found = Training()
-    monkeypatch.setattr(store_module, "fit", found)
+    monkeypatch.setattr(fitting, "fit", found)
     return found
 
 

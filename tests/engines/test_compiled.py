@@ -54,10 +54,11 @@ def images(n: int, height: int = 32, width: int = 32) -> np.ndarray:
     return np.random.default_rng(n).random((n, height, width), dtype=np.float32)
 
 
-def test_every_variant_is_run_by_compiled_code(subject: Make, backend: Backend):
+@pytest.mark.parametrize("variants", ["AF", pytest.param("".join(VARIANTS), marks=pytest.mark.nightly)])
+def test_every_variant_is_run_by_compiled_code(subject: Make, backend: Backend, variants: str):
     """One model after the other in one process, each with batches of several sizes."""
     predictors = {}
-    for name in VARIANTS:
+    for name in variants:
         predictor = predictors[name] = compiled.build(subject(name))
         for n in (5, 1, 2):
             before = backend.runs

@@ -91,12 +91,12 @@ def test_the_model_itself_is_left_alone(subject: Make):
 
 @pytest.mark.parametrize(("name", "module"), [("openvino", "openvino"), ("onnxruntime", "onnxruntime")])
 def test_a_converted_model_is_kept_and_found(
-    name: str, module: str, subject: Make, slices: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, module: str, subject: Make, slices: Dataset, monkeypatch: pytest.MonkeyPatch
 ):
     import btlib.engines.onnxruntime
     import btlib.engines.openvino
 
-    given = subject(cache=tmp_path)
+    given = subject()
     first = ENGINES[name].build(given).predict(slices.images[:2])
 
     def refuse(*_: object, **__: object) -> None:
@@ -107,7 +107,7 @@ def test_a_converted_model_is_kept_and_found(
     again = ENGINES[name].build(given).predict(slices.images[:2])
     assert np.array_equal(first.mask_prob, again.mask_prob)
     with pytest.raises(AssertionError, match="converted again"):
-        ENGINES[name].build(subject(identity="another training", cache=tmp_path))
+        ENGINES[name].build(subject(identity="another training"))
 
 
 def test_the_guard_by_hand(make_table: Callable):

@@ -55,7 +55,11 @@ def test_only_f_runs_its_decoder(variant: str, subject: Make, images: np.ndarray
 
 
 @pytest.mark.parametrize(
-    ("name", "variant"), [("eager", "E"), ("eager", "F"), ("openvino", "E"), ("openvino", "F"), ("onnxruntime", "F")]
+    ("name", "variant"),
+    [
+        *(("eager", "E"), ("eager", "F"), ("openvino", "E"), ("openvino", "F")),
+        pytest.param("onnxruntime", "F", marks=pytest.mark.nightly),  # an export takes seconds
+    ],
 )
 def test_engines_run_it(name: str, variant: str, subject: Make, images: np.ndarray):
     whole = subject(variant)

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import importlib
 import multiprocessing
 import shutil
 import sys
@@ -19,11 +20,22 @@ import numpy as np
 from btlib.errors import BtlibError
 
 from .damage import damaged
-from .readers import PUBLIC, READERS, Reader, quiet
+from .readers import PUBLIC, READERS, WITH_TORCH, Reader, quiet
 
 OUTCOMES = ("refused", "rebuilt", "same value", "silent change", "foreign exception", "hang", "crash")
 BAD = {"silent change", "foreign exception", "hang", "crash"}
 _SECONDS = 30
+USED = (
+    "btlib.data",
+    "btlib.runs",
+    "btlib.cases",
+    "btlib.baselines",
+    "h5py",
+    "scipy.io",
+    "scipy.stats",
+    "scipy.ndimage",
+)
+"""What readers import."""
 
 Found = tuple[int, str, str]
 """Seed, outcome, and what happened in words."""
@@ -125,6 +137,8 @@ def main() -> int:
     options = parser.parse_args()
     print(f"| reader | inputs | {' | '.join(OUTCOMES)} |\n|{'---|' * (len(OUTCOMES) + 2)}")
     bad: list[str] = []
+    for module in (*USED, *(["btlib.checkpoints"] if {*options.readers} & {*WITH_TORCH} else [])):
+        importlib.import_module(module)  # once, and not in each reader's process
     for name in options.readers:
         found = list(run((READERS | PUBLIC)[name], range(options.first, options.first + options.inputs)))
         known = {"silent change"} if name in PUBLIC else set()

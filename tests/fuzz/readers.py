@@ -324,6 +324,8 @@ READERS: dict[str, Reader] = {
     "state of a training": Reader(make_state, read_state, rebuilds=True),
 }
 
+WITH_TORCH = ("checkpoint", "state of a training")
+
 PUBLIC: dict[str, Reader] = {
     "slice (public)": Reader(make_public_slice, read_slices),
     "folds (MATLAB v7.3)": Reader(make_folds, lambda folder: digest(read_cvind(folder))),

@@ -75,7 +75,9 @@ def test_backbones_keep_their_word_on_channels_and_resolution(backbone: str) -> 
     assert features.shape == (2, spec.channels, 5, 6)
 
 
-@pytest.mark.parametrize("backbone", list(BACKBONES))
+@pytest.mark.parametrize(
+    "backbone", [pytest.param(name, marks=[pytest.mark.nightly] * (name == "resnet101")) for name in BACKBONES]
+)
 @pytest.mark.parametrize("variant", list(VARIANTS))
 def test_every_variant_stands_on_every_backbone(variant: str, backbone: str) -> None:
     model = on_meta(variant, backbone)

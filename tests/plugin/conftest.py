@@ -183,7 +183,9 @@ def run(
     def inner(*args: str, page: bool = False) -> pytest.RunResult:
         shuffled = () if "randomly" in args else ("-p", "no:randomly")
         quick = ("-p", "no:benchmark", "-p", "no:hypothesispytest")  # what has no part in it and takes long to import
-        return pytester.runpytest_subprocess(*([] if page else WITHOUT_PAGE), *quick, *shuffled, *args, *IMPORTED_BEFORE)
+        return pytester.runpytest_subprocess(
+            *([] if page else WITHOUT_PAGE), *quick, *shuffled, *args, *IMPORTED_BEFORE
+        )
 
     return inner
 

@@ -13,7 +13,10 @@ from btlib.speed.ceiling import measure_ceiling
 from btlib.speed.products import Product, products
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+@pytest.mark.parametrize(
+    "precision",
+    ["fp32", pytest.param("bf16", marks=pytest.mark.nightly), "int8"],  # bf16 is slow where no processor helps it
+)
 def test_this_machine_has_a_ceiling(precision: str):
     found = measure_ceiling("cpu", precision, seconds=0.05)
     assert found.flops == max(found.measured.values()) == found.measured[found.by]

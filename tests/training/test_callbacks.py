@@ -11,7 +11,7 @@ import torch
 
 from btlib.training import Plan, callbacks
 from btlib.training.callbacks import COLUMNS, Curves, KeepBest
-from btlib.training.fit import build
+from btlib.training.initial import build
 from btlib.training.module import Trainee
 
 Make = Callable[..., Plan]

@@ -12,7 +12,7 @@ from btlib.adapters.torch import torchscript_is_old
 from btlib.errors import ModelError
 from btlib.protocol import Recipe
 from btlib.training import Plan, fit
-from btlib.training.fit import build
+from btlib.training.initial import build
 from btlib.training.step import bare_step
 
 with torchscript_is_old():
@@ -43,7 +43,7 @@ def train(plan: Plan, place: Path) -> dict[str, torch.Tensor]:
     return fit(plan, place, CPU, start, say=lambda line: None).model.state_dict()
 
 
-@pytest.mark.parametrize("variant", ["A", "B", "G"])
+@pytest.mark.parametrize("variant", [*(pytest.param(variant, marks=pytest.mark.nightly) for variant in "AB"), "G"])
 def test_every_step_is_compiled_and_the_weights_are_the_same(
     tmp_path: Path, make_plan: Make, runs: list[int], variant: str
 ):

@@ -16,7 +16,7 @@ from btlib.data.dataset import Dataset
 from btlib.explain.sanity import cascade
 from btlib.training import Plan, fit
 from btlib.training.batches import DeviceBatches
-from btlib.training.fit import build
+from btlib.training.initial import build
 from btlib.training.module import Trainee
 
 Make = Callable[..., Plan]
@@ -116,7 +116,7 @@ def test_slices_on_the_device_go_with_the_training(
     def step(self: Trainee, *_: object) -> torch.Tensor:
         raise MemoryError
 
-    monkeypatch.setattr(sys.modules["btlib.training.fit"], "batches_of", on_the_device)
+    monkeypatch.setattr(sys.modules["btlib.training.fitting"], "batches_of", on_the_device)
     if fails:
         monkeypatch.setattr(Trainee, "training_step", step)
     gc.disable()

@@ -8,7 +8,7 @@ import torch
 
 from btlib.training import Plan, fit
 from btlib.training.features import FeatureBatches
-from btlib.training.fit import build
+from btlib.training.initial import build
 
 Make = Callable[..., Plan]
 CPU = torch.device("cpu")

@@ -23,7 +23,7 @@ from btlib.training import Fitted, Plan, callbacks, fit
 from btlib.training import batches as batches_room
 from btlib.training import module as module_room
 from btlib.training.batches import EpochOrder
-from btlib.training.fit import build
+from btlib.training.initial import build
 from btlib.training.module import Trainee
 
 Make = Callable[..., Plan]

@@ -16,16 +16,17 @@ import torch
 from btlib import models
 from btlib.adapters.state import StateFile
 from btlib.splits import Split
-from btlib.training import Fitted, Plan
+from btlib.training import Fitted, Plan, initial
 from btlib.training.batches import SliceBatches
 from btlib.training.callbacks import Curves, KeepBest, KeepLast
 from btlib.training.features import FeatureBatches
-from btlib.training.fit import build, fit
+from btlib.training.fitting import fit
+from btlib.training.initial import build
 from btlib.training.plan import code_fingerprint
 
 Make = Callable[..., Plan]
 CPU = torch.device("cpu")
-room: Any = sys.modules["btlib.training.fit"]  # the package gives the function of this name
+room: Any = sys.modules["btlib.training.fitting"]  # the package gives the function of this name
 
 
 class Trainer:
@@ -165,7 +166,7 @@ def test_validation_slices_may_be_none(make_plan: Make, tmp_path: Path, entered:
 def test_a_model_is_made_as_the_recipe_says(make_plan: Make, monkeypatch: pytest.MonkeyPatch, start: bool) -> None:
     plan = make_plan("C", weights="imagenet", drifting_batch_norm=True)
     create = Mock(side_effect=lambda variant, weights, **more: models.create(variant, None, **more))
-    monkeypatch.setattr(room, "create", create)
+    monkeypatch.setattr(initial, "create", create)
     build(plan, {} if start else None)
     create.assert_called_once_with("C", None if start else "imagenet", backbone="tiny", drifting_batch_norm=True)
 

@@ -17,7 +17,7 @@ from btlib.training import Plan
 from btlib.training import module as room
 from btlib.training import step as step_room
 from btlib.training.batches import EpochOrder, SliceBatches, loader
-from btlib.training.fit import build
+from btlib.training.initial import build
 from btlib.training.module import Trainee, adam, cosine
 from btlib.training.step import bare_step
 

@@ -1,4 +1,4 @@
-"""Running one plan: build, fit, resume where an earlier run stopped."""
+"""Running one plan with Lightning: fit, resume where an earlier run stopped."""
 
 import contextlib
 import importlib.util
@@ -15,14 +15,14 @@ import torch
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 from torch import Tensor
 
-from btlib.adapters.devices import computing_in, fastest_kernels, forked_rng, resolve_precision, seed_rng
+from btlib.adapters.devices import computing_in, fastest_kernels, forked_rng, resolve_precision
 from btlib.adapters.state import StateFile
 from btlib.errors import ModelError
-from btlib.models import create
 from btlib.models.network import TumourModel
 from btlib.training.batches import DeviceBatches, batches_of, loader
 from btlib.training.callbacks import Curves, KeepBest, KeepLast
 from btlib.training.features import FeatureBatches
+from btlib.training.initial import build
 from btlib.training.module import Trainee
 from btlib.training.plan import Plan
 
@@ -46,27 +46,6 @@ class Fitted:
     device: str
     precision: str
     epoch: int
-
-
-def build(plan: Plan, start: Mapping[str, Tensor] | None = None) -> TumourModel:
-    """The plan's untrained model; initialised by its seed, whatever the state of torch's generator.
-
-    Args:
-        plan: What to build.
-        start: Tensors of another variant whose encoder and decoder it takes over (C takes A's).
-    """
-    with forked_rng(torch.device("cpu")):
-        seed_rng(plan.seed, torch.device("cpu"))
-        model = create(
-            plan.variant,
-            None if start is not None else plan.recipe.weights,
-            backbone=plan.recipe.backbone,
-            drifting_batch_norm=plan.recipe.drifting_batch_norm,
-        )
-    if start is not None:
-        own = model.state_dict()
-        model.load_state_dict(own | {k: v for k, v in start.items() if k.startswith(("backbone.", "decoder."))})
-    return model
 
 
 def fit(
