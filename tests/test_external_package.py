@@ -44,7 +44,7 @@ def test_its_case_is_measured_by_the_suite(environment: dict[str, str], tmp_path
     write_phantoms(tmp_path / "phantoms", 24)
     folders = [f"--bt-{name}={tmp_path / name}" for name in ("output", "checkpoints")]
     options = [*folders, f"--bt-data={tmp_path / 'phantoms'}", "--benchmark-disable", "-p", "no:cacheprovider"]
-    done = python(environment, "-m", "pytest", "benchmarks", "-m", "smoke", "-k", "constant", *options)
+    done = python(environment, "-m", "pytest", "benchmarks/test_quality.py", "-m", "smoke", "-k", "constant", *options)
     record = next(tmp_path.glob("output/*-smoke/records/constant-seed42.json"), None)
     assert record is not None, done.stdout + done.stderr
     assert '"outcome": "done"' in record.read_text()

@@ -134,6 +134,7 @@ def test_the_tuned_unet_keeps_as_many_of_the_last_nets_as_do_best_on_validation(
         assert all(torch.equal(*pair) for pair in zip(kept[-1].parameters(), last.parameters(), strict=True))
 
 
+@pytest.mark.nightly  # exporting takes seconds; by day other tests do it
 def test_one_trained_f_scores_alike_through_torch_as_an_onnx_file_and_as_saved_predictions(
     case: Callable[[str], Case], work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
@@ -214,7 +215,16 @@ def test_the_control_runs_through_the_suite_without_any_framework(tmp_path: Path
     write_phantoms(tmp_path / "phantoms", 24)
     root = EXAMPLES.parent
     command = [
-        *(sys.executable, "-c", WITHOUT_TORCH, str(root / "benchmarks"), "--rootdir", str(root), "-m", "smoke"),
+        *(
+            sys.executable,
+            "-c",
+            WITHOUT_TORCH,
+            str(root / "benchmarks" / "test_quality.py"),
+            "--rootdir",
+            str(root),
+            "-m",
+            "smoke",
+        ),
         *("-p", "no:cacheprovider", "-k", "control", "--bt-case", f"{EXAMPLES}/sklearn_control.py::control"),
         *("--bt-data", str(tmp_path / "phantoms"), "--bt-image-size", "48", "--benchmark-disable"),
         *("--bt-output", str(tmp_path / "reports"), "--bt-checkpoints", str(tmp_path / "checkpoints")),

@@ -167,7 +167,7 @@ def test_c_trains_its_head_on_as_encoder_and_decoder(tmp_path: Path, make_plan: 
 
 
 def test_it_learns(tmp_path: Path, make_plan: Make):
-    plan = make_plan("D", n=60, epochs=15, learning_rate=3e-3)
+    plan = make_plan("D", n=30, epochs=12, learning_rate=5e-3)
     train(plan, tmp_path)
     rows = curves(tmp_path)
     assert float(rows[-1]["train_loss"]) < 0.5 * float(rows[0]["train_loss"])
