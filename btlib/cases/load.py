@@ -1,5 +1,6 @@
 """Where cases come from: installed packages by entry point, and any Python file by its path."""
 
+import functools
 import importlib.util
 import sys
 from importlib import import_module, metadata
@@ -31,7 +32,7 @@ def load_cases() -> Registry[Case]:
     Raises:
         BtlibError: Such a module cannot be imported.
     """
-    for point in metadata.entry_points(group=GROUP):
+    for point in _points(tuple(sys.path)):
         try:
             import_module(point.module)
         except ImportError as error:
@@ -41,6 +42,12 @@ def load_cases() -> Registry[Case]:
                 mend="mend or uninstall that package",
             ) from error
     return CASES
+
+
+@functools.cache
+def _points(path: tuple[str, ...]) -> metadata.EntryPoints:
+    """The entry points of what is installed on a path. Reading them takes a while, and cases are asked for often."""
+    return metadata.entry_points(group=GROUP)
 
 
 def project_cases(root: Path) -> dict[str, Case]:
@@ -53,7 +60,7 @@ def project_cases(root: Path) -> dict[str, Case]:
         BtlibError: As `load_cases`.
     """
     cases = load_cases()
-    packages = {point.module.partition(".")[0] for point in metadata.entry_points(group=GROUP)}
+    packages = {point.module.partition(".")[0] for point in _points(tuple(sys.path))}
     return {name: cases[name] for name in cases if not _installed(cases[name], packages, root.resolve())}
 
 

@@ -149,10 +149,11 @@ class Point:
 
 
 @pytest.fixture
-def points(monkeypatch: pytest.MonkeyPatch) -> list[Point]:
+def points(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Point]:
     """Entry points of the group, beside which there are none."""
     found: list[Point] = []
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: found if group == "btlib.cases" else [])
+    monkeypatch.syspath_prepend(tmp_path)  # what is installed on a path is asked for once
     return found
 
 

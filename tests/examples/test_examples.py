@@ -211,6 +211,7 @@ sys.exit(pytest.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.nightly  # by day the wheel's journey has a case of its own without any framework
 def test_the_control_runs_through_the_suite_without_any_framework(tmp_path: Path):
     write_phantoms(tmp_path / "phantoms", 24)
     root = EXAMPLES.parent

@@ -23,8 +23,8 @@ IMPORTED_ONCE = (
 )
 """What sessions with benchmarks use, but for deep-learning frameworks and plugins of pytest."""
 
-WITHOUT_PAGE = ("-p", "without_page")
-"""Few tests look at a run's page, and it is a second's work."""
+WITHOUT_PICTURES = ("-p", "without_pictures")
+"""Few tests look at a run's page and figures, which are more than a second's work."""
 
 IMPORTED_BEFORE = ("-W", "ignore:Module already imported so cannot be rewritten:pytest.PytestAssertRewriteWarning")
 """What pytest rightly says of a server's session, and of no other."""
@@ -115,12 +115,12 @@ def project(
     patch.delenv("PYTEST_XDIST_WORKER", raising=False)  # the tests may run under xdist, the project does not
 
     def run(
-        *args: str, select: str | None = "toy", data: Path | None = phantoms, page: bool = False, **moods: str
+        *args: str, select: str | None = "toy", data: Path | None = phantoms, pictures: bool = False, **moods: str
     ) -> pytest.RunResult:
         for name in ("toy1", "toy2"):
             patch.setenv(f"MOOD_{name}", moods.get(name, "good"))
         options = ["--bt-image-size=32", *(["-k", select] if select else []), *([f"--bt-data={data}"] if data else [])]
-        return pytester.runpytest_subprocess(*([] if page else WITHOUT_PAGE), "benchmarks", *options, *args)
+        return pytester.runpytest_subprocess(*([] if pictures else WITHOUT_PICTURES), "benchmarks", *options, *args)
 
     yield run
     patch.undo()
@@ -180,14 +180,20 @@ def run(
     for name in [name for name in os.environ if name.startswith("PYTEST_")]:
         monkeypatch.delenv(name)
 
-    def inner(*args: str, page: bool = False) -> pytest.RunResult:
+    def inner(*args: str, pictures: bool = False) -> pytest.RunResult:
         shuffled = () if "randomly" in args else ("-p", "no:randomly")
         quick = ("-p", "no:benchmark", "-p", "no:hypothesispytest")  # what has no part in it and takes long to import
         return pytester.runpytest_subprocess(
-            *([] if page else WITHOUT_PAGE), *quick, *shuffled, *args, *IMPORTED_BEFORE
+            *([] if pictures else WITHOUT_PICTURES), *quick, *shuffled, *args, *IMPORTED_BEFORE
         )
 
     return inner
+
+
+@pytest.fixture
+def measure(run: Callable[..., pytest.RunResult], phantoms: Path) -> Callable[..., pytest.RunResult]:
+    """Runs pytest in the folder: what is measured is so on a few small slices, and compared with nothing."""
+    return lambda *args: run("--bt-baseline=none", f"--bt-data={phantoms}", "--bt-image-size=32", *args)
 
 
 @pytest.fixture

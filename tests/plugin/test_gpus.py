@@ -79,12 +79,11 @@ def test_where_cuda_is_in_use_the_current_device_is_set(monkeypatch: pytest.Monk
 def test_cases_of_two_workers_see_two_gpus(
     pytester: pytest.Pytester,
     written: Callable[..., None],
-    run: Callable[..., pytest.RunResult],
-    phantoms: Path,
+    measure: Callable[..., pytest.RunResult],
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
     written({"tests/test_bench.py": CASE})
-    assert run("-n", "2", "--bt-baseline=none", f"--bt-data={phantoms}", "--bt-image-size=32").ret == 0
+    assert measure("-n", "2").ret == 0
     seen = set((pytester.path / "seen.txt").read_text().splitlines())
     assert seen == {"gw0 GPU-a", "gw1 GPU-b"}

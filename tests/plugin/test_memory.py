@@ -48,10 +48,10 @@ def test_speed(bt_run, bt_case):
 
 
 def test_each_case_finds_an_empty_house(
-    pytester: pytest.Pytester, written: Callable[..., None], run: Callable[..., pytest.RunResult]
+    pytester: pytest.Pytester, written: Callable[..., None], measure: Callable[..., pytest.RunResult]
 ):
     written({"tests/test_bench.py": CASES})
-    result = run("--bt-baseline=none", "--bt-limit=60")
+    result = measure()
     result.assert_outcomes(passed=4, failed=2)
     assert (pytester.path / "alive.txt").read_text().split("\n") == ["first 0", "fails 0", "last 0", ""]
     result.stdout.fnmatch_lines(["*fails*OUT-OF-MEMORY*"])

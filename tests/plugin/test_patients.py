@@ -27,7 +27,7 @@ def nobodys(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_unknown_patients_are_shown_and_not_judged(accepted: Run, latest: Latest, nobodys: Path):
-    result = accepted("--benchmark-disable", data=nobodys, select="toy1 and quality", page=True)
+    result = accepted("--benchmark-disable", data=nobodys, select="toy1 and quality", pictures=True)
     assert result.ret == COULD_NOT_JUDGE
     result.stdout.fnmatch_lines(
         ["*patients unknown of 40 slices*", "*NOT-COMPARABLE*", "*too narrow*--bt-independent*"]

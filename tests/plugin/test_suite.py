@@ -16,11 +16,27 @@ Run = Callable[..., pytest.RunResult]
 Latest = Callable[[], Path]
 
 
-def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pytester):
+IN_ITS_PLACE = """
+from btlib.plugin import throughput
+from btlib.thesis_path import Call, ThesisPath
+
+class Instead(ThesisPath):
+    def call(self, job):
+        return Call(0.01, 10.0)
+
+throughput.ThesisPath = Instead
+"""
+"""A thesis path that takes no time: starting the real one takes half a minute of a slow machine."""
+
+
+@pytest.mark.parametrize(
+    "thesis_path", [IN_ITS_PLACE, pytest.param("", marks=pytest.mark.nightly)], ids=["quick", "real"]
+)
+def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pytester, thesis_path: str):
     pytest.importorskip("torch")  # the thesis path, whose noise floor is told
     with (pytester.path / "conftest.py").open("a") as conftest:  # every figure is measured, for no longer than it must
-        conftest.write("\nfrom btlib.plugin import throughput\nthroughput._TURNS = 2, 2\n")
-    result = accepted(page=True)
+        conftest.write(f"\nfrom btlib.plugin import throughput\nthroughput._TURNS = 2, 2\n{thesis_path}")
+    result = accepted(pictures=True)
     result.assert_outcomes(passed=12, deselected=result.parseoutcomes()["deselected"])
     assert result.ret == 0
     result.stdout.fnmatch_lines(
@@ -306,7 +322,7 @@ def test_junit_tells_the_verdict(accepted: Run, pytester: pytest.Pytester):
 
 
 def test_a_run_ends_with_its_page_and_pictures_of_its_slices(accepted: Run, latest: Latest):
-    result = accepted("--benchmark-disable", page=True, toy1="bad")
+    result = accepted("--benchmark-disable", pictures=True, toy1="bad")
     result.stdout.fnmatch_lines([f"report: *{latest() / 'index.html'}"])
     page = (latest() / "index.html").read_text()
     assert "data:image/jpeg;base64," in page

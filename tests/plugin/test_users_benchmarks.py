@@ -202,11 +202,11 @@ def test_an_option_that_does_not_fit_fails_the_benchmark_and_no_other_test(
     ],
 )
 def test_a_test_may_ask_for_any_metric(
-    written: Callable[..., None], run: Callable[..., pytest.RunResult], metric: str, ret: int, message: str
+    written: Callable[..., None], measure: Callable[..., pytest.RunResult], metric: str, ret: int, message: str
 ):
     test = f"def test_it(bt_run, bt_case): bt_run.check(bt_case, {metric!r})\n"
     written({"tests/test_bench.py": BENCH.partition("def test_before")[0] + test})
-    result = run("--bt-baseline=none")
+    result = measure()
     assert result.ret == ret
     assert message in result.stdout.str()
 
@@ -233,11 +233,11 @@ def test_a_test_measures_the_same_cases_whatever_was_collected_before(
     ],
 )
 def test_what_a_test_gives_itself_is_left_to_it(
-    written: Callable[..., None], run: Callable[..., pytest.RunResult], text: str, args: Sequence[str]
+    written: Callable[..., None], measure: Callable[..., pytest.RunResult], text: str, args: Sequence[str]
 ):
     test = BENCH.partition("def test_before")[0] + text + "\ndef test_other(): pass\n"
     written({"test_bench.py": test})
-    result = run("--bt-baseline=none", "-W", "error", *args)
+    result = measure("-W", "error", *args)
     assert result.ret == 0
     assert result.parseoutcomes()["passed"] == 2
 
@@ -280,10 +280,10 @@ def test_an_unknown_marker_is_an_error_where_it_selects_nothing(
 
 @pytest.mark.parametrize("args", [("-n", "2"), ("-p", "randomly", "--randomly-seed=1"), ("--reruns", "1")], ids=str)
 def test_a_users_benchmark_with_other_plugins(
-    written: Callable[..., None], run: Callable[..., pytest.RunResult], args: Sequence[str]
+    written: Callable[..., None], measure: Callable[..., pytest.RunResult], args: Sequence[str]
 ):
     written({"tests/test_bench.py": BENCH})
-    result = run("--bt-baseline=none", *args)
+    result = measure(*args)
     assert (result.ret, result.parseoutcomes()["passed"]) == (0, 3)
     result.stdout.fnmatch_lines(["blank nothing*measured*"])
 
@@ -313,10 +313,10 @@ def test_what_has_the_same_name_is_the_users_own(
 
 
 def test_a_case_without_pytorch_does_not_bring_it_in(
-    written: Callable[..., None], run: Callable[..., pytest.RunResult]
+    written: Callable[..., None], measure: Callable[..., pytest.RunResult]
 ):
     check = (
         "\ndef test_last():\n    import sys\n    assert not {'torch', 'jax', 'matplotlib.pyplot'} & set(sys.modules)\n"
     )
     written({"tests/test_bench.py": BENCH + check})
-    run("--bt-baseline=none").assert_outcomes(passed=4)
+    measure().assert_outcomes(passed=4)

@@ -87,6 +87,7 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path: Path,
     assert [row["epoch"] for row in curves(tmp_path / "cut")] == ["1", "2", "3"]
 
 
+@pytest.mark.nightly
 def test_a_killed_training_is_taken_up(tmp_path: Path, make_plan: Make):
     """Killed by the system, not by an exception: nothing gets a chance to clean up."""
     code = """
