@@ -1,0 +1,43 @@
+"""Looks for bytes that reach more of btlib's code, and so for faults, with atheris (libFuzzer for Python).
+
+    pip install atheris
+    python -m tests.fuzz.by_coverage record -runs=20000
+
+The arguments after the target's name are libFuzzer's. What breaks a target is printed with its bytes: they belong into
+the corpus.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["btlib"]):
+    from tests.fuzz.guided import CORPUS, TARGETS
+
+
+def main() -> None:
+    """Fuzz one target until libFuzzer's limits."""
+    name = sys.argv[1]
+    target = TARGETS[name]()
+    found = Path(tempfile.mkdtemp(prefix="btlib-corpus-"))
+    if not target.sealed:
+        (found / "sound").write_bytes(target.sound)
+    kept = [str(folder) for folder in (CORPUS / name,) if folder.is_dir()]
+    length = 60 if target.sealed else 2 * len(target.sound)
+
+    def one(data: bytes) -> None:
+        target.try_one(data)
+
+    atheris.Setup(
+        [sys.argv[0], str(found), *kept, f"-max_len={length}", "-len_control=0", *sys.argv[2:]],
+        one,
+    )
+    os.chdir(found)  # where libFuzzer leaves what broke it
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
