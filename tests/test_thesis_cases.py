@@ -108,6 +108,7 @@ def test_ranges_of_int8_come_from_training_slices_alone(make_work: Callable[...,
         assert given.max() - given.min() > 0.9 * n - 2
 
 
+@pytest.mark.nightly
 def test_a_case_can_be_run_in_int8(make_work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch):
     """The guard is let off: whether a net of one epoch passes it is chance."""
     import importlib

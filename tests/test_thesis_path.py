@@ -51,6 +51,7 @@ def test_a_job_that_fails_is_told_and_the_next_is_done(thesis: ThesisPath):
     assert thesis.call(JOB).seconds > 0
 
 
+@pytest.mark.nightly  # a process that imports torch takes seconds
 def test_a_process_that_died_is_told_and_started_again_and_the_context_ends_it(thesis: ThesisPath):
     with thesis:
         thesis.call(JOB)

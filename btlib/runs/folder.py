@@ -44,6 +44,10 @@ class RunFolder:
         """Every record that there is."""
         return sorted((self.path / "records").glob("*.json"))
 
+    def speed_path(self, case: str) -> Path:
+        """Where the throughput of a case lies."""
+        return self.path / "speed" / f"{_file_name(case)}.json"
+
     def speed_paths(self) -> list[Path]:
         """The throughput of every case that has one."""
         return sorted((self.path / "speed").glob("*.json"))
@@ -98,7 +102,7 @@ class RunFolder:
             seconds: That measuring took.
             facts: Other fields of `Speed` that are known by now.
         """
-        path = self.path / "speed" / f"{_file_name(case)}.json"
+        path = self.speed_path(case)
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             known = Speed.load(path) if path.exists() else Speed(case=case)
@@ -129,9 +133,17 @@ class RunFolder:
         return RunInfo.load(self.path / "run.json")
 
     def records(self) -> list[CaseRecord]:
-        """All records, in order of cases' names and seeds."""
-        found = [CaseRecord.load(path) for path in self.record_paths()]
-        return sorted(found, key=lambda record: (record.case, record.seed))
+        """All records, in order of cases' names and seeds.
+
+        Raises:
+            RecordError: One is damaged, or is of another case or seed than its file's name says.
+        """
+        found = {path: CaseRecord.load(path) for path in self.record_paths()}
+        for path, record in found.items():
+            _require_place(
+                path, self.record_path(record.case, record.seed), f"case {record.case!r}, seed {record.seed}"
+            )
+        return sorted(found.values(), key=lambda record: (record.case, record.seed))
 
     def lost(self) -> dict[str, list[int]]:
         """Case → seeds of which there is no record, of the cases that were to be measured."""
@@ -150,14 +162,36 @@ class RunFolder:
         return Masks.load(path) if path.exists() else None
 
     def speeds(self) -> dict[str, Speed]:
-        """Throughput by case."""
-        found = [Speed.load(path) for path in self.speed_paths()]
-        return {speed.case: speed for speed in found}
+        """Throughput by case.
+
+        Raises:
+            RecordError: One is damaged, or is of another case than its file's name says.
+        """
+        found = {path: Speed.load(path) for path in self.speed_paths()}
+        for path, speed in found.items():
+            _require_place(path, self.speed_path(speed.case), f"case {speed.case!r}")
+        return {speed.case: speed for speed in found.values()}
 
     def explained(self) -> dict[str, Explained]:
-        """What its maps say, by case."""
-        found = [Explained.load(path) for path in sorted((self.path / "explain").glob("*.json"))]
-        return {explained.case: explained for explained in found}
+        """What its maps say, by case.
+
+        Raises:
+            RecordError: One is damaged, or is of another case than its file's name says.
+        """
+        found = {path: Explained.load(path) for path in sorted((self.path / "explain").glob("*.json"))}
+        for path, explained in found.items():
+            _require_place(path, self.explain_path(explained.case, "json"), f"case {explained.case!r}")
+        return {explained.case: explained for explained in found.values()}
+
+
+def _require_place(path: Path, own: Path, whose: str) -> None:
+    """Refuse a whole file of one case that lies in the place of another's: it would count twice, or for the other."""
+    if path != own:
+        raise RecordError(
+            f"is of {whose}, whose file is {own.name}",
+            where=path,
+            mend="was it copied or renamed? Remove it, or put back the file that was there",
+        )
 
 
 def _file_name(case: str) -> str:

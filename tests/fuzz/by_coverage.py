@@ -2,12 +2,14 @@
 
     pip install atheris
     python -m tests.fuzz.by_coverage record -runs=20000
+    python -m tests.fuzz.by_coverage all -runs=1000
 
 The arguments after the target's name are libFuzzer's. What breaks a target is printed with its bytes: they belong into
 the corpus.
 """
 
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,9 +20,12 @@ with atheris.instrument_imports(include=["btlib"]):
     from tests.fuzz.guided import CORPUS, TARGETS
 
 
-def main() -> None:
-    """Fuzz one target until libFuzzer's limits."""
+def main() -> int:
+    """Fuzz one target until libFuzzer's limits, or all of them, each in a process of its own."""
     name = sys.argv[1]
+    if name == "all":
+        command = [sys.executable, "-m", "tests.fuzz.by_coverage"]
+        return max(subprocess.run([*command, each, *sys.argv[2:]], check=False).returncode for each in TARGETS)
     target = TARGETS[name]()
     found = Path(tempfile.mkdtemp(prefix="btlib-corpus-"))
     if not target.sealed:
@@ -36,8 +41,9 @@ def main() -> None:
         one,
     )
     os.chdir(found)  # where libFuzzer leaves what broke it
-    atheris.Fuzz()
+    atheris.Fuzz()  # ends the process
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

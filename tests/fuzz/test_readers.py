@@ -13,13 +13,16 @@ from .outcomes import OUTCOMES
 from .readers import PUBLIC, READERS, WITH_TORCH
 
 OTHERS = [name for name in (*READERS, *PUBLIC) if name not in WITH_TORCH]
-FEW, MANY = 56, 1200
+FEW, MANY = 60, 1200
 GROUPS = {"torch": [*WITH_TORCH], "even": OTHERS[::2], "odd": OTHERS[1::2]}
 """Readers by process: each is a fresh one, for one with many threads may not be forked."""
 
 
 @pytest.mark.parametrize("inputs", [FEW, pytest.param(MANY, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize(
+    "group",
+    [pytest.param(name, marks=[pytest.mark.nightly] * (name == "torch")) for name in GROUPS],  # imports for ten seconds
+)
 def test_damage_is_never_read_as_something_else(group: str, inputs: int):
     names = GROUPS[group]
     done = subprocess.run(

@@ -58,6 +58,7 @@ def test_the_table_is_read_and_building_names_the_extra() -> None:
     assert out.count("pip install 'btlib[torch]'") == 3
 
 
+@pytest.mark.nightly  # a process that imports torch takes seconds
 def test_torchvision_alone_can_be_what_is_missing() -> None:
     code = """
         from btlib.errors import MissingExtraError

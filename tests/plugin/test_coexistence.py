@@ -64,7 +64,16 @@ SESSIONS: dict[str, Sequence[str]] = {
 
 
 WAIT = {
-    *("strict", "-m not slow", "-m typo", "-k full", "a parametrised node id", "two processes by file", "doctests"),
+    *(
+        "strict",
+        "-m not slow",
+        "-m typo",
+        "-k full",
+        "a parametrised node id",
+        "two processes",
+        "two processes by file",
+        "doctests",
+    ),
     *("the first failure ends it", "collected", "nothing there"),
 }
 """Those of them that run by night."""

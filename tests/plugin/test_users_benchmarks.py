@@ -33,10 +33,10 @@ def test_after(): pass
 
 
 def test_a_users_benchmark_measures_the_users_cases(
-    pytester: pytest.Pytester, written: Callable[..., None], run: Callable[..., pytest.RunResult]
+    pytester: pytest.Pytester, written: Callable[..., None], measure: Callable[..., pytest.RunResult]
 ):
     written({"tests/test_bench.py": BENCH, "tests/test_other.py": "def test_other(): pass\n"})
-    result = run("-v", "--bt-baseline=none", "-W", "error")
+    result = measure("-v", "-W", "error")
     assert result.ret == 0
     result.assert_outcomes(passed=4)
     ran = [line.split("::")[1].split(" ")[0] for line in result.outlines if "PASSED" in line]
@@ -157,15 +157,15 @@ def test_a_file_that_tests_import_and_an_option_names_is_one_case(
         assert re.findall(r"test_it\[(.*)\]", result.stdout.str()) == ["smoke-blank"], args
 
 
+@pytest.mark.parametrize("args", [(), pytest.param(("-n", "1"), marks=pytest.mark.nightly)], ids=["alone", "a worker"])
 def test_data_that_cannot_be_opened_fails_the_benchmark_and_no_other_test(
-    written: Callable[..., None], run: Callable[..., pytest.RunResult]
+    written: Callable[..., None], run: Callable[..., pytest.RunResult], args: Sequence[str]
 ):
     written({"tests/test_bench.py": BENCH, "slices/1.mat": "no slice"})
-    result = run("--bt-data", "slices", "--bt-baseline=none")
+    result = run("--bt-data", "slices", "--bt-baseline=none", *args)
     result.assert_outcomes(passed=2, errors=1)
     assert result.ret == COULD_NOT_JUDGE
     assert "1.mat" in result.stdout.str()
-    assert run("--bt-data", "slices", "-n", "1").ret == COULD_NOT_JUDGE
     assert run("--bt-data", "slices", "--bt-baseline=none", "-k", "quality").ret == pytest.ExitCode.USAGE_ERROR
 
 
@@ -278,7 +278,11 @@ def test_an_unknown_marker_is_an_error_where_it_selects_nothing(
     assert told in result.stderr.str() + result.stdout.str()
 
 
-@pytest.mark.parametrize("args", [("-n", "2"), ("-p", "randomly", "--randomly-seed=1"), ("--reruns", "1")], ids=str)
+@pytest.mark.parametrize(
+    "args",
+    [pytest.param(("-n", "2"), marks=pytest.mark.nightly), ("-p", "randomly", "--randomly-seed=1"), ("--reruns", "1")],
+    ids=str,
+)
 def test_a_users_benchmark_with_other_plugins(
     written: Callable[..., None], measure: Callable[..., pytest.RunResult], args: Sequence[str]
 ):

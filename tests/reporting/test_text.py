@@ -39,5 +39,6 @@ def test_numbers_and_other_text_stay(value: Any):
     )
 )
 def test_whatever_text_comes_back(rows: list[dict[str, str]]):
-    found = pd.read_csv(io.StringIO(csv_text(rows), newline=""), dtype=str, keep_default_na=False, lineterminator=None)
+    text = io.StringIO(csv_text(rows), newline="")
+    found = pd.read_csv(text, dtype=str, keep_default_na=False, skip_blank_lines=False)  # a space is a value
     assert [inert(row["case"]) for row in rows] == found["case"].tolist()

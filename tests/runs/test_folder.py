@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,3 +214,24 @@ def test_a_write_that_is_cut_short_leaves_no_record(folder: RunFolder, monkeypat
         folder.save_record(CaseRecord.load(path).model_copy(update={"seed": 8}))
     assert path.read_bytes() == before
     assert sorted(p.name for p in path.parent.iterdir()) == ["X-seed7.json", "Y-seed7.json"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "read"),
+    [
+        ("records/X-seed7.json", "records/Y-seed7.json", RunFolder.records),
+        ("records/X-seed7.json", "records/X-seed8.json", RunFolder.records),
+        ("speed/X.json", "speed/Y.json", RunFolder.speeds),
+        ("explain/X.json", "explain/Y.json", RunFolder.explained),
+    ],
+)
+def test_a_whole_file_of_another_is_refused(
+    folder: RunFolder, one: str, other: str, read: Callable[[RunFolder], object]
+):
+    """It would count twice, or be taken for the other's."""
+    folder.add_timing("X", "inference", Timing(images=1, seconds=[1.0]), 1.0, {})
+    explained_of("X", 1.0).save(folder.explain_path("X", "json"))
+    shutil.copy(folder.path / one, folder.path / other)
+    with pytest.raises(RecordError, match=r"is of case 'X'.*, whose file is X") as caught:
+        read(folder)
+    assert caught.value.where == str(folder.path / other)

@@ -56,6 +56,7 @@ def test_workers_share_the_processors():
     assert said(program.format("OMP_NUM_THREADS")) == "1 1"
 
 
+@pytest.mark.nightly  # a process that imports torch takes seconds
 def test_torch_is_told_where_it_is_there_already():
     program = "import torch; from btlib.speed import tuning; tuning.tune(workers=10**6); print(torch.get_num_threads())"
     assert said(program) == "1"

@@ -89,5 +89,6 @@ def test_a_name_that_no_file_can_hold_is_refused(texts: tuple[str, str]):
 def test_a_folder_of_any_name_holds_a_run(run: RunFolder, tmp_path: Path):
     for name in ("模型 نموذج", "a b%20c", "[b]", "-x"):
         copy = RunFolder(tmp_path / name)
-        run.records()[0].save(copy.record_path("X", 7))
+        record = run.records()[0]
+        record.save(copy.record_path(record.case, record.seed))
         assert len(copy.records()) == 1
