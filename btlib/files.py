@@ -1,6 +1,7 @@
 """Writing files so that a reader sees the old one or the new one, never half of one; and knowing a damaged one."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -30,8 +31,13 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """A temporary path beside `target` that replaces it when the block ends without an error.
 
     The temporary file lies in the target's own folder, since a rename is atomic within one file system only. The first
-    time that a process writes to a folder it removes what killed processes left there.
+    time that a process writes to a folder it removes what killed processes left there. Behind a link the file is
+    replaced that it leads to.
+
+    Raises:
+        OSError: It cannot be written; the target is a folder, pipe, socket or device; or a link that leads nowhere.
     """
+    target = _file_at(target)
     handle, name = tempfile.mkstemp(**_beside(target))
     os.close(handle)
     part = Path(name)
@@ -43,6 +49,18 @@ def atomic_path(target: Path) -> Iterator[Path]:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _file_at(target: Path) -> Path:
+    """The target, or what it is a link to: only a file may be replaced."""
+    if target.is_symlink():
+        try:
+            target = target.resolve(strict=True)
+        except (OSError, RuntimeError) as error:  # it leads nowhere, or round in a circle
+            raise FileNotFoundError(errno.ENOENT, "is a link to what is not there", str(target)) from error
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "expected a file, found a folder, pipe, socket or device", str(target))
+    return target
 
 
 @contextlib.contextmanager

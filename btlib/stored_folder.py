@@ -34,8 +34,10 @@ def write_folder(folder: Path, schema: str, save: Callable[[Path], object], fact
         if not hashes:
             raise NothingWrittenError("save wrote no file")
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        manifest = {"schema": schema, "files": hashes, "created": created, **facts}
+        manifest = {"schema": schema, "folder": folder.name, "files": hashes, "created": created, **facts}
         files.write_json(part / MANIFEST, files.sealed(manifest))
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -57,9 +59,12 @@ def verify_folder(folder: Path, schema: str) -> dict[str, Any]:
 
     Raises:
         OSError: It cannot be read.
-        DamagedFileError: A file is missing, too many, or changed, or the manifest is damaged.
+        DamagedFileError: A file is missing, too many, or changed, the manifest is damaged, or it was written as another
+            folder: its name tells what a folder holds.
     """
     manifest = read_manifest(folder, schema)
+    if manifest.get("folder", folder.name) != folder.name:  # older manifests do not say
+        raise DamagedFileError(f"it is the content of {manifest['folder']}")
     if manifest.get("files") != _hashes(folder):
         raise DamagedFileError("its files are not those of its manifest")
     return manifest

@@ -193,10 +193,10 @@ class _InHdf5:
 
 
 def _open(path: Path) -> Mapping[str, _Part]:
-    if not path.is_file():
-        raise PredictionError("there is no such file", where=path, mend=_MAKE)
     names = ("number", "mask_prob", "class_prob")
     try:
+        if not path.is_file():
+            raise PredictionError("there is no such file", where=path, mend=_MAKE)
         with path.open("rb") as file:
             start = file.read(4)
         if start[:2] == b"PK":

@@ -219,6 +219,6 @@ def _mended(mend: str, what: str = _WHERE) -> Iterator[None]:
     """Whatever a framework says of it, the remedy is the same."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         problem = error.problem if isinstance(error, BtlibError) else f"{type(error).__name__}: {error}"
         raise PredictionError(problem, where=what, mend=mend) from error

@@ -63,12 +63,12 @@ def _run(check: Check, subject: Subject, before: dict[str, CheckResult]) -> Chec
         remark = check.run(subject)
     except BtlibError as error:
         return CheckResult(check.name, "fail", str(error))
-    except Exception as error:  # a case is foreign code: whatever it raises is the result
+    except (Exception, SystemExit) as error:  # a case is foreign code: whatever it raises is the result
         return CheckResult(check.name, "fail", str(_of_the_case(error)))
     return CheckResult(check.name, remark.outcome, remark.message) if remark else CheckResult(check.name, "pass")
 
 
-def _of_the_case(error: Exception) -> BtlibError:
+def _of_the_case(error: Exception | SystemExit) -> BtlibError:
     """What a case raised, with the place in its own code."""
     lines = "".join(traceback.format_exception(error, limit=-3)).rstrip()
     return BtlibError(lines, mend="this line of the case's own code fails")

@@ -27,7 +27,7 @@ from btlib.data.preprocess import prepare_image, prepare_mask
 from btlib.data.recognise import mask_signature
 from btlib.data.workers import map_files
 from btlib.errors import BtlibWarning, DataError
-from btlib.files import write_text
+from btlib.files import require_regular, write_text
 from btlib.types import Scaling
 
 PREPROCESSING = 1
@@ -78,11 +78,29 @@ def open_cached(folder: Path, image_size: int, scaling: Scaling, progress: bool 
     request = _Request(cache_root(), home.resolve(), names, image_size, scaling)
     found = _find(request)
     if found is None:
-        lock = request.root / "locks" / f"{request.name}.lock"
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock):
+        with _locked(request, request.name):
             found = _find(request) or _build(request, progress)
     return found
+
+
+@contextmanager
+def _locked(request: _Request, name: str) -> Iterator[None]:
+    """Hold a lock of the cache.
+
+    Raises:
+        DataError: Its file cannot be made.
+    """
+    path = request.root / "locks" / f"{name}.lock"
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise _unwritable(request, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _find(request: _Request) -> Dataset | None:
@@ -133,6 +151,7 @@ def _unwritable(request: _Request, error: OSError) -> DataError:
 def _known_content(request: _Request) -> str | None:
     """Fingerprint of the files' content, if no file's size or time has changed since it was taken."""
     try:
+        require_regular(request.index)
         signature, content = request.index.read_text(encoding="utf-8").split()
     except (OSError, ValueError):  # never indexed, or the index is damaged: reading the files settles it
         return None
@@ -150,7 +169,10 @@ def _build(request: _Request, progress: bool) -> Dataset:
     with _workplace(request) as place:
         content = _fill(request, place, progress)
         _move_into_place(place, request, content)
-    write_text(request.index, f"{signature} {content}\n")
+    try:
+        write_text(request.index, f"{signature} {content}\n")
+    except OSError as error:
+        raise _unwritable(request, error) from error
     opened = _open(request, content)
     if opened is None:
         raise DataError("cannot be read back", where=request.entry(content), mend="look for a full or faulty disk")
@@ -165,10 +187,13 @@ def _workplace(request: _Request) -> Iterator[Path]:
         DataError: What is built there cannot be written.
     """
     building = request.root / "building"
-    building.mkdir(parents=True, exist_ok=True)
-    for orphan in building.glob(f"{request.name}-*"):
-        shutil.rmtree(orphan)
-    place = Path(tempfile.mkdtemp(dir=building, prefix=f"{request.name}-"))
+    try:
+        building.mkdir(parents=True, exist_ok=True)
+        for orphan in building.glob(f"{request.name}-*"):
+            shutil.rmtree(orphan)
+        place = Path(tempfile.mkdtemp(dir=building, prefix=f"{request.name}-"))
+    except OSError as error:
+        raise _unwritable(request, error) from error
     try:
         yield place
     except OSError as error:
@@ -180,7 +205,7 @@ def _workplace(request: _Request) -> Iterator[Path]:
 def _move_into_place(place: Path, request: _Request, content: str) -> None:
     target = request.entry(content)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(request.root / "locks" / "arrays.lock"):  # two folders of the same content share an entry
+    with _locked(request, "arrays"):  # two folders of the same content share an entry
         if target.is_dir():
             try:
                 _entry(request, target, content)
@@ -214,7 +239,7 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
             mend="keep phantom and real slices in folders of their own",
         )
     content = fingerprint.of(contents)
-    entry.finish(place, rows, request.image_size, content)
+    entry.finish(place, rows, request.image_size, request.scaling, content)
     return content
 
 

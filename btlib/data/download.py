@@ -140,9 +140,13 @@ def _unpack(archive: Path, folder: Path) -> None:
             for item in packed.infolist():
                 packed.open(item).close()  # the two places that tell its name agree
             members = [item for item in packed.infolist() if item.filename.lower().endswith(".mat")]
+            numbers: set[int] = set()
             for item in members:
                 target = folder / PurePosixPath(item.filename).name
-                slice_number(target)
+                number = slice_number(target)
+                if number in numbers:
+                    raise zipfile.BadZipFile(f"{item.filename}: slice {number} is there twice")
+                numbers.add(number)
                 if item.file_size > LARGEST:
                     raise zipfile.BadZipFile(f"{item.filename}: {item.file_size} bytes, a slice has at most {LARGEST}")
                 if not _is_unpacked(item, target):

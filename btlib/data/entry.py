@@ -77,7 +77,7 @@ def store(place: Path, i: int, n: int, image: NDArray[np.float32], mask: NDArray
             file.write(row.data)
 
 
-def finish(place: Path, rows: list[Row], image_size: int, content: str) -> None:
+def finish(place: Path, rows: list[Row], image_size: int, scaling: Scaling, content: str) -> None:
     """See the arrays to the disk and write the metadata, which makes the entry complete."""
     for name in _DTYPES:
         with (place / f"{name}.npy").open("r+b") as file:
@@ -85,6 +85,7 @@ def finish(place: Path, rows: list[Row], image_size: int, content: str) -> None:
     body = {
         "content": content,
         "image_size": image_size,
+        "scaling": scaling,
         "rows": [row[:-1] for row in rows],
         "identities": base64.b64encode(b"".join(row.identity for row in rows)).decode(),
         "blocks": {name: block_digests(place / f"{name}.npy") for name in _DTYPES},
@@ -110,6 +111,8 @@ def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, con
     body = _read_meta(place / "meta.json")
     if body["content"] != content:
         raise DamagedEntry("meta.json is of other slices")
+    if (body.get("image_size"), body.get("scaling")) != (image_size, scaling):
+        raise DamagedEntry(f"meta.json is of {body.get('image_size')} px and {body.get('scaling')} scaling")
     number, label, codes, area, origins = zip(*body["rows"], strict=True)
     identities = np.frombuffer(base64.b64decode(body["identities"]), _IDENTITY)
     shape = (len(number), image_size, image_size)

@@ -24,6 +24,7 @@ __all__ = ["list_slices", "read_slice", "write_slice"]
 LARGEST = 2**30
 """Bytes of a field, or of a slice's file, above which it is no slice."""
 
+_BRIGHTEST = float(np.finfo(np.float32).max) / 2  # so that a float32 holds the difference of any two
 _ORIGIN = "btlib_origin"  # attribute on `cjdata`; the real files have none
 _DIGEST = "btlib_digest"  # of phantoms
 _USERBLOCK = 512  # MATLAB puts its own header in front of HDF5's
@@ -155,6 +156,8 @@ def _image(image: NDArray[Any], path: Path) -> NDArray[Any]:
     bad = np.count_nonzero(~np.isfinite(image)) if image.dtype.kind == "f" else 0
     if bad:
         raise _wrong("finite intensities", f"{bad} of {image.size} NaN or infinite", "image", path)
+    if image.dtype.kind == "f" and np.abs(image).max() > _BRIGHTEST:
+        raise _wrong(f"intensities of at most ±{_BRIGHTEST:.3g}", f"{np.abs(image).max():.3g}", "image", path)
     return image
 
 

@@ -10,6 +10,7 @@ CVIND = "cvind.mat"
 """The dataset's own cross-validation folds: in the same download, but not a slice."""
 
 _NAME = re.compile(r"([0-9]+)\.mat", flags=re.IGNORECASE)
+_DIGITS = 18  # of a number that an int64 holds
 _GET = "get the slices with `btlib data download`, or make phantoms with `btlib data phantom`"
 
 
@@ -104,12 +105,14 @@ def joined(faults: list[DataError], folder: Path, show: int = 20) -> DataError:
 
 def _number(name: str) -> int | None:
     match = _NAME.fullmatch(name)
-    return int(match[1]) or None if match else None
+    digits = match[1].lstrip("0") if match else ""
+    return int(digits) if 0 < len(digits) <= _DIGITS else None
 
 
 def _misnamed(path: Path) -> DataError:
     return DataError(
-        f"expected a file name of the form NUMBER.mat with a number from 1, got {path.name!r}",
+        f"expected a file name of the form NUMBER.mat with a number from 1 of at most {_DIGITS} digits, got "
+        f"{path.name!r}",
         where=path,
         mend="rename the file, or move it out of the folder",
     )

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from btlib.data.recognise import mask_signature
 from btlib.data.workers import map_files
 from btlib.errors import DataError
 from btlib.types import CLASS_NAMES, Origin
+
+_SHOWN = 10
+"""Numbers or names that a line gives, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +148,12 @@ def _mixed(folder: Path, found: list[_Found]) -> list[DataError]:
 
 
 def _gaps(numbers: set[int], expect: int | None) -> list[str]:
-    missing = sorted(set(range(1, max(numbers, default=0) + 1)) - numbers)
+    largest = max(numbers, default=0)  # may be far beyond their count
+    missing = largest - len(numbers)
     if expect is not None or not missing:
         return []
-    return [f"{len(missing)} numbers between 1 and {max(numbers)} are not there: {_first(missing)}"]
+    first = list(islice((number for number in range(1, largest + 1) if number not in numbers), _SHOWN + 1))
+    return [f"{missing} numbers between 1 and {largest} are not there: {_first(first)}"]
 
 
 def _torn_patients(patients: Patients, found: list[_Found]) -> list[str]:
@@ -158,6 +164,6 @@ def _torn_patients(patients: Patients, found: list[_Found]) -> list[str]:
     return [f"{len(torn)} of {known} patients have slices of more than one tumour type: {_first(torn)}"] if torn else []
 
 
-def _first(items: Sequence[object], most: int = 10) -> str:
+def _first(items: Sequence[object], most: int = _SHOWN) -> str:
     """The first of them, with a mark where there are more."""
     return ", ".join(map(str, items[:most])) + (" …" if len(items) > most else "")

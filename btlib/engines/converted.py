@@ -47,7 +47,7 @@ def converted(
 
 
 def _is_whole(folder: Path) -> bool:
-    if not folder.is_dir():
+    if not folder.exists():
         return False
     try:
         stored_folder.verify_folder(folder, SCHEMA)

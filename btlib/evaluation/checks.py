@@ -6,11 +6,12 @@ from numpy.typing import NDArray
 from btlib.errors import PredictionError
 from btlib.types import N_CLASSES, Predictions
 
+_NUMBERS = "biuf"  # kinds of dtypes: bool, integers, floating point
 _TOLERANCE = 1e-3  # probabilities computed in bf16 need not sum to 1 more closely
 
 
 def check_kind(predictions: object, where: str) -> None:
-    """Refuse what is not `Predictions`, or says nothing.
+    """Refuse what is not `Predictions`, says nothing, or says it in other than real numbers.
 
     Raises:
         PredictionError: As said.
@@ -29,6 +30,15 @@ def check_kind(predictions: object, where: str) -> None:
                 f"{name}: expected a NumPy array, got {type(values).__name__}",
                 where=where,
                 mend="convert it: np.asarray(…), for tensors of PyTorch .detach().cpu().numpy()",
+            )
+        if isinstance(values, np.ma.MaskedArray):
+            hint = "give every value: array.filled(0) takes 0 for those that are masked"
+            raise PredictionError(f"{name}: expected a plain array, got a masked one", where=where, mend=hint)
+        if values is not None and values.dtype.kind not in _NUMBERS:
+            raise PredictionError(
+                f"{name}: expected real numbers, got dtype {values.dtype}",
+                where=where,
+                mend="give probabilities as floating-point numbers, such as array.astype(np.float32)",
             )
 
 

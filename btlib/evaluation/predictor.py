@@ -93,4 +93,5 @@ def copied(predictions: Predictions) -> Predictions:
     if not isinstance(predictions, Predictions):
         return predictions
     parts = (predictions.mask_prob, predictions.class_prob)
-    return Predictions(*(np.array(part) if isinstance(part, np.ndarray) else part for part in parts))
+    # subclasses stay what they are: a masked array is refused, and must not look like one without a mask
+    return Predictions(*(np.array(part, subok=True) if isinstance(part, np.ndarray) else part for part in parts))

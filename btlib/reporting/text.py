@@ -1,11 +1,14 @@
 """Pieces of text that several reports share."""
 
 import csv
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Zs")  # control and format characters, and spaces
 
 PHANTOM_NOTE = "PHANTOM DATA: synthetic slices; these numbers say nothing about patients."
 
@@ -29,10 +32,16 @@ def inert(value: Any) -> Any:
     >>> inert("=1+1"), inert("-0.5"), inert("glioma"), inert(-1)
     ("'=1+1", '-0.5', 'glioma', -1)
     """
-    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+    if not isinstance(value, str) or not (value.startswith(("\t", "\r", "\n")) or _begins_formula(value)):
         return value
     try:
         float(value)
     except ValueError:
         return f"'{value}"
     return value
+
+
+def _begins_formula(text: str) -> bool:
+    """Whether its first character that can be seen is an operator, be it of full width (＝)."""
+    first = next((char for char in text if unicodedata.category(char) not in _UNSEEN), "")
+    return unicodedata.normalize("NFKC", first) in tuple("=+-@")

@@ -112,7 +112,7 @@ def run_case(
                 truth=truth,
             )
         _check_declared(case, evaluation)
-    except Exception as fault:  # a case is foreign code: whatever it raises is its own failure and nobody else's
+    except (Exception, SystemExit) as fault:  # a case is foreign code: what it raises is its own failure, nobody else's
         outcome, error = _kind(fault), _tell(fault)
         prepared = prepared if isinstance(prepared, Prepared) else None
         evaluation = None
@@ -188,13 +188,13 @@ def _model_info(prepared: Prepared) -> ModelInfo:
     )
 
 
-def _kind(fault: Exception) -> Failure:
+def _kind(fault: Exception | SystemExit) -> Failure:
     if isinstance(fault, CaseTimeoutError):
         return "timeout"
     return "out-of-memory" if memory.ran_out(fault) else "error"
 
 
-def _tell(fault: Exception) -> str:
+def _tell(fault: Exception | SystemExit) -> str:
     """A deliberate error speaks for itself; of any other, the place matters too."""
     if isinstance(fault, BtlibError):
         return str(fault)
