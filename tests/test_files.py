@@ -6,6 +6,7 @@ import math
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -310,3 +311,55 @@ def test_files_are_written_through_one_place():
         if calls and place.parts[0] != "starter":
             found[place.as_posix()] = len(calls)
     assert found == ALLOWED
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def folder_of_its_own(path: Path) -> None:
+    path.mkdir()
+
+
+def dangling_link(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def circle(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def link_to_a_pipe(path: Path) -> None:
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to("pipe")
+
+
+@pytest.mark.parametrize("made", [pipe, folder_of_its_own, dangling_link, circle, link_to_a_pipe])
+def test_what_is_no_file_is_never_replaced(made: Callable[[Path], None], tmp_path: Path):
+    """As root it could be: /dev/null would be a file afterwards."""
+    made(tmp_path / "a")
+    before = {path.name: path.lstat().st_mode for path in tmp_path.iterdir()}
+    with pytest.raises(OSError, match=r"expected a file, found a folder, pipe|is a link to what is not there"):
+        files.write_text(tmp_path / "a", "text")
+    assert {path.name: path.lstat().st_mode for path in tmp_path.iterdir()} == before
+
+
+def test_a_device_is_never_replaced(tmp_path: Path):
+    device = tmp_path / "null"
+    try:
+        os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root can make a device")
+    with pytest.raises(OSError, match="found a folder, pipe, socket or device"):
+        files.write_text(device, "text")
+    assert stat.S_ISCHR(device.stat().st_mode)
+
+
+def test_behind_a_link_the_file_is_written_and_the_link_stays(tmp_path: Path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "b").write_text("old")
+    (tmp_path / "a").symlink_to("there/b")
+    files.write_text(tmp_path / "a", "new")
+    assert (tmp_path / "a").is_symlink()
+    assert (tmp_path / "there" / "b").read_text() == "new"
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["b"]

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -91,16 +91,13 @@ def _locked(request: _Request, name: str) -> Iterator[None]:
         DataError: Its file cannot be made.
     """
     path = request.root / "locks" / f"{name}.lock"
-    lock = FileLock(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except OSError as error:
-        raise _unwritable(request, error) from error
-    try:
+    with ExitStack() as held:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(path))
+        except OSError as error:
+            raise _unwritable(request, error) from error
         yield
-    finally:
-        lock.release()
 
 
 def _find(request: _Request) -> Dataset | None:

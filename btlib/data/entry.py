@@ -111,7 +111,7 @@ def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, con
     body = _read_meta(place / "meta.json")
     if body["content"] != content:
         raise DamagedEntry("meta.json is of other slices")
-    if (body.get("image_size"), body.get("scaling")) != (image_size, scaling):
+    if (body.get("image_size"), body.get("scaling", scaling)) != (image_size, scaling):  # older ones tell no scaling
         raise DamagedEntry(f"meta.json is of {body.get('image_size')} px and {body.get('scaling')} scaling")
     number, label, codes, area, origins = zip(*body["rows"], strict=True)
     identities = np.frombuffer(base64.b64decode(body["identities"]), _IDENTITY)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import stat
 import sys
 import types
@@ -226,6 +227,14 @@ def test_a_hidden_file_is_no_state(work: Work) -> None:
         get(work, fit)
     again = get(work, fit)
     assert (again.source, again.model) == ("trained", [1])
+
+
+def test_the_model_of_another_seed_in_its_place_is_not_taken(work: Work) -> None:
+    one, other = get(work), get(replace(work, seed=work.seed + 1))
+    shutil.rmtree(one.folder)
+    shutil.copytree(other.folder, one.folder)
+    with pytest.warns(BtlibWarning, match="it is the content of"):
+        assert get(work).source == "trained"
 
 
 def test_others_may_read_the_folder(work: Work) -> None:

@@ -273,3 +273,34 @@ def test_the_users_cache_folder_is_the_default(monkeypatch, tmp_path):
     assert cache_root() == tmp_path / "user" / "btlib"
     monkeypatch.delenv("BTLIB_CACHE")
     assert cache_root() == tmp_path / "user" / "btlib"
+
+
+@pytest.mark.parametrize("place", ["locks", "building", "index"])
+def test_a_cache_that_cannot_be_written_is_told_in_our_words(folder, cache, place):
+    """A file in the place of one of its folders."""
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / place).write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        load_dataset(folder, 24)
+
+
+@pytest.mark.parametrize("made", [os.mkfifo, os.mkdir])
+def test_an_index_that_is_no_file_is_told_at_once(folder, cache, made):
+    load_dataset(folder, 24)
+    (index,) = (cache / "index").iterdir()
+    index.unlink()
+    made(index)
+    with pytest.raises(DataError, match="cannot be written"):
+        load_dataset(folder, 24)
+
+
+def test_entries_that_changed_places_are_noticed(folder, cache):
+    """Same slices, same size: only their scaling tells them apart."""
+    sums = {scaling: load_dataset(folder, 24, scaling).images[:].sum() for scaling in ("thesis", "percentile")}
+    one, other = (cache / "arrays").iterdir()
+    one.rename(cache / "aside")
+    other.rename(one)
+    (cache / "aside").rename(other)
+    for scaling, expected in sums.items():
+        with pytest.warns(BtlibWarning, match="scaling"):
+            assert load_dataset(folder, 24, scaling).images[:].sum() == expected

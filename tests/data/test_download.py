@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from btlib.data.download import download
+from btlib.data.download import _unpack, download
 from btlib.data.scan import scan
 from btlib.errors import DataError
 
@@ -361,3 +361,13 @@ def test_a_listing_that_comes_with_an_error_does_not_count(server: Server, files
 def test_without_network(tmp_path: Path):
     with pytest.raises(DataError, match="expected the article's list of files, got ConnectionError"):
         download(tmp_path, base_url="http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("names", [("1.mat", "a/1.mat"), ("1.mat", "01.mat"), ("1.mat", "1.MAT")])
+def test_an_archive_with_two_slices_of_one_number_is_refused(tmp_path: Path, names: tuple[str, str]):
+    """Neither takes the place of the other unseen."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, name)
+    with pytest.raises(DataError, match=r"cannot be unpacked: .*slice 1 is there twice"):
+        _unpack(tmp_path / "a.zip", tmp_path / "data")

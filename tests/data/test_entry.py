@@ -14,6 +14,7 @@ from btlib.data.checked_array import block_digests
 from btlib.data.dataset import Dataset
 from btlib.data.digest import image_digest, mask_digest
 from btlib.data.patients import Patients
+from btlib.types import Scaling
 
 N, SIZE = 3, 5
 IMAGES = np.arange(N * SIZE * SIZE, dtype=np.float32).reshape(N, SIZE, SIZE)
@@ -33,12 +34,12 @@ def write(place: Path, made: list[entry.Row] | None = None) -> Path:
     entry.create(place, N, SIZE)
     for i in range(N):
         entry.store(place, i, N, IMAGES[i], MASKS[i])
-    entry.finish(place, rows() if made is None else made, SIZE, "content")
+    entry.finish(place, rows() if made is None else made, SIZE, "thesis", "content")
     return place
 
 
-def opened(place: Path, size: int = SIZE, content: str = "content") -> Dataset:
-    return entry.open_entry(place, size, "thesis", Path("home"), content, lambda rows: None)
+def opened(place: Path, size: int = SIZE, content: str = "content", scaling: Scaling = "thesis") -> Dataset:
+    return entry.open_entry(place, size, scaling, Path("home"), content, lambda rows: None)
 
 
 def test_everything_comes_back(tmp_path: Path):
@@ -110,8 +111,18 @@ def test_an_entry_of_other_slices_or_of_another_size_is_damage(tmp_path: Path):
     place = write(tmp_path / "e")
     with pytest.raises(entry.DamagedEntry, match="of other slices"):
         opened(place, content="other")
-    with pytest.raises(entry.DamagedEntry, match=r"expected float32 \(3, 4, 4\)"):
+    with pytest.raises(entry.DamagedEntry, match=r"is of \d+ px and thesis scaling"):
         opened(place, size=4)
+    with pytest.raises(entry.DamagedEntry, match="and thesis scaling"):
+        opened(place, scaling="percentile")
+
+
+def test_an_older_entry_that_tells_no_scaling_is_taken(tmp_path: Path):
+    place = write(tmp_path / "e")
+    body = files.unsealed(json.loads((place / "meta.json").read_text()))
+    body.pop("scaling")
+    (place / "meta.json").write_text(json.dumps(files.sealed(body)))
+    assert np.array_equal(opened(place).images, IMAGES)
 
 
 def test_metadata_that_were_edited_are_damage(tmp_path: Path):

@@ -266,3 +266,11 @@ def test_a_patient_of_a_novel_s_length_is_refused(tmp_path, make_slice):
 def test_a_patient_of_any_script_comes_back(tmp_path, make_slice, patient):
     make_slice(tmp_path / "1.mat", patient=patient)
     assert read_slice(tmp_path / "1.mat").patient == patient
+
+
+@pytest.mark.parametrize("value", [1e39, -1e308, 3e38])
+def test_an_intensity_that_float32_cannot_scale_is_refused(tmp_path, value):
+    image = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, value]])
+    write_slice(tmp_path / "1.mat", image, image > 4, 0)
+    with pytest.raises(DataError, match=r"intensities of at most ±1\.7e\+38"):
+        read_slice(tmp_path / "1.mat")

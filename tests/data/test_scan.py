@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from btlib.data.patients import Patients
@@ -118,3 +120,19 @@ def test_codes_that_contradict_what_is_known_are_a_fault(folder, monkeypatch):
     assert [fault.problem for fault in report.faults] == ["P00 is two"]
     assert report.patients == {f"P{k:02d}": 1 for k in range(6)}
     assert report.notes == ("5 numbers between 1 and 11 are not there: 4, 5, 6, 8, 9",)
+
+
+def test_a_number_far_beyond_the_others_costs_nothing(tmp_path, make_slice):
+    """Gaps are counted, not listed: this one would take more memory than there is."""
+    make_slice(tmp_path / "2.mat")
+    make_slice(tmp_path / "987654321987654321.mat")
+    (note,) = scan(tmp_path).notes
+    assert note.startswith("987654321987654319 numbers between 1 and 987654321987654321 are not there: 1, 3, 4, 5, ")
+
+
+@pytest.mark.parametrize("name", ["9223372036854775808.mat", "1" * 19 + ".mat", "1" * 200 + ".mat", "000.mat"])
+def test_a_number_that_no_table_holds_is_a_misnamed_file(tmp_path, make_slice, name):
+    make_slice(tmp_path / "1.mat")
+    shutil.copy(tmp_path / "1.mat", tmp_path / name)
+    (fault,) = scan(tmp_path).faults
+    assert "of at most 18 digits" in fault.problem

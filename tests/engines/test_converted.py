@@ -1,5 +1,6 @@
 """A converted model is made once for all that decides it; a damaged one is noticed before it is run."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,8 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "gone": lambda folder: (folder / "program.bin").unlink(),
     "the manifest": lambda folder: flip(folder / "manifest.json"),
     "no manifest": lambda folder: (folder / "manifest.json").unlink(),
+    "a file in its place": lambda folder: (shutil.rmtree(folder), folder.write_text("")),
+    "a link in its place": lambda folder: (shutil.rmtree(folder), folder.symlink_to(folder.parent)),
     "another manifest": lambda folder: (folder / "manifest.json").write_text("[]"),
 }
 
@@ -84,6 +87,25 @@ def test_a_damaged_one_is_made_anew(damage: Callable[[Path], object], subject: M
     with pytest.warns(BtlibWarning, match="a damaged converted model .*; it is made anew"):
         assert converted(subject("D"), "kind", (), write, read) == SOUND
     assert converted(subject("D"), "kind", (), refuse, read) == SOUND
+
+
+def test_one_model_in_the_place_of_another_is_made_anew(subject: Make, tmp_path: Path) -> None:
+    """Both are whole: only their names tell what they are of."""
+    one, other = (replace(subject("D"), identity=name) for name in ("one", "other"))
+    texts = {
+        name: lambda folder, name=name: (folder / "a").write_text(name)  # type: ignore[misc]
+        for name in ("one", "other")
+    }
+    for given in (one, other):
+        converted(given, "kind", (), texts[str(given.identity)], lambda f: (f / "a").read_text())
+    first, second = sorted(path for path in (tmp_path / "engines").iterdir() if path.is_dir())
+    first.rename(tmp_path / "aside")
+    second.rename(first)
+    (tmp_path / "aside").rename(second)
+    for given in (one, other):
+        with pytest.warns(BtlibWarning, match="it is the content of kind-"):
+            found = converted(given, "kind", (), texts[str(given.identity)], lambda f: (f / "a").read_text())
+        assert found == given.identity
 
 
 def test_one_that_could_not_be_written_whole_is_none(subject: Make, tmp_path: Path) -> None:

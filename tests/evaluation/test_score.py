@@ -103,8 +103,17 @@ def test_throughput_is_of_what_was_predicted(make_dataset: Make) -> None:
         ({"class_prob": lambda n, h, w: np.full((n, 4), 0.25)}, r"class_prob: expected shape \(5, 3\)"),
         ({"class_prob": lambda n, h, w: np.full((n, 3), 0.5)}, "must sum to 1, got 1.5"),
         ({"class_prob": lambda n, h, w: np.tile([np.nan, 0.5, 0.5], (n, 1))}, "not finite"),
+        ({"mask_prob": lambda n, h, w: np.full((n, h, w), 0.5 + 0.1j)}, "real numbers, got dtype complex128"),
+        ({"class_prob": lambda n, h, w: np.full((n, 3), None)}, "class_prob: expected real numbers, got dtype object"),
+        ({"mask_prob": lambda n, h, w: np.full((n, h, w), "0.5")}, "real numbers, got dtype <U3"),
+        ({"mask_prob": lambda n, h, w: np.zeros((n, h, w), "f4,f4")}, "real numbers, got dtype"),
+        ({"mask_prob": lambda n, h, w: np.zeros((n, h, w), "m8[s]")}, "real numbers, got dtype"),
+        ({"mask_prob": lambda n, h, w: np.ma.masked_all((n, h, w))}, "plain array, got a masked one"),
     ],
-    ids=["nothing", "an axis more", "NaN", "logits", "negative", "four classes", "no softmax", "NaN in a class"],
+    ids=[
+        *("nothing", "an axis more", "NaN", "logits", "negative", "four classes", "no softmax", "NaN in a class"),
+        *("complex", "objects", "text", "structured", "times", "masked"),
+    ],
 )
 def test_what_cannot_be_scored_is_refused(parts: dict[str, Any], problem: str, make_dataset: Make) -> None:
     with pytest.raises(PredictionError, match=rf"case X: (.|\n)*{problem}"):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from btlib.reporting.text import csv_text, inert
 
 FORMULAS = ["=1+1", "=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "-", "=", "-0.5x", "−0.5"]
+FORMULAS += ["＝1+1", "＠SUM(A1)", "  =1+1", "\u200b=1", "\ufeff=1", "\xa0+1+1", "\v=1"]
 
 
 @pytest.mark.parametrize("text", FORMULAS)
@@ -21,7 +22,9 @@ def test_no_cell_and_no_heading_is_a_formula(text: str):
     )
     for cell in (heading[0], rows[0][0]):
         assert cell in (f"'{text}", text)
-        assert not str(cell).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+        assert (
+            not str(cell).lstrip("\v \u200b\ufeff\xa0").startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＠"))
+        )
 
 
 @pytest.mark.parametrize("value", [-0.5, 0, None, np.float64(-1), "-0.5", "+1e-3", "-inf", "glioma", "", "a=b", "'"])

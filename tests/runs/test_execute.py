@@ -1,6 +1,7 @@
 """A case ends with a record, whatever happens in it."""
 
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -58,14 +59,19 @@ def crashing(work: Work) -> Prepared:
     return {}["missing"]
 
 
+def leaving(work: Work) -> Prepared:
+    sys.exit("no GPU here")
+
+
 @pytest.mark.parametrize(
     ("prepare", "told"),
     [
+        (leaving, "SystemExit: no GPU here"),
         (broken, "case X: has no weights\nTo mend it: find some"),
         (crashing, "KeyError: 'missing'"),
         (lambda work: Prepared(Wrong(), "given"), "case X: mask_prob: 6144 of 6144 values are not finite"),
     ],
-    ids=["deliberate", "crash", "NaN"],
+    ids=["exit", "deliberate", "crash", "NaN"],
 )
 def test_a_case_that_fails_is_a_record_too(
     tmp_path: Path, work: Work, make_case: Make, prepare: Callable[[Work], Prepared], told: str
@@ -77,7 +83,7 @@ def test_a_case_that_fails_is_a_record_too(
     assert record.error is not None
     assert told in record.error
     assert record.slices is record.summary is None
-    assert ("Traceback" in record.error) == (prepare is crashing)  # a deliberate error needs none
+    assert ("Traceback" in record.error) == (prepare in (crashing, leaving))  # a deliberate error needs none
 
 
 class CudaOutOfMemoryError(RuntimeError):
