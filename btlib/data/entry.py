@@ -113,10 +113,13 @@ def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, con
         raise DamagedEntry("meta.json is of other slices")
     if (body.get("image_size"), body.get("scaling", scaling)) != (image_size, scaling):  # older ones tell no scaling
         raise DamagedEntry(f"meta.json is of {body.get('image_size')} px and {body.get('scaling')} scaling")
-    number, label, codes, area, origins = zip(*body["rows"], strict=True)
-    identities = np.frombuffer(base64.b64decode(body["identities"]), _IDENTITY)
+    try:
+        number, label, codes, area, origins = zip(*body["rows"], strict=True)
+        identities = np.frombuffer(base64.b64decode(body["identities"]), _IDENTITY)
+        numbers, labels, areas = (np.array(values, np.int64) for values in (number, label, area))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DamagedEntry(f"meta.json: its rows are none ({error})") from error
     shape = (len(number), image_size, image_size)
-    numbers, labels = np.array(number, np.int64), np.array(label, np.int64)
     patients = _patients(codes, origins[0], numbers, identities, folder)
     return Dataset(
         images=_open_array(place, "images", shape, body["blocks"], rebuild),
@@ -124,7 +127,7 @@ def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, con
         labels=labels,
         numbers=numbers,
         patients=patients.ids,
-        original_areas=np.array(area, np.int64),
+        original_areas=areas,
         origin=origins[0],
         scaling=scaling,
         image_size=image_size,

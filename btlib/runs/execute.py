@@ -165,6 +165,12 @@ def _check_prepared(case: Case, prepared: object) -> None:
             where=f"case {case.name}",
             mend='end it with: return Prepared(predictor, "given")',
         )
+    if "threshold" in prepared.details:
+        raise ModelError(
+            "details: threshold is a field of its own, at which masks are cut",
+            where=f"case {case.name}",
+            mend="write Prepared(…, threshold=…), or give the detail another name",
+        )
 
 
 def _check_declared(case: Case, evaluation: Evaluation) -> None:

@@ -138,7 +138,7 @@ class CaseRecord(Stored):
     def threshold(self) -> float:
         """Of its mask probabilities: its model's own, chosen on validation slices, else the protocol's."""
         own = self.model.details.get("threshold") if self.model else None
-        return self.conditions.threshold if own is None else float(own)
+        return float(own) if isinstance(own, int | float) else self.conditions.threshold
 
 
 class RunInfo(Stored):

@@ -141,3 +141,12 @@ def test_metadata_are_written_when_the_arrays_are_on_the_disk(tmp_path: Path, mo
     monkeypatch.setattr(files, "write_text", lambda path, text: steps.append(path.name))
     write(tmp_path / "e")
     assert steps == ["sync", "sync", "meta.json"]
+
+
+@pytest.mark.parametrize("rows", [[1, 2, 3], [], None, [[1]] * 3, [[2**70, 1, "P", 1, "phantom"]] * 3, {"a": 1}])
+def test_rows_that_are_none_are_damage_under_a_right_digest(tmp_path: Path, rows: object):
+    place = write(tmp_path / "e")
+    body = files.unsealed(json.loads((place / "meta.json").read_text()))
+    (place / "meta.json").write_text(json.dumps(files.sealed(body | {"rows": rows})))
+    with pytest.raises(entry.DamagedEntry, match=r"meta\.json: its rows are none"):
+        opened(place)

@@ -67,11 +67,15 @@ def leaving(work: Work) -> Prepared:
     ("prepare", "told"),
     [
         (leaving, "SystemExit: no GPU here"),
+        (
+            lambda work: Prepared(Wrong(), "given", details={"threshold": "auto"}),
+            "details: threshold is a field of its",
+        ),
         (broken, "case X: has no weights\nTo mend it: find some"),
         (crashing, "KeyError: 'missing'"),
         (lambda work: Prepared(Wrong(), "given"), "case X: mask_prob: 6144 of 6144 values are not finite"),
     ],
-    ids=["exit", "deliberate", "crash", "NaN"],
+    ids=["exit", "a detail of btlib's own name", "deliberate", "crash", "NaN"],
 )
 def test_a_case_that_fails_is_a_record_too(
     tmp_path: Path, work: Work, make_case: Make, prepare: Callable[[Work], Prepared], told: str
