@@ -103,6 +103,8 @@ def test_files_that_cannot_be_read(tmp_path: Path):
         SavedPredictions(tmp_path / "text.npz")
     with pytest.raises(PredictionError, match=r"nix\.h5: there is no such file"):
         SavedPredictions(tmp_path / "nix.h5")
+    with pytest.raises(PredictionError, match=r"cannot be read|there is no such file"):
+        SavedPredictions(tmp_path / f"{'long' * 100}.npz")
 
 
 def test_what_is_saved_scores_as_what_was_said(make_dataset: Callable[..., Dataset], tmp_path: Path):

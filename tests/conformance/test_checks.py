@@ -1,5 +1,6 @@
 """Each check is failed by a predictor that breaks its promise, and by no other; a sound one passes all."""
 
+import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -185,8 +186,23 @@ def test_wrong_shapes_fail_shapes_and_spare_what_builds_on_them(run: Examine):
     assert results["ranges"] == ("skip", "once 'shapes' passes")
 
 
+def leave(work: Work) -> Prepared:
+    sys.exit("no GPU here")
+
+
+def test_a_predictor_that_leaves_fails_its_checks(run: Examine):
+    """And ends neither the other checks nor the command."""
+    results = run(predict=lambda images: sys.exit(3))
+    assert failed(results)
+    assert "SystemExit" in str(results)
+
+
 def test_a_prepare_that_fails(run: Examine):
-    for prepare, message in ((crash, "by chance"), (lambda work: None, "prepare gave NoneType, expected Prepared")):
+    for prepare, message in (
+        (crash, "by chance"),
+        (leave, "SystemExit: no GPU here"),
+        (lambda work: None, "prepare gave NoneType, expected Prepared"),
+    ):
         results = run(prepare=prepare)
         assert failed(results) == ["prepare"]
         assert message in results["prepare"][1]
