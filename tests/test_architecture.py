@@ -1,6 +1,7 @@
 """The picture of the house, checked: imports go one way, and the core needs no framework."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -132,3 +133,11 @@ def test_nothing_swallows_an_interruption(path: Path):
             assert any(isinstance(inner, ast.Raise) for inner in ast.walk(node)), f"{path}:{node.lineno}"
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
             assert "BaseException" not in ast.unparse(node), f"{path}:{node.lineno}"
+
+
+def test_files_of_a_run_are_read_through_its_folder():
+    """Which looks whether a file is of the case that its name says; a record alone may lie anywhere."""
+    for path in FILES:
+        if path.relative_to(ROOT).as_posix() not in ("runs/folder.py", "reporting/sources.py"):
+            found = re.findall(r"\b(?:CaseRecord|Speed|Explained)\.load\b", path.read_text(encoding="utf-8"))
+            assert not found, f"{path}: use RunFolder.record_at, speed_at or explained_at"

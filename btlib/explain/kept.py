@@ -69,7 +69,7 @@ def known(folder: RunFolder, case: str, identity: str | None) -> dict[int, Done]
     if identity is None or not path.exists():
         return {}
     try:
-        before, maps = Explained.load(path), Maps.load(folder.explain_path(case, "npz"))
+        before, maps = folder.explained_at(path), Maps.load(folder.explain_path(case, "npz"))
     except RecordError:
         return {}
     if not before.identity == maps.identity == identity:

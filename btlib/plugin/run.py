@@ -68,7 +68,7 @@ class Run:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):  # another xdist worker may be at it
             if path.exists():
-                return CaseRecord.load(path)
+                return self.folder.record_at(path)
             self._release(but=case)
             with self.terminal.speaking():
                 result = run_case(

@@ -113,7 +113,7 @@ def run_case(
             )
         _check_declared(case, evaluation)
     except (Exception, SystemExit) as fault:  # a case is foreign code: what it raises is its own failure, nobody else's
-        outcome, error = _kind(fault), _tell(fault)
+        outcome, error = _kind(fault), _message_of(fault)
         prepared = prepared if isinstance(prepared, Prepared) else None
         evaluation = None
         memory.release(fault)
@@ -200,7 +200,7 @@ def _kind(fault: Exception | SystemExit) -> Failure:
     return "out-of-memory" if memory.ran_out(fault) else "error"
 
 
-def _tell(fault: Exception | SystemExit) -> str:
+def _message_of(fault: Exception | SystemExit) -> str:
     """A deliberate error speaks for itself; of any other, the place matters too."""
     if isinstance(fault, BtlibError):
         return str(fault)

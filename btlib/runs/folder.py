@@ -105,7 +105,7 @@ class RunFolder:
         path = self.speed_path(case)
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
-            known = Speed.load(path) if path.exists() else Speed(case=case)
+            known = self.speed_at(path) if path.exists() else Speed(case=case)
             figures = known.figures | {figure: timing}
             known.model_copy(update={"figures": figures, "seconds": known.seconds + seconds, **facts}).save(path)
 
@@ -132,18 +132,31 @@ class RunFolder:
             )
         return RunInfo.load(self.path / "run.json")
 
-    def records(self) -> list[CaseRecord]:
-        """All records, in order of cases' names and seeds.
+    def record_at(self, path: Path) -> CaseRecord:
+        """The record in one of the files of `record_paths`.
 
         Raises:
-            RecordError: One is damaged, or is of another case or seed than its file's name says.
+            RecordError: It is damaged, or is of another case or seed than its file's name says.
         """
-        found = {path: CaseRecord.load(path) for path in self.record_paths()}
-        for path, record in found.items():
-            _require_place(
-                path, self.record_path(record.case, record.seed), f"case {record.case!r}, seed {record.seed}"
-            )
-        return sorted(found.values(), key=lambda record: (record.case, record.seed))
+        record = CaseRecord.load(path)
+        _require_place(path, self.record_path(record.case, record.seed), record.case)
+        return record
+
+    def speed_at(self, path: Path) -> Speed:
+        """The throughput in one of the files of `speed_paths`; raises as `record_at`."""
+        speed = Speed.load(path)
+        _require_place(path, self.speed_path(speed.case), speed.case)
+        return speed
+
+    def explained_at(self, path: Path) -> Explained:
+        """What the maps of a case say, by the file (`explain_path`); raises as `record_at`."""
+        explained = Explained.load(path)
+        _require_place(path, self.explain_path(explained.case, "json"), explained.case)
+        return explained
+
+    def records(self) -> list[CaseRecord]:
+        """All records, in order of cases' names and seeds; raises as `record_at`."""
+        return sorted(map(self.record_at, self.record_paths()), key=lambda record: (record.case, record.seed))
 
     def lost(self) -> dict[str, list[int]]:
         """Case → seeds of which there is no record, of the cases that were to be measured."""
@@ -162,33 +175,20 @@ class RunFolder:
         return Masks.load(path) if path.exists() else None
 
     def speeds(self) -> dict[str, Speed]:
-        """Throughput by case.
-
-        Raises:
-            RecordError: One is damaged, or is of another case than its file's name says.
-        """
-        found = {path: Speed.load(path) for path in self.speed_paths()}
-        for path, speed in found.items():
-            _require_place(path, self.speed_path(speed.case), f"case {speed.case!r}")
-        return {speed.case: speed for speed in found.values()}
+        """Throughput by case; raises as `record_at`."""
+        return {speed.case: speed for speed in map(self.speed_at, self.speed_paths())}
 
     def explained(self) -> dict[str, Explained]:
-        """What its maps say, by case.
-
-        Raises:
-            RecordError: One is damaged, or is of another case than its file's name says.
-        """
-        found = {path: Explained.load(path) for path in sorted((self.path / "explain").glob("*.json"))}
-        for path, explained in found.items():
-            _require_place(path, self.explain_path(explained.case, "json"), f"case {explained.case!r}")
-        return {explained.case: explained for explained in found.values()}
+        """What its maps say, by case; raises as `record_at`."""
+        paths = sorted((self.path / "explain").glob("*.json"))
+        return {explained.case: explained for explained in map(self.explained_at, paths)}
 
 
-def _require_place(path: Path, own: Path, whose: str) -> None:
+def _require_place(path: Path, own: Path, case: str) -> None:
     """Refuse a whole file of one case that lies in the place of another's: it would count twice, or for the other."""
     if path != own:
         raise RecordError(
-            f"is of {whose}, whose file is {own.name}",
+            f"is of case {case!r}, whose file is {own.name}",
             where=path,
             mend="was it copied or renamed? Remove it, or put back the file that was there",
         )

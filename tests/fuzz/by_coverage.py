@@ -17,7 +17,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["btlib"]):
-    from tests.fuzz.guided import CORPUS, TARGETS
+    from tests.fuzz.guided import CORPUS, TARGETS, Target
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
     if name == "all":
         command = [sys.executable, "-m", "tests.fuzz.by_coverage"]
         return max(subprocess.run([*command, each, *sys.argv[2:]], check=False).returncode for each in TARGETS)
-    target = TARGETS[name]()
+    target = Target(name)
     found = Path(tempfile.mkdtemp(prefix="btlib-corpus-"))
     if not target.sealed:
         (found / "sound").write_bytes(target.sound)

@@ -8,7 +8,6 @@ import copy
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,22 +95,27 @@ def _resealed(name: str, value: Any) -> str:
     return json.dumps(value)
 
 
+SEALED = ("record", "run.json", "split.json", "speed", "baseline", "checkpoint", "model of fit_or_load")
+RAW = ("predictions (npz)", "predictions (HDF5)", "slice (public)", "zip file of slices", "folds (MATLAB v5)", "curves")
+TARGETS = dict.fromkeys(SEALED, True) | dict.fromkeys(RAW, False)
+"""Name of a reader → whether what is changed is JSON with a digest, which then fits; else the bytes are the file."""
+
+
 class Target:
     """A reader, and how bytes become what it reads.
 
     Args:
-        name: Of the reader.
-        sealed: Whether the file that is changed is JSON with a digest, which then fits; else the bytes are the file.
+        name: Of the reader; one of `TARGETS`.
     """
 
-    def __init__(self, name: str, sealed: bool) -> None:
-        self.name, self.sealed = name, sealed
+    def __init__(self, name: str) -> None:
+        self.name, self.sealed = name, TARGETS[name]
         self.reader: Reader = (READERS | PUBLIC)[name]
         self.folder = Path(tempfile.mkdtemp())
-        kind = ".json" if sealed else ""
+        kind = ".json" if self.sealed else ""
         self.path = next(path for path in self.reader.make(self.folder) if path.name.endswith(kind))
         self.sound = self.path.read_bytes()
-        self._kept = {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+        self._files = {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
 
     def content(self, data: bytes) -> bytes:
         """What the file holds, for some bytes."""
@@ -126,7 +130,7 @@ class Target:
         Raises:
             Exception: Whatever is no `BtlibError`.
         """
-        for path, content in self._kept.items():
+        for path, content in self._files.items():
             path.write_bytes(content)
         self.path.write_bytes(self.content(data))
         try:
@@ -140,11 +144,3 @@ class Target:
     def close(self) -> None:
         """Remove its files."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-SEALED = ("record", "run.json", "split.json", "speed", "baseline", "checkpoint", "model of fit_or_load")
-RAW = ("predictions (npz)", "predictions (HDF5)", "slice (public)", "zip file of slices", "folds (MATLAB v5)", "curves")
-TARGETS: dict[str, Callable[[], Target]] = {
-    **{name: lambda name=name: Target(name, True) for name in SEALED},  # type: ignore[misc]
-    **{name: lambda name=name: Target(name, False) for name in RAW},  # type: ignore[misc]
-}

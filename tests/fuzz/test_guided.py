@@ -18,7 +18,7 @@ FEW, MANY = 12, 1000
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     if request.param == "checkpoint":
         pytest.importorskip("torchvision")
-    found = TARGETS[request.param]()
+    found = Target(request.param)
     yield found
     found.close()
 
@@ -71,9 +71,9 @@ def test_a_foreign_exception_is_no_outcome(tmp_path: Path, monkeypatch: pytest.M
     made = guided.Reader(lambda folder: [_written(folder / "a.json")], read)
     monkeypatch.setitem(guided.READERS, "record", made)
     with pytest.raises(KeyError, match="not ours"):
-        Target("record", True).try_one(b"12345678")
+        Target("record").try_one(b"12345678")
     monkeypatch.setitem(guided.READERS, "record", guided.Reader(made.make, refuse))
-    assert Target("record", True).try_one(b"12345678") == "refused"
+    assert Target("record").try_one(b"12345678") == "refused"
 
 
 def _written(path: Path) -> Path:

@@ -117,6 +117,7 @@ def project(
     def run(
         *args: str, select: str | None = "toy", data: Path | None = phantoms, pictures: bool = False, **moods: str
     ) -> pytest.RunResult:
+        assert set(moods) <= {"toy1", "toy2"}
         for name in ("toy1", "toy2"):
             patch.setenv(f"MOOD_{name}", moods.get(name, "good"))
         options = ["--bt-image-size=32", *(["-k", select] if select else []), *([f"--bt-data={data}"] if data else [])]

@@ -6,7 +6,6 @@ from functools import partial
 
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.problems import Problems
-from btlib.runs import Explained
 from btlib.runs.explained import Group
 
 
@@ -33,8 +32,9 @@ def looks(entries: Sequence[Entry]) -> list[Look]:
     unread = Problems()
     found = []
     for entry in entries:
-        path = entry.view.folder.explain_path(entry.row.case, "json")
-        explained = unread.attempt(partial(Explained.load, path)) if path.exists() else None
+        folder = entry.view.folder
+        path = folder.explain_path(entry.row.case, "json")
+        explained = unread.attempt(partial(folder.explained_at, path)) if path.exists() else None
         if explained is not None:
             steps = explained.sanity.steps if explained.sanity else []
             last = steps[-1].correlation if steps else None

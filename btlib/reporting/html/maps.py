@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from btlib.errors import BtlibError
 from btlib.reporting.html.problems import Problems
-from btlib.runs import Explained, Maps, RunFolder
+from btlib.runs import Maps, RunFolder
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def maps_of(folder: RunFolder, case: str, problems: Problems) -> dict[int, Slice
     if not (arrays.exists() or measures.exists()):
         return {}
     maps = problems.attempt(partial(Maps.load, arrays))
-    explained = problems.attempt(partial(Explained.load, measures))
+    explained = problems.attempt(partial(folder.explained_at, measures))
     if maps is None:
         return {}
     rows = {row.number: row for row in explained.slices} if explained is not None else {}

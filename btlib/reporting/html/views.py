@@ -56,9 +56,9 @@ def view(path: Path, baselines: Path | None = None) -> View:
     folder = RunFolder(path)
     info = folder.info()
     problems = Problems()
-    read = [problems.attempt(partial(CaseRecord.load, file)) for file in folder.record_paths()]
+    read = [problems.attempt(partial(folder.record_at, file)) for file in folder.record_paths()]
     records = sorted((r for r in read if r is not None), key=lambda record: (record.case, record.seed))
-    timed = [problems.attempt(partial(Speed.load, file)) for file in folder.speed_paths()]
+    timed = [problems.attempt(partial(folder.speed_at, file)) for file in folder.speed_paths()]
     speeds = {speed.case: speed for speed in timed if speed is not None}
     noise = problems.attempt(folder.noise)
     at = Path(info.baseline)

@@ -66,6 +66,22 @@ def test_a_file_cut_short_is_named(damaged: RunFolder, name: str):
     assert any(tag == "li" and "data-kinds" in a for tag, a in page.tags) or name == "pictures.npz"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("records/A-seed7.json", "records/A-seed8.json"),
+        ("records/A-seed7.json", "records/B-seed7.json"),
+        ("speed/A.json", "speed/B.json"),
+        ("explain/B.json", "explain/A.json"),
+    ],
+)
+def test_a_whole_file_of_another_is_named_and_counts_once(damaged: RunFolder, one: str, other: str):
+    shutil.copy(damaged.path / one, damaged.path / other)
+    page = report(damaged)
+    assert f"{other}: is of case '{Path(one).name[0]}'" in "\n".join(page.text.values()).replace("\u2060", "")
+    assert (HOLDS in page.text["verdicts"]) == other.startswith("explain")  # maps are no numbers
+
+
 @pytest.mark.parametrize("content", [b"", bytes(range(256))], ids=["empty", "other bytes"])
 def test_many_files_damaged_at_once_are_all_named(damaged: RunFolder, content: bytes):
     names = (*NUMBERS[1:], *PICTURES)  # without the record, nothing else of its case is looked at
