@@ -22,7 +22,6 @@ from btlib.data.random_labels import with_random_labels
 from btlib.evaluation import evaluate
 from btlib.protocol import Protocol, Recipe
 from btlib.splits import FOLDS, make_split
-from btlib.types import N_CLASSES
 
 pytestmark = pytest.mark.controls
 
@@ -51,9 +50,9 @@ def right(dataset: Dataset, split_names: tuple[str, ...], labelled: Dataset, pla
     correct, patients = [], []
     for name in split_names:
         split = make_split(name, dataset)
-        work = Work(labelled, split, Protocol(split=name, image_size=64), Recipe(), SEED, place)
+        work = Work.on(labelled, split, Protocol(split=name, image_size=64), Recipe(), SEED, place)
         predictor = load_case(f"{CONTROL}::control").prepare(work).predictor
-        table = evaluate(predictor, labelled, split.test, where="control").slices
+        table = evaluate(predictor, labelled, split.test, where="control").samples
         correct.append(table.correct())
         patients += table.patient
     return np.concatenate(correct), patients
@@ -77,27 +76,28 @@ def test_random_labels(benchmark: Any, dataset: Dataset, tmp_path: Path) -> None
             for name, split in splits.items()
         }
 
-    found = benchmark.pedantic(measure, rounds=1, iterations=1)
+    found, chance = benchmark.pedantic(measure, rounds=1, iterations=1), 1 / len(dataset.task.classes)
     for name, (value, low, high) in found.items():
-        print(f"\n{name}: accuracy {value:.4f} ({low:.4f} … {high:.4f}), chance {1 / N_CLASSES:.4f}", end="")
+        print(f"\n{name}: accuracy {value:.4f} ({low:.4f} … {high:.4f}), chance {chance:.4f}", end="")
     patients = len(set(dataset.patients))
     benchmark.extra_info.update(
-        {"slices": len(dataset), "patients": patients, "origin": dataset.origin, "accuracy": found}
+        {"slices": len(dataset), "patients": patients, "task": dataset.task.name, "accuracy": found}
     )
     _, low, high = found["random types, patient-5fold, pooled"]
-    assert low <= 1 / N_CLASSES <= high, "it learned types that were drawn at random: patients are on both sides"
-    assert found["random types, slice-seed42"][1] > 1 / N_CLASSES, "this control could not have noticed a leak"
+    assert low <= chance <= high, "it learned types that were drawn at random: patients are on both sides"
+    assert found["random types, slice-seed42"][1] > chance, "this control could not have noticed a leak"
 
 
 def test_folds_keep_patients_apart(dataset: Dataset) -> None:
     """No patient on two sides, every slice tested once, class shares within 3 points of the whole's."""
-    whole = np.bincount(dataset.labels, minlength=N_CLASSES) / len(dataset)
+    classes = len(dataset.task.classes)
+    whole = np.bincount(dataset.strata, minlength=classes) / len(dataset)
     tested: list[int] = []
     print(f"\n{len(dataset)} slices of {len(set(dataset.patients))} patients, known by the {dataset.patient_source}")
     for name in FOLDS_BY_PATIENT:
         split = make_split(name, dataset)
         sides = [{dataset.patients[i] for i in part} for part in (split.train, split.val, split.test)]
-        shares = np.bincount(dataset.labels[split.test], minlength=N_CLASSES) / len(split.test)
+        shares = np.bincount(dataset.strata[split.test], minlength=classes) / len(split.test)
         print(
             f"{name} ({split.fingerprint}): {len(split.train)} train, {len(split.val)} val, {len(split.test)} test"
             f" slices of {len(sides[2])} patients; class shares {np.round(shares, 3).tolist()}"

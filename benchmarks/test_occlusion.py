@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tabulate import tabulate
 
 from btlib.data import load_dataset
-from btlib.data.phantom import phantom_folder
+from btlib.data.sources.phantom.files import phantom_folder
 from btlib.explain import explainer, positions, probability_of
 from btlib.explain.explainer import SPREAD, STRONGEST
 from btlib.explain.occlusion import BATCH, drops

@@ -71,7 +71,7 @@ def test_engine(
     speed: Callable[[int], Throughput], engine: str, precision: str, size: int, batch_size: int, benchmark: Any
 ) -> None:
     predictor = built(engine, precision, size)
-    images = np.random.default_rng(0).random((batch_size, size, size), dtype=np.float32)
+    images = np.random.default_rng(0).random((batch_size, 1, size, size), dtype=np.float32)
     measure(speed(size), benchmark, engine, precision, size, f"inference, {size} px, batch {batch_size}", batch_size)(
         lambda: predictor.predict(images)
     )
@@ -87,7 +87,8 @@ def plan(size: int, slices: int = 240, precision: str = "auto", **recipe: Any) -
 
     dataset = load_dataset(phantom_folder(cache_root() / "phantoms", slices), size)
     split = make_split("slice-seed42", dataset)
-    return Plan("D", Recipe(weights="none", **recipe), dataset, split, Protocol(image_size=size), 0, precision)
+    parts = (dataset.part(split.train), dataset.part(split.val), dataset.fingerprint, split.fingerprint)
+    return Plan("D", Recipe(weights="none", **recipe), *parts, Protocol(image_size=size), 0, precision)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -121,10 +122,10 @@ def with_master_copies(ours: Any, *, compiled_step: bool) -> Callable[[], None]:
 
     from btlib.adapters.compiling import compiled
     from btlib.adapters.devices import autocast
-    from btlib.training.batches import SliceBatches
+    from btlib.training.batches import SampleBatches
     from btlib.training.module import Trainee
 
-    batch = SliceBatches(ours.dataset)[np.resize(ours.split.train, 16)]
+    batch = SampleBatches(ours.train)[np.resize(np.arange(len(ours.train)), 16)]
     trainee = Trainee(copy.deepcopy(model()), ours.recipe, 0, 0.5).train()
     trainee.model.to(memory_format=torch.channels_last)
     weights = [p for p in trainee.model.parameters() if p.requires_grad]

@@ -17,7 +17,6 @@ from btlib.baselines import Verdict, judge
 from btlib.cases import Prepared, Work, load_cases
 from btlib.errors import BaselineError
 from btlib.evaluation import Predictor, evaluate
-from btlib.evaluation.predictor import ask
 from btlib.plugin.run import Run
 from btlib.results import CaseResult, SeedRun
 from btlib.runs.execute import conditions
@@ -29,38 +28,45 @@ SHIFT, SHARE, THRESHOLD = 4, 0.05, 0.9
 
 
 class Spoiled:
-    """A predictor whose words are changed on their way."""
+    """A predictor whose words are changed on their way.
+
+    Args:
+        predictor: The sound one.
+        change: Given the places of the samples, in the order in which they are asked for, and what it says of them.
+    """
 
     def __init__(self, predictor: Predictor, change: Callable[[NDArray[np.int64], Predictions], Predictions]) -> None:
-        self.predictor, self.change = predictor, change
+        self.predictor, self.change, self.seen = predictor, change, 0
 
-    def predict_slices(self, numbers: NDArray[np.int64], images: NDArray[np.float32]) -> Predictions:
+    def predict(self, images: NDArray[np.float32]) -> Predictions:
         """What the predictor says, spoiled."""
-        return self.change(numbers, ask(self.predictor, numbers, images))
+        places = np.arange(self.seen, self.seen + len(images))
+        self.seen += len(images)
+        return self.change(places, self.predictor.predict(images))
 
 
-def as_if_higher(numbers: NDArray[np.int64], said: Predictions, threshold: float) -> Predictions:
+def as_if_higher(places: NDArray[np.int64], said: Predictions, threshold: float) -> Predictions:
     """Masks as a threshold of 0.9 would have them, under whatever threshold is in use."""
     assert said.mask_prob is not None
     return replace(said, mask_prob=np.where(said.mask_prob > THRESHOLD, said.mask_prob, threshold / 2))
 
 
-def shifted(numbers: NDArray[np.int64], said: Predictions) -> Predictions:
+def shifted(places: NDArray[np.int64], said: Predictions) -> Predictions:
     """Masks four pixels to the right, as an error of registration would have them."""
     assert said.mask_prob is not None
     moved = np.zeros_like(said.mask_prob)
-    moved[:, :, SHIFT:] = said.mask_prob[:, :, :-SHIFT]
+    moved[..., SHIFT:] = said.mask_prob[..., :-SHIFT]
     return replace(said, mask_prob=moved)
 
 
-def swapped(numbers: NDArray[np.int64], said: Predictions, chosen: NDArray[np.int64]) -> Predictions:
-    """Another tumour type for the chosen slices."""
+def swapped(places: NDArray[np.int64], said: Predictions, chosen: NDArray[np.int64]) -> Predictions:
+    """Another class for the chosen samples."""
     assert said.class_prob is not None
-    wrong = np.isin(numbers, chosen)[:, None]
+    wrong = np.isin(places, chosen)[:, None]
     return replace(said, class_prob=np.where(wrong, np.roll(said.class_prob, 1, axis=1), said.class_prob))
 
 
-def spoil(plant: str, prepared: Prepared, work: Work) -> tuple[Predictor, float]:
+def spoil(plant: str, prepared: Prepared, work: Work, n_test: int) -> tuple[Predictor, float]:
     """The spoiled predictor, and the threshold of its masks."""
     predictor = prepared.predictor
     threshold = work.protocol.threshold if prepared.threshold is None else prepared.threshold
@@ -68,9 +74,8 @@ def spoil(plant: str, prepared: Prepared, work: Work) -> tuple[Predictor, float]
         return Spoiled(predictor, lambda n, said: as_if_higher(n, said, threshold)), threshold
     if plant == "mask shifted by 4 px":
         return Spoiled(predictor, shifted), threshold
-    if plant == "type swapped for 5 % of slices":
-        test = work.dataset.numbers[work.split.test]
-        chosen = np.random.default_rng(0).choice(test, round(SHARE * len(test)), replace=False)
+    if plant == "class swapped for 5 % of samples":
+        chosen = np.random.default_rng(0).choice(n_test, round(SHARE * n_test), replace=False)
         return Spoiled(predictor, lambda n, said: swapped(n, said, chosen)), threshold
     return predictor, threshold
 
@@ -79,7 +84,7 @@ PLANTS = {
     "none": ("dice", "accuracy"),
     "threshold 0.9": ("dice",),
     "mask shifted by 4 px": ("dice",),
-    "type swapped for 5 % of slices": ("accuracy",),
+    "class swapped for 5 % of samples": ("accuracy",),
     "half the epochs": ("dice", "accuracy"),
 }
 """What is planted → the metrics that suffer."""
@@ -113,9 +118,12 @@ def verdicts(run: Run, case: str, plant: str) -> list[Verdict]:
         prepared = load_cases()[case].prepare(work)
     else:
         prepared = run.prepared(case)
-    predictor, threshold = spoil(plant, prepared, work)
-    truth = run.work.dataset
-    slices = evaluate(predictor, work.dataset, work.split.test, threshold=threshold, where=case, truth=truth).slices
-    runs = (SeedRun(seed=work.seed, fingerprint=prepared.fingerprint, slices=slices),)
+    test, given = run.split.test, run.given(case)
+    predictor, threshold = spoil(plant, prepared, work, len(test))
+    table = evaluate(predictor, given, test, threshold=threshold, where=case, truth=run.truth).samples
+    runs = (SeedRun(seed=work.seed, fingerprint=prepared.fingerprint, samples=table),)
     held = run.result(case)
-    return judge(CaseResult(case, held.title, conditions(run.work), held.metrics, runs), run.baseline)
+    return judge(
+        CaseResult(case, held.title, conditions(run.truth, run.split, run.tier.protocol), held.metrics, runs),
+        run.baseline,
+    )

@@ -20,6 +20,7 @@ import pytest
 from btlib.adapters.arrays import CallablePredictor
 from btlib.cases import load_cases
 from btlib.data.dataset import Dataset
+from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation import summarise
 from btlib.evaluation.thresholds import GRID, ThresholdCurve
 from btlib.explain import Explainer, Runner
@@ -30,7 +31,7 @@ from btlib.results import Conditions
 from btlib.runs import CaseRecord, ModelInfo, RunFolder, RunInfo, Timing
 from btlib.runs.accept import propose
 from btlib.runs.masks import Masks
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 from btlib.splits import slice_seed42
 from btlib.types import Predictions
 
@@ -74,13 +75,12 @@ def heads() -> Dataset:
         images[k] = np.where(head, 400 + 900 * tissue + 40 * noise + 400 * masks[k], np.abs(6 * noise))
     labels = np.arange(SLICES, dtype=np.int64) % 3
     return Dataset(
-        images=images,
-        masks=masks,
+        task=PHANTOM,
+        images=images[:, None],
+        masks=masks[:, None],
         labels=labels,
-        numbers=1 + 5 * np.arange(SLICES),
+        ids=(1 + 5 * np.arange(SLICES)).astype(str),
         patients=tuple(f"{100000 + k // 3}" for k in range(SLICES)),
-        original_areas=masks.sum(axis=(1, 2)),
-        origin="phantom",
         scaling="thesis",
         image_size=SIZE,
         folder=None,
@@ -97,13 +97,13 @@ def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
     folder, rng = RunFolder(path), np.random.default_rng(seed)
     split = slice_seed42(SLICES)
     conditions = Conditions(
-        origin="phantom",
+        task=PHANTOM,
         truth_fingerprint=slices.truth_fingerprint,
         input_fingerprint=slices.input_fingerprint,
         split_name=split.name,
         split_fingerprint=split.fingerprint,
         n_test=SLICES,
-        test_class_counts=np.bincount(slices.labels).tolist(),
+        test_class_counts=np.bincount(slices.strata).tolist(),
         image_size=SIZE,
         scaling="thesis",
         threshold=0.65,
@@ -111,7 +111,7 @@ def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
     )
     thesis = {name: load_cases()[name] for name in VARIANTS}
     usual = {"command": "pytest benchmarks", "data": f"{SLICES} slices", "started": "now", "seeds": [SEED]}
-    info = RunInfo(tier="full", baseline=str(baseline), origin="phantom", cases=list(thesis), **usual)
+    info = RunInfo(tier="full", baseline=str(baseline), task=PHANTOM, cases=list(thesis), **usual)
     folder.save_info(info)
     for name, case in thesis.items():
         masks = predicted(slices.masks, rng) if case.has_mask else None
@@ -125,7 +125,7 @@ def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
             metrics=dict.fromkeys(case.metrics, 1),
             outcome="done",
             conditions=conditions,
-            slices=table,
+            samples=table,
             summary=summarise(table),
             threshold_curve=ThresholdCurve(thresholds=list(GRID), dice=curve) if case.has_mask else None,
             seconds=1.0,
@@ -133,7 +133,7 @@ def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
             environment={"python": sys.version},
             created="now",
         )
-        folder.save_record(record, masks=None if masks is None else Masks(slices.numbers, np.packbits(masks, 2), SIZE))
+        folder.save_record(record, masks=None if masks is None else Masks(slices.ids, np.packbits(masks, 3), SIZE))
         folder.add_timing(
             name, "inference, batch 16", Timing(images=16, seconds=rng.uniform(1, 2, 9).tolist()), 9.0, {}
         )
@@ -141,7 +141,7 @@ def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
         if case.has_classes:
             explainer = Explainer(Runner(CallablePredictor(by_brightness)), patch=32, stride=8)
             Study(name, explainer, slices, split).run(np.arange(EXPLAINED) * SLICES // EXPLAINED, folder)
-    shown = zip(slices.numbers.tolist(), slices.images, slices.masks, strict=True)
+    shown = zip(slices.ids.tolist(), slices.images, slices.masks, strict=True)
     keep(path / "pictures.npz", {number: Picture.of(image, mask) for number, image, mask in shown})
     return path
 
@@ -155,7 +155,7 @@ def predicted(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return found
 
 
-def measured(slices: Dataset, masks: np.ndarray | None, classes: bool, rng: np.random.Generator) -> SliceTable:
+def measured(slices: Dataset, masks: np.ndarray | None, classes: bool, rng: np.random.Generator) -> SampleTable:
     """Counts of the masks as they are; distances and types are drawn."""
     more = {}
     if masks is not None:
@@ -167,8 +167,8 @@ def measured(slices: Dataset, masks: np.ndarray | None, classes: bool, rng: np.r
         drawn = rng.dirichlet((0.5, 0.5, 0.5), SLICES) + 0.6 * np.eye(3)[slices.labels]
         more |= {"class_prob": (drawn / 1.6).tolist()}
     areas = slices.masks.sum((1, 2)).tolist()
-    numbers, labels = slices.numbers.tolist(), slices.labels.tolist()
-    return SliceTable(number=numbers, label=labels, patient=list(slices.patients), truth_area=areas, **more)
+    numbers, labels = slices.ids.tolist(), slices.labels.tolist()
+    return SampleTable(number=numbers, label=labels, patient=list(slices.patients), truth_area=areas, **more)
 
 
 def by_brightness(images: np.ndarray) -> Predictions:

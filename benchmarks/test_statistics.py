@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from scipy import stats as sp
 
 from btlib.baselines.gate import Gap, three_way
-from btlib.data.patient_table import figshare_patients
+from btlib.data.sources.figshare.patient_table import figshare_patients
+from btlib.data.sources.tasks import FIGSHARE
 from btlib.evaluation.catalogue import METRICS
 from btlib.reporting import write_significance
 from btlib.results import CaseResult, Conditions, SeedRun
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable, sample_table
 from btlib.splits import slice_seed42
 from btlib.stats import PairedDifferences, paired, paired_many
 
@@ -140,7 +141,7 @@ def results(n: int = 8) -> list[CaseResult]:
     truth = rng.integers(100, 4000, SLICES)
     labels = rng.integers(0, 3, SLICES)
     conditions = Conditions(
-        origin="figshare",
+        task=FIGSHARE,
         truth_fingerprint="simulated",
         input_fingerprint="simulated",
         split_name="slice-seed42",
@@ -153,22 +154,22 @@ def results(n: int = 8) -> list[CaseResult]:
         epsilon=1e-6,
     )
 
-    def table() -> SliceTable:
+    def table() -> SampleTable:
         overlap = np.floor(truth * rng.beta(1.5, 0.6, SLICES)).astype(int)
         said = np.where(rng.random(SLICES) < 0.06, (labels + 1) % 3, labels)
-        return SliceTable(
-            number=list(range(1, SLICES + 1)),
-            label=labels.tolist(),
-            patient=[str(k) for k in range(SLICES)],
-            truth_area=truth.tolist(),
-            intersection=overlap.tolist(),
-            pred_area=truth.tolist(),
-            class_prob=np.where(np.eye(3)[said] > 0, 0.8, 0.1).tolist(),
+        counts = {"truth_area": truth, "intersection": overlap, "pred_area": truth}
+        return sample_table(
+            FIGSHARE,
+            [str(k) for k in range(1, SLICES + 1)],
+            [str(k) for k in range(SLICES)],
+            labels=labels,
+            measures={name: column[:, None] for name, column in counts.items()},
+            class_prob=np.where(np.eye(3)[said] > 0, 0.8, 0.1),
         )
 
     metrics = {metric: METRICS[metric].version for metric in ("dice", "accuracy")}
     return [
-        CaseResult(name, f"case {name}", conditions, metrics, (SeedRun(seed=42, fingerprint=None, slices=table()),))
+        CaseResult(name, f"case {name}", conditions, metrics, (SeedRun(seed=42, fingerprint=None, samples=table()),))
         for name in "ABCDEFGH"[:n]
     ]
 

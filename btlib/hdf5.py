@@ -74,6 +74,23 @@ def dataset(parent: h5py.Group, name: str) -> h5py.Dataset | None:
     return found
 
 
+def texts(parent: h5py.Group, name: str) -> NDArray[np.str_] | None:
+    """Texts [n] of a data set; None where there is none of this name.
+
+    Raises:
+        DamagedFileError: It is a link to another place, its values lie elsewhere, or it holds no texts in one axis.
+    """
+    found = _member(parent, name)
+    if not isinstance(found, h5py.Dataset):
+        return None
+    if found.is_virtual or found.external:
+        raise DamagedFileError("its values lie in another file, which is never read")
+    if h5py.check_string_dtype(found.dtype) is None or found.ndim != 1:
+        raise DamagedFileError(f"{name}: expected text [n], got {found.dtype} {found.shape}")
+    files.require_memory(found.nbytes)
+    return np.array([str(text) for text in found.asstr(errors="backslashreplace")[()]], dtype=str)
+
+
 def values(found: h5py.Dataset) -> NDArray[Any]:
     """All values of a data set, in the byte order of this machine.
 

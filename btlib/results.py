@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from btlib.data.grouping import Unit, patient_groups, unit_of, unknown
 from btlib.data.patients import PatientSource
+from btlib.data.task import Task
 from btlib.errors import RecordError
-from btlib.evaluation.aggregate import per_slice
-from btlib.slice_table import SliceTable
-from btlib.types import N_CLASSES, Origin, Scaling
+from btlib.evaluation.aggregate import per_sample
+from btlib.sample_table import SampleTable
+from btlib.types import Scaling
 
 Failure = Literal["error", "out-of-memory", "timeout"]
 """Why a case has no numbers."""
@@ -42,15 +43,15 @@ class Conditions(BaseModel):
     """How numbers were made. Numbers of other conditions are not comparable.
 
     Attributes:
-        origin: "figshare" or "phantom".
-        truth_fingerprint: Numbers, labels and masks at this size; None where it is not known: of a published baseline,
+        task: What was asked.
+        truth_fingerprint: Ids, labels and masks at this size; None where it is not known: of a published baseline,
             and of files that btlib wrote before it took this fingerprint.
         input_fingerprint: The images. Other ones of the same truth are another rendering, which is named beside a
             verdict and does not stand in its way. None like `truth_fingerprint`.
         split_name: Such as "slice-seed42".
         split_fingerprint: Exact positions of the split; None where unknown.
         n_test: Test slices.
-        test_class_counts: Test slices of each tumour type; None where unknown.
+        test_class_counts: Test samples of each class of the task; None where unknown.
         image_size: Side of the input in pixels.
         scaling: "thesis" or "percentile".
         threshold: Of the mask probability, 0…1, for cases that chose none on validation slices.
@@ -61,15 +62,13 @@ class Conditions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    origin: Origin
+    task: Task
     truth_fingerprint: str | None
     input_fingerprint: str | None
     split_name: str
     split_fingerprint: str | None
     n_test: Annotated[int, Field(ge=1)]
-    test_class_counts: (
-        Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=N_CLASSES, max_length=N_CLASSES)] | None
-    )
+    test_class_counts: list[Annotated[int, Field(ge=0)]] | None
     image_size: Annotated[int, Field(ge=1)]
     scaling: Scaling
     threshold: Annotated[float, Field(ge=0, le=1)]
@@ -79,6 +78,9 @@ class Conditions(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        counts, classes = self.test_class_counts, self.task.classes
+        if counts is not None and len(counts) != len(classes):
+            raise ValueError(f"test_class_counts: expected {len(classes)} numbers, got {len(counts)}")
         known = self.patients
         if known is not None and max(known.n_test, known.seen) > self.n_test:
             raise ValueError(f"patients: {known.n_test}, {known.seen} slices seen, among {self.n_test} test slices")
@@ -86,28 +88,19 @@ class Conditions(BaseModel):
 
 
 class SeedRun(BaseModel):
-    """One training's numbers by slice.
+    """One training's numbers by sample.
 
     Attributes:
         seed: Of the training.
         fingerprint: Of the trained model; None where it has none.
-        slices: Its per-slice table.
-        columns: Other numbers by slice, in the order of `slices`, None where a slice has none.
+        samples: Its table of samples.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     seed: int
     fingerprint: str | None
-    slices: SliceTable
-    columns: dict[str, list[float | None]] = {}
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        for name, column in self.columns.items():
-            if len(column) != self.slices.n:
-                raise ValueError(f"columns.{name}: expected {self.slices.n} values, got {len(column)}")
-        return self
+    samples: SampleTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,27 +131,27 @@ class CaseResult:
         if not self.runs and self.failure is None:
             raise RecordError("has neither numbers nor a failure", where=f"case {self.case}")
         for run in self.runs[1:]:
-            if set(run.slices.number) != set(self.slices.number):
+            if set(run.samples.id) != set(self.samples.id):
                 raise RecordError(
-                    f"seeds {self.runs[0].seed} and {run.seed} were measured on different slices",
+                    f"seeds {self.runs[0].seed} and {run.seed} were measured on different samples",
                     where=f"case {self.case}",
                     mend="measure all seeds in one run",
                 )
 
     @property
-    def slices(self) -> SliceTable:
-        """The table of the first seed: numbers, labels, patients and true areas are those of all."""
-        return self.runs[0].slices
+    def samples(self) -> SampleTable:
+        """The table of the first seed: ids, labels, patients and true areas are those of all."""
+        return self.runs[0].samples
 
     @property
     def unit(self) -> Unit:
         """What its intervals and tests draw whole, for slices of one patient are not independent."""
-        return unit_of(self.slices.patient)
+        return unit_of(self.samples.patient)
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Number of the patient of every slice, int64 [n] in the order of `slices`; of the slice where unknown."""
-        return patient_groups(self.slices.patient)
+        """Number of the patient of every slice, int64 [n] in the order of `samples`; of the slice where unknown."""
+        return patient_groups(self.samples.patient)
 
     @property
     def caveat(self) -> str:
@@ -166,14 +159,14 @@ class CaseResult:
         if not self.strangers or self.conditions.independent:
             return ""
         return (
-            f"patients are unknown of {self.strangers} of {self.slices.n} slices: intervals take these as independent, "
-            "and are too narrow where a patient has several"
+            f"patients are unknown of {self.strangers} of {self.samples.n} samples: intervals take these as "
+            "independent, and are too narrow where a patient has several"
         )
 
     @property
     def strangers(self) -> int:
         """How many slices have no patient id."""
-        return unknown(self.slices.patient)
+        return unknown(self.samples.patient)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -181,22 +174,22 @@ class CaseResult:
         return tuple(run.seed for run in self.runs)
 
     def values(self, metric: str) -> NDArray[np.float64]:
-        """A metric of every slice, the mean over seeds, float64 [n] in the order of `slices`."""
-        return mean_in_order(self.runs, self.slices, metric)
+        """A metric of every slice, the mean over seeds, float64 [n] in the order of `samples`."""
+        return mean_in_order(self.runs, self.samples, metric)
 
     def seed_values(self, metric: str) -> NDArray[np.float64]:
-        """A metric by seed and slice, float64 [seeds, n], slices in the order of `slices`."""
-        return _in_order(self.runs, self.slices, metric)
+        """A metric by seed and slice, float64 [seeds, n], samples in their order."""
+        return _in_order(self.runs, self.samples, metric)
 
 
-def mean_in_order(runs: Sequence[SeedRun], order: SliceTable, metric: str) -> NDArray[np.float64]:
+def mean_in_order(runs: Sequence[SeedRun], order: SampleTable, metric: str) -> NDArray[np.float64]:
     """A metric of every slice, the mean over runs, float64 [n], in the order of another table of the same slices."""
     return np.asarray(_in_order(runs, order, metric).mean(axis=0))
 
 
-def _in_order(runs: Sequence[SeedRun], order: SliceTable, metric: str) -> NDArray[np.float64]:
+def _in_order(runs: Sequence[SeedRun], order: SampleTable, metric: str) -> NDArray[np.float64]:
     rows = []
     for run in runs:
-        place = {number: i for i, number in enumerate(run.slices.number)}
-        rows.append(per_slice(run.slices, metric)[[place[number] for number in order.number]])
+        place = {name: i for i, name in enumerate(run.samples.id)}
+        rows.append(per_sample(run.samples, metric)[[place[name] for name in order.id]])
     return np.stack(rows)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from btlib import fingerprint
 from btlib.cases import CASES, Case, Prepared, Work
+from btlib.evaluation.aggregate import natural
 from btlib.evaluation.thresholds import best_threshold
 from btlib.models.variants import VARIANTS
 from btlib.speed import determinism
@@ -74,50 +75,47 @@ def _subject(model: "TumourModel", identity: str, device: "torch.device", work: 
 
     return Subject(
         model.to(device),
-        VARIANT,
+        replace(VARIANT, structures=max(len(work.task.structures), 1)),
         device,
         resolve_precision(work.precision, device),
-        work.dataset.image_size,
+        work.train.image_size,
         identity=identity,
         cache=work.checkpoints / "engines",
         calibration=partial(_calibration, work),
+        channels=len(work.task.channels),
     )
 
 
 def _threshold(variant: str, predictor: "Predictor", work: Work) -> float | None:
-    """Of the mask, chosen on validation slices where the recipe says so."""
+    """Of the mask, chosen on validation samples where the recipe says so."""
     if work.recipe.threshold == "protocol" or not VARIANTS[variant].has_mask:
         return None
-    return best_threshold(predictor, work.dataset, work.split.val, where=f"variant {variant}")
-
-
-def _held_out(work: Work) -> "NDArray[np.int64]":
-    """Slices that engines are held against fp32 on: validation slices, training slices where none validate."""
-    return work.split.val if len(work.split.val) else work.split.train
+    return best_threshold(predictor, work.val, where=f"variant {variant}")
 
 
 def _engine(subject: "Subject", work: Work) -> "Chosen":
     """The engine that was asked for, held against fp32."""
     from btlib.engines import choose
 
-    return choose(subject, work.engine, work.dataset, _held_out(work), work.protocol.threshold, work.say)
+    return choose(subject, work.engine, work.held_out, work.protocol.threshold, work.say)
 
 
 def _explainer(subject: "Subject", work: Work) -> "Explainer":
     from btlib.explain import explainer
 
-    return explainer(subject, work.dataset, _held_out(work), work.engine, work.say)
+    return explainer(subject, work.held_out, work.engine, work.say)
 
 
 def _calibration(work: Work) -> "NDArray[np.float32]":
-    """Training slices to measure ranges on, float32 [n, h, w]: all of them, or 300 spread over the file order."""
+    """Training images to measure ranges on, float32 [n, channels, h, w]: all, or 300 spread over their ids."""
     import numpy as np
 
     from btlib.engines.engine import CALIBRATION_SLICES
 
-    train = np.sort(work.split.train)
-    n = min(CALIBRATION_SLICES, len(train))
-    return work.dataset.images[train[np.arange(n) * len(train) // max(n, 1)]]
+    ids = work.train.ids.tolist()
+    order = np.array(sorted(range(len(ids)), key=lambda i: natural(ids[i])), dtype=np.int64)
+    n = min(CALIBRATION_SLICES, len(order))
+    return work.train.images[order[np.arange(n) * len(order) // max(n, 1)]]
 
 
 def plan_of(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:
@@ -129,7 +127,9 @@ def plan_of(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:
     plan = Plan(
         variant,
         replace(work.recipe, weights=weights),
-        work.dataset,
+        work.train,
+        work.val,
+        work.data,
         work.split,
         work.protocol,
         work.seed,
@@ -151,10 +151,10 @@ def _start(plan: "Plan", store: "Store", work: Work) -> Callable[[], Mapping[str
 def _size(model: "TumourModel", work: Work) -> dict[str, float]:
     from btlib.speed.flops import flops_per_image
 
-    side = work.dataset.image_size
+    side = work.train.image_size
     return {
         "parameters": sum(p.numel() for p in model.parameters()),
-        "gflop_per_image": flops_per_image(model, (1, side, side)) / 1e9,
+        "gflop_per_image": flops_per_image(model, (len(work.task.channels), side, side)) / 1e9,
     }
 
 
@@ -171,7 +171,8 @@ def _plan_of_step(variant: str, work: Work) -> "Plan":
     """A training of which one step is made: what it starts from does not matter."""
     from btlib.training import Plan
 
-    return Plan(variant, work.recipe, work.dataset, work.split, work.protocol, work.seed, precision=work.precision)
+    samples = (work.train, work.val, work.data, work.split)
+    return Plan(variant, work.recipe, *samples, work.protocol, work.seed, precision=work.precision)
 
 
 for _name in VARIANTS:

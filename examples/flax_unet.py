@@ -80,22 +80,20 @@ def stepper(model: nn.Module, optimizer: optax.GradientTransformation) -> Callab
 
 
 def fit(work: Work, model: nn.Module) -> Any:
-    """Train on the training slices, mirrored at random; the last step's parameters are the model."""
-    recipe, at, slices = work.recipe, work.split.train, work.dataset
-    size = min(recipe.batch_size, len(at))  # all batches of one size: each size is compiled anew
-    steps = recipe.epochs * (len(at) // size)
+    """Train on the training samples, mirrored at random; the last step's parameters are the model."""
+    recipe, train = work.recipe, work.train
+    size = min(recipe.batch_size, len(train))  # all batches of one size: each size is compiled anew
+    steps = recipe.epochs * (len(train) // size)
     optimizer = optax.adamw(optax.warmup_cosine_decay_schedule(0.0, recipe.learning_rate, max(1, steps // 20), steps))
     key = jax.random.key(work.seed, impl="rbg")  # compiles in a fifth of the time that the default takes
-    params = jax.jit(model.init)(key, jnp.zeros((1, slices.image_size, slices.image_size, 1)))
+    params = jax.jit(model.init)(key, jnp.zeros((1, train.image_size, train.image_size, 1)))
     state, step, rng = optimizer.init(params), stepper(model, optimizer), np.random.default_rng(work.seed)
     for epoch in range(recipe.epochs):
-        order = rng.permutation(at)[: len(at) // size * size]
+        order = rng.permutation(len(train))[: len(train) // size * size]
         for chosen in order.reshape(-1, size):
             turn = (slice(None), *(slice(None, None, rng.choice([1, -1])) for _ in range(2)))
-            images, masks = slices.images[chosen][turn], slices.masks[chosen][turn]
-            params, state, loss = step(
-                params, state, images[..., None], masks.astype(np.float32), slices.labels[chosen]
-            )
+            images, masks = train.images[chosen][:, 0][turn], train.masks[chosen][:, 0][turn]
+            params, state, loss = step(params, state, images[..., None], masks.astype(np.float32), train.labels[chosen])
         work.say(f"flax, seed {work.seed}: epoch {epoch + 1} of {recipe.epochs}, loss {float(loss):.4f}")
     return jax.device_get(params)
 

@@ -1,12 +1,12 @@
-"""Predictions made on another machine, found by slice number.
+"""Predictions made on another machine, found by the ids of samples.
 
     btlib data phantom phantoms --slices 240                        # the slices of the smoke tier
     python examples/saved_predictions.py phantoms predictions.npz   # the other machine
     btlib check examples/saved_predictions.py::saved
     pytest benchmarks -m smoke --bt-case examples/saved_predictions.py::saved
 
-The file may come from any language: `.npz` or HDF5 with `number` [n], and `mask_prob` [n, h, w] or `class_prob` [n, 3]
-or both. The variable PREDICTIONS names another file than predictions.npz.
+The file may come from any language: `.npz` or HDF5 with `id`, text [n], and `mask_prob` [n, h, w] or
+`class_prob` [n, 3] or both. The variable PREDICTIONS names another file than predictions.npz.
 """
 
 import os

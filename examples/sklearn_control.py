@@ -24,33 +24,33 @@ SIDE = 16
 
 
 def brightest(images: NDArray[np.float32], quantile: float) -> NDArray[np.float32]:
-    """Masks [n, h, w] of the pixels that are brighter than a quantile of their own slice, smoothed a little."""
-    smooth = np.stack([cv2.blur(image, (3, 3)) for image in images])
+    """Masks [n, h, w] of the pixels that are brighter than a quantile of their own image, smoothed a little."""
+    smooth = np.stack([cv2.blur(image[0], (3, 3)) for image in images])
     limits = np.quantile(smooth, quantile, axis=(1, 2), keepdims=True)
     return (smooth > limits).astype(np.float32)
 
 
 def features(images: NDArray[np.float32], quantile: float) -> NDArray[np.float64]:
-    """For each slice a thumbnail, and centre and spread of its bright pixels: [n, SIDE² + 4]."""
+    """For each image a thumbnail, and centre and spread of its bright pixels: [n, SIDE² + 4]."""
     rows = []
     for image, mask in zip(images, brightest(images, quantile), strict=True):
-        thumbnail = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel()
+        thumbnail = cv2.resize(image[0], (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel()
         y, x = np.nonzero(mask)
         place = [y.mean(), x.mean(), y.std(), x.std()] if len(y) else [0.0] * 4
-        rows.append(np.concatenate([thumbnail, np.array(place) / len(image)]))
+        rows.append(np.concatenate([thumbnail, np.array(place) / len(mask)]))
     return np.stack(rows)
 
 
 def fit(work: Work) -> tuple[RandomForestClassifier, float]:
     """The forest, and the quantile whose masks have the highest mean Dice on the training slices."""
-    images, masks = work.dataset.images[work.split.train], work.dataset.masks[work.split.train]
+    images, masks = np.array(work.train.images), np.array(work.train.masks)[:, 0]
 
     def dice(quantile: float) -> float:
         return float(metrics.dice_from_counts(*metrics.counts(brightest(images, quantile) > 0, masks)).mean())
 
     quantile = max(QUANTILES, key=dice)
     forest = RandomForestClassifier(n_estimators=200, class_weight="balanced", random_state=work.seed)
-    return forest.fit(features(images, quantile), work.dataset.labels[work.split.train]), quantile
+    return forest.fit(features(images, quantile), work.train.labels), quantile
 
 
 def save(model: tuple[RandomForestClassifier, float], folder: Path) -> None:
@@ -65,5 +65,6 @@ def prepare(work: Work) -> Prepared:
         work, "control", lambda folder: fit(work), save=save, load=lambda folder: joblib.load(folder / "control.joblib")
     )
     forest, quantile = fitted.model
-    predictor = SklearnPredictor(forest, partial(features, quantile=quantile), partial(brightest, quantile=quantile))
+    of_image, mask = (partial(function, quantile=quantile) for function in (features, brightest))
+    predictor = SklearnPredictor(forest, of_image, mask, classes=len(work.task.classes))
     return fitted.prepared(predictor, details={"device": "cpu", "quantile": quantile})

@@ -23,6 +23,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from segmentation_models_pytorch import Unet
 from torch import Tensor, nn
@@ -146,12 +147,12 @@ def fit(
     """
     device, recipe, small = resolve_device(work.device), work.recipe, work.recipe.backbone == "tiny"
     precision = resolve_precision(work.precision, device)
-    at = work.split.train
-    images = torch.from_numpy(work.dataset.images[at])[:, None].to(device)
-    masks = torch.from_numpy(work.dataset.masks[at])[:, None].to(device)
-    labels = torch.from_numpy(work.dataset.labels[at]).to(device)
+    images, masks, labels = (
+        torch.tensor(np.asarray(part), device=device)
+        for part in (work.train.images, work.train.masks, work.train.labels)
+    )
     size = recipe.batch_size
-    batches = max(1, len(at) // size)  # a short one at the end is left out: batch norm wants company
+    batches = max(1, len(images) // size)  # a short one at the end is left out: batch norm wants company
     seed = work.seed + 1000 * cycle
     rng, order = torch.Generator(device).manual_seed(seed), torch.Generator().manual_seed(seed)
     with forked_rng(device):
@@ -173,7 +174,7 @@ def fit(
     )
     with fastest_kernels(device):
         for epoch in range(progress.load(), epochs):
-            for index, chosen in enumerate(torch.randperm(len(at), generator=order).split(size)[:batches]):
+            for index, chosen in enumerate(torch.randperm(len(images), generator=order).split(size)[:batches]):
                 chosen = chosen.to(device)
                 batch, truth = images[chosen], masks[chosen].float()
                 if recipe.augment:
@@ -233,7 +234,7 @@ def prepared(work: Work, found: FittedModel[list[nn.Module]], name: str) -> Prep
     return found.prepared(
         predictor,
         details=details,
-        threshold=best_threshold(predictor, work.dataset, work.split.val, where=name) if chosen else None,
+        threshold=best_threshold(predictor, work.val, where=name) if chosen else None,
     )
 
 
@@ -252,7 +253,7 @@ def in_cycles(work: Work, folder: Path) -> list[nn.Module]:
         nets.append(fit(work, folder, epochs, start=nets[-1], cycle=cycle))
 
     def dice(some: list[nn.Module]) -> float:
-        return max(curve_of(mean_of(some, work), work.dataset, work.split.val, where="unet-tuned").dice)
+        return max(curve_of(mean_of(some, work), work.val, where="unet-tuned").dice)
 
     return max((nets[-count:] for count in range(1, TOGETHER + 1)), key=dice)
 

@@ -11,8 +11,9 @@ from filelock import FileLock, Timeout
 from hypothesis import HealthCheck, settings
 
 from btlib.data.dataset import Dataset
+from btlib.data.sources.tasks import PHANTOM
 from btlib.results import Conditions
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable, sample_table
 
 pytest_plugins = ["pytester"]
 
@@ -90,13 +91,12 @@ def make_dataset() -> Callable[..., Dataset]:
             masks[i, top : top + side, left : left + side] = True
         images[masks] += 4
         return Dataset(
-            images=images,
-            masks=masks,
+            task=PHANTOM,
+            images=images[:, None],
+            masks=masks[:, None],
             labels=labels,
-            numbers=np.arange(1, n + 1) * 10,
+            ids=(np.arange(1, n + 1) * 10).astype(str),
             patients=tuple(f"P{i // 2:03d}" if patients else None for i in range(n)),
-            original_areas=masks.sum(axis=(1, 2)),
-            origin="phantom",
             scaling="thesis",
             image_size=size,
             folder=None,
@@ -106,7 +106,7 @@ def make_dataset() -> Callable[..., Dataset]:
 
 
 @pytest.fixture
-def make_table() -> Callable[..., SliceTable]:
+def make_table() -> Callable[..., SampleTable]:
     """A table whose Dice and correctness are chosen: mean Dice falls with `worse`, `wrong` slices are misclassified.
 
     Each slice is a patient's only one, unless patients are given.
@@ -121,21 +121,23 @@ def make_table() -> Callable[..., SliceTable]:
         classes: bool = True,
         patients: Sequence[str | None] | None = None,
         seed: int = 0,
-    ) -> SliceTable:
+    ) -> SampleTable:
         truth = np.random.default_rng(0).integers(300, 400, n)  # whatever is predicted, the slices are the same
         rng = np.random.default_rng(seed)
         rng.integers(300, 400, n)
         kept = np.clip(rng.normal(0.9 - worse, 0.03, n), 0, 1)
         labels = np.arange(n) % 3
         predicted = np.where(np.arange(n) < wrong, (labels + 1) % 3, labels)
-        return SliceTable(
-            number=list(range(1, n + 1)),
-            label=labels.tolist(),
-            patient=[f"P{i}" for i in range(n)] if patients is None else list(patients),
-            truth_area=truth.tolist(),
-            intersection=np.floor(truth * kept).astype(int).tolist() if mask else None,
-            pred_area=truth.tolist() if mask else None,
-            class_prob=np.where(np.eye(3)[predicted] > 0, 0.8, 0.1).tolist() if classes else None,
+        counts = {"truth_area": truth[:, None]}
+        if mask:
+            counts |= {"intersection": np.floor(truth * kept).astype(int)[:, None], "pred_area": truth[:, None]}
+        return sample_table(
+            PHANTOM,
+            [str(k) for k in range(1, n + 1)],
+            [f"P{i}" for i in range(n)] if patients is None else patients,
+            labels=labels,
+            measures=counts,
+            class_prob=np.where(np.eye(3)[predicted] > 0, 0.8, 0.1) if classes else None,
         )
 
     return make
@@ -145,7 +147,7 @@ def make_table() -> Callable[..., SliceTable]:
 def conditions() -> Conditions:
     """Of sixty phantoms, as `make_table` makes them."""
     return Conditions(
-        origin="phantom",
+        task=PHANTOM,
         truth_fingerprint="t1",
         input_fingerprint="i1",
         split_name="slice-seed42",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import btlib
+from btlib.data.sources.tasks import BUILT_IN
 
 ROOT = Path(btlib.__file__).parent
 FRAMEWORKS = {
@@ -20,7 +21,7 @@ FRAMEWORKS = {
 STOREYS = [
     {"errors", "extras", "registry", "files", "fingerprint", "hdf5", "npz", "paths", "stored_folder", "types"},
     {"protocol", "presets", "metrics", "stats", "data", "speed"},
-    {"slice_table", "splits"},
+    {"sample_table", "splits", "older"},
     {"evaluation"},
     {"results"},
     {"baselines", "cases", "models"},
@@ -67,6 +68,17 @@ def storey(name: str) -> int:
 
 def test_every_room_has_its_storey():
     assert {room(path) for path in FILES} - {"__init__"} == set().union(*STOREYS)
+
+
+def test_no_class_is_known_outside_the_sources():
+    """A task says how many classes there are and what they are called; nobody else does."""
+    names = {name for task in BUILT_IN.values() for name in task.classes}
+    knowing = {
+        path.relative_to(ROOT).as_posix()
+        for path in FILES
+        if names & set(re.findall(r"[a-z]+", path.read_text(encoding="utf-8").lower()))
+    }
+    assert {place for place in knowing if not place.startswith("data/sources/")} == set()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -36,7 +36,7 @@ def python(environment: dict[str, str], *args: object) -> subprocess.CompletedPr
 def test_its_case_is_known_by_name_and_keeps_its_promises(environment: dict[str, str]):
     done = python(environment, "-c", "from btlib.cli import app; app()", "check", "constant")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("case constant: the same for every slice\n")
+    assert done.stdout.startswith("case constant: the same for every sample\n")
     assert done.stdout.endswith("all checks hold\n")
 
 
@@ -48,7 +48,7 @@ def test_its_case_is_measured_by_the_suite(environment: dict[str, str], tmp_path
     record = next(tmp_path.glob("output/*-smoke/records/constant-seed42.json"), None)
     assert record is not None, done.stdout + done.stderr
     assert '"outcome": "done"' in record.read_text()
-    assert "the same for every slice" in next(tmp_path.glob("output/*-smoke/comparison.md")).read_text()
+    assert "the same for every sample" in next(tmp_path.glob("output/*-smoke/comparison.md")).read_text()
 
 
 def test_without_it_the_name_is_unknown():

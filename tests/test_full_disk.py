@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from btlib.data import load_dataset, write_phantoms
-from btlib.data.fetch import require_space
+from btlib.data.sources.figshare.fetch import require_space
 from btlib.errors import BtlibError, DataError
 
 from .fuzz.readers import (
@@ -72,7 +72,7 @@ def phantoms(place: Path) -> str:
 
 
 def run(place: Path) -> str:
-    return str(record_of(run_folder(place / "run").path).slices)
+    return str(record_of(run_folder(place / "run").path).samples)
 
 
 def report(place: Path) -> str:
@@ -81,7 +81,7 @@ def report(place: Path) -> str:
 
     folder = run_folder(place / "run")
     write_report(folder.path)
-    return str(RunFolder(folder.path).records()[0].slices) + str((folder.path / "index.html").stat().st_size > 1000)
+    return str(RunFolder(folder.path).records()[0].samples) + str((folder.path / "index.html").stat().st_size > 1000)
 
 
 def predictions(place: Path) -> str:
@@ -174,7 +174,9 @@ def test_a_training_and_its_checkpoint(disk: Callable[[int], Path], tmp_path: Pa
     from btlib.training import Plan
 
     recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=2, batch_size=8)
-    plan = Plan("D", recipe, make_dataset(12), slice_seed42(12), Protocol(image_size=32), 9, "fp32")
+    dataset, split = make_dataset(12), slice_seed42(12)
+    train, val = dataset.part(split.train), dataset.part(split.val)
+    plan = Plan("D", recipe, train, val, "data", "split", Protocol(image_size=32), 9, "fp32")
 
     def stage(place: Path) -> str:
         trained = Store(place / "checkpoints", torch.device("cpu"), lambda line: None).train_or_load(plan)

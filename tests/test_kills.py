@@ -32,7 +32,7 @@ def start(place: Path) -> subprocess.Popen[bytes]:
 def measured(place: Path) -> dict[str, object]:
     newest = max((place / "reports").iterdir(), key=lambda path: path.name)
     records: list[CaseRecord] = RunFolder(newest).records()
-    return {record.case: (record.slices, record.threshold_curve) for record in records}
+    return {record.case: (record.samples, record.threshold_curve) for record in records}
 
 
 @pytest.mark.nightly

@@ -1,4 +1,4 @@
-"""What was measured of a case: slices are paired by number, seeds keep their order, and nothing is of one seed only."""
+"""What was measured of a case: samples are paired by id, seeds keep their order, and nothing is of one seed only."""
 
 from typing import Any
 
@@ -6,34 +6,32 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from btlib.data.sources.tasks import PHANTOM
+from btlib.data.task import Task
 from btlib.errors import RecordError, StatsError
 from btlib.results import CaseResult, Conditions, PatientFacts, SeedRun, mean_in_order
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-NUMBERS = [9, 10, 2, 100]
+IDS = ["9", "10", "2", "100"]
 AREAS = [10, 20, 40, 50]
 PATIENTS = ["P10", "P9", "P10", None]
 
 
-def table(intersection: list[int], order: tuple[int, ...] = (0, 1, 2, 3), **changes: Any) -> SliceTable:
-    """Four slices of one case, whose rows may stand in another order."""
-    columns: dict[str, Any] = {
-        "number": NUMBERS,
-        "label": [0, 1, 2, 1],
-        "patient": PATIENTS,
-        "truth_area": AREAS,
-        "intersection": intersection,
-        "pred_area": AREAS,
-    } | changes
-    return SliceTable(**{name: [column[i] for i in order] for name, column in columns.items()})
+def table(intersection: list[int], order: tuple[int, ...] = (0, 1, 2, 3), **changes: Any) -> SampleTable:
+    """Four samples of one case, whose rows may stand in another order."""
+    rows: dict[str, Any] = {"id": IDS, "label": [0, 1, 2, 1], "patient": PATIENTS} | changes
+    counts = {"truth_area": AREAS, "intersection": intersection, "pred_area": AREAS}
+    columns = {f"tumour/{name}": values for name, values in counts.items()} | rows.pop("columns", {})
+    turned = [{name: [column[i] for i in order] for name, column in part.items()} for part in (rows, columns)]
+    return SampleTable(classes=list(PHANTOM.classes), structures=["tumour"], columns=turned[1], **turned[0])
 
 
 def result(conditions: Conditions, *runs: SeedRun, **more: Any) -> CaseResult:
     return CaseResult("X", "a case", conditions, {"dice": 1}, runs, **more)
 
 
-def run(seed: int, slices: SliceTable) -> SeedRun:
-    return SeedRun(seed=seed, fingerprint=None, slices=slices)
+def run(seed: int, samples: SampleTable) -> SeedRun:
+    return SeedRun(seed=seed, fingerprint=None, samples=samples)
 
 
 FIRST, SECOND, THIRD = [1, 2, 4, 5], [10, 10, 30, 0], [5, 20, 8, 25]
@@ -50,7 +48,7 @@ def three(conditions: Conditions) -> CaseResult:
     )
 
 
-def test_values_of_seeds_are_paired_by_number(three: CaseResult) -> None:
+def test_values_of_seeds_are_paired_by_id(three: CaseResult) -> None:
     shares = np.array([FIRST, SECOND, THIRD]) / np.array(AREAS)
     assert three.seed_values("dice") == pytest.approx(shares, abs=1e-6)
     assert three.values("dice") == pytest.approx(shares.mean(axis=0), abs=1e-6)
@@ -58,10 +56,10 @@ def test_values_of_seeds_are_paired_by_number(three: CaseResult) -> None:
 
 
 def test_the_first_seed_gives_the_order(three: CaseResult) -> None:
-    assert three.slices is three.runs[0].slices
+    assert three.samples is three.runs[0].samples
     assert three.seeds == (10, 9, 42)
     turned = CaseResult("X", "a case", three.conditions, {"dice": 1}, three.runs[::-1])
-    assert turned.slices.number == [10, 2, 100, 9]
+    assert turned.samples.id == ["10", "2", "100", "9"]
     assert turned.seeds == (42, 9, 10)
     assert turned.values("dice") == pytest.approx(three.values("dice")[[1, 2, 3, 0]])
 
@@ -83,11 +81,11 @@ def test_a_metric_that_was_not_measured_has_no_values(three: CaseResult, metric:
 def test_seeds_of_other_slices_are_refused(at: int, conditions: Conditions) -> None:
     """As many slices are not the same slices, and the last seed counts like the second."""
     runs = [run(10, table(FIRST)), run(9, table(SECOND)), run(42, table(THIRD))]
-    runs[at] = run(7, table(SECOND, number=[9, 10, 2, 101]))
-    with pytest.raises(RecordError, match="case X: seeds 10 and 7 were measured on different slices"):
+    runs[at] = run(7, table(SECOND, id=["9", "10", "2", "101"]))
+    with pytest.raises(RecordError, match="case X: seeds 10 and 7 were measured on different samples"):
         result(conditions, *runs)
     runs[at] = run(7, table(SECOND, order=(0, 1, 2)))
-    with pytest.raises(RecordError, match="case X: seeds 10 and 7 were measured on different slices"):
+    with pytest.raises(RecordError, match="case X: seeds 10 and 7 were measured on different samples"):
         result(conditions, *runs)
 
 
@@ -103,7 +101,6 @@ def test_a_case_without_numbers_has_a_failure(conditions: Conditions) -> None:
 def test_what_is_not_said_of_a_case(conditions: Conditions) -> None:
     usual = result(conditions, run(1, table(FIRST)))
     assert (usual.batch_mean_size, usual.failure, usual.message) == (16, None, "")
-    assert usual.runs[0].columns == {}
 
 
 def test_slices_of_one_patient_are_one_group(three: CaseResult) -> None:
@@ -124,7 +121,7 @@ def test_without_any_patient_slices_are_the_unit(conditions: Conditions) -> None
 
 def test_the_caveat_counts_slices_without_a_patient(three: CaseResult, conditions: Conditions) -> None:
     assert three.caveat == (
-        "patients are unknown of 1 of 4 slices: intervals take these as independent, "
+        "patients are unknown of 1 of 4 samples: intervals take these as independent, "
         "and are too narrow where a patient has several"
     )
     independent = conditions.model_copy(update={"independent": True})
@@ -157,7 +154,9 @@ def test_more_patients_than_test_slices_are_refused(conditions: Conditions, n_te
         {"test_class_counts": [20, 20, 10, 10]},
         {"test_class_counts": [20, 41, -1]},
         {"epsilon": float("nan")},
-        {"origin": "elsewhere"},
+        {"task": "phantom"},
+        {"task": None},
+        {"origin": "phantom"},
         {"scaling": "none"},
         {"n_test": "60"},
         {"split_name": None},
@@ -196,9 +195,30 @@ def test_facts_of_patients_out_of_range_are_refused(facts: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("length", [3, 5])
-def test_a_column_has_one_value_a_slice(length: int) -> None:
+def test_a_column_has_one_value_a_sample(length: int) -> None:
     good: list[float | None] = [0.5, None, 1.0, 0.0]
-    made = SeedRun(seed=1, fingerprint="f", slices=table(FIRST), columns={"own": good})
-    assert made.columns == {"own": good}
+    made = SeedRun(seed=1, fingerprint="f", samples=table(FIRST, columns={"own": good}))
+    assert made.samples.columns["own"] == good
+    columns = {**made.samples.columns, "other": [0.0] * length}
+    fields = made.samples.model_dump(exclude={"columns"})
     with pytest.raises(ValidationError, match=f"columns.other: expected 4 values, got {length}"):
-        SeedRun(seed=1, fingerprint="f", slices=table(FIRST), columns={"own": good, "other": [0.0] * length})
+        SeedRun(seed=1, fingerprint="f", samples=SampleTable(columns=columns, **fields))
+
+
+@pytest.mark.parametrize(
+    ("classes", "counts"), [((), []), (("a", "b", "c", "d"), [0, 20, 0, 40]), (("a",), None)], ids=str
+)
+def test_there_is_one_count_for_each_class_of_the_task(
+    conditions: Conditions, classes: tuple[str, ...], counts: list[int] | None
+) -> None:
+    task = Task(name="made up", classes=classes, structures=("s",))
+    fields = conditions.model_dump() | {"task": task}
+    assert Conditions(**fields | {"test_class_counts": counts}).test_class_counts == counts
+    with pytest.raises(ValidationError, match=f"test_class_counts: expected {len(classes)} numbers, got 3"):
+        Conditions(**fields | {"test_class_counts": [20, 20, 20]})
+
+
+def test_values_are_of_one_structure_where_that_is_asked_for(three: CaseResult) -> None:
+    assert np.array_equal(three.seed_values("dice/tumour"), three.seed_values("dice"))
+    with pytest.raises(StatsError, match="dice/oedema: the table has no"):
+        three.values("dice/oedema")

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from btlib import fingerprint, splits
 from btlib.data.dataset import Cohort, Dataset
-from btlib.data.patient_table import figshare_patients
+from btlib.data.sources.figshare.patient_table import figshare_patients
+from btlib.data.sources.tasks import FIGSHARE
+from btlib.data.task import Task
 from btlib.errors import BtlibWarning, SplitError, UnknownNameError
 
 Make = Callable[..., Dataset]
@@ -147,13 +149,13 @@ def test_cvind_folds_follow_the_file(tmp_path: Path, make_dataset: Make) -> None
     folds = np.array([1, 2, 3, 4, 5] * 50)
     (tmp_path / "data").mkdir()
     savemat(tmp_path / "cvind.mat", {"cvind": folds[:, None]})
-    dataset = replace(make_dataset(20), folder=tmp_path / "data")  # numbers 10, 20 … 200: all of them in fold 5
-    dataset = replace(dataset, numbers=np.arange(3, 23))
+    dataset = replace(make_dataset(20), folder=tmp_path / "data")  # ids 10, 20 … 200: all of them in fold 5
+    dataset = replace(dataset, ids=np.arange(3, 23).astype(str))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BtlibWarning)  # of classes absent in so small a fold
         split = splits.make_split("cvind-3", dataset)
-    assert [folds[n - 1] for n in dataset.numbers[split.test]] == [3] * 4
-    assert [folds[n - 1] for n in dataset.numbers[split.val]] == [4] * 4
+    assert [folds[int(n) - 1] for n in dataset.ids[split.test]] == [3] * 4
+    assert [folds[int(n) - 1] for n in dataset.ids[split.val]] == [4] * 4
     assert len(split.train) == 12
 
 
@@ -167,17 +169,23 @@ def test_cvind_folds_are_found_by_file_number(monkeypatch: pytest.MonkeyPatch, m
         asked.append(given)
         return folds
 
-    monkeypatch.setattr("btlib.data.cvind.read_cvind", read)
-    dataset = replace(make_dataset(10), numbers=np.array(unordered), labels=np.zeros(10, int), folder=Path("slices"))
+    monkeypatch.setattr("btlib.data.sources.figshare.cvind.read_cvind", read)
+    ids, folder = np.array(unordered).astype(str), Path("slices")
+    dataset = replace(make_dataset(10), ids=ids, labels=np.zeros(10, int), folder=folder)
     for k in range(1, 6):
         split = splits.make_split(f"cvind-{k}", dataset)
         assert split.name == f"cvind-{k}"
-        assert sorted(dataset.numbers[split.test]) == (np.flatnonzero(folds == k) + 1).tolist()
-        assert sorted(dataset.numbers[split.val]) == (np.flatnonzero(folds == k % 5 + 1) + 1).tolist()
+        assert sorted(map(int, dataset.ids[split.test])) == (np.flatnonzero(folds == k) + 1).tolist()
+        assert sorted(map(int, dataset.ids[split.val])) == (np.flatnonzero(folds == k % 5 + 1) + 1).tolist()
     assert asked == [(Path("slices"), f"cvind-{k}") for k in range(1, 6)]
-    beyond = replace(dataset, numbers=np.array([*unordered[:-1], 11]))
-    with pytest.raises(SplitError, match=r"cvind-2: cvind\.mat has folds for 10 slices, but there is a slice 11\n"):
-        splits.make_split("cvind-2", beyond)
+    for last, problem in (
+        ("11", "has folds for 10 slices, but there is a slice 11"),
+        ("9" * 30, f"has folds for 10 slices, but there is a slice {'9' * 30}"),
+        *((name, f"has folds for slices by number, but there is a sample {name}") for name in ("0", "-1", "case 4")),
+    ):
+        beyond = replace(dataset, ids=np.array([*map(str, unordered[:-1]), last]))
+        with pytest.raises(SplitError, match=rf"cvind-2: cvind\.mat {problem}\n"):
+            splits.make_split("cvind-2", beyond)
 
 
 @pytest.mark.parametrize("strange", [0, 6, -1])
@@ -208,9 +216,9 @@ def test_a_split_nobody_knows_offers_the_nearest(make_dataset: Make) -> None:
 def test_a_test_set_without_a_class_is_warned_of(monkeypatch: pytest.MonkeyPatch, make_dataset: Make) -> None:
     """Of classes that the data have and the test part lacks, whatever the other parts lack."""
     folds = np.array([1, 2, 3, 4, 5] * 4)
-    monkeypatch.setattr("btlib.data.cvind.read_cvind", lambda *_: folds)
+    monkeypatch.setattr("btlib.data.sources.figshare.cvind.read_cvind", lambda *_: folds)
     labels = np.select([folds == 1, folds == 2], [2, 0], 1)
-    dataset = replace(make_dataset(20), numbers=np.arange(1, 21), labels=labels)
+    dataset = replace(make_dataset(20), ids=np.arange(1, 21).astype(str), labels=labels)
     with pytest.warns(BtlibWarning) as caught:
         splits.make_split("cvind-2", dataset)
     assert [str(one.message) for one in caught] == ["cvind-2: no test slice of class [1, 2]; use more slices"]
@@ -219,6 +227,19 @@ def test_a_test_set_without_a_class_is_warned_of(monkeypatch: pytest.MonkeyPatch
         folds == 4, 0, np.arange(20) % 2 * 2
     )  # class 1 everywhere, class 2 in the validation part
     splits.make_split("cvind-3", replace(dataset, labels=absent_elsewhere))
+
+
+def test_a_task_without_classes_is_split_by_patients_alone(make_dataset: Make) -> None:
+    """Folds are those of samples of one class, and nothing is said of classes that are absent."""
+    dataset = make_dataset(60)
+    task = Task(name="made up", structures=dataset.task.structures, channels=dataset.task.channels)
+    bare = replace(dataset, task=task, labels=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", BtlibWarning)
+        found = [splits.make_split(f"patient-5fold-{k}", bare) for k in range(1, 6)]
+    alike = [splits.patient_folds(dataset.patients, np.zeros(60, int), fold=k) for k in range(1, 6)]
+    assert [split.fingerprint for split in found] == [split.fingerprint for split in alike]
+    assert splits.make_split("slice-seed42", bare).fingerprint == splits.slice_seed42(60).fingerprint
 
 
 # Frozen folds
@@ -243,20 +264,19 @@ CVIND_DIGESTS = ["fc62f67268e34185", "4b821b281e944bd0", "ddb77b5ffe0f2ffa", "da
 
 @pytest.fixture(scope="module")
 def figshare() -> Dataset:
-    """All slices of the data set but for their pixels: numbers, classes, persons and folds."""
+    """All slices of the data set but for their pixels: ids, classes, persons and folds."""
     known = figshare_patients()
     labels = np.repeat(LABELS, LENGTHS)
     patients = tuple(map(str, known.persons.tolist()))
     folds = {str(person): int(fold) for person, fold in enumerate(known.folds, start=1)}
     n = len(labels)
     return Dataset(
-        images=np.zeros((n, 1, 1), dtype=np.float32),
-        masks=np.zeros((n, 1, 1), dtype=bool),
+        images=np.zeros((n, 1, 1, 1), dtype=np.float32),
+        masks=np.zeros((n, 1, 1, 1), dtype=bool),
         labels=labels,
-        numbers=np.arange(1, n + 1),
+        ids=np.arange(1, n + 1).astype(str),
         patients=patients,
-        original_areas=np.ones(n, dtype=np.int64),
-        origin="figshare",
+        task=FIGSHARE,
         scaling="thesis",
         image_size=1,
         folder=None,
@@ -300,8 +320,8 @@ def test_a_subset_keeps_every_patients_fold(data: st.DataObject, figshare: Datas
     for k in (1, 5):
         whole, some = (splits.make_split(f"patient-5fold-{k}", d) for d in (figshare, part))
         people = {figshare.patients[i] for i in whole.test}
-        numbers = {int(n) for n, p in zip(part.numbers, part.patients, strict=True) if p in people}
-        assert set(part.numbers[some.test].tolist()) == numbers
+        ids = {str(name) for name, p in zip(part.ids, part.patients, strict=True) if p in people}
+        assert set(part.ids[some.test].tolist()) == ids
 
 
 def test_folds_of_other_data_are_frozen() -> None:

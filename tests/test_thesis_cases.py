@@ -10,33 +10,35 @@ from btlib.cases import Work, load_cases
 from btlib.data.dataset import Dataset
 from btlib.models import VARIANTS, create, to_thesis_state_dict
 from btlib.protocol import Protocol, Recipe
-from btlib.splits import slice_seed42
+from btlib.splits import Split, slice_seed42
+
+Make = Callable[..., Dataset]
+
+
+SPLIT = slice_seed42(12)
 
 
 @pytest.fixture
-def make_work(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Callable[..., Work]:
-    def make(**more: object) -> Work:
+def data(make_dataset: Callable[..., Dataset]) -> Dataset:
+    return make_dataset(12)
+
+
+@pytest.fixture
+def make_work(tmp_path: Path, data: Dataset) -> Callable[..., Work]:
+    def make(dataset: Dataset = data, split: Split = SPLIT, **more: object) -> Work:
         recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=1, batch_size=8)
-        usual = {
-            "dataset": make_dataset(12),
-            "split": slice_seed42(12),
-            "protocol": Protocol(image_size=32),
-            "recipe": recipe,
-            "seed": 7,
-            "checkpoints": tmp_path / "checkpoints",
-            "device": "cpu",
-        }
-        return Work(**usual | more)  # type: ignore[arg-type]
+        usual = {"device": "cpu"} | more
+        return Work.on(dataset, split, Protocol(image_size=32), recipe, 7, tmp_path / "checkpoints", **usual)
 
     return make
 
 
 @pytest.mark.parametrize("name", list("ABCDEFG"))
-def test_every_case_gives_what_it_declares(name: str, make_work: Callable[..., Work]):
+def test_every_case_gives_what_it_declares(name: str, data: Dataset, make_work: Callable[..., Work]):
     case, work = load_cases()[name], make_work()
     prepared = case.prepare(work)
-    slices = evaluate(prepared.predictor, work.dataset, work.split.test).slices
-    assert (slices.has_mask, slices.has_classes) == (case.has_mask, case.has_classes)
+    table = evaluate(prepared.predictor, data.part(SPLIT.test)).samples
+    assert (table.has_mask, table.has_classes) == (case.has_mask, case.has_classes)
     assert prepared.source == "trained"
     assert prepared.details["device"] == "cpu"
     assert prepared.details["training"]["ingredients"]["variant"] == name
@@ -65,10 +67,10 @@ def test_from_scratch_is_noted(make_work: Callable[..., Work], monkeypatch: pyte
 def test_a_training_step_leaves_the_predictor_alone(make_work: Callable[..., Work]):
     work = make_work()
     prepared = load_cases()["D"].prepare(work)
-    images = np.ascontiguousarray(work.dataset.images[:2])
+    images = np.ascontiguousarray(work.train.images[:2])
     before = prepared.predictor.predict(images)
     assert prepared.training_step is not None
-    step = prepared.training_step(16)  # more than there are training slices
+    step = prepared.training_step(16)  # more than there are training samples
     step()
     step()
     after = prepared.predictor.predict(images)
@@ -91,18 +93,18 @@ def test_the_cases_are_the_table_of_variants():
     assert [cases[name].metrics for name in "ABD"] == [("dice",), ("accuracy",), ("dice", "accuracy")]
 
 
-def test_ranges_of_int8_come_from_training_slices_alone(make_work: Callable[..., Work]):
-    """A slice's number is written into it, so that each can be told."""
+def test_ranges_of_int8_come_from_training_samples_alone(make_work: Callable[..., Work], make_dataset: Make):
+    """A sample's position is written into it, so that each can be told."""
     from btlib.engines.engine import CALIBRATION_SLICES
     from btlib.thesis_cases import _calibration
 
     for n in (12, 700):
-        numbered = np.zeros((n, 2, 2), np.float32) + np.arange(n, dtype=np.float32)[:, None, None]
-        work = make_work()
-        split = slice_seed42(n)
-        object.__setattr__(work, "split", split)
-        object.__setattr__(work, "dataset", type("Slices", (), {"images": numbered}))
-        given = _calibration(work)[:, 0, 0].astype(int)
+        data, split = make_dataset(n, size=8), slice_seed42(n)
+        data.images[:] = np.arange(n, dtype=np.float32)[:, None, None, None]
+        images = _calibration(make_work(data, split))
+        assert images.shape[1:] == (1, 8, 8)
+        given = images[:, 0, 0, 0].astype(int)
+        assert (np.diff(given) > 0).all(), "in the order of their ids, whatever that of the split"
         assert len(set(given.tolist())) == len(given) == min(CALIBRATION_SLICES, len(split.train))
         assert set(given.tolist()) <= set(split.train.tolist())
         assert given.max() - given.min() > 0.9 * n - 2
@@ -118,5 +120,5 @@ def test_a_case_can_be_run_in_int8(make_work: Callable[..., Work], monkeypatch: 
     details = load_cases()["D"].prepare(work).details
     assert (details["engine"], details["precision"]) == ("openvino-int8", "int8")
     assert details["training_precision"] in ("fp32", "bf16")  # what runs the model does not train it
-    assert details["calibration_slices"] == len(work.split.train)
+    assert details["calibration_samples"] == len(work.train)
     assert list((work.checkpoints / "engines").glob("openvino-int8-*/program.xml"))

@@ -13,6 +13,7 @@ from btlib import fingerprint, thesis_cases
 from btlib.cases import CASES, Work
 from btlib.checkpoints import Trained
 from btlib.data.dataset import Dataset
+from btlib.data.task import Task
 from btlib.engines import Chosen
 from btlib.models import VARIANTS, create
 from btlib.models.network import TumourModel
@@ -49,13 +50,13 @@ class Spies:
 @pytest.fixture
 def work(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Work:
     """In which size, scaling, precision and seed are not the usual ones, nor the protocol's those of the data."""
-    return Work(
-        dataset=replace(make_dataset(40), scaling="percentile"),
-        split=slice_seed42(40),
-        protocol=Protocol(image_size=64, threshold=0.4),
-        recipe=Recipe(name="test", backbone="tiny", weights="auto", epochs=3),
-        seed=10,
-        checkpoints=tmp_path / "checkpoints",
+    return Work.on(
+        replace(make_dataset(40), scaling="percentile"),
+        slice_seed42(40),
+        Protocol(image_size=64, threshold=0.4),
+        Recipe(name="test", backbone="tiny", weights="auto", epochs=3),
+        10,
+        tmp_path / "checkpoints",
         device="cpu",
         precision="bf16",
         engine="compile",
@@ -143,33 +144,41 @@ def test_a_case_of_the_store(work: Work, spies: Spies, tmp_path: Path) -> None:
     assert CASES["D"].prepare(compiled).details["training_engine"] == "compile"
 
 
-def test_an_engine_is_held_against_fp32_on_validation_slices(work: Work, spies: Spies) -> None:
+def test_an_engine_is_held_against_fp32_on_validation_samples(work: Work, spies: Spies) -> None:
     prepared = prepared_by("D", work)
-    ((subject, engine, dataset, at, threshold, say),) = spies.chosen
-    assert (engine, dataset, threshold, say) == ("compile", work.dataset, 0.4, work.say)
-    assert at.tolist() == work.split.val.tolist()
+    ((subject, engine, samples, threshold, say),) = spies.chosen
+    assert (engine, samples, threshold, say) == ("compile", work.val, 0.4, work.say)
     assert (subject.model, subject.device, subject.precision) == (spies.model, CPU, "bf16")
     assert (subject.image_size, subject.identity) == (32, "of the weights")
     assert subject.cache == work.checkpoints / "engines"
-    train = np.sort(work.split.train)
-    assert np.array_equal(subject.calibration(), work.dataset.images[train])
+    assert (subject.channels, subject.outputs.structures) == (1, 1)
+    in_order = np.argsort(work.train.ids.astype(int))
+    assert np.array_equal(subject.calibration(), work.train.images[in_order])
     assert prepared.explainer is not None
     assert spies.explainers == []
     assert prepared.explainer() == "explainer"
-    ((explained, slices, positions, wanted, told),) = spies.explainers
-    assert (explained, slices, wanted, told) == (subject, work.dataset, "compile", work.say)
-    assert positions.tolist() == work.split.val.tolist()
+    assert spies.explainers == [(subject, work.val, "compile", work.say)]
 
 
-def test_without_validation_slices_on_training_slices(work: Work, spies: Spies) -> None:
-    """And never on test slices."""
-    work = replace(work, split=replace(work.split, val=work.split.val[:0]))
+def test_channels_and_structures_of_the_task_are_told(work: Work, spies: Spies) -> None:
+    """Also where there is nothing to segment, and a mapping has one structure all the same."""
+    for structures, told in ((("core", "rim"), 2), ((), 1)):
+        task = Task(name="other", classes=tuple("abcd"), structures=structures, channels=("r", "g", "b"))
+        spies.model = create("B", backbone="tiny", task=task)
+        prepared_by("B", replace(work, task=task))
+        subject = spies.chosen[-1][0]
+        assert (subject.channels, subject.outputs.structures) == (3, told)
+
+
+def test_without_validation_samples_on_training_samples(work: Work, spies: Spies) -> None:
+    """And never on test samples, which the work does not hold."""
+    work = replace(work, val=work.val.part(np.array([], int)))
     CASES["D"].prepare(work)
-    assert spies.chosen[0][3].tolist() == work.split.train.tolist()
+    assert spies.chosen[0][2] is work.train
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_threshold_is_chosen_on_validation_slices_where_the_recipe_says_so(
+def test_a_threshold_is_chosen_on_validation_samples_where_the_recipe_says_so(
     variant: str, work: Work, spies: Spies
 ) -> None:
     spies.model = create(variant, backbone="tiny")
@@ -180,10 +189,8 @@ def test_a_threshold_is_chosen_on_validation_slices_where_the_recipe_says_so(
     if not VARIANTS[variant].has_mask:
         assert (prepared.threshold, spies.thresholds) == (None, [])
         return
-    ((predictor, dataset, at, more),) = spies.thresholds
     assert prepared.threshold == 0.3
-    assert (predictor, dataset, more) == ("the predictor", work.dataset, {"where": f"variant {variant}"})
-    assert at.tolist() == work.split.val.tolist()
+    assert spies.thresholds == [("the predictor", work.val, {"where": f"variant {variant}"})]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -194,7 +201,8 @@ def test_a_training_step_is_that_of_the_case(variant: str, work: Work, spies: Sp
     assert prepared.training_step(5) == "step"
     ((plan, model, batch_size, device),) = spies.steps
     assert (plan.variant, plan.recipe, plan.seed, plan.precision) == (variant, work.recipe, 10, "bf16")
-    assert (plan.dataset, plan.split, plan.protocol) == (work.dataset, work.split, work.protocol)
+    assert (plan.train, plan.val, plan.protocol) == (work.train, work.val, work.protocol)
+    assert (plan.data, plan.split) == (work.data, work.split)
     assert (model, batch_size, device) == (spies.model, 5, CPU)
 
 
@@ -208,7 +216,9 @@ def test_the_plan_of_each_variant(variant: str, work: Work, spies: Spies) -> Non
     expected = Plan(
         variant,
         replace(work.recipe, weights="none"),
-        work.dataset,
+        work.train,
+        work.val,
+        work.data,
         work.split,
         work.protocol,
         10,

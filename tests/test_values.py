@@ -7,16 +7,22 @@ import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import BaseModel, ValidationError
 
 import btlib
+from btlib.data.sample import Sample
+from btlib.data.sources.figshare.slice_file import Slice
+from btlib.data.sources.tasks import BUILT_IN, FIGSHARE, PHANTOM
+from btlib.data.task import Task
 from btlib.evaluation.thresholds import ThresholdCurve
 from btlib.results import Conditions, PatientFacts, SeedRun
-from btlib.slice_table import SliceTable
-from btlib.types import CLASS_NAMES, N_CLASSES, Predictions, Slice
+from btlib.sample_table import SampleTable, sample_table
+from btlib.types import Predictions
 
-ROOMS = ("metrics", "stats", "splits", "evaluation", "slice_table", "results", "types")
+TASKS = ("data.sources.figshare.slice_file", "data.sample", "data.task")
+ROOMS = ("metrics", "stats", "splits", "evaluation", "sample_table", "results", "types", *TASKS)
 
 
 def classes() -> Iterator[type]:
@@ -38,28 +44,30 @@ def test_a_value_is_frozen_and_compares_no_arrays(value: type) -> None:
     parameters: Any = vars(value)["__dataclass_params__"]
     assert parameters.frozen
     assert parameters.eq == (
-        not any(name in one for one in types for name in ("ndarray", "NDArray", "SliceTable", "SeedRun"))
+        not any(name in one for one in types for name in ("ndarray", "NDArray", "SampleTable", "SeedRun"))
     )
 
 
 @pytest.fixture
 def examples(conditions: Conditions) -> dict[type[BaseModel], BaseModel]:
-    table = SliceTable(
-        number=[3],
-        label=[1],
-        patient=["P1"],
-        truth_area=[4],
-        intersection=[2],
-        pred_area=[3],
-        class_prob=[[0.25, 0.5, 0.25]],
+    sizes = {"truth_area": 4, "intersection": 2, "pred_area": 3}
+    table = sample_table(
+        PHANTOM,
+        ["3"],
+        ["P1"],
+        labels=[1],
+        volumes=["V1"],
+        measures={name: np.array([[size]]) for name, size in sizes.items()},
+        class_prob=np.array([[0.25, 0.5, 0.25]]),
     )
     facts = PatientFacts(source="files", n_test=3, seen=1)
     return {
-        SliceTable: table,
+        SampleTable: table,
+        Task: FIGSHARE.model_copy(update={"spacing": (0.5, 0.75)}),
         ThresholdCurve: ThresholdCurve(thresholds=[0.5], dice=[0.75]),
         PatientFacts: facts,
         Conditions: conditions.model_copy(update={"patients": facts}),
-        SeedRun: SeedRun(seed=9, fingerprint=None, slices=table, columns={"own": [0.5]}),
+        SeedRun: SeedRun(seed=9, fingerprint=None, samples=table),
     }
 
 
@@ -92,8 +100,8 @@ def wrong_values(value: object) -> list[object]:
         return [str(value), float(value)]
     if isinstance(value, float):
         return [str(value), float("nan"), float("inf")]
-    if isinstance(value, list):
-        return [[wrong] for wrong in wrong_values(value[0])]
+    if isinstance(value, (list, tuple)):
+        return [[wrong, *value[1:]] for wrong in wrong_values(value[0])]
     if isinstance(value, dict):
         key, inner = next(iter(value.items()))
         return [value | {key: wrong} for wrong in wrong_values(inner)]
@@ -101,10 +109,11 @@ def wrong_values(value: object) -> list[object]:
 
 
 def test_types_are_in_the_order_of_the_labels() -> None:
-    assert CLASS_NAMES == ("meningioma", "glioma", "pituitary")
-    assert N_CLASSES == 3
+    for task in BUILT_IN.values():
+        assert task.classes == ("meningioma", "glioma", "pituitary")
+        assert task.structures == ("tumour",)
 
 
 def test_the_rooms_are_those_that_exist() -> None:
-    assert {Slice, Predictions} <= set(VALUES)
-    assert set(ROOMS) <= {part.name for part in pkgutil.iter_modules(btlib.__path__)}
+    assert {Sample, Slice, Predictions} <= set(VALUES)
+    assert set(ROOMS) - set(TASKS) <= {part.name for part in pkgutil.iter_modules(btlib.__path__)}

@@ -22,13 +22,13 @@ class CallablePredictor:
             mapping understands.
         outputs: Where masks and classes are in what it returns.
         layout: Of its input and its mask: "nhw", "nchw" or "nhwc".
-        channels: 1, or 3 for the slice three times.
+        channels: How many the function wants: an image of one channel is repeated; None takes images as they are.
 
     Attributes:
         device: Where it computes, such as "cpu", "gpu" or "cuda:1"; None where that is not known.
 
     Raises:
-        ModelError: A number of channels that is neither 1 nor 3.
+        ModelError: A number of channels below 1.
     """
 
     device: str | None = None
@@ -39,7 +39,7 @@ class CallablePredictor:
         outputs: Outputs | None = None,
         *,
         layout: Layout = "nhw",
-        channels: int = 1,
+        channels: int | None = None,
     ) -> None:
         self.function = function
         self.outputs = outputs
@@ -47,30 +47,58 @@ class CallablePredictor:
         self.channels = checked(channels)
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        """Predictions for float32 [n, h, w]."""
-        refuse_empty(images)
-        raw = self.function(shaped(images, self.layout, self.channels))
+        """Predictions for float32 [n, channels, h, w]."""
+        raw = self.function(shaped(required(images), self.layout, self.channels))
         if self.outputs is None:
             return raw  # type: ignore[no-any-return]  # whoever scores it checks what it is
         return Predictions(*self.outputs.read(raw, NUMPY, channels_last=self.layout == "nhwc"))
 
 
-def shaped(images: NDArray[np.float32], layout: Layout, channels: int) -> NDArray[np.float32]:
-    """Slices [n, h, w] in a layout, each repeated over the channels."""
+def shaped(images: NDArray[np.float32], layout: Layout, channels: int | None) -> NDArray[np.float32]:
+    """Images [n, channels, h, w] in a layout, one channel repeated where more are wanted.
+
+    Raises:
+        PredictionError: Several channels, where there can be one only or another number is wanted.
+    """
+    wanted = repeats(images.shape[1], 1 if layout == "nhw" else channels)
+    images = np.repeat(images, wanted, axis=1)
     if layout == "nhw":
-        return images
-    axis = 1 if layout == "nchw" else 3
-    return np.repeat(np.expand_dims(images, axis), channels, axis)
+        return images[:, 0]
+    return images if layout == "nchw" else np.ascontiguousarray(np.moveaxis(images, 1, 3))
 
 
-def checked(channels: int) -> int:
-    """The number of channels, which is 1 or 3."""
-    if channels not in (1, 3):
-        raise ModelError(f"expected 1 or 3 channels, got {channels}", mend="the slice goes in once or three times")
+def repeats(given: int, wanted: int | None) -> int:
+    """How often the one channel of an image is repeated; 1 where it has what is wanted.
+
+    Raises:
+        PredictionError: An image of several channels, and another number is wanted.
+    """
+    if given not in (1, wanted) and wanted is not None:
+        raise PredictionError(
+            f"the model takes {wanted} channels, the images have {given}",
+            mend="declare channels and layout of the predictor as the task's images are",
+        )
+    return 1 if wanted in (None, given) else wanted
+
+
+def checked(channels: int | None) -> int | None:
+    """A number of channels, which is at least 1, or None."""
+    if channels is not None and channels < 1:
+        raise ModelError(f"expected at least 1 channel, got {channels}", mend="leave channels out, or repeat the image")
     return channels
 
 
-def refuse_empty(images: NDArray[np.float32]) -> None:
-    """A batch of nothing is told by its name: frameworks have a different riddle each."""
+def required(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same images; what is no batch of images is told by its name: frameworks have a different riddle each.
+
+    Raises:
+        PredictionError: Another number of axes than [n, channels, h, w], or no image.
+    """
+    if images.ndim != 4:
+        raise PredictionError(
+            f"expected images [n, channels, h, w], got shape {images.shape}",
+            mend="for images of one channel give images[:, None]",
+        )
     if len(images) == 0:
-        raise PredictionError("no images to predict", mend="give at least one slice")
+        raise PredictionError("no images to predict", mend="give at least one sample")
+    return images

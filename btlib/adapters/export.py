@@ -1,4 +1,4 @@
-"""From PyTorch to an ONNX file that has shown, on slices, that it says the same."""
+"""From PyTorch to an ONNX file that has shown, on samples, that it says the same."""
 
 import importlib
 import warnings
@@ -21,7 +21,7 @@ PROBABILITY_GAP = 1e-4
 """Largest difference of a probability that counts as the same."""
 
 DICE_GAP = 1e-3
-"""Largest difference of a slice's Dice that counts as the same."""
+"""Largest difference of a sample's Dice that counts as the same."""
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,23 @@ class Parity:
     """How far an exported file is from its model.
 
     Attributes:
-        slices: On how many slices.
+        samples: On how many samples.
         probabilities: Largest difference of a probability, 0…1.
-        dice: Largest difference of a slice's Dice; None where the model has no mask.
+        dice: Largest difference of a sample's Dice; None where the model has no mask.
     """
 
-    slices: int
+    samples: int
     probabilities: float
     dice: float | None
 
 
 class _Probabilities(torch.nn.Module):
-    """The model with its mapping inside: images [n, 1, h, w] → the probabilities that it has, in a fixed order."""
+    """The model with its mapping inside: [n, channels, h, w] → the probabilities that it has, in a fixed order."""
 
     def __init__(self, predictor: TorchPredictor, model: torch.nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.outputs, self.channels = predictor.outputs, predictor.channels
+        self.outputs, self.channels = predictor.outputs, predictor.channels or -1  # -1 leaves them as they are
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         raw = self.model(images.expand(-1, self.channels, -1, -1))
@@ -61,14 +61,14 @@ def export_onnx(
 ) -> Parity:
     """Write a predictor's module as an ONNX file, for `OnnxPredictor(path)`.
 
-    Input "images" [n, 1, h, w], of any n, h and w that the module takes; outputs "mask_prob" [n, h, w] and "class_prob"
-    [n, 3], as far as it has them. The file appears only when it gave the module's own predictions on the slices.
+    Input "images" [n, channels, h, w], of any n, h and w that the module takes; outputs "mask_prob" and "class_prob",
+    as far as it has them. The file appears only when it gave the module's own predictions on the samples.
 
     Args:
         predictor: On the CPU, in fp32.
         path: The file.
-        images: Slices to compare on, float32 [n, h, w], n ≥ 2.
-        masks: Their tumours, bool [n, h, w].
+        images: To compare on, float32 [n, channels, h, w], n ≥ 2.
+        masks: Their true masks, bool [n, structures, h, w].
         threshold: Of the mask, for Dice.
 
     Raises:
@@ -85,9 +85,9 @@ def export_onnx(
         parity = _parity(said, written.predict(images), masks, threshold)
         if not (parity.probabilities <= PROBABILITY_GAP and (parity.dice or 0.0) <= DICE_GAP):
             raise ModelError(
-                f"the exported file says something else than the model on {parity.slices} slices: probabilities differ "
-                f"by up to {parity.probabilities:.2g} (at most {PROBABILITY_GAP:g}), Dice by {parity.dice or 0:.2g} "
-                f"(at most {DICE_GAP:g}); it was not kept",
+                f"the exported file says something else than the model on {parity.samples} samples: probabilities "
+                f"differ by up to {parity.probabilities:.2g} (at most {PROBABILITY_GAP:g}), Dice by "
+                f"{parity.dice or 0:.2g} (at most {DICE_GAP:g}); it was not kept",
                 where=path,
                 mend="look for randomness or a custom operation in the model's forward",
             )
@@ -107,7 +107,7 @@ def _write(
             warnings.simplefilter("ignore", FutureWarning)
             torch.onnx.export(
                 module,
-                (torch.from_numpy(images)[:, None],),
+                (torch.from_numpy(images),),
                 part,
                 input_names=["images"],
                 output_names=names,
@@ -128,5 +128,8 @@ def _parity(one: Predictions, other: Predictions, masks: NDArray[np.bool_], thre
     ]
     if one.mask_prob is None or other.mask_prob is None:
         return Parity(len(masks), max(gaps), None)
-    dice = [metrics.dice_from_counts(*metrics.counts(p > threshold, masks)) for p in (one.mask_prob, other.mask_prob)]
+    dice = [
+        metrics.dice_from_counts(*metrics.counts(p.reshape(masks.shape) > threshold, masks))
+        for p in (one.mask_prob, other.mask_prob)
+    ]
     return Parity(len(masks), max(gaps), float(np.abs(dice[0] - dice[1]).max()))

@@ -16,7 +16,7 @@ class JaxPredictor(CallablePredictor):
         params: Any tree of arrays.
         outputs: Where masks and classes are in what it returns.
         layout: Of its images and its mask.
-        channels: 1, or 3 for the slice three times.
+        channels: How many it wants: an image of one channel is repeated; None takes images as they are.
 
     Raises:
         MissingExtraError: JAX is not installed.
@@ -29,7 +29,7 @@ class JaxPredictor(CallablePredictor):
         outputs: Outputs,
         *,
         layout: Layout = "nhwc",
-        channels: int = 1,
+        channels: int | None = None,
     ) -> None:
         with extras.named():
             import jax

@@ -16,10 +16,10 @@ class KerasPredictor(CallablePredictor):
         model: The model, built.
         outputs: Where masks and classes are in what it returns.
         layout: Of its images and its mask.
-        channels: 1, or 3 for the slice three times.
+        channels: How many it wants: an image of one channel is repeated; None takes images as they are.
     """
 
-    def __init__(self, model: Any, outputs: Outputs, *, layout: Layout = "nhwc", channels: int = 1) -> None:
+    def __init__(self, model: Any, outputs: Outputs, *, layout: Layout = "nhwc", channels: int | None = None) -> None:
         self.model = model
         self.device = _device(model)
         super().__init__(model.predict_on_batch, outputs, layout=layout, channels=channels)
@@ -33,14 +33,16 @@ def _device(model: Any) -> str | None:
     return None if place is None else str(place)
 
 
-def load_keras(path: Path | str, outputs: Outputs, *, layout: Layout = "nhwc", channels: int = 1) -> KerasPredictor:
+def load_keras(
+    path: Path | str, outputs: Outputs, *, layout: Layout = "nhwc", channels: int | None = None
+) -> KerasPredictor:
     """A saved Keras model as a predictor; the environment variable KERAS_BACKEND says what it runs on.
 
     Args:
         path: A file written by `model.save("….keras")`.
         outputs: As for `KerasPredictor`, and so are the others.
         layout: Of its images and its mask.
-        channels: 1 or 3.
+        channels: As for `KerasPredictor`.
 
     Raises:
         MissingExtraError: Keras is not installed.

@@ -26,7 +26,7 @@ class OnnxPredictor(CallablePredictor):
         outputs: Where masks and classes are, by name or index; None for a file of `btlib export`, whose outputs are
             called mask_prob and class_prob.
         layout: Of its input and its mask.
-        channels: 1, or 3 for the slice three times.
+        channels: How many it wants: an image of one channel is repeated; None takes images as they are.
         providers: ONNX Runtime's execution providers; by default CUDA where it is there, then the CPU.
 
     Raises:
@@ -40,14 +40,15 @@ class OnnxPredictor(CallablePredictor):
         outputs: Outputs | None = None,
         *,
         layout: Layout = "nchw",
-        channels: int = 1,
+        channels: int | None = None,
         providers: Sequence[str] | None = None,
     ) -> None:
         self.path = Path(path)
         self.session = _session(self.path, providers)
         self.device = _device(self.session)
-        self.names = [output.name for output in self.session.get_outputs()]
-        super().__init__(self._run, outputs or _exported(self.names, self.path), layout=layout, channels=channels)
+        found = {output.name: output.shape for output in self.session.get_outputs()}
+        self.names = list(found)
+        super().__init__(self._run, outputs or _exported(found, self.path), layout=layout, channels=channels)
         inputs = self.session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
             given = ", ".join(f"{i.name}: {i.type}" for i in inputs)
@@ -88,14 +89,16 @@ def _device(session: Any) -> str | None:
     return "cpu" if first == "CPUExecutionProvider" else None
 
 
-def _exported(names: list[str], path: Path) -> Outputs:
-    """The mapping of a file that `btlib export` wrote."""
-    mask, classes = ("mask_prob" if "mask_prob" in names else None), ("class_prob" if "class_prob" in names else None)
+def _exported(found: dict[str, list[Any]], path: Path) -> Outputs:
+    """The mapping of a file that `btlib export` wrote, whose outputs have these names and shapes."""
+    mask, classes = ("mask_prob" if "mask_prob" in found else None), ("class_prob" if "class_prob" in found else None)
     if mask is None and classes is None:
         raise ModelError(
-            f"its outputs are called {', '.join(names)}", where=path, mend="say in Outputs which are mask and classes"
+            f"its outputs are called {', '.join(found)}", where=path, mend="say in Outputs which are mask and classes"
         )
-    return Outputs(mask, classes, mask_kind="probabilities", class_kind="probabilities")
+    shape = found.get("mask_prob", [])
+    structures = shape[1] if len(shape) == 4 and isinstance(shape[1], int) else 1  # one structure has no axis
+    return Outputs(mask, classes, mask_kind="probabilities", class_kind="probabilities", structures=structures)
 
 
 def _session(path: Path, providers: Sequence[str] | None) -> Any:

@@ -38,20 +38,22 @@ class Outputs:
     an object with attributes. A part that is None in the model's output counts as not there.
 
     Attributes:
-        mask: Where the mask is: [n, 1, h, w], [n, h, w, 1] or [n, h, w]; with several channels [n, c, h, w] or
-            [n, h, w, c].
-        classes: Where the classes are: [n, 3] in the order meningioma, glioma, pituitary.
+        mask: Where the mask is: [n, m, h, w] or [n, h, w, m] of m channels, or [n, h, w] of one structure.
+        classes: Where the classes are: [n, c] in the order of the task's classes.
         mask_kind: "logits" or "probabilities".
         class_kind: "logits" or "probabilities".
-        mask_channels: 1: a sigmoid of its own. Above 1: a softmax over channels, of which the first is background and
-            all others are tumour.
+        structures: How many structures the mask shows, k.
+        mask_channels: m. k, the default: a channel for each structure, with a sigmoid of its own. More: a softmax over
+            the channels, of which the first is background; k + 1: the others are the structures; for one structure the
+            others together are it.
     """
 
     mask: Place = None
     classes: Place = None
     mask_kind: Kind = "logits"
     class_kind: Kind = "logits"
-    mask_channels: int = 1
+    structures: int = 1
+    mask_channels: int | None = None
 
     def __post_init__(self) -> None:
         if self.mask is None and self.classes is None:
@@ -59,11 +61,27 @@ class Outputs:
         for kind in (self.mask_kind, self.class_kind):
             if kind not in get_args(Kind):
                 raise unknown_name("kind", kind, get_args(Kind), where="Outputs")
-        if self.mask_channels < 1:
-            raise ModelError(f"expected mask_channels of at least 1, got {self.mask_channels}", where="Outputs")
+        if self.structures < 1 or self._channels < self.structures:
+            raise ModelError(
+                f"expected structures of at least 1, and no fewer mask_channels, got {self.structures} and "
+                f"{self._channels}",
+                where="Outputs",
+            )
+        if self.structures > 1 and self._channels > self.structures + 1:
+            raise ModelError(
+                f"{self._channels} mask_channels for {self.structures} structures",
+                where="Outputs",
+                mend="give a channel for each structure, or these after one of background",
+            )
+
+    @property
+    def _channels(self) -> int:
+        return self.structures if self.mask_channels is None else self.mask_channels
 
     def read(self, raw: Any, ops: Ops, *, channels_last: bool = False) -> tuple[Any, Any]:
-        """Mask probabilities [n, h, w] and class probabilities [n, 3] in the framework's own arrays, or None.
+        """Mask probabilities [n, k, h, w] (one structure: [n, h, w]) and class probabilities [n, c], or None.
+
+        In the framework's own arrays.
 
         Args:
             raw: What the model returned.
@@ -85,16 +103,20 @@ class Outputs:
         if mask.ndim != 4:
             return ops.sigmoid(mask) if self.mask_kind == "logits" else mask
         axis = 3 if channels_last else 1
-        if mask.shape[axis] != self.mask_channels:
+        if mask.shape[axis] != self._channels:
             raise PredictionError(
-                f"expected {self.mask_channels} channels of the mask at axis {axis}, got shape {tuple(mask.shape)}",
-                mend="declare mask_channels in Outputs, or the layout of the model",
+                f"expected {self._channels} channels of the mask at axis {axis}, got shape {tuple(mask.shape)}",
+                mend="declare structures and mask_channels in Outputs, or the layout of the model",
             )
-        if self.mask_channels == 1:
-            mask = mask[..., 0] if channels_last else mask[:, 0]
-            return ops.sigmoid(mask) if self.mask_kind == "logits" else mask
-        shares = ops.softmax(mask, axis) if self.mask_kind == "logits" else mask
-        return (shares[..., 1:] if channels_last else shares[:, 1:]).sum(axis)
+        background = self._channels > self.structures
+        if self.mask_kind == "logits":
+            mask = ops.softmax(mask, axis) if background else ops.sigmoid(mask)
+        if channels_last:
+            mask = np.moveaxis(mask, 3, 1)  # only PyTorch has arrays of its own here, and channels first
+        mask = mask[:, 1:] if background else mask
+        if self.structures > 1:
+            return mask
+        return mask[:, 0] if mask.shape[1] == 1 else mask.sum(1)
 
 
 def pick(raw: Any, place: Place) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import extras
-from btlib.adapters.arrays import checked, refuse_empty
+from btlib.adapters.arrays import checked, repeats, required
 from btlib.adapters.device_choice import DEVICES
 from btlib.adapters.outputs import Ops, Outputs
 from btlib.errors import ModelError
@@ -63,7 +63,7 @@ class TorchPredictor:
         device: Where to run it, a module is moved there: a device, or one of `DEVICES`.
         precision: "fp32", "bf16" for autocast, or "auto".
         outputs: Where masks and classes are in what it returns.
-        channels: 1, or 3 for the slice three times.
+        channels: How many the model wants: an image of one channel is repeated; None takes images as they are.
 
     Raises:
         UnknownNameError: No such device or precision.
@@ -76,7 +76,7 @@ class TorchPredictor:
         device: torch.device | str = "auto",
         precision: str = "fp32",
         outputs: Outputs = VARIANT,
-        channels: int = 1,
+        channels: int | None = None,
     ) -> None:
         self.model = model
         self.device = device if isinstance(device, torch.device) else resolve_device(device)
@@ -87,11 +87,12 @@ class TorchPredictor:
             model.to(self.device).to(memory_format=torch.channels_last)
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        """Predictions for float32 [n, h, w]; returns when the device is done."""
-        refuse_empty(images)
+        """Predictions for float32 [n, channels, h, w]; returns when the device is done."""
+        repeated = repeats(required(images).shape[1], self.channels)
         if isinstance(self.model, torch.nn.Module):
             self.model.eval()  # every time: a training step between two calls must not leave dropout on
-        batch = torch.from_numpy(images).to(self.device)[:, None].expand(-1, self.channels, -1, -1)
+        batch = torch.from_numpy(images).to(self.device)
+        batch = batch.expand(-1, repeated, -1, -1) if repeated > 1 else batch
         with torch.inference_mode(), autocast(self.device, self.precision), steady_kernels():
             raw = self.model(batch)
         mask, classes = self.outputs.read(raw, OPS)
@@ -102,7 +103,7 @@ class TorchPredictor:
 
 
 def load_torch(
-    path: Path | str, outputs: Outputs, device: str = "auto", precision: str = "fp32", channels: int = 1
+    path: Path | str, outputs: Outputs, device: str = "auto", precision: str = "fp32", channels: int | None = None
 ) -> TorchPredictor:
     """A saved program as a predictor: TorchScript (`torch.jit.save`) or an exported program (`torch.export.save`).
 
@@ -111,7 +112,7 @@ def load_torch(
         outputs: As for `TorchPredictor`, and so are the others.
         device: One of `DEVICES`.
         precision: "fp32", "bf16" or "auto".
-        channels: 1 or 3.
+        channels: As for `TorchPredictor`.
 
     Raises:
         ModelError: The file is not there, or holds no program.

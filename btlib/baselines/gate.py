@@ -11,9 +11,10 @@ from btlib.baselines.figure import BaselineCase, Figure
 from btlib.baselines.schema import Baseline
 from btlib.baselines.verdict import WORST_FIRST, Status, Verdict
 from btlib.errors import StatsError
-from btlib.evaluation.aggregate import gated_value
+from btlib.evaluation.aggregate import gated_value, natural
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order
+from btlib.sample_table import SampleTable
 
 _NO_PATIENTS = (
     "some or all slices have no patient id, so the interval is too narrow where a patient has several: give the "
@@ -117,7 +118,7 @@ def judge_metric(result: CaseResult, metric: str, baseline: Baseline, *, strict:
         *_other_truth(result, case),
         *_undefined(result, metric, figure),
     ]
-    if differences and (baseline.kind == "measured" or not METRICS[metric].available(result.slices)):
+    if differences and (baseline.kind == "measured" or not METRICS[metric].available(result.samples)):
         reason = "cannot be compared with the baseline:\n" + "\n".join(differences)
         return replace(known, status="not-comparable", reason=reason)
     verdict = _compared(result, case, figure, known, differences)
@@ -152,9 +153,15 @@ def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
     themselves are compared besides, wherever the baseline has them.
     """
     pairs = [
+        ("task", measured.task.name, baseline.task.name),
+        ("classes", measured.task.classes, baseline.task.classes),
+        ("structures", measured.task.structures, baseline.task.structures),
+        ("synthetic", measured.task.synthetic, baseline.task.synthetic),
+    ]
+    pairs += [
         (name, getattr(measured, name), getattr(baseline, name))
         for name in Conditions.model_fields
-        if name not in ("input_fingerprint", "patients", "independent")
+        if name not in ("task", "input_fingerprint", "patients", "independent")
     ]
     return [
         f"{name}: measured {ours!r}, baseline {theirs!r}"
@@ -176,24 +183,34 @@ def other_rendering(measured: Conditions, baseline: Conditions) -> str:
 
 def paired_gap(ours: CaseResult, runs: list[SeedRun], metric: str) -> Gap:
     """On the same slices, the mean over seeds against that of other runs; whole patients are drawn."""
-    theirs = mean_in_order(runs, ours.slices, metric)
+    theirs = mean_in_order(runs, ours.samples, metric)
     found = stats.paired(ours.values(metric), theirs, groups=ours.groups)
     return Gap(found.difference, found.low, found.high, f"paired by {ours.unit}")
 
 
 def _other_truth(result: CaseResult, case: BaselineCase) -> list[str]:
-    """The first slice on which the measured tables and the baseline's do not agree what is true."""
-    ours = result.slices
-    known = {n: row for n, *row in zip(ours.number, ours.label, ours.truth_area, strict=True)}
-    for theirs in (run.slices for run in case.runs):
-        if theirs.number != ours.number and set(theirs.number) != known.keys():
-            apart = sorted(set(theirs.number) ^ known.keys())
-            return [f"slices: {len(apart)} are on one side only, the first of them {apart[0]}"]
-        for number, *row in zip(theirs.number, theirs.label, theirs.truth_area, strict=True):
-            if known[number] != row:
-                (a, b), (c, d) = known[number], row
-                return [f"slice {number}: measured label {a} and {b} tumour pixels, baseline {c} and {d}"]
+    """The first sample on which the measured tables and the baseline's do not agree what is true."""
+    known = _truth(result.samples)
+    for theirs in (_truth(run.samples) for run in case.runs):
+        if theirs.keys() != known.keys():
+            apart = sorted(theirs.keys() ^ known.keys(), key=natural)
+            return [f"samples: {len(apart)} are on one side only, the first of them {apart[0]}"]
+        for name, (label, areas) in theirs.items():
+            ours = known[name]
+            if ours != (label, areas):
+                return [f"sample {name}: measured {_told(*ours)}, baseline {_told(label, areas)}"]
     return []
+
+
+def _truth(table: SampleTable) -> dict[str, tuple[int | None, list[int]]]:
+    """Label and true areas of every sample by its id."""
+    labels: list[int | None] = [None] * table.n if table.label is None else list(table.label)
+    return dict(zip(table.id, zip(labels, table.truth_area.tolist(), strict=True), strict=True))
+
+
+def _told(label: int | None, areas: list[int]) -> str:
+    parts = [] if label is None else [f"label {label}"]
+    return " and ".join([*parts, *([f"{', '.join(map(str, areas))} true pixels"] if areas else [])])
 
 
 def _undefined(result: CaseResult, metric: str, figure: Figure) -> list[str]:
@@ -203,10 +220,10 @@ def _undefined(result: CaseResult, metric: str, figure: Figure) -> list[str]:
     if found.version != figure.version:
         problems.append(f"version of {metric}: measured {found.version}, baseline {figure.version}")
     for run in result.runs:
-        if not found.available(run.slices):
+        if not found.available(run.samples):
             problems.append(f"{metric}: not measured (seed {run.seed}); measure the case again")
-        elif not np.isfinite(found.of(run.slices)).all():
-            problems.append(f"{metric}: undefined for some slices (seed {run.seed})")
+        elif not np.isfinite(found.of(run.samples)).all():
+            problems.append(f"{metric}: undefined for some samples (seed {run.seed})")
     return problems
 
 
@@ -252,7 +269,7 @@ def _one_training_each(ours: Sequence[SeedRun], theirs: Sequence[SeedRun], gap: 
 
 
 def _by_seed(runs: "list[SeedRun] | tuple[SeedRun, ...]", figure: Figure, batch_size: int) -> tuple[float, ...]:
-    return tuple(gated_value(run.slices, figure.metric, figure.aggregation, batch_size) for run in runs)
+    return tuple(gated_value(run.samples, figure.metric, figure.aggregation, batch_size) for run in runs)
 
 
 def _unpaired(result: CaseResult, figure: Figure, value: float) -> Gap:

@@ -11,19 +11,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from btlib.data.patient_table import figshare_patients
-from btlib.types import CLASS_NAMES
+from btlib import older
+from btlib.data.sources.tasks import BUILT_IN
+from btlib.sample_table import TRUTH
 
 SCHEMA: Final = "btlib-baseline/2"
 SCHEMAS: Final = ("btlib-baseline/1", SCHEMA)
-
-FIGSHARE_V1: Final = "2baa8472d6a89c34"
-"""Under version 1, the fingerprint of all 3064 Figshare slices as 8-bit images at 256 px without patient codes."""
-
-_STRUCTURE = "tumour"
-_TRUTH = f"{_STRUCTURE}/truth_area"
-_MEASURES = ("intersection", "pred_area", "hd95", "surface_dice_1px", "surface_dice_2px")
-_PROBABILITIES = tuple(f"probability/{name}" for name in CLASS_NAMES)
 
 _Column = list[int | float | None]
 
@@ -37,18 +30,10 @@ class _Part(BaseModel):
 class _Samples(_Part):
     model_config = ConfigDict(extra="forbid")
     id: list[str]
-    label: list[int]
+    label: list[int] | None = None
     patient: list[str | None]
-    volume: list[str | None] | None = None
+    volume: list[str] | None = None
     columns: dict[str, _Column]
-
-
-class _Task(_Part):
-    model_config = ConfigDict(extra="forbid")
-    name: str
-    classes: list[str]
-    structures: list[str]
-    synthetic: bool
 
 
 class _Run(_Part):
@@ -64,7 +49,7 @@ class _Case(_Part):
 
 
 class _File(_Part):
-    task: _Task
+    task: dict[str, Any]
     samples: _Samples | None = None
     cases: dict[str, _Case]
 
@@ -74,7 +59,7 @@ def from_file(value: Any) -> dict[str, Any]:
 
     Raises:
         ValidationError: A part that only this layout has is not what it should be.
-        ValueError: No known version, or samples that this version of btlib cannot hold.
+        ValueError: No known version.
     """
     schema = value.get("schema") if isinstance(value, Mapping) else None
     if schema not in SCHEMAS:
@@ -89,35 +74,30 @@ def to_file(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a file from the fields of a `Baseline`.
 
     Raises:
-        ValueError: Two runs disagree on what they share, or a run is of other slices.
+        ValueError: Two runs disagree on what they share, a run is of other samples, or the task has the name of one of
+            btlib's own and is another.
     """
-    tables = [run["slices"] for case in fields["cases"].values() for run in _runs_of(case)]
+    tables = [run["samples"] for case in fields["cases"].values() for run in _runs_of(case)]
     shared = _shared(tables) if tables else None
-    task = {
-        "name": fields["conditions"]["origin"],
-        "classes": list(CLASS_NAMES),
-        "structures": [_STRUCTURE],
-        "synthetic": fields["conditions"]["origin"] == "phantom",
-    }
+    conditions = dict(fields["conditions"])
+    task = conditions.pop("task")
+    always = {name: task.get(name, default) for name, default in _TASK.items()}
+    if task["name"] in BUILT_IN:
+        task = {"name": _known_task(task)["name"]}  # the rest is known
     cases = {name: _case_to_file(case, shared) for name, case in fields["cases"].items()}
     samples = {} if shared is None else {"samples": shared}
-    return {**fields, "schema": SCHEMA, "task": task, **samples, "cases": cases}
+    return {
+        **fields,
+        "schema": SCHEMA,
+        "task": task | always,
+        "conditions": {"origin": task["name"], **conditions},
+        **samples,
+        "cases": cases,
+    }
 
 
-def upgraded(conditions: Mapping[str, Any]) -> dict[str, Any]:
-    """Conditions of version 1 as those of today: what data they are of is known by the test slices alone."""
-    fields = {name: field for name, field in conditions.items() if name != "dataset_fingerprint"}
-    return {**fields, "truth_fingerprint": None, "input_fingerprint": None}
-
-
-def with_known_patients(slices: Mapping[str, Any], dataset_fingerprint: str | None) -> dict[str, Any]:
-    """A table of version 1, with the patients of slices that are known by their data set's old fingerprint."""
-    persons, numbers = figshare_patients().persons, slices.get("number")
-    if dataset_fingerprint != FIGSHARE_V1 or not isinstance(numbers, list):
-        return dict(slices)
-    if not all(type(number) is int and 1 <= number <= len(persons) for number in numbers):
-        return dict(slices)  # which the table refuses by name
-    return {**slices, "patient": [str(persons[number - 1]) for number in numbers]}
+_TASK: Final = {"classes": [], "structures": [], "synthetic": False}
+"""What a file says of its task even where it is at its default."""
 
 
 def _from_1(fields: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +108,10 @@ def _from_1(fields: dict[str, Any]) -> dict[str, Any]:
 
     def run_of(run: Any) -> Any:
         slices = run.get("slices") if isinstance(run, Mapping) else None
-        return {**run, "slices": with_known_patients(slices, known)} if isinstance(slices, Mapping) else run
+        if not isinstance(slices, Mapping):
+            return run
+        rest = {name: field for name, field in run.items() if name not in ("slices", "columns")}
+        return {**rest, "samples": older.table(older.with_known_patients(slices, known), run.get("columns"))}
 
     converted = {
         name: {**case, "runs": [run_of(run) for run in case["runs"]]}
@@ -136,27 +119,26 @@ def _from_1(fields: dict[str, Any]) -> dict[str, Any]:
         else case
         for name, case in cases.items()
     }
-    return {**fields, "schema_version": 1, "conditions": upgraded(conditions), "cases": converted}
+    return {**fields, "schema_version": 1, "conditions": older.conditions_of_1(conditions), "cases": converted}
 
 
 def _from_2(fields: dict[str, Any]) -> dict[str, Any]:
     file = _File.model_validate(fields)
-    if tuple(file.task.classes) != CLASS_NAMES or file.task.structures != [_STRUCTURE]:
-        raise ValueError(
-            f"task: this version of btlib reads classes {', '.join(CLASS_NAMES)} and the structure {_STRUCTURE}; "
-            f"the file has {', '.join(file.task.classes) or 'none'} and {', '.join(file.task.structures) or 'none'}"
-        )
+    task = _known_task(file.task)
     conditions = fields.get("conditions")
-    origin = conditions.get("origin") if isinstance(conditions, Mapping) else file.task.name
-    if file.task.name != origin or file.task.synthetic != (origin == "phantom"):
-        raise ValueError(f"task: {file.task.name}, synthetic {file.task.synthetic}; but conditions.origin is {origin}")
+    if isinstance(conditions, Mapping):
+        origin = conditions.get("origin")
+        if origin != task.get("name"):
+            raise ValueError(f"task: its name is {task.get('name')!r}; but conditions.origin is {origin!r}")
+        own = {name: field for name, field in conditions.items() if name != "origin"}
+        fields = {**fields, "conditions": {**own, "task": task}}
     samples = file.samples
 
     def case_of(case: _Case) -> dict[str, Any]:
         if case.runs and samples is None:
             raise ValueError("samples: missing, and there are runs")
         rest = dict(case.model_extra or {})
-        runs = {"runs": [_run_of(run, samples) for run in case.runs]} if samples is not None and case.runs else {}
+        runs = {"runs": [_run_of(run, samples, task) for run in case.runs]} if samples is not None and case.runs else {}
         first = {} if case.first is None else {"first": case_of(case.first)}
         return {**rest, **runs, **first}
 
@@ -164,28 +146,33 @@ def _from_2(fields: dict[str, Any]) -> dict[str, Any]:
     return {**rest, "schema_version": 2, "cases": {name: case_of(case) for name, case in file.cases.items()}}
 
 
-def _run_of(run: _Run, samples: _Samples) -> dict[str, Any]:
-    strange = [name for name in samples.id if not (name.isascii() and name.isdecimal() and str(int(name)) == name)]
-    if strange or samples.volume is not None:
-        what = f"the id {strange[0]!r}" if strange else "volumes"
-        raise ValueError(f"samples: {what}: this version of btlib reads slices with whole numbers for ids")
-    if list(samples.columns) != [_TRUTH]:
-        raise ValueError(f"samples.columns: expected {_TRUTH} alone, got {', '.join(samples.columns) or 'nothing'}")
-    columns = dict(run.columns)
-    slices: dict[str, Any] = {
-        "number": [int(name) for name in samples.id],
+def _known_task(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A task of btlib's own with all that is known of it: files of before hold no more than what numbers rest on."""
+    built_in = BUILT_IN.get(str(value.get("name")))
+    if built_in is None:
+        return dict(value)
+    own = built_in.model_dump(mode="json")
+    for name, field in value.items():
+        if name not in own:
+            raise ValueError(f"task.{name}: Extra inputs are not permitted")
+        if own[name] != field:
+            raise ValueError(f"task.{name}: expected {own[name]!r} for btlib's own task, got {field!r}")
+    return own
+
+
+def _run_of(run: _Run, samples: _Samples, task: Mapping[str, Any]) -> dict[str, Any]:
+    table = {
+        "id": samples.id,
         "label": samples.label,
         "patient": samples.patient,
-        "truth_area": samples.columns[_TRUTH],
+        "volume": samples.volume,
+        "classes": task.get("classes", []),
+        "structures": task.get("structures", []),
+        "columns": {**samples.columns, **run.columns},
     }
-    slices |= {name: columns.pop(key) for name in _MEASURES if (key := f"{_STRUCTURE}/{name}") in columns}
-    probabilities = [columns.pop(key) for key in _PROBABILITIES if key in columns]
-    if len(probabilities) not in (0, len(_PROBABILITIES)):
-        raise ValueError(f"columns: expected all of {', '.join(_PROBABILITIES)}, or none")
-    if probabilities:
-        slices["class_prob"] = [list(row) for row in zip(*probabilities, strict=True)]
-    more = {"columns": columns} if columns else {}
-    return {"seed": run.seed, "fingerprint": run.fingerprint, "slices": slices, **more}
+    if twice := sorted(samples.columns.keys() & run.columns.keys()):
+        raise ValueError(f"columns: {twice[0]} is in samples and in a run")
+    return {"seed": run.seed, "fingerprint": run.fingerprint, "samples": table}
 
 
 def _runs_of(case: Mapping[str, Any]) -> list[Any]:
@@ -193,44 +180,50 @@ def _runs_of(case: Mapping[str, Any]) -> list[Any]:
 
 
 def _shared(tables: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """What all tables say of the slices, in the order of the first; they must agree."""
+    """What all tables say of the samples, in the order of the first; they must agree."""
     first = tables[0]
-    rows = {name: dict(zip(first["number"], first[name], strict=True)) for name in ("label", "patient", "truth_area")}
+    ids, names = first["id"], [f"{structure}/{TRUTH}" for structure in first.get("structures", [])]
+    rows = {name: dict(zip(ids, values, strict=True)) for name, values in _truth(first, names).items()}
     for table in tables[1:]:
-        if set(table["number"]) != set(first["number"]):
-            raise ValueError("its runs are not of the same slices")
-        for name, known in rows.items():
-            for number, value in zip(table["number"], table[name], strict=True):
-                if known[number] is None:
-                    known[number] = value  # a patient that only the later run knows
-                elif value is not None and known[number] != value:
-                    raise ValueError(f"its runs disagree on {name} of slice {number}: {known[number]} and {value}")
-    numbers = first["number"]
-    return {
-        "id": [str(number) for number in numbers],
-        "label": [rows["label"][number] for number in numbers],
-        "patient": [rows["patient"][number] for number in numbers],
-        "columns": {_TRUTH: [rows["truth_area"][number] for number in numbers]},
+        if set(table["id"]) != set(ids):
+            raise ValueError("its runs are not of the same samples")
+        for name, values in _truth(table, names).items():
+            known = rows[name]
+            for sample, value in zip(table["id"], values, strict=True):
+                if known[sample] is None:
+                    known[sample] = value  # a patient that only the later run knows
+                elif value is not None and known[sample] != value:
+                    raise ValueError(f"its runs disagree on {name} of sample {sample}: {known[sample]} and {value}")
+    columns = {name: [rows[name][sample] for sample in ids] for name in names}
+    truth = {
+        name: [rows[name][sample] for sample in ids]
+        for name in ("label", "patient", "volume")
+        if any(value is not None for value in rows[name].values()) or name == "patient"
     }
+    return {"id": ids, **truth, "columns": columns}
+
+
+def _truth(table: Mapping[str, Any], names: list[str]) -> dict[str, list[Any]]:
+    """Columns that all runs share."""
+    nothing = [None] * len(table["id"])
+    shared = {name: table.get(name) or nothing for name in ("label", "patient", "volume")}
+    return shared | {name: table["columns"].get(name, nothing) for name in names}
 
 
 def _case_to_file(case: Mapping[str, Any], shared: Mapping[str, Any] | None) -> dict[str, Any]:
     rest = {name: value for name, value in case.items() if name not in ("runs", "first")}
-    runs = {"runs": [_run_to_file(run, shared["id"]) for run in case["runs"]]} if shared and case.get("runs") else {}
+    runs = {"runs": [_run_to_file(run, shared) for run in case["runs"]]} if shared and case.get("runs") else {}
     first = {"first": _case_to_file(case["first"], shared)} if case.get("first") else {}
     return {**rest, **runs, **first}
 
 
-def _run_to_file(run: Mapping[str, Any], ids: list[str]) -> dict[str, Any]:
-    slices = run["slices"]
-    at = {str(number): i for i, number in enumerate(slices["number"])}
-    order = [at[name] for name in ids]
-    columns = {f"{_STRUCTURE}/{name}": slices[name] for name in _MEASURES if slices.get(name) is not None}
-    if slices.get("class_prob") is not None:
-        columns |= {name: [row[k] for row in slices["class_prob"]] for k, name in enumerate(_PROBABILITIES)}
-    columns |= run.get("columns", {})
+def _run_to_file(run: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    table = run["samples"]
+    at = {name: i for i, name in enumerate(table["id"])}
+    order = [at[name] for name in shared["id"]]
+    own = {name: column for name, column in table["columns"].items() if name not in shared["columns"]}
     return {
         "seed": run["seed"],
         "fingerprint": run["fingerprint"],
-        "columns": {name: [column[i] for i in order] for name, column in columns.items()},
+        "columns": {name: [column[i] for i in order] for name, column in own.items()},
     }

@@ -13,6 +13,7 @@ from btlib.baselines.layout import SCHEMA, SCHEMAS, from_file, to_file
 from btlib.baselines.text import compact
 from btlib.errors import BaselineError
 from btlib.results import CaseResult, Conditions
+from btlib.sample_table import require_task
 
 _MEND = "restore it from git, or accept a run anew (`btlib baseline accept`)"
 
@@ -67,11 +68,14 @@ class Baseline(Strict):
             if self.kind == "measured" and not case.runs:
                 raise ValueError(f"cases.{name}.runs: a measured baseline needs per-slice numbers")
             for run in case.runs:
-                if self.conditions.patients is not None and None in run.slices.patient:
-                    raise ValueError(f"cases.{name}.runs: a slice without patient, and conditions.patients counts them")
-                if run.slices.n != self.conditions.n_test:
+                require_task(run.samples, self.conditions.task)
+                if self.conditions.patients is not None and None in run.samples.patient:
                     raise ValueError(
-                        f"cases.{name}.runs: {run.slices.n} slices, conditions.n_test says {self.conditions.n_test}"
+                        f"cases.{name}.runs: a sample without patient, and conditions.patients counts them"
+                    )
+                if run.samples.n != self.conditions.n_test:
+                    raise ValueError(
+                        f"cases.{name}.runs: {run.samples.n} samples, conditions.n_test says {self.conditions.n_test}"
                     )
         return self
 

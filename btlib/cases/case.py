@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from btlib.data.dataset import Dataset
+from btlib.data.dataset import Dataset, Samples
+from btlib.data.task import Task
 from btlib.errors import BtlibError
 from btlib.evaluation.predictor import Predictor
 from btlib.protocol import Protocol, Recipe
@@ -26,12 +27,15 @@ class Work:
     """All a case needs to make its predictor.
 
     Attributes:
-        dataset: The slices, preprocessed: images float32 [n, s, s] with masks, labels and patients.
-        split: Positions in `dataset` of the training, validation (may be none) and test slices, int64 from 0.
+        task: What is asked: names of classes, structures and channels.
+        train: The training samples: images float32 [n, channels, s, s] with masks, labels and patients, read-only.
+        val: The validation samples, likewise; there may be none. Test samples are not handed over.
         protocol: How the numbers are made: image size in pixels, scaling, threshold of the mask …
-        recipe: How to train: epochs, slices in a batch, learning rate …
-        seed: Seed of initialisation, order of slices and dropout, from 0.
-        checkpoints: Folder in which trained models are kept (`btlib.cases.fit_or_load`).
+        recipe: How to train: epochs, samples in a batch, learning rate …
+        seed: Seed of initialisation, order of samples and dropout, from 0.
+        checkpoints: Folder in which trained models are stored (`btlib.cases.fit_or_load`).
+        data: Identity of the whole data set.
+        split: Identity of the split into training, validation and test samples.
         device: "auto", "cuda", "mps" or "cpu"; `btlib.adapters.torch.resolve_device` makes a PyTorch device of it.
         precision: "auto", "fp32" or "bf16"; `btlib.adapters.torch.resolve_precision` chooses for "auto".
         engine: What runs a trained PyTorch model: "auto", or an engine by name (see `btlib.engines`).
@@ -43,12 +47,15 @@ class Work:
         case: Name of the case that is given this; "" outside a run.
     """
 
-    dataset: Dataset
-    split: Split
+    task: Task
+    train: Samples
+    val: Samples
     protocol: Protocol
     recipe: Recipe
     seed: int
     checkpoints: Path
+    data: str
+    split: str
     device: str = "auto"
     precision: str = "auto"
     engine: str = "eager"
@@ -58,6 +65,36 @@ class Work:
     say: Callable[[str], None] = field(default=lambda line: None)
     live: bool = False
     case: str = ""
+
+    @classmethod
+    def on(
+        cls,
+        dataset: Dataset,
+        split: Split,
+        protocol: Protocol,
+        recipe: Recipe,
+        seed: int,
+        checkpoints: Path,
+        **more: Any,
+    ) -> Self:
+        """Work on the training and validation samples of a split; `more` are fields by name."""
+        return cls(
+            task=dataset.task,
+            train=dataset.part(split.train),
+            val=dataset.part(split.val),
+            protocol=protocol,
+            recipe=recipe,
+            seed=seed,
+            checkpoints=checkpoints,
+            data=dataset.fingerprint,
+            split=split.fingerprint,
+            **more,
+        )
+
+    @property
+    def held_out(self) -> Samples:
+        """Samples to choose by: validation samples, or training samples where none validate."""
+        return self.val if len(self.val) else self.train
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +110,7 @@ class Prepared:
         notes: Things a reader of the numbers must know, such as missing pretrained weights.
         training_step: Given a batch size, returns a function that makes one synchronised optimiser step.
         curves: CSV of losses and validation scores by epoch, where it was trained.
-        threshold: Of the mask, 0…1, chosen without a look at test slices; None takes the protocol's.
+        threshold: Of the mask, 0…1, chosen without a look at test samples; None takes the protocol's.
         explainer: Returns a `btlib.explain.Explainer` that is faster than asking `predictor`; None where there is none.
     """
 
@@ -97,10 +134,10 @@ class Case:
         name: Short and unique ("A").
         title: What it is, in a few words.
         has_mask: Whether it predicts masks.
-        has_classes: Whether it predicts tumour types.
+        has_classes: Whether it predicts classes.
         prepare: Trains or loads its predictor.
-        image_size: Side of the square slices it takes in pixels; None takes the protocol's.
-        scaling: How its slices are scaled, "thesis" or "percentile"; None takes the recipe's or else the protocol's.
+        image_size: Side of the square images it takes in pixels; None takes the protocol's.
+        scaling: How its images are scaled, "thesis" or "percentile"; None takes the recipe's or else the protocol's.
         registered_in: Name of the module whose `@case` made it; None where it was made otherwise.
     """
 
@@ -179,8 +216,8 @@ def case(
         name: Short and unique.
         title: What it is, in a few words.
         has_mask: Whether it predicts masks.
-        has_classes: Whether it predicts tumour types.
-        image_size: Side of the square slices it takes in pixels; None takes the protocol's.
+        has_classes: Whether it predicts classes.
+        image_size: Side of the square images it takes in pixels; None takes the protocol's.
         scaling: "thesis" or "percentile"; None takes the recipe's or else the protocol's.
 
     Raises:

@@ -11,10 +11,13 @@ from types import CodeType
 from typing import Any
 
 import joblib
+import numpy as np
 
 from btlib import fingerprint
 from btlib.cases.case import Work
-from btlib.data.dataset import Dataset
+from btlib.data.checked_array import CheckedArray
+from btlib.data.dataset import Samples
+from btlib.data.lazy_rows import LazyRows
 from btlib.errors import BtlibError
 
 _LIBRARIES = tuple(
@@ -77,7 +80,13 @@ class _Seen:
             value: Any.
             around: Ids of the values that it is a part of, lest it contains itself.
         """
-        if value is self.work or value is self.work.dataset or _is_device(value) or id(value) in around:
+        if (
+            value is self.work
+            or value is self.work.train
+            or value is self.work.val
+            or _is_device(value)
+            or id(value) in around
+        ):
             return None
         if value is None or isinstance(value, bool | int | float | str):
             return repr(value)
@@ -96,10 +105,12 @@ class _Seen:
         if isinstance(value, CodeType):
             return {"code": _code(value)}
         if isinstance(value, Work):
-            names = ("dataset", "split", "protocol", "recipe", "seed", "precision")
+            names = ("task", "data", "split", "protocol", "recipe", "seed", "precision")
             return {name: getattr(value, name) for name in names}
-        if isinstance(value, Dataset):
-            return {name: getattr(value, name) for name in ("fingerprint", "scaling", "images", "masks", "labels")}
+        if isinstance(value, Samples):
+            return {name: getattr(value, name) for name in ("ids", "scaling", "images", "masks", "labels")}
+        if isinstance(value, LazyRows | CheckedArray):
+            return {"values": np.asarray(value).copy()}  # in C order: strides count for joblib
         if isinstance(value, type):
             own = {name: part for name, part in vars(value).items() if name not in _OF_EVERY_CLASS}
             return {} if _is_installed(value) else own | {"its bases": value.__bases__}

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from btlib import files
 from btlib.adapters.state import is_damage
+from btlib.data.sources.tasks import FIGSHARE
+from btlib.data.task import Task
 from btlib.errors import BtlibWarning
 
 SCHEMA = "btlib-checkpoint/1"
@@ -38,13 +41,21 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     return manifest if manifest.get("schema") == SCHEMA else None
 
 
+def task_of(manifest: Mapping[str, Any]) -> Task | None:
+    """What a model was trained for; None if the manifest holds no task there. Older ones were of Figshare's alone."""
+    try:
+        return Task.model_validate(manifest["task"]) if "task" in manifest else FIGSHARE
+    except ValidationError:
+        return None
+
+
 def is_complete(manifest: Mapping[str, Any]) -> bool:
     """Whether a manifest tells how to build its model; one of an older version, without a digest, may be edited."""
     ingredients = manifest.get("ingredients")
     if not isinstance(ingredients, dict) or not {"image_size", "seed", "recipe"} <= set(ingredients):
         return False
     recipe = ingredients["recipe"]
-    if not isinstance(recipe, dict):
+    if not isinstance(recipe, dict) or task_of(manifest) is None:
         return False
     known = {"name": str, "epochs": int, "backbone": str, "drifting_batch_norm": bool}
     texts = all(isinstance(manifest.get(name), str) for name in ("variant", "sha256"))

@@ -89,6 +89,7 @@ class Store:
             "variant": plan.variant,
             "fingerprint": plan.fingerprint,
             "ingredients": plan.ingredients(),
+            "task": plan.train.task.model_dump(mode="json"),
             "sha256": sha256,
             "curves_sha256": fingerprint.of_file(path.with_suffix(".csv")),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from btlib import fingerprint
-from btlib.checkpoints.files import is_complete, read_manifest, read_payload, warn
+from btlib.checkpoints.files import is_complete, read_manifest, read_payload, task_of, warn
+from btlib.data.task import Task
 from btlib.errors import CheckpointError
 from btlib.models import create
 from btlib.models.network import TumourModel
@@ -21,7 +22,7 @@ class Trained:
         source: "trained" now, "resumed" from an interrupted run, or "loaded" from the store.
         seconds: Time spent training now; 0 where it was loaded.
         path: Its checkpoint.
-        manifest: What the store knows of it: ingredients, device, precision, training seconds.
+        manifest: What the store knows of it: ingredients, task, device, precision, training seconds.
     """
 
     model: TumourModel
@@ -29,6 +30,13 @@ class Trained:
     seconds: float
     path: Path
     manifest: Mapping[str, Any]
+
+    @property
+    def task(self) -> Task:
+        """What it was trained for; stored models of before were of the Figshare task alone."""
+        task = task_of(self.manifest)
+        assert task is not None  # a manifest is complete when a model is made of it
+        return task
 
     @property
     def curves(self) -> Path | None:
@@ -51,8 +59,8 @@ def load_stored(path: Path, variant: str) -> Trained:
         CheckpointError: The file or its manifest is not there or damaged, or is of another variant.
     """
     manifest, payload = read_manifest(path.with_suffix(".json")), read_payload(path)
-    known = manifest is not None and payload is not None and is_complete(manifest)
-    if manifest is None or payload is None or not known or fingerprint.of_file(path) != manifest["sha256"]:
+    task = task_of(manifest) if manifest is not None and is_complete(manifest) else None
+    if manifest is None or payload is None or task is None or fingerprint.of_file(path) != manifest["sha256"]:
         raise CheckpointError(
             "is not there, is damaged, or has no manifest (.json) beside it", where=path, mend="train the variant anew"
         )
@@ -61,7 +69,7 @@ def load_stored(path: Path, variant: str) -> Trained:
             f"holds variant {manifest['variant']}, expected {variant}", where=path, mend="choose another file"
         )
     recipe = manifest["ingredients"]["recipe"]
-    model = create(variant, backbone=recipe["backbone"], drifting_batch_norm=recipe["drifting_batch_norm"])
+    model = create(variant, backbone=recipe["backbone"], drifting_batch_norm=recipe["drifting_batch_norm"], task=task)
     try:
         model.load_state_dict(payload["state_dict"])
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:

@@ -106,11 +106,11 @@ def _margin(text: str) -> tuple[str, float]:
     low, high = known.range
     try:
         margin = float(value)
-        if known.level == "slice" and 0 < margin < high - low:
+        if known.level == "sample" and 0 < margin < high - low:
             return metric, margin
     except ValueError:
         pass
-    expected = f"a loss above 0 and below {high - low:g}" if known.level == "slice" else "a metric that every slice has"
+    expected = f"a loss above 0 and below {high - low:g}" if known.level == "sample" else "a metric that samples have"
     raise OptionError(
         f"expected METRIC=VALUE with {expected}, got {text!r}", where="--margin", mend="for example --margin dice=0.02"
     )

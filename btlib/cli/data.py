@@ -11,7 +11,7 @@ from btlib.cli.output import one_line, print_counts, print_error, print_line
 from btlib.errors import OptionError
 
 if TYPE_CHECKING:
-    from btlib.data.scan import ScanReport
+    from btlib.data.sources.figshare.scan import ScanReport
 
 _REPORT = "verify.json"
 _SIZES = 10  # sizes of slices in the table: a folder may have as many as slices
@@ -25,8 +25,8 @@ def download(
     base_url: Annotated[str | None, typer.Option(help="Another server with Figshare's API.")] = None,
 ) -> None:
     """Download the dataset (Figshare article 1512427, 0.9 GB, CC BY 4.0); cut short, it goes on where it was."""
-    from btlib.data.download import BASE_URL
-    from btlib.data.download import download as get
+    from btlib.data.sources.figshare.download import BASE_URL
+    from btlib.data.sources.figshare.download import download as get
 
     folder = get(out, base_url=base_url or BASE_URL, progress=True)
     print_line(f"The slices are in {folder}. Check them with: btlib data verify {out} --expect 3064")
@@ -42,7 +42,7 @@ def verify(
     ] = None,
 ) -> None:
     """Check every slice of a folder; exit code 1 if any is faulty."""
-    from btlib.data.scan import scan
+    from btlib.data.sources.figshare.scan import scan
 
     report = scan(folder, expect, progress=True)
     _show(report)
@@ -59,13 +59,13 @@ def phantom(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same phantoms.")] = 0,
 ) -> None:
     """Draw synthetic slices that stand in for the real ones."""
-    from btlib.data.phantom import write_phantoms
+    from btlib.data.sources.phantom.files import write_phantoms
 
     print_line(f"{slices} phantoms are in {write_phantoms(out, slices, seed, progress=True)}")
 
 
 def _show(report: "ScanReport") -> None:
-    from btlib.data.scan_output import fault_lines, patients_line
+    from btlib.data.sources.figshare.scan_output import fault_lines, patients_line
 
     print_counts("By class", dict(report.classes))
     print_counts("By size", _sizes(report))
@@ -80,7 +80,7 @@ def _show(report: "ScanReport") -> None:
 
 def _write(report: "ScanReport", out: Path | None) -> None:
     """The whole report as a file; only a file that the user named must succeed."""
-    from btlib.data.scan_output import write_report
+    from btlib.data.sources.figshare.scan_output import write_report
 
     path = out or Path(_REPORT)
     try:

@@ -47,7 +47,7 @@ def explain(
     folder = RunFolder(out)
     explained, maps = study.run(at, folder, sanity=sanity)
     draw(explained, maps, study.dataset, folder.explain_path(study.case, "svg"))
-    if explained.origin == "phantom":
+    if explained.task.synthetic:
         print_line(PHANTOM_NOTE)
     print_line(f"\n{tables(explained.summary)}\n")
     for line in [] if explained.sanity is None else [*sanity_lines(explained.sanity), ""]:

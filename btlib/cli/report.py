@@ -31,7 +31,7 @@ def report(
 ) -> None:
     """Write a run as one HTML page that needs no network, from its records alone; several runs are shown side by side.
 
-    Of one run the files for programs are written too: report.json, per_slice.csv, summary.md and figures/.
+    Of one run the files for programs are written too: report.json, per_sample.csv, summary.md and figures/.
     """
     from btlib.reporting.html import write_page, write_report
     from btlib.reporting.names import check_titles

@@ -9,7 +9,7 @@ import numpy as np
 
 from btlib.conformance.subject import Subject
 from btlib.errors import BtlibError, PredictionError
-from btlib.evaluation.checks import check_kind, check_ranges, check_shapes
+from btlib.evaluation.checks import check_kind, check_ranges, in_shape
 from btlib.evaluation.predictor import copied
 from btlib.registry import Registry
 from btlib.types import Predictions
@@ -68,7 +68,7 @@ def _prepare(subject: Subject) -> None:
 
 @_check("predict", "prepare")
 def _predict(subject: Subject) -> None:
-    subject.require_slices()
+    subject.require_all()
     check_kind(subject.predict(), _WHERE)
 
 
@@ -88,8 +88,11 @@ def _declared(subject: Subject) -> None:
 
 @_check("shapes", "predict")
 def _shapes(subject: Subject) -> None:
-    with _mended("give one mask [h, w] and three classes for each image"):
-        check_shapes(subject.predict(), subject.images.shape, _WHERE)
+    task = subject.samples.task
+    counts = (("mask [h, w]", "masks [h, w]", task.structures), ("class", "classes", task.classes))
+    parts = [f"{len(names)} {one if len(names) == 1 else many}" for one, many, names in counts if names]
+    with _mended(f"give {' and '.join(parts)} for each image"):
+        in_shape(subject.predict(), subject.images.shape, task, _WHERE)
 
 
 @_check("ranges", "shapes")
@@ -154,21 +157,24 @@ def _batch_size(subject: Subject) -> None:
 def _odd_sizes(subject: Subject) -> Remark | None:
     if subject.case.image_size is not None:
         return Remark("skip", f"the case takes {subject.case.image_size} pixels only")
-    if subject.by_number:
+    if subject.is_saved:
         return Remark("skip", "saved predictions are of the size they are")
-    images = subject.images[:2, : subject.images.shape[1] - 1, : subject.images.shape[2] - 15].copy()
-    what = f"images of {images.shape[1]}×{images.shape[2]}"
+    height, width = subject.images.shape[2:]
+    images = subject.images[:2, :, : height - 1, : width - 15].copy()
+    what = f"images of {height - 1}×{width - 15}"
     try:
         with _mended("pad inside predict and cut the mask back, or declare image_size in @case", what):
             predictions = subject.predictor.predict(images)
             swapped = _has_swapped_axes(predictions, images)
             if not swapped:
-                check_shapes(predictions, images.shape, _WHERE)
+                in_shape(predictions, images.shape, subject.samples.task, _WHERE)
     except PredictionError as error:
         return Remark("note", str(error))
     if swapped:
-        problem = "mask_prob has height and width swapped, which square slices hide"
-        raise PredictionError(problem, where=what, mend="give it in the order of the images' axes, [n, h, w]")
+        problem = "mask_prob has height and width swapped, which square images hide"
+        raise PredictionError(
+            problem, where=what, mend="give it in the order of the images' axes, [n, structures, h, w]"
+        )
     return None
 
 
@@ -180,7 +186,7 @@ def _empty(subject: Subject) -> None:
         except (ValueError, BtlibError):
             return
         check_kind(said, _WHERE)
-        check_shapes(said, subject.images[:0].shape, _WHERE)
+        in_shape(said, subject.images[:0].shape, subject.samples.task, _WHERE)
 
 
 @_check("save and load", "determinism")
@@ -195,9 +201,9 @@ def _save_and_load(subject: Subject) -> None:
 
 
 def _has_swapped_axes(predictions: Predictions, images: np.ndarray) -> bool:
-    """Whether the mask is [n, w, h]."""
-    mask, (n, height, width) = predictions.mask_prob, images.shape
-    return mask is not None and mask.shape == (n, width, height)
+    """Whether the mask is [n, …, w, h]."""
+    mask, (height, width) = predictions.mask_prob, images.shape[2:]
+    return mask is not None and mask.shape[-2:] == (width, height)
 
 
 def _take(said: Predictions, at: np.ndarray) -> Predictions:

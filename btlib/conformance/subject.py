@@ -10,14 +10,16 @@ from btlib.adapters.device_choice import Device
 from btlib.cases import Case, Prepared, Work
 from btlib.data import load_dataset, phantom_folder
 from btlib.data.cache import cache_root
+from btlib.data.dataset import Samples
 from btlib.errors import BtlibError
-from btlib.evaluation.predictor import Predictor, SlicePredictor, ask, ask_uncopied, require_slices
+from btlib.evaluation.predictor import Predictor, ask, ask_uncopied, require_all
+from btlib.evaluation.saved import SavedPredictions
 from btlib.protocol import Protocol, Recipe
 from btlib.splits import make_split
 from btlib.types import Predictions
 
 _PHANTOMS = 40
-_SLICES = 6  # of the test slices: enough for batches of several sizes
+_SAMPLES = 6  # of the test samples: enough for batches of several sizes
 _SIDE = 64
 _RECIPE = Recipe(name="check", backbone="tiny", weights="none", epochs=1, batch_size=8, learning_rate=3e-3)
 
@@ -29,14 +31,16 @@ class Subject:
     Attributes:
         case: The case.
         work: What it is given: one epoch of the smallest backbone in fp32, checkpoints in a folder of its own.
-        numbers: Of the slices it is asked about, int64 [n].
-        images: Those slices, float32 [n, h, w].
+        samples: Those that it is asked about.
+        images: Their images, float32 [n, channels, h, w].
+        tested: Ids of all test samples.
     """
 
     case: Case
     work: Work
-    numbers: NDArray[np.int64]
+    samples: Samples
     images: NDArray[np.float32]
+    tested: NDArray[np.str_]
     _ready: Prepared | None = field(default=None)
 
     def first(self) -> Prepared:
@@ -51,9 +55,9 @@ class Subject:
         return self.first().predictor
 
     @property
-    def by_number(self) -> bool:
-        """Whether it goes by slice numbers and never looks at images."""
-        return isinstance(self.predictor, SlicePredictor)
+    def is_saved(self) -> bool:
+        """Whether it looks up ids and never looks at images."""
+        return isinstance(self.predictor, SavedPredictions)
 
     def prepare(self) -> Prepared:
         """Prepare the case, from the second time on with what the first left in the folder of checkpoints.
@@ -62,28 +66,28 @@ class Subject:
             BtlibError: It gave something else than `Prepared` with a predictor.
         """
         prepared = self.case.prepare(self.work)
-        if not (isinstance(prepared, Prepared) and isinstance(prepared.predictor, Predictor | SlicePredictor)):
+        if not (isinstance(prepared, Prepared) and isinstance(prepared.predictor, Predictor)):
             raise BtlibError(
                 f"prepare gave {type(prepared).__name__}, expected Prepared with a predictor",
                 mend='return Prepared(predictor, "given"), where predictor.predict(images) gives Predictions',
             )
         return prepared
 
-    def require_slices(self) -> None:
-        """Refuse stored predictions that lack test slices.
+    def require_all(self) -> None:
+        """Refuse saved predictions that lack test samples.
 
         Raises:
-            PredictionError: Some of all the test slices are lacking, not only of those that are asked for here.
+            PredictionError: Some of all the test samples are lacking, not only of those that are asked for here.
         """
-        require_slices(self.predictor, self.work.dataset.numbers[self.work.split.test], "test slices")
+        require_all(self.predictor, self.tested, "test samples")
 
     def predict(self, at: NDArray[np.int64] | slice = slice(None), predictor: Predictor | None = None) -> Predictions:
-        """Predictions of the slices at some positions, all by default; in arrays of their own."""
-        return ask(self.predictor if predictor is None else predictor, self.numbers[at], self.images[at].copy())
+        """Predictions of the samples at some positions, all by default; in arrays of their own."""
+        return ask(self.predictor if predictor is None else predictor, self.samples.ids[at], self.images[at].copy())
 
     def predict_uncopied(self, at: NDArray[np.int64] | slice = slice(None)) -> Predictions:
         """As `predict`, in the predictor's own arrays."""
-        return ask_uncopied(self.predictor, self.numbers[at], self.images[at].copy())
+        return ask_uncopied(self.predictor, self.samples.ids[at], self.images[at].copy())
 
 
 def make_subject(case: Case, checkpoints: Path, data: Path | None = None, device: Device = "auto") -> Subject:
@@ -99,6 +103,9 @@ def make_subject(case: Case, checkpoints: Path, data: Path | None = None, device
     folder = data or phantom_folder(cache_root() / "phantoms", _PHANTOMS)
     dataset = load_dataset(folder, protocol.image_size, protocol.scaling)
     split = make_split(protocol.split, dataset)
-    at = split.test[:_SLICES]
-    work = Work(dataset, split, protocol, _RECIPE, 42, checkpoints, device=device, precision="fp32", case=case.name)
-    return Subject(case, work, dataset.numbers[at], np.ascontiguousarray(dataset.images[at], dtype=np.float32))
+    at = split.test[:_SAMPLES]
+    more = {"device": device, "precision": "fp32", "case": case.name}
+    work = Work.on(dataset, split, protocol, _RECIPE, 42, checkpoints, **more)
+    samples = dataset.part(at)
+    images = np.array(samples.images, dtype=np.float32)
+    return Subject(case, work, samples, images, dataset.ids[split.test])

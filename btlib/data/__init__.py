@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from btlib.data.dataset import Dataset
-    from btlib.data.figshare import list_slices, read_slice, write_slice
     from btlib.data.load import load_dataset
-    from btlib.data.phantom import phantom_folder, write_phantoms
+    from btlib.data.sources.figshare.slice_file import list_slices, read_slice, write_slice
+    from btlib.data.sources.phantom.files import phantom_folder, write_phantoms
 
 __all__ = [
     "Dataset",
@@ -24,12 +24,12 @@ __all__ = [
 
 _HOMES = {
     "Dataset": "dataset",
-    "list_slices": "figshare",
+    "list_slices": "sources.figshare.slice_file",
     "load_dataset": "load",
-    "phantom_folder": "phantom",
-    "read_slice": "figshare",
-    "write_phantoms": "phantom",
-    "write_slice": "figshare",
+    "phantom_folder": "sources.phantom.files",
+    "read_slice": "sources.figshare.slice_file",
+    "write_phantoms": "sources.phantom.files",
+    "write_slice": "sources.figshare.slice_file",
 }
 
 

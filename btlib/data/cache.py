@@ -1,7 +1,8 @@
-"""Preprocessed slices on disk, found by content: a folder is decoded once for each size and scaling.
+"""Preprocessed samples on disk, found by content: a source is read once for each size and scaling.
 
-`index/` maps sizes, times and inodes of a folder's files to the fingerprint of its content, so that a warm start reads
-no slice; `arrays/` holds one entry for each content, size and scaling. Entries are built aside and renamed into place.
+`index/` maps the signature of a source (sizes and times of its files) to the fingerprint of its content, so that a warm
+start reads no sample; `arrays/` holds one entry for each content, size and scaling. Entries are built aside and renamed
+into place.
 """
 
 import os
@@ -14,17 +15,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from filelock import FileLock
 
 from btlib import fingerprint
 from btlib.data import entry
 from btlib.data.dataset import Dataset
 from btlib.data.digest import image_digest, mask_digest
-from btlib.data.figshare import read_slice
-from btlib.data.folder import joined, list_names
+from btlib.data.faults import joined
 from btlib.data.preprocess import prepare_image, prepare_mask
-from btlib.data.recognise import mask_signature
+from btlib.data.sample import checked
+from btlib.data.source import DatasetSource, SampleInfo
 from btlib.data.workers import map_files
 from btlib.errors import BtlibWarning, DataError
 from btlib.files import require_regular, write_text
@@ -33,26 +33,26 @@ from btlib.types import Scaling
 PREPROCESSING = 1
 """Raised whenever preprocessing changes: a stored model was trained on what it made."""
 
-_LAYOUT = 4  # raised whenever the layout of an entry changes
+_LAYOUT = 5  # raised whenever the layout of an entry changes
 
 
 @dataclass(frozen=True)
 class _Request:
-    """The slices of one folder at one size and scaling, and where their pieces lie in the cache."""
+    """The samples of one source at one size and scaling, and where their pieces lie in the cache."""
 
     root: Path
-    home: Path
-    names: Sequence[str]
+    source: DatasetSource
+    samples: Sequence[SampleInfo]
     image_size: int
     scaling: Scaling
 
     @property
     def name(self) -> str:
-        return fingerprint.of(str(self.home), self.image_size, self.scaling)
+        return fingerprint.of(self.source.place, self.image_size, self.scaling)
 
     @property
     def index(self) -> Path:
-        return self.root / "index" / fingerprint.of(str(self.home))
+        return self.root / "index" / fingerprint.of(self.source.place)
 
     def entry(self, content: str) -> Path:
         return self.root / "arrays" / fingerprint.of(content, self.image_size, self.scaling, PREPROCESSING, _LAYOUT)
@@ -66,16 +66,18 @@ def cache_root() -> Path:
     return Path(chosen) if chosen else user_cache_path("btlib")
 
 
-def open_cached(folder: Path, image_size: int, scaling: Scaling, progress: bool = False) -> Dataset:
-    """The dataset of a folder from the cache, decoded and stored first if need be; arrays are memory-mapped.
+def open_cached(source: DatasetSource, image_size: int, scaling: Scaling, progress: bool = False) -> Dataset:
+    """The samples of a source from the cache, read and stored first if need be; arrays are memory-mapped.
 
     A damaged entry is built anew with a BtlibWarning. Several processes may call this at once: one builds.
 
     Raises:
-        DataError: No slices, faulty ones (all named in one error), or phantoms among real slices.
+        DataError: No samples, or faulty ones (all named in one error).
     """
-    home, names = list_names(folder)
-    request = _Request(cache_root(), home.resolve(), names, image_size, scaling)
+    samples = source.samples()
+    if not samples:
+        raise DataError("there are no samples", where=source.place)
+    request = _Request(cache_root(), source, samples, image_size, scaling)
     found = _find(request)
     if found is None:
         with _locked(request, request.name):
@@ -112,29 +114,29 @@ def _open(request: _Request, content: str) -> Dataset | None:
     try:
         return _entry(request, place, content)
     except entry.DamagedEntry as damage:
-        warnings.warn(f"{place}: cached slices are damaged ({damage}); making them anew", BtlibWarning, stacklevel=2)
+        warnings.warn(f"{place}: cached samples are damaged ({damage}); making them anew", BtlibWarning, stacklevel=2)
         return None
 
 
 def _entry(request: _Request, place: Path, content: str) -> Dataset:
     rebuild = partial(_store_again, request, place)
-    return entry.open_entry(place, request.image_size, request.scaling, request.home, content, rebuild)
+    return entry.open_entry(place, request.image_size, request.scaling, request.source, content, rebuild)
 
 
 def _store_again(request: _Request, place: Path, rows: Sequence[int]) -> None:
-    """Store slices whose pixels in the cache are damaged from their files.
+    """Store samples whose pixels in the cache are damaged from their source.
 
     Raises:
         DataError: A file cannot be read, or the cache cannot be written.
     """
-    names = [request.names[i] for i in rows]
+    names = [request.samples[i].id for i in rows]
     warnings.warn(
         f"{place}: cached pixels of {names[0]} to {names[-1]} are damaged; making them anew", BtlibWarning, stacklevel=2
     )
     try:
         for i in rows:
-            file = (i, request.home / request.names[i])
-            _prepare(file, place, len(request.names), request.image_size, request.scaling)
+            numbered = (i, request.samples[i])
+            _prepare(numbered, request.source, place, len(request.samples), request.image_size, request.scaling)
     except OSError as error:
         raise _unwritable(request, error) from error
 
@@ -152,17 +154,11 @@ def _known_content(request: _Request) -> str | None:
         signature, content = request.index.read_text(encoding="utf-8").split()
     except (OSError, ValueError):  # never indexed, or the index is damaged: reading the files settles it
         return None
-    return content if signature == _signature(request) else None
-
-
-def _signature(request: _Request) -> str:
-    home = str(request.home)
-    stats = ((name, os.stat(f"{home}{os.sep}{name}")) for name in request.names)  # noqa: PTH116 - thrice as fast
-    return fingerprint.of([(name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in stats])
+    return content if signature == request.source.signature() else None
 
 
 def _build(request: _Request, progress: bool) -> Dataset:
-    signature = _signature(request)  # before reading: a file changed meanwhile is noticed next time
+    signature = request.source.signature()  # before reading: a file changed meanwhile is noticed next time
     with _workplace(request) as place:
         content = _fill(request, place, progress)
         _move_into_place(place, request, content)
@@ -214,45 +210,39 @@ def _move_into_place(place: Path, request: _Request, content: str) -> None:
 
 
 def _fill(request: _Request, place: Path, progress: bool) -> str:
-    """Make the entry at `place` from every file; the content's fingerprint, or one error for all faults."""
-    n = len(request.names)
-    entry.create(place, n, request.image_size)
-    work = partial(_prepare, place=place, n=n, image_size=request.image_size, scaling=request.scaling)
+    """Make the entry at `place` from every sample; the content's fingerprint, or one error for all faults."""
+    source, n = request.source, len(request.samples)
+    entry.create(place, n, request.image_size, source.task)
+    work = partial(_prepare, source=source, place=place, n=n, image_size=request.image_size, scaling=request.scaling)
     contents, rows, faults = [], [], []
-    paths = (request.home / name for name in request.names)
-    for made in map_files(work, enumerate(paths), n, "Reading slices", progress):
+    for made in map_files(work, enumerate(request.samples), n, "Reading samples", progress):
         if isinstance(made, DataError):
             faults.append(made)
             continue
         contents.append(made[0])
         rows.append(made[1])
     if faults:
-        raise joined(faults, request.home)
-    if len({row.origin for row in rows}) > 1:
-        phantoms = [row.number for row in rows if row.origin == "phantom"]
-        raise DataError(
-            f"{len(phantoms)} of {len(rows)} slices are phantoms, the first of them {phantoms[0]}.mat",
-            where=request.home,
-            mend="keep phantom and real slices in folders of their own",
-        )
-    content = fingerprint.of(contents)
-    entry.finish(place, rows, request.image_size, request.scaling, content)
+        raise joined(faults, source.place)
+    content = fingerprint.of(source.task.model_dump(mode="json"), contents)
+    entry.finish(place, rows, request.image_size, request.scaling, content, source.task)
     return content
 
 
 def _prepare(
-    numbered: tuple[int, Path], place: Path, n: int, image_size: int, scaling: Scaling
+    numbered: tuple[int, SampleInfo], source: DatasetSource, place: Path, n: int, image_size: int, scaling: Scaling
 ) -> tuple[str, entry.Row]:
-    """Decode file i of n and store its pixels: they go to the disk from here, and to no other process.
+    """Read sample i of n and store its pixels: they go to the disk from here, and to no other process.
 
     Returns:
-        Identity of what the file holds, whatever size is made of it, and the row of the entry.
+        Identity of what the source gave, whatever size is made of it, and the row of the entry.
+
+    Raises:
+        DataError: It cannot be read, or is none of the source's task.
     """
-    i, path = numbered
-    s = read_slice(path)
-    mask = prepare_mask(s.mask, image_size)
-    entry.store(place, i, n, prepare_image(s.image, image_size, scaling), mask)
-    image = image_digest(s.image)
-    identity = entry.pack(image, mask_digest(mask), *mask_signature(s.mask))
-    row = entry.Row(s.number, s.label, s.patient, int(np.count_nonzero(s.mask)), s.origin, identity)
-    return fingerprint.of(s.number, s.label, s.patient, s.origin, image, mask_digest(s.mask)), row
+    i, info = numbered
+    sample = checked(source.read(info), info.id, source.task, source.place)
+    mask = prepare_mask(sample.mask, image_size)
+    entry.store(place, i, n, prepare_image(sample.image, image_size, scaling), mask)
+    image, whose = image_digest(sample.image), (sample.id, sample.label, sample.patient, sample.volume)
+    row = entry.Row(*whose, entry.pack(image, mask_digest(mask), *source.mark(sample)))
+    return fingerprint.of(*whose, image, mask_digest(sample.mask)), row

@@ -70,8 +70,10 @@ class CheckedArray(NDArrayOperatorsMixin):
         return np.array(self._array, dtype=dtype) if copy or dtype not in (None, self.dtype) else self._array
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        plain = (np.asarray(one) if isinstance(one, CheckedArray) else one for one in inputs)
-        return getattr(ufunc, method)(*plain, **options)
+        if any(isinstance(one, CheckedArray) for one in options.get("out", ())):
+            raise ValueError("cached samples are read-only: copy them first, np.array(…)")
+        plain = {name: _plain(value) for name, value in options.items()}
+        return getattr(ufunc, method)(*map(_plain, inputs), **plain)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -125,6 +127,10 @@ class CheckedArray(NDArrayOperatorsMixin):
 
     def _is_intact(self, block: int) -> bool:
         return _digest(self._bytes[block * BLOCK : (block + 1) * BLOCK]) == self._digests[block]
+
+
+def _plain(value: Any) -> Any:
+    return np.asarray(value) if isinstance(value, CheckedArray) else value
 
 
 def block_digests(path: Path) -> list[str]:

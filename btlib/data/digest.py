@@ -1,6 +1,6 @@
-"""Identity of what is in a slice, in two parts: the truth, and the input that a model sees.
+"""Identity of what is in a sample, in two parts: the truth, and the input that a model sees.
 
-Numbers of two renderings of the same slices (16 and 8 bits, say) can be compared, for the truth is the same. Patient
+Numbers of two renderings of the same samples (16 and 8 bits, say) can be compared, for the truth is the same. Patient
 codes are in neither part.
 """
 
@@ -14,22 +14,31 @@ Digests = NDArray[np.uint64]
 
 
 def image_digest(image: NDArray[Any]) -> int:
-    """64 bits of the SHA-256 of an image's dtype, shape and values; how its file packs them does not count."""
+    """64 bits of the SHA-256 of an image's dtype, shape and values; how its file packs them does not count.
+
+    An image [1, h, w] of one channel is the same as [h, w].
+    """
+    image = _plane(image)
     plain = np.ascontiguousarray(image.astype(image.dtype.newbyteorder("<"), copy=False))
     return _digest(plain, str(plain.dtype))
 
 
 def mask_digest(mask: NDArray[np.bool_]) -> int:
-    """64 bits of the SHA-256 of a mask's shape and pixels."""
+    """64 bits of the SHA-256 of a mask's shape and pixels; [1, h, w] of one structure is the same as [h, w]."""
+    mask = _plane(mask)
     return _digest(np.packbits(mask), str(mask.shape))
 
 
 def combined(*columns: NDArray[Any]) -> str:
-    """16 hex digits that stand for columns of whole numbers or text, one value a slice."""
+    """16 hex digits that stand for columns of whole numbers or text, one value a sample."""
     digest = sha256()
     for column in columns:
         digest.update("\n".join(map(str, column.tolist())).encode() + b"\x00")
     return digest.hexdigest()[:16]
+
+
+def _plane(values: NDArray[Any]) -> NDArray[Any]:
+    return values[0] if values.ndim == 3 and len(values) == 1 else values
 
 
 def _digest(values: NDArray[Any], kind: str) -> int:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from btlib import files
 from btlib.data.checked_array import CheckedArray, Rebuild, block_digests
 from btlib.data.dataset import Cohort, Dataset
-from btlib.data.patients import Patients, identify
-from btlib.types import Origin, Scaling
+from btlib.data.source import DatasetSource
+from btlib.data.task import Task
+from btlib.types import Scaling
 
 _DTYPES = {"images": np.dtype(np.float32), "masks": np.dtype(np.bool_)}
 _IDENTITY = np.dtype([("image", ">u8"), ("mask", ">u8"), ("signature", ">u8"), ("area256", ">u4")])
@@ -24,50 +26,53 @@ class DamagedEntry(Exception):  # noqa: N818 - never leaves the cache: the entry
 
 
 class Row(NamedTuple):
-    """What the cache stores of a slice besides its pixels.
+    """What the cache stores of a sample besides its pixels.
 
     Attributes:
-        number: File number.
-        label: 0, 1 or 2.
+        id: Of the sample.
+        label: Its class; None for a task without classes.
         code: Patient code in the file, None where there is none.
-        area: Tumour pixels before resizing.
-        origin: "figshare" or "phantom".
+        volume: The volume that it is a part of; None where it stands alone.
         identity: Packed by `pack`: 100 000 rows of whole numbers would take 40 MB.
     """
 
-    number: int
-    label: int
+    id: str
+    label: int | None
     code: str | None
-    area: int
-    origin: Origin
+    volume: str | None
     identity: bytes
 
 
 def pack(image: int, mask: int, signature: int, area256: int) -> bytes:
-    """What a slice is recognised by.
+    """What a sample is recognised by.
 
     Args:
         image: Digest of the image before resizing.
         mask: Digest of the mask at the entry's size.
-        signature: Of the mask (`btlib.data.recognise`).
-        area256: Tumour pixels at 256×256.
+        signature: The first number of the source's mark (`btlib.data.source.Mark`).
+        area256: The second.
     """
     return np.array((image, mask, signature, area256), _IDENTITY).tobytes()
 
 
-def create(place: Path, n: int, image_size: int) -> None:
-    """Files for the images and masks of n slices, to be filled by `store`."""
-    shape = (n, image_size, image_size)
+def create(place: Path, n: int, image_size: int, task: Task) -> None:
+    """Files for the images and masks of n samples, to be filled by `store`."""
     for name, dtype in _DTYPES.items():
+        shape = (n, *_of_sample(name, image_size, task))
         with (place / f"{name}.npy").open("wb") as file:
             np.lib.format.write_array_header_1_0(
                 file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
             )
-            file.truncate(file.tell() + n * image_size**2 * dtype.itemsize)
+            file.truncate(file.tell() + math.prod(shape) * dtype.itemsize)
+
+
+def _of_sample(name: str, image_size: int, task: Task) -> tuple[int, int, int]:
+    """Shape of one sample in an array of the entry."""
+    return len(task.channels if name == "images" else task.structures), image_size, image_size
 
 
 def store(place: Path, i: int, n: int, image: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
-    """Put slice i of n in its place; several processes may do so at once, each for slices of its own.
+    """Put sample i of n in its place; several processes may do so at once, each for samples of its own.
 
     Written, not memory-mapped: mapped pages would count as this process's memory, and a full disk would kill it.
     """
@@ -77,7 +82,7 @@ def store(place: Path, i: int, n: int, image: NDArray[np.float32], mask: NDArray
             file.write(row.data)
 
 
-def finish(place: Path, rows: list[Row], image_size: int, scaling: Scaling, content: str) -> None:
+def finish(place: Path, rows: list[Row], image_size: int, scaling: Scaling, content: str, task: Task) -> None:
     """See the arrays to the disk and write the metadata, which makes the entry complete."""
     for name in _DTYPES:
         with (place / f"{name}.npy").open("r+b") as file:
@@ -86,6 +91,7 @@ def finish(place: Path, rows: list[Row], image_size: int, scaling: Scaling, cont
         "content": content,
         "image_size": image_size,
         "scaling": scaling,
+        "task": task.model_dump(mode="json"),
         "rows": [row[:-1] for row in rows],
         "identities": base64.b64encode(b"".join(row.identity for row in rows)).decode(),
         "blocks": {name: block_digests(place / f"{name}.npy") for name in _DTYPES},
@@ -93,60 +99,63 @@ def finish(place: Path, rows: list[Row], image_size: int, scaling: Scaling, cont
     files.write_text(place / "meta.json", json.dumps(files.sealed(body)))
 
 
-def open_entry(place: Path, image_size: int, scaling: Scaling, folder: Path, content: str, rebuild: Rebuild) -> Dataset:
+def open_entry(
+    place: Path, image_size: int, scaling: Scaling, source: DatasetSource, content: str, rebuild: Rebuild
+) -> Dataset:
     """The dataset of an entry, its arrays memory-mapped; a block of pixels is verified when it is first read.
 
     Args:
         place: Folder of the entry.
         image_size: Side of the images in pixels.
         scaling: Of their intensities.
-        folder: Where the slices' files lie.
+        source: Of the samples.
         content: Fingerprint of them.
-        rebuild: Stores slices anew whose pixels turn out to be damaged.
+        rebuild: Stores samples anew whose pixels turn out to be damaged.
 
     Raises:
-        DamagedEntry: A file is missing or cut short, or the metadata are damaged or of other slices.
+        DamagedEntry: A file is missing or cut short, or the metadata are damaged or of other samples.
         DataError: Patient codes contradict what is known of the slices.
     """
     body = _read_meta(place / "meta.json")
     if body["content"] != content:
-        raise DamagedEntry("meta.json is of other slices")
+        raise DamagedEntry("meta.json is of other samples")
     if (body.get("image_size"), body.get("scaling", scaling)) != (image_size, scaling):  # older ones tell no scaling
         raise DamagedEntry(f"meta.json is of {body.get('image_size')} px and {body.get('scaling')} scaling")
     try:
-        number, label, codes, area, origins = zip(*body["rows"], strict=True)
+        task = Task.model_validate_json(json.dumps(body["task"]))
+        names, label, codes, volume = zip(*body["rows"], strict=True)
         identities = np.frombuffer(base64.b64decode(body["identities"]), _IDENTITY)
-        numbers, labels, areas = (np.array(values, np.int64) for values in (number, label, area))
+        labels = np.array(label, np.int64) if task.classes else None
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("an id is no text")
+        ids = np.array(names, dtype=str)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DamagedEntry(f"meta.json: its rows are none ({error})") from error
-    shape = (len(number), image_size, image_size)
-    patients = _patients(codes, origins[0], numbers, identities, folder)
+    try:
+        patients = source.patients(task, ids, codes, identities)
+    except (ValueError, OverflowError) as error:
+        raise DamagedEntry(f"meta.json: its rows are none of {source.place} ({error})") from error
+    images, masks = (
+        _open_array(place, name, (len(ids), *_of_sample(name, image_size, task)), body["blocks"], rebuild)
+        for name in _DTYPES
+    )
+    cohort = Cohort(patients.ids, np.zeros(len(ids), np.int64) if labels is None else labels, patients.folds)
     return Dataset(
-        images=_open_array(place, "images", shape, body["blocks"], rebuild),
-        masks=_open_array(place, "masks", shape, body["blocks"], rebuild),
+        task=task,
+        images=images,
+        masks=masks,
         labels=labels,
-        numbers=numbers,
+        ids=ids,
         patients=patients.ids,
-        original_areas=areas,
-        origin=origins[0],
+        volumes=None if None in volume else volume,
         scaling=scaling,
         image_size=image_size,
-        folder=folder,
+        folder=source.folder,
         patient_source=patients.source,
-        cohort=Cohort(patients.ids, labels, patients.folds),
+        cohort=cohort,
         image_digests=identities["image"].astype(np.uint64),
         mask_digests=identities["mask"].astype(np.uint64),
     )
-
-
-def _patients(
-    codes: tuple[str | None, ...], origin: Origin, numbers: NDArray[np.int64], identities: NDArray[Any], folder: Path
-) -> Patients:
-    """Phantoms are nobody's copy; of real slices the patients may be known."""
-    if origin == "phantom":
-        return Patients(codes, "files" if any(codes) else None)
-    signatures, areas = identities["signature"].astype(np.uint64), identities["area256"].astype(np.int64)
-    return identify(numbers, codes, signatures, areas, folder)
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

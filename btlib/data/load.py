@@ -1,26 +1,29 @@
-"""From a folder of slice files to a `Dataset`."""
+"""From a source of samples to a `Dataset`."""
 
 from pathlib import Path
 
 from btlib.data.cache import open_cached
 from btlib.data.dataset import Dataset
 from btlib.data.preprocess import check
+from btlib.data.source import DatasetSource
+from btlib.data.sources.figshare.source import FigshareSource
 from btlib.types import Scaling
 
 
 def load_dataset(
-    folder: Path | str, image_size: int = 256, scaling: Scaling = "thesis", progress: bool = False
+    source: DatasetSource | Path | str, image_size: int = 256, scaling: Scaling = "thesis", progress: bool = False
 ) -> Dataset:
-    """Load the slices of a folder, resized and scaled; the second time from the cache.
+    """Load the samples of a source, resized and scaled; the second time from the cache.
 
     Args:
-        folder: Holds `1.mat`, `2.mat` …, itself or in `data/`.
+        source: A source, or a folder that holds `1.mat`, `2.mat` …, itself or in `data/`.
         image_size: Side of the square images in pixels.
         scaling: "thesis" (divide by 255) or "percentile" (1st…99th percentile of the slice to 0…1).
         progress: Draw a progress bar on stderr while files are read.
 
     Raises:
-        DataError: No slices, phantom slices among real ones, or faulty files; all of them are named at once.
+        DataError: No samples, phantom slices among real ones, or faulty files; all of them are named at once.
     """
     check(image_size, scaling)
-    return open_cached(Path(folder), image_size, scaling, progress)
+    found = source if isinstance(source, DatasetSource) else FigshareSource(source)
+    return open_cached(found, image_size, scaling, progress)

@@ -27,17 +27,19 @@ def check(image_size: int, scaling: str) -> None:
 
 
 def prepare_image(image: NDArray[Any], image_size: int, scaling: Scaling = "thesis") -> NDArray[np.float32]:
-    """Resize (bilinear) and scale one image.
+    """Resize (bilinear) and scale one image, each channel by itself.
 
     Args:
-        image: Raw intensities [h, w].
+        image: Raw intensities [h, w] or [channels, h, w].
         image_size: Side of the result in pixels.
         scaling: "thesis" divides by 255 without clipping, so that raw values in the thousands leave [0, 1];
-            "percentile" maps the slice's 1st…99th percentile to 0…1 and clips (a constant slice becomes 0).
+            "percentile" maps the channel's 1st…99th percentile to 0…1 and clips (a constant one becomes 0).
 
     Returns:
-        float32 [image_size, image_size].
+        float32 [image_size, image_size], or [channels, image_size, image_size].
     """
+    if image.ndim == 3:
+        return np.stack([prepare_image(channel, image_size, scaling) for channel in image])
     resized = _resize(image if str(image.dtype) in _RESIZABLE else image.astype(np.float64), image_size)
     if scaling == "thesis":
         return resized.astype(np.float32) / np.float32(255)
@@ -48,10 +50,13 @@ def prepare_image(image: NDArray[Any], image_size: int, scaling: Scaling = "thes
 
 
 def prepare_mask(mask: NDArray[np.bool_], image_size: int) -> NDArray[np.bool_]:
-    """Resize a mask [h, w] by the thesis's rule: bilinear as uint8 0/1, then `> 0`.
+    """Resize a mask [h, w] or [structures, h, w] by the thesis's rule: bilinear as uint8 0/1, then `> 0`.
 
     Rounded to whole numbers, so a pixel stays in the mask where at least half of what it shows is tumour.
     """
+    if mask.ndim == 3:
+        planes = [prepare_mask(plane, image_size) for plane in mask]
+        return np.stack(planes) if planes else np.zeros((0, image_size, image_size), dtype=bool)
     return _resize(mask.astype(np.uint8), image_size) > 0
 
 

@@ -1,4 +1,4 @@
-"""A control: tumour types drawn at random, one for all slices of a patient.
+"""A control: classes drawn at random, one for all samples of a patient.
 
 Nobody can learn them for new patients. A model that scores above chance on them has recognised patients: its test
 slices have siblings among the training slices (10.1038/s41598-021-01681-w).
@@ -11,14 +11,13 @@ import numpy as np
 from btlib.data.dataset import Dataset
 from btlib.data.grouping import patient_groups, unknown
 from btlib.errors import DataError
-from btlib.types import N_CLASSES
 
 
 def with_random_labels(dataset: Dataset, seed: int = 42) -> Dataset:
-    """The same slices under random tumour types, as many patients of each as can be.
+    """The same samples under random classes, as many patients of each as can be.
 
     Args:
-        dataset: Each of its patients gets a type.
+        dataset: Each of its patients gets a class.
         seed: Of the drawing.
 
     Raises:
@@ -26,11 +25,15 @@ def with_random_labels(dataset: Dataset, seed: int = 42) -> Dataset:
     """
     if strange := unknown(dataset.patients):
         raise DataError(
-            f"random types are drawn by patient, and {strange} of {len(dataset)} slices have no patient id",
+            f"random classes are drawn by patient, and {strange} of {len(dataset)} samples have no patient id",
             where=dataset.folder,
             mend="use slices whose patients are known",
         )
+    if not dataset.task.classes:
+        raise DataError("the task has no classes to draw", where=dataset.task.name, mend="leave random labels out")
     group = patient_groups(dataset.patients)
     n = int(group.max()) + 1
-    drawn = np.random.RandomState(seed).permutation(np.arange(n) % N_CLASSES)  # a stream that numpy keeps for ever
+    drawn = np.random.RandomState(seed).permutation(
+        np.arange(n) % len(dataset.task.classes)
+    )  # a stream that numpy keeps for ever
     return replace(dataset, labels=drawn[group].astype(np.int64), cohort=dataset.whole)

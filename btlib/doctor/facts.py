@@ -13,6 +13,7 @@ from typing import Any
 from btlib import paths
 from btlib.adapters.device_choice import Device
 from btlib.data.cache import cache_root
+from btlib.data.sources.figshare.folder import count_slices
 from btlib.runs.environment import driver
 from btlib.speed import machine
 
@@ -138,7 +139,7 @@ def _places(root: Path) -> dict[str, Any]:
         "btlib": str(Path(paths.__file__).parent),
         "python": sys.executable,
         "project": str(root),
-        "slices": f"{sum(1 for _ in data.glob('*.mat'))} in {data}" if data.is_dir() else "none; phantoms are used",
+        "slices": f"{count_slices(data)} in {data}" if data.is_dir() else "none; phantoms are used",
         "cache": f"{_mib(cache):.0f} MiB in {cache}",
         "checkpoints": f"{sum(1 for _ in checkpoints.glob('*')) if checkpoints.is_dir() else 0} in {checkpoints}",
         "runs": f"{sum(1 for _ in reports.glob('*/run.json'))} in {reports}",

@@ -64,7 +64,7 @@ def memory_after_each_fit(place: Path, device: str) -> str:
         before = bytes_on(device)
         case = load_cases()[variant]
         prepared = case.prepare(replace(work, checkpoints=place / variant, engine="eager"))
-        prepared.predictor.predict(np.array(work.dataset.images[:4]))
+        prepared.predictor.predict(np.array(work.train.images[:4]))
         if prepared.training_step is not None:
             prepared.training_step(8)()
         del prepared
@@ -96,7 +96,7 @@ def graphs_of_each_variant(place: Path, device: str) -> str:
         model = create(variant, None, backbone=BACKBONE).eval().to(at)
         predictor = build(Subject(model, VARIANT, at, resolve_precision("auto", at), SIDE))
         for n in (16, 5, 1):
-            predictor.predict(np.zeros((n, SIDE, SIDE), np.float32))
+            predictor.predict(np.zeros((n, 1, SIDE, SIDE), np.float32))
         graphs[variant] = counters["stats"]["unique_graphs"] - before
         if graphs[variant] == 0:
             raise BtlibError(f"variant {variant} was not compiled", where="torch.compile")
@@ -135,7 +135,7 @@ def step_as_trained(place: Path, device: str) -> str:
     for _ in range(3):
         step()
     measured = median(clocked(step) for _ in range(10))
-    steps = -(-len(plan.split.train) // plan.recipe.batch_size)
+    steps = -(-len(plan.train) // plan.recipe.batch_size)
     trained = min(_epochs(place / "fit" / "curves.csv")) / steps
     text = f"ms: {1000 * measured:.1f} as measured, {1000 * trained:.1f} as trained, validation included"
     ratio = measured / trained

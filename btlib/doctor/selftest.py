@@ -14,39 +14,47 @@ from btlib import extras, starter
 from btlib.baselines import Baseline, judge
 from btlib.cases import Work
 from btlib.data import load_dataset, write_phantoms
+from btlib.data.dataset import Dataset
 from btlib.doctor.diagnosis import Check
 from btlib.errors import BtlibError
 from btlib.evaluation import evaluate
+from btlib.evaluation.catalogue import METRICS
 from btlib.paths import shipped_baselines
 from btlib.protocol import Protocol, Recipe
-from btlib.slice_table import SliceTable
-from btlib.splits import make_split
-from btlib.types import N_CLASSES, Predictions
+from btlib.sample_table import BOUNDARY, OVERLAP, SampleTable
+from btlib.splits import Split, make_split
+from btlib.types import Predictions
 
 _SLICES, _SIDE = 40, 64
 _CASE = "D"
 
 
 class _Truth:
-    """Knows slices by their pixels, and says what is true of them."""
+    """Knows samples by their pixels, and says what is true of them."""
 
-    def __init__(self, work: Work) -> None:
-        self.dataset = work.dataset
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        at = [int(np.abs(self.dataset.images - image).sum(axis=(1, 2)).argmin()) for image in images]
-        return Predictions(self.dataset.masks[at].astype(np.float32), np.eye(N_CLASSES)[self.dataset.labels[at]])
+        at = [int(np.abs(self.dataset.images - image).sum(axis=(1, 2, 3)).argmin()) for image in images]
+        classes = np.eye(len(self.dataset.task.classes))
+        return Predictions(self.dataset.masks[at].astype(np.float32), classes[self.dataset.strata[at]])
+
+
+def phantoms(place: Path, slices: int = _SLICES, side: int = _SIDE) -> tuple[Dataset, Split]:
+    """Phantoms, drawn once in a place, and their split."""
+    folder = place / "phantoms"
+    dataset = load_dataset(folder if folder.exists() else write_phantoms(folder, slices), side)
+    return dataset, make_split("slice-seed42", dataset)
 
 
 def phantom_work(
     place: Path, device: str, *, slices: int = _SLICES, side: int = _SIDE, backbone: str = "tiny", epochs: int = 1
 ) -> Work:
     """Phantoms and their split, with a short recipe; checkpoints go to the same folder."""
-    dataset = load_dataset(write_phantoms(place / "phantoms", slices), side)
     recipe = Recipe(name="doctor", backbone=backbone, weights="none", epochs=epochs, batch_size=8)
-    return Work(
-        dataset,
-        make_split("slice-seed42", dataset),
+    return Work.on(
+        *phantoms(place, slices, side),
         Protocol(image_size=side),
         recipe,
         42,
@@ -59,12 +67,12 @@ def phantom_work(
 
 def data(place: Path, device: str) -> str:
     """Slices are written, read, cached and split, and perfect predictions have Dice 1."""
-    work = phantom_work(place, device)
-    test = evaluate(_Truth(work), work.dataset, work.split.test, threshold=work.protocol.threshold).slices
-    dice, right = float(test.dice().mean()), float((test.predicted() == np.array(test.label)).mean())
+    dataset, split = phantoms(place)
+    test = evaluate(_Truth(dataset), dataset, split.test).samples
+    dice, right = float(METRICS["dice"].of(test).mean()), float(test.correct().mean())
     if not (dice > 0.999 and right == 1):
         raise BtlibError(f"perfect predictions have Dice {dice:.4f} and accuracy {right:.4f}", where="score")
-    return f"{len(work.dataset)} phantoms written, read and split; perfect predictions of {test.n} have Dice {dice:.4f}"
+    return f"{len(dataset)} phantoms written, read and split; perfect predictions of {test.n} have Dice {dice:.4f}"
 
 
 def gate(place: Path, device: str) -> str:
@@ -72,8 +80,8 @@ def gate(place: Path, device: str) -> str:
     baseline = Baseline.load(shipped_baselines() / "smoke.json")
     result = baseline.result(_CASE)
     if result is None:
-        raise BtlibError("has no slices", where="shipped baseline smoke")
-    missed = tuple(run.model_copy(update={"slices": _without_masks(run.slices)}) for run in result.runs)
+        raise BtlibError("has no samples", where="shipped baseline smoke")
+    missed = tuple(run.model_copy(update={"samples": _without_masks(run.samples)}) for run in result.runs)
     found = [verdict.status for given in (result, replace(result, runs=missed)) for verdict in judge(given, baseline)]
     if found != ["pass", "pass", "regressed", "pass"]:
         raise BtlibError(f"expected Dice to pass, and to regress where masks are missing, got {', '.join(found)}")
@@ -120,7 +128,7 @@ def engine(place: Path, device: str) -> str:
     model = create(_CASE, None, backbone="tiny").eval().to(at)
     subject = Subject(model, VARIANT, at, "fp32", _SIDE)
     wanted = "auto" if at.type == "cpu" else "eager"
-    chosen = choose(subject, wanted, work.dataset, work.split.val, work.protocol.threshold, work.say)
+    chosen = choose(subject, wanted, work.held_out, work.protocol.threshold, work.say)
     return f"{chosen.engine} in fp32 agrees with plain PyTorch" + "".join(f"; {note}" for note in chosen.notes)
 
 
@@ -129,7 +137,7 @@ SELF_TEST: Mapping[str, Check] = MappingProxyType(
 )
 
 
-def _without_masks(table: SliceTable) -> SliceTable:
-    nothing = [0] * table.n
-    boundary = dict.fromkeys(("hd95", "surface_dice_1px", "surface_dice_2px"))
-    return table.model_copy(update={"intersection": nothing, "pred_area": nothing, **boundary})
+def _without_masks(table: SampleTable) -> SampleTable:
+    columns = {name: values for name, values in table.columns.items() if not name.endswith(BOUNDARY)}
+    columns |= {f"{structure}/{name}": [0] * table.n for structure in table.structures for name in OVERLAP}
+    return SampleTable(**table.model_dump(exclude={"columns"}), columns=columns)

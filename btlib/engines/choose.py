@@ -6,25 +6,25 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from btlib.adapters.torch import Precision, TorchPredictor
-from btlib.data.dataset import Dataset
+from btlib.data.dataset import Samples
 from btlib.engines.engine import ENGINE_NAMES, ENGINES, Subject
 from btlib.errors import BtlibError, ModelError, OptionError
 from btlib.evaluation import Predictor, evaluate
+from btlib.evaluation.catalogue import METRICS
 from btlib.registry import unknown_name
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 from btlib.speed import memory
 
 DICE_GAP = 0.002
 """Largest difference of the mean Dice from plain fp32."""
 
 AGREEMENT = 0.995
-"""Least share of slices that must be given the same tumour type as by plain fp32."""
+"""Least share of samples that must be given the same class as by plain fp32."""
 
-MOST_SLICES = 64
-"""Validation slices that the guard looks at."""
+MOST_SAMPLES = 64
+"""Validation samples that the guard looks at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +47,7 @@ class Chosen:
 def choose(
     subject: Subject,
     wanted: str,
-    dataset: Dataset,
-    positions: NDArray[np.int64],
+    samples: Samples,
     threshold: float,
     say: Callable[[str], None] = print,
 ) -> Chosen:
@@ -60,8 +59,7 @@ def choose(
     Args:
         subject: The model.
         wanted: One of `ENGINE_NAMES`.
-        dataset: Holds the slices of the guard, at the model's size.
-        positions: Slices that are not test slices; the first 64 are looked at.
+        samples: Validation or training samples at the model's size; the first 64 are looked at.
         threshold: Of the mask.
         say: Told why an engine is passed over.
 
@@ -79,16 +77,16 @@ def choose(
             where="--bt-engine",
             mend=f"choose one of: auto, {', '.join(fitting)}{_to_install(wanted)}",
         )
-    at = positions[:MOST_SLICES]
+    guard = samples.part(np.arange(min(MOST_SAMPLES, len(samples))))
     plain_fp32 = TorchPredictor(copy.deepcopy(subject.model), subject.device, "fp32", subject.outputs)
-    plain = evaluate(plain_fp32, dataset, at, threshold=threshold).slices
+    plain = evaluate(plain_fp32, guard, threshold=threshold).samples
     notes: list[str] = []
     exact = [name for name in fitting if not ENGINES[name].quantised]
     for name, precision in _attempts(exact if wanted == "auto" else [wanted], subject.precision):
         ready = subject if precision == "int8" else replace(subject, precision=precision)
         try:
             predictor = ENGINES[name].build(ready)
-            found = evaluate(predictor, dataset, at, threshold=threshold).slices
+            found = evaluate(predictor, guard, threshold=threshold).samples
         except BtlibError as error:
             problem: str | None = error.problem
             memory.release(error)
@@ -119,18 +117,22 @@ def _told(name: str, precision: str, subject: Subject) -> dict[str, Any]:
     """Of an engine, for the record."""
     told: dict[str, Any] = {"engine": name, "precision": precision}
     if ENGINES[name].quantised and subject.calibration is not None:
-        told["calibration_slices"] = len(subject.calibration())
+        told["calibration_samples"] = len(subject.calibration())
     return told
 
 
-def gaps(plain: SliceTable, found: SliceTable) -> dict[str, float | int]:
-    """How far an engine's table is from plain fp32's on the same slices."""
-    told: dict[str, float | int] = {"slices": plain.n}
+def gaps(plain: SampleTable, found: SampleTable) -> dict[str, float | int]:
+    """How far an engine's table is from plain fp32's on the same samples."""
+    told: dict[str, float | int] = {"samples": plain.n}
     if plain.has_mask:
-        told["dice_gap"] = abs(float(found.dice().mean() - plain.dice().mean()))
+        told["dice_gap"] = abs(float(_dice(found) - _dice(plain)))
     if plain.has_classes:
         told["agreement"] = float(np.mean(found.predicted() == plain.predicted()))
     return told
+
+
+def _dice(table: SampleTable) -> float:
+    return float(METRICS["dice"].of(table).mean())
 
 
 def too_far(told: dict[str, float | int]) -> str | None:
@@ -138,5 +140,5 @@ def too_far(told: dict[str, float | int]) -> str | None:
     if not told.get("dice_gap", 0.0) <= DICE_GAP:
         return f"mean Dice differs by {told['dice_gap']:.4f} from fp32 (at most {DICE_GAP:g})"
     if not told.get("agreement", 1.0) >= AGREEMENT:
-        return f"{100 * told['agreement']:.1f} % of the tumour types agree with fp32 (at least {100 * AGREEMENT:g} %)"
+        return f"{100 * told['agreement']:.1f} % of the classes agree with fp32 (at least {100 * AGREEMENT:g} %)"
     return None

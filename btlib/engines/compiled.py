@@ -36,7 +36,7 @@ class CompiledPredictor(TorchPredictor):
         )
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        """Predictions for float32 [n, h, w].
+        """Predictions for float32 [n, channels, h, w].
 
         Raises:
             ModelError: It cannot be compiled for images of this shape.
@@ -57,7 +57,7 @@ def build(subject: Subject) -> CompiledPredictor:
     """
     predictor = CompiledPredictor(subject)
     try:
-        predictor.predict(np.zeros((2, subject.image_size, subject.image_size), np.float32))
+        predictor.predict(np.zeros((2, subject.channels, subject.image_size, subject.image_size), np.float32))
     except ModelError:
         raise
     except Exception as error:  # a compiler may fail in any way

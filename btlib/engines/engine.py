@@ -18,7 +18,7 @@ from btlib.evaluation.predictor import Predictor
 from btlib.registry import Registry
 
 CALIBRATION_SLICES = 300
-"""Training slices that a quantised engine measures its ranges on, or all where there are fewer."""
+"""Training samples that a quantised engine measures its ranges on, or all where there are fewer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,8 @@ class Subject:
         image_size: Side of its square input in pixels.
         identity: Of the trained weights, under which converted models are kept; None keeps none.
         cache: Folder of converted models.
-        calibration: Gives training slices, float32 [n, h, w], on which a quantised engine measures its ranges.
+        calibration: Gives training images, float32 [n, channels, h, w], on which a quantised engine measures ranges.
+        channels: Of its images.
     """
 
     model: torch.nn.Module
@@ -44,6 +45,7 @@ class Subject:
     identity: str | None = None
     cache: Path | None = None
     calibration: Callable[[], NDArray[np.float32]] | None = None
+    channels: int = 1
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,10 @@ def build(subject: Subject) -> OnnxPredictor:
 
     def convert(folder: Path) -> None:
         plain = TorchPredictor(copy.deepcopy(subject.model), "cpu", "fp32", subject.outputs)
-        images = np.random.default_rng(0).random((2, subject.image_size, subject.image_size), dtype=np.float32)
-        export_onnx(plain, folder / _FILE, images, images > 0.5)
+        side, outputs = subject.image_size, subject.outputs
+        rng = np.random.default_rng(0)
+        images = rng.random((2, subject.channels, side, side), dtype=np.float32)
+        export_onnx(plain, folder / _FILE, images, rng.random((2, outputs.structures, side, side)) > 0.5)
 
     def read(folder: Path) -> OnnxPredictor:
         return OnnxPredictor(folder / _FILE, providers=["CPUExecutionProvider"])

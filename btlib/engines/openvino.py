@@ -69,6 +69,7 @@ def predictor(subject: Subject, program: Any, hint: str) -> CallablePredictor:
         classes="class_prob" if "class_prob" in names else None,
         mask_kind="probabilities",
         class_kind="probabilities",
+        structures=subject.outputs.structures,
     )
     found = CallablePredictor(run, probabilities, layout="nchw")
     found.device = "cpu"
@@ -78,13 +79,13 @@ def predictor(subject: Subject, program: Any, hint: str) -> CallablePredictor:
 def _present(subject: Subject) -> list[str]:
     """Which parts the model really has: a mapping may name one that is always None."""
     with torch.inference_mode():
-        raw = subject.model(torch.zeros(1, 1, subject.image_size, subject.image_size))
+        raw = subject.model(torch.zeros(1, subject.channels, subject.image_size, subject.image_size))
     places = (subject.outputs.mask, subject.outputs.classes)
     return [name for name, place in zip(_NAMES, places, strict=True) if pick(raw, place) is not None]
 
 
 def program(subject: Subject) -> Any:
-    """The model in fp32 as OpenVINO's program, converted or from the cache; input float32 [n, 1, size, size].
+    """The model in fp32 as OpenVINO's program, converted or from the cache; input float32 [n, channels, size, size].
 
     Raises:
         ModelError: OpenVINO cannot convert it.
@@ -121,12 +122,12 @@ def kept(subject: Subject, kind: str, depends_on: tuple[str | int, ...], make: C
 def _converted(subject: Subject) -> Any:
     ov = extras.openvino()
     module = _Probabilities(copy.deepcopy(subject.model).cpu().eval(), subject.outputs)
-    side = subject.image_size
+    shape = (subject.channels, subject.image_size, subject.image_size)
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # of torch's tracer, about branches on shapes that stay as they are
-            program = ov.convert_model(module, example_input=torch.zeros(2, 1, side, side))
+            program = ov.convert_model(module, example_input=torch.zeros(2, *shape))
     except Exception as error:  # the converter may fail in any way
         raise ModelError(f"OpenVINO cannot convert it: {error}", where="engine openvino") from error
-    program.reshape([-1, 1, side, side])
+    program.reshape([-1, *shape])
     return program

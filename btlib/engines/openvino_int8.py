@@ -48,7 +48,7 @@ def _quantised(program: Any, slices: NDArray[np.float32]) -> Any:
         with _quiet():
             return nncf.quantize(
                 program,
-                nncf.Dataset(slices[:, None, None]),
+                nncf.Dataset(slices[:, None]),
                 subset_size=len(slices),
                 ignored_scope=nncf.IgnoredScope(names=_ends(program)),
             )

@@ -1,15 +1,15 @@
 """From a predictor to a table of per-slice numbers, and from the table to aggregates."""
 
 from btlib.evaluation.aggregate import batch_mean, patient_mean, summarise
-from btlib.evaluation.predictor import Predictor, SlicePredictor, StoredPredictor
+from btlib.evaluation.predictor import Predictor
+from btlib.evaluation.saved import SavedPredictions
 from btlib.evaluation.score import Evaluation, evaluate
 from btlib.evaluation.thresholds import best_threshold, curve_of
 
 __all__ = [
     "Evaluation",
     "Predictor",
-    "SlicePredictor",
-    "StoredPredictor",
+    "SavedPredictions",
     "batch_mean",
     "best_threshold",
     "curve_of",

@@ -1,7 +1,7 @@
 """Every metric with what a reader must know of it: definition, direction, range, unit, level, rule for undefined."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from btlib import metrics
 from btlib.registry import Registry
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 Values = NDArray[np.float64]
 
@@ -19,10 +19,11 @@ class Metric:
     """One metric.
 
     Attributes:
-        name: As in files and options.
+        name: As in files and options; `<metric>/<structure>` where it is of one structure.
         title: As in tables.
-        of: From a table to its values: float64 [n] where every slice has one, else float64 [].
-        level: "slice" where every slice has a value, "set" where only all slices together have one.
+        of: From a table to its values: float64 [n] where every sample has one, else float64 []. A sample without a
+            value has NaN.
+        level: "sample" where every sample has a value, "set" where only all samples together have one.
         needs: What a table must have: "mask", "boundary" (masks and distances), or "classes".
         undefined: Its rule where the formula has no value.
         direction: Which is better.
@@ -30,12 +31,13 @@ class Metric:
         unit: "1" for shares of one, else "px" or "nat".
         version: Of the definition; numbers of different versions are not comparable.
         source: DOI or arXiv id; None for what needs none.
+        structure: The structure it is of; None where it is the mean over all, or of classes.
     """
 
     name: str
     title: str
-    of: Callable[[SliceTable], Values]
-    level: Literal["slice", "set"]
+    of: Callable[[SampleTable], Values]
+    level: Literal["sample", "set"]
     needs: Literal["mask", "boundary", "classes"]
     undefined: str
     direction: Literal["higher", "lower"] = "higher"
@@ -43,59 +45,124 @@ class Metric:
     unit: str = "1"
     version: int = 1
     source: str | None = None
+    structure: str | None = None
 
     @property
     def sign(self) -> int:
         """1 where higher is better, −1 where lower is."""
         return 1 if self.direction == "higher" else -1
 
-    def available(self, table: SliceTable) -> bool:
+    def available(self, table: SampleTable) -> bool:
         """Whether a table has what the metric needs."""
+        if self.structure is not None and self.structure not in table.structures:
+            return False
         return {"mask": table.has_mask, "boundary": table.has_boundary, "classes": table.has_classes}[self.needs]
 
+    def of_structure(self, structure: str) -> "Metric":
+        """The same metric of one structure alone."""
 
-def _labels(table: SliceTable) -> NDArray[np.int64]:
-    return np.array(table.label, dtype=np.int64)
+        def of(table: SampleTable) -> Values:
+            return self.of(table.of_structure(structure))
 
-
-def _prob(table: SliceTable) -> Values:
-    return np.array(table.class_prob, dtype=np.float64)
-
-
-def _confusion(table: SliceTable) -> NDArray[np.int64]:
-    return metrics.confusion_matrix(_labels(table), table.predicted())
+        names = {"name": f"{self.name}/{structure}", "title": f"{self.title}, {structure}", "structure": structure}
+        return replace(self, of=of, **names)  # type: ignore[arg-type]  # a dict of text is any field to mypy
 
 
-def _macro_auroc(table: SliceTable) -> Values:
-    found = metrics.auroc(_prob(table), _labels(table))
+def over_structures(values: Values) -> Values:
+    """Mean over the structures that have a value, [n, k] → [n]; NaN for a sample of which none has one."""
+    defined = ~np.isnan(values)
+    count = defined.sum(axis=1)
+    total = np.where(defined, values, 0.0).sum(axis=1)
+    return np.asarray(np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0))
+
+
+class Metrics(Registry[Metric]):
+    """The metrics by name; `<metric>/<structure>` is the metric of masks of that structure alone."""
+
+    def __getitem__(self, name: str) -> Metric:
+        base, slash, structure = name.partition("/")
+        if slash and structure and base in self and super().__getitem__(base).needs != "classes":
+            return super().__getitem__(base).of_structure(structure)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        base, slash, structure = str(name).partition("/")
+        if not slash:
+            return super().__contains__(name)
+        return bool(structure) and super().__contains__(base) and super().__getitem__(base).needs != "classes"
+
+    def of_table(self, table: SampleTable) -> Iterator[str]:
+        """Names of all that a table has: each metric and, where there are several structures, each of these too."""
+        for name in self:
+            if self[name].available(table):
+                yield name
+                if self[name].needs != "classes" and len(table.structures) > 1:
+                    yield from (f"{name}/{structure}" for structure in table.structures)
+
+
+def _confusion(table: SampleTable) -> NDArray[np.int64]:
+    return metrics.confusion_matrix(table.labels, table.predicted(), len(table.classes))
+
+
+def _macro_auroc(table: SampleTable) -> Values:
+    found = metrics.auroc(table.class_prob, table.labels)
     return np.asarray(np.nanmean(found) if np.isfinite(found).any() else np.nan)
 
 
-METRICS: Registry[Metric] = Registry("metric")
+def _dice(table: SampleTable) -> Values:
+    return metrics.dice_from_counts(*table.overlap())
+
+
+def _iou(table: SampleTable) -> Values:
+    return metrics.iou_from_counts(*table.overlap())
+
+
+def _sensitivity(table: SampleTable) -> Values:
+    intersection, _, truth = table.overlap()
+    return metrics.sensitivity_from_counts(intersection, truth)
+
+
+def _precision(table: SampleTable) -> Values:
+    return metrics.precision_from_counts(*table.overlap())
+
+
+def _misses(table: SampleTable) -> Values:
+    return metrics.misses(_dice(table))
+
+
+def _of_masks(by_structure: Callable[[SampleTable], Values]) -> Callable[[SampleTable], Values]:
+    return lambda table: over_structures(by_structure(table))
+
+
+def _measured(name: str) -> Callable[[SampleTable], Values]:
+    return _of_masks(lambda table: table.measure(name))
+
+
+METRICS = Metrics("metric")
 for _metric in (
     Metric(
         "dice",
         "Dice",
-        lambda t: t.dice(),
-        "slice",
+        _of_masks(_dice),
+        "sample",
         "mask",
-        "an empty prediction is 0; both masks empty is 1, by the thesis's epsilon",
+        "where one mask is empty it is 0; where both are, 1, by the protocol's epsilon",
         source="10.2307/1932409",
     ),
     Metric(
         "iou",
         "IoU",
-        lambda t: t.iou(),
-        "slice",
+        _of_masks(_iou),
+        "sample",
         "mask",
-        "an empty prediction is 0; both masks empty is 1, by the thesis's epsilon",
+        "where one mask is empty it is 0; where both are, 1, by the protocol's epsilon",
         source="10.1111/j.1469-8137.1912.tb05611.x",
     ),
     Metric(
         "sensitivity",
         "sensitivity",
-        lambda t: metrics.sensitivity_from_counts(np.array(t.intersection), np.array(t.truth_area)),
-        "slice",
+        _of_masks(_sensitivity),
+        "sample",
         "mask",
         "an empty prediction is 0; without a true mask there is no value",
         source="10.1038/s41592-023-02151-z",
@@ -103,28 +170,28 @@ for _metric in (
     Metric(
         "precision",
         "precision",
-        lambda t: metrics.precision_from_counts(np.array(t.intersection), np.array(t.pred_area)),
-        "slice",
+        _of_masks(_precision),
+        "sample",
         "mask",
-        "an empty prediction is a miss: 0",
+        "an empty prediction is a miss: 0; where both masks are empty there is no value",
         source="10.1038/s41592-023-02151-z",
     ),
     Metric(
         "miss_rate",
         "miss rate",
-        lambda t: metrics.misses(t.dice()),
-        "slice",
+        _of_masks(_misses),
+        "sample",
         "mask",
-        "an empty prediction is a miss: 1",
+        "an empty prediction is a miss: 1, and so is a prediction where the true mask is empty; both masks empty: 0",
         direction="lower",
     ),
     Metric(
         "hd95",
         "HD95",
-        lambda t: np.array(t.hd95, dtype=np.float64),
-        "slice",
+        _measured("hd95"),
+        "sample",
         "boundary",
-        "an empty prediction is the image's diagonal; both masks empty have no value and are refused",
+        "where one mask is empty, the image's diagonal; where both are, there is no value",
         direction="lower",
         range=(0.0, np.inf),
         unit="px",
@@ -134,10 +201,10 @@ for _metric in (
         Metric(
             f"surface_dice_{k}px",
             f"surface Dice {k} px",
-            lambda t, name=f"surface_dice_{k}px": np.array(getattr(t, name), dtype=np.float64),  # type: ignore[misc]
-            "slice",
+            _measured(f"surface_dice_{k}px"),
+            "sample",
             "boundary",
-            "an empty prediction is a miss: 0; both masks empty have no value and are refused",
+            "where one mask is empty it is a miss: 0; where both are, there is no value",
             source="10.2196/26151",
         )
         for k in (1, 2)
@@ -146,15 +213,15 @@ for _metric in (
         "accuracy",
         "accuracy",
         lambda t: t.correct().astype(np.float64),
-        "slice",
+        "sample",
         "classes",
-        "always defined; of equal probabilities the first type counts",
+        "always defined; of equal probabilities the first class counts",
     ),
     Metric(
         "brier",
         "Brier score",
-        lambda t: metrics.brier(_prob(t), _labels(t)),
-        "slice",
+        lambda t: metrics.brier(t.class_prob, t.labels),
+        "sample",
         "classes",
         "always defined",
         direction="lower",
@@ -164,8 +231,8 @@ for _metric in (
     Metric(
         "nll",
         "negative log-likelihood",
-        lambda t: metrics.nll(_prob(t), _labels(t)),
-        "slice",
+        lambda t: metrics.nll(t.class_prob, t.labels),
+        "sample",
         "classes",
         "a probability of 0 counts as 1e-6",
         direction="lower",
@@ -179,7 +246,7 @@ for _metric in (
         lambda t: np.asarray(metrics.balanced_accuracy(_confusion(t))),
         "set",
         "classes",
-        "the mean over the types that are there",
+        "the mean over the classes that are there",
         source="10.1109/ICPR.2010.764",
     ),
     Metric(
@@ -188,7 +255,7 @@ for _metric in (
         lambda t: np.asarray(metrics.macro_f1(_confusion(t))),
         "set",
         "classes",
-        "the mean over the types that are there or are predicted",
+        "the mean over the classes that are there or are predicted",
         source="arXiv 1911.03347",
     ),
     Metric(
@@ -197,13 +264,13 @@ for _metric in (
         _macro_auroc,
         "set",
         "classes",
-        "the mean over the types that some slices have and some have not; without one, no value",
+        "the mean over the classes that some samples have and some have not; without one, no value",
         source="10.1148/radiology.143.1.7063747",
     ),
     Metric(
         "ece",
         "calibration error",
-        lambda t: np.asarray(metrics.ece(_prob(t), _labels(t))),
+        lambda t: np.asarray(metrics.ece(t.class_prob, t.labels)),
         "set",
         "classes",
         "always defined",

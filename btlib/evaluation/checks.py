@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib.data.task import Task
 from btlib.errors import PredictionError
-from btlib.types import N_CLASSES, Predictions
+from btlib.types import Predictions
 
 _NUMBERS = "biuf"  # kinds of dtypes: bool, integers, floating point
 _TOLERANCE = 1e-3  # probabilities computed in bf16 need not sum to 1 more closely
@@ -42,18 +43,33 @@ def check_kind(predictions: object, where: str) -> None:
             )
 
 
-def check_shapes(predictions: Predictions, shape: tuple[int, ...], where: str) -> None:
-    """Refuse masks that are not of the images' shape [n, h, w], and classes that are not [n, 3].
+def in_shape(predictions: Predictions, shape: tuple[int, ...], task: Task, where: str) -> Predictions:
+    """Masks as [n, structures, h, w] and classes as [n, classes]; anything of another shape is refused.
+
+    Args:
+        predictions: Masks may be [n, h, w] where the task has one structure.
+        shape: Of the images, [n, channels, h, w].
+        task: Says how many structures and classes there are.
+        where: Named in error messages.
 
     Raises:
-        PredictionError: As said.
+        PredictionError: Another shape, or masks or classes that the task does not ask for.
     """
-    for name, values, expected in (
-        ("mask_prob", predictions.mask_prob, shape),
-        ("class_prob", predictions.class_prob, (shape[0], N_CLASSES)),
+    n, _, *side = shape
+    masks = predictions.mask_prob
+    if masks is not None and len(task.structures) == 1 and masks.shape == (n, *side):
+        masks = masks[:, None]
+    for name, values, asked, expected in (
+        ("mask_prob", masks, task.structures, (n, len(task.structures), *side)),
+        ("class_prob", predictions.class_prob, task.classes, (n, len(task.classes))),
     ):
+        if values is not None and not asked:
+            parts = "structures" if name == "mask_prob" else "classes"
+            raise PredictionError(f"{name}: the task {task.name!r} has no {parts}", where=where, mend="give None")
         if values is not None and values.shape != expected:
-            raise PredictionError(f"{name}: expected shape {expected}, got {values.shape}", where=where)
+            given = getattr(predictions, name).shape
+            raise PredictionError(f"{name}: expected shape {expected}, got {given}", where=where)
+    return Predictions(masks, predictions.class_prob)
 
 
 def check_ranges(predictions: Predictions, where: str) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from btlib.data.dataset import Dataset
+from btlib.data.dataset import Samples
 from btlib.errors import PredictionError
-from btlib.evaluation.checks import check_kind, check_ranges, check_shapes
-from btlib.evaluation.predictor import Predictor, ask, require_slices
+from btlib.evaluation.checks import check_kind, check_ranges, in_shape
+from btlib.evaluation.predictor import Predictor, ask, require_all
 from btlib.metrics import dice_from_counts
 
 GRID = tuple(k / 20 for k in range(1, 20))
@@ -21,11 +21,11 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ThresholdCurve(BaseModel):
-    """Mean Dice over slices at each threshold. For reading only: a threshold chosen on test slices flatters.
+    """Mean Dice over samples at each threshold. For reading only: a threshold chosen on test samples flatters.
 
     Attributes:
         thresholds: Rising.
-        dice: Mean over slices at each.
+        dice: Mean over samples and structures at each.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -43,65 +43,64 @@ def counts_at(mask_prob: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDAr
     """Pixels in both masks, and in the predicted one, at every threshold of `GRID`.
 
     Args:
-        mask_prob: Probabilities [n, h, w], 0…1.
-        truth: True masks [n, h, w].
+        mask_prob: Probabilities [n, structures, h, w], 0…1.
+        truth: True masks, bool of the same shape.
 
     Returns:
-        int64 [2, n, 19]. A pixel counts where its probability is greater than the threshold, both in the precision of
-        `mask_prob`, as in scoring.
+        int64 [2, n, structures, 19]. A pixel counts where its probability is greater than the threshold, both in the
+        precision of `mask_prob`, as in scoring.
     """
     grid = np.array(GRID, dtype=np.result_type(mask_prob, np.float16))
-    above = np.searchsorted(grid, mask_prob.reshape(len(mask_prob), -1), side="left")  # how many it is greater than
+    planes = mask_prob.shape[:2]
+    pixels = mask_prob.shape[2] * mask_prob.shape[3]
+    above = np.searchsorted(grid, mask_prob.reshape(-1, pixels), side="left")  # how many it is greater than
     found = np.empty((2, len(above), len(GRID)), dtype=np.int64)
-    for i, (row, mask) in enumerate(zip(above, truth.reshape(len(truth), -1), strict=True)):
+    for i, (row, mask) in enumerate(zip(above, truth.reshape(-1, pixels), strict=True)):
         for k, chosen in enumerate((row[mask], row)):
             found[k, i] = np.bincount(chosen, minlength=len(GRID) + 1)[:0:-1].cumsum()[::-1]
-    return found
+    return found.reshape(2, *planes, len(GRID))
 
 
 def threshold_curve(counts: NDArray[np.int64], truth_area: NDArray[np.int64]) -> ThresholdCurve:
-    """Counts [2, n, 19] and pixels of the true masks [n] → mean Dice at each threshold."""
-    dice = dice_from_counts(counts[0], counts[1], np.broadcast_to(truth_area[:, None], counts[0].shape))
-    return ThresholdCurve(thresholds=list(GRID), dice=[round(float(v), 6) for v in dice.mean(axis=0)])
+    """Counts [2, n, structures, 19] and pixels of the true masks [n, structures] → mean Dice at each threshold."""
+    dice = dice_from_counts(counts[0], counts[1], np.broadcast_to(truth_area[..., None], counts[0].shape))
+    mean = dice.reshape(-1, len(GRID)).mean(axis=0)
+    return ThresholdCurve(thresholds=list(GRID), dice=[round(float(v), 6) for v in mean])
 
 
-def best_threshold(
-    predictor: Predictor, dataset: Dataset, positions: NDArray[np.int64], *, where: str = "predictor"
-) -> float:
-    """The threshold of `GRID` with the highest mean Dice over slices; the lowest of equal ones.
+def best_threshold(predictor: Predictor, samples: Samples, *, where: str = "predictor") -> float:
+    """The threshold of `GRID` with the highest mean Dice over samples; the lowest of equal ones.
 
     Arguments and errors are those of `curve_of`.
     """
-    return GRID[int(np.argmax(curve_of(predictor, dataset, positions, where=where).dice))]
+    return GRID[int(np.argmax(curve_of(predictor, samples, where=where).dice))]
 
 
-def curve_of(
-    predictor: Predictor, dataset: Dataset, positions: NDArray[np.int64], *, where: str = "predictor"
-) -> ThresholdCurve:
-    """Mean Dice over slices at each threshold of `GRID`.
+def curve_of(predictor: Predictor, samples: Samples, *, where: str = "predictor") -> ThresholdCurve:
+    """Mean Dice over samples at each threshold of `GRID`.
 
     Args:
-        predictor: Gives masks of the slices' own size.
-        dataset: Preprocessed slices.
-        positions: Validation slices, 0-based; on test slices the choice would flatter.
+        predictor: Gives masks of the samples' own size.
+        samples: Validation samples (`work.val`); on test samples the choice would flatter.
         where: Named in error messages.
 
     Raises:
-        PredictionError: No slices, stored predictions that lack some of them, no masks, or masks of the wrong shape,
+        PredictionError: No samples, saved predictions that lack some of them, no masks, or masks of the wrong shape,
             not finite or outside 0…1.
     """
-    if len(positions) == 0:
-        raise PredictionError("no validation slices to choose a threshold on", where=where, mend="use more slices")
-    require_slices(predictor, dataset.numbers[positions], "validation slices")
+    if len(samples) == 0:
+        raise PredictionError("no validation samples to choose a threshold on", where=where, mend="use more samples")
+    require_all(predictor, samples.ids, "validation samples")
     counts = []
-    for at in (positions[start : start + _BATCH] for start in range(0, len(positions), _BATCH)):
-        images = np.ascontiguousarray(dataset.images[at], dtype=np.float32)
-        said = ask(predictor, dataset.numbers[at], images)
+    for start in range(0, len(samples), _BATCH):
+        at = slice(start, start + _BATCH)
+        images = np.array(samples.images[at], dtype=np.float32, order="C")  # a copy, which may be written into
+        said = ask(predictor, samples.ids[at], images)
         check_kind(said, where)
-        check_shapes(said, images.shape, where)
+        said = in_shape(said, images.shape, samples.task, where)
         check_ranges(said, where)
         if said.mask_prob is None:
             raise PredictionError("gave no masks to choose a threshold for", where=where, mend="choose none for it")
-        counts.append(counts_at(said.mask_prob, np.asarray(dataset.masks[at])))
-    areas = np.asarray(dataset.masks[positions]).sum(axis=(1, 2))
+        counts.append(counts_at(said.mask_prob, np.asarray(samples.masks[at])))
+    areas = np.asarray(samples.masks).sum(axis=(2, 3))
     return threshold_curve(np.concatenate(counts, axis=1), areas)

@@ -6,15 +6,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from btlib.explain.explainer import Explainer, Runner
 from btlib.explain.occlusion import BATCH
 
 if TYPE_CHECKING:  # torch is imported when a model is explained, not when maps are computed
     from btlib.adapters.devices import Precision
-    from btlib.data.dataset import Dataset
+    from btlib.data.dataset import Samples
     from btlib.engines import Subject
 
 CPU_PIXELS = 4 * 256**2
@@ -24,8 +21,7 @@ ones, for each call has a price, and a high one on a busy machine."""
 
 def explainer(
     subject: "Subject",
-    dataset: "Dataset",
-    at: NDArray[np.int64],
+    samples: "Samples",
     wanted: str = "auto",
     say: Callable[[str], None] = print,
 ) -> Explainer:
@@ -34,8 +30,7 @@ def explainer(
 
     Args:
         subject: The model, with the precision to try first.
-        dataset: Holds slices that the engines are held against plain fp32 on.
-        at: Which, 0-based; not test slices.
+        samples: Validation or training samples that the engines are held against plain fp32 on.
         wanted: The engine, one of `btlib.engines.ENGINE_NAMES`.
         say: Told why an engine is passed over.
 
@@ -52,7 +47,7 @@ def explainer(
 
     def runner(precision: "Precision") -> Runner:
         chosen = choose(
-            replace(classes, precision=precision), wanted, dataset, at, 0.5, say
+            replace(classes, precision=precision), wanted, samples, 0.5, say
         )  # of a mask, which there is none
         return Runner(chosen.predictor, chosen.engine, chosen.details["precision"])
 

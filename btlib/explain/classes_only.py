@@ -28,7 +28,7 @@ class ClassesOnly(nn.Module):
         self.head = model.head
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class logits [n, 3] of images, float32 [n, 1, h, w]."""
+        """Class logits [n, classes] of images, float32 [n, 1 or 3, h, w]."""
         features = self.backbone(images.expand(-1, 3, -1, -1))
         logits: Tensor = self.coupling(features, self.decoder, self.head)[1]
         return logits

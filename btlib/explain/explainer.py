@@ -100,8 +100,8 @@ class Explainer:
         """The map of one slice: by the fast way, and by the exact one where the fast one is too coarse for it.
 
         Args:
-            image: The slice, float32 [h, w], preprocessed as for the model.
-            label: The class to explain, 0…2; the thesis explains the true one.
+            image: float32 [channels, h, w], preprocessed as for the model.
+            label: The class to explain, from 0; the thesis explains the true one.
 
         Raises:
             OptionError: No such class, or patch, stride and slice do not go together.
@@ -137,7 +137,7 @@ class Explainer:
         self, predictor: Predictor, image: NDArray[np.float32], label: int, at: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """The drops at some positions, counted row by row."""
-        places = corners(*positions(image.shape, self.patch, self.stride))[at]
+        places = corners(*positions(image.shape[-2:], self.patch, self.stride))[at]
         score = probability_of(predictor, label)
         return drops(score, image, places, patch=self.patch, fill=self.fill, batch_size=self.batch_size)[1]
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from btlib.data.dataset import Dataset
 from btlib.runs import Explained, Maps
-from btlib.types import CLASS_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,14 +20,14 @@ def draw(explained: Explained, maps: Maps, dataset: Dataset, path: Path) -> None
     """Write it as SVG: red where the model needs what is there, blue where it is surer without."""
     from btlib.reporting.figures import new_figure, save
 
-    rows = explained.slices
+    rows, classes = explained.samples, explained.task.classes
     figure = new_figure((3 * _CELL + 1.4, _CELL * len(rows) + 0.3))
-    place = {number: i for i, number in enumerate(dataset.numbers.tolist())}
+    place = {name: i for i, name in enumerate(dataset.ids.tolist())}
     for i, (row, axes) in enumerate(zip(rows, figure.subplots(len(rows), 3, squeeze=False), strict=True)):
-        at = place[row.number]
-        image, mask = np.asarray(dataset.images[at]), np.asarray(dataset.masks[at])
+        at = place[row.id]
+        image, mask = np.asarray(dataset.images[at])[0], np.asarray(dataset.masks[at]).any(axis=0)
         axes[0].imshow(image, cmap="gray")
-        axes[0].set_ylabel(f"slice {row.number}, {CLASS_NAMES[row.label]}\np = {row.base:.3f}", fontsize=8)
+        axes[0].set_ylabel(f"sample {row.id}, {classes[row.label]}\np = {row.base:.3f}", fontsize=8)
         _map(figure, axes[1], maps.total[i])
         _map(figure, axes[2], maps.average[i])
         for panel in axes:
@@ -37,7 +36,7 @@ def draw(explained: Explained, maps: Maps, dataset: Dataset, path: Path) -> None
             panel.set_yticks([])
         if i == 0:
             for panel, title in zip(
-                axes, ("slice, true contour", "sum of drops (thesis)", "mean of drops"), strict=True
+                axes, ("image, true contour", "sum of drops (thesis)", "mean of drops"), strict=True
             ):
                 panel.set_title(title, fontsize=9)
     save(figure, path)

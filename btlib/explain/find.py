@@ -88,8 +88,8 @@ def _variant(variant: str, where: Where) -> Study:
         cache=where.checkpoints / "engines",
         calibration=lambda: np.asarray(dataset.images[np.sort(split.train)[:300]]),
     )
-    at = split.val if len(split.val) else split.train
-    made = explainer(subject, dataset, at, where.engine or "auto", where.say)
+    held_out = dataset.part(split.val if len(split.val) else split.train)
+    made = explainer(subject, held_out, where.engine or "auto", where.say)
     return Study(variant, made, dataset, split, stored.manifest["sha256"], where.say)
 
 
@@ -107,6 +107,6 @@ def _foreign(spec: str, where: Where) -> Study:
     given: dict[str, Any] = {"precision": where.precision or tier.precision, "engine": where.engine or tier.engine}
     split = make_split(where.split, dataset)
     given |= {"say": where.say, "case": case.name}
-    work = Work(dataset, split, protocol, tier.recipe, 42, where.checkpoints, **given)
+    work = Work.on(dataset, split, protocol, tier.recipe, 42, where.checkpoints, **given)
     prepared = case.prepare(work)
     return Study(case.name, explainer_of(prepared), dataset, split, prepared.fingerprint, where.say)

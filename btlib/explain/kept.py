@@ -14,7 +14,7 @@ from btlib.explain.measured import flat
 from btlib.explain.summary import summarise
 from btlib.reporting.text import csv_text
 from btlib.runs import Explained, Maps, RunFolder
-from btlib.runs.explained import ExplainedSlice
+from btlib.runs.explained import ExplainedSample
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Done:
         average: The average map, float32 [h, w].
     """
 
-    row: ExplainedSlice
+    row: ExplainedSample
     total: NDArray[np.float32]
     average: NDArray[np.float32]
 
@@ -44,13 +44,13 @@ def keep(folder: RunFolder, about: Mapping[str, Any], done: Sequence[Done], seco
     rows = [one.row for one in done]
     explained = Explained(
         **about,
-        slices=rows,
-        summary=summarise(rows),
+        samples=rows,
+        summary=summarise(rows, about["task"].classes),
         seconds=seconds,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     maps = Maps(
-        number=np.array([row.number for row in rows]),
+        ids=np.array([row.id for row in rows]),
         label=np.array([row.label for row in rows]),
         base=np.array([row.base for row in rows]),
         total=np.stack([one.total for one in done]),
@@ -63,8 +63,8 @@ def keep(folder: RunFolder, about: Mapping[str, Any], done: Sequence[Done], seco
     return explained, maps
 
 
-def known(folder: RunFolder, case: str, identity: str | None) -> dict[int, Done]:
-    """What an earlier study of the same identity left, by slice number. Where anything is amiss, nothing."""
+def known(folder: RunFolder, case: str, identity: str | None) -> dict[str, Done]:
+    """What an earlier study of the same identity left, by id. Where anything is amiss, nothing."""
     path = folder.explain_path(case, "json")
     if identity is None or not path.exists():
         return {}
@@ -74,9 +74,7 @@ def known(folder: RunFolder, case: str, identity: str | None) -> dict[int, Done]
         return {}
     if not before.identity == maps.identity == identity:
         return {}
-    at = {number: i for i, number in enumerate(maps.number.tolist())}
+    at = {name: i for i, name in enumerate(maps.ids.tolist())}
     return {
-        row.number: Done(row, maps.total[at[row.number]], maps.average[at[row.number]])
-        for row in before.slices
-        if row.number in at
+        row.id: Done(row, maps.total[at[row.id]], maps.average[at[row.id]]) for row in before.samples if row.id in at
     }

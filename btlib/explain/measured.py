@@ -5,13 +5,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib import fingerprint
 from btlib.data.dataset import Dataset
 from btlib.explain.explainer import Explainer, Explanation
 from btlib.explain.measures import chance, control, measure, random_controls
 from btlib.explain.summary import COLUMNS
-from btlib.runs.explained import ExplainedSlice
+from btlib.runs.explained import ExplainedSample
 
-_PLAIN = ("number", "label", "patient", "part", "base", "effect", "engine", "precision", "deviation", "faithful")
+_PLAIN = ("id", "label", "patient", "part", "base", "effect", "engine", "precision", "deviation", "faithful")
 
 
 def measured(
@@ -21,8 +22,8 @@ def measured(
     part: Literal["train", "val", "test"] | None,
     prior: NDArray[np.float64],
     how: Explainer,
-) -> ExplainedSlice:
-    """Measure a map against the tumour, beside what knows nothing of the slice.
+) -> ExplainedSample:
+    """Measure a map against the structures together, beside what knows nothing of the sample.
 
     Args:
         found: The map.
@@ -35,10 +36,11 @@ def measured(
     Raises:
         StatsError: No tumour pixel lies under a patch.
     """
-    maps, mask, number = found.map, np.asarray(dataset.masks[at]), int(dataset.numbers[at])
-    random_total, random_average = random_controls(mask, how.patch, how.stride, seed=number)
-    return ExplainedSlice(
-        number=number,
+    maps, name = found.map, str(dataset.ids[at])
+    mask: NDArray[np.bool_] = np.logical_or.reduce(dataset.masks[at], axis=0)
+    random_total, random_average = random_controls(mask, how.patch, how.stride, seed=_seed(name))
+    return ExplainedSample(
+        id=name,
         label=found.label,
         patient=dataset.patients[at],
         part=part,
@@ -58,7 +60,12 @@ def measured(
     )
 
 
-def flat(row: ExplainedSlice) -> dict[str, object]:
+def _seed(name: str) -> int:
+    """A number for an id: itself where it is one."""
+    return int(name) if name.isascii() and name.isdecimal() else int(fingerprint.of(name), 16)
+
+
+def flat(row: ExplainedSample) -> dict[str, object]:
     """A slice as one row of a table; undefined values are None."""
     more = {
         "ratio": row.total.ratio,

@@ -16,7 +16,7 @@ from btlib.explain.patches import PATCH, STRIDE, corners, positions, spread
 from btlib.registry import unknown_name
 
 Score = Callable[[NDArray[np.float32]], NDArray[np.floating]]
-"""Slices, float32 [n, h, w] → the probability of the class that is explained, [n], 0…1."""
+"""Images, float32 [n, …, h, w] → the probability of the class that is explained, [n], 0…1."""
 
 Fill = Literal["zero", "mean", "blur"]
 """What a patch is hidden with: zeros, the slice's mean, or the slice itself blurred."""
@@ -51,7 +51,7 @@ class OcclusionMap:
 
 
 def filled(image: NDArray[np.float32], fill: Fill, patch: int = PATCH) -> NDArray[np.float32]:
-    """What the patches show instead of the slice: an image of its shape, float32 [h, w].
+    """What the patches show instead of the image: one of its shape, each channel by itself.
 
     Raises:
         UnknownNameError: No such fill.
@@ -60,9 +60,10 @@ def filled(image: NDArray[np.float32], fill: Fill, patch: int = PATCH) -> NDArra
         case "zero":
             return np.zeros_like(image)
         case "mean":
-            return np.full_like(image, image.mean(dtype=np.float64))
+            means = image.mean(axis=(-2, -1), dtype=np.float64, keepdims=True).astype(image.dtype)
+            return np.broadcast_to(means, image.shape).copy()
         case "blur":
-            blurred: NDArray[np.float32] = gaussian_filter(image, patch * _BLUR, mode="nearest")
+            blurred: NDArray[np.float32] = gaussian_filter(image, patch * _BLUR, mode="nearest", axes=(-2, -1))
             return blurred
     raise unknown_name("fill", fill, get_args(Fill), where="occlusion")
 
@@ -80,7 +81,7 @@ def occlusion_maps(
 
     Args:
         score: Of the class that is explained. It may not write to what it is given, which is used again.
-        image: The slice, float32 [h, w].
+        image: float32 [h, w] or [channels, h, w]; a patch hides all channels.
         patch: Side of the patch in pixels.
         stride: From one patch to the next in pixels.
         fill: What a patch is hidden with.
@@ -91,10 +92,13 @@ def occlusion_maps(
         UnknownNameError: No such fill.
         PredictionError: The score is not one finite number a slice.
     """
-    tops, lefts = positions(image.shape, patch, stride)
+    if image.ndim not in (2, 3):
+        raise OptionError(f"expected an image [h, w] or [channels, h, w], got shape {image.shape}", where="occlusion")
+    shape = image.shape[-2:]
+    tops, lefts = positions(shape, patch, stride)
     base, found = drops(score, image, corners(tops, lefts), patch=patch, fill=fill, batch_size=batch_size)
     found = found.reshape(len(tops), len(lefts))
-    total, average = spread(found, image.shape, patch, stride)
+    total, average = spread(found, shape, patch, stride)
     return OcclusionMap(total, average, base, found)
 
 
@@ -113,7 +117,7 @@ def drops(
 
     Args:
         score: Of the class that is explained.
-        image: The slice, float32 [h, w].
+        image: float32 [h, w] or [channels, h, w]; a patch hides all channels.
         at: Top and left edge of each patch, int64 [n, 2].
         patch: Side of the patch in pixels.
         fill: What it is hidden with.
@@ -128,7 +132,7 @@ def drops(
         raise OptionError(f"expected a batch size of at least 1, got {batch_size}", where="occlusion")
     image = np.asarray(image, dtype=np.float32)
     instead = filled(image, fill, patch)
-    places = [(slice(0), slice(0)), *((slice(top, top + patch), slice(left, left + patch)) for top, left in at)]
+    places = [(..., slice(0), slice(0)), *((..., slice(y, y + patch), slice(x, x + patch)) for y, x in at)]
     scores = np.empty(len(places))
     batch = np.repeat(image[None], min(batch_size, len(places)), axis=0)
     for start in range(0, len(places), len(batch)):

@@ -4,23 +4,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.errors import OptionError, PredictionError
-from btlib.evaluation.predictor import Predictor, SlicePredictor, copied
+from btlib.evaluation.predictor import Predictor, copied
+from btlib.evaluation.saved import SavedPredictions
 from btlib.explain.occlusion import Score
-from btlib.types import N_CLASSES
 
 
 def probability_of(predictor: Predictor, label: int) -> Score:
-    """The probability that a predictor gives to one class, of any slices.
+    """The probability that a predictor gives to one class, of any images.
 
     Raises:
-        OptionError: No such class.
-        PredictionError: It goes by slice numbers; when it is called: it gives no class probabilities.
+        OptionError: A class below 0; when it is called: no such class.
+        PredictionError: It is saved predictions; when it is called: it gives no class probabilities.
     """
-    if label not in range(N_CLASSES):
-        raise OptionError(f"expected a class 0…{N_CLASSES - 1}, got {label}", where="occlusion")
-    if isinstance(predictor, SlicePredictor):
+    if label < 0:
+        raise OptionError(f"expected a class from 0, got {label}", where="occlusion")
+    if isinstance(predictor, SavedPredictions):
         raise PredictionError(
-            "goes by slice numbers, and a slice with a patch hidden has none",
+            "saved predictions are found by the ids of samples, and a sample with a patch hidden has none",
             where="occlusion",
             mend="explain the model itself",
         )
@@ -31,6 +31,8 @@ def probability_of(predictor: Predictor, label: int) -> Score:
             raise PredictionError(
                 "gives no class probabilities to explain", where="occlusion", mend="explain a model with classes"
             )
+        if label >= said.shape[1]:
+            raise OptionError(f"expected a class 0…{said.shape[1] - 1}, got {label}", where="occlusion")
         return said[:, label]
 
     return score

@@ -26,7 +26,7 @@ def sanity_check(
     explainer: Explainer,
     images: NDArray[np.float32],
     labels: NDArray[np.int64],
-    numbers: NDArray[np.int64],
+    ids: NDArray[np.str_],
     draws: int = 3,
 ) -> Sanity:
     """Rank correlations of maps with those of the trained model, in plain fp32, one step a layer.
@@ -35,9 +35,9 @@ def sanity_check(
 
     Args:
         explainer: Of a PyTorch model.
-        images: Slices, float32 [n, h, w].
-        labels: The types to explain, int64 [n].
-        numbers: Of the slices' files, int64 [n].
+        images: float32 [n, channels, h, w].
+        labels: The classes to explain, int64 [n].
+        ids: Of the samples, text [n].
         draws: How often weights are drawn, at least 1: one draw may turn a map's sign by chance.
 
     Raises:
@@ -72,7 +72,7 @@ def sanity_check(
         SanityStep(layer=k, correlation=float(np.mean(v)), size=float(np.abs(v).mean()), correlations=v)
         for k, v in found.items()
     ]
-    return Sanity(numbers=numbers.tolist(), draws=draws, patch=explainer.patch, steps=steps)
+    return Sanity(ids=ids.tolist(), draws=draws, patch=explainer.patch, steps=steps)
 
 
 def cascade(model: nn.Module, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:

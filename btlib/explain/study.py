@@ -19,9 +19,8 @@ from btlib.explain.occlusion import Fill
 from btlib.explain.patches import STEPS, scaled
 from btlib.explain.probability import probability_of
 from btlib.runs import Explained, Maps, RunFolder
-from btlib.runs.explained import ExplainedSlice, Sanity
+from btlib.runs.explained import ExplainedSample, Sanity
 from btlib.splits import Split
-from btlib.types import CLASS_NAMES, N_CLASSES
 
 _SAVE_EVERY = 30.0  # seconds
 _PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
@@ -51,7 +50,7 @@ class Study:
 
     @property
     def identity(self) -> str | None:
-        """Of all that decides the maps but for the slices' numbers."""
+        """Of all that decides the maps but for the samples' ids."""
         if self.model is None:
             return None
         how = self.explainer
@@ -77,8 +76,10 @@ class Study:
         Raises:
             PredictionError: The predictor gives no class probabilities, or none of an image.
         """
-        images, labels = self.dataset.images, self.dataset.labels
-        score = [probability_of(self.explainer.fast.predictor, label) for label in range(N_CLASSES)]
+        images, labels = self.dataset.images, self.dataset.strata
+        score = [
+            probability_of(self.explainer.fast.predictor, label) for label in range(len(self.dataset.task.classes))
+        ]
         return np.array([float(score[labels[i]](np.array(images[i : i + 1]))[0]) for i in at.tolist()])
 
     def run(self, at: NDArray[np.int64], folder: RunFolder, *, sanity: int = 0) -> tuple[Explained, Maps]:
@@ -98,10 +99,10 @@ class Study:
         done: list[Done] = []
         seconds, saved = self.built, time.perf_counter()
         for i in at.tolist():
-            number = int(self.dataset.numbers[i])
-            if number in there:
-                self.say(f"slice {number}: its map is there")
-                done.append(there[number])
+            name = str(self.dataset.ids[i])
+            if name in there:
+                self.say(f"sample {name}: its map is there")
+                done.append(there[name])
                 continue
             began = time.perf_counter()
             done.append(self._explain(i))
@@ -118,36 +119,34 @@ class Study:
         return explained, maps
 
     def _explain(self, i: int) -> Done:
-        label = int(self.dataset.labels[i])
+        label = int(self.dataset.strata[i])
         found = self.explainer.explain(np.array(self.dataset.images[i]), label)
         part = next((part for part in _PARTS if i in getattr(self.split, part)), None)
         row = measured(found, self.dataset, i, part, self._priors[label], self.explainer)
         return Done(row, found.map.total.astype(np.float32), found.map.average.astype(np.float32))
 
-    def _tell(self, row: ExplainedSlice, seconds: float) -> None:
-        name = CLASS_NAMES[row.label]
-        self.say(f"slice {row.number} ({name}): {seconds:.1f} s, engine {row.engine} in {row.precision}")
+    def _tell(self, row: ExplainedSample, seconds: float) -> None:
+        name = self.dataset.task.classes[row.label]
+        self.say(f"sample {row.id} ({name}): {seconds:.1f} s, engine {row.engine} in {row.precision}")
         for note in row.notes:
-            self.say(f"slice {row.number}: {note}")
+            self.say(f"sample {row.id}: {note}")
 
     def _sanity(self, at: NDArray[np.int64], draws: int) -> Sanity:
         from btlib.explain.sanity import sanity_check  # it needs torch
 
-        labels = self.dataset.labels
+        labels = self.dataset.strata
         first = at[np.sort(np.unique(labels[at], return_index=True)[1])]
-        self.say(f"sanity check on slices {', '.join(map(str, self.dataset.numbers[first]))}")
+        self.say(f"sanity check on samples {', '.join(self.dataset.ids[first])}")
         return sanity_check(
-            self.explainer, np.array(self.dataset.images[first]), labels[first], self.dataset.numbers[first], draws
+            self.explainer, np.array(self.dataset.images[first]), labels[first], self.dataset.ids[first], draws
         )
 
     @cached_property
     def _priors(self) -> list[NDArray[np.float64]]:
         """Where training tumours of each type lie."""
         data, train = self.dataset, np.sort(self.split.train)
-        return [
-            centre_prior(data.masks[train[data.labels[train] == label]], data.masks.shape[1:])
-            for label in range(N_CLASSES)
-        ]
+        of_class = (train[data.strata[train] == label] for label in range(len(data.task.classes)))
+        return [centre_prior(data.masks[at].any(axis=1), data.masks.shape[2:]) for at in of_class]
 
     @property
     def _about(self) -> dict[str, Any]:
@@ -155,7 +154,7 @@ class Study:
         return {
             "case": self.case,
             "identity": self.identity,
-            "origin": self.dataset.origin,
+            "task": self.dataset.task,
             "dataset_fingerprint": self.dataset.fingerprint,
             "split_name": self.split.name,
             "split_fingerprint": self.split.fingerprint,

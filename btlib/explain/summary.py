@@ -7,11 +7,10 @@ import numpy as np
 from btlib.data.grouping import patient_groups, unit_of
 from btlib.errors import StatsError
 from btlib.explain.measures import ratio_of
-from btlib.runs.explained import ExplainedSlice, Group, Mean
+from btlib.runs.explained import ExplainedSample, Group, Mean
 from btlib.stats import paired_many, wilson
-from btlib.types import CLASS_NAMES
 
-COLUMNS: dict[str, Callable[[ExplainedSlice], float]] = {
+COLUMNS: dict[str, Callable[[ExplainedSample], float]] = {
     "total_inside": lambda row: row.total.inside,
     "total_outside": lambda row: row.total.outside,
     "total_difference": lambda row: row.total.inside - row.total.outside,
@@ -33,19 +32,23 @@ COLUMNS: dict[str, Callable[[ExplainedSlice], float]] = {
 """What is averaged over slices."""
 
 
-def summarise(rows: Sequence[ExplainedSlice]) -> dict[str, Group]:
-    """By the name of each tumour type that there is, and "all".
+def summarise(rows: Sequence[ExplainedSample], classes: Sequence[str]) -> dict[str, Group]:
+    """By the name of each class that there is, and "all".
+
+    Args:
+        rows: The samples.
+        classes: Names, by label.
 
     Raises:
         StatsError: No slices.
     """
     if not rows:
         raise StatsError("expected at least 1 slice, got 0", where="explanation", mend="explain a slice")
-    groups = {name: [row for row in rows if row.label == label] for label, name in enumerate(CLASS_NAMES)}
+    groups = {name: [row for row in rows if row.label == label] for label, name in enumerate(classes)}
     return {name: _group(found) for name, found in {**groups, "all": list(rows)}.items() if found}
 
 
-def _group(rows: Sequence[ExplainedSlice]) -> Group:
+def _group(rows: Sequence[ExplainedSample]) -> Group:
     patients = [row.patient for row in rows]
     groups = patient_groups(patients)
     units = len(np.unique(groups))

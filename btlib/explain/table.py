@@ -49,7 +49,7 @@ def sanity_lines(sanity: Sanity) -> list[str]:
     rows = [[step.layer, f"{step.correlation:+.2f}", f"{step.size:.2f}"] for step in sanity.steps]
     return [
         "Sanity check: rank correlation with the trained model's map, weights random from the last layer down to this "
-        f"one ({len(sanity.numbers)} slices, {sanity.draws} draws)",
+        f"one ({len(sanity.ids)} samples, {sanity.draws} draws)",
         *tabulate(rows, ["layer", "correlation", "its size"], disable_numparse=True).splitlines(),
     ]
 

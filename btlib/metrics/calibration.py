@@ -1,4 +1,4 @@
-"""Whether probabilities of tumour types can be believed."""
+"""Whether probabilities of classes can be believed."""
 
 from dataclasses import dataclass
 
@@ -13,32 +13,32 @@ SMALLEST = 1e-6
 
 
 def brier(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Brier score of every slice: squared error summed over the types, 0…2.
+    """Brier score of every sample: squared error summed over the classes, 0…2.
 
     Brier 1950, doi 10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
 
     Args:
         class_prob: Probabilities [n, k], rows summing to 1.
-        truth: True types 0…k-1, [n].
+        truth: True classes 0…k-1, [n].
 
     Raises:
-        PredictionError: Of different lengths, empty, no probabilities, or a type out of range.
+        PredictionError: Of different lengths, empty, no probabilities, or a class out of range.
     """
     check_probabilities(class_prob, truth)
     return np.asarray(((class_prob - np.eye(class_prob.shape[1])[truth]) ** 2).sum(axis=1))
 
 
 def nll(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Negative log-likelihood of every slice in nats, 0…13.8: minus the logarithm of the true type's probability.
+    """Negative log-likelihood of every sample in nats, 0…13.8: minus the logarithm of the true class's probability.
 
     Gneiting and Raftery 2007, doi 10.1198/016214506000001437.
 
     Args:
         class_prob: Probabilities [n, k], rows summing to 1; below 1e-6 they count as 1e-6.
-        truth: True types 0…k-1, [n].
+        truth: True classes 0…k-1, [n].
 
     Raises:
-        PredictionError: Of different lengths, empty, no probabilities, or a type out of range.
+        PredictionError: Of different lengths, empty, no probabilities, or a class out of range.
     """
     check_probabilities(class_prob, truth)
     return np.asarray(-np.log(np.maximum(class_prob[np.arange(len(truth)), truth], SMALLEST)))
@@ -46,11 +46,11 @@ def nll(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Slices sorted by the probability of their most probable type into bins of equal width.
+    """Samples sorted by the probability of their most probable class into bins of equal width.
 
     Attributes:
-        count: Slices in each bin, int64 [bins].
-        confidence: Sum of that probability over the slices of each bin, float64 [bins].
+        count: Samples in each bin, int64 [bins].
+        confidence: Sum of that probability over the samples of each bin, float64 [bins].
         right: How many of them are classified rightly, int64 [bins].
     """
 
@@ -64,11 +64,11 @@ def confidence_bins(class_prob: NDArray[np.float64], truth: NDArray[np.integer],
 
     Args:
         class_prob: Probabilities [n, k], rows summing to 1.
-        truth: True types 0…k-1, [n].
+        truth: True classes 0…k-1, [n].
         bins: How many, 1 or more. A probability at the edge of two belongs to the lower.
 
     Raises:
-        PredictionError: Of different lengths, empty, no probabilities, or a type out of range.
+        PredictionError: Of different lengths, empty, no probabilities, or a class out of range.
         StatsError: Fewer than one bin.
     """
     check_probabilities(class_prob, truth)
@@ -84,17 +84,17 @@ def confidence_bins(class_prob: NDArray[np.float64], truth: NDArray[np.integer],
 
 
 def ece(class_prob: NDArray[np.float64], truth: NDArray[np.integer], bins: int = 15) -> float:
-    """Expected calibration error of the most probable type, 0…1 (arXiv 1706.04599).
+    """Expected calibration error of the most probable class, 0…1 (arXiv 1706.04599).
 
-    The gap between mean probability and accuracy of each bin (see `confidence_bins`) counts by its number of slices.
+    The gap between mean probability and accuracy of each bin (see `confidence_bins`) counts by its number of samples.
 
     Args:
         class_prob: Probabilities [n, k], rows summing to 1.
-        truth: True types 0…k-1, [n].
+        truth: True classes 0…k-1, [n].
         bins: How many, 1 or more.
 
     Raises:
-        PredictionError: Of different lengths, empty, no probabilities, or a type out of range.
+        PredictionError: Of different lengths, empty, no probabilities, or a class out of range.
         StatsError: Fewer than one bin.
     """
     found = confidence_bins(class_prob, truth, bins)

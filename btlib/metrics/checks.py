@@ -34,33 +34,33 @@ def check_masks(pred: NDArray[np.bool_], truth: NDArray[np.bool_], *, single: bo
 
 
 def check_types(name: str, values: NDArray[np.integer], n: int, n_types: int) -> None:
-    """Refuse what are no `n` tumour types 0…n_types-1.
+    """Refuse what are no `n` classes 0…n_types-1.
 
     Raises:
-        PredictionError: Of another length, empty, not whole numbers, or a type out of range.
+        PredictionError: Of another length, empty, not whole numbers, or a class out of range.
     """
     if values.ndim != 1 or len(values) != n or n == 0 or values.dtype.kind not in "iu":
         raise PredictionError(f"expected {n} whole numbers, got {values.dtype} {values.shape}", where=name)
     if values.min() < 0 or values.max() >= n_types:
         raise PredictionError(
-            f"expected tumour types 0…{n_types - 1}, got {values.min()}…{values.max()}",
+            f"expected classes 0…{n_types - 1}, got {values.min()}…{values.max()}",
             where=name,
-            mend="count types from 0",
+            mend="count classes from 0",
         )
 
 
 def check_probabilities(
     class_prob: NDArray[np.floating], truth: NDArray[np.integer], *, normalised: bool = True
 ) -> None:
-    """Refuse what are no probabilities of tumour types beside their truth.
+    """Refuse what are no probabilities of classes beside their truth.
 
     Args:
         class_prob: Probabilities [n, k], 0…1.
-        truth: True types 0…k-1, [n].
+        truth: True classes 0…k-1, [n].
         normalised: Whether each row must sum to 1.
 
     Raises:
-        PredictionError: Of the wrong shape, not finite, outside 0…1, rows that do not sum to 1, or no types.
+        PredictionError: Of the wrong shape, not finite, outside 0…1, rows that do not sum to 1, or no classes.
     """
     if class_prob.ndim != 2:
         raise PredictionError(f"expected probabilities [n, k], got shape {class_prob.shape}", where="class_prob")
@@ -69,7 +69,7 @@ def check_probabilities(
         raise PredictionError(
             f"expected probabilities in 0…1, got {class_prob.min():.4g}…{class_prob.max():.4g}",
             where="class_prob",
-            mend="apply a softmax over the types, and look for NaN",
+            mend="apply a softmax over the classes, and look for NaN",
         )
     if normalised and (np.abs(class_prob.sum(axis=1) - 1) > SUM_TOLERANCE).any():
-        raise PredictionError("each row must sum to 1", where="class_prob", mend="apply a softmax over the types")
+        raise PredictionError("each row must sum to 1", where="class_prob", mend="apply a softmax over the classes")

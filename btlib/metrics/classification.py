@@ -4,35 +4,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.metrics.checks import check_probabilities, check_types
-from btlib.types import N_CLASSES
 
 
-def confusion_matrix(truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Counts by true (row) and predicted (column) tumour type, int64 [3, 3].
+def confusion_matrix(
+    truth: NDArray[np.integer], predicted: NDArray[np.integer], n_classes: int | None = None
+) -> NDArray[np.int64]:
+    """Counts by true (row) and predicted (column) class, int64 [c, c].
 
     Args:
-        truth: True types, whole numbers 0…2, [n].
-        predicted: Predicted types, the same.
+        truth: True classes, whole numbers 0…c-1, [n].
+        predicted: Predicted classes, the same.
+        n_classes: c; None for one more than the largest class that is true or predicted.
 
     Raises:
-        PredictionError: Of different lengths, empty, or a type outside 0…2.
+        PredictionError: Of different lengths, empty, or a class outside 0…c-1.
     """
+    if n_classes is None:
+        whole = [values for values in (truth, predicted) if values.dtype.kind in "iu" and values.size]
+        n_classes = 1 + max([0, *(int(values.max()) for values in whole)])
     for name, values in (("truth", truth), ("predicted", predicted)):
-        check_types(name, values, len(truth), N_CLASSES)
-    cells = np.bincount(truth.astype(np.int64) * N_CLASSES + predicted, minlength=N_CLASSES**2)
-    return cells.reshape(N_CLASSES, N_CLASSES).astype(np.int64)
+        check_types(name, values, len(truth), n_classes)
+    cells = np.bincount(truth.astype(np.int64) * n_classes + predicted, minlength=n_classes**2)
+    return cells.reshape(n_classes, n_classes).astype(np.int64)
 
 
 def accuracy(confusion: NDArray[np.int64]) -> float:
-    """Share of slices on the diagonal, 0…1."""
+    """Share of samples on the diagonal, 0…1."""
     return float(np.trace(confusion) / confusion.sum())
 
 
 def per_class(confusion: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    """Precision, recall and F1 of each type, float64 [3], 0…1.
+    """Precision, recall and F1 of each class, float64 [c], 0…1.
 
-    Undefined values are NaN: the precision of a type never predicted, the recall of a type that no slice has, the F1 of
-    a type that is neither. (scikit-learn says 0 there, which a reader takes for a failure.)
+    Undefined values are NaN: the precision of a class never predicted, the recall of a class that no sample has, the F1
+    of a class that is neither. (scikit-learn says 0 there, which a reader takes for a failure.)
     """
     hits = np.diag(confusion).astype(np.float64)
     predicted, true = confusion.sum(axis=0), confusion.sum(axis=1)
@@ -44,29 +49,29 @@ def per_class(confusion: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
-    """Mean F1 of the types that are there or are predicted, 0…1."""
+    """Mean F1 of the classes that are there or are predicted, 0…1."""
     return float(np.nanmean(per_class(confusion)["f1"]))
 
 
 def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
-    """Mean recall of the types that are there, 0…1."""
+    """Mean recall of the classes that are there, 0…1."""
     return float(np.nanmean(per_class(confusion)["recall"]))
 
 
 def auroc(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Area under the ROC curve of each type against the rest, float64 [k], 0…1 (10.1148/radiology.143.1.7063747).
+    """Area under the ROC curve of each class against the rest, float64 [c], 0…1 (10.1148/radiology.143.1.7063747).
 
-    The chance that a slice of the type is given a higher probability of it than another slice; ties count half.
+    The chance that a sample of the class is given a higher probability of it than another sample; ties count half.
 
     Args:
-        class_prob: Probabilities [n, k].
-        truth: True types 0…k-1, [n].
+        class_prob: Probabilities [n, c].
+        truth: True classes 0…c-1, [n].
 
     Returns:
-        NaN for a type that no slice has, or every slice.
+        NaN for a class that no sample has, or every sample.
 
     Raises:
-        PredictionError: Of different lengths, empty, not finite, outside 0…1, or a type out of range.
+        PredictionError: Of different lengths, empty, not finite, outside 0…1, or a class out of range.
     """
     from scipy.stats import rankdata
 

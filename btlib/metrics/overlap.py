@@ -52,12 +52,13 @@ def sensitivity_from_counts(intersection: ArrayLike, truth_area: ArrayLike) -> N
     return _share(intersection, truth_area, np.nan)
 
 
-def precision_from_counts(intersection: ArrayLike, pred_area: ArrayLike) -> NDArray[np.float64]:
+def precision_from_counts(intersection: ArrayLike, pred_area: ArrayLike, truth_area: ArrayLike) -> NDArray[np.float64]:
     """Share of the predicted mask that is true, 0…1 (doi 10.1038/s41592-023-02151-z).
 
-    0 where nothing was predicted, for that is a miss, and by the same rule where both masks are empty.
+    0 where nothing was predicted, for that is a miss; NaN where both masks are empty.
     """
-    return _share(intersection, pred_area, 0.0)
+    nothing = (np.asarray(pred_area) == 0) & (np.asarray(truth_area) == 0)
+    return np.where(nothing, np.nan, _share(intersection, pred_area, 0.0))
 
 
 def misses(dice: NDArray[np.float64], below: float = 0.1) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from btlib.data.sources.tasks import FIGSHARE
+from btlib.data.task import Task
 from btlib.errors import MissingExtraError
 from btlib.models.variants import VARIANTS, Variant
 
@@ -21,15 +23,21 @@ __all__ = [
 
 
 def create(
-    variant: str, weights: str | None = None, *, backbone: str = "resnet50", drifting_batch_norm: bool = False
+    variant: str,
+    weights: str | None = None,
+    *,
+    backbone: str = "resnet50",
+    drifting_batch_norm: bool = False,
+    task: Task = FIGSHARE,
 ) -> "TumourModel":
-    """A variant, ready to train: float32 [n, 1, h, w] → `ModelOutput`.
+    """A variant, ready to train: float32 [n, 1 or 3, h, w] → `ModelOutput`.
 
     Args:
         variant: "A" … "G".
         weights: "coco", "imagenet", or None or "none" for random initialisation from torch's global generator.
         backbone: "resnet50" (the thesis), "resnet101" or "tiny".
         drifting_batch_norm: For C: leave the frozen encoder's batch norm in train mode, as the thesis did.
+        task: Says how many classes and structures there are.
 
     Raises:
         UnknownNameError: No such variant, weights or backbone; the nearest name is offered.
@@ -38,7 +46,7 @@ def create(
     """
     row = VARIANTS[variant]
     network = _torch_room("network")
-    model: TumourModel = network.TumourModel(row, backbone, drifting_batch_norm=drifting_batch_norm)
+    model: TumourModel = network.TumourModel(row, backbone, drifting_batch_norm=drifting_batch_norm, task=task)
     _torch_room("pretrained").load_pretrained(model, weights)
     return model
 

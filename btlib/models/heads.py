@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from btlib.types import N_CLASSES
-
 
 class ClassHead(nn.Module):
     """Pooled features → embedding → class logits (Linear, ReLU, Dropout 0.4, Linear).
@@ -12,16 +10,17 @@ class ClassHead(nn.Module):
     Args:
         channels: Length of the pooled feature vector.
         hidden: Length of the embedding (512 for a ResNet).
+        classes: How many there are.
     """
 
-    def __init__(self, channels: int, hidden: int) -> None:
+    def __init__(self, channels: int, hidden: int, classes: int) -> None:
         super().__init__()
         self.embed = nn.Linear(channels, hidden)
         self.drop = nn.Dropout(0.4)
-        self.out = nn.Linear(hidden, N_CLASSES)
+        self.out = nn.Linear(hidden, classes)
 
     def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        """Embedding [n, hidden] and class logits [n, 3] of pooled features [n, channels]."""
+        """Embedding [n, hidden] and class logits [n, classes] of pooled features [n, channels]."""
         embedding = torch.relu(self.embed(pooled))
         return embedding, self.out(self.drop(embedding))
 
@@ -58,7 +57,7 @@ class ProjectAndAdd(nn.Module):
         self.project = nn.Linear(width, channels)
 
     def forward(self, features: Tensor, decoder: nn.Module, head: nn.Module) -> tuple[Tensor, Tensor]:
-        """Coarse mask logits [n, 1, h/8, w/8] and class logits [n, 3]."""
+        """Coarse mask logits [n, structures, h/8, w/8] and class logits [n, classes]."""
         embedding, logits = head(pool(features))
         shift = self.project(logits if self.source == "logits" else embedding)
         return decoder(features + shift[:, :, None, None]), logits
@@ -69,14 +68,17 @@ class MaskToClasses(nn.Module):
 
     CHANNELS = 64
 
-    def __init__(self) -> None:
+    def __init__(self, structures: int) -> None:
         super().__init__()
         self.extract = nn.Sequential(
-            nn.Conv2d(1, self.CHANNELS, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(self.CHANNELS), nn.MaxPool2d(2)
+            nn.Conv2d(structures, self.CHANNELS, 3, padding=1),
+            nn.ReLU(),
+            nn.BatchNorm2d(self.CHANNELS),
+            nn.MaxPool2d(2),
         )
 
     def forward(self, features: Tensor, decoder: nn.Module, head: nn.Module) -> tuple[Tensor, Tensor]:
-        """Coarse mask logits [n, 1, h/8, w/8] and class logits [n, 3]."""
+        """Coarse mask logits [n, structures, h/8, w/8] and class logits [n, classes]."""
         mask: Tensor = decoder(features)
         pooled = torch.cat([pool(features), pool(self.extract(mask))], dim=1)
         return mask, head(pooled)[1]

@@ -7,11 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.segmentation.fcn import FCNHead
 
+from btlib.data.sources.tasks import FIGSHARE
+from btlib.data.task import Task
 from btlib.errors import ModelError
 from btlib.models.backbone import BACKBONES, Backbone
 from btlib.models.heads import ClassHead, MaskToClasses, ProjectAndAdd, SideBySide
 from btlib.models.variants import Variant
-from btlib.types import N_CLASSES
 
 MIN_SIDE = 16
 """Smallest input side in pixels: F halves the features at 1/8 resolution once more."""
@@ -21,9 +22,9 @@ class ModelOutput(NamedTuple):
     """What every variant returns; a part it does not have is None.
 
     Attributes:
-        mask_logits: [n, 1, h, w], up-sampled bilinearly to the input's size.
-        mask_prob: [n, 1, h, w], 0…1. The sigmoid of `mask_logits`, but for C, which up-samples probabilities.
-        class_logits: [n, 3].
+        mask_logits: [n, structures, h, w], up-sampled bilinearly to the input's size.
+        mask_prob: [n, structures, h, w], 0…1. The sigmoid of `mask_logits`, but for C, which up-samples probabilities.
+        class_logits: [n, classes].
     """
 
     mask_logits: Tensor | None
@@ -38,9 +39,17 @@ class TumourModel(nn.Module):
         variant: Its row in the table.
         backbone: Name in `BACKBONES`.
         drifting_batch_norm: For a frozen variant, leave the encoder's batch norm in train mode, as the thesis did.
+        task: Says how many classes and structures there are.
     """
 
-    def __init__(self, variant: Variant, backbone: str = "resnet50", *, drifting_batch_norm: bool = False) -> None:
+    def __init__(
+        self,
+        variant: Variant,
+        backbone: str = "resnet50",
+        *,
+        drifting_batch_norm: bool = False,
+        task: Task = FIGSHARE,
+    ) -> None:
         super().__init__()
         spec = BACKBONES[backbone]
         hidden = spec.channels // 4
@@ -48,11 +57,11 @@ class TumourModel(nn.Module):
         self.backbone_name = backbone
         self.drifting_batch_norm = drifting_batch_norm
         self.backbone = spec.build()
-        self.decoder = FCNHead(spec.channels, 1) if variant.has_mask else None
+        self.decoder = FCNHead(spec.channels, len(task.structures)) if variant.has_mask else None
         self.aux = FCNHead(spec.aux_channels, variant.aux_classes) if variant.aux_classes else None
-        self.coupling = _coupling(variant, spec, hidden)
+        self.coupling = _coupling(variant, spec, hidden, task)
         width = spec.channels + (MaskToClasses.CHANNELS if variant.coupling == "mask-to-classes" else 0)
-        self.head = ClassHead(width, hidden) if variant.has_classes else None
+        self.head = ClassHead(width, hidden, len(task.classes)) if variant.has_classes else None
         for part in self._frozen():
             part.requires_grad_(False)
         self.train()  # nobody need call it before training (Lightning does not), so frozen parts are set here
@@ -71,14 +80,14 @@ class TumourModel(nn.Module):
         """Predict.
 
         Args:
-            images: float32 [n, 1, h, w], scaled by the protocol, h and w of at least 16.
+            images: float32 [n, 1 or 3, h, w], scaled by the protocol, h and w of at least 16; one channel is repeated.
 
         Raises:
             ModelError: The images have another shape.
         """
-        if images.ndim != 4 or images.shape[1] != 1 or min(images.shape[2:]) < MIN_SIDE:
+        if images.ndim != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < MIN_SIDE:
             raise ModelError(
-                f"expected images [n, 1, h, w] with h and w of at least {MIN_SIDE}, got {list(images.shape)}",
+                f"expected images [n, 1 or 3, h, w] with h and w of at least {MIN_SIDE}, got {list(images.shape)}",
                 where=f"variant {self.variant.name}",
             )
         features = self.backbone(images.expand(-1, 3, -1, -1))
@@ -98,13 +107,13 @@ def _upsample(coarse: Tensor, size: torch.Size) -> Tensor:
     return functional.interpolate(coarse.float(), size=size, mode="bilinear", align_corners=False)
 
 
-def _coupling(variant: Variant, spec: Backbone, hidden: int) -> nn.Module:
+def _coupling(variant: Variant, spec: Backbone, hidden: int, task: Task) -> nn.Module:
     match variant.coupling:
         case "none":
             return SideBySide()
         case "logits-to-mask":
-            return ProjectAndAdd("logits", N_CLASSES, spec.channels)
+            return ProjectAndAdd("logits", len(task.classes), spec.channels)
         case "embedding-to-mask":
             return ProjectAndAdd("embedding", hidden, spec.channels)
         case "mask-to-classes":
-            return MaskToClasses()
+            return MaskToClasses(len(task.structures))

@@ -42,7 +42,7 @@ def close(folder: Path, began: float | None = None) -> Summary:
     info, records = run.info(), run.records()
     comparison = compare(info, records, run.speeds(), load_baseline(Path(info.baseline)))
     path = write_comparison(comparison, folder)
-    lines = [info.data, *([PHANTOM_NOTE] if info.origin == "phantom" else []), ""]
+    lines = [info.data, *([PHANTOM_NOTE] if info.task.synthetic else []), ""]
     lines += table(comparison).splitlines() if comparison.rows else ["no case was run"]
     lines += ["", f"not measured: {', '.join(comparison.missing)}"] if comparison.missing else []
     lines += ["", f"comparison:   {path}", *_significance(run, folder), *_speed(run, folder)]

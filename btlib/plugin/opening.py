@@ -19,6 +19,7 @@ from btlib.data.cache import cache_root
 from btlib.data.dataset import Dataset
 from btlib.data.grouping import unknown
 from btlib.data.random_labels import with_random_labels
+from btlib.data.sources.figshare.folder import count_slices
 from btlib.errors import BaselineError, OptionError
 from btlib.files import why_unwritable
 from btlib.plugin.options import Options
@@ -84,13 +85,15 @@ def open_run(
     began = time.perf_counter()
     true = load(tier.protocol.image_size, tier.protocol.scaling)
     load_seconds = time.perf_counter() - began
-    work = Work(
-        dataset=given(tier.protocol.image_size, tier.protocol.scaling),
-        split=make_split(tier.protocol.split, true),  # which keeps the true types in proportion
-        protocol=tier.protocol,
-        recipe=tier.recipe,
-        seed=options.seed,
-        checkpoints=options.checkpoints,
+    split = make_split(tier.protocol.split, true)  # which keeps the true classes in proportion
+    truth = given(tier.protocol.image_size, tier.protocol.scaling)
+    work = Work.on(
+        truth,
+        split,
+        tier.protocol,
+        tier.recipe,
+        options.seed,
+        options.checkpoints,
         device=options.device,
         precision=tier.precision,
         engine=tier.engine,
@@ -101,17 +104,17 @@ def open_run(
         live=terminal.live,
     )
     seeds = tuple(range(options.seed, options.seed + options.seeds))
-    run = Run(tier, work, folder, baseline, terminal, options, seeds, given)
+    run = Run(tier, work, truth, split, folder, baseline, terminal, options, seeds, given)
     if options.deterministic:
         run.ends.append(determinism.enforce())
-    folder.save_split(split_file(work.split, true))
+    folder.save_split(split_file(split, true))
     folder.save_info(_info(run, path, cases, load_seconds))
     return run
 
 
 def _default_data(tier: Tier, root: Path, progress: bool) -> Path:
     real = root / "data_figshare" / "data"
-    if not tier.always_phantom and any(real.glob("*.mat")):
+    if not tier.always_phantom and count_slices(real):
         return real
     return phantom_folder(cache_root() / "phantoms", tier.phantom_slices, progress=progress)
 
@@ -174,15 +177,16 @@ def _require_known(baseline: Baseline | BaselineError, against: Sequence[str]) -
 
 def _info(run: Run, baseline: Path, cases: Sequence[str], load_seconds: float) -> RunInfo:
     commit, dirty = checkout(run.options.root)
-    dataset, split = run.work.dataset, run.work.split
-    kind = "PHANTOM slices (synthetic)" if dataset.origin == "phantom" else "Figshare slices"
+    dataset, split = run.truth, run.split
+    synthetic = dataset.task.synthetic
+    kind = f"{dataset.task.name.upper()} samples (synthetic)" if synthetic else f"{dataset.task.name} samples"
     kind += " UNDER RANDOM LABELS" if run.options.random_labels else ""
     scaling = run.tier.recipe.scaling or dataset.scaling
     return RunInfo(
         tier=run.tier.name,
         command=shlex.join(["pytest", *sys.argv[1:]]),
         baseline=str(baseline),
-        origin=dataset.origin,
+        task=dataset.task,
         data=(
             f"{len(dataset)} {kind}, {dataset.image_size} px, {scaling} scaling; split {split.name}: "
             f"{len(split.train)} train, {len(split.val)} validation, {len(split.test)} test; "
@@ -206,9 +210,9 @@ def _patients(dataset: Dataset, split: Split) -> str:
     """Who the slices belong to, how that is known, and whether the test is of new patients."""
     if strange := unknown(dataset.patients):
         stated = ", which the user says are independent" if dataset.independent else ""
-        return f"patients unknown of {strange} slices{stated}"
+        return f"patients unknown of {strange} samples{stated}"
     n, source = len(set(dataset.patients)), "the table" if dataset.patient_source == "table" else "the files"
-    whose = f"{n} simulated patients" if dataset.origin == "phantom" else f"{n} patients from {source}"
+    whose = f"{n} simulated patients" if dataset.task.synthetic else f"{n} patients from {source}"
     known = patient_facts(dataset, split)
     seen = 0 if known is None else known.seen
-    return f"{whose}, {seen} of {len(split.test)} test slices of patients in training"
+    return f"{whose}, {seen} of {len(split.test)} test samples of patients in training"

@@ -27,9 +27,11 @@ from btlib.reporting.comparison import verdicts
 from btlib.results import CaseResult, Failure
 from btlib.runs import CaseRecord, Explained, RunFolder
 from btlib.runs.execute import run_case
+from btlib.runs.held_out import HeldOut
 from btlib.runs.results import as_results
 from btlib.runs.speed import judge_timing
 from btlib.speed import memory
+from btlib.splits import Split
 from btlib.types import Scaling
 
 
@@ -39,19 +41,23 @@ class Run:
 
     Attributes:
         tier: Its settings, with what the user asked for.
-        work: What its cases get.
+        work: What its cases get, but for images at a size and scaling of their own.
+        truth: The samples at the protocol's size and scaling.
+        split: Which of them train, validate and test.
         folder: What it leaves behind.
         baseline: What its cases are held against, or why there is none.
         terminal: Told of progress.
         options: What the user asked for.
         seeds: The seeds that each case is measured with.
-        load: Gives the slices of this run at a size and scaling.
+        load: Gives the samples of this run at a size and scaling.
         judged: Case and metric → the gate's word, of the items that asked so far.
         ends: Called when the session ends.
     """
 
     tier: Tier
     work: Work
+    truth: Dataset
+    split: Split
     folder: RunFolder
     baseline: Baseline | BaselineError
     terminal: Terminal
@@ -76,8 +82,8 @@ class Run:
                     replace(self.work_of(case), seed=seed),
                     self.tier.name,
                     self.folder,
+                    HeldOut(self.given(case), self.truth, self.split),
                     self.options.timeout,
-                    self.work.dataset,
                 )
         if result.prepared is not None and seed == self.work.seed:
             self._keep(case, result.prepared)
@@ -97,17 +103,23 @@ class Run:
             self._keep(case, _case(case).prepare(replace(self.work_of(case), retrain=False)))
         return self._ready[case]
 
-    def work_of(self, case: str) -> Work:
-        """What a case gets: the slices at its own size and scaling, or else the recipe's, or else the protocol's."""
+    def given(self, case: str) -> Dataset:
+        """The samples as a case takes them: at its own size and scaling, or else the recipe's or the protocol's."""
         size = _case(case).image_size or self.tier.protocol.image_size
         scaling = _case(case).scaling or self.tier.recipe.scaling or self.tier.protocol.scaling
-        return replace(self.work, dataset=self.load(size, scaling), case=case)
+        return self.load(size, scaling)
 
-    def batch(self, case: str, size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Numbers and images of so many test slices as a case gets them, repeated where they are few."""
-        dataset = self.work_of(case).dataset
-        at = np.resize(self.work.split.test, size)
-        return dataset.numbers[at], np.ascontiguousarray(dataset.images[at])
+    def work_of(self, case: str) -> Work:
+        """What a case gets."""
+        given = self.given(case)
+        train, val = given.part(self.split.train), given.part(self.split.val)
+        return replace(self.work, train=train, val=val, data=given.fingerprint, case=case)
+
+    def batch(self, case: str, size: int) -> tuple[NDArray[np.str_], NDArray[np.float32]]:
+        """Ids and images of so many test samples as a case takes them, repeated where they are few."""
+        dataset = self.given(case)
+        at = np.resize(self.split.test, size)
+        return dataset.ids[at], np.ascontiguousarray(dataset.images[at])
 
     def verdict(self, case: str, metric: str) -> Verdict:
         """The gate's verdict on a metric of a case, whether the case declares it or not.
@@ -144,7 +156,7 @@ class Run:
             function: Returns when the device is done.
         """
         benchmark.group = f"{self.tier.name}: {figure}"
-        benchmark.extra_info.update(case=case, images=images, origin=self.work.dataset.origin)
+        benchmark.extra_info.update(case=case, images=images, task=self.truth.task.name)
         timing = self.speed.measure(benchmark, _case(case), self.prepared(case), figure, images, function)
         if timing is None or isinstance(self.baseline, BaselineError):
             return
@@ -162,9 +174,10 @@ class Run:
             fail(f"case {case}, {figure}: SLOWER\n  {verdict.reason}", "regressed")
 
     def explain(self, case: str) -> Explained:
-        """Occlusion maps of a few test slices, measured and kept in the run's folder; the item fails where there is no
+        """Occlusion maps of a few test samples, measured and kept in the run's folder; the item fails where there is no
         predictor."""
-        return explain_case(case, self.prepared(case), self.work_of(case), self.tier, self.folder)
+        prepared, given = self.prepared(case), self.given(case)
+        return explain_case(case, prepared, given, self.split, self.tier, self.folder, self.work.say)
 
     @cached_property
     def speed(self) -> Throughput:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
+
 from btlib.baselines import Baseline, Verdict, judge, judge_new
 from btlib.baselines.held import NotComparedError
 from btlib.baselines.pace import Pace
@@ -173,8 +175,26 @@ def _reference(baseline: Baseline, name: str) -> Row:
 
 
 def values(result: CaseResult) -> dict[str, float | None]:
-    """Every metric of the catalogue, the mean over slices and seeds; None where it was not measured or is undefined."""
-    return {name: mean_value(result, name) for name in METRICS}
+    """Every metric, the mean over samples and seeds; None where it was not measured or is undefined.
+
+    With several structures also the metrics of each.
+    """
+    names = dict.fromkeys([*METRICS, *(METRICS.of_table(result.samples) if result.runs else ())])
+    return {name: mean_value(result, name) for name in names}
+
+
+def undefined_notes(result: CaseResult) -> list[str]:
+    """Of each metric that some samples have no value of, how many."""
+    found = []
+    for run in result.runs[:1]:
+        for name in METRICS.of_table(run.samples):
+            if METRICS[name].level == "sample" and METRICS[name].structure is None:
+                count = int(np.count_nonzero(np.isnan(METRICS[name].of(run.samples))))
+                if count:
+                    found.append(
+                        f"{METRICS[name].title}: {count} of {run.samples.n} samples have no value, and are in no mean"
+                    )
+    return found
 
 
 def _row(seeds: list[CaseRecord], result: CaseResult, speed: Speed | None, found: tuple[Verdict, ...]) -> Row:
@@ -190,5 +210,5 @@ def _row(seeds: list[CaseRecord], result: CaseResult, speed: Speed | None, found
         peak_memory_mib=max((r.peak_memory_mib for r in seeds if r.peak_memory_mib), default=None),
         seconds=sum(record.seconds for record in seeds),
         source=", ".join(dict.fromkeys(model.source for model in models)) or "–",
-        notes=tuple(dict.fromkeys(note for model in models for note in model.notes)),
+        notes=tuple(dict.fromkeys([*(note for model in models for note in model.notes), *undefined_notes(result)])),
     )

@@ -15,7 +15,9 @@ from btlib.results import CaseResult
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over slices and seeds with its 95 % bootstrap interval, which draws whole patients.
+    """A mean over the samples that have a value, and over seeds, with its 95 % bootstrap interval.
+
+    Whole patients are drawn.
 
     Where all slices are right, or all wrong, a bootstrap sees no spread; the interval is then Wilson's.
     """
@@ -28,33 +30,35 @@ class Mean:
 def mean_intervals(results: Sequence[CaseResult], metrics: Sequence[str]) -> dict[tuple[str, str], Mean]:
     """Case and metric → mean and interval.
 
-    Left out: what a case does not have, metrics of all slices together, undefined means, and cases of fewer than two
-    patients, for which there is no interval.
+    Left out: what a case does not have, metrics of all samples together, metrics of which no sample has a value, and
+    cases of fewer than two patients, for which there is no interval.
     """
     known = {
         (result.case, metric): (result, values)
         for metric in metrics
-        if METRICS[metric].level == "slice"
+        if METRICS[metric].level == "sample"
         for result in results
         if (values := _values(result, metric)) is not None
     }
     alike: dict[bytes, list[tuple[str, str]]] = {}  # those of the same patients share their draws
-    for key, (result, _) in known.items():
-        alike.setdefault(result.groups.tobytes(), []).append(key)
+    for key, (result, values) in known.items():
+        alike.setdefault(result.groups.tobytes() + np.isfinite(values).tobytes(), []).append(key)
     means: dict[tuple[str, str], Mean] = {}
     for keys in alike.values():
-        values = np.stack([known[key][1] for key in keys])
+        result, first = known[keys[0]]
+        defined = np.isfinite(first)
+        values = np.stack([known[key][1][defined] for key in keys])
         with suppress(StatsError):  # one patient
-            rows = stats.paired_many(values, known[keys[0]][0].groups).rows()
+            rows = stats.paired_many(values, result.groups[defined]).rows()
             means |= {key: _mean(key[1], *pair) for key, *pair in zip(keys, values, rows, strict=True)}
     return {key: means[key] for key in known if key in means}
 
 
 def _values(result: CaseResult, metric: str) -> NDArray[np.float64] | None:
-    if not result.runs or not METRICS[metric].available(result.slices):
+    if not result.runs or not METRICS[metric].available(result.samples):
         return None
     values = result.values(metric)
-    return values if np.isfinite(values).all() else None
+    return values if np.isfinite(values).any() else None
 
 
 def _mean(metric: str, values: NDArray[np.float64], row: stats.PairedDifference) -> Mean:

@@ -15,7 +15,7 @@ from btlib.reporting.significance import TESTED
 from btlib.reporting.sources import Source
 from btlib.results import CaseResult
 
-_SAME = ("origin", "truth_fingerprint", "input_fingerprint", "image_size", "scaling", "threshold")
+_SAME = ("task", "truth_fingerprint", "input_fingerprint", "image_size", "scaling", "threshold")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def leakage(near: Source, apart: Source) -> list[Gap]:
         _gap(one, other, metric)
         for one, other in shared
         for metric in TESTED
-        if all(run.slices.n and METRICS[metric].available(run.slices) for r in (one, other) for run in r.runs)
+        if all(run.samples.n and METRICS[metric].available(run.samples) for r in (one, other) for run in r.runs)
     ]
 
 

@@ -5,16 +5,18 @@ from dataclasses import replace
 import numpy as np
 
 from btlib.baselines import Verdict
+from btlib.evaluation.aggregate import defined_mean
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult
 
 
 def mean_value(result: CaseResult, metric: str) -> float | None:
-    """The mean over slices and seeds; None where it was not measured or is undefined."""
+    """The mean over the samples that have a value, and over seeds; None where it was not measured or none has one."""
     known = METRICS[metric]
-    if not result.runs or not all(known.available(run.slices) for run in result.runs):
+    if not result.runs or not all(known.available(run.samples) for run in result.runs):
         return None
-    value = float(np.mean([np.mean(known.of(run.slices)) for run in result.runs]))
+    values = [np.atleast_1d(known.of(run.samples)) for run in result.runs]
+    value = float(np.mean([defined_mean(of_seed) for of_seed in values]))
     return value if np.isfinite(value) else None
 
 

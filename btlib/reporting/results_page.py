@@ -17,7 +17,7 @@ from tabulate import tabulate
 
 from btlib.baselines import Baseline
 from btlib.baselines.figure import Making
-from btlib.data.patient_table import figshare_patients
+from btlib.data.sources.figshare.patient_table import figshare_patients
 from btlib.errors import OptionError
 from btlib.evaluation.catalogue import METRICS
 from btlib.registry import unknown_name

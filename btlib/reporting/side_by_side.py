@@ -103,7 +103,7 @@ def conditions_line(source: Source) -> str:
     """A source's name, and how its numbers were made."""
     c = _conditions(source)
     line = (
-        f"{visible(source.name)}: {c.n_test} test slices ({c.origin}), split {c.split_name}, {c.image_size} px; "
+        f"{visible(source.name)}: {c.n_test} test samples ({c.task.name}), split {c.split_name}, {c.image_size} px; "
         f"the protocol's scaling is {c.scaling}, its threshold {c.threshold:g}"
     )
     caveats = dict.fromkeys(result.caveat for result in source.results if result.runs)

@@ -126,14 +126,14 @@ def _family(family: str, asked: Sequence[tuple[str, str, str]], names: dict[str,
 
 
 def _has(result: CaseResult, metric: str) -> bool:
-    return bool(result.runs) and METRICS[metric].available(result.slices)
+    return bool(result.runs) and METRICS[metric].available(result.samples)
 
 
 def _of_metric(family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metric: str) -> list[PairTest]:
     """All pairs at once: they share the draws of patients."""
     if not pairs:
         return []
-    order = pairs[0][0].slices
+    order = pairs[0][0].samples
     rows = {r.case: mean_in_order(r.runs, order, metric) for pair in pairs for r in pair}
     differences = np.stack([rows[a.case] - rows[b.case] for a, b in pairs])
     groups, unit = pairs[0][0].groups, pairs[0][0].unit

@@ -113,7 +113,7 @@ def _holm(result: CaseResult, baseline: Baseline, asked: Sequence[tuple[str, str
         return {}
     rows = []
     for name, metric in measured:
-        theirs = mean_in_order(baseline.cases[name].runs, result.slices, metric)
+        theirs = mean_in_order(baseline.cases[name].runs, result.samples, metric)
         rows.append(result.values(metric) - theirs)
     raw = stats.paired_many(np.stack(rows), result.groups).p
     return dict(zip(measured, map(float, stats.holm(raw)), strict=True))

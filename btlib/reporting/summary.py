@@ -28,7 +28,7 @@ def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unrea
     counts = Counter(row.status for row in comparison.rows)
     head = ", ".join(f"{n} {status}" for status, n in counts.most_common()) or "no case was run"
     parts = [f"### btlib {info.tier}: {head}", ""]
-    parts += [f"> **{PHANTOM_NOTE}**", ""] if info.origin == "phantom" else []
+    parts += [f"> **{PHANTOM_NOTE}**", ""] if info.task.synthetic else []
     rows = [_row(row, means) for row in comparison.rows[:_ROWS]]
     parts += [tabulate(rows, "keys", "github", disable_numparse=True), ""] if rows else []
     more = len(comparison.rows) - _ROWS

@@ -29,8 +29,8 @@ def inert(value: Any) -> Any:
     Text that is a number stays as it is, and so does what is no text.
     See https://owasp.org/www-community/attacks/CSV_Injection.
 
-    >>> inert("=1+1"), inert("-0.5"), inert("glioma"), inert(-1)
-    ("'=1+1", '-0.5', 'glioma', -1)
+    >>> inert("=1+1"), inert("-0.5"), inert("healthy"), inert(-1)
+    ("'=1+1", '-0.5', 'healthy', -1)
     """
     if not isinstance(value, str) or not (value.startswith(("\t", "\r", "\n")) or _begins_formula(value)):
         return value

@@ -87,14 +87,14 @@ def _measured(results: Sequence[CaseResult], metrics: Sequence[str]) -> Values:
             found |= {(result.case, metric): result.failure} if metric in result.metrics else {}
         elif mean is not None:
             found[result.case, metric] = Value(mean.value, (mean.low, mean.high))
-        elif result.runs and METRICS[metric].available(result.slices):
+        elif result.runs and METRICS[metric].available(result.samples):
             found[result.case, metric] = Value(_mean_over_seeds(result, metric))
     return found
 
 
 def _mean_over_seeds(result: CaseResult, metric: str) -> float:
     sizes = result.batch_mean_size
-    return float(np.mean([gated_value(run.slices, metric, "slice-mean", sizes) for run in result.runs]))
+    return float(np.mean([gated_value(run.samples, metric, "slice-mean", sizes) for run in result.runs]))
 
 
 def _published(baseline: Baseline, metrics: Sequence[str]) -> Values:

@@ -9,6 +9,7 @@ from btlib import files
 from btlib.baselines import Verdict
 from btlib.baselines.pace import Pace
 from btlib.reporting.comparison import Comparison, Row
+from btlib.reporting.metric_columns import MetricColumn, metric_columns
 from btlib.reporting.names import Naming, code, in_markdown, naming, with_title
 from btlib.reporting.numbers import number
 from btlib.reporting.standing_table import standing_section
@@ -16,13 +17,14 @@ from btlib.reporting.text import PHANTOM_NOTE, csv_text
 from btlib.reporting.verdicts import verdict_table
 
 SCHEMA = "btlib-comparison/1"
-_VALUES = {"dice": "Dice", "hd95": "HD95 [px]", "accuracy": "accuracy", "macro_f1": "macro F1"}
 
 
 def table(comparison: Comparison, style: str = "simple") -> str:
     """One line a case, in a format of `tabulate`."""
     figures = _figures(comparison)
-    rows = [_cells(row, figures, naming(style)) for row in (*comparison.rows, *comparison.references)]
+    every = (*comparison.rows, *comparison.references)
+    columns = metric_columns(every)
+    rows = [_cells(row, columns, figures, naming(style)) for row in every]
     headers = {name: name.replace(", ", "\n").replace(" [", "\n[") for name in rows[0]} if style == "simple" else "keys"
     return tabulate(rows, headers=headers, tablefmt=style, disable_numparse=True)
 
@@ -52,15 +54,20 @@ def _figures(comparison: Comparison) -> list[str]:
     return sorted({name for row in rows for name in row.speeds}, key=lambda n: (n.split(",")[0], len(n), n))
 
 
-def _cells(row: Row, figures: list[str], name: Naming) -> dict[str, str]:
+def _cells(row: Row, columns: list[MetricColumn], figures: list[str], name: Naming) -> dict[str, str]:
     return {
         "case": with_title(row.case, row.title, name),
         "verdict": row.status,
-        **{title: number(row.values[name], ".1f" if "px" in title else ".4f") for name, title in _VALUES.items()},
+        **{_heading(column, name): number(row.values.get(column.metric), column.form) for column in columns},
         **{f"{name} [img/s]": _speed(row.speeds.get(name)) for name in figures},
         "seconds": number(row.seconds, ".1f"),
         "model": row.source,
     }
+
+
+def _heading(column: MetricColumn, name: Naming) -> str:
+    """Title, in which the name of a structure may stand, and unit."""
+    return f"{name(column.title)} [{column.unit}]" if column.unit else name(column.title)
 
 
 def _speed(pace: Pace | None) -> str:
@@ -102,7 +109,7 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
 def _markdown(comparison: Comparison) -> str:
     info = comparison.info
     head = [f"# Comparison: {info.tier}, baseline {in_markdown(info.baseline)}", ""]
-    if info.origin == "phantom":
+    if info.task.synthetic:
         head += [f"**{PHANTOM_NOTE}**", ""]
     head += [f"- data: {in_markdown(info.data)}", f"- command: {code(info.command)}", f"- started: {info.started}", ""]
     gate = [v for row in comparison.rows for v in row.verdicts]

@@ -53,7 +53,7 @@ def _draw(tests: Sequence[PairTest], folder: Path) -> None:
 def _markdown(tests: Sequence[PairTest], results: Sequence[CaseResult]) -> str:
     units = f"{tests[0].n} slices of {tests[0].n_units} {tests[0].unit}s"
     parts = ["# Significance", ""]
-    if results[0].conditions.origin == "phantom":
+    if results[0].conditions.task.synthetic:
         parts += [f"**{PHANTOM_NOTE}**", ""]
     parts += [f"- {units}; seeds: {', '.join(map(str, results[0].seeds))}"]
     notes = filter(None, [one_training_note(results), results[0].caveat])

@@ -1,6 +1,6 @@
 """Arrays of a run that belong together, in a `.npz` file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,26 @@ from btlib.files import DamagedFileError
 from btlib.npz import read_npz
 
 
-def load_arrays(path: Path, shapes: Mapping[str, str], mend: str) -> dict[str, NDArray[Any]]:
+def load_arrays(path: Path, layouts: Sequence[Mapping[str, str]], mend: str) -> dict[str, NDArray[Any]]:
     """Read arrays that belong together.
 
     Args:
         path: The file.
-        shapes: Name of each array → its dimensions, a letter each, such as "nhw"; a letter has one length in all.
+        layouts: Name of each array → its dimensions, a letter each, such as "nhw"; a letter has one length in all. The
+            first layout of which all names are there is taken: later ones are those of older versions.
         mend: What the user can do where the file is damaged.
 
     Raises:
         RecordError: The file cannot be read, or does not hold these arrays in these shapes.
     """
     try:
-        found = read_npz(path, shapes)
+        every = read_npz(path, (), {name: "" for layout in layouts for name in layout})
+        shapes = next((layout for layout in layouts if layout.keys() <= every.keys()), layouts[0])
+        if missing := sorted(shapes.keys() - every.keys()):
+            raise DamagedFileError(f"it holds no {', '.join(missing)}")
+        found = {name: every[name] for name in shapes}
     except (OSError, DamagedFileError) as error:
-        told = f"expected the arrays {', '.join(shapes)}, but it cannot be read: {error}"
+        told = f"expected the arrays {', '.join(layouts[0])}, but it cannot be read: {error}"
         raise RecordError(told, where=path, mend=mend) from error
     lengths: dict[str, int] = {}
     for name, letters in shapes.items():

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -11,20 +11,22 @@ import numpy as np
 from btlib.adapters.device_choice import named_device, torch_name
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
+from btlib.data.task import Task
 from btlib.errors import BtlibError, ModelError
 from btlib.evaluation import Evaluation, evaluate, summarise
 from btlib.evaluation.catalogue import METRICS
 from btlib.metrics import EPSILON
+from btlib.protocol import Protocol
 from btlib.results import Conditions, Failure, PatientFacts
 from btlib.runs.environment import environment
 from btlib.runs.folder import RunFolder
+from btlib.runs.held_out import HeldOut
 from btlib.runs.masks import Masks
 from btlib.runs.provenance import code_of
 from btlib.runs.record import CaseRecord, ModelInfo
 from btlib.runs.timeout import CaseTimeoutError, time_limit
 from btlib.speed import memory
 from btlib.splits import Split
-from btlib.types import N_CLASSES
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,28 +42,29 @@ class Result:
     prepared: Prepared | None
 
 
-def conditions(work: Work) -> Conditions:
-    """What must agree for the numbers of this work to be compared with others."""
-    test = work.split.test
+def conditions(dataset: Dataset, split: Split, protocol: Protocol) -> Conditions:
+    """What must agree for numbers on the test samples of a split to be compared with others."""
+    test = split.test
+    classes = len(dataset.task.classes)
     return Conditions(
-        origin=work.dataset.origin,
-        truth_fingerprint=work.dataset.truth_fingerprint,
-        input_fingerprint=work.dataset.input_fingerprint,
-        split_name=work.split.name,
-        split_fingerprint=work.split.fingerprint,
+        task=dataset.task,
+        truth_fingerprint=dataset.truth_fingerprint,
+        input_fingerprint=dataset.input_fingerprint,
+        split_name=split.name,
+        split_fingerprint=split.fingerprint,
         n_test=len(test),
-        test_class_counts=np.bincount(work.dataset.labels[test], minlength=N_CLASSES).tolist(),
-        image_size=work.protocol.image_size,
-        scaling=work.protocol.scaling,
-        threshold=work.protocol.threshold,
+        test_class_counts=np.bincount(dataset.strata[test], minlength=classes).tolist() if classes else [],
+        image_size=protocol.image_size,
+        scaling=protocol.scaling,
+        threshold=protocol.threshold,
         epsilon=EPSILON,
-        patients=patient_facts(work.dataset, work.split),
-        independent=work.dataset.independent,
+        patients=patient_facts(dataset, split),
+        independent=dataset.independent or dataset.task.independent,
     )
 
 
 def patient_facts(dataset: Dataset, split: Split) -> PatientFacts | None:
-    """Who the test slices belong to, and how many of them have siblings in training; None where that is not known."""
+    """Who the test samples belong to, and how many of them have siblings in training; None where that is not known."""
     train, test = ([dataset.patients[i] for i in part] for part in (split.train, split.test))
     if None in train or None in test:
         return None
@@ -74,22 +77,23 @@ def run_case(
     work: Work,
     tier: str,
     folder: RunFolder,
+    held_out: HeldOut,
     timeout: float | None = None,
-    truth: Dataset | None = None,
 ) -> Result:
-    """Prepare and score a case on the test slices; its record is written before this returns.
+    """Prepare and score a case on the test samples; its record is written before this returns.
 
     An error of the case becomes a record of its outcome, so that the other cases go on; only an interrupt by the user
     comes through.
 
     Args:
         case: What to run.
-        work: On what, how and with which seed.
+        work: What the case is given.
         tier: Named in the record.
         folder: Where the record goes.
+        held_out: What it is scored on, which the case is not given.
         timeout: Seconds the case may take; None for as long as it likes.
-        truth: The slices at the protocol's size and scaling; `work` may hold them at the case's own.
     """
+    truth, split, guard = held_out.truth, held_out.split, held_out.guard()
     started, code = time.perf_counter(), code_of(case)  # before a long training, in which the file may be edited
     prepared: Prepared | None = None
     evaluation: Evaluation | None = None
@@ -97,6 +101,7 @@ def run_case(
     outcome: Literal["done"] | Failure = "done"
     error: str | None = None
     try:
+        _check_asked(case, truth.task)
         with time_limit(timeout):
             prepared = case.prepare(work)
             _check_prepared(case, prepared)
@@ -105,18 +110,20 @@ def run_case(
             memory.reset_peak()
             evaluation = evaluate(
                 prepared.predictor,
-                work.dataset,
-                work.split.test,
+                held_out.given,
+                split.test,
                 threshold=work.protocol.threshold if prepared.threshold is None else prepared.threshold,
                 where=f"case {case.name}",
                 truth=truth,
             )
         _check_declared(case, evaluation)
+        guard.check(case.name)
     except (Exception, SystemExit) as fault:  # a case is foreign code: what it raises is its own failure, nobody else's
         outcome, error = _kind(fault), _message_of(fault)
         prepared = prepared if isinstance(prepared, Prepared) else None
         evaluation = None
         memory.release(fault)
+    guard.restore()
     record = CaseRecord(
         case=case.name,
         title=case.title,
@@ -125,9 +132,9 @@ def run_case(
         metrics={metric: METRICS[metric].version for metric in case.metrics},
         outcome=outcome,
         error=error,
-        conditions=conditions(work if truth is None else replace(work, dataset=truth)),
-        slices=evaluation.slices if evaluation else None,
-        summary=summarise(evaluation.slices, work.protocol.batch_mean_size) if evaluation else None,
+        conditions=conditions(truth, split, work.protocol),
+        samples=evaluation.samples if evaluation else None,
+        summary=summarise(evaluation.samples, work.protocol.batch_mean_size) if evaluation else None,
         threshold_curve=evaluation.curve if evaluation else None,
         batch_mean_size=work.protocol.batch_mean_size,
         images_per_second=evaluation.images_per_second if evaluation else None,
@@ -155,7 +162,21 @@ def _device(prepared: Prepared) -> str | None:
 def _masks(evaluation: Evaluation, record: CaseRecord) -> Masks | None:
     if evaluation.masks is None:
         return None
-    return Masks(np.array(evaluation.slices.number), evaluation.masks, record.conditions.image_size)
+    return Masks(np.array(evaluation.samples.id), evaluation.masks, record.conditions.image_size)
+
+
+def _check_asked(case: Case, task: Task) -> None:
+    """Told before anything is trained."""
+    for name, has, asked in (
+        ("masks", case.has_mask, task.structures),
+        ("classes", case.has_classes, task.classes),
+    ):
+        if has and not asked:
+            raise ModelError(
+                f"it predicts {name}, and the task {task.name!r} asks for none",
+                where=f"case {case.name}",
+                mend="measure it on another task, or declare what it predicts",
+            )
 
 
 def _check_prepared(case: Case, prepared: object) -> None:
@@ -174,7 +195,7 @@ def _check_prepared(case: Case, prepared: object) -> None:
 
 
 def _check_declared(case: Case, evaluation: Evaluation) -> None:
-    gave = (evaluation.slices.has_mask, evaluation.slices.has_classes)
+    gave = (evaluation.samples.has_mask, evaluation.samples.has_classes)
     if gave != (case.has_mask, case.has_classes):
         raise ModelError(
             f"declared masks {case.has_mask} and classes {case.has_classes}, "

@@ -1,12 +1,14 @@
 """What a run keeps of its occlusion maps beside the maps themselves: `explain/<case>.json`, the measures."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
+from btlib import older
 from btlib.data.grouping import Unit
+from btlib.data.task import Task
 from btlib.runs.record import Stored, Strict
-from btlib.types import Origin, Scaling
+from btlib.types import Scaling
 
 
 class Measures(Strict):
@@ -32,7 +34,7 @@ class Measures(Strict):
 
 
 class Control(Strict):
-    """What a map gets that never saw the slice.
+    """What a map gets that never saw the sample.
 
     Attributes:
         pointing: As in `Measures`.
@@ -43,12 +45,12 @@ class Control(Strict):
     mass: float
 
 
-class ExplainedSlice(Strict):
-    """One slice and its map.
+class ExplainedSample(Strict):
+    """One sample and its map.
 
     Attributes:
-        number: Of the slice's file.
-        label: Its true type, which is what is explained.
+        id: Of the sample.
+        label: Its true class, which is what is explained.
         patient: Its patient; None where unknown.
         part: "train", "val" or "test"; None where the split leaves it out.
         base: Probability of the type on the slice as it is.
@@ -66,7 +68,7 @@ class ExplainedSlice(Strict):
         random_average: Of averages of random drops.
     """
 
-    number: int
+    id: str
     label: int
     patient: str | None
     part: Literal["train", "val", "test"] | None
@@ -83,6 +85,15 @@ class ExplainedSlice(Strict):
     centre: Control
     random_total: Control
     random_average: Control
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, value: Any) -> Any:
+        """Read what older versions wrote: the number of a slice."""
+        if not isinstance(value, dict) or type(value.get("number")) is not int:
+            return value
+        rest = {name: field for name, field in value.items() if name != "number"}
+        return {**rest, "id": str(value["number"])}
 
 
 class Mean(Strict):
@@ -139,13 +150,13 @@ class Sanity(Strict):
     """The sanity check.
 
     Attributes:
-        numbers: The slices.
+        ids: Of the samples.
         draws: How often the weights were drawn.
         patch: Side of the patch, and stride, in pixels.
         steps: From the last layer to the first.
     """
 
-    numbers: list[int]
+    ids: list[str]
     draws: int
     patch: int
     steps: list[SanityStep]
@@ -157,7 +168,7 @@ class Explained(Stored):
     Attributes:
         case: Its name.
         identity: Of all that decides the maps, so that one cut short goes on where it was; None where it has none.
-        origin: "figshare" or "phantom".
+        task: What was asked.
         dataset_fingerprint: Of the slices.
         split_name: Of the split.
         split_fingerprint: Of the split.
@@ -166,18 +177,18 @@ class Explained(Stored):
         patch: Side of the patch in pixels.
         stride: In pixels.
         fill: What a patch is hidden with.
-        slices: In the order they were asked for, as in the `.npz`.
-        summary: By type, and of "all".
+        samples: In the order they were asked for, as in the `.npz`.
+        summary: By class, and of "all".
         sanity: Where it was asked for.
         seconds: That the maps took, building the engine included.
         created: Time of writing, ISO 8601, UTC.
     """
 
-    schema_: Literal["btlib-explain/1"] = Field(default="btlib-explain/1", alias="schema")
+    schema_: Literal["btlib-explain/2"] = Field(default="btlib-explain/2", alias="schema")
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
     case: str
     identity: str | None
-    origin: Origin
+    task: Task
     dataset_fingerprint: str
     split_name: str
     split_fingerprint: str
@@ -186,8 +197,20 @@ class Explained(Stored):
     patch: int
     stride: int
     fill: str
-    slices: list[ExplainedSlice]
+    samples: list[ExplainedSample]
     summary: dict[str, Group]
     sanity: Sanity | None = None
     seconds: float
     created: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, value: Any) -> Any:
+        """Read version 1 too, which named the task by "origin" and samples by number."""
+        if not isinstance(value, dict) or value.get("schema") != "btlib-explain/1":
+            return value
+        fields = {name: field for name, field in older.conditions(value).items() if name != "slices"}
+        if isinstance(sanity := value.get("sanity"), dict) and isinstance(numbers := sanity.get("numbers"), list):
+            rest = {name: field for name, field in sanity.items() if name != "numbers"}
+            fields["sanity"] = {**rest, "ids": [str(number) for number in numbers]}
+        return {**fields, "schema": "btlib-explain/2", "samples": value.get("slices")}

@@ -66,9 +66,9 @@ def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
                 mend="a baseline is made of cases that worked: mend it and run again",
             )
         for run in result.runs:
-            if run.slices.n != result.conditions.n_test:
+            if run.samples.n != result.conditions.n_test:
                 raise RecordError(
-                    f"case {result.case} has {run.slices.n} slices, and its conditions say {result.conditions.n_test}",
+                    f"case {result.case} has {run.samples.n} slices, and its conditions say {result.conditions.n_test}",
                     where=folder,
                     mend="the record was edited or is damaged: run the case again",
                 )
@@ -148,7 +148,7 @@ def with_costs(baseline: Baseline, run: RunFolder, records: Sequence[CaseRecord]
 
 
 def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:
-    asked = [m for m in dict.fromkeys([*result.metrics, *margins]) if METRICS[m].available(result.slices)]
+    asked = [m for m in dict.fromkeys([*result.metrics, *margins]) if METRICS[m].available(result.samples)]
     return BaselineCase(
         title=result.title,
         figures=[_figure(result, metric, margins[metric]) for metric in asked if metric in margins],
@@ -158,6 +158,12 @@ def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:
 
 def _figure(result: CaseResult, metric: str, margin: float) -> Figure:
     values = result.values(metric)
+    if unknown := int(np.isnan(values).sum()):
+        raise RecordError(
+            f"{metric} has no value for {unknown} of {len(values)} samples, and the gate compares means over all",
+            where=f"case {result.case}",
+            mend="leave out its margin",
+        )
     return Figure(
         metric=metric,
         version=METRICS[metric].version,

@@ -10,23 +10,24 @@ from numpy.typing import NDArray
 from btlib.npz import write_npz
 from btlib.runs.arrays import load_arrays
 
-_SHAPES = {"number": "n", "label": "n", "base": "n", "total": "nhw", "average": "nhw", "identity": ""}
+_SHAPES = {"ids": "n", "label": "n", "base": "n", "total": "nhw", "average": "nhw", "identity": ""}
+_OLDER = {"number": "n", **{name: shape for name, shape in _SHAPES.items() if name != "ids"}}
 
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """The maps of n slices.
+    """The maps of n samples.
 
     Attributes:
-        number: Of the slices' files, int64 [n].
-        label: The explained types, int64 [n].
-        base: Probabilities of them on the slices as they are, float64 [n].
+        ids: Of the samples, text [n].
+        label: The explained classes, int64 [n].
+        base: Probabilities of them on the samples as they are, float64 [n].
         total: The thesis's maps, float32 [n, h, w].
         average: The average maps, float32 [n, h, w]; NaN where no patch lies.
         identity: As in `Explained`; empty for None.
     """
 
-    number: NDArray[np.int64]
+    ids: NDArray[np.str_]
     label: NDArray[np.int64]
     base: NDArray[np.float64]
     total: NDArray[np.float32]
@@ -44,5 +45,7 @@ class Maps:
         Raises:
             RecordError: The file cannot be read, or does not hold what it should.
         """
-        found = load_arrays(path, _SHAPES, "explain the case again")
+        found = load_arrays(path, [_SHAPES, _OLDER], "explain the case again")
+        if "number" in found:
+            found["ids"] = found.pop("number").astype(str)
         return cls(**found | {"identity": str(found["identity"])})  # type: ignore[arg-type]  # one is no array

@@ -10,31 +10,34 @@ from numpy.typing import NDArray
 from btlib.npz import write_npz
 from btlib.runs.arrays import load_arrays
 
+_SHAPES = {"ids": "n", "packed": "nkhb", "width": ""}
+_OLDER = {"numbers": "n", "packed": "nhb", "width": ""}
+
 
 @dataclass(frozen=True, eq=False)
 class Masks:
-    """Masks of n slices, eight pixels a byte; 612 slices of 256² take 5 MB, and on disk a tenth of it.
+    """Masks of n samples, eight pixels a byte; 612 of 256² take 5 MB, and on disk a tenth of it.
 
     Attributes:
-        numbers: Of the slices, int64 [n], each once.
-        packed: `np.packbits` along the width, uint8 [n, h, ⌈w/8⌉].
+        ids: Of the samples, text [n], each once.
+        packed: `np.packbits` along the width, uint8 [n, structures, h, ⌈w/8⌉].
         width: w, in pixels.
     """
 
-    numbers: NDArray[np.int64]
+    ids: NDArray[np.str_]
     packed: NDArray[np.uint8]
     width: int
 
-    def of(self, number: int) -> NDArray[np.bool_] | None:
-        """The mask of a slice, bool [h, w]; None where it is not among these."""
-        at = np.flatnonzero(self.numbers == number)
+    def of(self, name: str) -> NDArray[np.bool_] | None:
+        """The masks of a sample, bool [structures, h, w]; None where it is not among these."""
+        at = np.flatnonzero(self.ids == name)
         if not len(at):
             return None
-        return np.unpackbits(self.packed[at[0]], axis=1, count=self.width).astype(bool)
+        return np.unpackbits(self.packed[at[0]], axis=2, count=self.width).astype(bool)
 
     def save(self, path: Path) -> None:
         """Write them, atomically."""
-        write_npz(path, {"numbers": self.numbers, "packed": self.packed, "width": np.array(self.width)})
+        write_npz(path, {"ids": self.ids, "packed": self.packed, "width": np.array(self.width)})
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -43,5 +46,7 @@ class Masks:
         Raises:
             RecordError: The file cannot be read, or is none of these.
         """
-        kept = load_arrays(path, {"numbers": "n", "packed": "nhb", "width": ""}, "run the case again")
-        return cls(kept["numbers"], kept["packed"], int(kept["width"]))
+        found = load_arrays(path, [_SHAPES, _OLDER], "run the case again")
+        if "numbers" in found:
+            return cls(found["numbers"].astype(str), found["packed"][:, None], int(found["width"]))
+        return cls(found["ids"], found["packed"], int(found["width"]))

@@ -12,13 +12,13 @@ from btlib.baselines import Baseline
 from btlib.baselines.figure import BaselineCase
 from btlib.data import list_slices, load_dataset, read_slice
 from btlib.data.dataset import Dataset
+from btlib.data.sources.figshare.slice_file import Slice
 from btlib.data.workers import map_files
 from btlib.errors import BaselineError, DataError
 from btlib.results import Conditions
 from btlib.runs.execute import patient_facts
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 from btlib.splits import SPLIT_NAMES, Split, make_split
-from btlib.types import Slice
 
 
 def migrate(path: Path, folder: Path | None, *, progress: bool = False) -> Baseline:
@@ -136,26 +136,26 @@ def _same_split(baseline: Baseline, dataset: Dataset) -> Split:
 
 
 def _case(case: BaselineCase, dataset: Dataset, split: Split, where: str) -> BaselineCase:
-    runs = [run.model_copy(update={"slices": _table(run.slices, dataset, split, where)}) for run in case.runs]
+    runs = [run.model_copy(update={"samples": _table(run.samples, dataset, split, where)}) for run in case.runs]
     return case.model_copy(update={"runs": runs})
 
 
-def _table(table: SliceTable, dataset: Dataset, split: Split, where: str) -> SliceTable:
+def _table(table: SampleTable, dataset: Dataset, split: Split, where: str) -> SampleTable:
     """The same table with patients; its truth must be that of the slices."""
-    at = {int(dataset.numbers[i]): int(i) for i in split.test}
-    if set(table.number) != at.keys():
+    at = {str(dataset.ids[i]): int(i) for i in split.test}
+    if set(table.id) != at.keys():
         raise BaselineError("its slices are not the test slices of its split", where=where, mend="measure it again")
-    order = np.array([at[number] for number in table.number])
-    areas = dataset.masks[order].sum(axis=(1, 2)).tolist()
-    for number, ours, theirs in zip(
-        table.number,
-        zip(table.label, table.truth_area, strict=True),
-        zip(dataset.labels[order].tolist(), areas, strict=True),
+    order = np.array([at[name] for name in table.id])
+    areas = dataset.masks[order].sum(axis=(2, 3))
+    for name, ours, theirs in zip(
+        table.id,
+        zip(table.labels.tolist(), table.truth_area[:, 0].tolist(), strict=True),
+        zip(dataset.strata[order].tolist(), areas[:, 0].tolist(), strict=True),
         strict=True,
     ):
         if ours != theirs:
             raise BaselineError(
-                f"slice {number}: label {ours[0]} and {ours[1]} tumour pixels there, {theirs[0]} and {theirs[1]} here",
+                f"slice {name}: label {ours[0]} and {ours[1]} tumour pixels there, {theirs[0]} and {theirs[1]} here",
                 where=where,
                 mend="name the very folder that it was measured on",
             )

@@ -6,14 +6,14 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from btlib import files
+from btlib import files, older
 from btlib.baselines.figure import CaseCode
-from btlib.baselines.layout import upgraded, with_known_patients
 from btlib.cases import Source
+from btlib.data.task import Task
 from btlib.errors import RecordError
 from btlib.evaluation.thresholds import ThresholdCurve
 from btlib.results import Conditions, Failure
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable, require_task
 
 
 class Strict(BaseModel):
@@ -80,12 +80,12 @@ class CaseRecord(Stored):
         outcome: "done", or why it could not be trained or evaluated: "error", "out-of-memory", "timeout".
         error: The error's message and the last lines of its traceback.
         conditions: How its numbers were made.
-        slices: Its numbers by slice.
-        summary: All aggregates of `slices`.
+        samples: Its numbers by sample.
+        summary: All aggregates of `samples`.
         threshold_curve: Mean Dice at other thresholds; None for a case without masks, and in records of before.
         curves_sha256: Of the file of its learning curves; None where it has none, and in records of before.
         batch_mean_size: Batch size of the aggregation "batch-mean".
-        images_per_second: Of predicting the test slices.
+        images_per_second: Of predicting the test samples.
         peak_memory_mib: Largest memory of the process while predicting; None where the system does not tell.
         seconds: From the start of the case to its end.
         prepare_seconds: Of that, until the predictor was there: training or loading, and choosing the engine.
@@ -96,7 +96,7 @@ class CaseRecord(Stored):
         created: Time of writing, ISO 8601, UTC.
     """
 
-    schema_: Literal["btlib-record/2"] = Field(default="btlib-record/2", alias="schema")
+    schema_: Literal["btlib-record/3"] = Field(default="btlib-record/3", alias="schema")
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
     case: str
     title: str
@@ -106,7 +106,7 @@ class CaseRecord(Stored):
     outcome: Literal["done"] | Failure
     error: str | None = None
     conditions: Conditions
-    slices: SliceTable | None = None
+    samples: SampleTable | None = None
     summary: dict[str, Any] | None = None
     threshold_curve: ThresholdCurve | None = None
     curves_sha256: str | None = None
@@ -124,15 +124,23 @@ class CaseRecord(Stored):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, value: Any) -> Any:
-        """Read version 1 too, which took patient codes into the identity of the data."""
-        if not isinstance(value, dict) or value.get("schema") != "btlib-record/1":
+        """Read older versions: 2 knew the Figshare task only, 1 took patient codes into the identity of the data."""
+        if not isinstance(value, dict) or value.get("schema") not in ("btlib-record/1", "btlib-record/2"):
             return value
+        first = value["schema"] == "btlib-record/1"
+        fields = {name: field for name, field in value.items() if name != "slices"} | {"schema": "btlib-record/3"}
         conditions, slices = value.get("conditions"), value.get("slices")
-        if not isinstance(conditions, dict):
-            return value
-        known = conditions.get("dataset_fingerprint")
-        more = {"slices": with_known_patients(slices, known)} if isinstance(slices, dict) else {}
-        return {**value, "schema": "btlib-record/2", "conditions": upgraded(conditions), **more}
+        if isinstance(conditions, dict):
+            fields["conditions"] = older.conditions_of_1(conditions) if first else older.conditions(conditions)
+        if isinstance(slices, dict):
+            known = conditions.get("dataset_fingerprint") if first and isinstance(conditions, dict) else None
+            fields["samples"] = older.table(older.with_known_patients(slices, known))
+        return fields
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        require_task(self.samples, self.conditions.task)
+        return self
 
     @property
     def threshold(self) -> float:
@@ -148,13 +156,13 @@ class RunInfo(Stored):
         tier: "smoke" or "full".
         command: The command line.
         baseline: File of the baseline it was held against.
-        origin: "figshare" or "phantom".
+        task: What was asked.
         data: What was measured on, for a reader.
         data_folder: Where its files lie; None where there are none.
-        image_size: Side of its slices in pixels.
+        image_size: Side of its samples in pixels.
         recipe: How its cases are trained, if they are (see `recipe_of`).
         against: The cases of the baseline that new ones are held against; None for all.
-        strict: Whether another rendering of the baseline's slices was not to be compared.
+        strict: Whether another rendering of the baseline's samples was not to be compared.
         cases: The cases that were to be measured.
         seeds: The seeds of each case.
         commit: Of the git checkout it ran in; None outside one.
@@ -166,7 +174,7 @@ class RunInfo(Stored):
     tier: str
     command: str
     baseline: str
-    origin: str
+    task: Task
     data: str
     data_folder: str | None = None
     image_size: int | None = None
@@ -179,6 +187,12 @@ class RunInfo(Stored):
     dirty: bool | None = None
     load_seconds: float = 0.0
     started: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, value: Any) -> Any:
+        """Read what older versions wrote, which named the task by "origin"."""
+        return older.conditions(value) if isinstance(value, dict) else value
 
     def recipe_of(self, record: CaseRecord) -> dict[str, str | int | float | bool | None]:
         """How the model of a record was trained; empty for one that the case gave ready-made."""

@@ -16,7 +16,7 @@ def as_results(records: Sequence[CaseRecord]) -> list[CaseResult]:
         records: Of one run, any number of seeds a case.
 
     Raises:
-        RecordError: The seeds of a case were measured on different slices.
+        RecordError: The seeds of a case were measured on different samples.
     """
     ordered = sorted(records, key=lambda record: (record.case, record.seed))
     return [_result(list(seeds)) for _, seeds in groupby(ordered, key=lambda record: record.case)]
@@ -26,7 +26,7 @@ def run_results(folder: RunFolder) -> list[CaseResult]:
     """All that a run was to measure: what has no record, because it broke off or goes on, is a failed case.
 
     Raises:
-        RecordError: It is no run, a record cannot be read, or the seeds of a case were measured on different slices.
+        RecordError: It is no run, a record cannot be read, or the seeds of a case were measured on different samples.
     """
     measured = {result.case: result for result in as_results(folder.records())}
     for case, seeds in folder.lost().items() if measured else ():
@@ -48,9 +48,9 @@ def _result(seeds: list[CaseRecord]) -> CaseResult:
         conditions=first.conditions,
         metrics=first.metrics,
         runs=tuple(
-            SeedRun(seed=r.seed, fingerprint=r.model.fingerprint if r.model else None, slices=r.slices)
+            SeedRun(seed=r.seed, fingerprint=r.model.fingerprint if r.model else None, samples=r.samples)
             for r in seeds
-            if r.slices is not None
+            if r.samples is not None
         ),
         batch_mean_size=first.batch_mean_size,
         failure=failure,

@@ -1,4 +1,8 @@
-"""The split of a run, written out: who trains, validates and tests, by slice number and by patient."""
+"""The split of a run, written out: who trains, validates and tests, by sample and by patient."""
+
+from typing import Any
+
+from pydantic import model_validator
 
 from btlib.data.dataset import Dataset
 from btlib.errors import SplitError
@@ -10,12 +14,21 @@ class Part(Strict):
     """One part of a split.
 
     Attributes:
-        slices: File numbers, in the order of the split.
+        ids: Of its samples, in the order of the split.
         patients: Patients in it, sorted; None where some are unknown.
     """
 
-    slices: list[int]
+    ids: list[str]
     patients: list[str] | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, value: Any) -> Any:
+        """Read what older versions wrote: the numbers of slices."""
+        if not isinstance(value, dict) or not isinstance(value.get("slices"), list):
+            return value
+        rest = {name: field for name, field in value.items() if name != "slices"}
+        return {**rest, "ids": [str(number) for number in value["slices"]]}
 
 
 class SplitFile(Stored):
@@ -27,7 +40,7 @@ class SplitFile(Stored):
         train: What models learn from.
         val: What epochs and thresholds are chosen on.
         test: What is reported.
-        folds: Patient → fold 1…5 of `patient-5fold-…`, of everyone in the whole data set; None where some slice has no
+        folds: Patient → fold 1…5 of `patient-5fold-…`, of everyone in the whole data set; None where some sample has no
             patient id, or there are too few patients.
     """
 
@@ -46,7 +59,7 @@ def split_file(split: Split, dataset: Dataset) -> SplitFile:
         at = getattr(split, name)
         ids = {dataset.patients[i] for i in at}
         patients = None if None in ids else sorted(str(patient) for patient in ids)
-        return Part(slices=dataset.numbers[at].tolist(), patients=patients)
+        return Part(ids=dataset.ids[at].tolist(), patients=patients)
 
     return SplitFile(
         name=split.name,

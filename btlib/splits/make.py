@@ -51,25 +51,32 @@ def make_split(name: str, dataset: Dataset) -> Split:
         return slice_seed42(len(dataset))
     fold = int(name.rsplit("-", 1)[1])
     if name.startswith("patient-"):
-        split = patient_folds(dataset.patients, dataset.labels, fold=fold, cohort=dataset.whole)
+        split = patient_folds(dataset.patients, dataset.strata, fold=fold, cohort=dataset.whole)
     else:
         split = cvind_folds(_cvind_of(dataset, name), fold)
-    _warn_of_absent_classes(split, dataset.labels)
+    _warn_of_absent_classes(split, dataset.strata)
     return split
 
 
 def _cvind_of(dataset: Dataset, name: str) -> NDArray[np.int64]:
     """The folds of a dataset's slices, found by file number, so that a limited dataset keeps them."""
-    from btlib.data.cvind import read_cvind
+    from btlib.data.sources.figshare.cvind import read_cvind
 
     cvind = read_cvind(dataset.folder, name)
-    if dataset.numbers.max() > len(cvind):
+    numbers = [int(one) if one.isdecimal() else 0 for one in dataset.ids.tolist()]
+    if min(numbers) < 1:
         raise SplitError(
-            f"cvind.mat has folds for {len(cvind)} slices, but there is a slice {dataset.numbers.max()}",
+            f"cvind.mat has folds for slices by number, but there is a sample {dataset.ids[np.argmin(numbers)]}",
+            where=name,
+            mend="use the split patient-5fold-1, or slice-seed42",
+        )
+    if max(numbers) > len(cvind):
+        raise SplitError(
+            f"cvind.mat has folds for {len(cvind)} slices, but there is a slice {max(numbers)}",
             where=name,
             mend="use the cvind.mat that belongs to these slices",
         )
-    return cvind[dataset.numbers - 1]
+    return np.asarray(cvind[np.array(numbers) - 1])
 
 
 def _warn_of_absent_classes(split: Split, labels: NDArray[np.int64]) -> None:

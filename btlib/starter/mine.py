@@ -1,7 +1,7 @@
 """A benchmark case to start from. Put your own model in place of `Simple`; `prepare` is all that btlib calls.
 
-The model needs no deep-learning framework, and is trained in a second: bright pixels are tumour, and the type is that
-whose mean training slice is nearest.
+The model needs no deep-learning framework, and is trained in a second: bright pixels are tumour, and the class is that
+whose mean training image is nearest.
 """
 
 from dataclasses import dataclass
@@ -18,33 +18,34 @@ SIDE = 8  # of a thumbnail, in pixels
 
 
 def thumbnails(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Slices [n, h, w] as thumbnails [n, SIDE * SIDE]."""
-    small = [cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel() for image in images]
+    """The first channel of images [n, channels, h, w] as thumbnails [n, SIDE * SIDE]."""
+    small = [cv2.resize(image[0], (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel() for image in images]
     return np.stack(small).astype(np.float32)
 
 
 @dataclass
 class Simple:
-    """A model: the mean thumbnail of each tumour type, float32 [3, SIDE * SIDE]."""
+    """A model: the mean thumbnail of each class, float32 [classes, SIDE * SIDE]."""
 
     means: NDArray[np.float32]
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        """Predictions for slices [n, h, w]: mask probabilities [n, h, w] and class probabilities [n, 3]."""
-        brightest = images.max(axis=(1, 2), keepdims=True)
+        """Predictions for images [n, channels, h, w]: masks [n, h, w] and classes [n, classes]."""
+        grey = images[:, 0]
+        brightest = grey.max(axis=(1, 2), keepdims=True)
         distances = ((thumbnails(images)[:, None] - self.means) ** 2).mean(axis=2)
         likely = np.exp(distances.min(axis=1, keepdims=True) - distances)
         return Predictions(
-            mask_prob=np.divide(images, brightest, out=np.zeros_like(images), where=brightest > 0).clip(0, 1),
+            mask_prob=np.divide(grey, brightest, out=np.zeros_like(grey), where=brightest > 0).clip(0, 1),
             class_prob=likely / likely.sum(axis=1, keepdims=True),
         )
 
 
 def fit(work: Work) -> Simple:
-    """Train on the training slices alone."""
-    images, labels = work.dataset.images[work.split.train], work.dataset.labels[work.split.train]
-    small = thumbnails(images)
-    return Simple(np.stack([small[labels == k].mean(axis=0) if (labels == k).any() else small[0] for k in range(3)]))
+    """Train on the training samples alone."""
+    labels, small = np.array(work.train.labels), thumbnails(work.train.images)
+    of_class = [small[labels == k] for k in range(len(work.task.classes))]
+    return Simple(np.stack([found.mean(axis=0) if len(found) else small[0] for found in of_class]))
 
 
 def save(model: Simple, folder: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from btlib.cases import load_cases
-from btlib.evaluation.predictor import SlicePredictor
+from btlib.evaluation import SavedPredictions
 from btlib.plugin.run import Run
 from btlib.runs import Maps
 
@@ -12,11 +12,11 @@ from btlib.runs import Maps
 def test_maps(bt_run: Run, bt_case: str) -> None:
     if not load_cases()[bt_case].has_classes:
         pytest.skip(f"case {bt_case} has no classes to explain")
-    if isinstance(bt_run.prepared(bt_case).predictor, SlicePredictor):
-        pytest.skip(f"case {bt_case} goes by slice numbers, and a slice with a patch hidden has none")
+    if isinstance(bt_run.prepared(bt_case).predictor, SavedPredictions):
+        pytest.skip(f"case {bt_case} is saved predictions, and a sample with a patch hidden has none")
     explained = bt_run.explain(bt_case)
     maps = Maps.load(bt_run.folder.explain_path(bt_case, "npz"))
-    assert maps.number.tolist() == [row.number for row in explained.slices]
-    assert len(maps.number) > 0
+    assert maps.ids.tolist() == [row.id for row in explained.samples]
+    assert len(maps.ids) > 0
     assert np.isfinite(maps.total).all()
     assert np.isfinite(maps.average).any(axis=(1, 2)).all()  # NaN only where no patch lies

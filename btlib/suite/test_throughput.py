@@ -11,9 +11,9 @@ from btlib.plugin.run import Run
 @pytest.mark.parametrize("batch_size", [1, 16])
 def test_inference(bt_run: Run, bt_case: str, batch_size: int, benchmark: Any) -> None:
     predictor = bt_run.prepared(bt_case).predictor
-    numbers, images = bt_run.batch(bt_case, batch_size)
+    ids, images = bt_run.batch(bt_case, batch_size)
     bt_run.throughput(
-        benchmark, bt_case, f"inference, batch {batch_size}", batch_size, lambda: ask(predictor, numbers, images)
+        benchmark, bt_case, f"inference, batch {batch_size}", batch_size, lambda: ask(predictor, ids, images)
     )
 
 

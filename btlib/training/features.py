@@ -1,39 +1,31 @@
-"""What a frozen encoder says of each slice, computed once: the class head learns from that alone."""
+"""What a frozen encoder says of each sample, computed once: the class head learns from that alone."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from btlib.adapters.devices import Precision, autocast
+from btlib.data.dataset import Samples
 from btlib.models.heads import pool
 from btlib.models.network import TumourModel
-from btlib.training.batches import Batch, SliceBatches
+from btlib.training.batches import Batch, Batches, SampleBatches
 from btlib.training.plan import Plan
 
 
-class FeatureBatches(torch.utils.data.Dataset[Batch]):
+class FeatureBatches(Batches):
     """Batches of pooled features [n, channels] in place of images, without masks.
 
-    A frozen encoder gives a slice the same features in every epoch, so the head that is trained on them is the one that
-    would come out of the whole model.
+    A frozen encoder gives a sample the same features in every epoch, so the head that is trained on them is the one
+    that would come out of the whole model.
 
     Args:
-        plan: Of a variant whose encoder is frozen, batch norm included.
-        model: With the encoder's weights in place.
-        device: Where to compute.
-        precision: In which to compute.
+        features: Of the samples, float32 [n, channels].
+        samples: Whose labels are learned.
     """
 
-    def __init__(self, plan: Plan, model: TumourModel, device: torch.device, precision: Precision) -> None:
-        at = np.concatenate([plan.split.train, plan.split.val])
-        slices, size = SliceBatches(plan.dataset), plan.recipe.batch_size
-        model.to(device)
-        starts = range(0, len(at), size)
-        found = torch.cat([features(model, slices[at[i : i + size]][0].to(device), precision).cpu() for i in starts])
-        # test slices have no features: a batch that asked for one would make the loss NaN, which stops the training
-        self.features = torch.full((len(plan.dataset), found.shape[1]), torch.nan)
-        self.features[torch.from_numpy(at)] = found
-        self.labels = torch.from_numpy(np.asarray(plan.dataset.labels, dtype=np.int64))
+    def __init__(self, features: torch.Tensor, samples: Samples) -> None:
+        self.features = features
+        self.labels = torch.from_numpy(np.array(samples.strata, dtype=np.int64))
 
     def __getitem__(self, at: NDArray[np.int64]) -> Batch:
         """Features, no masks, and labels at `at`."""
@@ -41,12 +33,35 @@ class FeatureBatches(torch.utils.data.Dataset[Batch]):
         return self.features[positions], torch.empty(len(at), 0), self.labels[positions]
 
 
+def feature_batches(
+    plan: Plan, model: TumourModel, device: torch.device, precision: Precision
+) -> tuple[FeatureBatches, FeatureBatches]:
+    """Of the training and the validation samples, computed once.
+
+    Args:
+        plan: Of a variant whose encoder is frozen, batch norm included.
+        model: With the encoder's weights in place.
+        device: Where to compute.
+        precision: In which to compute.
+    """
+    images, size = (SampleBatches(plan.train), SampleBatches(plan.val)), plan.recipe.batch_size
+    model.to(device)
+    n = len(plan.train)
+    found = []
+    for start in range(0, n + len(plan.val), size):  # one batch may hold the last training samples and more
+        at = np.arange(start, min(start + size, n + len(plan.val)))
+        parts = [images[0][at[at < n]][0], images[1][at[at >= n] - n][0]]
+        found.append(features(model, torch.cat(parts).to(device), precision).cpu())
+    whole = torch.cat(found)
+    return FeatureBatches(whole[:n], plan.train), FeatureBatches(whole[n:], plan.val)
+
+
 def features(model: TumourModel, images: torch.Tensor, precision: Precision) -> torch.Tensor:
-    """What a frozen encoder says of slices.
+    """What a frozen encoder says of images.
 
     Args:
         model: With the encoder; it is left in training mode.
-        images: float32 [n, 1, h, w], on the model's device.
+        images: float32 [n, 1 or 3, h, w], on the model's device.
         precision: In which to compute.
 
     Returns:

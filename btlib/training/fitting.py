@@ -19,9 +19,9 @@ from btlib.adapters.devices import computing_in, fastest_kernels, forked_rng, re
 from btlib.adapters.state import StateFile
 from btlib.errors import ModelError
 from btlib.models.network import TumourModel
-from btlib.training.batches import DeviceBatches, batches_of, loader
+from btlib.training.batches import Batches, DeviceBatches, batches_of, loader
 from btlib.training.callbacks import Curves, KeepBest, KeepLast
-from btlib.training.features import FeatureBatches
+from btlib.training.features import feature_batches
 from btlib.training.initial import build
 from btlib.training.module import Trainee
 from btlib.training.plan import Plan
@@ -67,13 +67,14 @@ def fit(
         live: Draw a progress bar.
 
     Raises:
-        ModelError: The loss is not finite, or the best epoch is to be kept and there are no validation slices.
+        ModelError: The loss is not finite, or the best epoch is to be kept and there are no validation samples.
     """
-    if plan.recipe.keep == "best" and len(plan.split.val) == 0:
+    if plan.recipe.keep == "best" and len(plan.val) == 0:
         raise ModelError(
-            f"recipe {plan.recipe.name} keeps the best epoch, but the split {plan.split.name} has no validation slices",
+            f"recipe {plan.recipe.name} keeps the best epoch, but the split {plan.protocol.split} has no validation "
+            "samples",
             where=f"variant {plan.variant}",
-            mend="use more slices, or a recipe that keeps the last epoch",
+            mend="use more samples, or a recipe that keeps the last epoch",
         )
     precision = resolve_precision(plan.precision, device)
     model = build(plan, start)
@@ -98,17 +99,22 @@ def fit(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        batches = FeatureBatches(plan, model, device, precision) if plan.head_only else batches_of(plan.dataset, device)
-        train = loader(batches, plan.split.train, plan.recipe.batch_size, plan.seed, epoch=done)
-        validation = loader(batches, plan.split.val, plan.recipe.batch_size, None) if len(plan.split.val) else None
+        batches: tuple[Batches, Batches] = (
+            feature_batches(plan, model, device, precision)
+            if plan.head_only
+            else batches_of(plan.train, plan.val, device)
+        )
+        train = loader(batches[0], len(plan.train), plan.recipe.batch_size, plan.seed, epoch=done)
+        validation = loader(batches[1], len(plan.val), plan.recipe.batch_size, None) if len(plan.val) else None
         try:
             trainer.fit(module, train, validation, ckpt_path=str(last.path) if done else None)
         except SystemExit as stop:  # how Lightning passes on Ctrl-C, which must stop the whole run and not one case
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from stop
         finally:
-            if isinstance(batches, DeviceBatches):
-                batches.close()
+            for part in batches:
+                if isinstance(part, DeviceBatches):
+                    part.close()
             module.model.zero_grad(set_to_none=True)
     if best is not None:
         module.model.load_state_dict(best.weights)

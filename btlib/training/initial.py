@@ -25,6 +25,7 @@ def build(plan: Plan, start: Mapping[str, Tensor] | None = None) -> TumourModel:
             None if start is not None else plan.recipe.weights,
             backbone=plan.recipe.backbone,
             drifting_batch_norm=plan.recipe.drifting_batch_norm,
+            task=plan.train.task,
         )
     if start is not None:
         own = model.state_dict()

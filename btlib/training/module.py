@@ -139,7 +139,7 @@ class Trainee(pl.LightningModule):
         self.log("val_loss", self.loss(output, batch), batch_size=n)
         if output.mask_prob is not None:
             pred, truth = (output.mask_prob > self.threshold).cpu().numpy(), masks.bool().cpu().numpy()
-            dice = metrics.dice_from_counts(*metrics.counts(pred[:, 0], truth[:, 0]))
+            dice = metrics.dice_from_counts(*metrics.counts(pred, truth))
             self.log("val_dice", float(dice.mean()), batch_size=n, prog_bar=True)
         if output.class_logits is not None:
             accuracy = (output.class_logits.argmax(1) == labels).float().mean()

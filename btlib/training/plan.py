@@ -7,10 +7,9 @@ from typing import Any
 
 from btlib import fingerprint
 from btlib.data.cache import PREPROCESSING
-from btlib.data.dataset import Dataset
+from btlib.data.dataset import Samples
 from btlib.models.variants import VARIANTS, Variant
 from btlib.protocol import Protocol, Recipe
-from btlib.splits import Split
 
 _BTLIB = Path(__file__).parent.parent
 
@@ -22,8 +21,10 @@ class Plan:
     Attributes:
         variant: Letter of the variant.
         recipe: How to train; `weights` is already settled ("coco", "imagenet" or "none").
-        dataset: The slices.
-        split: Positions of training and validation slices.
+        train: The training samples.
+        val: The validation samples; there may be none.
+        data: Identity of the whole data set.
+        split: Identity of the split.
         protocol: For the threshold of the validation scores.
         seed: Seed of initialisation, order and dropout.
         precision: As asked for; "auto" leaves it to the device, and a model trained on one device serves on another.
@@ -33,8 +34,10 @@ class Plan:
 
     variant: str
     recipe: Recipe
-    dataset: Dataset
-    split: Split
+    train: Samples
+    val: Samples
+    data: str
+    split: str
     protocol: Protocol
     seed: int
     precision: str = "auto"
@@ -48,7 +51,7 @@ class Plan:
 
     @property
     def epochs(self) -> int:
-        """Passes over the training slices."""
+        """Passes over the training samples."""
         return self.recipe.head_epochs or self.recipe.epochs if self.row.frozen_from else self.recipe.epochs
 
     @property
@@ -66,10 +69,11 @@ class Plan:
         return {
             "variant": self.variant,
             "recipe": self.recipe.identity(),
-            "data": self.dataset.fingerprint,
-            "split": self.split.fingerprint,
-            "image_size": self.dataset.image_size,
-            "scaling": self.dataset.scaling,
+            "task": self.train.task.shape,
+            "data": self.data,
+            "split": self.split,
+            "image_size": self.train.image_size,
+            "scaling": self.train.scaling,
             "seed": self.seed,
             "precision": self.precision,
             "starts_from": self.starts_from,

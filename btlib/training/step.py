@@ -15,14 +15,14 @@ from btlib.adapters.devices import (
     synchronize,
 )
 from btlib.models.network import TumourModel
-from btlib.training.batches import SliceBatches
+from btlib.training.batches import SampleBatches
 from btlib.training.features import features
 from btlib.training.module import Trainee, adam
 from btlib.training.plan import Plan
 
 
 def bare_step(plan: Plan, model: TumourModel, batch_size: int, device: torch.device) -> Callable[[], None]:
-    """One optimiser step on a copy of a model, always on the same slices, which lie on the device; synchronised.
+    """One optimiser step on a copy of a model, always on the same samples, which lie on the device; synchronised.
 
     It does what a step of the plan's training does: augmentation where the recipe has it, the head alone where only
     that is trained, the search for the fastest kernels, the precision.
@@ -30,13 +30,13 @@ def bare_step(plan: Plan, model: TumourModel, batch_size: int, device: torch.dev
     Args:
         plan: What would be trained.
         model: The variant, trained or not; it stays as it is.
-        batch_size: Slices in the step: training slices, repeated where they are few.
+        batch_size: Samples in the step: training samples, repeated where they are few.
         device: Where to work.
     """
     precision = resolve_precision(plan.precision, device)
     own = copy.deepcopy(model).to(device)
-    at = np.resize(plan.split.train, batch_size)
-    images, masks, labels = (part.to(device) for part in SliceBatches(plan.dataset)[at])
+    at = np.resize(np.arange(len(plan.train)), batch_size)
+    images, masks, labels = (part.to(device) for part in SampleBatches(plan.train)[at])
     if plan.head_only:
         images = features(own, images, precision)
     trainee = Trainee.of(plan, own).train()

@@ -1,4 +1,4 @@
-"""One small model in plain NumPy, to be written again in each framework, and slices that tell axes apart."""
+"""One small model in plain NumPy, to be written again in each framework, and images that tell axes apart."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 WEIGHTS = np.array([[0.3, -0.2, 0.5], [0.1, 0.9, -0.4]], np.float32)
-"""From mean and maximum of an image to the three types."""
+"""From mean and maximum of an image to the three classes."""
 
 
 def mask_logits(images: np.ndarray) -> np.ndarray:
-    """[n, h, w]: a weight for each row, so that a transposed image has another mask."""
+    """[n, h, w] of the same: a weight for each row, so that a transposed image has another mask."""
     return images * 4 - 2 + np.linspace(-1, 1, images.shape[1], dtype=np.float32)[:, None]
 
 
@@ -29,14 +29,14 @@ def softmax(x: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def images() -> np.ndarray:
-    """Height ≠ width, an odd side, and a number of slices that no batch size divides."""
-    return np.random.default_rng(0).random((5, 33, 48), dtype=np.float32)
+    """[n, 1, h, w]: height ≠ width, an odd side, and a number of samples that no batch size divides."""
+    return np.random.default_rng(0).random((5, 1, 33, 48), dtype=np.float32)
 
 
 @pytest.fixture
 def expected(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mask and class probabilities of the model."""
-    return sigmoid(mask_logits(images)), softmax(class_logits(images))
+    return sigmoid(mask_logits(images[:, 0])), softmax(class_logits(images[:, 0]))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def same(images: np.ndarray, expected: tuple[np.ndarray, np.ndarray]) -> Callabl
         said = predictor.predict(images)
         assert (said.mask_prob is not None, said.class_prob is not None) == (mask, classes)
         if mask:
-            assert said.mask_prob.shape == images.shape
+            assert said.mask_prob.shape == images[:, 0].shape
             assert said.mask_prob == pytest.approx(expected[0], abs=tolerance)
         if classes:
             assert said.class_prob.shape == (len(images), 3)

@@ -58,7 +58,7 @@ def test_layouts_and_channels(layout: str, axis: int, channels: int, same: Calla
 
 @pytest.mark.parametrize(("layout", "axis"), [("nchw", 1), ("nhwc", 3)])
 def test_several_channels_are_background_and_tumours(layout: str, axis: int, same: Callable[..., None]):
-    """Two: background and tumour. Four: tumour of three types, of which the mask is the union."""
+    """Two: background and tumour. Four: three parts of the tumour, of which the mask is the union."""
 
     def two(x: np.ndarray) -> np.ndarray:
         logits = mask_logits(x.take(0, axis))
@@ -75,7 +75,7 @@ def test_several_channels_are_background_and_tumours(layout: str, axis: int, sam
 def test_predictions_themselves_need_no_mapping(images: np.ndarray):
     predictor = CallablePredictor(lambda x: Predictions(x, None))
     assert isinstance(predictor, Predictor)
-    assert (predictor.predict(images).mask_prob == images).all()
+    assert (predictor.predict(images).mask_prob == images[:, 0]).all()
 
 
 def test_large_logits_do_not_overflow(images: np.ndarray):
@@ -101,12 +101,17 @@ def test_mappings_that_make_no_sense():
         Outputs()
     with pytest.raises(UnknownNameError, match="did you mean 'logits'"):
         Outputs(0, mask_kind="logit")
-    with pytest.raises(ModelError, match="at least 1, got 0"):
+    with pytest.raises(ModelError, match=r"at least 1, .* got 1 and 0"):
         Outputs(0, mask_channels=0)
-    with pytest.raises(ModelError, match="expected 1 or 3 channels, got 2"):
-        CallablePredictor(mask_logits, Outputs(0), channels=2)
+    with pytest.raises(ModelError, match="expected at least 1 channel, got 0"):
+        CallablePredictor(mask_logits, Outputs(0), channels=0)
 
 
 def test_a_batch_of_nothing_is_refused(images: np.ndarray):
     with pytest.raises(PredictionError, match="no images to predict"):
         CallablePredictor(mask_logits, Outputs(0)).predict(images[:0])
+
+
+def test_images_without_an_axis_of_channels_are_refused(images: np.ndarray):
+    with pytest.raises(PredictionError, match=r"expected images \[n, channels, h, w\], got shape \(5, 33, 48\)"):
+        CallablePredictor(mask_logits, Outputs(0)).predict(images[:, 0])

@@ -13,7 +13,7 @@ from btlib.errors import PredictionError
 
 MASK = Outputs(0, mask_kind="probabilities")
 BAD = {
-    "shape": (lambda x: x[:, :-1] * 0, r"mask_prob: expected shape \(6, 32, 32\), got \(6, 31, 32\)"),
+    "shape": (lambda x: x[:, :-1] * 0, r"mask_prob: expected shape \(6, 1, 32, 32\), got \(6, 31, 32\)"),
     "NaN": (lambda x: x * float("nan"), "mask_prob: 6144 of 6144 values are not finite"),
     "outside": (lambda x: x * 0 + 1.5, r"mask_prob: expected probabilities in 0…1, got 1\.5…1\.5"),
 }
@@ -32,7 +32,7 @@ def test_faults_are_told_alike(adapter: str, fault: str, make_dataset: Callable[
         evaluate(ADAPTERS[adapter](model), make_dataset(6), where="mine")
 
 
-def test_a_wrong_number_of_types(make_dataset: Callable[..., Dataset]):
+def test_a_wrong_number_of_classes(make_dataset: Callable[..., Dataset]):
     four = CallablePredictor(lambda x: np.zeros((len(x), 4)), Outputs(classes=0))
     with pytest.raises(PredictionError, match=r"class_prob: expected shape \(6, 3\), got \(6, 4\)"):
         evaluate(four, make_dataset(6))

@@ -205,7 +205,7 @@ def test_that_a_state_can_be_read_again_is_proven_once(tmp_path: Path, monkeypat
     assert progress.load() == 2
 
 
-def test_parity_is_of_the_largest_difference_of_any_probability_and_of_any_slices_dice() -> None:
+def test_parity_is_of_the_largest_difference_of_any_probability_and_of_any_samples_dice() -> None:
     mask = np.zeros((2, 3, 4))
     mask[0, 0, :2] = 0.75
     other = mask.copy()
@@ -214,7 +214,7 @@ def test_parity_is_of_the_largest_difference_of_any_probability_and_of_any_slice
     truth[0, 0, :2] = True
     classes = np.array([[0.5, 0.25, 0.25], [1, 0, 0]])
     found = export._parity(Predictions(mask, classes), Predictions(other, classes - 0.125), truth, 0.6)
-    assert (found.slices, found.probabilities) == (2, 0.1875)
+    assert (found.samples, found.probabilities) == (2, 0.1875)
     assert found.dice == pytest.approx(1 / 3, abs=1e-6), "of 2 pixels one is lost: 1 to 2 / 3"
     turned = export._parity(Predictions(other, classes), Predictions(mask, classes), truth, 0.6)
     assert turned.dice == found.dice, "whichever is the better"
@@ -244,7 +244,7 @@ def test_an_exported_file_is_kept_within_both_bounds(
     parity = export.Parity(2, probabilities, dice)
     monkeypatch.setattr(export, "_parity", lambda *given: parity)
     predictor = TorchPredictor(torch.nn.Identity(), "cpu", outputs=Outputs(0))
-    images, path = np.zeros((2, 3, 4), np.float32), tmp_path / "net.onnx"
+    images, path = np.zeros((2, 1, 3, 4), np.float32), tmp_path / "net.onnx"
     with contextlib.nullcontext() if keeps else pytest.raises(Exception, match="says something else"):
         export.export_onnx(predictor, path, images, images > 0)
     assert [found.name for found in tmp_path.iterdir()] == (["net.onnx"] if keeps else [])

@@ -14,6 +14,7 @@ from btlib.adapters import OnnxPredictor, Outputs, SavedPredictions, TorchPredic
 from btlib.adapters.export import Parity, export_onnx
 from btlib.data.dataset import Dataset
 from btlib.errors import ModelError
+from btlib.evaluation.aggregate import per_sample
 from btlib.models import VARIANTS, create
 
 BOTH = Outputs(0, 1)
@@ -57,16 +58,16 @@ def test_torch_onnx_and_saved_predictions_score_alike(
     name: str, exported: Callable[[str], Exported], slices: Dataset, tmp_path: Path
 ):
     predictor, path, parity = exported(name)
-    assert parity.slices == 6
+    assert parity.samples == 6
     assert parity.probabilities < 1e-5
     assert (parity.dice is None) == (not VARIANTS[name].has_mask)
     onnx = OnnxPredictor(path)
     saved = SavedPredictions(save_predictions(tmp_path / "said.npz", slices, onnx))
-    tables = [evaluate(p, slices, batch_size=4, threshold=0.65).slices for p in (predictor, onnx, saved)]
+    tables = [evaluate(p, slices, batch_size=4, threshold=0.65).samples for p in (predictor, onnx, saved)]
     for table in tables[1:]:
         if VARIANTS[name].has_mask:
-            assert 0 < tables[0].dice().mean() < 1
-            assert table.dice() == pytest.approx(tables[0].dice(), abs=1e-3)
+            assert 0 < per_sample(tables[0], "dice").mean() < 1
+            assert per_sample(table, "dice") == pytest.approx(per_sample(tables[0], "dice"), abs=1e-3)
         if VARIANTS[name].has_classes:
             assert table.class_prob == pytest.approx(np.array(tables[0].class_prob), abs=1e-5)
         assert (table.has_mask, table.has_classes) == (tables[0].has_mask, tables[0].has_classes)
@@ -74,7 +75,7 @@ def test_torch_onnx_and_saved_predictions_score_alike(
 
 def test_size_and_batch_of_the_file_are_free(exported: Callable[[str], Exported]):
     predictor, path, _ = exported("F")
-    images = np.random.default_rng(1).random((1, 33, 50), dtype=np.float32)
+    images = np.random.default_rng(1).random((1, 1, 33, 50), dtype=np.float32)
     direct, there = predictor.predict(images), OnnxPredictor(path).predict(images)
     assert there.mask_prob == pytest.approx(direct.mask_prob, abs=1e-5)
     assert there.class_prob == pytest.approx(direct.class_prob, abs=1e-5)
@@ -103,7 +104,7 @@ def test_a_file_that_says_something_else_is_not_kept(slices: Dataset, tmp_path: 
 
     (tmp_path / "net.onnx").write_text("the old one")
     with pytest.raises(
-        ModelError, match=r"net\.onnx: the exported file says something else than the model on 6 slices"
+        ModelError, match=r"net\.onnx: the exported file says something else than the model on 6 samples"
     ):
         export_onnx(TorchPredictor(Split(), "cpu", outputs=BOTH, channels=3), tmp_path / "net.onnx", *pair(slices))
     assert [path.read_text() for path in tmp_path.iterdir()] == ["the old one"]

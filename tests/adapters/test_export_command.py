@@ -1,6 +1,5 @@
 """`btlib export`: which trained model is meant, and no file unless all is well."""
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from btlib import files
 from btlib.adapters import OnnxPredictor
 from btlib.cases import Work, load_cases
 from btlib.cli import app
@@ -29,7 +29,7 @@ def train(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Callable[...,
     def go(variant: str, seed: int = 7) -> Path:
         recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=1, batch_size=8)
         data, protocol = make_dataset(12), Protocol(image_size=32)
-        work = Work(data, slice_seed42(12), protocol, recipe, seed, tmp_path / "checkpoints", device="cpu")
+        work = Work.on(data, slice_seed42(12), protocol, recipe, seed, tmp_path / "checkpoints", device="cpu")
         return tmp_path / "checkpoints" / load_cases()[variant].prepare(work).details["checkpoint"]
 
     return go
@@ -40,8 +40,8 @@ def test_the_one_trained_model_is_found(train: Callable[..., Path], tmp_path: Pa
     result = run("A", "--to", "onnx", tmp_path / "a.onnx", "--bt-checkpoints", path.parent)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(f"{path}: trained ")
-    assert "on 8 phantom slices of 32 px probabilities differ by at most" in result.stdout
-    assert "Dice of a slice by at most" in result.stdout
+    assert "on 8 phantom samples of 32 px probabilities differ by at most" in result.stdout
+    assert "Dice of a sample by at most" in result.stdout
     assert OnnxPredictor(tmp_path / "a.onnx").names == ["mask_prob"]
 
 
@@ -77,9 +77,9 @@ def test_what_is_refused_leaves_no_file(train: Callable[..., Path], tmp_path: Pa
 
 def test_tensors_of_another_architecture(train: Callable[..., Path], tmp_path: Path):
     manifest = (path := train("B")).with_suffix(".json")
-    known = json.loads(manifest.read_text())
+    known = files.read_sealed(manifest)
     known["ingredients"]["recipe"]["backbone"] = "resnet50"
-    manifest.write_text(json.dumps(known))
+    files.write_json(manifest, files.sealed(known))
     result = run("B", tmp_path / "b.onnx", "--checkpoint", path)
     assert result.exit_code == 2
     assert "does not fit today's variant" in result.stderr

@@ -102,7 +102,7 @@ def test_a_predictor_computes_as_it_is_called(precision: str, exact: bool):
         return images
 
     predictor = TorchPredictor(model, "cpu", precision, Outputs(mask=0))
-    predictor.predict(np.zeros((2, 5, 7), np.float32))
+    predictor.predict(np.zeros((2, 1, 5, 7), np.float32))
     assert seen == [exact]
 
 
@@ -127,7 +127,7 @@ def test_predicting_takes_no_kernels_that_a_training_found():
 
     with fastest_kernels(torch.device("cuda")):
         assert (cudnn.benchmark, cudnn.deterministic) == (True, False)
-        TorchPredictor(model, "cpu", "fp32", Outputs(mask=0)).predict(np.zeros((2, 5, 7), np.float32))
+        TorchPredictor(model, "cpu", "fp32", Outputs(mask=0)).predict(np.zeros((2, 1, 5, 7), np.float32))
         assert (cudnn.benchmark, cudnn.deterministic) == (True, False)
     assert seen == [(False, True)]
     assert (cudnn.benchmark, cudnn.deterministic) == (False, False)

@@ -48,7 +48,7 @@ def test_exporting_names_what_writes_the_file(monkeypatch: pytest.MonkeyPatch, t
     from btlib.adapters import TorchPredictor
     from btlib.adapters.export import export_onnx
 
-    images = np.zeros((2, 8, 9), np.float32)
+    images = np.zeros((2, 1, 8, 9), np.float32)
     absent(monkeypatch, "onnxscript")
     with pytest.raises(MissingExtraError, match=r"onnxscript is not installed\n.*'btlib\[onnx\]'"):
         export_onnx(TorchPredictor(torch.nn.Identity(), "cpu", outputs=Outputs(0)), tmp_path / "a", images, images > 0)

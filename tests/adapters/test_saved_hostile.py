@@ -23,20 +23,33 @@ NUMBERS: dict[str, tuple[Any, str]] = {
     "bytes": (np.array([b"1", b"2", b"3"]), "number: expected whole numbers|expected a numeric dtype"),
     "truths": ([True, False, True], "number: expected whole numbers"),
     "complex": ([1j, 2, 3], "number: expected whole numbers|expected a numeric dtype"),
-    "twice": ([3, 1, 3], "has slice 3 twice"),
-    "twice as a float": ([3.0, 1.0, 3.0], "has slice 3 twice"),
+    "twice": ([3, 1, 3], "has sample 3 twice"),
+    "twice as a float": ([3.0, 1.0, 3.0], "has sample 3 twice"),
     "columns": ([[1], [2], [3]], r"expected whole numbers \[n\], got int64 \(3, 1\)"),
     "one alone": (np.array(3), "lengths differ"),
 }
 
 
-def write(path: Path, numbers: Any) -> Path:
+IDS: dict[str, tuple[Any, str]] = {
+    "whole numbers": ([1, 2, 3], r"id: expected text \[n\], got int64 \(3,\)"),
+    "truths": ([True, False, True], r"id: expected text \[n\], got bool"),
+    "twice": (["a", "b", "a"], "has sample a twice"),
+    "empty twice": (["", "b", ""], "has sample  twice"),
+    "columns": ([["a"], ["b"], ["c"]], r"id: expected text \[n\], got .* \(3, 1\)"),
+    "one alone": (np.array("a"), r"lengths differ|id: expected text \[n\]"),
+    "too few": (["a", "b"], "lengths differ"),
+}
+
+
+def write(path: Path, names: Any, kind: str = "number") -> Path:
     if path.suffix == ".npz":
-        np.savez(path, number=np.array(numbers), class_prob=CLASSES)
+        np.savez(path, **{kind: np.array(names)}, class_prob=CLASSES)
     else:
         with h5py.File(path, "w") as file:
-            text = isinstance(np.ravel(numbers)[0], str)
-            file.create_dataset("number", data=numbers, dtype=h5py.string_dtype() if text else None)
+            text = isinstance(np.ravel(names)[0], str)
+            file.create_dataset(
+                kind, data=np.asarray(names).tolist() if text else names, dtype=h5py.string_dtype() if text else None
+            )
             file["class_prob"] = CLASSES
     return path
 
@@ -53,10 +66,33 @@ def test_numbers_that_are_none_are_refused(suffix: str, numbers: Any, problem: s
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".h5"])
+@pytest.mark.parametrize(("ids", "problem"), IDS.values(), ids=IDS)
+def test_ids_that_are_none_are_refused(suffix: str, ids: Any, problem: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"a{suffix}", ids, "id")
+    with pytest.raises(PredictionError, match=problem) as caught:
+        SavedPredictions(path)
+    assert caught.value.where == str(path)
+
+
+def test_ids_of_objects_are_never_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", id=np.array(["a", "b", "c"], dtype=object), class_prob=CLASSES)
+    with pytest.raises(PredictionError, match="id: holds Python objects, which are never read"):
+        SavedPredictions(tmp_path / "a.npz")
+
+
+def test_texts_that_hdf5_holds_as_bytes_of_one_length_are_ids(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["id"], file["class_prob"] = np.array([b"x", b"a long one", b"7"]), CLASSES
+    said = SavedPredictions(tmp_path / "a.h5").look_up(np.array(["7", "x"]), np.zeros((2, 1, 4, 4), np.float32))
+    assert said.class_prob is not None
+    assert said.class_prob.tolist() == CLASSES[[2, 0]].tolist()
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".h5"])
 @pytest.mark.parametrize("dtype", ["i1", "u8", ">i4", "f4", "f8"])
 def test_whole_numbers_of_any_dtype_are_taken(suffix: str, dtype: str, tmp_path: Path) -> None:
     saved = SavedPredictions(write(tmp_path / f"a{suffix}", np.array([7, 3, 100], dtype)))
-    said = saved.predict_slices(np.array([100, 7]), np.zeros((2, 4, 4), np.float32))
+    said = saved.look_up(np.array(["100", "7"]), np.zeros((2, 1, 4, 4), np.float32))
     assert said.class_prob is not None
     assert said.class_prob.tolist() == CLASSES[:2].tolist()
 
@@ -83,4 +119,4 @@ def test_a_file_that_changes_after_it_was_opened_is_noticed(tmp_path: Path) -> N
     with h5py.File(path, "w") as file:
         file["number"], file["class_prob"] = [1, 2], CLASSES[:2]
     with pytest.raises(PredictionError, match="class_prob has changed since it was opened"):
-        saved.predict_slices(np.array([1]), np.zeros((1, 4, 4), np.float32))
+        saved.look_up(np.array(["1"]), np.zeros((1, 1, 4, 4), np.float32))

@@ -27,9 +27,9 @@ def model() -> Callable[[str], TumourModel]:
 @pytest.mark.parametrize("variant", list(VARIANTS))
 def test_what_it_says_is_what_the_model_says(variant: str, width: int, model: Callable[[str], TumourModel]):
     network = model(variant).eval()
-    images = np.random.default_rng(0).random((3, 32, width), dtype=np.float32)
+    images = np.random.default_rng(0).random((3, 1, 32, width), dtype=np.float32)
     with torch.inference_mode():
-        output = network(torch.from_numpy(images)[:, None])
+        output = network(torch.from_numpy(images))
     predictor = TorchPredictor(network, CPU, "fp32")
     assert isinstance(predictor, Predictor)
     said = predictor.predict(images)
@@ -49,7 +49,7 @@ def test_what_it_says_is_what_the_model_says(variant: str, width: int, model: Ca
 def test_dropout_is_off_even_after_a_training_step(model: Callable[[str], TumourModel]):
     network = model("D")
     predictor = TorchPredictor(network, CPU, "fp32")
-    images = np.random.default_rng(0).random((4, 32, 32), dtype=np.float32)
+    images = np.random.default_rng(0).random((4, 1, 32, 32), dtype=np.float32)
     first = predictor.predict(images)
     network.train()
     again = predictor.predict(images)
@@ -60,7 +60,7 @@ def test_dropout_is_off_even_after_a_training_step(model: Callable[[str], Tumour
 
 def test_neighbours_in_the_batch_do_not_matter(model: Callable[[str], TumourModel]):
     predictor = TorchPredictor(model("F"), CPU, "fp32")
-    images = np.random.default_rng(0).random((5, 32, 32), dtype=np.float32)
+    images = np.random.default_rng(0).random((5, 1, 32, 32), dtype=np.float32)
     together, alone = predictor.predict(images), predictor.predict(images[3:4])
     assert together.class_prob[3] == pytest.approx(alone.class_prob[0], abs=1e-5)
     assert together.mask_prob[3] == pytest.approx(alone.mask_prob[0], abs=1e-5)
@@ -68,7 +68,7 @@ def test_neighbours_in_the_batch_do_not_matter(model: Callable[[str], TumourMode
 
 def test_bf16_stays_close_and_gives_float32(model: Callable[[str], TumourModel]):
     network = model("E")
-    images = np.random.default_rng(0).random((2, 32, 32), dtype=np.float32)
+    images = np.random.default_rng(0).random((2, 1, 32, 32), dtype=np.float32)
     exact = TorchPredictor(network, CPU, "fp32").predict(images)
     coarse = TorchPredictor(network, CPU, "bf16").predict(images)
     assert coarse.mask_prob.dtype == coarse.class_prob.dtype == np.float32
@@ -133,6 +133,6 @@ def test_any_module_with_the_output_type_serves():
 
             return ModelOutput(x, x.sigmoid(), None)
 
-    said = TorchPredictor(Other(), CPU, "fp32").predict(np.zeros((1, 8, 9), np.float32))
+    said = TorchPredictor(Other(), CPU, "fp32").predict(np.zeros((1, 1, 8, 9), np.float32))
     assert said.class_prob is None
     assert (said.mask_prob == 0.5).all()

@@ -15,7 +15,7 @@ from btlib.adapters.state import StateFile
 from btlib.adapters.torch import TorchPredictor
 from btlib.errors import ModelError
 
-IMAGES, MASKS = np.zeros((2, 4, 6), np.float32), np.ones((2, 4, 6), bool)
+IMAGES, MASKS = np.zeros((2, 1, 4, 6), np.float32), np.ones((2, 1, 4, 6), bool)
 
 
 def half(path: Path) -> None:

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from btlib.baselines import Baseline
 from btlib.baselines.figure import BaselineCase, Figure, Making, PublishedTest, Spread
 from btlib.baselines.text import compact
+from btlib.evaluation.aggregate import per_sample
 from btlib.results import PatientFacts, SeedRun
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., Baseline]
 
 
@@ -61,8 +62,8 @@ def test_a_figure_that_is_allowed(fields: dict[str, Any]) -> None:
         *(({"aggregation": name}, "must be a slice or batch mean") for name in ("class-mean", "class", "none")),
         ({"aggregation": "slice-class-mean"}, "must be a slice or batch mean"),
         ({"aggregation": "patient-mean"}, "aggregation"),
-        ({"metric": "macro_f1"}, "macro_f1: only a metric that every slice has can carry a margin"),
-        ({"metric": "parameters"}, "parameters: only a metric that every slice has can carry a margin"),
+        ({"metric": "macro_f1"}, "macro_f1: only a metric that every sample has can carry a margin"),
+        ({"metric": "parameters"}, "parameters: only a metric that every sample has can carry a margin"),
         ({"metric": "hd95"}, "hd95 is in px, and the figure says 1"),
         ({"unit": "px"}, "dice is in 1, and the figure says px"),
         ({"n": 0}, "n\n"),
@@ -101,8 +102,8 @@ def test_bounds_of_other_numbers(
         kind(**fields | refused)
 
 
-def runs_of(*tables: SliceTable) -> list[SeedRun]:
-    return [SeedRun(seed=42 + i, fingerprint=None, slices=table) for i, table in enumerate(tables)]
+def runs_of(*tables: SampleTable) -> list[SeedRun]:
+    return [SeedRun(seed=42 + i, fingerprint=None, samples=table) for i, table in enumerate(tables)]
 
 
 @pytest.mark.parametrize("metric", ["dice", "accuracy"])
@@ -110,7 +111,7 @@ def runs_of(*tables: SliceTable) -> list[SeedRun]:
 def test_a_gated_figure_is_the_mean_of_its_runs(metric: str, apart: float, agrees: bool, make_table: Table) -> None:
     """Over all of them, to four digits; the runs differ."""
     tables = [make_table(wrong=k, worse=k / 100) for k in (3, 12, 30)]
-    values = [float((table.dice() if metric == "dice" else table.correct()).mean()) for table in tables]
+    values = [float((per_sample(table, "dice") if metric == "dice" else table.correct()).mean()) for table in tables]
     value = sum(values) / 3 + apart
     if agrees:
         BaselineCase(title="x", figures=[figure(metric=metric, value=value)], runs=runs_of(*tables))
@@ -121,18 +122,17 @@ def test_a_gated_figure_is_the_mean_of_its_runs(metric: str, apart: float, agree
 
 
 @pytest.mark.parametrize("at", range(3))
-def test_every_run_of_a_case_is_checked(at: int, make_table: Table) -> None:
+def test_every_run_of_a_case_is_checked(at: int, make_table: Table, changed: Table, reordered: Table) -> None:
     """For what a figure needs, and for the slices, which are the same in any order and not merely as many."""
     plain = make_table()
     accuracy = figure(metric="accuracy", value=1.0)
     tables = [make_table(classes=i != at) for i in range(3)]
     with pytest.raises(ValidationError, match="accuracy is gated, but a run has no slices of it"):
         BaselineCase(title="x", figures=[accuracy], runs=runs_of(*tables))
-    columns = plain.model_dump()
-    turned = SliceTable(**{name: column and column[::-1] for name, column in columns.items()})
+    turned = reordered(plain, range(60)[::-1])
     BaselineCase(title="x", figures=[accuracy], runs=runs_of(*(turned if i == at else plain for i in range(3))))
-    other = SliceTable(**columns | {"number": [*range(1, 60), 61]})
-    with pytest.raises(ValidationError, match="runs: they are not of the same slices"):
+    other = changed(plain, id=[*plain.id[:-1], "61"])
+    with pytest.raises(ValidationError, match="runs: they are not of the same samples"):
         BaselineCase(title="x", figures=[accuracy], runs=runs_of(*(other if i == at else plain for i in range(3))))
 
 
@@ -148,7 +148,7 @@ def test_what_a_baseline_says_of_a_case(measured_baseline: Make, make_table: Tab
     table = make_table()
     own = Making(source="own", created="2026-02-02", reason="added later")
     reading = figure(value=0.2, margin=None)
-    gated = figure(value=float(table.dice().mean()))
+    gated = figure(value=float(per_sample(table, "dice").mean()))
     other = figure(metric="accuracy", value=0.3, margin=None)
     cases = {
         "X": BaselineCase(title="first", figures=[reading, gated, other], runs=runs_of(table, table)),
@@ -178,8 +178,22 @@ def test_a_published_case_has_no_result(published_baseline: Make) -> None:
 def test_every_case_of_a_baseline_is_of_its_test_slices(measured_baseline: Make, make_table: Table) -> None:
     known = measured_baseline().cases["X"]
     fewer = BaselineCase(title="x", figures=[], runs=runs_of(make_table(59)))
-    with pytest.raises(ValidationError, match=r"cases\.Y\.runs: 59 slices, conditions\.n_test says 60"):
+    with pytest.raises(ValidationError, match=r"cases\.Y\.runs: 59 samples, conditions\.n_test says 60"):
         measured_baseline(cases={"X": known, "Y": fewer})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"classes": ("glioma", "meningioma", "pituitary")}, "classes: meningioma, glioma, pituitary; the task has gl"),
+        ({"structures": ("lesion",)}, "structures: tumour; the task has lesion"),
+    ],
+)
+def test_every_run_is_of_the_task_of_the_conditions(change: dict[str, Any], told: str, measured_baseline: Make) -> None:
+    conditions = measured_baseline().conditions
+    other = conditions.model_copy(update={"task": conditions.task.model_copy(update=change)})
+    with pytest.raises(ValidationError, match=told):
+        measured_baseline(conditions=other)
 
 
 @pytest.mark.parametrize("at", range(2))
@@ -190,7 +204,7 @@ def test_every_run_has_patients_where_they_are_counted(at: int, measured_baselin
     counted = measured_baseline().conditions.model_copy(update={"patients": patients})
     measured_baseline(cases=cases)
     measured_baseline(conditions=counted)
-    with pytest.raises(ValidationError, match=r"cases\.X\.runs: a slice without patient"):
+    with pytest.raises(ValidationError, match=r"cases\.X\.runs: a sample without patient"):
         measured_baseline(cases=cases, conditions=counted)
 
 

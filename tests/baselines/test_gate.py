@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ import pytest
 import btlib
 from btlib.baselines import HOLDS, Baseline
 from btlib.baselines.gate import Gap, judge_metric, three_way, unlike
+from btlib.evaluation.aggregate import per_sample
 from btlib.results import CaseResult, Conditions
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., Baseline]
 Result = Callable[..., CaseResult]
 
@@ -118,26 +120,35 @@ def test_another_rendering_is_named_and_only_strictly_not_comparable(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"truth_area": 1}, "slice 31: measured label 0 and"),
-        ({"label": 1}, "slice 31: measured label 1 and"),
-        ({"number": 1000}, "slices: 2 are on one side only, the first of them 31"),
+        ({"tumour__truth_area": 1}, "sample 31: measured label 0 and"),
+        ({"label": 1}, "sample 31: measured label 1 and"),
+        ({"id": "00"}, "samples: 2 are on one side only, the first of them 31"),
     ],
 )
 def test_other_truth_under_the_same_conditions_is_not_comparable(
-    change: dict[str, int], told: str, make_table: Table, measured_baseline: Make, measured: Result
+    change: dict[str, Any],
+    told: str,
+    make_table: Table,
+    changed: Table,
+    measured_baseline: Make,
+    measured: Result,
 ):
     """A file that was edited, or one of version 1, whose conditions do not know the truth: the slices tell."""
-    fields = make_table().model_dump()
+    table = make_table()
+    fields = {}
     for name, step in change.items():
-        fields[name][30] += step
-    verdict = judge_metric(measured(SliceTable(**fields)), "dice", measured_baseline())
+        values = getattr(table, name) if "__" not in name else table.columns[name.replace("__", "/")]
+        fields[name] = [*values[:30], values[30] + step, *values[31:]]
+    verdict = judge_metric(measured(changed(table, **fields)), "dice", measured_baseline())
     assert verdict.status == "not-comparable"
     assert told in verdict.reason
 
 
-def test_slices_are_paired_by_number_whatever_their_order(make_table: Table, measured_baseline: Make, measured: Result):
+def test_samples_are_paired_by_id_whatever_their_order(
+    make_table: Table, reordered: Table, measured_baseline: Make, measured: Result
+):
     table = make_table(wrong=7)
-    turned = SliceTable(**{k: None if v is None else v[::-1] for k, v in table.model_dump().items()})
+    turned = reordered(table, range(60)[::-1])
     verdict = judge_metric(measured(turned), "accuracy", measured_baseline(table))
     assert (verdict.difference, verdict.low, verdict.high) == (0, 0, 0)
 
@@ -145,7 +156,6 @@ def test_slices_are_paired_by_number_whatever_their_order(make_table: Table, mea
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("origin", "figshare"),
         ("truth_fingerprint", "t2"),
         ("split_name", "patient-5fold-1"),
         ("split_fingerprint", "s2"),
@@ -169,8 +179,38 @@ def test_other_conditions_are_not_comparable_and_named(
 
 def test_every_condition_is_compared(conditions: Conditions):
     """A field that is added to the conditions cannot be forgotten here."""
-    for field in Conditions.model_fields.keys() - {"input_fingerprint", "patients", "independent"}:
+    for field in Conditions.model_fields.keys() - {"task", "input_fingerprint", "patients", "independent"}:
         assert len(unlike(conditions.model_copy(update={field: "other"}), conditions)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"name": "figshare"}, "task: measured 'figshare', baseline 'phantom'"),
+        ({"classes": ("a", "b", "c")}, "classes: measured ('a', 'b', 'c'), baseline ('meningioma', 'glioma', 'pit"),
+        ({"structures": ("lesion",)}, "structures: measured ('lesion',), baseline ('tumour',)"),
+        ({"synthetic": False}, "synthetic: measured False, baseline True"),
+    ],
+)
+def test_another_task_is_not_comparable_and_named(
+    change: dict[str, Any],
+    told: str,
+    make_table: Table,
+    measured_baseline: Make,
+    measured: Result,
+    conditions: Conditions,
+):
+    other = conditions.model_copy(update={"task": conditions.task.model_copy(update=change)})
+    verdict = judge_metric(measured(make_table(), under=other), "dice", measured_baseline())
+    assert (verdict.status, verdict.failed) == ("not-comparable", True)
+    assert told in verdict.reason
+    assert len(unlike(other, conditions)) == 1
+
+
+def test_what_a_task_says_of_its_data_does_not_make_numbers(conditions: Conditions):
+    """Channels, licence and the like: the images have a fingerprint of their own."""
+    about = {"channels": ("T1", "T2"), "spacing": (1.0, 1.0), "licence": "CC0", "citation": "doi", "independent": True}
+    assert unlike(conditions.model_copy(update={"task": conditions.task.model_copy(update=about)}), conditions) == []
 
 
 @pytest.mark.parametrize(("case", "metric"), [("Y", "dice"), ("X", "iou")])
@@ -194,7 +234,7 @@ def test_a_single_slice_has_no_verdict(
 
 def test_against_a_published_mean_the_unpaired_interval(make_table: Table, published_baseline: Make, measured: Result):
     table = make_table()
-    mean = float(table.dice().mean())
+    mean = float(per_sample(table, "dice").mean())
     verdict = judge_metric(measured(table), "dice", published_baseline(value=mean, std=0.03, n=60))
     assert (verdict.status, verdict.method) == ("pass", "unpaired, by patient")
     worse = judge_metric(measured(table), "dice", published_baseline(value=mean + 0.05, std=0.03, n=60))
@@ -217,10 +257,10 @@ def test_like_is_compared_with_like(make_table: Table, published_baseline: Make,
     from btlib.evaluation import batch_mean
 
     table = make_table()
-    value = batch_mean(table.dice(), 16)
+    value = batch_mean(per_sample(table, "dice"), 16)
     baseline = published_baseline(value=value, std=0.03, n=60, aggregation="batch-mean")
     verdict = judge_metric(measured(table), "dice", baseline)
-    assert verdict.measured == value != table.dice().mean()
+    assert verdict.measured == value != per_sample(table, "dice").mean()
     assert verdict.difference == pytest.approx(0)
     assert verdict.high == pytest.approx(-verdict.low)
 
@@ -362,8 +402,10 @@ def test_one_training_against_another_is_called_that(make_table: Table, measured
     assert judge_metric(several, "accuracy", baseline).reason == ""
 
 
-def test_seeds_are_paired_by_slice_whatever_their_order(make_table: Table, measured_baseline: Make, measured: Result):
+def test_seeds_are_paired_by_sample_whatever_their_order(
+    make_table: Table, reordered: Table, measured_baseline: Make, measured: Result
+):
     table = make_table(wrong=7)
-    turned = SliceTable(**{k: None if v is None else v[::-1] for k, v in table.model_dump().items()})
+    turned = reordered(table, range(60)[::-1])
     verdict = judge_metric(measured(table, turned), "accuracy", measured_baseline(turned, table))
     assert (verdict.difference, verdict.low, verdict.high) == (0, 0, 0)

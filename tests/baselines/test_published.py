@@ -10,10 +10,11 @@ from scipy import stats as sp
 from btlib.baselines import Baseline
 from btlib.baselines.gate import judge_metric
 from btlib.evaluation import batch_mean
+from btlib.evaluation.aggregate import per_sample
 from btlib.results import CaseResult, Conditions
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., Baseline]
 Result = Callable[..., CaseResult]
 
@@ -83,12 +84,12 @@ def test_batches_are_of_the_size_of_the_run(make_table: Table, published_baselin
         judge_metric(result, "dice", baseline),
         judge_metric(result, "dice", published_baseline(std=0.03, n=60)),
     )
-    value = batch_mean(table.dice(), 7)
-    assert len({value, batch_mean(table.dice(), 16), table.dice().mean()}) == 3
+    value = batch_mean(per_sample(table, "dice"), 7)
+    assert len({value, batch_mean(per_sample(table, "dice"), 16), per_sample(table, "dice").mean()}) == 3
     assert verdict.measured == value
-    assert plain.measured == table.dice().mean()
+    assert plain.measured == per_sample(table, "dice").mean()
     assert verdict.difference == pytest.approx(value - 0.9)
-    shift = value - table.dice().mean()
+    shift = value - per_sample(table, "dice").mean()
     assert verdict.low == pytest.approx(plain.low + shift)
     assert verdict.high == pytest.approx(plain.high + shift)
 

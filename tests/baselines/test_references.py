@@ -9,9 +9,9 @@ from btlib.baselines import Baseline, judge_new
 from btlib.baselines.figure import BaselineCase
 from btlib.baselines.gate import judge_against
 from btlib.results import CaseResult, Conditions
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., Baseline]
 Result = Callable[..., CaseResult]
 

@@ -11,16 +11,18 @@ from btlib.baselines import HOLDS, Baseline, Verdict
 from btlib.baselines.figure import BaselineCase, Figure
 from btlib.baselines.gate import Gap, judge_metric, three_way
 from btlib.baselines.verdict import COULD_NOT_TELL, WORST_FIRST, Status, exit_code, worst
+from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, Conditions
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable, sample_table
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., Baseline]
 Result = Callable[..., CaseResult]
 
 MARGIN = 0.25
+BY_SAMPLE = [*(name for name in METRICS if METRICS[name].level == "sample"), "dice/tumour", "hd95/tumour"]
 
 
 @pytest.mark.parametrize(
@@ -50,28 +52,32 @@ def test_the_bounds_of_the_rule(difference: float, low: float, high: float, stat
     assert three_way(Gap(-difference, -high, -low, ""), MARGIN, -1) == status
 
 
-def boundary_table(good: bool) -> SliceTable:
+def boundary_table(good: bool) -> SampleTable:
     """Twelve slices in which every metric of a slice is good, or bad in three of four; no two slices are alike."""
     n = 12
     hit = np.array([good or i % 4 == 0 for i in range(n)])
     truth = 300 + 7 * np.arange(n)
     labels = np.arange(n) % 3
     types = np.where(hit, labels, (labels + 1) % 3)
-    return SliceTable(
-        number=list(range(1, n + 1)),
-        label=labels.tolist(),
-        patient=[f"P{i}" for i in range(n)],
-        truth_area=truth.tolist(),
-        intersection=np.where(hit, truth - np.arange(n), 0).tolist(),
-        pred_area=np.where(hit, truth, 0).tolist(),
-        class_prob=np.where(np.eye(3)[types] > 0, 0.8, 0.1).tolist(),
-        hd95=np.where(hit, 1.5, 45.25).tolist(),
-        surface_dice_1px=np.where(hit, 0.9, 0.0).tolist(),
-        surface_dice_2px=np.where(hit, 0.95, 0.0).tolist(),
+    measures = {
+        "truth_area": truth,
+        "intersection": np.where(hit, truth - np.arange(n), 0),
+        "pred_area": np.where(hit, truth, 0),
+        "hd95": np.where(hit, 1.5, 45.25),
+        "surface_dice_1px": np.where(hit, 0.9, 0.0),
+        "surface_dice_2px": np.where(hit, 0.95, 0.0),
+    }
+    return sample_table(
+        PHANTOM,
+        [str(i + 1) for i in range(n)],
+        [f"P{i}" for i in range(n)],
+        labels=labels,
+        measures={name: values[:, None] for name, values in measures.items()},
+        class_prob=np.where(np.eye(3)[types] > 0, 0.8, 0.1),
     )
 
 
-def baseline_of(table: SliceTable, metric: str, make: Make, kind: str) -> Baseline:
+def baseline_of(table: SampleTable, metric: str, make: Make, kind: str) -> Baseline:
     """One case "X" that is gated by one metric with a thousandth of a percent for margin."""
     value = gated_value(table, metric, "slice-mean", 16)
     figure = Figure(
@@ -92,7 +98,7 @@ def baseline_of(table: SliceTable, metric: str, make: Make, kind: str) -> Baseli
 
 
 @pytest.mark.parametrize("kind", ["measured", "published"])
-@pytest.mark.parametrize("metric", [name for name in METRICS if METRICS[name].level == "slice"])
+@pytest.mark.parametrize("metric", BY_SAMPLE)
 def test_worse_and_better_are_those_of_the_metric(
     metric: str, kind: str, measured_baseline: Make, measured: Result, conditions: Conditions
 ) -> None:

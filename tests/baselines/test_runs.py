@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,22 +10,14 @@ from btlib.baselines import Baseline, judge
 from btlib.baselines.figure import BaselineCase, Figure
 from btlib.baselines.gate import judge_metric, other_rendering, paired_gap, unlike
 from btlib.evaluation import batch_mean
+from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, Conditions, SeedRun
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., Baseline]
 Result = Callable[..., CaseResult]
-
-
-def reordered(table: SliceTable, order: list[int]) -> SliceTable:
-    columns = table.model_dump()
-    return SliceTable(**{name: column and [column[i] for i in order] for name, column in columns.items()})
-
-
-def changed(table: SliceTable, **columns: Any) -> SliceTable:
-    return SliceTable(**table.model_dump() | columns)
 
 
 @pytest.fixture
@@ -34,7 +25,9 @@ def shuffled() -> list[int]:
     return [int(i) for i in np.random.default_rng(3).permutation(60)]
 
 
-def test_slices_in_any_order_give_the_same_gap(make_table: Table, measured: Result, shuffled: list[int]) -> None:
+def test_slices_in_any_order_give_the_same_gap(
+    make_table: Table, reordered: Table, measured: Result, shuffled: list[int]
+) -> None:
     """Of every seed on both sides; by position, the interval would be another one."""
     ours = [make_table(worse=0.02, seed=1, wrong=9), make_table(worse=0.03, seed=2, wrong=4)]
     theirs = [make_table(seed=3, wrong=5), make_table(seed=4, wrong=7)]
@@ -49,7 +42,7 @@ def test_slices_in_any_order_give_the_same_gap(make_table: Table, measured: Resu
 
 
 def test_what_is_told_of_the_slices_is_told_in_any_order(
-    make_table: Table, measured: Result, measured_baseline: Make, shuffled: list[int]
+    make_table: Table, reordered: Table, measured: Result, measured_baseline: Make, shuffled: list[int]
 ) -> None:
     table = make_table(wrong=7)
     verdict = judge_metric(measured(reordered(table, shuffled)), "accuracy", measured_baseline(table, table))
@@ -58,29 +51,34 @@ def test_what_is_told_of_the_slices_is_told_in_any_order(
 
 @pytest.mark.parametrize("at", range(3))
 def test_true_slices_of_every_run_of_the_baseline_are_compared(
-    at: int, make_table: Table, measured: Result, measured_baseline: Make
+    at: int, make_table: Table, changed: Table, measured: Result, measured_baseline: Make
 ) -> None:
     table = make_table()
-    area = table.truth_area[30]
-    for name, step, theirs in (("label", 1, (1, area)), ("truth_area", 5, (0, area + 5))):
-        column = list(getattr(table, name))
+    areas = table.columns["tumour/truth_area"]
+    area = areas[30]
+    for name, column, step, theirs in (
+        ("label", list(table.label), 1, (1, area)),
+        ("tumour__truth_area", list(areas), 5, (0, area + 5)),
+    ):
         column[30] += step
         tables = [changed(table, **{name: column}) if i == at else table for i in range(3)]
         verdict = judge_metric(measured(table), "dice", measured_baseline(*tables))
         assert verdict.status == "not-comparable"
         assert verdict.reason.splitlines()[1:] == [
-            f"slice 31: measured label 0 and {area} tumour pixels, baseline {theirs[0]} and {theirs[1]}"
+            f"sample 31: measured label 0 and {area} true pixels, "
+            f"baseline label {theirs[0]} and {theirs[1]} true pixels"
         ]
 
 
 def test_slices_of_one_side_only_are_counted_on_both(
-    make_table: Table, measured: Result, measured_baseline: Make
+    make_table: Table, changed: Table, measured: Result, measured_baseline: Make
 ) -> None:
+    """The first is the first as people count: 2 before 100, whatever the order."""
     table = make_table()
-    moved = changed(table, number=[9, 200, 100, *range(4, 9), 300, *range(10, 61)])
+    moved = changed(table, id=[str(k) for k in (9, 200, 1, *range(4, 9), 300, *range(10, 60), 100)])
     verdict = judge_metric(measured(moved), "dice", measured_baseline(table))
     assert verdict.status == "not-comparable"
-    assert "slices: 6 are on one side only, the first of them 1\n" in f"{verdict.reason}\n"
+    assert "samples: 6 are on one side only, the first of them 2\n" in f"{verdict.reason}\n"
 
 
 @pytest.mark.parametrize("at", range(3))
@@ -94,26 +92,27 @@ def test_every_seed_must_have_the_metric(at: int, make_table: Table, measured: R
 
 @pytest.mark.parametrize("at", range(3))
 def test_one_undefined_slice_of_any_seed_is_enough(
-    at: int, make_table: Table, measured: Result, measured_baseline: Make
+    at: int, make_table: Table, changed: Table, measured: Result, measured_baseline: Make
 ) -> None:
     table = make_table()
     figure = Figure(
         metric="sensitivity",
-        value=float((np.array(table.intersection) / table.truth_area).mean()),
+        value=float((table.overlap()[0] / table.truth_area).mean()),
         aggregation="slice-mean",
         margin=0.02,
         source="test",
     )
-    runs = [SeedRun(seed=42, fingerprint=None, slices=table)]
+    runs = [SeedRun(seed=42, fingerprint=None, samples=table)]
     baseline = measured_baseline().model_copy(
         update={"cases": {"X": BaselineCase(title="a case", figures=[figure], runs=runs)}}
     )
     assert judge_metric(measured(table), "sensitivity", baseline).status == "pass"
-    empty = changed(table, truth_area=[0, *table.truth_area[1:]], intersection=[0, *(table.intersection or [])[1:]])
+    none = {f"tumour__{name}": [0, *table.columns[f"tumour/{name}"][1:]] for name in ("truth_area", "intersection")}
+    empty = changed(table, **none)
     tables = [empty if i == at else table for i in range(3)]
     verdict = judge_metric(measured(*tables), "sensitivity", baseline)
     assert verdict.status == "not-comparable"
-    assert f"sensitivity: undefined for some slices (seed {42 + at})" in verdict.reason.splitlines()
+    assert f"sensitivity: undefined for some samples (seed {42 + at})" in verdict.reason.splitlines()
 
 
 def test_means_over_seeds_and_the_seeds_themselves(
@@ -138,14 +137,14 @@ def test_batch_means_of_both_sides_are_of_the_size_of_the_run(
     make_table: Table, measured: Result, measured_baseline: Make
 ) -> None:
     tables = [make_table(seed=seed) for seed in (1, 2)]
-    value = float(np.mean([batch_mean(table.dice(), 16) for table in tables]))
+    value = float(np.mean([batch_mean(per_sample(table, "dice"), 16) for table in tables]))
     figure = Figure(metric="dice", value=value, aggregation="batch-mean", margin=0.02, source="test")
     plain = measured_baseline(*tables)
     case = BaselineCase(title="a case", figures=[figure], runs=plain.cases["X"].runs)
     baseline = plain.model_copy(update={"cases": {"X": case}})
     verdict = judge_metric(measured(*tables[::-1], batch_mean_size=7), "dice", baseline)
-    expected = tuple(batch_mean(table.dice(), 7) for table in tables)
-    assert verdict.baseline_seeds == expected != tuple(batch_mean(table.dice(), 16) for table in tables)
+    expected = tuple(batch_mean(per_sample(table, "dice"), 7) for table in tables)
+    assert verdict.baseline_seeds == expected != tuple(batch_mean(per_sample(table, "dice"), 16) for table in tables)
     assert verdict.seeds == expected[::-1]
 
 
@@ -210,7 +209,7 @@ def test_a_single_slice_is_an_error_with_its_number(
     """Also where its patient is unknown: what there is no interval of is not merely too narrow."""
     one, table = conditions.model_copy(update={"n_test": 1}), make_table(1, patients=[patient])
     verdict = judge_metric(measured(table, under=one), "dice", measured_baseline(table, conditions=one))
-    assert (verdict.status, verdict.measured, verdict.low) == ("error", table.dice()[0], None)
+    assert (verdict.status, verdict.measured, verdict.low) == ("error", per_sample(table, "dice")[0], None)
     assert "at least 2 slices" in verdict.reason
 
 
@@ -231,7 +230,7 @@ def test_another_rendering(ours: str | None, theirs: str | None, told: str, cond
 
 def test_what_either_side_does_not_know(conditions: Conditions) -> None:
     """Of the baseline nothing unknown is compared; of what was measured the truth alone, which old records lack."""
-    for field in Conditions.model_fields.keys() - {"input_fingerprint", "patients", "independent"}:
+    for field in Conditions.model_fields.keys() - {"task", "input_fingerprint", "patients", "independent"}:
         unknown = conditions.model_copy(update={field: None})
         assert unlike(conditions, unknown) == []
         assert len(unlike(unknown, conditions)) == (0 if field == "truth_fingerprint" else 1), field

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from btlib import Baseline, fingerprint
 from btlib.errors import BaselineError
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 Make = Callable[..., Baseline]
 ROOT = Path(__file__).parents[2] / "baselines"
@@ -41,18 +41,40 @@ def edited(change: Callable[[dict], object], baseline: Baseline, path: Path) -> 
     return path
 
 
+def of_its_own(value: dict, **change: object) -> None:
+    """The file's task under a name that btlib does not know, and otherwise changed."""
+    value["task"].update(name="mine", **change)
+    value["conditions"].update(origin="mine")
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
         (lambda b: b.update(schema="btlib-baseline/0"), "schema: expected btlib-baseline/1 or btlib-baseline/2, got"),
         (lambda b: b.pop("schema"), "schema: expected btlib-baseline/1 or btlib-baseline/2, got None"),
         (lambda b: b.pop("task"), "task: Field required"),
-        (lambda b: b["task"]["classes"].append("none"), "task: this version of btlib reads classes"),
-        (lambda b: b["task"].update(structures=["tumour", "oedema"]), "the file has .* and tumour, oedema"),
+        (lambda b: of_its_own(b, classes=["a", "b", "c", "d"]), "test_class_counts: expected 4 numbers, got 3"),
+        (lambda b: of_its_own(b, classes=["a", "b"]), "test_class_counts: expected 2 numbers, got 3"),
+        (lambda b: of_its_own(b, structures=["tumour", "oedema"]), "columns: oedema/truth_area is missing"),
+        (lambda b: of_its_own(b, structures=["lesion"]), "columns: lesion/truth_area is missing"),
+        (lambda b: of_its_own(b, colour="red"), r"conditions\.task\.colour: Extra inputs"),
+        (lambda b: b["task"].update(colour="red"), r"task\.colour: Extra inputs"),
+        (lambda b: b["task"]["classes"].append("none"), r"task\.classes: expected .* for btlib's own task"),
+        (lambda b: b["task"].update(structures=["lesion"]), r"task\.structures: expected \['tumour'\] for btlib's own"),
+        (
+            lambda b: b["task"].update(name="figshare"),
+            r"task\.synthetic: expected False for btlib's own task, got True",
+        ),
         (lambda b: b.pop("samples"), "samples: missing, and there are runs"),
-        (lambda b: b["samples"]["id"].__setitem__(0, "case 1"), "the id 'case 1': this version of btlib reads"),
-        (lambda b: b["samples"]["id"].__setitem__(0, "01"), "the id '01': this version of btlib reads"),
-        (lambda b: b["task"].update(synthetic=False), "task: phantom, synthetic False; but conditions.origin"),
+        (lambda b: b["samples"]["id"].__setitem__(0, ""), r"samples\.id\.0: .*at least 1 character"),
+        (lambda b: b["samples"]["id"].__setitem__(0, 1), r"samples\.id\.0: .*valid string, got 1"),
+        (lambda b: b["samples"]["id"].__setitem__(0, "2"), "id: a sample stands in it more than once"),
+        (lambda b: b["task"].update(name="mine"), "its name is 'mine'; but conditions.origin is 'phantom'"),
+        (
+            lambda b: b["task"].update(name="figshare", synthetic=False),
+            "its name is 'figshare'; but conditions.origin is 'phantom'",
+        ),
+        (lambda b: b["conditions"].pop("origin"), "its name is 'phantom'; but conditions.origin is None"),
         (lambda b: b.update(schema_version=2), "schema_version: Extra inputs"),
         (lambda b: b["samples"]["columns"]["tumour/truth_area"].__setitem__(0, 10**400), "does not follow"),
         (
@@ -64,18 +86,23 @@ def edited(change: Callable[[dict], object], baseline: Baseline, path: Path) -> 
                 b["conditions"].update(patients={"source": "files", "n_test": 9, "seen": 1}),
                 b["samples"]["patient"].__setitem__(0, None),
             ),
-            "a slice without patient, and conditions.patients counts them",
+            "a sample without patient, and conditions.patients counts them",
         ),
-        (lambda b: b["samples"].update(volume=["v"] * 60), "volumes: this version of btlib reads"),
+        (lambda b: b["samples"].update(volume=["v"] * 59), "volume: expected 60 values, got 59"),
+        (lambda b: b["samples"].update(volume=[None] * 60), r"samples\.volume\.0: .*valid string"),
         (
-            lambda b: b["samples"]["columns"].update(spacing=[1] * 60),
-            "columns: expected tumour/truth_area alone",
+            lambda b: b["samples"]["columns"].update({"tumour/pred_area": [1] * 60}),
+            "columns: tumour/pred_area is in samples and in a run",
+        ),
+        (
+            lambda b: b["samples"]["columns"].update({"tumour/weight": [1] * 60}),
+            "columns: 'tumour/weight' is neither a measure of a structure nor of a class",
         ),
         (lambda b: b["samples"].update(colour=[]), "samples.colour: Extra inputs"),
         (lambda b: b["cases"]["X"]["runs"][0].update(colour=1), r"cases\.X\.runs\.0\.colour: Extra inputs"),
         (
             lambda b: b["cases"]["X"]["runs"][0]["columns"].pop("probability/glioma"),
-            "columns: expected all of probability/meningioma",
+            "columns: probability/meningioma is there, and probability/glioma is not",
         ),
         (
             lambda b: b["cases"]["X"]["runs"][0]["columns"].update(score=[1.0]),
@@ -93,8 +120,8 @@ def edited(change: Callable[[dict], object], baseline: Baseline, path: Path) -> 
             lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95", unit="px"),
             "hd95 is gated, but a run has no slices of it",
         ),
-        (lambda b: b["cases"]["X"]["figures"][0].update(metric="macro_f1"), "only a metric that every slice has"),
-        (lambda b: b["cases"]["X"]["figures"][0].update(metric="speed"), "only a metric that every slice has"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(metric="macro_f1"), "only a metric that every sample has"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(metric="speed"), "only a metric that every sample has"),
         (lambda b: b["cases"]["X"]["figures"][0].update(aggregation="class"), "must be a slice or batch mean"),
         (lambda b: b["cases"]["X"]["figures"][0].update(value=1.5), "within 0…1"),
         (lambda b: b["cases"]["X"]["runs"].append(b["cases"]["X"]["runs"][0]), "a seed stands in it more than once"),
@@ -109,7 +136,7 @@ def edited(change: Callable[[dict], object], baseline: Baseline, path: Path) -> 
         (lambda b: b["conditions"].update(input_fingerprint=None), "conditions.input_fingerprint: a measured"),
         (lambda b: b["conditions"].pop("truth_fingerprint"), "conditions.truth_fingerprint: Field required"),
         (lambda b: b["conditions"].update(split_fingerprint=None), "conditions.split_fingerprint: a measured"),
-        (lambda b: b["conditions"].update(n_test=61), "60 slices, conditions.n_test says 61"),
+        (lambda b: b["conditions"].update(n_test=61), "60 samples, conditions.n_test says 61"),
     ],
 )
 def test_a_file_that_breaks_the_schema_is_refused_and_the_field_named(
@@ -229,7 +256,7 @@ def test_smoke_means_something():
     assert sorted(smoke.cases) == list("ABCDEFG")
     for name, case in smoke.cases.items():
         for run in case.runs:
-            assert isinstance(run.slices, SliceTable)
+            assert isinstance(run.samples, SampleTable)
         dice, accuracy = smoke.figure(name, "dice"), smoke.figure(name, "accuracy")
         assert (dice is not None, accuracy is not None) == (name != "B", name != "A")
         assert dice is None or dice.value >= 0.6

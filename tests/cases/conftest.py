@@ -1,4 +1,4 @@
-"""A work of a dozen slices."""
+"""A work of a dozen samples, and the samples themselves."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +12,11 @@ from btlib.splits import slice_seed42
 
 
 @pytest.fixture
-def work(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Work:
+def dataset(make_dataset: Callable[..., Dataset]) -> Dataset:
+    return make_dataset(12)
+
+
+@pytest.fixture
+def work(tmp_path: Path, dataset: Dataset) -> Work:
     protocol = Protocol(image_size=32)
-    return Work(make_dataset(12), slice_seed42(12), protocol, Recipe(name="test"), 7, tmp_path / "checkpoints")
+    return Work.on(dataset, slice_seed42(12), protocol, Recipe(name="test"), 7, tmp_path / "checkpoints")

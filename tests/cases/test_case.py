@@ -5,14 +5,19 @@ import importlib
 import sys
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from btlib.cases import CASES, Case, Prepared, Work, case, load_case, load_cases, project_cases
 from btlib.cases.case import definition_of
+from btlib.data.dataset import Dataset
 from btlib.errors import BtlibError, OptionError, UnknownNameError
+from btlib.protocol import Protocol, Recipe
+from btlib.splits import slice_seed42
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +37,48 @@ class Callee:
         return prepare(work)
 
 
-def test_what_a_case_is_given_unless_said(work: Work) -> None:
-    plain = Work(work.dataset, work.split, work.protocol, work.recipe, 0, work.checkpoints)
+def test_what_a_case_is_given_unless_said(work: Work, dataset: Dataset) -> None:
+    plain = Work.on(dataset, slice_seed42(12), work.protocol, work.recipe, 0, work.checkpoints)
     assert (plain.device, plain.precision, plain.engine) == ("auto", "auto", "eager")
     assert (plain.retrain, plain.thesis_checkpoints, plain.live, plain.case) == (False, None, False, "")
     plain.say("a line")  # which goes nowhere
     ready = prepare(plain)
     assert (ready.seconds, ready.fingerprint, ready.details, ready.notes) == (0.0, None, {}, ())
     assert (ready.training_step, ready.curves, ready.threshold, ready.explainer) == (None, None, None, None)
+
+
+def test_a_case_is_given_training_and_validation_samples_and_no_others(dataset: Dataset, tmp_path: Path) -> None:
+    split = slice_seed42(12)
+    work = Work.on(dataset, split, Protocol(image_size=32), Recipe(), 0, tmp_path)
+    for samples, at in ((work.train, split.train), (work.val, split.val)):
+        assert samples.task == work.task == dataset.task
+        assert samples.ids.tolist() == dataset.ids[at].tolist()
+        assert np.array_equal(samples.images, dataset.images[at])
+        assert np.array_equal(samples.masks, dataset.masks[at])
+        assert samples.labels.tolist() == dataset.labels[at].tolist()
+        assert samples.patients == tuple(dataset.patients[i] for i in at)
+    assert (work.data, work.split) == (dataset.fingerprint, split.fingerprint)
+    assert not any(value is dataset or value is split for value in vars(work).values())
+
+
+def test_what_a_case_is_given_cannot_be_written_to(work: Work, dataset: Dataset) -> None:
+    """And what it reads are copies: the data set stays as it is."""
+    before = dataset.masks.copy(), dataset.images.copy(), dataset.labels.copy()
+    for name in ("images", "masks", "labels", "ids"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(work.train, name)[0] = 0
+    work.train.masks[:2][:] = True
+    work.train.images[0][:] = 7
+    for now, then in zip((dataset.masks, dataset.images, dataset.labels), before, strict=True):
+        assert np.array_equal(now, then)
+
+
+def test_samples_to_choose_by(work: Work, dataset: Dataset) -> None:
+    """Those that validate, or those of the training where none do."""
+    assert work.held_out is work.val
+    split = slice_seed42(12)
+    none = Work.on(dataset, replace(split, val=split.val[:0]), work.protocol, work.recipe, 0, work.checkpoints)
+    assert none.held_out is none.train
 
 
 @pytest.mark.parametrize(

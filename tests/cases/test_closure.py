@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from btlib.cases import FittedModel, Work, fit_or_load
-from btlib.data.dataset import Dataset
+from btlib.data.dataset import Dataset, Samples
 from btlib.errors import BtlibError
 from btlib.protocol import Recipe
 
@@ -141,19 +141,19 @@ def test_files_works_and_images_that_it_closes_over(work: Work, tmp_path: Path):
     assert [source(work, tmp_path / name) for name in ("a.pt", "b.pt", "a.pt")] == ["trained", "trained", "loaded"]
     works = [replace(work, seed=seed) for seed in (1, 2, 1)]
     assert [source(work, one) for one in works] == ["trained", "trained", "loaded"]
-    datasets = [replace(work.dataset, images=work.dataset.images * factor) for factor in (1, 0, 1)]
-    assert [source(work, one) for one in datasets] == ["trained", "trained", "loaded"]
+    samples = [replace(work.train, images=work.train.images * factor) for factor in (1, 0, 1)]
+    assert [source(work, one) for one in samples] == ["trained", "trained", "loaded"]
 
 
 def test_where_the_work_is_done_is_no_part_of_the_identity(
     work: Work, tmp_path: Path, make_dataset: Callable[..., Dataset]
 ):
-    def get(place: Path, data: Dataset) -> str:
+    def get(place: Path, data: Samples) -> str:
         return fitted(work, lambda folder: [len([place, data])]).source
 
     smaller = make_dataset(12, 16)
-    assert get(tmp_path / "a", work.dataset) == "trained"
-    assert get(tmp_path / "b", work.dataset) == "loaded"
+    assert get(tmp_path / "a", work.train) == "trained"
+    assert get(tmp_path / "b", work.train) == "loaded"
     assert get(tmp_path / "b", smaller) == "trained", "another size is another model"
 
 

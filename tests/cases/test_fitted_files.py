@@ -17,8 +17,10 @@ import pytest
 from btlib import fingerprint
 from btlib.cases import CASES, Case, FittedModel, Work, fit_or_load, fitting
 from btlib.data.cache import PREPROCESSING
+from btlib.data.dataset import Dataset
 from btlib.errors import BtlibWarning
 from btlib.protocol import Protocol, Recipe
+from btlib.splits import slice_seed42
 
 Fit = Callable[[Path], list[int]]
 
@@ -50,11 +52,11 @@ def states(work: Work) -> list[str]:
     return sorted(path.name for path in (work.checkpoints / "work").iterdir() if path.suffix != ".lock")
 
 
-def test_the_ingredients_are_those_of_the_data_that_is_trained_on(work: Work) -> None:
+def test_the_ingredients_are_those_of_the_data_that_is_trained_on(work: Work, dataset: Dataset) -> None:
     """Not of the protocol, where a case has a size or scaling of its own; each differs from the others here."""
     work = replace(
         work,
-        dataset=replace(work.dataset, scaling="percentile"),
+        train=replace(work.train, scaling="percentile"),
         protocol=Protocol(image_size=64),
         precision="bf16",
         case="a case",
@@ -71,11 +73,16 @@ def test_the_ingredients_are_those_of_the_data_that_is_trained_on(work: Work) ->
         "case": "a case",
         "name": "net",
         "case_code": None,
+        "task": {
+            "classes": ["meningioma", "glioma", "pituitary"],
+            "structures": ["tumour"],
+            "channels": ["T1 contrast-enhanced"],
+        },
         "recipe": work.recipe.identity(),
-        "data": work.dataset.fingerprint,
+        "data": dataset.fingerprint,
         "image_size": 32,
         "scaling": "percentile",
-        "split": work.split.fingerprint,
+        "split": slice_seed42(12).fingerprint,
         "seed": 10,
         "precision": "bf16",
         "preprocessing": PREPROCESSING,
@@ -93,7 +100,6 @@ def test_every_ingredient_decides(work: Work, monkeypatch: pytest.MonkeyPatch) -
     def other(**change: Any) -> str:
         return get(replace(work, **change)).fingerprint
 
-    data = work.dataset
     found = [
         get(work).fingerprint,
         get(work, name="other net").fingerprint,
@@ -103,9 +109,10 @@ def test_every_ingredient_decides(work: Work, monkeypatch: pytest.MonkeyPatch) -
         other(seed=70),
         other(precision="fp32"),
         other(recipe=replace(work.recipe, batch_size=8)),
-        other(dataset=replace(data, labels=data.labels[::-1].copy())),
-        other(dataset=replace(data, scaling="percentile")),
-        other(split=replace(work.split, train=work.split.train[1:])),
+        other(data="others"),
+        other(task=work.task.model_copy(update={"structures": ("lesion",)})),
+        other(train=replace(work.train, scaling="percentile")),
+        other(split="another"),
     ]
     monkeypatch.setattr(fitting, "PREPROCESSING", "another")
     found.append(get(work).fingerprint)

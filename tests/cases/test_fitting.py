@@ -17,6 +17,7 @@ import pytest
 from btlib.cases import CASES, FittedModel, Work, fit_or_load, load_case
 from btlib.data.dataset import Dataset
 from btlib.errors import BtlibError, BtlibWarning, CheckpointError
+from btlib.splits import Split, slice_seed42
 
 
 class StopError(Exception):
@@ -54,16 +55,22 @@ def test_what_a_case_returns(work: Work):
     assert prepared.notes == ("a note",)
 
 
-def test_any_other_ingredient_trains_anew(work: Work, make_dataset: Callable[..., Dataset]):
+def test_any_other_ingredient_trains_anew(work: Work, dataset: Dataset, make_dataset: Callable[..., Dataset]):
+    split = slice_seed42(12)
+
+    def on(dataset: Dataset, split: Split) -> Work:
+        return Work.on(dataset, split, work.protocol, work.recipe, work.seed, work.checkpoints)
+
+    assert get(on(dataset, split)).fingerprint == get(work).fingerprint
     others = {
         "seed": replace(work, seed=8),
         "recipe": replace(work, recipe=replace(work.recipe, epochs=11)),
-        "data": replace(work, dataset=make_dataset(12, seed=1)),
-        "scaling": replace(work, dataset=replace(work.dataset, scaling="percentile")),
-        "split": replace(work, split=replace(work.split, train=work.split.train[::-1])),
+        "data": on(make_dataset(12, seed=1), split),
+        "labels": on(replace(dataset, labels=(dataset.labels + 1) % 3), split),
+        "scaling": on(replace(dataset, scaling="percentile"), split),
+        "split": on(dataset, replace(split, train=split.train[::-1])),
         "precision": replace(work, precision="fp32"),
     }
-    get(work)
     assert {name: get(other).source for name, other in others.items()} == dict.fromkeys(others, "trained")
     assert get(work, depends_on="library 2").source == "trained"
     assert get(work).source == "loaded"

@@ -15,6 +15,8 @@ import pytest
 from btlib import fingerprint
 from btlib.cases import Work, closure
 from btlib.cases.closure import closure_of
+from btlib.data.dataset import Dataset
+from btlib.data.sources.tasks import FIGSHARE
 from btlib.protocol import Protocol, Recipe
 
 
@@ -163,15 +165,16 @@ def test_values_that_are_the_same(values: tuple[Any, Any], work: Work) -> None:
     assert first == second is not None
 
 
-@pytest.mark.parametrize("name", ["seed", "precision", "recipe", "protocol", "split", "dataset"])
+@pytest.mark.parametrize("name", ["seed", "precision", "recipe", "protocol", "split", "data", "task"])
 def test_another_work_counts_with_what_decides_a_model(name: str, work: Work) -> None:
     other: dict[str, Any] = {
         "seed": 70,
         "precision": "bf16",
         "recipe": replace(work.recipe, epochs=99),
         "protocol": Protocol(image_size=48),
-        "split": replace(work.split, train=work.split.train[1:]),
-        "dataset": replace(work.dataset, labels=work.dataset.labels[::-1].copy()),
+        "split": "another",
+        "data": "others",
+        "task": FIGSHARE,
     }
     assert identity(work, replace(work, **{name: other[name]})) != identity(work, replace(work)) is not None
 
@@ -181,22 +184,39 @@ def test_another_work_counts_without_what_does_not(work: Work, tmp_path: Path) -
     assert identity(work, where) == identity(work, replace(work))
 
 
-@pytest.mark.parametrize("name", ["images", "masks", "labels", "scaling"])
-def test_other_slices_count_with_all_that_is_learned_from(name: str, work: Work) -> None:
+@pytest.mark.parametrize("name", ["images", "masks", "labels", "scaling", "ids"])
+def test_other_samples_count_with_all_that_is_learned_from(name: str, work: Work) -> None:
     """The fingerprint of the data as it was read does not know what a case made of it in memory."""
-    data = work.dataset
+    data = work.train
+    assert data.labels is not None
     changed: dict[str, Any] = {
-        "images": data.images[:, ::-1].copy(),
+        "images": data.images[:, :, ::-1].copy(),
         "masks": ~data.masks,
         "labels": data.labels[::-1].copy(),
         "scaling": "percentile",
+        "ids": data.ids[::-1].copy(),
     }
     assert identity(work, replace(data, **{name: changed[name]})) != identity(work, replace(data)) is not None
 
 
+@pytest.mark.parametrize("name", ["images", "masks"])
+def test_pixels_that_are_read_when_asked_for_count_by_their_values(
+    name: str, work: Work, make_dataset: Callable[..., Dataset]
+) -> None:
+    def rows(dataset: Dataset, positions: list[int]) -> str | None:
+        return identity(work, getattr(dataset.part(np.array(positions)), name))
+
+    one, same, other = make_dataset(12), make_dataset(18), make_dataset(12, seed=1)
+    changed = replace(
+        same, images=np.concatenate([one.images, one.images[:6]]), masks=np.tile(one.masks, (2, 1, 1, 1))[:18]
+    )
+    assert rows(one, [0, 5]) == rows(changed, [0, 5]) == rows(changed, [12, 17]) is not None
+    assert len({rows(one, [0, 5]), rows(one, [5, 0]), rows(one, [0]), rows(other, [0, 5])}) == 4
+
+
 def test_what_is_left_out(work: Work, tmp_path: Path) -> None:
-    """The work and its data, which have identities of their own; folders, and files that are not there."""
-    for value in (work, work.dataset, tmp_path, tmp_path / "missing"):
+    """The work and its samples, which have identities of their own; folders, and files that are not there."""
+    for value in (work, work.train, work.val, tmp_path, tmp_path / "missing"):
         assert identity(work, value) is None
     assert closure_of(lambda folder: [work.seed], work, where="a test").keys() == {"function"}
 

@@ -1,9 +1,14 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from btlib.checkpoints import Store
+from btlib.data.dataset import Dataset
+from btlib.protocol import Protocol, Recipe
+from btlib.splits import slice_seed42
+from btlib.training import Plan
 
 
 @pytest.fixture
@@ -15,3 +20,24 @@ def said() -> list[str]:
 @pytest.fixture
 def store(tmp_path: Path, said: list[str]) -> Store:
     return Store(tmp_path / "checkpoints", torch.device("cpu"), said.append)
+
+
+@pytest.fixture
+def make_plan(make_dataset: Callable[..., Dataset]) -> Callable[..., Plan]:
+    """A plan of variant A on twelve samples."""
+
+    def make(seed: int, epochs: int) -> Plan:
+        dataset, split = make_dataset(12), slice_seed42(12)
+        return Plan(
+            "A",
+            Recipe(name="test", backbone="tiny", weights="none", epochs=epochs, batch_size=8),
+            dataset.part(split.train),
+            dataset.part(split.val),
+            dataset.fingerprint,
+            split.fingerprint,
+            Protocol(image_size=32),
+            seed,
+            "fp32",
+        )
+
+    return make

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,10 +16,11 @@ from btlib import files, fingerprint
 from btlib.checkpoints import Store, find_stored, load_stored
 from btlib.checkpoints import store as store_module
 from btlib.checkpoints.files import SCHEMA, read_manifest, read_payload
-from btlib.data.dataset import Dataset
+from btlib.data import load_dataset
+from btlib.data.sources.phantom.source import PhantomSource
+from btlib.data.sources.tasks import PHANTOM
+from btlib.data.task import Task
 from btlib.errors import BtlibWarning, CheckpointError
-from btlib.protocol import Protocol, Recipe
-from btlib.splits import slice_seed42
 from btlib.training import Fitted, Plan, fitting
 from btlib.training.initial import build
 
@@ -67,9 +69,8 @@ def training(monkeypatch: pytest.MonkeyPatch) -> Training:
 
 
 @pytest.fixture
-def plan(make_dataset: Callable[..., Dataset]) -> Plan:
-    recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=3, batch_size=8)
-    return Plan("A", recipe, make_dataset(12), slice_seed42(12), Protocol(image_size=32), 9, "fp32")
+def plan(make_plan: Callable[..., Plan]) -> Plan:
+    return make_plan(seed=9, epochs=3)
 
 
 def tensors(model: torch.nn.Module) -> list[list[float]]:
@@ -98,6 +99,7 @@ def test_what_is_stored_and_returned(store: Store, plan: Plan, training: Trainin
         "variant": "A",
         "fingerprint": plan.fingerprint,
         "ingredients": plan.ingredients(),
+        "task": PHANTOM.model_dump(mode="json"),
         "sha256": fingerprint.of_file(first.path),
         "curves_sha256": fingerprint.of_file(first.path.with_suffix(".csv")),
         "seconds": 12.5,
@@ -114,6 +116,26 @@ def test_what_is_stored_and_returned(store: Store, plan: Plan, training: Trainin
     assert second.manifest == {**manifest, "created": created}
     assert tensors(second.model) == tensors(first.model)
     assert len(training.calls) == 1
+
+
+def test_a_model_of_another_task_is_loaded_by_its_file_alone(store: Store, plan: Plan, training: Training) -> None:
+    """Of four classes and two structures: the manifest says so, wherever the file lies."""
+    task = Task(name="four", classes=tuple("abcd"), structures=("tumour", "core"), channels=("T1", "T2", "FLAIR"))
+    source = PhantomSource(task.model_copy(update={"synthetic": True}), 6, size=32)
+    samples = load_dataset(source, 32).part(np.arange(6))
+    trained = store.train_or_load(replace(plan, variant="D", train=samples, val=samples))
+    away = store.folder.parent / "away"
+    away.mkdir()
+    for path in (trained.path, trained.path.with_suffix(".json")):
+        shutil.copy(path, away / path.name)
+    loaded = load_stored(find_stored(away, "D"), "D")
+    assert (loaded.task, loaded.source) == (source.task, "loaded")
+    assert tensors(loaded.model) == tensors(trained.model)
+    images = torch.from_numpy(np.array(samples.images))
+    with torch.no_grad():
+        outputs = [model(images) for model in (loaded.model, trained.model)]
+    assert (outputs[0].mask_logits.shape, outputs[0].class_logits.shape) == ((6, 2, 32, 32), (6, 4))
+    assert torch.equal(outputs[0].mask_logits, outputs[1].mask_logits)
 
 
 def test_a_store_unless_said(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import torch
 from btlib import fingerprint
 from btlib.checkpoints import find_stored, load_stored, load_thesis_checkpoint, thesis, trained
 from btlib.checkpoints.files import SCHEMA
+from btlib.data.sources.tasks import FIGSHARE, PHANTOM
+from btlib.data.task import Task
 from btlib.errors import BtlibWarning, CheckpointError
 from btlib.models import create
 from btlib.models.variants import VARIANTS
@@ -22,10 +24,12 @@ Write = Callable[..., Path]
 def write(tmp_path: Path) -> Write:
     """Writes a checkpoint of a store, with a manifest that fits it but for what is given."""
 
-    def make(name: str, variant: str = "A", seed: int = 9, drifting: bool = False, **manifest: Any) -> Path:
+    def make(
+        name: str, variant: str = "A", seed: int = 9, drifting: bool = False, of: Task = FIGSHARE, **manifest: Any
+    ) -> Path:
         path = tmp_path / f"{name}.ckpt"
         torch.manual_seed(seed)
-        model = create(variant, backbone="tiny", drifting_batch_norm=drifting)
+        model = create(variant, backbone="tiny", drifting_batch_norm=drifting, task=of)
         torch.save({"state_dict": model.state_dict()}, path)
         recipe = {"name": "test", "epochs": 3, "backbone": "tiny", "drifting_batch_norm": drifting}
         usual = {
@@ -64,7 +68,32 @@ def test_it_is_built_as_it_was_trained(drifting: bool, write: Write, monkeypatch
 
     monkeypatch.setattr(trained, "create", spy)
     load_stored(write("C-1", "C", drifting=drifting), "C")
-    assert built == [(("C",), {"backbone": "tiny", "drifting_batch_norm": drifting})]
+    assert built == [(("C",), {"backbone": "tiny", "drifting_batch_norm": drifting, "task": FIGSHARE})]
+
+
+FOUR = Task(name="four", classes=tuple("abcd"), structures=("tumour", "core"), channels=("T1", "T2", "FLAIR"))
+
+
+@pytest.mark.parametrize("variant", ["D", "E", "F", "G"])
+def test_it_is_built_for_the_task_of_its_manifest(variant: str, write: Write) -> None:
+    """A model of four classes and two structures by its file alone."""
+    path = write(f"{variant}-1", variant, of=FOUR, task=FOUR.model_dump(mode="json"))
+    found = load_stored(path, variant)
+    assert found.task == FOUR
+    with torch.no_grad():
+        output = found.model(torch.rand(2, 3, 32, 32))
+    assert output.mask_logits is not None
+    assert output.class_logits is not None
+    assert (output.mask_logits.shape, output.class_logits.shape) == ((2, 2, 32, 32), (2, 4))
+    stored = torch.load(path, weights_only=True)["state_dict"]
+    assert all(torch.equal(value, stored[name]) for name, value in found.model.state_dict().items())
+
+
+def test_a_model_of_another_task_than_its_manifest_says(write: Write) -> None:
+    for said in ({}, {"task": PHANTOM.model_dump(mode="json")}):
+        with pytest.raises(CheckpointError, match="does not fit today's variant"):
+            load_stored(write("D-1", "D", of=FOUR, **said), "D")
+    assert load_stored(write("D-2", "D"), "D").task == FIGSHARE, "older manifests name none"
 
 
 def lose_manifest(path: Path) -> None:
@@ -187,6 +216,7 @@ def test_what_does_not_fit_is_told_of_the_file(tmp_path: Path, monkeypatch: pyte
         {"ingredients": {"recipe": [], "seed": 9, "image_size": 32}},
         {"ingredients": {"recipe": {"name": "test"}, "seed": 9, "image_size": 32}},
         {"sha256": None},
+        *({"task": task} for task in (None, 7, {}, {"name": "t"}, {"name": "t", "classes": ["a"], "colour": "red"})),
     ],
 )
 def test_a_manifest_that_does_not_tell_enough_blocks_no_other_model(write: Write, change: dict[str, Any]) -> None:

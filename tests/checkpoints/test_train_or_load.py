@@ -10,20 +10,16 @@ import pytest
 import torch
 
 from btlib.checkpoints import Store, load_thesis_checkpoint
-from btlib.data.dataset import Dataset
 from btlib.errors import BtlibWarning, CheckpointError
 from btlib.models import create, to_thesis_state_dict
-from btlib.protocol import Protocol, Recipe
-from btlib.splits import slice_seed42
 from btlib.training import Plan
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def plan(make_dataset: Callable[..., Dataset]) -> Plan:
-    recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=1, batch_size=8)
-    return Plan("A", recipe, make_dataset(12), slice_seed42(12), Protocol(image_size=32), 7, "fp32")
+def plan(make_plan: Callable[..., Plan]) -> Plan:
+    return make_plan(seed=7, epochs=1)
 
 
 def tensors(path: Path) -> dict[str, torch.Tensor]:

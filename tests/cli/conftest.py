@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation import summarise
 from btlib.results import Conditions
 from btlib.runs import CaseRecord, RunFolder, RunInfo
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 
 @pytest.fixture
@@ -14,9 +15,9 @@ def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conditions: Condit
     """The folder of a run, one table a case."""
     monkeypatch.chdir(tmp_path)
 
-    def make(name: str, under: Conditions = conditions, **tables: SliceTable) -> Path:
+    def make(name: str, under: Conditions = conditions, **tables: SampleTable) -> Path:
         folder = RunFolder(tmp_path / name)
-        about = {"origin": "phantom", "data": "d", "recipe": {"epochs": 8}, "cases": list(tables), "seeds": [42]}
+        about = {"task": PHANTOM, "data": "d", "recipe": {"epochs": 8}, "cases": list(tables), "seeds": [42]}
         folder.save_info(RunInfo(tier="smoke", command="c", baseline="b", started="now", **about))
         for case, slices in tables.items():
             folder.save_record(
@@ -28,7 +29,7 @@ def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conditions: Condit
                     metrics={"dice": 1, "accuracy": 1},
                     outcome="done",
                     conditions=under,
-                    slices=slices,
+                    samples=slices,
                     summary=summarise(slices),
                     seconds=1.0,
                     environment={},

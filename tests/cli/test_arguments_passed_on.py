@@ -11,11 +11,12 @@ from typer.testing import CliRunner, Result
 
 from btlib.baselines import Verdict
 from btlib.cli import app
+from btlib.data.sources.tasks import FIGSHARE, PHANTOM
 from btlib.results import Conditions, PatientFacts
 from btlib.runs import RunFolder
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., Path]
 
 
@@ -48,7 +49,7 @@ def spy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Spy]:
 
 
 def test_download(spy: Callable[..., Spy], tmp_path: Path):
-    get = spy("btlib.data.download.download", tmp_path / "d" / "data")
+    get = spy("btlib.data.sources.figshare.download.download", tmp_path / "d" / "data")
     result = run("data", "download", "d", "--base-url", "https://x")
     assert result.stdout == f"The slices are in {tmp_path}/d/data. Check them with: btlib data verify d --expect 3064\n"
     run("data", "download")
@@ -59,7 +60,7 @@ def test_download(spy: Callable[..., Spy], tmp_path: Path):
 
 
 def test_phantoms(spy: Callable[..., Spy]):
-    write = spy("btlib.data.phantom.write_phantoms", "there")
+    write = spy("btlib.data.sources.phantom.files.write_phantoms", "there")
     assert run("data", "phantom", "p", "--slices", 3, "--seed", 7).stdout == "3 phantoms are in there\n"
     run("data", "phantom", "p", "--slices", 4)
     assert write.calls == [((Path("p"), 3, 7), {"progress": True}), ((Path("p"), 4, 0), {"progress": True})]
@@ -69,8 +70,8 @@ def test_verify(spy: Callable[..., Spy]):
     report = SimpleNamespace(
         **{"classes": {}, "sizes": {}, "patients": {}, "origins": {}, "n": 0, "faults": (), "notes": (), "sound": True}
     )
-    scan = spy("btlib.data.scan.scan", report)
-    spy("btlib.data.scan_output.patients_line", "no patients")
+    scan = spy("btlib.data.sources.figshare.scan.scan", report)
+    spy("btlib.data.sources.figshare.scan_output.patients_line", "no patients")
     result = run("data", "verify", "f", "--expect", 12)
     assert "0 sound slices (none), 0 faults" in result.stdout
     assert scan.calls == [((Path("f"), 12), {"progress": True})]
@@ -194,7 +195,7 @@ def test_what_falls_short_counts_more_than_what_is_absent(
 def study(spy: Callable[..., Spy], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What `btlib explain` works with, and what it asks of it."""
     asked: dict[str, Any] = {}
-    explained = SimpleNamespace(origin="figshare", summary="the summary", sanity=None)
+    explained = SimpleNamespace(task=FIGSHARE, summary="the summary", sanity=None)
 
     class Study:
         case, dataset, split, sure = "A", "the dataset", "the split", "the sure"
@@ -244,7 +245,7 @@ def test_explain(study: dict[str, Any], tmp_path: Path):
 
 
 def test_explain_without_options(study: dict[str, Any]):
-    study["explained"].origin = "phantom"
+    study["explained"].task = PHANTOM
     assert run("explain", "F").stdout.startswith("PHANTOM DATA")
     _, where = study["find"]
     assert (where.data, where.split, where.checkpoints) == (None, "slice-seed42", Path("checkpoints"))
@@ -257,26 +258,28 @@ def test_explain_without_options(study: dict[str, Any]):
 def test_export(spy: Callable[..., Spy], monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Any]):
     """The stored model, on test slices of the size and scaling that it was trained on."""
     pytest.importorskip("torch")
+    from btlib.adapters.torch import VARIANT
+
     ingredients = {"image_size": 16, "scaling": "percentile", "recipe": {"name": "modern"}}
     manifest = {"ingredients": ingredients, "created": "yesterday"}
-    stored = SimpleNamespace(manifest=manifest, path="E.ckpt", model="the model")
+    stored = SimpleNamespace(manifest=manifest, path="E.ckpt", model="the model", task=PHANTOM)
     slices = make_dataset(40, 16)
     load = spy("btlib.checkpoints.load_stored", stored)
     find = spy("btlib.checkpoints.find_stored", Path("found"))
     data = spy("btlib.data.load_dataset", slices)
     phantoms = spy("btlib.data.phantom_folder", Path("phantoms"))
     predictor = spy("btlib.adapters.torch.TorchPredictor", "the predictor")
-    parity = SimpleNamespace(slices=8, probabilities=1e-6, dice=2e-5)
+    parity = SimpleNamespace(samples=8, probabilities=1e-6, dice=2e-5)
     write = spy("btlib.adapters.export.export_onnx", parity)
     result = run("export", "E", "e.onnx", "--checkpoint", "x.ckpt", "--data", "d")
     assert result.stdout == (
         "E.ckpt: trained yesterday, recipe modern\n"
-        "e.onnx: on 8 phantom slices of 16 px probabilities differ by at most 1.0e-06, "
-        "Dice of a slice by at most 2.0e-05\n"
+        "e.onnx: on 8 phantom samples of 16 px probabilities differ by at most 1.0e-06, "
+        "Dice of a sample by at most 2.0e-05\n"
     )
     assert load.calls == [((Path("x.ckpt"), "E"), {})]
     assert data.calls == [((Path("d"), 16, "percentile"), {})]
-    assert (predictor.calls, phantoms.calls, find.calls) == ([(("the model", "cpu"), {})], [], [])
+    assert (predictor.calls, phantoms.calls, find.calls) == ([(("the model", "cpu"), {"outputs": VARIANT})], [], [])
     from btlib.splits import make_split
 
     test = make_split("slice-seed42", slices).test[:8]
@@ -345,7 +348,7 @@ def test_conditions_of_every_source(make_run: Make, make_table: Table, condition
     one = make_run("one", A=make_table())
     two = make_run("two", conditions.model_copy(update={"image_size": 64}), A=make_table())
     lines = run("show", one, two, "--name", "first", "--name", "second").stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines if "test slices" in line] == ["first", "second"]
+    assert [line.partition(":")[0] for line in lines if "test samples" in line] == ["first", "second"]
 
 
 def test_errors_go_to_stderr_and_end_with_two(spy: Callable[..., Spy], make_run: Make, make_table: Table):

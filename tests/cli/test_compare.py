@@ -11,9 +11,9 @@ from typer.testing import CliRunner, Result
 from btlib.cli import app
 from btlib.results import Conditions, PatientFacts
 from btlib.runs.folder import RunFolder
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 
 
 def run(*args: object) -> Result:
@@ -177,7 +177,7 @@ def test_the_life_of_a_baseline(make_run: Callable[..., Path], make_table: Table
             (["baseline", "propose", "one", "--name", "m", "--margin", f"dice={value}"], "a loss above 0 and below 1")
             for value in ("0", "-1", "1", "nan", "inf")
         ),
-        (["baseline", "propose", "one", "--name", "m", "--margin", "macro_f1=0.1"], "a metric that every slice has"),
+        (["baseline", "propose", "one", "--name", "m", "--margin", "macro_f1=0.1"], "a metric that samples have"),
     ],
 )
 def test_errors_are_told(args: list[str], told: str, make_run: Callable[..., Path], make_table: Table, tmp_path: Path):
@@ -230,4 +230,4 @@ def test_slices_without_patients_are_judged_only_where_they_are_independent(
     assert "--independent" in result.output
     assert run("compare", before, after, "--independent").exit_code == 0
     shown = run("show", after)
-    assert "patients are unknown of 60 of 60 slices: intervals take these as independent" in shown.output
+    assert "patients are unknown of 60 of 60 samples: intervals take these as independent" in shown.output

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -17,26 +18,24 @@ from btlib.splits import make_split
 pytest.importorskip("torch")
 
 FOREIGN = """
+from pathlib import Path
+
 import numpy as np
 
+from btlib.adapters import SavedPredictions
 from btlib.cases import Prepared, case
 from btlib.types import Predictions
 
 
 class Bright:
     def predict(self, images):
-        said = np.clip(images.mean((1, 2), dtype=float) / 3, 0, 0.5)
+        said = np.clip(images.mean((1, 2, 3), dtype=float) / 3, 0, 0.5)
         return Predictions(None, np.stack([said, said, 1 - 2 * said], axis=1))
-
-
-class Saved:
-    def predict_slices(self, numbers, images):
-        raise AssertionError("not asked")
 
 
 @case("bright explained", "by brightness", has_mask=False, has_classes=True, image_size=48, scaling="percentile")
 def bright(work):
-    assert work.dataset.image_size == 48
+    assert work.train.image_size == 48
     return Prepared(Bright(), "given")
 
 
@@ -45,9 +44,9 @@ def masks(work):
     raise AssertionError("not asked")
 
 
-@case("saved unexplained", "by number", has_mask=False, has_classes=True, image_size=48)
+@case("saved unexplained", "by id", has_mask=False, has_classes=True, image_size=48)
 def saved(work):
-    return Prepared(Saved(), "given")
+    return Prepared(SavedPredictions(Path(__file__).with_name("saved.npz")), "given")
 """
 
 
@@ -67,9 +66,8 @@ def trained(tmp_path: Path, data: Path) -> Callable[..., Path]:
     def go(variant: str, split: str = "slice-seed42") -> Path:
         slices = load_dataset(data, 32)
         recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=1, batch_size=8)
-        work = Work(
-            slices, make_split(split, slices), Protocol(image_size=32), recipe, 7, tmp_path / "ckpt", device="cpu"
-        )
+        protocol, checkpoints = Protocol(image_size=32), tmp_path / "ckpt"
+        work = Work.on(slices, make_split(split, slices), protocol, recipe, 7, checkpoints, device="cpu")
         load_cases()[variant].prepare(work)
         return tmp_path / "ckpt"
 
@@ -81,6 +79,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of cases; imported once, for their names are taken afterwards."""
     path = tmp_path_factory.mktemp("foreign") / "foreign.py"
     path.write_text(FOREIGN)
+    np.savez(path.with_name("saved.npz"), id=np.array(["7"]), class_prob=np.full((1, 3), 1 / 3))
     return path
 
 
@@ -90,10 +89,10 @@ def test_a_trained_variant(trained: Callable[..., Path], data: Path, tmp_path: P
     assert result.exit_code == 0, result.output
     explained = RunFolder(tmp_path / "run").explained()["F"]
     assert (explained.patch, explained.stride, explained.image_size, explained.fill) == (4, 1, 32, "zero")
-    assert {row.part for row in explained.slices} == {"test"}
-    assert {(row.engine, row.precision) for row in explained.slices} == {("eager", "fp32")}
+    assert {row.part for row in explained.samples} == {"test"}
+    assert {(row.engine, row.precision) for row in explained.samples} == {("eager", "fp32")}
     assert explained.sanity.steps[0].layer == "head.out"
-    assert json.loads((tmp_path / "run/explain/F.json").read_text())["schema"] == "btlib-explain/1"
+    assert json.loads((tmp_path / "run/explain/F.json").read_text())["schema"] == "btlib-explain/2"
     assert Maps.load(tmp_path / "run/explain/F.npz").total.shape[1:] == (32, 32)
     written = {path.name for path in (tmp_path / "run/explain").iterdir()}
     assert written == {"F.json", "F.npz", "F.csv", "F.svg"}
@@ -101,7 +100,7 @@ def test_a_trained_variant(trained: Callable[..., Path], data: Path, tmp_path: P
         assert words in result.stdout
     assert "Note: trained on other slices" not in result.stdout
     again = run(*args, "--precision", "fp32", "--slices", "1 per class")
-    assert again.stdout.count("its map is there") == len(explained.slices)
+    assert again.stdout.count("its map is there") == len(explained.samples)
     assert "Sanity check" not in again.stdout
 
 
@@ -120,10 +119,12 @@ def test_a_foreign_case(foreign: Path, data: Path, tmp_path: Path):
     result = run(spec, "--data", data, "--slices", "7,12", "--fill", "mean", "--stride", 6, "--out", tmp_path / "run")
     assert result.exit_code == 0, result.output
     explained = RunFolder(tmp_path / "run").explained()["bright explained"]
-    assert [row.number for row in explained.slices] == [7, 12]
+    assert [row.id for row in explained.samples] == ["7", "12"]
     assert (explained.fill, explained.patch, explained.stride) == ("mean", 6, 6)
     assert (explained.image_size, explained.scaling) == (48, "percentile")
-    assert {(row.engine, row.precision, row.deviation) for row in explained.slices} == {("predictor", "as given", None)}
+    assert {(row.engine, row.precision, row.deviation) for row in explained.samples} == {
+        ("predictor", "as given", None)
+    }
     assert explained.identity is None
     refused = run(spec, "--data", data, "--slices", "7", "--out", tmp_path / "run", "--sanity", 1)
     assert refused.exit_code == 2
@@ -134,12 +135,12 @@ def test_mistakes_are_told(foreign: Path, data: Path, tmp_path: Path, trained: C
     bright, checkpoints = f"{foreign}::bright explained", trained("A")
     for args, told in (
         ((f"{foreign}::masks unexplained",), "has no classes"),
-        ((f"{foreign}::saved unexplained", "--slices", "7"), "goes by slice numbers"),
+        ((f"{foreign}::saved unexplained", "--slices", "7"), "saved predictions are found by the ids of samples"),
         ((f"{foreign}::nobody",), "nobody"),
         (("A", "--checkpoints", checkpoints), "variant A: has no classes"),
         (("B", "--checkpoints", checkpoints), "holds no trained model of variant B"),
-        ((bright, "--slices", "99"), "there is no slice 99"),
-        ((bright, "--slices", "best"), "expected slice numbers, 'worst' or 'N per class'"),
+        ((bright, "--slices", "99"), "there is no sample '99'"),
+        ((bright, "--slices", "best"), "or say 'worst 5' or '3 per class'"),
         ((bright, "--slices", "7", "--patch", 49), "does not fit a slice of shape (48, 48)"),
         ((bright, "--slices", "7", "--patch", 4, "--stride", 5), "expected a stride of 1…4"),
         ((bright, "--split", "slice-seed41"), "unknown split"),

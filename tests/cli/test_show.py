@@ -9,13 +9,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from btlib.cli import app
+from btlib.evaluation.aggregate import per_sample
 from btlib.results import Conditions
 from btlib.runs import CaseRecord, RunFolder
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 
 
 def show(*args: object) -> Result:
@@ -33,7 +34,7 @@ def test_a_run_beside_published_numbers(make_run: Callable[..., Path], make_tabl
     ours = make_run("ours", A=make_table(), E=make_table(wrong=15), new=make_table())
     found = cells(show("thesis", ours, "--markdown", "--folder", ROOT / "baselines"))
     assert found["A", "Dice"][0] == "0.7311"
-    dice = make_table().dice().mean()
+    dice = per_sample(make_table(), "dice").mean()
     assert found["A", "Dice"][1].startswith(f"{dice:.4f} (")
     value, low, high = map(float, re.findall(r"[0-9.]+", found["E", "accuracy"][1]))
     assert low < value < high
@@ -101,7 +102,7 @@ def test_sources_have_the_titles_they_are_given(make_run: Callable[..., Path], m
     result = show(one, two, "--name", "_first", "--name", "second | b", "--markdown", "--pairs", "--figure", picture)
     assert result.exit_code == 0, result.output
     assert re.search(r"^\| case +\| metric +\| \\_first +\| second \\\| b +\|$", result.stdout, re.MULTILINE)
-    assert "\n_first: 60 test slices" in result.stdout
+    assert "\n_first: 60 test samples" in result.stdout
     assert "\n_first\n" in result.stdout  # above its pairs
     assert {"_first", "second | b"} <= words(picture)
     assert str(tmp_path) not in result.stdout

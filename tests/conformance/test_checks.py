@@ -12,7 +12,6 @@ from btlib.adapters import CallablePredictor, SavedPredictions, save_predictions
 from btlib.cases import Case, Prepared, Work
 from btlib.conformance import CHECKS, Subject, examine
 from btlib.data.dataset import Dataset
-from btlib.errors import PredictionError
 from btlib.protocol import Protocol, Recipe
 from btlib.splits import slice_seed42
 from btlib.types import Predictions
@@ -22,7 +21,7 @@ Examine = Callable[..., dict[str, tuple[str, str]]]
 
 def sound(images: np.ndarray) -> Predictions:
     """Each image by itself, whatever its size."""
-    mean = images.mean(axis=(1, 2)) / 8
+    mean = images.mean(axis=(1, 2, 3)) / 8
     return Predictions(images / 8, np.stack([mean, mean / 2, 1 - mean * 1.5], axis=1))
 
 
@@ -45,10 +44,10 @@ def run(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Examine:
         ready = prepare or (lambda work: Prepared(Model(predict), "given"))
         case = Case("mine", "", True, has_classes, ready, image_size)
         data = make_dataset(12)
-        work = Work(data, slice_seed42(12), Protocol(image_size=32), Recipe(), 0, tmp_path)
-        return {
-            r.check: (r.outcome, r.message) for r in examine(Subject(case, work, data.numbers[:6], data.images[:6]))
-        }
+        split = slice_seed42(12)
+        work = Work.on(data, split, Protocol(image_size=32), Recipe(), 0, tmp_path)
+        subject = Subject(case, work, data.part(np.arange(6)), data.images[:6], data.ids[split.test])
+        return {r.check: (r.outcome, r.message) for r in examine(subject)}
 
     return go
 
@@ -92,7 +91,7 @@ def no_classes(images: np.ndarray) -> Predictions:
     return Predictions(images / 8, None)
 
 
-def other_slices_missing(images: np.ndarray) -> Predictions:
+def a_sample_missing(images: np.ndarray) -> Predictions:
     return Predictions(images[:-1] / 8, None) if len(images) else no_classes(images)
 
 
@@ -105,7 +104,7 @@ def noise(images: np.ndarray) -> Predictions:
 
 
 def counts_positions(images: np.ndarray) -> Predictions:
-    return Predictions(images / 8 + np.arange(len(images))[:, None, None] / 100, sound(images).class_prob)
+    return Predictions(images / 8 + np.arange(len(images))[:, None, None, None] / 100, sound(images).class_prob)
 
 
 def statistics_of_the_batch(images: np.ndarray) -> Predictions:
@@ -113,17 +112,17 @@ def statistics_of_the_batch(images: np.ndarray) -> Predictions:
 
 
 def halves(images: np.ndarray) -> Predictions:
-    coarse = images[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)
+    coarse = images[:, :, ::2, ::2].repeat(2, axis=2).repeat(2, axis=3)
     return Predictions(coarse / 8, sound(images).class_prob)
 
 
 def turned(images: np.ndarray) -> Predictions:
-    return Predictions(images.transpose(0, 2, 1) / 8, sound(images).class_prob)
+    return Predictions(images.transpose(0, 1, 3, 2) / 8, sound(images).class_prob)
 
 
 def riddle(images: np.ndarray) -> Predictions:
     first = images[0]
-    return Predictions(images / 8 + first[0, 0] * 0, sound(images).class_prob)
+    return Predictions(images / 8 + first[0, 0, 0] * 0, sound(images).class_prob)
 
 
 BROKEN = {
@@ -150,19 +149,19 @@ def test_each_fault_fails_its_own_check(name: str, run: Examine):
 
 
 def square_only(images: np.ndarray) -> Predictions:
-    if images.shape[1] != images.shape[2]:
+    if images.shape[2] != images.shape[3]:
         raise TypeError("expected a square")
     return sound(images)
 
 
 def one_class_for_odd_sizes(images: np.ndarray) -> Predictions:
-    return sound(images) if images.shape[1] % 2 == 0 else Predictions(images / 8, np.ones((len(images), 1)))
+    return sound(images) if images.shape[2] % 2 == 0 else Predictions(images / 8, np.ones((len(images), 1)))
 
 
 @pytest.mark.parametrize(
     ("predict", "message"),
     [
-        (halves, "mask_prob: expected shape (2, 31, 17), got (2, 32, 18)"),
+        (halves, "mask_prob: expected shape (2, 1, 31, 17), got (2, 1, 32, 18)"),
         (square_only, "TypeError: expected a square"),
         (one_class_for_odd_sizes, "class_prob: expected shape (2, 3), got (2, 1)"),
     ],
@@ -179,10 +178,10 @@ def test_sizes_that_a_model_cannot_take_are_a_note(
 
 
 def test_wrong_shapes_fail_shapes_and_spare_what_builds_on_them(run: Examine):
-    results = run(other_slices_missing, has_classes=False)
+    results = run(a_sample_missing, has_classes=False)
     assert failed(results) == ["shapes"]
-    assert "expected shape (6, 32, 32), got (5, 32, 32)" in results["shapes"][1]
-    assert "one mask [h, w] and three classes for each image" in results["shapes"][1]
+    assert "expected shape (6, 1, 32, 32), got (5, 1, 32, 32)" in results["shapes"][1]
+    assert "1 mask [h, w] and 3 classes for each image" in results["shapes"][1]
     assert results["ranges"] == ("skip", "once 'shapes' passes")
 
 
@@ -228,20 +227,48 @@ def test_a_case_with_a_size_of_its_own_is_asked_for_no_other(run: Examine):
     assert results["odd sizes"] == ("skip", "the case takes 32 pixels only")
 
 
-def test_saved_predictions_are_asked_by_number(run: Examine):
-    class Saved(Model):
-        def predict_slices(self, numbers: np.ndarray, images: np.ndarray) -> Predictions:
-            if not set(numbers.tolist()) <= {10, 20, 30, 40, 50, 60}:
-                raise PredictionError("no such slice")
-            prob = np.tile([0.2, 0.3, 0.5], (len(numbers), 1))
-            return Predictions(np.ones(images.shape) * numbers[:, None, None] / 100, prob)
+def rows_of(images: np.ndarray) -> Predictions:
+    """Another prediction for each image of a whole data set, whatever is in it."""
+    prob = np.tile([0.2, 0.3, 0.5], (len(images), 1))
+    return Predictions(np.ones(images.shape) * np.arange(len(images))[:, None, None, None] / 100, prob)
 
-    results = run(prepare=lambda work: Prepared(Saved(crash), "given"))
+
+def test_saved_predictions_are_asked_by_id(run: Examine, make_dataset: Callable[..., Dataset], tmp_path: Path):
+    path = save_predictions(tmp_path / "said.npz", make_dataset(12), Model(rows_of))
+    results = run(prepare=lambda work: Prepared(SavedPredictions(path), "given"))
     assert failed(results) == []
     assert results["odd sizes"] == ("skip", "saved predictions are of the size they are")
 
 
-def test_saved_predictions_are_required_of_all_test_slices_not_only_of_those_examined(
+def test_nothing_else_is_asked_by_id(run: Examine):
+    """A predictor that has the methods of saved predictions is given the images alone."""
+
+    class Saved(Model):
+        def look_up(self, ids: np.ndarray, images: np.ndarray) -> Predictions:
+            raise AssertionError("asked by id")
+
+        def require(self, ids: np.ndarray, kind: str) -> None:
+            raise AssertionError("asked by id")
+
+    assert set(run(prepare=lambda work: Prepared(Saved(sound), "given")).values()) == {("pass", "")}
+
+
+def test_masks_of_one_structure_may_be_without_its_axis(run: Examine):
+    def predict(images: np.ndarray) -> Predictions:
+        said = sound(images)
+        assert said.mask_prob is not None
+        return Predictions(said.mask_prob[:, 0], said.class_prob)
+
+    assert set(run(predict).values()) == {("pass", "")}
+
+
+def test_swapped_axes_of_masks_without_that_of_the_structure(run: Examine):
+    assert failed(run(lambda images: Predictions(images[:, 0].transpose(0, 2, 1) / 8, sound(images).class_prob))) == [
+        "odd sizes"
+    ]
+
+
+def test_saved_predictions_are_required_of_all_test_samples_not_only_of_those_examined(
     run: Examine, make_dataset: Callable[..., Dataset], tmp_path: Path
 ):
     flat = CallablePredictor(lambda x: Predictions(x * 0 + 0.5, np.full((len(x), 3), 1 / 3)))
@@ -249,7 +276,7 @@ def test_saved_predictions_are_required_of_all_test_slices_not_only_of_those_exa
     results = run(prepare=lambda work: Prepared(SavedPredictions(path), "given"))
     assert failed(results) == ["predict"]
     assert slice_seed42(12).test.tolist() == [5, 9]
-    assert "has no prediction for 1 of 2 test slices: 100" in results["predict"][1]
+    assert "has no prediction for 1 of 2 test samples: 100" in results["predict"][1]
 
 
 def test_no_images_may_be_refused_in_words(run: Examine):

@@ -24,7 +24,7 @@ from btlib.cases import Prepared, case
 
 @case("good-net", "sound", has_mask=True, has_classes=False, image_size=40, scaling="percentile")
 def good(work):
-    assert (work.dataset.image_size, work.dataset.scaling, work.case) == (40, "percentile", "good-net")
+    assert (work.train.image_size, work.train.scaling, work.case) == (40, "percentile", "good-net")
     return Prepared(CallablePredictor(lambda x: x, Outputs(0, mask_kind="probabilities")), "given")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from btlib.cases import CASES, Work, load_case, load_cases
 from btlib.conformance import check_case
-from btlib.data.dataset import Dataset
+from btlib.data.dataset import Samples
 
 PAGE = (Path(__file__).parents[2] / "docs" / "bring-your-own-model.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -46,7 +46,7 @@ def table_after(text: str) -> list[str]:
     return re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)
 
 
-@pytest.mark.parametrize(("kind", "text"), [(Work, "`btlib.cases.Work`:"), (Dataset, "`btlib.data.dataset.Dataset`")])
+@pytest.mark.parametrize(("kind", "text"), [(Work, "`btlib.cases.Work`:"), (Samples, "`btlib.data.dataset.Samples`")])
 def test_the_tables_name_exactly_the_fields(kind: type, text: str):
     names = [field.name for field in fields(kind)]
     assert table_after(text) == [name for name in names if not name.startswith("_")]

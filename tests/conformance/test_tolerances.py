@@ -31,8 +31,9 @@ def examined(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Examine:
     def go(prepare: Callable[[Work], Prepared], **case: Any) -> dict[str, tuple[str, str]]:
         mine = Case("mine", "", prepare=prepare, **{"has_mask": True, "has_classes": True} | case)
         data = make_dataset(12, 16)
-        work = Work(data, slice_seed42(12), Protocol(image_size=16), Recipe(), 0, tmp_path)
-        found = examine(Subject(mine, work, data.numbers[:6], data.images[:6]))
+        split = slice_seed42(12)
+        work = Work.on(data, split, Protocol(image_size=16), Recipe(), 0, tmp_path)
+        found = examine(Subject(mine, work, data.part(np.arange(6)), data.images[:6], data.ids[split.test]))
         return {result.check: (result.outcome, result.message) for result in found}
 
     return go
@@ -47,7 +48,7 @@ def shifted(part: str, by: np.ndarray | float, images: np.ndarray) -> Prediction
     shift = np.broadcast_to(np.asarray(by, np.float64), (len(images),))
     masks, prob = np.full(images.shape, 0.5), np.tile([0.25, 0.25, 0.5], (len(images), 1))
     if part == "mask":
-        masks += shift[:, None, None]
+        masks += shift[:, None, None, None]
     else:
         prob += shift[:, None] * [1, -1, 0]
     return Predictions(masks, prob)
@@ -139,7 +140,7 @@ def test_a_predictor_may_write_into_its_images(examined: Examine) -> None:
     """They are given in fresh arrays each time."""
 
     def predict(images: np.ndarray) -> Predictions:
-        mean = images.mean(axis=(1, 2), keepdims=True) / 10
+        mean = images.mean(axis=(1, 2, 3), keepdims=True) / 10
         images[:] = 0
         return Predictions(np.broadcast_to(mean, images.shape), None)
 
@@ -150,7 +151,7 @@ def test_no_images_must_give_no_predictions(examined: Examine) -> None:
     for wrong in (lambda images: shifted("mask", 0.0, images[:1]), lambda images: None):
 
         def predict(images: np.ndarray, wrong: Any = wrong) -> Any:
-            return shifted("mask", 0.0, images) if len(images) else wrong(np.zeros((1, 16, 16)))
+            return shifted("mask", 0.0, images) if len(images) else wrong(np.zeros((1, 1, 16, 16)))
 
         results = examined(lambda work, predict=predict: Prepared(Model(predict), "given"))
         assert failed(results) == ["empty input"]
@@ -186,12 +187,13 @@ def test_what_a_case_is_given(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Six test slices of phantoms, at its own size and scaling."""
+    """Six test samples of phantoms, at its own size and scaling; to learn from, those of training and validation."""
     loaded: list[tuple[Any, ...]] = []
+    data = make_dataset(50, 16)
 
     def load_dataset(folder: Path, image_size: int, scaling: Scaling) -> Dataset:
         loaded.append((folder, image_size, scaling))
-        return replace(make_dataset(50, 16), scaling=scaling)
+        return replace(data, scaling=scaling)
 
     made: list[tuple[Any, ...]] = []
     monkeypatch.setattr(subject, "load_dataset", load_dataset)
@@ -210,9 +212,13 @@ def test_what_a_case_is_given(
     assert (work.seed, work.precision, work.device, work.case) == (42, "fp32", "cuda", "mine")
     assert (work.checkpoints, work.engine, work.retrain) == (tmp_path / "checkpoints", "eager", False)
     assert (work.recipe.backbone, work.recipe.weights, work.recipe.epochs) == ("tiny", "none", 1)
-    at = slice_seed42(50).test[:6]
-    assert found.numbers.tolist() == work.dataset.numbers[at].tolist()
-    assert np.array_equal(found.images, work.dataset.images[at])
+    split = slice_seed42(50)
+    at = split.test[:6]
+    assert found.samples.ids.tolist() == data.ids[at].tolist()
+    assert np.array_equal(found.images, data.images[at])
+    assert found.tested.tolist() == data.ids[split.test].tolist()
+    assert work.train.ids.tolist() == data.ids[split.train].tolist()
+    assert work.val.ids.tolist() == data.ids[split.val].tolist()
     assert found.images.flags.c_contiguous
     make_subject(case, tmp_path / "checkpoints", tmp_path / "own slices")
     assert loaded[1][0] == tmp_path / "own slices"

@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 
 from btlib.data import load_dataset
+from btlib.data.sources.figshare.source import FigshareSource
+from btlib.data.sources.tasks import FIGSHARE
+from btlib.data.task import Task
 from btlib.errors import BtlibWarning, DataError, OptionError
 
 
@@ -29,7 +32,7 @@ def refuse_to_read(monkeypatch):
     def refuse(path):
         raise AssertionError(f"{path} was read")
 
-    monkeypatch.setattr("btlib.data.cache.read_slice", refuse)
+    monkeypatch.setattr("btlib.data.sources.figshare.source.read_slice", refuse)
 
 
 def test_the_second_time_no_slice_is_read(folder, monkeypatch):
@@ -39,7 +42,7 @@ def test_the_second_time_no_slice_is_read(folder, monkeypatch):
     assert isinstance(warm.images[:], np.memmap)
     assert not warm.images[:].flags.writeable
     assert pixels(warm) == pixels(cold)
-    assert (warm.fingerprint, warm.original_areas.tolist()) == (cold.fingerprint, cold.original_areas.tolist())
+    assert (warm.fingerprint, warm.ids.tolist()) == (cold.fingerprint, cold.ids.tolist())
 
 
 def test_size_and_scaling_have_entries_of_their_own(folder, cache):
@@ -117,11 +120,11 @@ def flip_the_last_byte(path):
 
 
 def other_pixels(path):
-    np.save(path, np.zeros((6, 24, 24), np.float32))
+    np.save(path, np.zeros((6, 1, 24, 24), np.float32))
 
 
 def other_shape(path):
-    np.save(path, np.zeros((6, 24, 23), np.float32))
+    np.save(path, np.zeros((6, 1, 24, 23), np.float32))
 
 
 def no_more(path):
@@ -225,8 +228,9 @@ def test_stored_slices_are_what_numpy_saves(tmp_path, n):
     from btlib.data import entry
 
     rng = np.random.default_rng(0)
-    images, masks = rng.random((n, 7, 7), np.float32), rng.random((n, 7, 7)) > 0.5
-    entry.create(tmp_path, n, 7)
+    task = Task(name="t", structures=("a", "b"), channels=("x", "y", "z"))
+    images, masks = rng.random((n, 3, 7, 7), np.float32), rng.random((n, 2, 7, 7)) > 0.5
+    entry.create(tmp_path, n, 7, task)
     for i in rng.permutation(n):
         entry.store(tmp_path, int(i), n, images[i], masks[i])
     for name, array in (("images", images), ("masks", masks)):
@@ -238,8 +242,9 @@ def test_no_pixels_come_back_from_a_worker(folder, tmp_path):
     """Else the memory of the process that asked would grow with the number of slices."""
     from btlib.data import cache, entry
 
-    entry.create(tmp_path, 1, 64)
-    made = cache._prepare((0, folder / "1.mat"), tmp_path, 1, 64, "thesis")
+    source = FigshareSource(folder)
+    entry.create(tmp_path, 1, 64, FIGSHARE)
+    made = cache._prepare((0, source.samples()[0]), source, tmp_path, 1, 64, "thesis")
     assert np.load(tmp_path / "images.npy").any()
     assert len(pickle.dumps(made)) < 500
 

@@ -93,6 +93,23 @@ def test_it_is_used_as_the_array_itself(reopened: Open):
     assert np.array(array).flags.writeable
 
 
+def test_it_is_a_condition_as_the_array_itself(tmp_path: Path):
+    np.save(tmp_path / "m.npy", VALUES > 40)
+    mask = CheckedArray(tmp_path / "m.npy", block_digests(tmp_path / "m.npy"), lambda rows: None)
+    assert VALUES.mean(where=mask) == VALUES.mean(where=VALUES > 40)
+
+
+@pytest.mark.parametrize("byte", [None, 0])
+def test_it_cannot_be_written_to(byte: int | None, reopened: Open):
+    array = reopened(byte)
+    with pytest.raises(ValueError, match=r"read-only: copy them first, np\.array"):
+        array += 1
+    with pytest.raises(ValueError, match="read-only"):
+        np.add(VALUES, 1, out=array)
+    with pytest.raises(TypeError, match="item assignment"):
+        array[0] = 0  # type: ignore[index]
+
+
 @pytest.mark.parametrize("key", [key for key in KEYS if VALUES[key].size], ids=str)
 def test_a_turned_bit_in_what_is_read_is_noticed(key: Any, reopened: Open):
     first = int(VALUES[key].ravel()[0]) * 4

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from btlib.data.cvind import read_cvind
+from btlib.data.sources.figshare.cvind import read_cvind
 from btlib.errors import SplitError
 
 FOLDS = [5, 1, 4, 2, 3, 1]

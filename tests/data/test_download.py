@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from btlib.data.download import _unpack, download
-from btlib.data.scan import scan
+from btlib.data.sources.figshare.download import _unpack, download
+from btlib.data.sources.figshare.scan import scan
 from btlib.errors import DataError
 
 ONE, TWO = "brainTumorDataPublic_1-2.zip", "brainTumorDataPublic_3-4.zip"
@@ -227,7 +227,7 @@ def test_a_slice_that_is_too_large_to_be_one_is_not_unpacked(
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("1.mat", bytes(10**6))
-    monkeypatch.setattr("btlib.data.download.LARGEST", 10**6 - 1)
+    monkeypatch.setattr("btlib.data.sources.figshare.download.LARGEST", 10**6 - 1)
     server.offer({ONE: buffer.getvalue()})
     with pytest.raises(
         DataError, match=rf"{ONE}: cannot be unpacked: 1.mat: 1000000 bytes, a slice has at most 999999"
@@ -285,7 +285,7 @@ def test_a_listing_of_impossible_sizes_does_not_count(
 
 
 def test_an_endless_listing_is_given_up(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("btlib.data.download._LISTING", 1000)
+    monkeypatch.setattr("btlib.data.sources.figshare.download._LISTING", 1000)
     server.answers["/articles/1512427"] = b" " * 1001
     with pytest.raises(DataError, match="more than 1000 bytes"):
         get(server, tmp_path)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from btlib.data import fetch as module
-from btlib.data.fetch import FetchError, Wanted, fetch, require_space
+from btlib.data.sources.figshare import fetch as module
+from btlib.data.sources.figshare.fetch import FetchError, Wanted, fetch, require_space
 from btlib.errors import DataError
 
 CONTENT = np.random.default_rng(0).bytes(50_000)

@@ -249,7 +249,7 @@ def test_a_phantom_that_was_edited_is_noticed(tmp_path, make_slice, field):
 
 def test_a_field_that_is_larger_than_a_slice_can_be_is_not_read(tmp_path, make_slice, monkeypatch):
     make_slice(tmp_path / "1.mat")
-    monkeypatch.setattr("btlib.data.figshare.LARGEST", 1000)
+    monkeypatch.setattr("btlib.data.sources.figshare.slice_file.LARGEST", 1000)
     with pytest.raises(DataError, match="cjdata/image: expected at most 0 MiB"):
         read_slice(tmp_path / "1.mat")
 

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from btlib.data import patients
-from btlib.data.patient_table import PatientTable
-from btlib.data.patients import Patients, identify, merged
-from btlib.data.recognise import is_copy, mask_signature, recognise
+from btlib.data.patients import Patients
+from btlib.data.sources.figshare import identify as module
+from btlib.data.sources.figshare.identify import identify, merged
+from btlib.data.sources.figshare.patient_table import PatientTable
+from btlib.data.sources.figshare.recognise import is_copy, mask_signature, recognise
 from btlib.errors import BtlibWarning, DataError
 
 N = 200
@@ -35,7 +36,7 @@ TABLE = table_of([500] * N)
 
 @pytest.fixture(autouse=True)
 def _table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patients, "figshare_patients", lambda: TABLE)
+    monkeypatch.setattr(module, "figshare_patients", lambda: TABLE)
 
 
 def who(

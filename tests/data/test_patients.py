@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from btlib import fingerprint
-from btlib.data import load_dataset, patient_table, patients, write_slice
-from btlib.data.patient_table import PatientTable, figshare_patients
-from btlib.data.patients import merged
+from btlib.data import load_dataset, write_slice
 from btlib.data.preprocess import prepare_image, prepare_mask
-from btlib.data.recognise import mask_signature
-from btlib.data.scan import scan
+from btlib.data.sources.figshare import identify, patient_table
+from btlib.data.sources.figshare.identify import merged
+from btlib.data.sources.figshare.patient_table import PatientTable, figshare_patients
+from btlib.data.sources.figshare.recognise import mask_signature
+from btlib.data.sources.figshare.scan import scan
 from btlib.errors import BtlibWarning, DataError
 from btlib.runs.execute import patient_facts
 from btlib.splits import make_split
@@ -51,7 +52,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> PatientTable:
         source="a test",
         licence="none",
     )
-    monkeypatch.setattr(patients, "figshare_patients", lambda: known)
+    monkeypatch.setattr(identify, "figshare_patients", lambda: known)
     return known
 
 
@@ -95,7 +96,7 @@ def test_a_copy_is_recognised_under_other_numbers_and_turned(copy: Callable[...,
     home = copy(numbers=[int(order[i]) * 7 + 3 for i in range(30)], mask=np.rot90)
     dataset = load_dataset(home, 16)
     person_of = {int(order[i]) * 7 + 3: str(PERSONS[i]) for i in range(30)}
-    assert list(dataset.patients) == [person_of[number] for number in dataset.numbers.tolist()]
+    assert list(dataset.patients) == [person_of[int(name)] for name in dataset.ids.tolist()]
 
 
 def test_a_stranger_has_no_patient_which_is_said_at_every_start(copy: Callable[..., Path]):

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from btlib.data import list_slices, phantom_folder, read_slice, write_phantoms
-from btlib.data.phantom import _cast
-from btlib.data.phantom_head import anatomy, draw
-from btlib.data.scan import scan
+from btlib.data.sources.figshare.scan import scan
+from btlib.data.sources.phantom.files import _cast
+from btlib.data.sources.phantom.head import KINDS, anatomy, draw
+from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BtlibWarning, DataError
 
 FIRST = [(1, "PH0004", 512), (1, "PH0003", 512), (1, "PH0003", 512)]
@@ -51,8 +52,8 @@ def test_another_seed_or_another_slice_is_another_phantom(tmp_path):
 def test_phantoms_are_the_same_to_the_bit_everywhere():
     """Golden digests: they must hold on every machine, or committed baselines of the smoke tier mean nothing."""
     digest = sha256()
-    for label in range(3):
-        image, mask = draw(anatomy(label, np.random.RandomState([1, label])), np.random.RandomState([2, label]), 256)
+    for label, kind in enumerate(PHANTOM.classes):
+        image, mask = draw(anatomy(kind, np.random.RandomState([1, label])), np.random.RandomState([2, label]), 256)
         digest.update(image.astype("<i2").tobytes() + mask.tobytes())
     assert digest.hexdigest()[:16] == "ec3af0f4e3112766"
 
@@ -60,15 +61,29 @@ def test_phantoms_are_the_same_to_the_bit_everywhere():
 def test_tumours_lie_where_their_type_lies():
     """Pituitary tumours in the midline, gliomas off it; only gliomas have a dark core."""
     aside, core = {}, {}
-    for label in range(3):
+    for kind in KINDS:
         middles, lows = [], []
         for k in range(12):
-            image, mask = draw(anatomy(label, np.random.RandomState([3, k])), np.random.RandomState([4, k]), 256)
+            image, mask = draw(anatomy(kind, np.random.RandomState([3, k])), np.random.RandomState([4, k]), 256)
             middles.append(abs(np.nonzero(mask)[1].mean() - 128))
             lows.append(np.percentile(image[mask], 5) / np.median(image[mask]))
-        aside[label], core[label] = np.mean(middles), np.mean(lows)
-    assert aside[2] < 10 < 20 < min(aside[0], aside[1])
-    assert core[1] < 0.5 < 0.8 < min(core[0], core[2])
+        aside[kind], core[kind] = np.mean(middles), np.mean(lows)
+    assert aside["pituitary"] < 10 < 20 < min(aside["meningioma"], aside["glioma"])
+    assert core["glioma"] < 0.5 < 0.8 < min(core["meningioma"], core["pituitary"])
+
+
+def test_every_class_can_be_drawn():
+    assert PHANTOM.classes == KINDS
+
+
+def test_a_head_without_a_tumour_is_the_same_head():
+    """But for the tumour, and the grain that is drawn after it; its mask is empty."""
+    image, mask = draw(anatomy(None, np.random.RandomState([1, 0])), np.random.RandomState([2, 0]), 256)
+    ill, tumour = draw(anatomy("meningioma", np.random.RandomState([1, 0])), np.random.RandomState([2, 0]), 256)
+    assert (mask.dtype, mask.shape, mask.any()) == (bool, (256, 256), False)
+    assert image.dtype == np.int16
+    shown = [one.astype(float)[~tumour] for one in (image, ill)]
+    assert np.corrcoef(*shown)[0, 1] > 0.95
 
 
 def test_the_phantoms_of_a_seed_are_the_same_for_ever(phantoms):
@@ -85,10 +100,11 @@ def test_the_phantoms_of_a_seed_are_the_same_for_ever(phantoms):
 def test_patients_have_several_slices_of_one_type():
     cast = _cast(1000, seed=0)
     by_patient = {}
-    for patient, person in cast:
+    for patient, label, person in cast:
+        assert person.kind == PHANTOM.classes[label]
         by_patient.setdefault(patient, []).append(person)
     assert all(len({id(person) for person in people}) == 1 for people in by_patient.values())
-    assert np.bincount([person.label for _, person in cast]).tolist() == [230, 470, 300]
+    assert np.bincount([label for _, label, _ in cast]).tolist() == [230, 470, 300]
     assert np.median([len(people) for people in by_patient.values()]) > 4
 
 
@@ -104,13 +120,13 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path, monkeypatch):
         if path.name == "3.mat":
             raise OSError("no space left on device")
 
-    monkeypatch.setattr("btlib.data.phantom.write_slice", lambda path, *args, **kwargs: path.touch())
+    monkeypatch.setattr("btlib.data.sources.phantom.files.write_slice", lambda path, *args, **kwargs: path.touch())
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", lambda self, target: full_disk(self / "3.mat"))
         with pytest.raises(DataError, match=r"b/data: cannot be written \(no space"):
             write_phantoms(tmp_path / "b", 3)
     assert list((tmp_path / "b").iterdir()) == [], "they are put in their place all at once"
-    monkeypatch.setattr("btlib.data.phantom.write_slice", full_disk)
+    monkeypatch.setattr("btlib.data.sources.phantom.files.write_slice", full_disk)
     with pytest.raises(DataError, match="no space"):
         write_phantoms(tmp_path / "b", 3)
     assert list((tmp_path / "b").iterdir()) == []
@@ -128,7 +144,7 @@ def test_a_folder_is_drawn_under_its_lock(tmp_path, monkeypatch, is_locked):
         for number in range(1, n + 1):
             (out / "data" / f"{number}.mat").touch()
 
-    monkeypatch.setattr("btlib.data.phantom.write_phantoms", drawn)
+    monkeypatch.setattr("btlib.data.sources.phantom.files.write_phantoms", drawn)
     folder = phantom_folder(tmp_path, 3, seed=4, progress=True)
     assert folder == tmp_path / "phantoms-v1-3-seed4"
     assert phantom_folder(tmp_path, 3, seed=4) == folder

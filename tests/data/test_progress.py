@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from btlib.data import load_dataset, phantom_folder, write_phantoms
-from btlib.data.scan import scan
+from btlib.data.sources.figshare.scan import scan
 from btlib.runs.migrate import old_fingerprints
 
 LONG: dict[str, tuple[Callable[[Path, bool], object], str]] = {
-    "loading": (lambda folder, progress: load_dataset(folder, 24, progress=progress), "Reading slices"),
+    "loading": (lambda folder, progress: load_dataset(folder, 24, progress=progress), "Reading samples"),
     "scanning": (lambda folder, progress: scan(folder, progress=progress), "Checking slices"),
     "migrating": (lambda folder, progress: old_fingerprints(folder, progress=progress), "Checking slices"),
     "drawing": (lambda folder, progress: write_phantoms(folder.parents[1] / "p", 1, 0, progress), "Drawing phantoms"),

@@ -9,6 +9,7 @@ import pytest
 from btlib.data.dataset import Dataset
 from btlib.data.grouping import patient_groups, unit_of
 from btlib.data.random_labels import with_random_labels
+from btlib.data.task import Task
 from btlib.errors import DataError
 
 Make = Callable[..., Dataset]
@@ -36,8 +37,15 @@ def test_every_patient_has_one_type_and_types_are_even(make_dataset: Make):
 def test_without_patients_nothing_is_drawn(make_dataset: Make):
     """What is drawn by slice shows nothing of patients."""
     dataset = replace(make_dataset(12), patients=(*(["P1"] * 11), None))
-    with pytest.raises(DataError, match="1 of 12 slices have no patient id"):
+    with pytest.raises(DataError, match="1 of 12 samples have no patient id"):
         with_random_labels(dataset)
+
+
+def test_without_classes_nothing_is_drawn(make_dataset: Make):
+    dataset = make_dataset(12)
+    task = Task(name="t", structures=dataset.task.structures, channels=dataset.task.channels)
+    with pytest.raises(DataError, match="t: the task has no classes to draw"):
+        with_random_labels(replace(dataset, task=task, labels=None))
 
 
 def test_groups_are_patients_or_else_slices():

@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from btlib.data.patients import Patients
-from btlib.data.scan import scan
+from btlib.data.sources.figshare.scan import scan
 from btlib.errors import DataError
 
 
@@ -103,7 +103,7 @@ def test_a_patient_of_three_types_is_one_patient(tmp_path, make_slice):
 )
 def test_patients_of_the_table_are_noted(folder, monkeypatch, last, more):
     ids = ("1", "1", "1", "2", "2", last)
-    monkeypatch.setattr("btlib.data.scan.identify", lambda *args: Patients(ids, "table"))
+    monkeypatch.setattr("btlib.data.sources.figshare.scan.identify", lambda *args: Patients(ids, "table"))
     report = scan(folder)
     assert report.patients == {"1": 3, "2": 2, last: 3 if last else 1} | ({"2": 3} if last else {})
     assert report.notes[1] == (
@@ -115,7 +115,7 @@ def test_codes_that_contradict_what_is_known_are_a_fault(folder, monkeypatch):
     def clash(numbers, codes, *rest):
         raise DataError(f"{codes[0]} is two", where=folder, mend="get them again")
 
-    monkeypatch.setattr("btlib.data.scan.identify", clash)
+    monkeypatch.setattr("btlib.data.sources.figshare.scan.identify", clash)
     report = scan(folder)
     assert [fault.problem for fault in report.faults] == ["P00 is two"]
     assert report.patients == {f"P{k:02d}": 1 for k in range(6)}

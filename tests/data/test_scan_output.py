@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from btlib.data.scan import scan
-from btlib.data.scan_output import fault_lines, patients_line, write_report
+from btlib.data.sources.figshare.scan import scan
+from btlib.data.sources.figshare.scan_output import fault_lines, patients_line, write_report
 from btlib.errors import DataError, OptionError
 
 

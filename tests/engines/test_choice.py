@@ -1,4 +1,4 @@
-"""The guard's bounds, the slices it looks at, the order of attempts, and under what a converted model is kept."""
+"""The guard's bounds, the samples it looks at, the order of attempts, and under what a converted model is kept."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from btlib.adapters.torch import TorchPredictor
-from btlib.data.dataset import Dataset
+from btlib.data.dataset import Dataset, Samples
 from btlib.engines import choose as choose_room
 from btlib.engines import eager, onnxruntime, openvino, openvino_int8
 from btlib.engines.engine import ENGINE_NAMES, ENGINES, Engine, Subject
 from btlib.errors import ModelError, OptionError
+from btlib.evaluation.aggregate import per_sample
 from btlib.speed import memory
 
 Make = Callable[..., Subject]
@@ -41,17 +42,17 @@ if not hasattr(room, "too_far"):  # the package gives the function of this name
     ],
 )
 def test_the_bounds_of_the_guard(found: dict[str, float], passes: bool) -> None:
-    assert (room.too_far({"slices": 1, **found}) is None) is passes
+    assert (room.too_far({"samples": 1, **found}) is None) is passes
 
 
-def test_gaps_are_of_the_mean_dice_either_way_and_of_equal_types(make_table: Callable[..., Any]) -> None:
+def test_gaps_are_of_the_mean_dice_either_way_and_of_equal_classes(make_table: Callable[..., Any]) -> None:
     good, worse = make_table(60), make_table(60, worse=0.1, wrong=15)
     one, other = room.gaps(good, worse), room.gaps(worse, good)
     assert one == other
-    assert one["dice_gap"] == pytest.approx(good.dice().mean() - worse.dice().mean())
+    assert one["dice_gap"] == pytest.approx(per_sample(good, "dice").mean() - per_sample(worse, "dice").mean())
     assert one["agreement"] == 0.75
-    assert room.gaps(make_table(6, classes=False), make_table(6, classes=False)).keys() == {"slices", "dice_gap"}
-    assert room.gaps(make_table(6, mask=False), make_table(6, mask=False)).keys() == {"slices", "agreement"}
+    assert room.gaps(make_table(6, classes=False), make_table(6, classes=False)).keys() == {"samples", "dice_gap"}
+    assert room.gaps(make_table(6, mask=False), make_table(6, mask=False)).keys() == {"samples", "agreement"}
 
 
 @pytest.mark.parametrize(
@@ -71,40 +72,40 @@ def test_each_engine_is_tried_in_the_precision_that_is_wanted_and_the_last_in_fp
 
 @pytest.fixture
 def scored(monkeypatch: pytest.MonkeyPatch, make_table: Callable[..., Any]) -> list[Any]:
-    """Scores nothing: what was asked to be scored, and on which slices."""
+    """Scores nothing: what was asked to be scored, and on which samples."""
     found: list[Any] = []
 
-    def evaluate(predictor: Any, dataset: Dataset, at: np.ndarray, *, threshold: float) -> Any:
-        found.append((predictor, dataset, at.tolist(), threshold))
-        return SimpleNamespace(slices=make_table(6))
+    def evaluate(predictor: Any, samples: Samples, *, threshold: float) -> Any:
+        found.append((predictor, samples.ids.tolist(), threshold))
+        return SimpleNamespace(samples=make_table(6))
 
     monkeypatch.setattr(room, "evaluate", evaluate)
     return found
 
 
-def test_the_first_64_of_the_slices_are_looked_at_with_the_mask_s_threshold(
-    subject: Make, slices: Dataset, scored: list[Any], monkeypatch: pytest.MonkeyPatch
+def test_the_first_64_of_the_samples_are_looked_at_with_the_mask_s_threshold(
+    subject: Make, make_dataset: Callable[..., Dataset], scored: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given, built = (
-        replace(subject("D"), precision="bf16", calibration=lambda: np.zeros((5, 4, 4), np.float32)),
+        replace(subject("D"), precision="bf16", calibration=lambda: np.zeros((5, 1, 4, 4), np.float32)),
         list[Subject](),
     )
     monkeypatch.setattr(Engine, "build", lambda self, one: built.append(one) or f"built by {self.name}")  # type: ignore[func-returns-value]
-    at = np.arange(100)[::-1]
-    chosen = room.choose(given, "eager", slices, at, 0.25)
+    samples = make_dataset(100).part(np.arange(100)[::-1])
+    chosen = room.choose(given, "eager", samples, 0.25)
     (plain, *first), second = scored
-    assert first == [slices, at[:64].tolist(), 0.25]
-    assert second == ("built by eager", slices, at[:64].tolist(), 0.25)
+    assert first == [samples.ids[:64].tolist(), 0.25]
+    assert second == ("built by eager", samples.ids[:64].tolist(), 0.25)
     assert isinstance(plain, TorchPredictor)
     assert (plain.precision, plain.device, plain.outputs) == ("fp32", given.device, given.outputs)
     assert plain.model is not given.model, "a copy, for it is moved about"
     assert [one.precision for one in built] == ["bf16"]
     assert (chosen.predictor, chosen.engine, chosen.notes) == ("built by eager", "eager", ())
-    guard = {"slices": 6, "dice_gap": 0.0, "agreement": 1.0}
+    guard = {"samples": 6, "dice_gap": 0.0, "agreement": 1.0}
     assert chosen.details == {"engine": "eager", "precision": "bf16", "guard": guard}
-    quantised = room.choose(given, "openvino-int8", slices, at, 0.25)
+    quantised = room.choose(given, "openvino-int8", samples, 0.25)
     assert built[-1] is given
-    assert quantised.details["calibration_slices"] == 5
+    assert quantised.details["calibration_samples"] == 5
     assert quantised.details["precision"] == "int8"
 
 
@@ -115,7 +116,7 @@ def test_what_an_engine_that_failed_took_is_given_back(
     monkeypatch.setattr(memory, "release", release)
     monkeypatch.setattr(Engine, "build", Mock(side_effect=error))
     with pytest.raises(ModelError, match="eager in fp32 was passed over: no compiler here"):
-        room.choose(subject("D"), "eager", slices, np.arange(4), 0.5, lines.append)
+        room.choose(subject("D"), "eager", slices, 0.5, lines.append)
     release.assert_called_once_with(error)
     assert lines == ["engine eager in fp32 was passed over: no compiler here"]
 
@@ -138,10 +139,10 @@ def test_engines_and_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_engine_that_does_not_fit_names_those_that_do(subject: Make, slices: Dataset) -> None:
     gpu = replace(subject("D"), device=torch.device("cuda"))
     with pytest.raises(OptionError, match=r"'openvino' does not fit cuda(.|\n)*choose one of: auto, compile, eager$"):
-        room.choose(gpu, "openvino", slices, np.arange(4), 0.5)
+        room.choose(gpu, "openvino", slices, 0.5)
 
 
-def test_onnx_runtime_is_exported_once_and_held_to_slices_of_the_models_size(
+def test_onnx_runtime_is_exported_once_and_held_to_images_of_the_models_size(
     subject: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export = Mock(side_effect=lambda plain, path, images, masks: path.write_text("file"))
@@ -154,8 +155,9 @@ def test_onnx_runtime_is_exported_once_and_held_to_slices_of_the_models_size(
     ((plain, _, images, masks),) = (call.args for call in export.call_args_list)
     assert (plain.precision, plain.device) == ("fp32", torch.device("cpu"))
     assert plain.model is not given.model
-    assert images.shape == (2, 48, 48)
-    assert (masks == (images > 0.5)).all()
+    assert images.shape == (2, 1, 48, 48)
+    assert (masks.shape, masks.dtype) == ((2, 1, 48, 48), bool)
+    assert 0.4 < masks.mean() < 0.6, "neither empty nor full, so that their Dice tells something"
     first, second = (call.args[0] for call in made.call_args_list)
     assert first == second
     assert first.parent.parent == given.cache

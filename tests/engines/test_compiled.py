@@ -51,7 +51,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
 
 
 def images(n: int, height: int = 32, width: int = 32) -> np.ndarray:
-    return np.random.default_rng(n).random((n, height, width), dtype=np.float32)
+    return np.random.default_rng(n).random((n, 1, height, width), dtype=np.float32)
 
 
 @pytest.mark.parametrize("variants", ["AF", pytest.param("".join(VARIANTS), marks=pytest.mark.nightly)])
@@ -81,7 +81,10 @@ def test_a_model_that_goes_takes_its_code_with_it(subject: Make, backend: Backen
 def test_at_the_limit_it_raises(subject: Make, backend: Backend):
     """As where guards fail for another reason with every batch."""
     predictor = compiled.build(subject("D"))
-    with torch._dynamo.config.patch(recompile_limit=1), pytest.raises(ModelError, match=r"compiled for \[3, 32, 32\]"):
+    with (
+        torch._dynamo.config.patch(recompile_limit=1),
+        pytest.raises(ModelError, match=r"compiled for \[3, 1, 32, 32\]"),
+    ):
         predictor.predict(images(3))
 
 

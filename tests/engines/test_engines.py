@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ import torch
 
 from btlib.adapters.torch import VARIANT, TorchPredictor, torchscript_is_old
 from btlib.data.dataset import Dataset
+from btlib.data.task import Task
 from btlib.engines import ENGINES, Engine, Subject, choose
 from btlib.engines.choose import gaps, too_far
 from btlib.errors import ModelError, OptionError, UnknownNameError
 from btlib.evaluation import evaluate
+from btlib.evaluation.aggregate import per_sample
+from btlib.models import create
 from btlib.models.variants import VARIANTS
 
 Make = Callable[..., Subject]
@@ -112,19 +116,19 @@ def test_a_converted_model_is_kept_and_found(
 
 def test_the_guard_by_hand(make_table: Callable):
     good = make_table(60)
-    assert gaps(good, good) == {"slices": 60, "dice_gap": 0, "agreement": 1}
+    assert gaps(good, good) == {"samples": 60, "dice_gap": 0, "agreement": 1}
     assert too_far(gaps(good, make_table(60, worse=0.01))) is not None
-    assert "98.3 % of the tumour types agree" in (too_far(gaps(good, make_table(60, wrong=1))) or "")
-    assert too_far({"slices": 1, "dice_gap": float("nan")}) is not None
-    assert too_far({"slices": 1, "agreement": float("nan")}) is not None
+    assert "98.3 % of the classes agree" in (too_far(gaps(good, make_table(60, wrong=1))) or "")
+    assert too_far({"samples": 1, "dice_gap": float("nan")}) is not None
+    assert too_far({"samples": 1, "agreement": float("nan")}) is not None
 
 
 def test_the_first_that_passes_is_chosen(subject: Make, slices: Dataset):
     said: list[str] = []
-    chosen = choose(subject(), "auto", slices, np.arange(12), 0.65, said.append)
+    chosen = choose(subject(), "auto", slices, 0.65, said.append)
     assert (chosen.engine, chosen.notes, said) == ("openvino", (), [])
     assert chosen.details["engine"] == "openvino"
-    assert chosen.details["guard"]["slices"] == 12
+    assert chosen.details["guard"]["samples"] == 12
 
 
 def test_one_that_says_something_else_is_passed_over(subject: Make, slices: Dataset, monkeypatch: pytest.MonkeyPatch):
@@ -140,13 +144,13 @@ def test_one_that_says_something_else_is_passed_over(subject: Make, slices: Data
 
     monkeypatch.setattr(Engine, "build", build)
     said: list[str] = []
-    chosen = choose(given, "auto", slices, np.arange(12), 0.5, said.append)
+    chosen = choose(given, "auto", slices, 0.5, said.append)
     assert chosen.engine == "onnxruntime"
     assert chosen.notes == tuple(said)
     assert said[0].startswith("engine openvino in fp32 was passed over: ")
     assert said[1] == "engine compile in fp32 was passed over: no compiler here"
     with pytest.raises(ModelError, match="engine openvino in fp32 was passed over"):
-        choose(given, "openvino", slices, np.arange(12), 0.5, said.append)
+        choose(given, "openvino", slices, 0.5, said.append)
 
 
 def test_a_model_that_is_unsure_in_bf16_is_run_in_fp32(subject: Make, slices: Dataset, monkeypatch: pytest.MonkeyPatch):
@@ -158,20 +162,20 @@ def test_a_model_that_is_unsure_in_bf16_is_run_in_fp32(subject: Make, slices: Da
         return plain(other if one.precision == "bf16" else one)
 
     monkeypatch.setattr(Engine, "build", build)
-    chosen = choose(given, "auto", slices, np.arange(12), 0.5, lambda line: None)
+    chosen = choose(given, "auto", slices, 0.5, lambda line: None)
     assert asked == [*((name, "bf16") for name in HERE), ("eager", "fp32")]
     assert (chosen.engine, chosen.details["precision"]) == ("eager", "fp32")
     assert len(chosen.notes) == 4
-    assert choose(given, "openvino", slices, np.arange(12), 0.5, lambda line: None).details["precision"] == "fp32"
+    assert choose(given, "openvino", slices, 0.5, lambda line: None).details["precision"] == "fp32"
 
 
 def test_names_that_do_not_fit(subject: Make, slices: Dataset, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(UnknownNameError, match="did you mean 'openvino'"):
-        choose(subject(), "openvin", slices, np.arange(2), 0.65)
+        choose(subject(), "openvin", slices.part(np.arange(2)), 0.65)
     monkeypatch.setattr(Engine, "fits", lambda self, device: self.name == "eager")
     with pytest.raises(OptionError, match=r"--bt-engine: engine 'openvino' does not fit cpu"):
-        choose(subject(), "openvino", slices, np.arange(2), 0.65)
-    assert choose(subject(), "auto", slices, np.arange(2), 0.65).engine == "eager"
+        choose(subject(), "openvino", slices.part(np.arange(2)), 0.65)
+    assert choose(subject(), "auto", slices.part(np.arange(2)), 0.65).engine == "eager"
 
 
 def test_the_options_offer_what_there_is():
@@ -184,10 +188,25 @@ def test_the_options_offer_what_there_is():
 @pytest.mark.usefixtures("uncompiled")
 def test_scores_do_not_depend_on_the_engine(subject: Make, slices: Dataset):
     given = subject()
-    tables = [evaluate(ENGINES[name].build(given), slices).slices for name in HERE]
+    tables = [evaluate(ENGINES[name].build(given), slices).samples for name in HERE]
     for table in tables[1:]:
-        assert np.abs(table.dice() - tables[0].dice()).max() < 0.01
+        assert np.abs(per_sample(table, "dice") - per_sample(tables[0], "dice")).max() < 0.01
         assert (table.predicted() == tables[0].predicted()).all()
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize("name", HERE)
+def test_structures_and_channels_of_another_task(name: str, tmp_path: Path):
+    """Four classes, two structures, images of three channels."""
+    task = Task(name="other", classes=tuple("abcd"), structures=("core", "rim"), channels=("r", "g", "b"))
+    torch.manual_seed(0)
+    model, outputs = create("D", backbone="tiny", task=task).eval(), replace(VARIANT, structures=2)
+    given = Subject(model, outputs, torch.device("cpu"), "fp32", 32, "other", tmp_path, channels=3)
+    images = np.random.default_rng(0).random((3, 3, 32, 32), dtype=np.float32)
+    ours, theirs = ENGINES[name].build(given).predict(images), plain(given).predict(images)
+    assert (ours.mask_prob.shape, ours.class_prob.shape) == ((3, 2, 32, 32), (3, 4))
+    assert np.abs(ours.mask_prob - theirs.mask_prob).max() < 1e-4
+    assert np.abs(ours.class_prob - theirs.class_prob).max() < 1e-4
 
 
 def test_outputs_of_another_model_serve(slices: Dataset):
@@ -223,7 +242,7 @@ import numpy as np, torch
 from btlib.adapters.torch import VARIANT
 from btlib.engines import ENGINES, Subject
 from btlib.models import create
-slices = np.random.default_rng(0).random((4, 32, 32), dtype=np.float32)
+slices = np.random.default_rng(0).random((4, 1, 32, 32), dtype=np.float32)
 model = create("B", backbone="tiny").eval()
 subject = Subject(model, VARIANT, torch.device("cpu"), "fp32", 32, calibration=lambda: slices)
 made = [ENGINES["{name}"].build(subject) for _ in range(3)]

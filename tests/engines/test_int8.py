@@ -62,15 +62,15 @@ def sure(given: Subject) -> Subject:
 
 
 def chosen_by(given: Subject, slices: Dataset, wanted: str = INT8):
-    return choose(given, wanted, slices, np.arange(len(slices)), 0.5, lambda line: None)
+    return choose(given, wanted, slices, 0.5, lambda line: None)
 
 
 def test_it_passes_the_guard_and_is_told_as_int8(sure: Subject, slices: Dataset, capfd: pytest.CaptureFixture[str]):
     chosen = chosen_by(sure, slices)
     assert (chosen.engine, chosen.notes) == (INT8, ())
     guard = chosen.details.pop("guard")
-    assert chosen.details == {"engine": INT8, "precision": "int8", "calibration_slices": 24}
-    assert guard["slices"] == 12
+    assert chosen.details == {"engine": INT8, "precision": "int8", "calibration_samples": 24}
+    assert guard["samples"] == 12
     assert guard["agreement"] >= AGREEMENT
     assert capfd.readouterr() == ("", "")
 
@@ -103,9 +103,7 @@ def test_in_bf16_it_is_tried_once_as_int8(sure: Subject, slices: Dataset):
     assert chosen_by(replace(sure, precision="bf16"), slices).details["precision"] == "int8"
 
 
-@pytest.mark.parametrize(
-    ("which", "problem"), [("given", "mean Dice differs by"), ("sure", "33.3 % of the tumour types")]
-)
+@pytest.mark.parametrize(("which", "problem"), [("given", "mean Dice differs by"), ("sure", "33.3 % of the classes")])
 def test_ranges_from_other_images_are_refused(
     which: str, problem: str, slices: Dataset, request: pytest.FixtureRequest
 ):
@@ -118,7 +116,7 @@ def test_ranges_from_other_images_are_refused(
         assert str(caught.value).count("was passed over") == 1
 
 
-@pytest.mark.parametrize("calibration", [None, lambda: np.empty((0, 32, 32), np.float32)])
+@pytest.mark.parametrize("calibration", [None, lambda: np.empty((0, 1, 32, 32), np.float32)])
 def test_without_training_slices_it_says_so(
     given: Subject, slices: Dataset, calibration: Callable[[], NDArray[np.float32]] | None
 ):

@@ -6,16 +6,16 @@ import pytest
 from btlib import metrics
 from btlib.errors import StatsError
 from btlib.evaluation import batch_mean, patient_mean, summarise
-from btlib.evaluation.aggregate import by_class, by_size, gated_value, per_slice, size_of
-from btlib.slice_table import SliceTable
+from btlib.evaluation.aggregate import by_class, by_size, gated_value, natural, per_sample, size_of
+from btlib.sample_table import SampleTable
 
-Make = Callable[..., SliceTable]
+Make = Callable[..., SampleTable]
 
 
 def test_each_mean_says_over_what(make_table: Make) -> None:
     table = make_table(7, patients=["a", "a", "a", "a", "b", "b", "c"], wrong=1)
     summary = summarise(table, batch_mean_size=4)
-    dice = table.dice()
+    dice = per_sample(table, "dice")
     assert summary["n"] == 7
     assert summary["dice"]["slice_mean"] == pytest.approx(dice.mean())
     assert summary["dice"]["batch_mean"] == pytest.approx((dice[:4].mean() + dice[4:].mean()) / 2)
@@ -62,17 +62,21 @@ def test_batch_mean_by_hand(n, size) -> None:
 
 def test_the_gated_value_follows_the_figures_aggregation(make_table: Make) -> None:
     table = make_table(20)
-    assert gated_value(table, "dice", "slice-mean", 16) == table.dice().mean()
-    assert gated_value(table, "dice", "batch-mean", 16) == batch_mean(table.dice(), 16) != table.dice().mean()
+    assert gated_value(table, "dice", "slice-mean", 16) == per_sample(table, "dice").mean()
+    assert (
+        gated_value(table, "dice", "batch-mean", 16)
+        == batch_mean(per_sample(table, "dice"), 16)
+        != per_sample(table, "dice").mean()
+    )
     assert gated_value(table, "accuracy", "slice-mean", 16) == 1.0
 
 
 def test_a_metric_of_all_slices_has_one_number_and_none_by_slice(make_table: Make) -> None:
     table = make_table(20, wrong=3)
     assert gated_value(table, "macro_f1", "class-mean", 16) == summarise(table)["macro_f1"] < 1
-    with pytest.raises(StatsError, match="macro_f1: is of all slices together"):
-        per_slice(table, "macro_f1")
-    with pytest.raises(StatsError, match="macro_f1: is of all slices together"):
+    with pytest.raises(StatsError, match="macro_f1: is of all samples together"):
+        per_sample(table, "macro_f1")
+    with pytest.raises(StatsError, match="macro_f1: is of all samples together"):
         gated_value(table, "macro_f1", "batch-mean", 16)
 
 
@@ -81,40 +85,81 @@ def test_a_metric_of_all_slices_has_one_number_and_none_by_slice(make_table: Mak
     [
         ("precision", {"mask": False}, "precision: the table has no masks\n"),
         ("hd95", {}, "hd95: the table has no distances between boundaries\n"),
-        ("accuracy", {"classes": False}, "accuracy: the table has no tumour types\n"),
-        ("macro_f1", {"classes": False}, "macro_f1: the table has no tumour types\n"),
+        ("accuracy", {"classes": False}, "accuracy: the table has no class probabilities\n"),
+        ("macro_f1", {"classes": False}, "macro_f1: the table has no class probabilities\n"),
     ],
 )
 def test_no_numbers_are_made_of_what_a_table_does_not_have(make_table: Make, metric, have, problem) -> None:
-    for ask in (per_slice, lambda table, name: gated_value(table, name, "slice-mean", 16)):
+    for ask in (per_sample, lambda table, name: gated_value(table, name, "slice-mean", 16)):
         with pytest.raises(StatsError, match=problem):
             ask(make_table(5, **have), metric)
 
 
-def test_an_undefined_slice_is_counted_and_its_means_are_none() -> None:
-    """A slice without a tumour has no sensitivity; leaving it out of the mean unsaid would drop it."""
-    table = SliceTable(
-        number=[4, 2], label=[0, 1], patient=["a", "b"], truth_area=[8, 0], intersection=[4, 0], pred_area=[5, 3]
+def test_an_undefined_sample_is_counted_and_is_in_no_mean(of_numbers: Make) -> None:
+    """A sample without a tumour has no sensitivity: means are over the others, and it is told beside them."""
+    table = of_numbers(
+        [4, 2, 3, 1],
+        label=[0, 1, 0, 2],
+        patient=["a", "b", "a", "c"],
+        truth_area=[8, 0, 10, 5],
+        intersection=[4, 0, 1, 5],
+        pred_area=[5, 3, 9, 5],
     )
-    entry = summarise(table)["sensitivity"]
+    entry = summarise(table, batch_mean_size=2)["sensitivity"]
     assert entry["undefined"] == 1
-    assert entry["slice_mean"] is entry["std"] is entry["patient_mean"] is None
-    assert entry["by_class"] == {"meningioma": 0.5, "glioma": None, "pituitary": None}
+    assert entry["slice_mean"] == pytest.approx((0.5 + 0.1 + 1) / 3)
+    assert entry["std"] == pytest.approx(np.std([0.5, 0.1, 1], ddof=1))
+    assert entry["batch_mean"] == pytest.approx((0.3 + 1) / 2)
+    assert entry["patient_mean"] == pytest.approx((0.3 + 1) / 2)
+    assert entry["by_class"] == {"meningioma": pytest.approx(0.3), "glioma": None, "pituitary": 1.0}
+    assert entry["by_size"] == {"small": 1.0, "middle": 0.5, "large": pytest.approx(0.1)}  # the empty one is small
     assert summarise(table)["precision"]["undefined"] == 0
+    assert summarise(table)["precision"]["by_class"]["glioma"] == 0, "a false alarm is a miss, and no gap"
 
 
-def test_slices_of_one_size_are_told_apart_by_number() -> None:
-    rows = {"label": [0] * 4, "patient": [None] * 4, "truth_area": [9] * 4, "pred_area": [9] * 4}
-    table = SliceTable(number=[30, 10, 40, 20], intersection=[3, 1, 4, 2], **rows)
+def test_without_any_value_there_is_no_mean(of_numbers: Make) -> None:
+    nothing = [0, 0]
+    table = of_numbers([1, 2], patient=["a", "b"], truth_area=nothing, intersection=nothing, pred_area=nothing)
+    summary = summarise(table)
+    for name in ("sensitivity", "precision"):
+        entry = summary[name]
+        assert entry["undefined"] == 2
+        assert entry["slice_mean"] is entry["std"] is entry["batch_mean"] is entry["patient_mean"] is None
+        assert set(entry["by_class"].values()) == set(entry["by_size"].values()) == {None}
+    for name, value in (("dice", 1), ("iou", 1), ("miss_rate", 0)):
+        assert (summary[name]["slice_mean"], summary[name]["undefined"]) == (value, 0)
+    assert summary["empty_predictions"] == 2
+
+
+def test_a_metric_with_undefined_values_has_no_gated_value(of_numbers: Make) -> None:
+    """A figure of all samples cannot be held against a mean over some of them."""
+    table = of_numbers([1, 2], truth_area=[4, 0], intersection=[4, 0], pred_area=[4, 0])
+    for aggregation in ("slice-mean", "batch-mean"):
+        assert np.isnan(gated_value(table, "precision", aggregation, 16))
+        assert gated_value(table, "dice", aggregation, 16) == 1
+
+
+def test_samples_of_one_size_are_told_apart_by_id(of_numbers: Make) -> None:
+    """As people sort them: 9 comes before 10."""
+    table = of_numbers([30, 9, 40, 20], truth_area=[9] * 4, intersection=[3, 1, 4, 2], pred_area=[9] * 4)
     assert size_of(table).tolist() == [1, 0, 2, 0]
     assert by_size(np.array([3.0, 1.0, 4.0, 2.0]), table) == {"small": 1.5, "middle": 3.0, "large": 4.0}
 
 
+def test_ids_are_sorted_as_people_do() -> None:
+    names = ["slice 9", "slice 10", "slice 10b", "a", "2", "10", "07", "7", ""]
+    assert sorted(names, key=natural) == ["", "2", "07", "7", "10", "a", "slice 9", "slice 10", "slice 10b"]
+
+
 def test_a_batch_is_of_sixteen_unless_it_is_said(make_table: Make) -> None:
     table = make_table(40)
-    assert summarise(table)["dice"]["batch_mean"] == batch_mean(table.dice(), 16)
-    assert summarise(table)["dice"]["batch_mean"] != batch_mean(table.dice(), 15)
-    assert gated_value(table, "dice", "batch-mean", 7) == batch_mean(table.dice(), 7) != batch_mean(table.dice(), 16)
+    assert summarise(table)["dice"]["batch_mean"] == batch_mean(per_sample(table, "dice"), 16)
+    assert summarise(table)["dice"]["batch_mean"] != batch_mean(per_sample(table, "dice"), 15)
+    assert (
+        gated_value(table, "dice", "batch-mean", 7)
+        == batch_mean(per_sample(table, "dice"), 7)
+        != batch_mean(per_sample(table, "dice"), 16)
+    )
 
 
 def test_a_gated_value_is_a_number_of_pythons(make_table: Make) -> None:
@@ -130,25 +175,19 @@ def test_patients_are_those_of_their_slices_in_any_order() -> None:
     assert patient_mean(values, [None] * 5) is None
 
 
-def test_types_are_in_the_order_of_their_labels() -> None:
-    values = np.array([1.0, 0.5, 0.25, 0.125])
-    assert by_class(values, np.array([2, 0, 2, 0])) == {"meningioma": 0.3125, "glioma": None, "pituitary": 0.625}
+def test_types_are_in_the_order_of_their_labels(of_numbers: Make) -> None:
+    values, zero = np.array([1.0, 0.5, 0.25, 0.125]), [0] * 4
+    table = of_numbers(range(4), label=[2, 0, 2, 0], truth_area=zero, intersection=zero, pred_area=zero)
+    assert by_class(values, table) == {"meningioma": 0.3125, "glioma": None, "pituitary": 0.625}
 
 
 @pytest.mark.parametrize(
     ("n", "thirds"), [(1, [0]), (2, [0, 1]), (3, [0, 1, 2]), (4, [0, 0, 1, 2]), (5, [0, 0, 1, 1, 2])]
 )
-def test_thirds_of_few_slices(n: int, thirds: list[int]) -> None:
+def test_thirds_of_few_slices(n: int, thirds: list[int], of_numbers: Make) -> None:
     """By area as a number: 100 is more than 20."""
     areas = [3, 20, 100, 1000, 2000][:n]
-    table = SliceTable(
-        number=list(range(n, 0, -1)),
-        label=[0] * n,
-        patient=[None] * n,
-        truth_area=areas[::-1],
-        intersection=[1] * n,
-        pred_area=[1] * n,
-    )
+    table = of_numbers(range(n, 0, -1), truth_area=areas[::-1], intersection=[1] * n, pred_area=[1] * n)
     assert size_of(table).tolist() == thirds[::-1]
     assert size_of(table).dtype == np.int64
     means = by_size(np.arange(n, 0, -1.0), table)
@@ -177,23 +216,20 @@ def test_per_class_scores_are_of_their_type(make_table: Make) -> None:
         scores = summary["per_class"][name]
         assert scores["precision"] == pytest.approx(hits / np.count_nonzero(predicted == k))
         assert scores["recall"] == pytest.approx(hits / np.count_nonzero(truth == k))
-        assert scores["auroc"] == pytest.approx(metrics.auroc(np.array(table.class_prob), truth)[k])
+        assert scores["auroc"] == pytest.approx(metrics.auroc(table.class_prob, truth)[k])
     assert len({scores["precision"] for scores in summary["per_class"].values()}) == 3
 
 
-def test_empty_predictions_are_of_the_predicted_masks() -> None:
-    table = SliceTable(
-        number=[1, 2, 3, 4],
-        label=[0] * 4,
-        patient=[None] * 4,
-        truth_area=[0, 4, 4, 4],
-        intersection=[0, 0, 0, 4],
-        pred_area=[1, 0, 0, 4],
-    )
+def test_empty_predictions_are_of_the_predicted_masks(of_numbers: Make) -> None:
+    table = of_numbers([1, 2, 3, 4], truth_area=[0, 4, 4, 4], intersection=[0, 0, 0, 4], pred_area=[1, 0, 0, 4])
     assert summarise(table)["empty_predictions"] == 2
 
 
-def test_two_values_have_a_standard_deviation_and_one_has_none(make_table: Make) -> None:
-    dice = make_table(2).dice()
-    assert summarise(make_table(2))["dice"]["std"] == pytest.approx(abs(dice[0] - dice[1]) / np.sqrt(2))
-    assert summarise(make_table(1))["dice"]["std"] is None
+def test_values_of_volumes_are_of_their_pixels_together(of_numbers: Make) -> None:
+    """Not the mean of its samples: the large ones count by their pixels."""
+    table = of_numbers([1, 2, 3], truth_area=[90, 10, 4], intersection=[90, 0, 1], pred_area=[90, 10, 4])
+    assert "volume_mean" not in summarise(table)["dice"]
+    pooled = SampleTable(**table.model_dump(exclude={"volume"}), volume=["V", "V", "W"])
+    dice = summarise(pooled)["dice"]
+    assert dice["volume_mean"] == pytest.approx((0.9 + 0.25) / 2, abs=1e-6)
+    assert dice["slice_mean"] == pytest.approx((1 + 0 + 0.25) / 3, abs=1e-6)

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from btlib import older
 from btlib.data.dataset import Dataset
-from btlib.errors import UnknownNameError
+from btlib.errors import StatsError, UnknownNameError
 from btlib.evaluation import evaluate, summarise
-from btlib.evaluation.aggregate import SIZES, per_slice, size_of
+from btlib.evaluation.aggregate import SIZES, per_sample, size_of
 from btlib.evaluation.catalogue import METRICS
 from btlib.metrics import hd95, surface_dice
-from btlib.slice_table import SliceTable
+from btlib.sample_table import BOUNDARY, SampleTable
 from btlib.types import Predictions
 
 
@@ -24,7 +25,7 @@ class Noise:
         self.rng = np.random.default_rng(seed)
 
     def predict(self, images: np.ndarray) -> Predictions:
-        n, h, w = images.shape
+        n, _, h, w = images.shape
         coarse = self.rng.random((n, h // 8, w // 8))
         return Predictions(coarse.repeat(8, axis=1).repeat(8, axis=2), self.rng.dirichlet((1, 1, 1), n))
 
@@ -40,18 +41,18 @@ class Truth:
 
 
 @pytest.fixture
-def noise(make_dataset: Callable[..., Dataset]) -> SliceTable:
-    return evaluate(Noise(0), make_dataset(24)).slices
+def noise(make_dataset: Callable[..., Dataset]) -> SampleTable:
+    return evaluate(Noise(0), make_dataset(24)).samples
 
 
 @pytest.fixture
-def perfect(make_dataset: Callable[..., Dataset]) -> SliceTable:
+def perfect(make_dataset: Callable[..., Dataset]) -> SampleTable:
     dataset = make_dataset(24)
-    return evaluate(Truth(dataset), dataset).slices
+    return evaluate(Truth(dataset), dataset).samples
 
 
 @pytest.mark.parametrize("name", list(METRICS))
-def test_every_metric_declares_itself_and_keeps_its_word(name: str, noise: SliceTable, perfect: SliceTable) -> None:
+def test_every_metric_declares_itself_and_keeps_its_word(name: str, noise: SampleTable, perfect: SampleTable) -> None:
     metric = METRICS[name]
     assert metric.name == name
     assert metric.title
@@ -60,7 +61,7 @@ def test_every_metric_declares_itself_and_keeps_its_word(name: str, noise: Slice
     low, high = metric.range
     for table in (noise, perfect):
         values = metric.of(table)
-        assert values.shape == ((24,) if metric.level == "slice" else ())
+        assert values.shape == ((24,) if metric.level == "sample" else ())
         assert values.dtype == np.float64
         assert (low <= values).all()
         assert (values <= high).all()
@@ -69,8 +70,8 @@ def test_every_metric_declares_itself_and_keeps_its_word(name: str, noise: Slice
     assert metric.sign * metric.of(perfect).mean() > metric.sign * metric.of(noise).mean()
 
 
-def test_metrics_of_all_slices_are_scikit_learns(noise: SliceTable) -> None:
-    prob, truth, predicted = np.array(noise.class_prob), np.array(noise.label), noise.predicted()
+def test_metrics_of_all_slices_are_scikit_learns(noise: SampleTable) -> None:
+    prob, truth, predicted = noise.class_prob, noise.labels, noise.predicted()
     prob = prob / prob.sum(axis=1, keepdims=True)  # it asks for more digits than tables keep
     theirs = {
         "auroc": sk.roc_auc_score(truth, prob, multi_class="ovr", average="macro"),
@@ -84,7 +85,7 @@ def test_metrics_of_all_slices_are_scikit_learns(noise: SliceTable) -> None:
 @pytest.mark.parametrize("name", list(METRICS))
 def test_values_lie_in_the_declared_range(name: str, seed: int, make_dataset: Callable[..., Dataset]) -> None:
     """Of few slices too, where a type is absent; undefined is allowed only of all slices together."""
-    table = evaluate(Noise(seed), make_dataset(1 + 3 * seed, seed=seed)).slices
+    table = evaluate(Noise(seed), make_dataset(1 + 3 * seed, seed=seed)).samples
     metric = METRICS[name]
     values = metric.of(table)
     assert np.isfinite(values).all() or (name == "auroc" and table.n == 1)
@@ -92,7 +93,7 @@ def test_values_lie_in_the_declared_range(name: str, seed: int, make_dataset: Ca
 
 
 @pytest.mark.parametrize("name", list(METRICS))
-def test_a_table_without_what_it_needs_does_not_have_it(name: str, make_table: Callable[..., SliceTable]) -> None:
+def test_a_table_without_what_it_needs_does_not_have_it(name: str, make_table: Callable[..., SampleTable]) -> None:
     metric = METRICS[name]
     assert metric.available(make_table(classes=False)) == (metric.needs == "mask")
     assert metric.available(make_table(mask=False)) == (metric.needs == "classes")
@@ -100,14 +101,15 @@ def test_a_table_without_what_it_needs_does_not_have_it(name: str, make_table: C
 
 def test_the_columns_are_the_formulas(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset(10)
-    table = evaluate(Noise(3), dataset, batch_size=4).slices
+    table = evaluate(Noise(3), dataset, batch_size=4).samples
     again, at = Noise(3), 0
     for size in (4, 4, 2):
         said = again.predict(dataset.images[at : at + size])
         for mask in said.mask_prob > 0.65:
-            assert table.hd95[at] == pytest.approx(hd95(mask, dataset.masks[at]), abs=1e-4)
-            assert table.surface_dice_1px[at] == pytest.approx(surface_dice(mask, dataset.masks[at], 1), abs=1e-4)
-            assert table.surface_dice_2px[at] == pytest.approx(surface_dice(mask, dataset.masks[at], 2), abs=1e-4)
+            truth = dataset.masks[at, 0]
+            assert table.measure("hd95")[at, 0] == pytest.approx(hd95(mask, truth), abs=1e-4)
+            assert table.measure("surface_dice_1px")[at, 0] == pytest.approx(surface_dice(mask, truth, 1), abs=1e-4)
+            assert table.measure("surface_dice_2px")[at, 0] == pytest.approx(surface_dice(mask, truth, 2), abs=1e-4)
             at += 1
 
 
@@ -116,7 +118,7 @@ def test_a_miss_is_counted_and_not_dropped(make_dataset: Callable[..., Dataset])
         def predict(self, images: np.ndarray) -> Predictions:
             return Predictions(np.zeros(images.shape), None)
 
-    summary = summarise(evaluate(Nothing(), make_dataset(12, size=24)).slices)
+    summary = summarise(evaluate(Nothing(), make_dataset(12, size=24)).samples)
     assert summary["empty_predictions"] == 12
     assert summary["hd95"]["slice_mean"] == pytest.approx(np.hypot(24, 24), abs=1e-4)
     for name, value in (("dice", 0), ("precision", 0), ("sensitivity", 0), ("surface_dice_2px", 0), ("miss_rate", 1)):
@@ -124,25 +126,28 @@ def test_a_miss_is_counted_and_not_dropped(make_dataset: Callable[..., Dataset])
         assert summary[name]["undefined"] == 0
 
 
-def test_sensitivity_and_precision_are_scikit_learns(noise: SliceTable) -> None:
-    for i in range(noise.n):
-        inside, pred, truth = noise.intersection[i], noise.pred_area[i], noise.truth_area[i]
-        assert per_slice(noise, "sensitivity")[i] == pytest.approx(inside / truth)
-        assert per_slice(noise, "precision")[i] == pytest.approx(inside / pred if pred else 0)
+def test_sensitivity_and_precision_are_scikit_learns(noise: SampleTable) -> None:
+    for i, (inside, pred, truth) in enumerate(zip(*(part[:, 0] for part in noise.overlap()), strict=True)):
+        assert per_sample(noise, "sensitivity")[i] == pytest.approx(inside / truth)
+        assert per_sample(noise, "precision")[i] == pytest.approx(inside / pred if pred else 0)
 
 
-def test_sizes_are_thirds_of_the_slices_by_true_area(noise: SliceTable) -> None:
+def test_sizes_are_thirds_of_the_slices_by_true_area(noise: SampleTable) -> None:
     third = size_of(noise)
-    area = np.array(noise.truth_area)
+    area = noise.truth_area[:, 0]
     assert np.bincount(third).tolist() == [8, 8, 8]
     assert area[third == 0].max() <= area[third == 1].min()
     assert area[third == 1].max() <= area[third == 2].min()
     by_size = summarise(noise)["dice"]["by_size"]
-    assert by_size == {name: pytest.approx(noise.dice()[third == k].mean()) for k, name in enumerate(SIZES)}
+    assert by_size == {
+        name: pytest.approx(per_sample(noise, "dice")[third == k].mean()) for k, name in enumerate(SIZES)
+    }
 
 
-def test_the_order_of_slices_changes_no_summary_but_the_batch_mean(noise: SliceTable) -> None:
-    turned = SliceTable(**{k: v and v[::-1] for k, v in noise.model_dump().items()})
+def test_the_order_of_slices_changes_no_summary_but_the_batch_mean(noise: SampleTable) -> None:
+    rows = {name: getattr(noise, name)[::-1] for name in ("id", "label", "patient")}
+    columns = {name: values[::-1] for name, values in noise.columns.items()}
+    turned = SampleTable(**rows, classes=noise.classes, structures=noise.structures, columns=columns)
     ours, theirs = summarise(noise), summarise(turned)
     for name, entry in ours.items():
         if isinstance(entry, dict) and "batch_mean" in entry:
@@ -155,46 +160,88 @@ def test_the_order_of_slices_changes_no_summary_but_the_batch_mean(noise: SliceT
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_few_slices_and_absent_types_make_plain_json(n: int, make_table: Callable[..., SliceTable]) -> None:
+def test_few_slices_and_absent_types_make_plain_json(n: int, make_table: Callable[..., SampleTable]) -> None:
     summary = summarise(make_table(n))
     assert summary["auroc"] == (None if n == 1 else 1.0)
     assert summary["dice"]["by_class"]["pituitary"] is None
     json.dumps(summary, allow_nan=False)
 
 
-def test_an_unknown_metric_offers_the_nearest(noise: SliceTable) -> None:
+def test_an_unknown_metric_offers_the_nearest(noise: SampleTable) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'dice'"):
-        per_slice(noise, "dise")
+        per_sample(noise, "dise")
 
 
-def test_older_tables_still_load(noise: SliceTable) -> None:
-    old = {k: v for k, v in noise.model_dump().items() if k not in ("hd95", "surface_dice_1px", "surface_dice_2px")}
-    table = SliceTable(**old)
+def without(table: SampleTable, *names: str) -> SampleTable:
+    """The same without some columns of its tumours."""
+    columns = {name: values for name, values in table.columns.items() if name.removeprefix("tumour/") not in names}
+    return SampleTable(**table.model_dump(exclude={"columns"}), columns=columns)
+
+
+def test_older_tables_still_load(noise: SampleTable) -> None:
+    """Of slices, by number, and before distances were measured."""
+    measures = ("truth_area", "intersection", "pred_area")
+    rows = {"number": list(range(1, 25)), "label": noise.label, "patient": noise.patient}
+    rows |= {name: noise.columns[f"tumour/{name}"] for name in measures} | {"class_prob": noise.class_prob.tolist()}
+    table = SampleTable(**older.table(rows))
     assert not table.has_boundary
     assert "hd95" not in summarise(table)
+    assert table.id == [str(k) for k in range(1, 25)]
+    rest = without(noise, *BOUNDARY)
+    assert SampleTable(**table.model_dump(exclude={"id"}), id=rest.id) == rest
+    kept = {name: noise.columns[f"tumour/{name}"] for name in BOUNDARY}
+    assert SampleTable(**older.table(rows | kept)).columns == noise.columns
+    assert SampleTable(**older.table(rows | dict.fromkeys(BOUNDARY))) == table
 
 
 @pytest.mark.parametrize("name", ["hd95", "surface_dice_1px"])
-def test_half_the_boundary_columns_are_refused(name: str, noise: SliceTable) -> None:
-    value = noise.model_dump()
-    with pytest.raises(ValueError, match="expected all, beside masks, or none"):
-        SliceTable(**value | {name: None})
-    with pytest.raises(ValueError, match="expected all, beside masks, or none"):
-        SliceTable(**value | {"intersection": None, "pred_area": None})
+def test_half_the_boundary_columns_are_refused(name: str, noise: SampleTable) -> None:
+    with pytest.raises(ValueError, match=f"is there, and tumour/{name} is not"):
+        without(noise, name)
+    with pytest.raises(ValueError, match="tumour/hd95 needs tumour/intersection"):
+        without(noise, "intersection", "pred_area")
+
+
+def test_a_metric_of_one_structure_is_that_of_its_columns(noise: SampleTable) -> None:
+    """Where there is one, it is the same number."""
+    for name in METRICS:
+        if METRICS[name].needs == "classes":
+            assert f"{name}/tumour" not in METRICS
+            with pytest.raises(UnknownNameError, match=f"unknown metric '{name}/tumour'"):
+                METRICS[f"{name}/tumour"]
+            continue
+        one = METRICS[f"{name}/tumour"]
+        assert f"{name}/tumour" in METRICS
+        assert (one.name, one.structure, one.title) == (f"{name}/tumour", "tumour", f"{METRICS[name].title}, tumour")
+        assert np.array_equal(one.of(noise), METRICS[name].of(noise))
+    assert list(METRICS.of_table(noise)) == list(METRICS), "one structure's are not told apart"
+
+
+@pytest.mark.parametrize("name", ["dice/", "/tumour", "dise/tumour", "/", ""])
+def test_what_is_no_metric_of_a_structure_is_refused(name: str) -> None:
+    assert name not in METRICS
+    with pytest.raises(UnknownNameError):
+        METRICS[name]
+
+
+def test_a_structure_that_a_table_lacks_is_named(noise: SampleTable) -> None:
+    assert not METRICS["dice/oedema"].available(noise)
+    with pytest.raises(StatsError, match="dice/oedema: the table has no structure 'oedema'\n"):
+        per_sample(noise, "dice/oedema")
 
 
 DECLARED = {
-    "dice": ("Dice", "slice", "mask", "higher", (0, 1), "1", 1),
-    "iou": ("IoU", "slice", "mask", "higher", (0, 1), "1", 1),
-    "sensitivity": ("sensitivity", "slice", "mask", "higher", (0, 1), "1", 1),
-    "precision": ("precision", "slice", "mask", "higher", (0, 1), "1", 1),
-    "miss_rate": ("miss rate", "slice", "mask", "lower", (0, 1), "1", 1),
-    "hd95": ("HD95", "slice", "boundary", "lower", (0, np.inf), "px", 1),
-    "surface_dice_1px": ("surface Dice 1 px", "slice", "boundary", "higher", (0, 1), "1", 1),
-    "surface_dice_2px": ("surface Dice 2 px", "slice", "boundary", "higher", (0, 1), "1", 1),
-    "accuracy": ("accuracy", "slice", "classes", "higher", (0, 1), "1", 1),
-    "brier": ("Brier score", "slice", "classes", "lower", (0, 2), "1", 1),
-    "nll": ("negative log-likelihood", "slice", "classes", "lower", (0, -np.log(1e-6)), "nat", 1),
+    "dice": ("Dice", "sample", "mask", "higher", (0, 1), "1", 1),
+    "iou": ("IoU", "sample", "mask", "higher", (0, 1), "1", 1),
+    "sensitivity": ("sensitivity", "sample", "mask", "higher", (0, 1), "1", 1),
+    "precision": ("precision", "sample", "mask", "higher", (0, 1), "1", 1),
+    "miss_rate": ("miss rate", "sample", "mask", "lower", (0, 1), "1", 1),
+    "hd95": ("HD95", "sample", "boundary", "lower", (0, np.inf), "px", 1),
+    "surface_dice_1px": ("surface Dice 1 px", "sample", "boundary", "higher", (0, 1), "1", 1),
+    "surface_dice_2px": ("surface Dice 2 px", "sample", "boundary", "higher", (0, 1), "1", 1),
+    "accuracy": ("accuracy", "sample", "classes", "higher", (0, 1), "1", 1),
+    "brier": ("Brier score", "sample", "classes", "lower", (0, 2), "1", 1),
+    "nll": ("negative log-likelihood", "sample", "classes", "lower", (0, -np.log(1e-6)), "nat", 1),
     "balanced_accuracy": ("balanced accuracy", "set", "classes", "higher", (0, 1), "1", 1),
     "macro_f1": ("macro F1", "set", "classes", "higher", (0, 1), "1", 1),
     "auroc": ("AUROC", "set", "classes", "higher", (0, 1), "1", 1),
@@ -232,10 +279,10 @@ def test_what_each_metric_declares() -> None:
     assert {METRICS[name].sign for name in METRICS} == {1, -1}
 
 
-def test_each_metric_is_its_formula_over_the_columns() -> None:
+def test_each_metric_is_its_formula_over_the_columns(of_numbers: Callable[..., SampleTable]) -> None:
     """Four slices whose numbers all differ, one of them empty and one without a tumour; the third type is absent."""
-    table = SliceTable(
-        number=[10, 9, 2, 1],
+    table = of_numbers(
+        [10, 9, 2, 1],
         label=[1, 0, 1, 0],
         patient=["P1"] * 4,
         truth_area=[10, 4, 8, 5],

@@ -1,21 +1,16 @@
-"""How a predictor is asked: by numbers where it goes by those, and of all slices before the first."""
+"""How a predictor is asked: with images alone, but for saved predictions, which are looked up by id."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from btlib.data.dataset import Dataset
+from btlib.errors import PredictionError
 from btlib.evaluation.checks import check_kind
-from btlib.evaluation.predictor import (
-    Predictor,
-    SlicePredictor,
-    StoredPredictor,
-    ask,
-    ask_uncopied,
-    copied,
-    require_slices,
-)
+from btlib.evaluation.predictor import Predictor, ask, ask_uncopied, copied, require_all
+from btlib.evaluation.saved import SavedPredictions
 from btlib.types import Predictions
 
 
@@ -24,50 +19,70 @@ class ByImages:
         return Predictions(images, None)
 
 
-class ByNumbers(ByImages):
-    def predict_slices(self, numbers: np.ndarray, images: np.ndarray) -> Predictions:
-        return Predictions(None, numbers)
+class Curious(ByImages):
+    """Has the methods of saved predictions, and would be told the ids of test samples if these were enough."""
+
+    def look_up(self, ids: np.ndarray, images: np.ndarray) -> Predictions:
+        raise AssertionError("it was given ids")
+
+    def require(self, ids: np.ndarray, kind: str = "samples") -> None:
+        raise AssertionError("it was given ids")
+
+    predict_slices, require_slices = look_up, require
 
 
-class Stored(ByNumbers):
+class Saved(SavedPredictions):
     def __init__(self) -> None:
         self.asked: list[tuple[object, str]] = []
+        self.said = np.zeros((2, 3))
 
-    def require_slices(self, numbers: np.ndarray, kind: str = "slices") -> None:
-        self.asked.append((numbers, kind))
+    def look_up(self, ids: np.ndarray, images: np.ndarray) -> Predictions:
+        assert ids is IDS
+        assert images is IMAGES
+        return Predictions(None, self.said)
 
-
-NUMBERS, IMAGES = np.array([10, 9]), np.zeros((2, 3, 5), dtype=np.float32)
-
-
-def test_kinds_of_predictors_are_told_by_their_methods() -> None:
-    kinds = (Predictor, SlicePredictor, StoredPredictor)
-    assert [isinstance(ByImages(), kind) for kind in kinds] == [True, False, False]
-    assert [isinstance(ByNumbers(), kind) for kind in kinds] == [True, True, False]
-    assert [isinstance(Stored(), kind) for kind in kinds] == [True, True, True]
+    def require(self, ids: np.ndarray, kind: str = "samples") -> None:
+        self.asked.append((ids, kind))
 
 
-def test_numbers_are_given_to_what_goes_by_them() -> None:
-    assert ask_uncopied(ByImages(), NUMBERS, IMAGES).mask_prob is IMAGES
-    assert ask_uncopied(ByNumbers(), NUMBERS, IMAGES).class_prob is NUMBERS
+IDS, IMAGES = np.array(["10", "9"]), np.zeros((2, 1, 3, 5), dtype=np.float32)
+
+
+def test_a_predictor_is_what_predicts() -> None:
+    assert [isinstance(one, Predictor) for one in (ByImages(), Curious(), Saved(), object())] == [*[True] * 3, False]
+
+
+def test_ids_are_given_to_saved_predictions_only() -> None:
+    saved = Saved()
+    assert ask_uncopied(saved, IDS, IMAGES).class_prob is saved.said
+    for predictor in (ByImages(), Curious()):
+        assert ask_uncopied(predictor, IDS, IMAGES).mask_prob is IMAGES
+        assert np.array_equal(ask(predictor, IDS, IMAGES).mask_prob, IMAGES)
 
 
 def test_answers_are_copied_when_they_arrive() -> None:
-    for predictor, name, given in ((ByImages(), "mask_prob", IMAGES), (ByNumbers(), "class_prob", NUMBERS)):
-        found = getattr(ask(predictor, NUMBERS, IMAGES), name)
+    saved = Saved()
+    for predictor, name, given in ((ByImages(), "mask_prob", IMAGES), (saved, "class_prob", saved.said)):
+        found = getattr(ask(predictor, IDS, IMAGES), name)
         assert np.array_equal(found, given)
         assert not np.shares_memory(found, given)
     assert copied("no predictions") == "no predictions"  # type: ignore[arg-type,comparison-overlap]
     assert copied(Predictions(None, [[1.0]])).class_prob == [[1.0]]  # type: ignore[arg-type]  # refused by `check_kind`
 
 
-def test_only_stored_predictions_can_lack_slices() -> None:
-    stored = Stored()
-    require_slices(stored, NUMBERS, "test slices")
-    assert len(stored.asked) == 1
-    assert stored.asked[0][0] is NUMBERS
-    assert stored.asked[0][1] == "test slices"
-    require_slices(ByNumbers(), NUMBERS, "test slices")
+def test_only_saved_predictions_can_lack_samples() -> None:
+    saved = Saved()
+    require_all(saved, IDS, "test samples")
+    assert len(saved.asked) == 1
+    assert saved.asked[0][0] is IDS
+    assert saved.asked[0][1] == "test samples"
+    require_all(Curious(), IDS, "test samples")
+
+
+def test_saved_predictions_cannot_be_asked_for_images(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", id=IDS, class_prob=np.zeros((2, 3)))
+    with pytest.raises(PredictionError, match="found by the ids of samples, not by images"):
+        SavedPredictions(tmp_path / "a.npz").predict(IMAGES)
 
 
 @pytest.mark.parametrize("part", ["mask_prob", "class_prob"])
@@ -87,5 +102,6 @@ def test_the_dataset_is_not_changed(make_dataset: Callable[..., Dataset]) -> Non
     dataset = make_dataset(5, size=16)
     before = dataset.images.copy()
     evaluate(Writes(), dataset)
-    curve_of(Writes(), dataset, np.arange(5))
+    curve_of(Writes(), dataset)
+    curve_of(Writes(), dataset.part(np.arange(5)))
     assert (dataset.images == before).all()

@@ -12,7 +12,10 @@ from btlib import evaluate
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
 from btlib.evaluation import batch_mean
+from btlib.evaluation.aggregate import per_sample
+from btlib.evaluation.saved import SavedPredictions
 from btlib.evaluation.score import _resized as resized
+from btlib.sample_table import BOUNDARY, SampleTable
 from btlib.types import Predictions
 
 Make = Callable[..., Dataset]
@@ -23,7 +26,7 @@ class Noisy:
 
     def predict(self, images: np.ndarray) -> Predictions:
         mask = np.clip(images / 7, 0, 1)
-        scores = np.exp(images.mean(axis=(1, 2)))[:, None] ** np.arange(3)
+        scores = np.exp(images.mean(axis=(1, 2, 3)))[:, None] ** np.arange(3)
         return Predictions(mask, scores / scores.sum(axis=1, keepdims=True))
 
 
@@ -34,31 +37,41 @@ class Says:
         self.parts = parts
 
     def predict(self, images: np.ndarray) -> Predictions:
-        n, h, w = images.shape
+        n, _, h, w = images.shape
         return Predictions(**{"mask_prob": None, "class_prob": None} | {k: f(n, h, w) for k, f in self.parts.items()})
 
 
 def test_the_batch_size_changes_nothing(make_dataset: Make) -> None:
     dataset = make_dataset(23)
-    one, seven, all_at_once = (evaluate(Noisy(), dataset, batch_size=b).slices for b in (1, 7, 64))
+    one, seven, all_at_once = (evaluate(Noisy(), dataset, batch_size=b).samples for b in (1, 7, 64))
     assert one == seven == all_at_once
     assert one.n == 23
-    assert one.dice().std() > 0.01  # a table of equal numbers could not tell
+    assert per_sample(one, "dice").std() > 0.01  # a table of equal numbers could not tell
 
 
-def test_a_row_says_what_its_slice_is(make_dataset: Make) -> None:
+def column(table: SampleTable, measure: str) -> list[Any]:
+    """Of the tumours."""
+    return table.columns[f"tumour/{measure}"]
+
+
+def test_a_row_says_what_its_sample_is(make_dataset: Make) -> None:
     dataset = make_dataset(9)
     at = np.array([7, 2, 4])
-    table = evaluate(Noisy(), dataset, at).slices
-    assert table.number == [80, 30, 50]
+    table = evaluate(Noisy(), dataset, at).samples
+    assert table.id == ["80", "30", "50"]
     assert table.label == dataset.labels[at].tolist()
     assert table.patient == ["P003", "P001", "P002"]
-    assert table.truth_area == dataset.masks[at].sum(axis=(1, 2)).tolist()
+    assert table.volume is None
+    assert column(table, "truth_area") == dataset.masks[at].sum(axis=(1, 2, 3)).tolist()
     prob = Noisy().predict(dataset.images[at]).mask_prob
     assert prob is not None
     pred = prob > 0.65
-    assert table.pred_area == pred.sum(axis=(1, 2)).tolist()
-    assert table.intersection == (pred & dataset.masks[at]).sum(axis=(1, 2)).tolist()
+    assert column(table, "pred_area") == pred.sum(axis=(1, 2, 3)).tolist()
+    assert column(table, "intersection") == (pred & dataset.masks[at]).sum(axis=(1, 2, 3)).tolist()
+    volumes = replace(dataset, volumes=tuple(f"V{i // 3}" for i in range(9)))
+    assert evaluate(Noisy(), volumes, at).samples.volume == ["V2", "V0", "V1"]
+    part = evaluate(Noisy(), dataset.part(at)).samples
+    assert part == table, "a part is scored as what it is a part of"
 
 
 def test_a_transposed_mask_is_another_number(make_dataset: Make) -> None:
@@ -70,20 +83,20 @@ def test_a_transposed_mask_is_another_number(make_dataset: Make) -> None:
 
         def predict(self, images: np.ndarray) -> Predictions:
             mask = (images > 2).astype(np.float32)
-            return Predictions(np.swapaxes(mask, 1, 2) if self.turn else mask, None)
+            return Predictions(np.swapaxes(mask, 2, 3) if self.turn else mask, None)
 
     dataset = make_dataset(12)
-    assert evaluate(Sees(False), dataset).slices.dice().min() > 0.9
-    assert evaluate(Sees(True), dataset).slices.dice().mean() < 0.6
+    assert per_sample(evaluate(Sees(False), dataset).samples, "dice").min() > 0.9
+    assert per_sample(evaluate(Sees(True), dataset).samples, "dice").mean() < 0.6
 
 
 def test_the_threshold_is_strict_and_on_probabilities(make_dataset: Make) -> None:
     """A pixel at the threshold is not in the mask."""
     at_it = Says(mask_prob=lambda n, h, w: np.full((n, h, w), 0.65))
     above = Says(mask_prob=lambda n, h, w: np.full((n, h, w), 0.6501))
-    assert evaluate(at_it, make_dataset(3)).slices.pred_area == [0, 0, 0]
-    assert evaluate(above, make_dataset(3)).slices.pred_area == [1024, 1024, 1024]
-    assert evaluate(at_it, make_dataset(3), threshold=0.5).slices.pred_area == [1024, 1024, 1024]
+    assert column(evaluate(at_it, make_dataset(3)).samples, "pred_area") == [0, 0, 0]
+    assert column(evaluate(above, make_dataset(3)).samples, "pred_area") == [1024, 1024, 1024]
+    assert column(evaluate(at_it, make_dataset(3), threshold=0.5).samples, "pred_area") == [1024, 1024, 1024]
 
 
 def test_throughput_is_of_what_was_predicted(make_dataset: Make) -> None:
@@ -96,7 +109,8 @@ def test_throughput_is_of_what_was_predicted(make_dataset: Make) -> None:
     ("parts", "problem"),
     [
         ({}, "gave neither masks nor classes"),
-        ({"mask_prob": lambda n, h, w: np.zeros((n, 1, h, w))}, r"mask_prob: expected shape \(5, 32, 32\)"),
+        ({"mask_prob": lambda n, h, w: np.zeros((n, 1, 1, h, w))}, r"mask_prob: expected shape \(5, 1, 32, 32\)"),
+        ({"mask_prob": lambda n, h, w: np.zeros((n, 2, h, w))}, r"mask_prob: expected shape \(5, 1, 32, 32\)"),
         ({"mask_prob": lambda n, h, w: np.full((n, h, w), np.nan)}, "5120 of 5120 values are not finite"),
         ({"mask_prob": lambda n, h, w: np.full((n, h, w), 3.0)}, "0…1, got 3…3\nTo mend it: apply a sigmoid"),
         ({"mask_prob": lambda n, h, w: np.full((n, h, w), -0.1)}, "0…1, got -0.1"),
@@ -111,7 +125,17 @@ def test_throughput_is_of_what_was_predicted(make_dataset: Make) -> None:
         ({"mask_prob": lambda n, h, w: np.ma.masked_all((n, h, w))}, "plain array, got a masked one"),
     ],
     ids=[
-        *("nothing", "an axis more", "NaN", "logits", "negative", "four classes", "no softmax", "NaN in a class"),
+        *(
+            "nothing",
+            "an axis more",
+            "two structures",
+            "NaN",
+            "logits",
+            "negative",
+            "four classes",
+            "no softmax",
+            "NaN in a class",
+        ),
         *("complex", "objects", "text", "structured", "times", "masked"),
     ],
 )
@@ -135,22 +159,37 @@ def test_masks_in_one_batch_only(make_dataset: Make) -> None:
             full = len(images) == 4
             return Predictions(np.zeros(images.shape) if full else None, np.full((len(images), 3), 1 / 3))
 
-    with pytest.raises(PredictionError, match="gave masks for 4 of 6 slices"):
+    with pytest.raises(PredictionError, match="gave masks for 4 of 6 samples"):
         evaluate(Forgetful(), make_dataset(6), batch_size=4)
 
 
-@pytest.mark.parametrize("at", [None, [4, 1, 3, 0], [3]], ids=str)
-def test_two_empty_masks_are_refused_by_name(at: list[int] | None, make_dataset: Make) -> None:
-    """They have no distance; the error says which slice it is, whatever the batch and the order."""
+@pytest.mark.parametrize("at", [[0, 1, 2, 3, 4], [4, 1, 3, 0], [3]], ids=str)
+def test_two_empty_masks_agree_and_have_no_distance(at: list[int], make_dataset: Make) -> None:
+    """Whatever the batch and the order; and an empty mask of a tumour that is there is a miss."""
     dataset = make_dataset(5)
     dataset.masks[3] = False
     nothing = Says(mask_prob=lambda n, h, w: np.zeros((n, h, w)))
-    with pytest.raises(PredictionError, match=r"case X: slice 40: .* both empty(.|\n)*leave slices"):
-        evaluate(nothing, dataset, None if at is None else np.array(at), batch_size=2, where="case X")
+    table = evaluate(nothing, dataset, np.array(at), batch_size=2, where="case X").samples
+    agree = np.array(at) == 3
+    assert per_sample(table, "dice") == pytest.approx(agree.astype(float), abs=1e-6)
+    for name, miss in (("hd95", round(float(np.hypot(32, 32)), 4)), ("surface_dice_1px", 0), ("surface_dice_2px", 0)):
+        assert column(table, name) == [None if one else miss for one in agree]
+        assert np.array_equal(np.isnan(per_sample(table, name)), agree)
+
+
+def test_a_false_alarm_is_a_miss(make_dataset: Make) -> None:
+    dataset = make_dataset(3)
+    dataset.masks[1] = False
+    table = evaluate(Noisy(), dataset, threshold=0.1).samples
+    assert table.overlap()[1].min() > 0
+    worst = {"dice": 0, "iou": 0, "precision": 0, "miss_rate": 1, "surface_dice_2px": 0, "hd95": np.hypot(32, 32)}
+    for name, value in worst.items():
+        assert per_sample(table, name)[1] == pytest.approx(value, abs=1e-4), name
+    assert np.isnan(per_sample(table, "sensitivity")).tolist() == [False, True, False]
 
 
 def test_no_slices_at_all(make_dataset: Make) -> None:
-    with pytest.raises(PredictionError, match="no slices to score"):
+    with pytest.raises(PredictionError, match="no samples to score"):
         evaluate(Noisy(), make_dataset(6), np.array([], dtype=np.int64))
 
 
@@ -166,7 +205,7 @@ def test_masks_of_another_size_are_scored_at_the_protocols(make_dataset: Callabl
     """A model that works at half the size is held to the same pixels as all others."""
     large = make_dataset(6, size=32)
     small = replace(
-        large, images=large.images[:, ::2, ::2], masks=large.masks[:, ::2, ::2], image_size=16, scaling="percentile"
+        large, images=large.images[..., ::2, ::2], masks=large.masks[..., ::2, ::2], image_size=16, scaling="percentile"
     )
     shapes = []
 
@@ -175,14 +214,14 @@ def test_masks_of_another_size_are_scored_at_the_protocols(make_dataset: Callabl
             shapes.append(images.shape)
             return Predictions(small.masks.astype(np.float32), None)
 
-    table = evaluate(Half(), small, truth=large, threshold=0.5).slices
-    assert shapes == [(6, 16, 16)]
-    assert table.truth_area == large.masks.sum(axis=(1, 2)).tolist()
+    table = evaluate(Half(), small, truth=large, threshold=0.5).samples
+    assert shapes == [(6, 1, 16, 16)]
+    assert column(table, "truth_area") == large.masks.sum(axis=(1, 2, 3)).tolist()
     resized = np.stack(
-        [cv2.resize(m.astype(np.float32), (32, 32), interpolation=cv2.INTER_LINEAR) for m in small.masks]
+        [cv2.resize(m.astype(np.float32), (32, 32), interpolation=cv2.INTER_LINEAR) for m in small.masks[:, 0]]
     )
-    assert table.pred_area == (resized > 0.5).sum(axis=(1, 2)).tolist()
-    assert table.dice().mean() > 0.8
+    assert column(table, "pred_area") == (resized > 0.5).sum(axis=(1, 2)).tolist()
+    assert per_sample(table, "dice").mean() > 0.8
 
 
 @pytest.mark.parametrize("change", ["fewer", "others", "another order"])
@@ -191,21 +230,21 @@ def test_truth_of_other_slices_is_refused(change: str, make_dataset: Make) -> No
     dataset = make_dataset(6)
     truth = {
         "fewer": dataset.limit(5),
-        "others": replace(dataset, numbers=dataset.numbers + 1),
+        "others": replace(dataset, ids=np.char.add(dataset.ids, "b")),
         "another order": dataset.subset(np.array([0, 2, 1, 3, 4, 5])),
     }[change]
-    with pytest.raises(PredictionError, match=r"case X: its images and the masks .* of different slices"):
+    with pytest.raises(PredictionError, match=r"case X: its images and the masks .* of different samples"):
         evaluate(Noisy(), dataset, truth=truth, where="case X")
 
 
 def test_masks_are_scored_on_the_truth_that_is_given(make_dataset: Make) -> None:
     """Overlap, distances and curve: of none of them is the predictor's own data set the truth."""
     dataset = make_dataset(9, size=24)
-    truth = replace(dataset, masks=np.roll(dataset.masks, (3, 1), axis=(1, 2)), mask_digests=None)
+    truth = replace(dataset, masks=np.roll(dataset.masks, (3, 1), axis=(2, 3)), mask_digests=None)
     at = np.array([8, 1, 4, 5, 2])
     found = evaluate(Noisy(), dataset, at, truth=truth, batch_size=2)
     expected = evaluate(Noisy(), replace(dataset, masks=truth.masks), at)
-    assert found.slices == expected.slices != evaluate(Noisy(), dataset, at).slices
+    assert found.samples == expected.samples != evaluate(Noisy(), dataset, at).samples
     assert found.curve == expected.curve != evaluate(Noisy(), dataset, at).curve
 
 
@@ -213,82 +252,107 @@ class Rising:
     """Probabilities that rise over the width and a little over the height, whatever the image."""
 
     def predict(self, images: np.ndarray) -> Predictions:
-        n, h, w = images.shape
+        n, _, h, w = images.shape
         one = np.linspace(0, 1, w) * np.linspace(0.9, 1, h)[:, None]
         return Predictions(np.broadcast_to(one, (n, h, w)), None)
 
 
 def test_probabilities_are_resized_bilinearly_before_the_threshold(make_dataset: Make) -> None:
     large = make_dataset(3, size=32)
-    small = replace(large, images=large.images[:, ::2, ::2], masks=large.masks[:, ::2, ::2], image_size=16)
+    small = replace(large, images=large.images[..., ::2, ::2], masks=large.masks[..., ::2, ::2], image_size=16)
     prob = Rising().predict(small.images).mask_prob
     assert prob is not None
     wanted = np.stack([cv2.resize(one.astype(np.float32), (32, 32), interpolation=cv2.INTER_LINEAR) for one in prob])
     found = evaluate(Rising(), small, truth=large, threshold=0.4)
     assert found.masks is not None
-    assert (np.unpackbits(found.masks, axis=2, count=32) == (wanted > 0.4)).all()
-    assert found.slices.pred_area == (wanted > 0.4).sum(axis=(1, 2)).tolist()
+    assert (np.unpackbits(found.masks[:, 0], axis=2, count=32) == (wanted > 0.4)).all()
+    assert column(found.samples, "pred_area") == (wanted > 0.4).sum(axis=(1, 2)).tolist()
     assert found.curve is not None
-    at_4 = evaluate(Rising(), small, truth=large, threshold=0.4).slices.dice().mean()
+    at_4 = per_sample(found.samples, "dice").mean()
     assert found.curve.dice[found.curve.thresholds.index(0.4)] == pytest.approx(at_4, abs=1e-6)
 
 
 def test_a_resized_mask_keeps_its_height_and_width() -> None:
-    prob = np.random.default_rng(0).random((2, 4, 6)).astype(np.float32)
-    assert resized(prob, (2, 8, 18)).shape == (2, 8, 18)
-    assert resized(prob, (2, 4, 6)) is prob
-    assert (resized(prob, (2, 8, 12))[:, ::7, ::11] == prob[:, ::3, ::5]).all()  # the corners stay
+    prob = np.random.default_rng(0).random((2, 3, 4, 6)).astype(np.float32)
+    assert resized(prob, (2, 3, 8, 18)).shape == (2, 3, 8, 18)
+    assert resized(prob, (2, 3, 4, 6)) is prob
+    assert (resized(prob, (2, 3, 8, 12))[..., ::7, ::11] == prob[..., ::3, ::5]).all()  # the corners stay
 
 
-class Spy:
-    """Goes by numbers, and notes what it was asked and in which order."""
+class Spy(SavedPredictions):
+    """Goes by ids, and notes what it was asked and in which order."""
 
     def __init__(self, calls: list[tuple[object, ...]]) -> None:
         self.calls = calls
 
-    def require_slices(self, numbers: np.ndarray, kind: str = "slices") -> None:
-        self.calls.append(("require", numbers.tolist(), kind))
+    def require(self, ids: np.ndarray, kind: str = "samples") -> None:
+        self.calls.append(("require", ids.tolist(), kind))
 
-    def predict_slices(self, numbers: np.ndarray, images: np.ndarray) -> Predictions:
+    def look_up(self, ids: np.ndarray, images: np.ndarray) -> Predictions:
         assert images.dtype == np.float32
         assert images.flags.c_contiguous
-        self.calls.append(("predict", numbers.tolist(), images[:, 0, 0].tolist()))
+        self.calls.append(("predict", ids.tolist(), images[:, 0, 0, 0].tolist()))
         return Noisy().predict(images)
 
     def predict(self, images: np.ndarray) -> Predictions:
-        raise AssertionError("it goes by numbers")
+        raise AssertionError("it goes by ids")
 
 
-def test_a_predictor_is_asked_of_the_chosen_slices_in_batches(make_dataset: Make) -> None:
+def test_a_predictor_is_asked_of_the_chosen_samples_in_batches(make_dataset: Make) -> None:
     dataset = make_dataset(40, size=16)
     wide = replace(dataset, images=np.asfortranarray(dataset.images.astype(np.float64)))
     at = np.array([39, *range(20), 21])
     calls: list[tuple[object, ...]] = []
     evaluate(Spy(calls), wide, at)
-    corners = dataset.images[:, 0, 0]
+    corners = dataset.images[:, 0, 0, 0]
     assert calls == [
-        ("require", dataset.numbers[at].tolist(), "test slices"),
-        ("predict", dataset.numbers[at[:16]].tolist(), corners[at[:16]].tolist()),
-        ("predict", dataset.numbers[at[16:]].tolist(), corners[at[16:]].tolist()),
+        ("require", dataset.ids[at].tolist(), "test samples"),
+        ("predict", dataset.ids[at[:16]].tolist(), corners[at[:16]].tolist()),
+        ("predict", dataset.ids[at[16:]].tolist(), corners[at[16:]].tolist()),
     ]
     calls.clear()
     evaluate(Spy(calls), dataset, batch_size=20)
     assert [call[1] for call in calls] == [
-        dataset.numbers.tolist(),
-        dataset.numbers[:20].tolist(),
-        dataset.numbers[20:].tolist(),
+        dataset.ids.tolist(),
+        dataset.ids[:20].tolist(),
+        dataset.ids[20:].tolist(),
     ]
+
+
+def test_others_are_given_images_alone_in_batches(make_dataset: Make) -> None:
+    dataset = make_dataset(40, size=16)
+    wide = replace(dataset, images=np.asfortranarray(dataset.images.astype(np.float64)))
+    at = np.array([39, *range(20), 21])
+    calls: list[list[float]] = []
+
+    class Sees:
+        def require(self, *given: object) -> None:
+            raise AssertionError("it has nothing saved")
+
+        look_up = require
+
+        def predict(self, images: np.ndarray) -> Predictions:
+            assert images.dtype == np.float32
+            assert images.flags.c_contiguous
+            calls.append(images[:, 0, 0, 0].tolist())
+            return Noisy().predict(images)
+
+    evaluate(Sees(), wide, at)
+    corners = dataset.images[at, 0, 0, 0].tolist()
+    assert calls == [corners[:16], corners[16:]]
 
 
 def test_only_predicting_is_timed(monkeypatch: pytest.MonkeyPatch, make_dataset: Make) -> None:
     clock = [100.0]
     monkeypatch.setattr("time.perf_counter", lambda: clock[0])
 
-    class Slow:
-        def require_slices(self, numbers: np.ndarray, kind: str) -> None:
+    class Slow(SavedPredictions):
+        def __init__(self) -> None: ...
+
+        def require(self, ids: np.ndarray, kind: str = "samples") -> None:
             clock[0] += 1000
 
-        def predict(self, images: np.ndarray) -> Predictions:
+        def look_up(self, ids: np.ndarray, images: np.ndarray) -> Predictions:
             clock[0] += len(images) / 4
             return Noisy().predict(images)
 
@@ -302,31 +366,30 @@ def test_packed_masks_are_those_that_were_scored(make_dataset: Make) -> None:
     at = np.array([6, 0, 3, 2])
     found = evaluate(Noisy(), dataset, at, batch_size=3, threshold=0.5)
     assert found.masks is not None
-    assert found.masks.shape == (4, 20, 3)
+    assert found.masks.shape == (4, 1, 20, 3)
     prob = Noisy().predict(dataset.images[at]).mask_prob
     assert prob is not None
     expected = prob > 0.5
-    assert (np.unpackbits(found.masks, axis=2, count=20) == expected).all()
+    assert (np.unpackbits(found.masks, axis=3, count=20) == expected).all()
 
 
 def test_what_a_model_does_not_give_is_none(make_dataset: Make) -> None:
     classes = evaluate(Says(class_prob=lambda n, h, w: np.full((n, 3), 1 / 3)), make_dataset(5))
     assert classes.masks is None
     assert classes.curve is None
-    assert classes.slices.hd95 is classes.slices.pred_area is classes.slices.surface_dice_2px is None
-    assert classes.slices.class_prob == [[0.333333] * 3] * 5  # six digits
-    masks = evaluate(Says(mask_prob=lambda n, h, w: np.full((n, h, w), 0.9)), make_dataset(5)).slices
-    assert masks.class_prob is None
+    assert [name for name in classes.samples.columns if name.startswith("tumour/")] == ["tumour/truth_area"]
+    assert classes.samples.class_prob.tolist() == [[0.333333] * 3] * 5  # six digits
+    masks = evaluate(Says(mask_prob=lambda n, h, w: np.full((n, h, w), 0.9)), make_dataset(5)).samples
+    assert not masks.has_classes
+    assert all(name.startswith("tumour/") for name in masks.columns)
 
 
 def test_distances_have_four_digits(make_dataset: Make) -> None:
-    table = evaluate(Noisy(), make_dataset(9)).slices
-    assert table.hd95
-    assert table.surface_dice_1px
-    assert table.surface_dice_2px
-    for column in (table.hd95, table.surface_dice_1px, table.surface_dice_2px):
-        assert column == [round(value, 4) for value in column]
-    assert any(value != round(value, 3) for value in table.surface_dice_1px)
+    table = evaluate(Noisy(), make_dataset(9)).samples
+    for name in BOUNDARY:
+        values = column(table, name)
+        assert values == [round(value, 4) for value in values]
+    assert any(value != round(value, 3) for value in column(table, "surface_dice_1px"))
 
 
 def test_classes_in_one_batch_only(make_dataset: Make) -> None:
@@ -335,7 +398,7 @@ def test_classes_in_one_batch_only(make_dataset: Make) -> None:
             full = len(images) == 4
             return Predictions(np.ones(images.shape), np.full((len(images), 3), 1 / 3) if full else None)
 
-    with pytest.raises(PredictionError, match="case X: gave classes for 4 of 6 slices"):
+    with pytest.raises(PredictionError, match="case X: gave classes for 4 of 6 samples"):
         evaluate(Forgetful(), make_dataset(6), batch_size=4, where="case X")
 
 
@@ -343,7 +406,7 @@ def test_classes_in_one_batch_only(make_dataset: Make) -> None:
 def test_probabilities_may_miss_1_by_a_thousandth(sum_of_row: float, make_dataset: Make) -> None:
     row = [0.5, 0.3, sum_of_row - 0.8]
     only_last = Says(class_prob=lambda n, h, w: np.array([[1.0, 0, 0]] * (n - 1) + [row]))
-    assert evaluate(only_last, make_dataset(3)).slices.predicted().tolist() == [0, 0, 0]
+    assert evaluate(only_last, make_dataset(3)).samples.predicted().tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("sum_of_row", [1.0011, 0.9989])
@@ -367,7 +430,16 @@ def test_one_value_out_of_range_is_too_many(part: str, value: float, make_datase
         evaluate(Says(**{part: one}), make_dataset(3), where="case X")
 
 
-@pytest.mark.parametrize("wrong", [(3, 24, 32), (2, 32, 32), (3, 32, 32, 1)])
+@pytest.mark.parametrize("wrong", [(3, 24, 32), (2, 32, 32), (3, 32, 32, 1), (1, 3, 32, 32), (3, 1, 24, 32)])
 def test_masks_are_of_the_images_shape(wrong: tuple[int, ...], make_dataset: Make) -> None:
-    with pytest.raises(PredictionError, match=r"case X: mask_prob: expected shape \(3, 32, 32\), got"):
+    with pytest.raises(PredictionError, match=r"case X: mask_prob: expected shape \(3, 1, 32, 32\), got \("):
         evaluate(Says(mask_prob=lambda n, h, w: np.zeros(wrong)), make_dataset(3), where="case X")
+
+
+def test_masks_of_one_structure_may_lack_its_axis(make_dataset: Make) -> None:
+    dataset = make_dataset(5)
+    flat = Says(mask_prob=lambda n, h, w: np.tri(h, w)[None].repeat(n, axis=0))
+    with_axis = Says(mask_prob=lambda n, h, w: np.tri(h, w)[None, None].repeat(n, axis=0))
+    found = evaluate(flat, dataset), evaluate(with_axis, dataset)
+    assert found[0].samples == found[1].samples
+    assert np.array_equal(found[0].masks, found[1].masks)

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +17,16 @@ from btlib.adapters import SavedPredictions, TorchPredictor, save_predictions
 from btlib.cases import CASES, Case, Work, load_case, load_cases
 from btlib.conformance import Subject, examine
 from btlib.data import load_dataset, write_phantoms
-from btlib.data.dataset import Dataset
+from btlib.data.dataset import Dataset, Samples
 from btlib.errors import ModelError
 from btlib.evaluation import Predictor
+from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.thresholds import ThresholdCurve
 from btlib.protocol import Protocol, Recipe
 from btlib.results import CaseResult, SeedRun
 from btlib.runs.execute import conditions
 from btlib.runs.making import reference
-from btlib.splits import slice_seed42
+from btlib.splits import Split, slice_seed42
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RECIPE = Recipe(name="test", backbone="tiny", weights="none", epochs=8, batch_size=4, learning_rate=3e-3)
@@ -40,16 +41,42 @@ def case() -> Iterator[Callable[[str], Case]]:
     CASES._items.update(known)
 
 
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A data set and its split, which cases see through their work alone."""
+
+    dataset: Dataset
+    checkpoints: Path
+
+    @property
+    def split(self) -> Split:
+        return slice_seed42(len(self.dataset))
+
+    @property
+    def protocol(self) -> Protocol:
+        return Protocol(image_size=self.dataset.image_size)
+
+    @property
+    def work(self) -> Work:
+        how = {"device": "cpu", "precision": "fp32"}
+        return Work.on(self.dataset, self.split, self.protocol, RECIPE, 7, self.checkpoints, **how)
+
+    def subject(self, case: Case, work: Work | None = None) -> Subject:
+        test = self.split.test
+        samples = self.dataset.part(test[:4])
+        return Subject(case, work or self.work, samples, np.array(samples.images), self.dataset.ids[test])
+
+    def measured(self, predictor: Predictor) -> CaseResult:
+        table = evaluate(predictor, self.dataset, self.split.test, threshold=0.5).samples
+        on = conditions(self.dataset, self.split, self.protocol)
+        run = SeedRun(seed=7, fingerprint=None, samples=table)
+        return CaseResult("X", "a case", on, {"dice": 1, "accuracy": 1}, (run,))
+
+
 @pytest.fixture
-def work(make_dataset: Callable[..., Dataset], tmp_path: Path) -> Work:
-    """Squares on noise, whose side tells the type; nothing of them is as bright as in another slice."""
-    data = make_dataset(36, size=48)
-    return Work(data, slice_seed42(36), Protocol(image_size=48), RECIPE, 7, tmp_path, device="cpu", precision="fp32")
-
-
-def subject(case: Case, work: Work) -> Subject:
-    at = work.split.test[:4]
-    return Subject(case, work, work.dataset.numbers[at], work.dataset.images[at])
+def bench(make_dataset: Callable[..., Dataset], tmp_path: Path) -> Bench:
+    """Squares on noise, whose side tells the class; nothing of them is as bright as in another image."""
+    return Bench(make_dataset(36, size=48), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -62,15 +89,15 @@ def subject(case: Case, work: Work) -> Subject:
         ("sklearn_control.py::control", 0.6),
     ],
 )
-def test_it_keeps_its_promises_learns_and_is_stored(spec: str, dice: float, case: Callable[[str], Case], work: Work):
-    examined = subject(case(spec), work)
+def test_it_keeps_its_promises_learns_and_is_stored(spec: str, dice: float, case: Callable[[str], Case], bench: Bench):
+    examined = bench.subject(case(spec))
     failures = [result for result in examine(examined) if result.outcome == "fail"]
     assert failures == []
     assert examined.first().source == "trained"
     assert examined.prepare().source == "loaded"
-    slices = evaluate(examined.predictor, work.dataset, work.split.test, threshold=0.5).slices
-    assert slices.dice().mean() > dice
-    assert slices.class_prob is not None
+    table = evaluate(examined.predictor, bench.dataset, bench.split.test, threshold=0.5).samples
+    assert per_sample(table, "dice").mean() > dice
+    assert table.has_classes
 
 
 @pytest.mark.nightly
@@ -83,10 +110,10 @@ def test_it_keeps_its_promises_learns_and_is_stored(spec: str, dice: float, case
     ],
 )
 def test_an_interrupted_unet_ends_where_an_uninterrupted_one_does(
-    name: str, epochs: int, interrupted: str, case: Callable[[str], Case], work: Work
+    name: str, epochs: int, interrupted: str, case: Callable[[str], Case], bench: Bench
 ):
     unet = case(f"unet_smp.py::{name}")
-    work = replace(work, recipe=replace(RECIPE, epochs=epochs, augment=True))
+    work = replace(bench.work, recipe=replace(RECIPE, epochs=epochs, augment=True))
 
     finished: list[str] = []
 
@@ -103,7 +130,7 @@ def test_an_interrupted_unet_ends_where_an_uninterrupted_one_does(
     assert (whole.source, resumed.source) == ("trained", "resumed")
     repeated = [line for line in finished if "epoch 1 of" in line and line in again]
     assert repeated == [], "of epoch 2 and 3 the state may have been passed over"
-    images = work.dataset.images[work.split.test]
+    images = bench.dataset.images[bench.split.test]
     (mask, classes), (mask_too, classes_too) = (
         (p.mask_prob, p.class_prob) for p in (prepared.predictor.predict(images) for prepared in (whole, resumed))
     )
@@ -114,19 +141,19 @@ def test_an_interrupted_unet_ends_where_an_uninterrupted_one_does(
 @pytest.mark.nightly
 @pytest.mark.parametrize("best", [1, 2, 3])
 def test_the_tuned_unet_keeps_as_many_of_the_last_nets_as_do_best_on_validation(
-    best: int, case: Callable[[str], Case], work: Work, monkeypatch: pytest.MonkeyPatch
+    best: int, case: Callable[[str], Case], bench: Bench, monkeypatch: pytest.MonkeyPatch
 ):
     tuned = case("unet_smp.py::unet-tuned").prepare
     asked: list[torch.nn.Module] = []
 
-    def curve(predictor: TorchPredictor, dataset: Dataset, at: np.ndarray, *, where: str) -> ThresholdCurve:
-        assert at.tolist() == work.split.val.tolist()
+    def curve(predictor: TorchPredictor, samples: Samples, *, where: str) -> ThresholdCurve:
+        assert samples.ids.tolist() == bench.dataset.ids[bench.split.val].tolist()
         nets = list(predictor.model.nets)
         asked.extend(net for net in nets if net not in asked)
         return ThresholdCurve(thresholds=[0.3, 0.5], dice=[0.0, 0.9 if len(nets) == best else 0.8])
 
     monkeypatch.setitem(tuned.__globals__, "curve_of", curve)
-    work = replace(work, recipe=replace(RECIPE, epochs=1))
+    work = replace(bench.work, recipe=replace(RECIPE, epochs=1))
     for _ in ("trained", "loaded"):
         kept = tuned(work).predictor.model.nets
         last = asked[0]  # the mean of one was asked for first
@@ -136,7 +163,7 @@ def test_the_tuned_unet_keeps_as_many_of_the_last_nets_as_do_best_on_validation(
 
 @pytest.mark.nightly  # exporting takes seconds; by day other tests do it
 def test_one_trained_f_scores_alike_through_torch_as_an_onnx_file_and_as_saved_predictions(
-    case: Callable[[str], Case], work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    case: Callable[[str], Case], bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     """With the commands that the example's head gives."""
     from typer.testing import CliRunner
@@ -146,51 +173,48 @@ def test_one_trained_f_scores_alike_through_torch_as_an_onnx_file_and_as_saved_p
     monkeypatch.chdir(tmp_path)
     given = case("onnx_variant_f.py::onnx-f")
     with pytest.raises(ModelError, match=r"there is no such file\n.*btlib export F --to onnx variant_f\.onnx"):
-        given.prepare(work)
-    work = replace(work, checkpoints=tmp_path / "checkpoints", recipe=replace(RECIPE, epochs=1))
+        given.prepare(bench.work)
+    work = replace(bench.work, checkpoints=tmp_path / "checkpoints", recipe=replace(RECIPE, epochs=1))
     f = load_cases()["F"].prepare(work).predictor
     result = CliRunner().invoke(app, ["export", "F", "--to", "onnx", "variant_f.onnx"])
     assert result.exit_code == 0, result.output
-    assert "on 8 phantom slices of 48 px probabilities differ by at most" in result.output
-    examined = subject(given, work)
+    assert "on 8 phantom samples of 48 px probabilities differ by at most" in result.output
+    examined = bench.subject(given, work)
     assert [found for found in examine(examined) if found.outcome == "fail"] == []
-    save_predictions(tmp_path / "f.npz", work.dataset, f)
+    save_predictions(tmp_path / "f.npz", bench.dataset, f)
     ways = [f, examined.predictor, SavedPredictions(tmp_path / "f.npz")]
-    tables = [evaluate(predictor, work.dataset, threshold=0.5).slices for predictor in ways]
+    tables = [evaluate(predictor, bench.dataset, threshold=0.5).samples for predictor in ways]
     for table in tables[1:]:
-        assert table.dice() == pytest.approx(tables[0].dice(), abs=1e-3)
-        assert table.class_prob == pytest.approx(np.array(tables[0].class_prob), abs=1e-4)
-    results = [_measured(predictor, work) for predictor in ways]
+        assert per_sample(table, "dice") == pytest.approx(per_sample(tables[0], "dice"), abs=1e-3)
+        assert table.class_prob == pytest.approx(tables[0].class_prob, abs=1e-4)
+    results = [bench.measured(predictor) for predictor in ways]
     verdicts = [[(v.metric, v.status) for v in judge(result, reference([results[0]], "F"))] for result in results]
     assert verdicts[0] == verdicts[1] == verdicts[2]
 
 
-def test_predictions_of_another_machine(
-    case: Callable[[str], Case], work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_predictions_of_another_machine(case: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """The same file is run as a script there, and holds the case here."""
     write_phantoms(tmp_path / "phantoms", 24)
     monkeypatch.chdir(tmp_path)
     script = EXAMPLES / "saved_predictions.py"
     subprocess.run([sys.executable, script, "phantoms", "predictions.npz"], check=True, capture_output=True)
-    slices = load_dataset("phantoms", 96, "percentile")
-    here = replace(work, dataset=slices, split=slice_seed42(24))
-    examined = subject(case("saved_predictions.py::saved"), here)
+    here = Bench(load_dataset("phantoms", 96, "percentile"), tmp_path)
+    examined = here.subject(case("saved_predictions.py::saved"))
     assert [found for found in examine(examined) if found.outcome == "fail"] == []
-    table = evaluate(examined.predictor, slices, here.split.test).slices
-    assert table.pred_area == (slices.images[here.split.test] > 0.65).sum(axis=(1, 2)).tolist()
+    table = evaluate(examined.predictor, here.dataset, here.split.test).samples
+    assert table.overlap()[1].tolist() == (here.dataset.images[here.split.test] > 0.65).sum(axis=(2, 3)).tolist()
 
 
 def test_the_first_model_of_the_documentation_keeps_its_promises(
-    case: Callable[[str], Case], work: Work, tmp_path: Path
+    case: Callable[[str], Case], bench: Bench, tmp_path: Path
 ):
     page = (EXAMPLES.parent / "docs" / "bring-your-own-model.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "mine.py").write_text(next(block for block in blocks if "class Bright" in block), encoding="utf-8")
     mine = case(f"{tmp_path}/mine.py::mine")
     assert mine.scaling == "percentile"
-    scaled = replace(work, dataset=replace(work.dataset, images=np.clip(work.dataset.images / 5, 0, 1)))
-    assert [found for found in examine(subject(mine, scaled)) if found.outcome == "fail"] == []
+    scaled = replace(bench, dataset=replace(bench.dataset, images=np.clip(bench.dataset.images / 5, 0, 1)))
+    assert [found for found in examine(scaled.subject(mine)) if found.outcome == "fail"] == []
 
 
 WITHOUT_TORCH = """
@@ -239,21 +263,16 @@ def test_the_control_runs_through_the_suite_without_any_framework(tmp_path: Path
     assert "threshold and random forest" in report
 
 
-def test_labels_at_random_teach_nothing(case: Callable[[str], Case], make_dataset: Callable[..., Dataset], work: Work):
-    """The control with its training labels shuffled falls short of itself: the types come from the slices alone."""
-    data = make_dataset(120, size=48)
-    whole = replace(work, dataset=data, split=slice_seed42(120), checkpoints=work.checkpoints / "right")
-    shuffled = replace(data, labels=np.random.default_rng(0).permutation(data.labels))
-    random = replace(whole, dataset=shuffled, checkpoints=work.checkpoints / "random")
+def test_labels_at_random_teach_nothing(
+    case: Callable[[str], Case], make_dataset: Callable[..., Dataset], tmp_path: Path
+):
+    """The control with its training labels shuffled falls short of itself: the classes come from the images alone."""
+    whole = Bench(make_dataset(120, size=48), tmp_path / "right")
+    shuffled = replace(whole.dataset, labels=np.random.default_rng(0).permutation(whole.dataset.strata))
+    random = Bench(shuffled, tmp_path / "random")
     control = case("sklearn_control.py::control")
-    right, wrong = (_measured(control.prepare(given).predictor, whole) for given in (whole, random))
+    right, wrong = (whole.measured(control.prepare(given.work).predictor) for given in (whole, random))
     baseline = reference([right], "control")
     assert {v.metric: v.status for v in judge(right, baseline)} == {"dice": "pass", "accuracy": "pass"}
     assert {v.metric: v.status for v in judge(wrong, baseline)}["accuracy"] == "regressed"
     assert wrong.values("accuracy").mean() < 0.6
-
-
-def _measured(predictor: Predictor, work: Work) -> CaseResult:
-    slices = evaluate(predictor, work.dataset, work.split.test, threshold=0.5).slices
-    run = SeedRun(seed=work.seed, fingerprint=None, slices=slices)
-    return CaseResult("X", "a case", conditions(work), {"dice": 1, "accuracy": 1}, (run,))

@@ -41,8 +41,8 @@ def subject(tiny: Callable[[str], TumourModel], tmp_path: Path) -> Callable[...,
 @pytest.fixture(scope="session")
 def trained(make_dataset: Callable[..., Dataset], tiny: Callable[[str], TumourModel]) -> TumourModel:
     """F, which has learnt to tell the types by the bright squares; to be copied, not changed."""
-    model, slices = tiny("F"), make_dataset(24, 64)
-    images, labels = torch.from_numpy(slices.images)[:, None], torch.from_numpy(slices.labels)
+    model, samples = tiny("F"), make_dataset(24, 64)
+    images, labels = torch.from_numpy(samples.images), torch.from_numpy(samples.labels)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(30):
         torch.nn.functional.cross_entropy(model(images).class_logits, labels).backward()
@@ -67,5 +67,5 @@ def unsure(learnt: Subject) -> Subject:
 
 
 @pytest.fixture
-def slices(make_dataset: Callable[..., Dataset]) -> Dataset:
+def samples(make_dataset: Callable[..., Dataset]) -> Dataset:
     return make_dataset(12, 64)

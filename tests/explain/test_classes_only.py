@@ -24,8 +24,8 @@ def plain(subject: Subject) -> TorchPredictor:
 
 @pytest.fixture
 def images() -> np.ndarray:
-    noise = np.random.default_rng(0).random((5, 64, 64), dtype=np.float32)
-    return noise * np.arange(1, 6, dtype=np.float32)[:, None, None]
+    noise = np.random.default_rng(0).random((5, 1, 64, 64), dtype=np.float32)
+    return noise * np.arange(1, 6, dtype=np.float32)[:, None, None, None]
 
 
 def test_all_but_a_have_classes():
@@ -35,7 +35,7 @@ def test_all_but_a_have_classes():
 @pytest.mark.parametrize("variant", CLASSIFYING)
 def test_it_says_what_the_whole_model_says(variant: str, subject: Make, images: np.ndarray):
     whole = subject(variant)
-    for cut in (images, images[:, :40], images[:1]):  # H ≠ W, n = 1
+    for cut in (images, images[:, :, :40], images[:1]):  # H ≠ W, n = 1
         ours, theirs = plain(classes_only(whole)).predict(cut), plain(whole).predict(cut)
         assert ours.mask_prob is None
         assert np.ptp(theirs.class_prob[:, 0]) > 1e-3 or len(cut) == 1

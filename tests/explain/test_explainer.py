@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from btlib.adapters import SavedPredictions, save_predictions
 from btlib.adapters.arrays import CallablePredictor
 from btlib.adapters.torch import TorchPredictor
 from btlib.data.dataset import Dataset
@@ -23,7 +25,7 @@ def plain(subject: Subject) -> TorchPredictor:
 
 
 def by_hand(noise: float = 0.0) -> CallablePredictor:
-    """Probability of class 2: the mean of the slice's left half, and something that changes with every slice."""
+    """Probability of class 2: the mean of the image's left half, and something that changes with every image."""
 
     def predict(images: np.ndarray) -> Predictions:
         said = images[:, :, :32].mean((1, 2), dtype=np.float64)
@@ -35,22 +37,22 @@ def by_hand(noise: float = 0.0) -> CallablePredictor:
 
 @pytest.fixture
 def image() -> np.ndarray:
-    return np.random.default_rng(0).random((48, 64), dtype=np.float32)
+    return np.random.default_rng(0).random((1, 48, 64), dtype=np.float32)
 
 
 @pytest.mark.parametrize("engine", ["eager", "auto"])
-def test_large_effects_are_mapped_in_bf16(engine: str, learnt: Subject, slices: Dataset):
-    given = replace(explainer(learnt, slices, AT, engine), patch=16)
-    found = given.explain(slices.images[7], int(slices.labels[7]))
+def test_large_effects_are_mapped_in_bf16(engine: str, learnt: Subject, samples: Dataset):
+    given = replace(explainer(learnt, samples.part(AT), engine), patch=16)
+    found = given.explain(samples.images[7], int(samples.labels[7]))
     assert (found.precision, found.engine) == ("bf16", "openvino" if engine == "auto" else "eager")
-    assert (found.faithful, found.notes, found.label) == (True, (), slices.labels[7])
+    assert (found.faithful, found.notes, found.label) == (True, (), samples.labels[7])
     assert found.effect > 0.1
-    truth = occlusion_maps(probability_of(plain(learnt), found.label), slices.images[7], patch=16)
+    truth = occlusion_maps(probability_of(plain(learnt), found.label), samples.images[7], patch=16)
     assert 0 < np.abs(found.map.drops - truth.drops).max() < 2 * SHARE * truth.effect
     assert found.deviation <= np.abs(found.map.drops - truth.drops).max() + 1e-6
 
 
-def test_small_effects_are_mapped_in_fp32(unsure: Subject, slices: Dataset, monkeypatch: pytest.MonkeyPatch):
+def test_small_effects_are_mapped_in_fp32(unsure: Subject, samples: Dataset, monkeypatch: pytest.MonkeyPatch):
     built: list[str] = []
     build = Engine.build
 
@@ -59,11 +61,11 @@ def test_small_effects_are_mapped_in_fp32(unsure: Subject, slices: Dataset, monk
         return build(self, subject)
 
     monkeypatch.setattr(Engine, "build", counted)
-    given = replace(explainer(unsure, slices, AT, "eager"), patch=16)
+    given = replace(explainer(unsure, samples.part(AT), "eager"), patch=16)
     assert built == ["bf16"]
     for i in (7, 8):
-        found = given.explain(slices.images[i], 1)
-        truth = occlusion_maps(probability_of(plain(unsure), 1), slices.images[i], patch=16)
+        found = given.explain(samples.images[i], 1)
+        truth = occlusion_maps(probability_of(plain(unsure), 1), samples.images[i], patch=16)
         assert 1e-5 < truth.effect < 1e-2
         assert found.precision == "fp32"
         assert found.faithful
@@ -73,9 +75,9 @@ def test_small_effects_are_mapped_in_fp32(unsure: Subject, slices: Dataset, monk
     assert built == ["bf16", "fp32"]
 
 
-def test_a_model_in_fp32_stays_so(learnt: Subject, slices: Dataset):
-    given = explainer(replace(learnt, precision="fp32"), slices, AT, "openvino")
-    found = replace(given, patch=32, stride=16, fill="mean").explain(slices.images[0], 0)
+def test_a_model_in_fp32_stays_so(learnt: Subject, samples: Dataset):
+    given = explainer(replace(learnt, precision="fp32"), samples.part(AT), "openvino")
+    found = replace(given, patch=32, stride=16, fill="mean").explain(samples.images[0], 0)
     assert given.make_exact is None
     assert given.batch_size == 64  # as many pixels as four slices of 256 px
     assert (found.precision, found.engine, found.faithful) == ("fp32", "openvino", True)
@@ -118,8 +120,8 @@ def test_a_constant_model_is_faithful(image: np.ndarray):
 def test_any_predictor_serves(image: np.ndarray):
     found = Explainer(Runner(by_hand()), stride=16).explain(image, 2)
     assert (found.precision, found.engine, found.deviation, found.faithful) == ("as given", "predictor", None, None)
-    assert found.map.base == pytest.approx(image[:, :32].mean())
-    assert found.map.drops[0, 0] == pytest.approx(image[:32, :32].sum(dtype=float) / (48 * 32))
+    assert found.map.base == pytest.approx(image[0, :, :32].mean())
+    assert found.map.drops[0, 0] == pytest.approx(image[0, :32, :32].sum(dtype=float) / (48 * 32))
     assert found.map.drops[0, -1] == 0  # the right half does not count
 
 
@@ -133,21 +135,15 @@ def test_the_sample():
     assert sample(np.zeros((2, 3))).tolist() == [0, 1, 2, 3, 4, 5]
 
 
-def test_what_cannot_be_explained(image: np.ndarray, subject: Callable[..., Subject], slices: Dataset):
-    class Saved:
-        def predict(self, images: np.ndarray) -> Predictions:
-            raise AssertionError("not by images")
-
-        def predict_slices(self, numbers: np.ndarray, images: np.ndarray) -> Predictions:
-            raise AssertionError("not asked")
-
-    with pytest.raises(PredictionError, match="goes by slice numbers"):
-        Explainer(Runner(Saved())).explain(image, 0)
+def test_what_cannot_be_explained(image: np.ndarray, subject: Callable[..., Subject], samples: Dataset, tmp_path: Path):
+    saved = SavedPredictions(save_predictions(tmp_path / "said.npz", samples, by_hand()))
+    with pytest.raises(PredictionError, match="saved predictions are found by the ids of samples"):
+        Explainer(Runner(saved)).explain(image, 0)
     masks = CallablePredictor(lambda images: Predictions(images, None))
     with pytest.raises(PredictionError, match="gives no class probabilities"):
         Explainer(Runner(masks)).explain(image, 0)
-    for label in (-1, 3):
-        with pytest.raises(OptionError, match="expected a class 0…2"):
+    for label, told in ((-1, "expected a class from 0, got -1"), (3, "expected a class 0…2, got 3")):
+        with pytest.raises(OptionError, match=told):
             Explainer(Runner(by_hand())).explain(image, label)
     with pytest.raises(ModelError, match="variant A: has no classes"):
-        explainer(subject("A"), slices, AT)
+        explainer(subject("A"), samples.part(AT))

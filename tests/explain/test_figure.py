@@ -1,4 +1,4 @@
-"""The picture of the maps: each slice with its own maps, the sum before the mean."""
+"""The picture of the maps: each sample with its own maps, the sum before the mean."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,32 +18,37 @@ from btlib.types import Predictions
 
 
 def by_brightness(images: np.ndarray) -> Predictions:
-    said = images.mean((1, 2), dtype=np.float64) / 4
+    said = images.mean((1, 2, 3), dtype=np.float64) / 4
     return Predictions(None, np.stack([said, said / 2, 1 - 1.5 * said], axis=1))
 
 
-def test_every_slice_has_its_own_maps(
+def test_every_sample_has_its_own_maps(
     make_dataset: Callable[..., Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    slices = make_dataset(12, 16)
-    study = Study("A", Explainer(Runner(CallablePredictor(by_brightness)), patch=4, stride=2), slices, slice_seed42(12))
+    samples = make_dataset(12, 16)
+    study = Study(
+        "A",
+        Explainer(Runner(CallablePredictor(by_brightness, layout="nchw")), patch=4, stride=2),
+        samples,
+        slice_seed42(12),
+    )
     at = np.array([7, 2])
     explained, maps = study.run(at, RunFolder(tmp_path / "run"))
     drawn: list[Figure] = []
     monkeypatch.setattr("btlib.reporting.figures.save", lambda figure, path: drawn.append(figure))
-    draw(explained, maps, slices, tmp_path / "x.svg")
+    draw(explained, maps, samples, tmp_path / "x.svg")
     panels = [axes for axes in drawn[0].axes if axes.images]
     assert len(panels) == 6
     for row, i in enumerate(at.tolist()):
         image, total, average = panels[3 * row : 3 * row + 3]
         names = ("meningioma", "glioma", "pituitary")
-        p = explained.slices[row].base
-        assert image.get_ylabel() == f"slice {slices.numbers[i]}, {names[slices.labels[i]]}\np = {p:.3f}"
-        for axes, wanted in ((image, slices.images[i]), (total, maps.total[row]), (average, maps.average[row])):
+        p = explained.samples[row].base
+        assert image.get_ylabel() == f"sample {samples.ids[i]}, {names[samples.labels[i]]}\np = {p:.3f}"
+        for axes, wanted in ((image, samples.images[i, 0]), (total, maps.total[row]), (average, maps.average[row])):
             assert np.array_equal(np.asarray(axes.images[0].get_array()), wanted, equal_nan=True)
             (contour,) = axes.collections
             inside = contour.get_paths()[0].vertices
-            rows, columns = np.nonzero(slices.masks[i])
+            rows, columns = np.nonzero(samples.masks[i, 0])
             assert np.abs(inside[:, 0].min() - columns.min()) <= 0.5
             assert np.abs(inside[:, 1].min() - rows.min()) <= 0.5
         for axes, values in ((total, maps.total[row]), (average, maps.average[row])):
@@ -52,6 +57,6 @@ def test_every_slice_has_its_own_maps(
             needed = axes.images[0].cmap(1.0)
             assert needed[0] > needed[2], "red is where the model needs what is there"
     assert [axes.get_title() for axes in panels] == [
-        *("slice, true contour", "sum of drops (thesis)", "mean of drops"),
+        *("image, true contour", "sum of drops (thesis)", "mean of drops"),
         *("", "", ""),
     ]

@@ -86,9 +86,9 @@ def test_a_trained_variant(asked: Asked, where: Where):
     assert asked.split == ["a-split"]
     assert asked.said == ["E.ckpt: trained yesterday, recipe modern"]
     assert (study.case, study.model, study.split) == ("E", "s" * 64, SPLIT)
-    subject, dataset, at, engine, _ = asked.explainer
-    assert dataset is study.dataset
-    assert at.tolist() == [5, 4], "engines are held against plain fp32 on validation slices, not on test slices"
+    subject, samples, engine, _ = asked.explainer
+    wanted = study.dataset.ids[[5, 4]].tolist()
+    assert samples.ids.tolist() == wanted, "engines are held against plain fp32 on validation samples, not on test ones"
     assert engine == "auto"
     assert (subject.precision, subject.image_size, subject.identity) == ("for auto", 16, "s" * 64)
     assert subject.cache == where.checkpoints / "engines"
@@ -98,15 +98,15 @@ def test_a_trained_variant(asked: Asked, where: Where):
 def test_what_the_user_asks_for(asked: Asked, where: Where, tmp_path: Path):
     find("E", replace(where, checkpoint=tmp_path / "E.ckpt", engine="eager", precision="bf16"))
     assert asked.stored == [(tmp_path / "E.ckpt", "E")]
-    assert (asked.explainer[3], asked.subject.precision) == ("eager", "for bf16")
+    assert (asked.explainer[2], asked.subject.precision) == ("eager", "for bf16")
 
 
-def test_without_validation_slices_training_slices_stand_in(
+def test_without_validation_samples_training_samples_stand_in(
     asked: Asked, where: Where, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(room, "make_split", lambda name, dataset: replace(SPLIT, val=np.array([], dtype=np.int64)))
-    find("E", where)
-    assert asked.explainer[2].tolist() == SPLIT.train.tolist()
+    study = find("E", where)
+    assert asked.explainer[1].ids.tolist() == study.dataset.ids[SPLIT.train].tolist()
 
 
 @pytest.mark.parametrize("what", ["data", "split"])
@@ -155,7 +155,10 @@ def test_a_foreign_case_is_prepared_as_in_its_tier(
     (work,) = works
     assert (study.case, study.model, study.split) == ("mine", "f1", SPLIT)
     assert study.explainer.fast.predictor == "the predictor"
-    assert (work.case, work.seed, work.split, work.recipe) == ("mine", 42, SPLIT, known.recipe)
+    assert (work.case, work.seed, work.recipe) == ("mine", 42, known.recipe)
+    assert (work.split, work.data) == (SPLIT.fingerprint, study.dataset.fingerprint)
+    for samples, at in ((work.train, SPLIT.train), (work.val, SPLIT.val)):
+        assert samples.ids.tolist() == study.dataset.ids[at].tolist()
     assert work.protocol == replace(known.protocol, split="a-split")
     assert (work.precision, work.engine) == (known.precision, known.engine)
     assert asked.data[0][1:] == (known.protocol.image_size, known.protocol.scaling)

@@ -162,6 +162,18 @@ def test_what_is_seen_is_the_slice_with_one_patch_hidden():
     assert all(np.array_equal(rest, image) for rest in batches[0])  # restored
 
 
+@pytest.mark.parametrize("fill", ["zero", "mean", "blur"])
+def test_a_patch_hides_all_channels_each_by_itself(fill):
+    """As if they were images side by side: of a score that is their sum, the map is the sum of theirs."""
+    model, image = Small((48, 64)), np.stack([noise((48, 64), seed) for seed in (0, 1)])
+    how = {"patch": 16, "stride": 8, "fill": fill}
+    seen = occlusion_maps(lambda images: sum(model.score(images[:, c]) for c in (0, 1)), image, **how)
+    alone = [occlusion_maps(model.score, channel, **how) for channel in image]
+    assert np.abs(seen.total - sum(one.total for one in alone)).max() < 1e-5
+    assert seen.total.shape == (48, 64)
+    assert np.array_equal(filled(image, fill, 16), np.stack([filled(channel, fill, 16) for channel in image]))
+
+
 def test_a_patch_as_large_as_the_slice():
     found = occlusion_maps(lambda images: images.max((1, 2)), noise((16, 16)) + 1, patch=16, stride=5)
     assert found.drops.shape == (1, 1)
@@ -201,8 +213,10 @@ def test_what_is_no_slice_no_fill_no_score():
     def mean(images):
         return images.mean((1, 2))
 
-    with pytest.raises(OptionError, match=r"shape \(1, 64, 64\)"):
-        occlusion_maps(mean, noise((64, 64))[None])
+    with pytest.raises(
+        OptionError, match=r"expected an image \[h, w\] or \[channels, h, w\], got shape \(1, 1, 64, 64\)"
+    ):
+        occlusion_maps(mean, noise((64, 64))[None, None])
     with pytest.raises(UnknownNameError, match="did you mean 'blur'"):
         occlusion_maps(mean, noise((64, 64)), fill="blurred")
     for score in (lambda images: np.full(len(images), np.nan), lambda images: images.mean(2), lambda images: 0.5):

@@ -21,13 +21,13 @@ from btlib.types import Predictions
 AT = np.arange(3)
 
 
-def test_a_trained_models_maps_are_destroyed(learnt: Subject, slices: Dataset):
-    given = replace(explainer(replace(learnt, precision="fp32"), slices, AT, "eager"), patch=16)
+def test_a_trained_models_maps_are_destroyed(learnt: Subject, samples: Dataset):
+    given = replace(explainer(replace(learnt, precision="fp32"), samples.part(AT), "eager"), patch=16)
     before = {name: value.clone() for name, value in learnt.model.state_dict().items()}
-    found = sanity_check(given, slices.images[AT], slices.labels[AT], slices.numbers[AT], draws=2)
+    found = sanity_check(given, samples.images[AT], samples.labels[AT], samples.ids[AT], draws=2)
     assert [step.layer for step in found.steps[:2]] == ["head.out", "head.embed"]
     assert found.steps[-1].layer == "backbone.down"
-    assert (found.numbers, found.draws, found.patch) == ([10, 20, 30], 2, 16)
+    assert (found.ids, found.draws, found.patch) == (["10", "20", "30"], 2, 16)
     assert {len(step.correlations) for step in found.steps} == {6}
     for step in found.steps:
         assert (step.correlation, step.size) == pytest.approx(
@@ -38,7 +38,7 @@ def test_a_trained_models_maps_are_destroyed(learnt: Subject, slices: Dataset):
     assert abs(last.correlation) < 0.5  # the trained model's own would be 1
     assert last.size < found.steps[0].size
     assert all(torch.equal(value, before[name]) for name, value in learnt.model.state_dict().items())
-    again = sanity_check(given, slices.images[:1], slices.labels[:1], slices.numbers[:1], draws=1)
+    again = sanity_check(given, samples.images[:1], samples.labels[:1], samples.ids[:1], draws=1)
     assert [step.correlations for step in again.steps] == [step.correlations[:1] for step in found.steps]
 
 
@@ -53,13 +53,13 @@ class Fixed(torch.nn.Module):
         return (images.mean((1, 2, 3))[:, None] * torch.tensor([1.0, 2.0, 3.0]),)
 
 
-def test_a_map_that_does_not_depend_on_the_weights_is_found_out(slices: Dataset):
+def test_a_map_that_does_not_depend_on_the_weights_is_found_out(samples: Dataset):
     given = Explainer(Runner(TorchPredictor(Fixed(), "cpu", outputs=Outputs(classes=0))), patch=16, stride=4)
-    found = sanity_check(given, slices.images[:1], slices.labels[:1], slices.numbers[:1], draws=2)
+    found = sanity_check(given, samples.images[:1], samples.labels[:1], samples.ids[:1], draws=2)
     assert [(step.layer, step.correlation) for step in found.steps] == [("unused", pytest.approx(1))]
 
 
-def test_patches_lie_apart_and_all_else_is_the_explainers(slices: Dataset, monkeypatch: pytest.MonkeyPatch):
+def test_patches_lie_apart_and_all_else_is_the_explainers(samples: Dataset, monkeypatch: pytest.MonkeyPatch):
     asked: list[dict[str, object]] = []
 
     def maps(score: object, image: object, **how: object) -> OcclusionMap:
@@ -69,7 +69,7 @@ def test_patches_lie_apart_and_all_else_is_the_explainers(slices: Dataset, monke
     monkeypatch.setattr("btlib.explain.sanity.occlusion_maps", maps)
     runner = Runner(TorchPredictor(Fixed(), "cpu", outputs=Outputs(classes=0)))
     given = Explainer(runner, patch=16, stride=4, fill="mean", batch_size=7)
-    sanity_check(given, slices.images[:2], slices.labels[:2], slices.numbers[:2], draws=1)
+    sanity_check(given, samples.images[:2], samples.labels[:2], samples.ids[:2], draws=1)
     assert asked == [{"patch": 16, "stride": 16, "fill": "mean", "batch_size": 7}] * 4
 
 
@@ -118,13 +118,13 @@ def test_with_a_constant_map_nothing_agrees():
     assert rank_correlation(np.arange(1.0), np.arange(1.0)) == 0
 
 
-def test_what_has_no_weights(slices: Dataset):
+def test_what_has_no_weights(samples: Dataset):
     by_hand = CallablePredictor(lambda images: Predictions(None, np.full((len(images), 3), 1 / 3)))
-    images, labels = slices.images[:1], slices.labels[:1]
+    images, labels, ids = samples.images[:1], samples.labels[:1], samples.ids[:1]
     with pytest.raises(OptionError, match="only the weights of a PyTorch module"):
-        sanity_check(Explainer(Runner(by_hand)), images, labels, labels)
+        sanity_check(Explainer(Runner(by_hand)), images, labels, ids)
     empty = TorchPredictor(torch.nn.Identity(), "cpu", outputs=Outputs(classes=0))
     with pytest.raises(OptionError, match="no parameters to randomise"):
         next(cascade(empty.model))
     with pytest.raises(OptionError, match="at least 1 draw"):
-        sanity_check(Explainer(Runner(empty)), images, labels, labels, draws=0)
+        sanity_check(Explainer(Runner(empty)), images, labels, ids, draws=0)

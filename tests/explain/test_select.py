@@ -1,4 +1,4 @@
-"""Which slices are explained."""
+"""Which samples are explained."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +23,7 @@ def split() -> Split:
 
 
 def unsure(at: np.ndarray) -> np.ndarray:
-    """The later a slice stands, the surer."""
+    """The later a sample stands, the surer."""
     return at / 100
 
 
@@ -46,34 +46,40 @@ def test_the_worst(data: Dataset, split: Split):
     assert len(select("worst", data, split, unsure)) == 9
 
 
-def test_by_number(data: Dataset, split: Split):
-    assert select("30, 10,30", data, split, pytest.fail).tolist() == [2, 0]  # also slices that train
+def test_by_id(data: Dataset, split: Split):
+    assert select("30, 10,30", data, split, pytest.fail).tolist() == [2, 0]  # also samples that train
 
 
-def test_slices_without_a_tumour_are_not_chosen(data: Dataset, split: Split):
+def test_samples_with_empty_masks_are_not_chosen(data: Dataset, split: Split):
     masks = data.masks.copy()
     masks[split.test[:-1]] = False
     masks[2] = False
     bare = replace(data, masks=masks)
     assert select("5 per class", bare, split, unsure).tolist() == [split.test[-1]]
-    with pytest.raises(OptionError, match="slice 30 has no tumour at 16 px"):
+    with pytest.raises(OptionError, match="sample 30 has an empty mask at 16 px"):
         select("10,30", bare, split, unsure)
-    with pytest.raises(OptionError, match="no test slice has a tumour"):
+    with pytest.raises(OptionError, match="no test sample has a structure"):
         select("worst", replace(data, masks=masks & False), split, unsure)
 
 
-@pytest.mark.parametrize("text", ["best", "0 per class", "worst 0", "1,,2", "-3", "1.5", "", "per class"])
+@pytest.mark.parametrize("text", ["best", "0 per class", "worst 0", "10,,20", "-3", "1.5", "", "per class"])
 def test_what_is_no_choice(data: Dataset, split: Split, text: str):
-    with pytest.raises(OptionError, match="expected slice numbers, 'worst' or 'N per class'"):
+    """Ids are any text, so what is neither a choice nor an id is an id that no sample has."""
+    with pytest.raises(OptionError, match=r"(?s)there is no sample '.*'.*say 'worst 5' or '3 per class'"):
         select(text, data, split, unsure)
 
 
-def test_unknown_numbers(data: Dataset, split: Split):
-    with pytest.raises(OptionError, match=r"(?s)there is no slice 7, 11.*numbered 10…600"):
+def test_unknown_ids(data: Dataset, split: Split):
+    with pytest.raises(OptionError, match=r"(?s)there is no sample '7', '11'.*the 60 ids are 10 … 600"):
         select("10,7,11", data, split, unsure)
 
 
-def test_the_least_sure_of_the_test_slices_come_first(data: Dataset, split: Split):
+def test_ids_that_are_no_numbers(data: Dataset, split: Split):
+    named = replace(data, ids=np.array([f"case-{i} left" for i in range(60)]))
+    assert select("case-2 left, case-0 left", named, split, pytest.fail).tolist() == [2, 0]
+
+
+def test_the_least_sure_of_the_test_samples_come_first(data: Dataset, split: Split):
     """By the probability, whatever the order of the split; of equal ones the first in the file order."""
     turned = replace(split, test=split.test[::-1])
     order = sorted(split.test)

@@ -1,4 +1,4 @@
-"""A study of some slices: what it writes, what it takes over from before, and what it refuses."""
+"""A study of some samples: what it writes, what it takes over from before, and what it refuses."""
 
 import csv
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import pytest
 
 from btlib.adapters.arrays import CallablePredictor
 from btlib.data.dataset import Dataset
+from btlib.data.sources.tasks import PHANTOM
 from btlib.engines import Subject
 from btlib.errors import OptionError, PredictionError, StatsError
 from btlib.explain import Explainer, Runner, explainer
@@ -25,14 +26,14 @@ AT = np.array([7, 2, 4])
 
 
 class Bright:
-    """Sure of a type by the mean of the slice; counts what it is asked."""
+    """Sure of a class by the mean of the image; counts what it is asked."""
 
     def __init__(self) -> None:
         self.asked = 0
 
     def predict(self, images: np.ndarray) -> Predictions:
         self.asked += len(images)
-        said = images.mean((1, 2), dtype=np.float64) / 4
+        said = images.mean((1, 2, 3), dtype=np.float64) / 4
         return Predictions(None, np.stack([said, said / 2, 1 - 1.5 * said], axis=1))
 
 
@@ -42,49 +43,49 @@ def folder(tmp_path) -> RunFolder:
 
 
 @pytest.fixture
-def study(slices: Dataset) -> Callable[..., Study]:
+def study(samples: Dataset) -> Callable[..., Study]:
     def make(predictor=None, **more) -> Study:
-        usual = {"dataset": slices, "split": slice_seed42(12), "model": "m1"}
+        usual = {"dataset": samples, "split": slice_seed42(12), "model": "m1"}
         return Study("<b>/x", Explainer(Runner(predictor or Bright()), patch=16, stride=8), **usual | more)
 
     return make
 
 
-def test_what_it_writes(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
+def test_what_it_writes(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
     explained, maps = study().run(AT, folder)
     assert {path.name for path in (folder.path / "explain").iterdir()} == {
         f"%3Cb%3E%2Fx.{suffix}" for suffix in ("json", "npz", "csv")
     }
     assert folder.explained() == {"<b>/x": explained}
     assert (explained.patch, explained.stride, explained.fill, explained.image_size) == (16, 8, "zero", 64)
-    assert [row.number for row in explained.slices] == maps.number.tolist() == [80, 30, 50]
-    assert [row.patient for row in explained.slices] == ["P003", "P001", "P002"]
-    assert {row.part for row in explained.slices} <= {"train", "val", "test"}
+    assert [row.id for row in explained.samples] == maps.ids.tolist() == ["80", "30", "50"]
+    assert [row.patient for row in explained.samples] == ["P003", "P001", "P002"]
+    assert {row.part for row in explained.samples} <= {"train", "val", "test"}
     read = Maps.load(folder.explain_path("<b>/x", "npz"))
     assert (read.total.dtype, read.average.dtype, read.total.shape) == (np.float32, np.float32, (3, 64, 64))
-    assert read.label.tolist() == slices.labels[AT].tolist()
+    assert read.label.tolist() == samples.labels[AT].tolist()
     for i, at in enumerate(AT):
-        row = explained.slices[i]
+        row, mask = explained.samples[i], samples.masks[at, 0]
         assert row.base == read.base[i] == pytest.approx(study().sure(np.array([at]))[0])
-        assert row.total.inside == pytest.approx(read.total[i][slices.masks[at]].mean(), rel=1e-5)
-        assert row.total.outside == pytest.approx(read.total[i][~slices.masks[at]].mean(), rel=1e-5)
-        assert row.average.mass == pytest.approx(measure(read.average[i], slices.masks[at]).mass, rel=1e-5)
-        assert row.average.tied == measure(read.average[i], slices.masks[at]).tied
-        assert row.chance == slices.masks[at].mean()
+        assert row.total.inside == pytest.approx(read.total[i][mask].mean(), rel=1e-5)
+        assert row.total.outside == pytest.approx(read.total[i][~mask].mean(), rel=1e-5)
+        assert row.average.mass == pytest.approx(measure(read.average[i], mask).mass, rel=1e-5)
+        assert row.average.tied == measure(read.average[i], mask).tied
+        assert row.chance == mask.mean()
     with folder.explain_path("<b>/x", "csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["number"] for row in rows] == ["80", "30", "50"]
-    assert float(rows[0]["mass"]) == explained.slices[0].average.mass
+    assert [row["id"] for row in rows] == ["80", "30", "50"]
+    assert float(rows[0]["mass"]) == explained.samples[0].average.mass
 
 
 def test_the_prior_knows_training_tumours_of_the_type_alone(
-    study: Callable[..., Study], folder: RunFolder, slices: Dataset
+    study: Callable[..., Study], folder: RunFolder, samples: Dataset
 ):
     explained, _ = study().run(AT[:1], folder)
     train = slice_seed42(12).train
-    same = train[slices.labels[train] == slices.labels[7]]
-    prior = centre_prior(slices.masks[same], (64, 64))
-    assert explained.slices[0].centre.mass == pytest.approx(prior[slices.masks[7]].sum() / prior.sum())
+    same = train[samples.labels[train] == samples.labels[7]]
+    prior = centre_prior(samples.masks[same, 0], (64, 64))
+    assert explained.samples[0].centre.mass == pytest.approx(prior[samples.masks[7, 0]].sum() / prior.sum())
 
 
 def test_it_goes_on_where_it_was(study: Callable[..., Study], folder: RunFolder):
@@ -92,17 +93,17 @@ def test_it_goes_on_where_it_was(study: Callable[..., Study], folder: RunFolder)
     before, maps = study(first).run(AT[:2], folder)
     after, more = study(again).run(AT, folder)
     assert first.asked == 2 * again.asked == 100  # 49 positions and the slice itself
-    assert after.slices[:2] == before.slices
+    assert after.samples[:2] == before.samples
     assert np.array_equal(more.total[:2], maps.total)
     assert after.summary["all"].n == 3
     said: list[str] = []
     study(say=said.append).run(AT[::-1], folder)
-    assert said == [f"slice {n}: its map is there" for n in (50, 30, 80)]
+    assert said == [f"sample {n}: its map is there" for n in (50, 30, 80)]
 
 
 @pytest.mark.parametrize("what", ["patch", "fill", "model", "data", "damaged", "old", "no npz", "no identity"])
 def test_what_is_of_something_else_is_made_anew(
-    study: Callable[..., Study], folder: RunFolder, slices: Dataset, what: str
+    study: Callable[..., Study], folder: RunFolder, samples: Dataset, what: str
 ):
     study().run(AT, folder)
     predictor = Bright()
@@ -115,7 +116,7 @@ def test_what_is_of_something_else_is_made_anew(
         case "model" | "no identity":
             second = replace(second, model="m2" if what == "model" else None)
         case "data":
-            second = replace(second, dataset=replace(slices, numbers=slices.numbers + 1000))
+            second = replace(second, dataset=replace(samples, ids=np.char.add(samples.ids, "b")))
         case "damaged":
             folder.explain_path("<b>/x", "npz").write_bytes(b"PK half of it")
         case "old":
@@ -127,45 +128,45 @@ def test_what_is_of_something_else_is_made_anew(
 
 
 @pytest.mark.parametrize("fill", ["zero", "mean", "blur"])
-def test_contract_of_the_fills(study: Callable[..., Study], folder: RunFolder, slices: Dataset, fill: str):
+def test_contract_of_the_fills(study: Callable[..., Study], folder: RunFolder, samples: Dataset, fill: str):
     """Every fill gives finite maps that point at the bright tumours; a constant model gives zeros and chance."""
     explained, maps = study().with_settings(16, 8, fill).run(AT[:1], folder)
     assert explained.fill == fill
     assert np.isfinite(maps.total).all()
-    assert explained.slices[0].average.mass > 2 * explained.slices[0].chance
+    assert explained.samples[0].average.mass > 2 * explained.samples[0].chance
     constant = CallablePredictor(lambda images: Predictions(None, np.full((len(images), 3), 1 / 3)))
     nothing, zeros = study(constant).with_settings(16, 8, fill).run(AT[:1], RunFolder(folder.path / "constant"))
-    (row,) = nothing.slices
+    (row,) = nothing.samples
     assert (zeros.total == 0).all()
     assert (zeros.average == 0).all()
     assert (row.effect, row.total.inside, row.total.outside, row.total.ratio) == (0, 0, 0, None)
     assert (row.average.mass, row.average.pointing) == pytest.approx((row.chance, row.chance))
     assert row.average.silent
-    draw(nothing, zeros, slices, folder.path / "zeros.svg")
+    draw(nothing, zeros, samples, folder.path / "zeros.svg")
 
 
-def test_a_variant_by_its_engine(learnt: Subject, slices: Dataset, folder: RunFolder):
-    made = replace(explainer(learnt, slices, np.arange(6), "eager"), patch=16, stride=8)
-    explained, _ = Study("F", made, slices, slice_seed42(12), "m").run(AT, folder, sanity=1)
-    assert {row.engine for row in explained.slices} == {"eager"}
-    assert all(row.deviation is not None for row in explained.slices)
+def test_a_variant_by_its_engine(learnt: Subject, samples: Dataset, folder: RunFolder):
+    made = replace(explainer(learnt, samples.part(np.arange(6)), "eager"), patch=16, stride=8)
+    explained, _ = Study("F", made, samples, slice_seed42(12), "m").run(AT, folder, sanity=1)
+    assert {row.engine for row in explained.samples} == {"eager"}
+    assert all(row.deviation is not None for row in explained.samples)
     assert explained.sanity is not None
-    assert explained.sanity.numbers == [80, 30]  # the first slice of each type: 1, 2, 1
+    assert explained.sanity.ids == ["80", "30"]  # the first slice of each type: 1, 2, 1
     assert folder.explained()["F"] == explained
 
 
-def test_one_slice_and_a_margin_without_patches(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
+def test_one_sample_and_a_margin_without_patches(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
     one = study().with_settings(patch=10, stride=7)  # 64 - 10 is no multiple of 7
     explained, maps = one.run(AT[:1], folder)
     bare = np.isnan(maps.average[0])
     assert bare.any()
     assert (maps.total[0][bare] == 0).all()
-    assert explained.slices[0].chance == slices.masks[7][~bare].mean()
+    assert explained.samples[0].chance == samples.masks[7, 0][~bare].mean()
     assert explained.summary["all"].means["mass"].low is None
-    draw(explained, maps, slices, folder.path / "one.svg")
+    draw(explained, maps, samples, folder.path / "one.svg")
 
 
-def test_the_settings_follow_the_slice(study: Callable[..., Study]):
+def test_the_settings_follow_the_sample(study: Callable[..., Study]):
     assert [
         (e.patch, e.stride) for e in (study().with_settings().explainer, study().with_settings(patch=20).explainer)
     ] == [
@@ -174,38 +175,38 @@ def test_the_settings_follow_the_slice(study: Callable[..., Study]):
     ]
 
 
-def test_what_is_refused_writes_nothing(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
-    masks = CallablePredictor(lambda images: Predictions(images, None))
+def test_what_is_refused_writes_nothing(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+    masks = CallablePredictor(lambda images: Predictions(images, None), layout="nchw")
     with pytest.raises(PredictionError, match="no class probabilities"):
         study(masks).run(AT, folder)
     with pytest.raises(OptionError, match="expected a stride of 1…4"):
         study().with_settings(4, 5).run(AT, folder)
-    bare = replace(slices, masks=slices.masks & False)
+    bare = replace(samples, masks=samples.masks & False)
     with pytest.raises(StatsError, match="nothing inside"):
         study(dataset=bare).run(AT, folder)
     assert not folder.path.exists()
 
 
-def test_the_figure_shows_every_slice(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
+def test_the_figure_shows_every_sample(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
     explained, maps = study().run(AT, folder)
-    draw(explained, maps, slices, folder.path / "maps.svg")
+    draw(explained, maps, samples, folder.path / "maps.svg")
     text = (folder.path / "maps.svg").read_text()
-    for words in ("slice 80, glioma", "slice 30, pituitary", "sum of drops (thesis)", "mean of drops"):
+    for words in ("sample 80, glioma", "sample 30, pituitary", "sum of drops (thesis)", "mean of drops"):
         assert words in text
     assert text.count("<image") >= 9
-    draw(explained, maps, slices, folder.path / "again.svg")
+    draw(explained, maps, samples, folder.path / "again.svg")
     assert (folder.path / "again.svg").read_text() == text
 
 
-def test_everything_that_decides_the_maps_is_in_their_identity(study: Callable[..., Study], slices: Dataset):
+def test_everything_that_decides_the_maps_is_in_their_identity(study: Callable[..., Study], samples: Dataset):
     one = study()
     how, split = one.explainer, one.split
     others = {
         "model": replace(one, model="m2"),
-        "numbers": replace(one, dataset=replace(slices, numbers=slices.numbers + 1)),
+        "ids": replace(one, dataset=replace(samples, ids=np.char.add(samples.ids, "b"))),
         "validation": replace(one, split=replace(split, val=split.val[::-1][:-1])),
         "training": replace(one, split=replace(split, train=split.train[:-1])),
-        "scaling": replace(one, dataset=replace(slices, scaling="percentile")),
+        "scaling": replace(one, dataset=replace(samples, scaling="percentile")),
         "patch": replace(one, explainer=replace(how, patch=17)),
         "stride": replace(one, explainer=replace(how, stride=7)),
         "fill": replace(one, explainer=replace(how, fill="mean")),
@@ -225,18 +226,18 @@ def test_maps_and_measures_of_one_identity_belong_together(study: Callable[..., 
     found = Maps.load(path)
     replace(found, identity="of another").save(path)
     assert known(folder, "<b>/x", study().identity) == {}
-    replace(found, number=np.array([80, 31, 50])).save(path)
+    replace(found, ids=np.array(["80", "31", "50"])).save(path)
     there = known(folder, "<b>/x", study().identity)
-    assert list(there) == [80, 50], "of which there is a map"
-    assert np.array_equal(there[50].total, found.total[2])
-    assert np.array_equal(there[50].average, found.average[2])
-    assert there[50].row.number == 50
+    assert list(there) == ["80", "50"], "of which there is a map"
+    assert np.array_equal(there["50"].total, found.total[2])
+    assert np.array_equal(there["50"].average, found.average[2])
+    assert there["50"].row.id == "50"
 
 
-def test_each_slice_says_what_it_was_used_for(study: Callable[..., Study], folder: RunFolder):
+def test_each_sample_says_what_it_was_used_for(study: Callable[..., Study], folder: RunFolder):
     split = replace(slice_seed42(12), train=np.array([7, 0]), val=np.array([2]), test=np.array([4, 1]))
     explained, _ = study(split=split).run(np.array([7, 2, 4, 5]), folder)
-    assert [row.part for row in explained.slices] == ["train", "val", "test", None]
+    assert [row.part for row in explained.samples] == ["train", "val", "test", None]
 
 
 def test_the_time_of_building_counts(study: Callable[..., Study], folder: RunFolder):
@@ -249,54 +250,78 @@ def test_the_time_of_building_counts(study: Callable[..., Study], folder: RunFol
 def test_a_long_study_is_saved_on_the_way(
     study: Callable[..., Study], folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ):
-    saved: list[list[int]] = []
+    saved: list[list[str]] = []
     keep = room.keep
 
     def spy(folder: RunFolder, about: dict, done: list, seconds: float):  # type: ignore[no-untyped-def, type-arg]
-        saved.append([one.row.number for one in done])
+        saved.append([one.row.id for one in done])
         return keep(folder, about, done, seconds)
 
     monkeypatch.setattr(room, "keep", spy)
     monkeypatch.setattr(room, "_SAVE_EVERY", -1.0)
     study().run(AT, folder)
-    assert saved == [[80], [80, 30], [80, 30, 50], [80, 30, 50]]
+    assert saved == [["80"], ["80", "30"], ["80", "30", "50"], ["80", "30", "50"]]
     saved.clear()
     monkeypatch.setattr(room, "_SAVE_EVERY", 1e9)
     study().run(AT, RunFolder(folder.path / "other"))
-    assert saved == [[80, 30, 50]]
+    assert saved == [["80", "30", "50"]]
 
 
-def test_what_holds_for_all_slices(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
-    one = study(dataset=replace(slices, scaling="percentile"))
+def test_what_holds_for_all_samples(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+    one = study(dataset=replace(samples, scaling="percentile"))
     explained, maps = one.run(AT[:1], folder)
     split = slice_seed42(12)
-    assert (explained.identity, maps.identity, explained.origin) == (one.identity, one.identity, "phantom")
+    assert (explained.identity, maps.identity, explained.task) == (one.identity, one.identity, PHANTOM)
     assert (explained.dataset_fingerprint, explained.scaling) == (one.dataset.fingerprint, "percentile")
     assert (explained.split_name, explained.split_fingerprint) == (split.name, split.fingerprint)
 
 
-def test_the_probability_of_the_true_type(study: Callable[..., Study], slices: Dataset):
-    said = slices.images.mean((1, 2), dtype=np.float64) / 4
-    wanted = np.stack([said, said / 2, 1 - 1.5 * said], axis=1)[AT, slices.labels[AT]]
-    assert len(set(slices.labels[AT])) == 2
+def test_the_probability_of_the_true_type(study: Callable[..., Study], samples: Dataset):
+    said = samples.images.mean((1, 2, 3), dtype=np.float64) / 4
+    wanted = np.stack([said, said / 2, 1 - 1.5 * said], axis=1)[AT, samples.labels[AT]]
+    assert len(set(samples.labels[AT])) == 2
     assert study().sure(AT) == pytest.approx(wanted)
 
 
-def test_the_controls_of_a_slice(study: Callable[..., Study], folder: RunFolder, slices: Dataset):
-    """Random maps are drawn by the slice's number, sums and averages each beside their own kind."""
+def test_the_controls_of_a_sample(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+    """Random maps are drawn by the sample's id, sums and averages each beside their own kind."""
     explained, _ = study().run(AT, folder)
-    for row, at in zip(explained.slices, AT, strict=True):
-        total, average = random_controls(slices.masks[at], 16, 8, seed=row.number)
+    for row, at in zip(explained.samples, AT, strict=True):
+        total, average = random_controls(samples.masks[at, 0], 16, 8, seed=int(row.id))
         assert (row.random_total, row.random_average) == (total, average)
         assert total != average
 
 
-def test_a_line_for_each_slice(study: Callable[..., Study], folder: RunFolder):
+def test_ids_that_are_no_numbers(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+    """Random maps are drawn by them too, each its own, and they are found again."""
+    named = replace(samples, ids=np.array([f"sample {i}/left" for i in range(12)]))
+    explained, maps = study(dataset=named).run(AT, folder)
+    assert [row.id for row in explained.samples] == maps.ids.tolist() == [f"sample {i}/left" for i in AT]
+    same = replace(samples, masks=samples.masks[[7] * 12], ids=named.ids)
+    rows = study(dataset=same).run(AT, RunFolder(folder.path / "same"))[0].samples
+    assert len({row.random_total.mass for row in rows}) == 3
+    said: list[str] = []
+    study(dataset=named, say=said.append).run(AT[:1], folder)
+    assert said == ["sample sample 7/left: its map is there"]
+
+
+def test_structures_count_together(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+    """Inside is where any of them is."""
+    two = PHANTOM.model_copy(update={"structures": ("left", "right")})
+    halves = np.concatenate([samples.masks, samples.masks], axis=1)
+    halves[:, 0, :, ::2], halves[:, 1, :, 1::2] = False, False
+    whole, _ = study().run(AT, folder)
+    parts, _ = study(dataset=replace(samples, task=two, masks=halves)).run(AT, RunFolder(folder.path / "two"))
+    assert parts.task == two
+    assert parts.samples == whole.samples
+
+
+def test_a_line_for_each_sample(study: Callable[..., Study], folder: RunFolder):
     said: list[str] = []
     study(say=said.append).run(AT, folder)
     assert [line.partition(": ")[0] for line in said] == [
-        "slice 80 (glioma)",
-        "slice 30 (pituitary)",
-        "slice 50 (glioma)",
+        "sample 80 (glioma)",
+        "sample 30 (pituitary)",
+        "sample 50 (glioma)",
     ]
     assert all(line.endswith(" s, engine predictor in as given") for line in said)

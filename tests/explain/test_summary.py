@@ -5,19 +5,22 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import StatsError
 from btlib.explain.measured import flat
 from btlib.explain.summary import summarise
 from btlib.explain.table import sanity_lines, tables
-from btlib.runs.explained import Control, ExplainedSlice, Group, Mean, Measures, Sanity, SanityStep
+from btlib.runs.explained import Control, ExplainedSample, Group, Mean, Measures, Sanity, SanityStep
 from btlib.stats import paired_many, wilson
+
+CLASSES = PHANTOM.classes
 
 
 @pytest.fixture
-def row() -> Callable[..., ExplainedSlice]:
+def row() -> Callable[..., ExplainedSample]:
     def make(
         number: int, label: int = 0, patient: str | None = "P", pointing: float = 1.0, mass: float = 0.4, **more: float
-    ) -> ExplainedSlice:
+    ) -> ExplainedSample:
         inside, outside = more.get("inside", 3.0), more.get("outside", -1.0)
         measures = Measures(
             inside=inside,
@@ -29,8 +32,8 @@ def row() -> Callable[..., ExplainedSlice]:
             silent=bool(more.get("silent", False)),
         )
         known = Control(pointing=0.5, mass=0.2)
-        return ExplainedSlice(
-            number=number,
+        return ExplainedSample(
+            id=str(number),
             label=label,
             patient=patient,
             part="test",
@@ -52,9 +55,9 @@ def row() -> Callable[..., ExplainedSlice]:
     return make
 
 
-def test_classes_and_all(row: Callable[..., ExplainedSlice]):
+def test_classes_and_all(row: Callable[..., ExplainedSample]):
     rows = [row(i, label, f"P{i}", inside=float(i)) for i, label in enumerate((0, 2, 2, 0, 0))]
-    found = summarise(rows)
+    found = summarise(rows, CLASSES)
     assert {name: group.n for name, group in found.items()} == {"meningioma": 3, "pituitary": 2, "all": 5}
     assert found["meningioma"].means["total_inside"].value == pytest.approx((0 + 3 + 4) / 3)
     assert found["meningioma"].ratio == pytest.approx(-(0 + 3 + 4) / 3)  # of the means, as the thesis's
@@ -62,39 +65,40 @@ def test_classes_and_all(row: Callable[..., ExplainedSlice]):
     assert found["all"].means["mass_beyond_centre"].value == pytest.approx(0.2)
 
 
-def test_intervals_draw_patients_or_else_slices(row: Callable[..., ExplainedSlice]):
+def test_intervals_draw_patients_or_else_slices(row: Callable[..., ExplainedSample]):
     rows = [row(i, patient=f"P{i // 3}", mass=0.1 * i) for i in range(9)]
-    group = summarise(rows)["all"]
+    group = summarise(rows, CLASSES)["all"]
     assert (group.unit, group.units) == ("patient", 3)
     expected = paired_many([[r.average.mass for r in rows]], [r.patient for r in rows]).rows()[0]
     mean = group.means["mass"]
     assert (mean.value, mean.low, mean.high) == pytest.approx((expected.difference, expected.low, expected.high))
     rows = [row(10 * i + 1, patient=None, mass=0.1 * i) for i in range(9)]
-    group = summarise(rows)["all"]
+    group = summarise(rows, CLASSES)["all"]
     assert (group.unit, group.units) == ("slice", 9)
-    expected = paired_many([[r.average.mass for r in rows]], [r.number for r in rows]).rows()[0]
+    expected = paired_many([[r.average.mass for r in rows]], [int(r.id) for r in rows]).rows()[0]
     assert (group.means["mass"].low, group.means["mass"].high) == pytest.approx((expected.low, expected.high))
 
 
-def test_hits_and_wilson(row: Callable[..., ExplainedSlice]):
+def test_hits_and_wilson(row: Callable[..., ExplainedSample]):
     rows = [row(i, pointing=p) for i, p in enumerate((1.0, 0.6, 0.5, 0.2, 0.0))]  # half is no hit
-    group = summarise(rows)["all"]
+    group = summarise(rows, CLASSES)["all"]
     expected = wilson(2, 5)
     assert (group.hits, group.hits_low, group.hits_high) == (2, expected.low, expected.high)
     assert group.means["pointing"].value == pytest.approx(0.46)
 
 
 @pytest.mark.parametrize("n", [1, 3])
-def test_one_slice_or_one_patient_has_no_interval(row: Callable[..., ExplainedSlice], n: int):
-    group = summarise([row(i) for i in range(n)])["all"]
+def test_one_slice_or_one_patient_has_no_interval(row: Callable[..., ExplainedSample], n: int):
+    group = summarise([row(i) for i in range(n)], CLASSES)["all"]
     assert (group.units, group.means["mass"].low, group.means["mass"].high) == (1, None, None)
     assert group.means["mass"].value == pytest.approx(0.4)
     assert group.hits_low < 1
     assert "0.400 " in tables({"all": group})
 
 
-def test_two_patients_have_an_interval(row: Callable[..., ExplainedSlice]):
-    group = summarise([row(1, patient="P", mass=0.1), row(2, patient="Q", mass=0.7), row(3, patient="Q")])["all"]
+def test_two_patients_have_an_interval(row: Callable[..., ExplainedSample]):
+    rows = [row(1, patient="P", mass=0.1), row(2, patient="Q", mass=0.7), row(3, patient="Q")]
+    group = summarise(rows, CLASSES)["all"]
     mean = group.means["mass"]
     assert group.units == 2
     assert mean.low is not None
@@ -104,12 +108,12 @@ def test_two_patients_have_an_interval(row: Callable[..., ExplainedSlice]):
 
 def test_no_slices():
     with pytest.raises(StatsError, match="at least 1 slice"):
-        summarise([])
+        summarise([], CLASSES)
 
 
-def test_the_tables(row: Callable[..., ExplainedSlice]):
+def test_the_tables(row: Callable[..., ExplainedSample]):
     rows = [row(i, i % 2, f"P{i}", outside=0.0, silent=i == 0) for i in range(4)]
-    text = tables(summarise(rows))
+    text = tables(summarise(rows, CLASSES))
     lines = text.splitlines()
     assert [line.split()[-1] for line in lines if line.startswith("glioma")] == ["–", "0.020"]  # no ratio; chance
     assert "2/2 [0.34, 1.00]" in text
@@ -120,22 +124,22 @@ def test_the_tables(row: Callable[..., ExplainedSlice]):
 
 def test_the_lines_of_the_sanity_check():
     step = SanityStep(layer="head.out", correlation=-0.25, size=0.5, correlations=[-0.75, 0.25])
-    lines = sanity_lines(Sanity(numbers=[3, 5], draws=1, patch=8, steps=[step]))
-    assert "2 slices, 1 draws" in lines[0]
+    lines = sanity_lines(Sanity(ids=["3", "5"], draws=1, patch=8, steps=[step]))
+    assert "2 samples, 1 draws" in lines[0]
     assert lines[-1].split() == ["head.out", "-0.25", "0.50"]
 
 
-def test_a_flat_row_has_every_column(row: Callable[..., ExplainedSlice]):
+def test_a_flat_row_has_every_column(row: Callable[..., ExplainedSample]):
     found = flat(row(7, outside=0.0))
-    assert (found["number"], found["ratio"], found["mass_beyond_chance"]) == (7, None, pytest.approx(0.38))
+    assert (found["id"], found["ratio"], found["mass_beyond_chance"]) == ("7", None, pytest.approx(0.38))
     assert np.isfinite([v for v in found.values() if isinstance(v, float)]).all()
 
 
 @pytest.fixture
-def distinct(row: Callable[..., ExplainedSlice]) -> Callable[[int], ExplainedSlice]:
+def distinct(row: Callable[..., ExplainedSample]) -> Callable[[int], ExplainedSample]:
     """A slice of which no two numbers are the same."""
 
-    def make(number: int) -> ExplainedSlice:
+    def make(number: int) -> ExplainedSample:
         def measures(k: float) -> Measures:
             values = {"inside": k + 0.25, "outside": k + 0.5, "ratio": k + 0.75, "pointing": k / 16, "mass": k / 8}
             return Measures(**values, tied=int(k), silent=False)
@@ -178,17 +182,17 @@ MEANS = {
 }
 
 
-def test_every_mean_is_of_its_own_measure(distinct: Callable[[int], ExplainedSlice]):
+def test_every_mean_is_of_its_own_measure(distinct: Callable[[int], ExplainedSample]):
     for n in (1, 2):
-        group = summarise([distinct(k) for k in range(n)])["pituitary"]
+        group = summarise([distinct(k) for k in range(n)], CLASSES)["pituitary"]
         assert {name: mean.value for name, mean in group.means.items()} == pytest.approx(MEANS)
         assert group.ratio == pytest.approx(1.25 / 1.5)
         assert group.silent == n, "of the average map"
 
 
-def test_every_column_of_a_flat_row(distinct: Callable[[int], ExplainedSlice]):
+def test_every_column_of_a_flat_row(distinct: Callable[[int], ExplainedSample]):
     plain = {
-        **{"number": 7, "label": 2, "patient": "P7", "part": "test", "base": 0.9, "effect": 0.375, "engine": "eager"},
+        **{"id": "7", "label": 2, "patient": "P7", "part": "test", "base": 0.9, "effect": 0.375, "engine": "eager"},
         **{"precision": "fp32", "deviation": 0.01, "faithful": True},
     }
     more = {

@@ -96,7 +96,10 @@ def _resealed(name: str, value: Any) -> str:
 
 
 SEALED = ("record", "run.json", "split.json", "speed", "baseline", "checkpoint", "model of fit_or_load")
-RAW = ("predictions (npz)", "predictions (HDF5)", "slice (public)", "zip file of slices", "folds (MATLAB v5)", "curves")
+RAW = (
+    *("predictions (npz)", "predictions (HDF5)", "predictions (HDF5, ids)", "slice (public)", "zip file of slices"),
+    *("folds (MATLAB v5)", "curves"),
+)
 TARGETS = dict.fromkeys(SEALED, True) | dict.fromkeys(RAW, False)
 """Name of a reader → whether what is changed is JSON with a digest, which then fits; else the bytes are the file."""
 

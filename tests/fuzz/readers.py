@@ -17,18 +17,21 @@ from btlib.adapters.saved import SavedPredictions, save_predictions
 from btlib.baselines.schema import Baseline
 from btlib.cases import Case, Prepared, Work, fit_or_load
 from btlib.data import load_dataset, read_slice, write_slice
-from btlib.data.cvind import read_cvind
 from btlib.data.dataset import Dataset
-from btlib.data.download import _unpack
+from btlib.data.sources.figshare.cvind import read_cvind
+from btlib.data.sources.figshare.download import _unpack
+from btlib.data.sources.tasks import PHANTOM
 from btlib.protocol import Protocol, Recipe
 from btlib.runs import CaseRecord, Maps, RunFolder, RunInfo, Timing
 from btlib.runs.execute import run_case
+from btlib.runs.held_out import HeldOut
 from btlib.runs.masks import Masks
 from btlib.runs.split import split_file
 from btlib.splits import slice_seed42
 from btlib.types import Predictions
 
 N, SIDE = 12, 16
+SPLIT = slice_seed42(N)
 
 
 @dataclass(frozen=True)
@@ -58,20 +61,18 @@ def digest(*parts: Any) -> str:
 
 def dataset() -> Dataset:
     rng = np.random.default_rng(0)
-    masks = np.zeros((N, SIDE, SIDE), bool)
-    masks[:, 4:9, 3:7] = True
+    masks = np.zeros((N, 1, SIDE, SIDE), bool)
+    masks[..., 4:9, 3:7] = True
     labels = np.arange(N, dtype=np.int64) % 3
     return Dataset(
-        images=rng.random((N, SIDE, SIDE), dtype=np.float32),
+        task=PHANTOM,
+        images=rng.random((N, 1, SIDE, SIDE), dtype=np.float32),
         masks=masks,
         labels=labels,
-        numbers=np.arange(1, N + 1),
+        ids=np.arange(1, N + 1).astype(str),
         patients=tuple(f"P{i // 2}" for i in range(N)),
-        original_areas=masks.sum(axis=(1, 2)),
-        origin="phantom",
         scaling="thesis",
         image_size=SIDE,
-        folder=None,
     )
 
 
@@ -83,7 +84,7 @@ class Noise:
 
 
 def work(folder: Path) -> Work:
-    return Work(dataset(), slice_seed42(N), Protocol(image_size=SIDE), Recipe(), 7, folder)
+    return Work.on(dataset(), SPLIT, Protocol(image_size=SIDE), Recipe(), 7, folder)
 
 
 def run_folder(folder: Path) -> RunFolder:
@@ -91,12 +92,12 @@ def run_folder(folder: Path) -> RunFolder:
     run = RunFolder(folder)
     folder.mkdir(exist_ok=True)
     (folder / "given.csv").write_text("epoch,train_loss,seconds\n1,0.5,2\n2,0.25,2.5\n")
-    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", origin="phantom", data="d", started="now"))
-    run.save_split(split_file(slice_seed42(N), dataset()))
+    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", task=PHANTOM, data="d", started="now"))
+    run.save_split(split_file(SPLIT, dataset()))
     prepared = Prepared(Noise(), "given", curves=folder / "given.csv")
     case = Case("X", "case X", prepare=lambda w: prepared, has_mask=True, has_classes=True)
     with patch("btlib.runs.execute.code_of", lambda case: None):  # whether this file is committed does not matter
-        run_case(case, work(folder / "checkpoints"), "smoke", run)
+        run_case(case, work(folder / "checkpoints"), "smoke", run, HeldOut(dataset(), dataset(), SPLIT))
     run.add_timing("X", "inference", Timing(images=1, seconds=[1.0, 1.5]), 1.0, {})
     (folder / "given.csv").unlink()
     return run
@@ -129,18 +130,18 @@ def read_curves(folder: Path) -> str:
 
 def read_masks(folder: Path) -> str:
     found = Masks.load(RunFolder(folder).masks_path("X", 7))
-    return digest(found.numbers, found.packed, found.width)
+    return digest(found.ids, found.packed, found.width)
 
 
 def make_maps(folder: Path) -> list[Path]:
-    numbers, maps = np.arange(3), np.random.default_rng(0).random((3, 24, 24), dtype=np.float32)
-    Maps(numbers, numbers, np.array([0.5, 0.25, 1]), maps, maps / 2, "identity").save(folder / "a.npz")
+    labels, maps = np.arange(3), np.random.default_rng(0).random((3, 24, 24), dtype=np.float32)
+    Maps(labels.astype(str), labels, np.array([0.5, 0.25, 1]), maps, maps / 2, "identity").save(folder / "a.npz")
     return [folder / "a.npz"]
 
 
 def read_maps(folder: Path) -> str:
     found = Maps.load(folder / "a.npz")
-    return digest(found.number, found.label, found.base, found.total, found.average, found.identity)
+    return digest(found.ids, found.label, found.base, found.total, found.average, found.identity)
 
 
 def make_slice(folder: Path) -> list[Path]:
@@ -181,18 +182,23 @@ def make_npz_predictions(folder: Path) -> list[Path]:
     return [save_predictions(folder / "a.npz", dataset(), Noise())]
 
 
-def make_hdf5_predictions(folder: Path) -> list[Path]:
-    said = Noise().predict(dataset().images)
-    with h5py.File(folder / "a.h5", "w", libver="latest") as file:  # with checksums of all that is no value
-        arrays = {"number": dataset().numbers, "mask_prob": said.mask_prob, "class_prob": said.class_prob}
-        for name, values in arrays.items():
-            file.create_dataset(name, data=values, chunks=values.shape, compression="gzip", fletcher32=True)
-    return [folder / "a.h5"]
+def hdf5_predictions(name: str, dtype: str) -> Callable[[Path], list[Path]]:
+    """Predictions whose samples are named by this data set."""
+
+    def make(folder: Path) -> list[Path]:
+        said = Noise().predict(dataset().images)
+        with h5py.File(folder / "a.h5", "w", libver="latest") as file:  # with checksums of all that is no value
+            arrays = {name: dataset().ids.astype(dtype), "mask_prob": said.mask_prob, "class_prob": said.class_prob}
+            for key, values in arrays.items():
+                file.create_dataset(key, data=values, chunks=values.shape, compression="gzip", fletcher32=True)
+        return [folder / "a.h5"]
+
+    return make
 
 
 def read_predictions(folder: Path) -> str:
     path = next(path for path in folder.iterdir() if path.suffix in (".npz", ".h5"))
-    said = SavedPredictions(path).predict_slices(dataset().numbers, dataset().images)
+    said = SavedPredictions(path).look_up(dataset().ids, dataset().images)
     return digest(said.mask_prob, said.class_prob)
 
 
@@ -233,7 +239,7 @@ def read_cached(folder: Path) -> str:
     os.environ["BTLIB_CACHE"] = str(folder / "cache")
     try:
         found = load_dataset(folder / "data", SIDE)
-        return digest(np.asarray(found.images), np.asarray(found.masks), found.labels, found.numbers, *found.patients)
+        return digest(np.asarray(found.images), np.asarray(found.masks), found.labels, found.ids, *found.patients)
     finally:
         os.environ["BTLIB_CACHE"] = before or ""
 
@@ -308,7 +314,8 @@ READERS: dict[str, Reader] = {
     "slice (phantom)": Reader(make_slice, read_slices),
     "folds (MATLAB v5)": Reader(make_old_folds, lambda folder: digest(read_cvind(folder))),
     "predictions (npz)": Reader(make_npz_predictions, read_predictions),
-    "predictions (HDF5)": Reader(make_hdf5_predictions, read_predictions),
+    "predictions (HDF5)": Reader(hdf5_predictions("number", "i8"), read_predictions),
+    "predictions (HDF5, ids)": Reader(hdf5_predictions("id", "S8"), read_predictions),
     "record": Reader(only("records/*.json"), stored(record_of)),
     "run.json": Reader(only("run.json"), stored(lambda folder: RunFolder(folder).info())),
     "split.json": Reader(only("split.json"), stored(lambda folder: RunFolder(folder).split())),

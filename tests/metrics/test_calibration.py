@@ -73,8 +73,8 @@ def test_of_certainty_we_differ_from_torchmetrics():
 @pytest.mark.parametrize(
     ("prob", "truth", "problem"),
     [
-        ([[0.7, 0.2, 0.1]], [-1], "tumour types 0…2, got -1"),
-        ([[0.7, 0.2, 0.1]], [3], "tumour types 0…2, got 3"),
+        ([[0.7, 0.2, 0.1]], [-1], "classes 0…2, got -1"),
+        ([[0.7, 0.2, 0.1]], [3], "classes 0…2, got 3"),
         ([[0.7, 0.2, 0.1]] * 2, [0], "expected 2 whole numbers"),
         ([[0.7, 0.2, 0.1]], [0.0], "expected 1 whole numbers, got float64"),
         ([[np.nan, 0.2, 0.1]], [0], "0…1"),

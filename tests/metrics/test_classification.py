@@ -16,7 +16,7 @@ TYPES = st.integers(1, 30).flatmap(lambda n: st.tuples(*[st.lists(st.integers(0,
 @settings(max_examples=40)
 def test_all_scores_agree_with_scikit_learn(types):
     truth, predicted = (np.array(part) for part in types)
-    confusion = metrics.confusion_matrix(truth, predicted)
+    confusion = metrics.confusion_matrix(truth, predicted, 3)
     assert np.array_equal(confusion, sk.confusion_matrix(truth, predicted, labels=[0, 1, 2]))
     assert metrics.accuracy(confusion) == pytest.approx(sk.accuracy_score(truth, predicted))
     assert metrics.macro_f1(confusion) == pytest.approx(sk.f1_score(truth, predicted, average="macro"))
@@ -30,7 +30,7 @@ def test_all_scores_agree_with_scikit_learn(types):
 
 
 def test_undefined_is_nan_and_not_nought():
-    confusion = metrics.confusion_matrix(np.array([0, 0, 1]), np.array([0, 0, 0]))
+    confusion = metrics.confusion_matrix(np.array([0, 0, 1]), np.array([0, 0, 0]), 3)
     scores = metrics.per_class(confusion)
     assert np.isnan(scores["precision"]).tolist() == [False, True, True]
     assert np.isnan(scores["recall"]).tolist() == [False, False, True]
@@ -68,15 +68,37 @@ def test_the_per_class_table_of_the_thesis_fits_together():
 )
 def test_what_are_no_types_is_refused(truth, predicted, problem):
     with pytest.raises(PredictionError, match=problem):
-        metrics.confusion_matrix(np.array(truth), np.array(predicted))
+        metrics.confusion_matrix(np.array(truth), np.array(predicted), 3)
 
 
 def test_one_type_more_or_less_in_either_list() -> None:
     for truth, predicted in (([0, 1, 2], [0, 1]), ([0, 1], [0, 3]), ([0, 1], [-1, 1]), ([[0, 1]], [[0, 1]])):
         with pytest.raises(PredictionError):
-            metrics.confusion_matrix(np.array(truth), np.array(predicted))
+            metrics.confusion_matrix(np.array(truth), np.array(predicted), 3)
     assert metrics.confusion_matrix(np.array([2], np.uint8), np.array([2], np.uint8))[2, 2] == 1
     assert metrics.confusion_matrix(np.array([2]), np.array([0])).dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted"),
+    [([0, 1], [-1, 1]), ([-1], [-1]), ([0.5], [1.0]), ([np.nan], [0.0]), (["a"], ["b"]), ([], [])],
+    ids=str,
+)
+def test_what_are_no_classes_is_refused_however_many_there_are(truth, predicted) -> None:
+    with pytest.raises(PredictionError):
+        metrics.confusion_matrix(np.array(truth), np.array(predicted))
+
+
+def test_there_are_as_many_classes_as_are_said_or_seen() -> None:
+    truth, predicted = np.array([0, 3, 3, 1]), np.array([0, 3, 1, 1])
+    expected = np.zeros((6, 6), dtype=np.int64)
+    expected[[0, 3, 3, 1], [0, 3, 1, 1]] = 1
+    assert np.array_equal(metrics.confusion_matrix(truth, predicted, 6), expected)
+    assert np.array_equal(metrics.confusion_matrix(truth, predicted), expected[:4, :4])
+    assert np.array_equal(metrics.confusion_matrix(truth * 0, predicted), [[1, 2, 0, 1], *[[0] * 4] * 3])
+    assert np.isnan(metrics.per_class(expected)["recall"]).tolist() == [False, False, True, False, True, True]
+    with pytest.raises(PredictionError, match="truth: expected classes 0…2, got 0…3"):
+        metrics.confusion_matrix(truth, predicted, 3)
 
 
 def test_the_mean_of_types_leaves_out_what_is_not_there() -> None:

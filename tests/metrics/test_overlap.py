@@ -76,8 +76,10 @@ def test_a_miss_is_a_dice_below_a_tenth() -> None:
 
 
 def test_shares_of_an_empty_mask() -> None:
-    """Nothing predicted is a miss; without a true mask nothing can be found."""
-    assert metrics.precision_from_counts([3, 0, 0], [4, 0, 5]).tolist() == [0.75, 0, 0]
+    """Nothing predicted is a miss; without a true mask nothing can be found, and a false alarm is wrong altogether."""
+    precision = metrics.precision_from_counts([3, 0, 0, 0], [4, 0, 5, 0], [8, 8, 0, 0])
+    assert precision[:3].tolist() == [0.75, 0, 0]
+    assert np.isnan(precision[3])
     sensitivity = metrics.sensitivity_from_counts([3, 0, 0], [4, 0, 5])
     assert sensitivity[[0, 2]].tolist() == [0.75, 0]
     assert np.isnan(sensitivity[1])

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from btlib.data.task import Task
 from btlib.errors import ModelError
-from btlib.models import VARIANTS, TumourModel
+from btlib.models import VARIANTS, TumourModel, create
 
 Make = Callable[..., TumourModel]
 Noise = Callable[..., Tensor]
@@ -29,6 +30,26 @@ def test_shapes_types_and_ranges(variant: str, n: int, h: int, w: int, tiny: Mak
     if row.has_mask:
         assert logits.shape == prob.shape == (n, 1, h, w)
         assert 0 <= prob.min() < prob.max() <= 1
+
+
+@every_variant
+def test_classes_and_structures_are_those_of_the_task(variant: str, images: Noise) -> None:
+    """On images of three channels, each of which counts."""
+    task = Task(name="other", classes=tuple("abcd"), structures=("core", "rim"), channels=("r", "g", "b"))
+    row, model = VARIANTS[variant], create(variant, backbone="tiny", task=task).eval()
+    colour = torch.cat([images(2, seed=seed) for seed in range(3)], dim=1)
+    with torch.inference_mode():
+        logits, prob, classes = model(colour)
+        swapped = model(colour[:, [0, 2, 1]])
+        grey, alike = model(colour[:, :1]), model(colour[:, [0, 0, 0]])
+    if row.has_classes:
+        assert classes.shape == (2, 4)
+    if row.has_mask:
+        assert logits.shape == prob.shape == (2, 2, 33, 47)
+        assert not torch.equal(logits[:, 0], logits[:, 1])
+    for one, other, first, second in zip((logits, prob, classes), swapped, grey, alike, strict=True):
+        assert one is None or not torch.equal(one, other)
+        assert first is None or torch.equal(first, second)
 
 
 @every_variant
@@ -73,7 +94,8 @@ def test_eval_is_deterministic_and_training_is_not(variant: str, tiny: Make, ima
 
 @every_variant
 @pytest.mark.parametrize(
-    "shape", [(1, 3, 32, 48), (1, 1, 15, 48), (1, 1, 48, 15), (1, 32, 48), (32, 48), (1, 1, 1, 32, 48)]
+    "shape",
+    [(1, 2, 32, 48), (1, 4, 32, 48), (1, 1, 15, 48), (1, 1, 48, 15), (1, 32, 48), (32, 48), (1, 1, 1, 32, 48)],
 )
 def test_images_of_another_shape_are_refused_by_name(variant: str, shape: tuple[int, ...], tiny: Make) -> None:
     with pytest.raises(ModelError, match=f"variant {variant}") as caught:

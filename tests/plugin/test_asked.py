@@ -42,9 +42,9 @@ def test_a_named_protocol_brings_its_recipe_and_baseline(project: Run, latest: L
 def test_a_recipe_decides_what_models_see(project: Run, pytester: pytest.Pytester):
     """The toys know the truth by the very images they are given."""
     text = (pytester.path / "conftest.py").read_text()
-    spy = "        predictor = Knows(work.dataset, name)"
+    spy = "        predictor = Knows(name)"
     assert spy in text
-    seen = "        open('seen.txt', 'a').write(work.dataset.scaling + ' ')"
+    seen = "        open('seen.txt', 'a').write(work.train.scaling + ' ')"
     (pytester.path / "conftest.py").write_text(text.replace(spy, f"{seen}\n{spy}"))
     project("--benchmark-disable", "-m", "full", "--bt-recipe=modern", select="toy1 and quality")
     project("--benchmark-disable", "-m", "full", select="toy1 and quality")

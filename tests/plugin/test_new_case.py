@@ -14,27 +14,28 @@ Latest = Callable[[], Path]
 
 FILE = """
 import numpy as np
+from known_truth import Truth
 
 from btlib.cases import Prepared, case
 from btlib.types import Predictions
 
 
 class Model:
-    def __init__(self, dataset, how):
-        self.dataset, self.how = dataset, how
+    def __init__(self, how):
+        self.truth, self.how = Truth(), how
 
     def predict(self, images):
         if self.how == "crash":
             raise ZeroDivisionError("by chance")
-        at = [int(np.abs(self.dataset.images - image).sum(axis=(1, 2)).argmin()) for image in images]
-        masks, prob = self.dataset.masks[at].astype(np.float32), np.eye(3)[self.dataset.labels[at]]
+        masks, labels, _ = self.truth.of(images)
+        prob = np.eye(3)[labels]
         if self.how == "constant":
-            masks, prob = np.full_like(masks, 0.9), np.tile([0.1, 0.8, 0.1], (len(at), 1))
+            masks, prob = np.full_like(masks, 0.9), np.tile([0.1, 0.8, 0.1], (len(images), 1))
         if self.how == "random":
             rng = np.random.default_rng(0)
-            masks, prob = rng.random(masks.shape), rng.dirichlet((1, 1, 1), len(at))
+            masks, prob = rng.random(masks.shape), rng.dirichlet((1, 1, 1), len(images))
         if self.how == "shape":
-            masks = masks[:, :-1]
+            masks = masks[:, :, :-1]
         if self.how == "nan":
             prob = prob * np.nan
         if self.how == "outside":
@@ -47,10 +48,10 @@ class Model:
 def add(how, **more):
     @case("my " + how, "of my own", has_mask=True, has_classes=True, **more)
     def prepare(work):
-        assert (work.dataset.image_size, work.dataset.scaling) == (
+        assert (work.train.image_size, work.train.scaling) == (
             more.get("image_size", 32), more.get("scaling", "thesis")
         )
-        return Prepared(Model(work.dataset, how), "given")
+        return Prepared(Model(how), "given")
 
 
 for how in ("perfect", "constant", "random", "shape", "nan", "outside", "other slices", "crash"):
@@ -95,7 +96,7 @@ def test_models_that_know_nothing_get_the_verdict_they_deserve(mine: Callable[..
 
 def test_each_fault_is_one_failed_case_and_the_others_finish(mine: Callable[..., pytest.RunResult], latest: Latest):
     told = {
-        "shape": "mask_prob: expected shape (8, 32, 32), got (8, 31, 32)",
+        "shape": "mask_prob: expected shape (8, 1, 32, 32), got (8, 1, 31, 32)",
         "nan": "class_prob: 24 of 24 values are not finite",
         "outside": "mask_prob: expected probabilities in 0…1, got 0…3",
         "crash": "ZeroDivisionError: by chance",
@@ -146,18 +147,15 @@ def test_bad_names_are_told_before_anything_runs(accepted: Run, pytester: pytest
 UNEXPLAINED = """
 import numpy as np
 
+from btlib.adapters import SavedPredictions
 from btlib.cases import Prepared, case
 from btlib.types import Predictions
 
 
-class ByNumber:
-    def predict_slices(self, numbers, images):
-        return Predictions(None, np.full((len(numbers), 3), 1 / 3))
-
-
-@case("by number", "saved", has_mask=False, has_classes=True)
-def by_number(work):
-    return Prepared(ByNumber(), "given")
+@case("by id", "saved", has_mask=False, has_classes=True)
+def by_id(work):
+    np.savez("said.npz", id=np.arange(1, 41).astype(str), class_prob=np.full((40, 3), 1 / 3))
+    return Prepared(SavedPredictions("said.npz"), "given")
 
 
 class Masks:
@@ -173,10 +171,10 @@ def masks(work):
 
 def test_what_cannot_be_explained_says_why(accepted: Run, latest: Latest, pytester: pytest.Pytester):
     (pytester.path / "other.py").write_text(UNEXPLAINED)
-    result = accepted("--bt-case=other.py::by number", "--bt-case=other.py::masks", "-rs", select="test_maps")
+    result = accepted("--bt-case=other.py::by id", "--bt-case=other.py::masks", "-rs", select="test_maps")
     assert result.parseoutcomes()["skipped"] == 2
     result.stdout.fnmatch_lines(["*case masks has no classes to explain"])
-    result.stdout.fnmatch_lines(["*case by number goes by slice numbers*"])
+    result.stdout.fnmatch_lines(["*case by id is saved predictions, and a sample with a patch hidden has none"])
     assert not (latest() / "explain").exists()
 
 

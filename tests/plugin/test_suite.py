@@ -8,9 +8,11 @@ import pytest
 
 from btlib import Baseline
 from btlib.baselines.verdict import COULD_NOT_JUDGE
+from btlib.evaluation.aggregate import per_sample
 from btlib.paths import shipped_baselines
 from btlib.runs import RunFolder
 from btlib.runs.accept import propose
+from btlib.sample_table import SampleTable
 
 Run = Callable[..., pytest.RunResult]
 Latest = Callable[[], Path]
@@ -41,8 +43,8 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         [
-            "btlib smoke: 40 PHANTOM slices (synthetic), 32 px, thesis scaling; split slice-seed42: "
-            "29 train, 3 validation, 8 test; * simulated patients, 8 of 8 test slices of patients in training",
+            "btlib smoke: 40 PHANTOM samples (synthetic), 32 px, thesis scaling; split slice-seed42: "
+            "29 train, 3 validation, 8 test; * simulated patients, 8 of 8 test samples of patients in training",
             "  held against baseline *smoke.json; records in *reports*-smoke",
             "*btlib smoke against smoke*",
             "PHANTOM DATA: synthetic slices*",
@@ -61,7 +63,7 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
     figures = {f"figures/{path.name}" for path in (folder / "figures").iterdir()}
     assert {"figures/difference-dice.svg", "figures/confusion-toy1.svg", "figures/speed-accuracy.svg"} <= figures
     assert names - figures == {
-        *("index.html", "report.json", "per_slice.csv", "summary.md", "pictures.npz"),
+        *("index.html", "report.json", "per_sample.csv", "summary.md", "pictures.npz"),
         "run.json",
         "split.json",
         "comparison.md",
@@ -80,8 +82,8 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
         *(f"explain/toy{k}.{suffix}" for k in (1, 2) for suffix in ("json", "npz", "csv")),
     }
     explained = RunFolder(folder).explained()["toy1"]
-    assert sorted(row.label for row in explained.slices) == [0, 1, 2]
-    assert {row.part for row in explained.slices} == {"test"}
+    assert sorted(row.label for row in explained.samples) == [0, 1, 2]
+    assert {row.part for row in explained.samples} == {"test"}
     assert (explained.image_size, explained.patch, explained.stride) == (32, 5, 2)
     speeds = RunFolder(folder).speeds()["toy1"]
     assert set(speeds.figures) == {"inference, batch 1", "inference, batch 16", "training step, batch 8"}
@@ -187,8 +189,10 @@ def test_better_than_the_baseline_is_improved(accepted: Run, pytester: pytest.Py
     path = pytester.path / "baselines" / "smoke.json"
     baseline = Baseline.load(path)
     case = baseline.cases["toy1"]
-    slices = case.runs[0].slices
-    runs = [case.runs[0].model_copy(update={"slices": slices.model_copy(update={"intersection": [0] * slices.n})})]
+    table = case.runs[0].samples
+    columns = table.columns | {"tumour/intersection": [0] * table.n}
+    spoilt = SampleTable(**table.model_dump(exclude={"columns"}), columns=columns)
+    runs = [case.runs[0].model_copy(update={"samples": spoilt})]
     figures = [f.model_copy(update={"value": 0.0}) if f.metric == "dice" else f for f in case.figures]
     worse = case.model_copy(update={"runs": runs, "figures": figures})
     baseline.model_copy(update={"cases": baseline.cases | {"toy1": worse}}).save(path)
@@ -272,17 +276,17 @@ def test_a_threshold_of_a_models_own_is_used_and_recorded(accepted: Run, latest:
     record = RunFolder(latest()).records()[0]
     assert record.model is not None
     assert record.model.details["threshold"] == 1.0
-    assert record.slices is not None
-    assert record.slices.dice().max() < 0.01
+    assert record.samples is not None
+    assert per_sample(record.samples, "dice").max() < 0.01
 
 
 def test_random_labels_are_no_baselines_slices(accepted: Run, latest: Latest):
     result = accepted("--benchmark-disable", "--bt-random-labels", select="toy1 and quality")
     assert result.ret == COULD_NOT_JUDGE
-    result.stdout.fnmatch_lines(["*PHANTOM slices (synthetic) UNDER RANDOM LABELS*", "*truth_fingerprint*"])
-    slices = RunFolder(latest()).records()[0].slices
-    assert slices is not None
-    assert slices.correct().mean() == 1, "the toys know these labels too: they are what is trained and tested on"
+    result.stdout.fnmatch_lines(["*PHANTOM samples (synthetic) UNDER RANDOM LABELS*", "*truth_fingerprint*"])
+    table = RunFolder(latest()).records()[0].samples
+    assert table is not None
+    assert table.correct().mean() == 1, "the toys know these labels too: they are what is trained and tested on"
 
 
 @pytest.mark.nightly

@@ -4,24 +4,24 @@ import pytest
 
 from btlib.baselines.figure import BaselineCase, Figure
 from btlib.baselines.schema import Baseline
+from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation import summarise
+from btlib.evaluation.aggregate import per_sample
 from btlib.results import Conditions, SeedRun
 from btlib.runs import CaseRecord, ModelInfo, RunInfo
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 
 @pytest.fixture
 def info() -> RunInfo:
-    return RunInfo(
-        tier="smoke", command="pytest x", baseline="b.json", origin="phantom", data="60 slices", started="now"
-    )
+    return RunInfo(tier="smoke", command="pytest x", baseline="b.json", task=PHANTOM, data="60 slices", started="now")
 
 
 @pytest.fixture
 def record(conditions: Conditions) -> Callable[..., CaseRecord]:
     """The record of a case that was measured, or that failed."""
 
-    def make(case: str, slices: SliceTable | None, error: str | None = None, seed: int = 1) -> CaseRecord:
+    def make(case: str, slices: SampleTable | None, error: str | None = None, seed: int = 1) -> CaseRecord:
         model = ModelInfo(source="loaded", fingerprint=None, seconds=0.0, details={}, notes=["from scratch"])
         metrics = {"dice": 1} if slices and not slices.has_classes else {"dice": 1, "accuracy": 1}
         return CaseRecord(
@@ -33,7 +33,7 @@ def record(conditions: Conditions) -> Callable[..., CaseRecord]:
             outcome="error" if error else "done",
             error=error,
             conditions=conditions,
-            slices=slices,
+            samples=slices,
             summary=summarise(slices) if slices else None,
             seconds=1.5,
             model=None if error else model,
@@ -48,12 +48,12 @@ def record(conditions: Conditions) -> Callable[..., CaseRecord]:
 def baseline_of(conditions: Conditions) -> Callable[..., Baseline]:
     """A measured baseline in which the named cases all have the same numbers."""
 
-    def make(slices: SliceTable, *cases: str) -> Baseline:
+    def make(slices: SampleTable, *cases: str) -> Baseline:
         figures = [
             Figure(metric=m, value=round(float(v.mean()), 6), aggregation="slice-mean", margin=0.02, source="test")
-            for m, v in (("dice", slices.dice()), ("accuracy", slices.correct()))
+            for m, v in (("dice", per_sample(slices, "dice")), ("accuracy", slices.correct()))
         ]
-        case = BaselineCase(title="t", figures=figures, runs=[SeedRun(seed=1, fingerprint=None, slices=slices)])
+        case = BaselineCase(title="t", figures=figures, runs=[SeedRun(seed=1, fingerprint=None, samples=slices)])
         return Baseline(
             name="b",
             kind="measured",

@@ -9,14 +9,17 @@ import pytest
 
 from btlib import Baseline
 from btlib.baselines.held import NotComparedError
+from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BaselineError
+from btlib.evaluation.aggregate import per_sample
 from btlib.reporting import Comparison, compare, table, write_comparison
 from btlib.runs import CaseRecord, RunInfo, Speed, Timing
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 from .cells import rows
+from .tables import with_boundary, with_measures
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., CaseRecord]
 
 
@@ -68,7 +71,7 @@ def test_the_three_formats_say_the_same(comparison: Comparison, tmp_path: Path):
 
 def test_phantom_numbers_say_so(comparison: Comparison, tmp_path: Path):
     assert "**PHANTOM DATA" in write_comparison(comparison, tmp_path).read_text()
-    assert json.loads((tmp_path / "comparison.json").read_text())["run"]["origin"] == "phantom"
+    assert json.loads((tmp_path / "comparison.json").read_text())["run"]["task"] == PHANTOM.model_dump(mode="json")
 
 
 def test_reasons_and_notes_are_told(comparison: Comparison, tmp_path: Path):
@@ -104,7 +107,7 @@ def test_seeds_of_a_case_are_one_row(make_table: Table, info: RunInfo, record: M
     assert row.values["macro_f1"] == pytest.approx(sum(_macro_f1(one) for one in tables) / 2)
 
 
-def _macro_f1(table: SliceTable) -> float:
+def _macro_f1(table: SampleTable) -> float:
     from sklearn.metrics import f1_score
 
     return f1_score(table.label, table.predicted(), average="macro")
@@ -114,7 +117,7 @@ def test_seeds_on_different_slices_are_an_error(make_table: Table, info: RunInfo
     records = [record("good", make_table()), record("good", make_table(30), seed=2)]
     (row,) = compare(info, records, {}, baseline_of(make_table(), "good")).rows
     assert row.status == "error"
-    assert "seeds 1 and 2 were measured on different slices" in row.verdicts[0].reason
+    assert "seeds 1 and 2 were measured on different samples" in row.verdicts[0].reason
 
 
 def speed_of(case: str, **images_per_second: float) -> Speed:
@@ -163,7 +166,9 @@ def test_failures_and_undefined_values_without_a_comparison(make_table: Table, i
     records = [record("whole", make_table()), record("crash", None, "out of luck"), masks]
     found = {row.case: row for row in compare(info, records, {}, NotComparedError("asked for")).rows}
     assert [v.status for v in found["whole"].verdicts] == ["measured", "measured"]
-    assert [v.measured for v in found["whole"].verdicts] == pytest.approx([make_table().dice().mean(), 1.0])
+    assert [v.measured for v in found["whole"].verdicts] == pytest.approx(
+        [per_sample(make_table(), "dice").mean(), 1.0]
+    )
     assert [(v.metric, v.status) for v in found["masks"].verdicts] == [("dice", "measured"), ("accuracy", "error")]
     for baseline in (NotComparedError("asked for"), BaselineError("no such file")):
         crash = {row.case: row for row in compare(info, records, {}, baseline).rows}["crash"]
@@ -222,8 +227,7 @@ def test_of_a_published_reference_only_gated_figures_are_known(
 
 def test_every_cell_of_the_table(make_table: Table, info: RunInfo, record: Make):
     """Figures of speed by kind and then by batch as a number: 1, 4, 16."""
-    boundary = {"hd95": [2.0] * 60, "surface_dice_1px": [0.5] * 60, "surface_dice_2px": [0.5] * 60}
-    slices = make_table(wrong=6).model_copy(update=boundary)
+    slices = with_boundary(make_table(wrong=6), [2.0] * 60)
     speeds = {
         "Y": Speed(
             case="Y",
@@ -240,7 +244,7 @@ def test_every_cell_of_the_table(make_table: Table, info: RunInfo, record: Make)
     assert first == {
         "case": "Y case Y",
         "verdict": "missing-baseline",
-        "Dice": f"{slices.dice().mean():.4f}",
+        "Dice": f"{per_sample(slices, 'dice').mean():.4f}",
         "HD95 [px]": "2.0",
         "accuracy": "0.9000",
         "macro F1": f"{_macro_f1(slices):.4f}",
@@ -260,6 +264,24 @@ def test_every_cell_of_the_table(make_table: Table, info: RunInfo, record: Make)
         "verdict": "error",
         "seconds": "1.5",
     }
+
+
+def test_samples_without_a_value_are_counted(make_table: Table, info: RunInfo, record: Make, tmp_path: Path):
+    """Where both masks are empty there is no distance between boundaries; the mean is that of the others."""
+    table = make_table()
+    areas = {name: [0, *table.columns[f"tumour/{name}"][1:]] for name in ("truth_area", "intersection", "pred_area")}
+    near = [0.5] * 59
+    table = with_measures(
+        table, **areas, hd95=[None, *[2.0] * 59], surface_dice_1px=[None, *near], surface_dice_2px=[None, *near]
+    )
+    found = compare(info, [record("Y", table), record("Z", make_table())], {}, BaselineError("none"))
+    one, other = found.rows
+    told = "1 of 60 samples have no value, and are in no mean"
+    undefined = ("sensitivity", "precision", "HD95", "surface Dice 1 px", "surface Dice 2 px")
+    assert one.notes == ("from scratch", *(f"{metric}: {told}" for metric in undefined))
+    assert other.notes == ("from scratch",)
+    assert one.values["hd95"] == 2.0
+    assert f"- **Y**: HD95: {told}" in write_comparison(found, tmp_path).read_text()
 
 
 def test_programs_get_every_number_of_a_verdict(comparison: Comparison, tmp_path: Path):

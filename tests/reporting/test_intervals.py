@@ -10,19 +10,23 @@ import pytest
 
 from btlib import stats
 from btlib.baselines import Verdict
+from btlib.evaluation.aggregate import per_sample
+from btlib.evaluation.catalogue import METRICS
 from btlib.reporting import intervals
 from btlib.reporting.intervals import Mean, mean_intervals
 from btlib.reporting.measured import mean_value, with_value
 from btlib.results import CaseResult, Conditions, SeedRun
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-Table = Callable[..., SliceTable]
+from .tables import with_measures
+
+Table = Callable[..., SampleTable]
 
 
 @pytest.fixture
 def result(conditions: Conditions) -> Callable[..., CaseResult]:
-    def make(*tables: SliceTable, case: str = "X") -> CaseResult:
-        runs = tuple(SeedRun(seed=k, fingerprint=None, slices=table) for k, table in enumerate(tables))
+    def make(*tables: SampleTable, case: str = "X") -> CaseResult:
+        runs = tuple(SeedRun(seed=k, fingerprint=None, samples=table) for k, table in enumerate(tables))
         return CaseResult(case, case, conditions, {"dice": 1, "accuracy": 1}, runs, failure=None if runs else "timeout")
 
     return make
@@ -33,7 +37,7 @@ def test_patients_are_drawn_whole_and_seeds_averaged(result: Callable[..., CaseR
     one, two = (make_table(24, seed=seed, wrong=wrong, patients=patients) for seed, wrong in ((1, 5), (2, 9)))
     found = mean_intervals([result(one, two)], ["dice", "accuracy"])
     for metric, values in (
-        ("dice", (one.dice() + two.dice()) / 2),
+        ("dice", (per_sample(one, "dice") + per_sample(two, "dice")) / 2),
         ("accuracy", (one.correct() * 1.0 + two.correct()) / 2),
     ):
         wanted = stats.paired_many(values[None], patients).rows()[0]
@@ -53,7 +57,7 @@ def test_where_all_are_right_or_wrong_the_interval_is_wilsons(
 
 def test_only_accuracy_has_wilsons(result: Callable[..., CaseResult], make_table: Table):
     table = make_table(24)
-    full = table.model_copy(update={"intersection": table.truth_area})
+    full = with_measures(table, intersection=table.columns["tumour/truth_area"])
     found = mean_intervals([result(full)], ["dice"])["X", "dice"]
     assert found.value == found.low == found.high == pytest.approx(1)
 
@@ -77,15 +81,22 @@ def test_a_value_is_of_all_seeds(result: Callable[..., CaseResult], make_table: 
     assert mean_value(result(), "accuracy") is None
 
 
-def test_an_undefined_mean_is_no_value(
-    result: Callable[..., CaseResult], make_table: Table, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("share", [np.inf, np.nan])
+def test_a_mean_is_over_the_samples_that_have_a_value(
+    result: Callable[..., CaseResult], make_table: Table, monkeypatch: pytest.MonkeyPatch, share: float
 ):
-    from btlib.evaluation.catalogue import METRICS
-
-    undefined = np.r_[np.nan, np.ones(23)]
-    monkeypatch.setitem(METRICS._items, "dice", replace(METRICS["dice"], of=lambda table: undefined))
-    assert mean_value(result(make_table(24)), "dice") is None
-    assert mean_intervals([result(make_table(24))], ["dice"]) == {}
+    """Its interval is that of these samples alone. Where none has a value there is no mean."""
+    table = make_table(24, patients=[f"P{i // 3}" for i in range(24)])
+    dice = per_sample(table, "dice")
+    some = np.r_[[share] * 4, dice[4:]]
+    monkeypatch.setitem(METRICS._items, "dice", replace(METRICS["dice"], of=lambda table: some))
+    assert mean_value(result(table), "dice") == pytest.approx(dice[4:].mean())
+    wanted = stats.paired_many(dice[4:][None], table.patient[4:]).rows()[0]
+    found = mean_intervals([result(table)], ["dice"])["X", "dice"]
+    assert found == Mean(pytest.approx(dice[4:].mean()), pytest.approx(wanted.low), pytest.approx(wanted.high))
+    monkeypatch.setitem(METRICS._items, "dice", replace(METRICS["dice"], of=lambda table: np.full(24, share)))
+    assert mean_value(result(table), "dice") is None
+    assert mean_intervals([result(table)], ["dice"]) == {}
 
 
 def test_a_verdict_gets_its_value_where_it_has_none(result: Callable[..., CaseResult], make_table: Table):
@@ -113,7 +124,7 @@ def test_every_case_has_the_interval_that_it_has_alone(result: Callable[..., Cas
             assert (found.value, found.low, found.high) == pytest.approx((mean.value, mean.low, mean.high))
 
 
-@pytest.mark.parametrize("values", [[1.0, np.nan], [np.inf, 1.0]])
+@pytest.mark.parametrize("values", [[np.nan, np.nan], [np.inf, np.nan]])
 def test_no_interval_is_made_of_numbers_that_are_none(values: list[float], make_table: Callable[..., Any]):
-    result: Any = SimpleNamespace(runs=[1], slices=make_table(2), values=lambda metric: np.array(values))
+    result: Any = SimpleNamespace(runs=[1], samples=make_table(2), values=lambda metric: np.array(values))
     assert intervals._values(result, "dice") is None

@@ -6,22 +6,23 @@ import numpy as np
 import pytest
 
 from btlib import stats
+from btlib.data.sources.tasks import FIGSHARE
 from btlib.errors import RecordError
 from btlib.reporting.leakage import Gap, leakage, leakage_table, seen_line
 from btlib.reporting.sources import Source
 from btlib.results import CaseResult, Conditions, PatientFacts, SeedRun
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 from .cells import rows
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 
 
 @pytest.fixture
 def result(conditions: Conditions) -> Callable[..., CaseResult]:
-    def make(case: str, *tables: SliceTable, seen: int | None = -1, **other: object) -> CaseResult:
+    def make(case: str, *tables: SampleTable, seen: int | None = -1, **other: object) -> CaseResult:
         """By slice all test patients are trained on, and by patient none, unless said otherwise."""
-        runs = tuple(SeedRun(seed=k, fingerprint=None, slices=table) for k, table in enumerate(tables))
+        runs = tuple(SeedRun(seed=k, fingerprint=None, samples=table) for k, table in enumerate(tables))
         if seen == -1:
             seen = 0 if "split_name" in other else 60
         patients = None if seen is None else PatientFacts(source="files", n_test=10, seen=seen)
@@ -133,7 +134,7 @@ def test_failed_and_strange_cases_are_told(result: Callable[..., CaseResult], ma
 @pytest.mark.parametrize(
     "condition",
     [
-        {"origin": "figshare"},
+        {"task": FIGSHARE},
         {"truth_fingerprint": "t2"},
         {"input_fingerprint": "i2"},
         {"image_size": 64},

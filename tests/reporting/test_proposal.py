@@ -6,10 +6,10 @@ from btlib import Baseline
 from btlib.baselines import Verdict
 from btlib.reporting.proposal import proposal_lines
 from btlib.runs.accept import Proposal
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 
-def test_old_and_new_and_what_changes(make_table: Callable[..., SliceTable], baseline_of: Callable[..., Baseline]):
+def test_old_and_new_and_what_changes(make_table: Callable[..., SampleTable], baseline_of: Callable[..., Baseline]):
     old = baseline_of(make_table(), "A", "kept")
     new = baseline_of(make_table(wrong=6), "A", "B")
     worse = Verdict("A", "accuracy", "regressed", "fell", 0.9, 1.0, 0.02, -0.1, -0.2, -0.05)

@@ -13,10 +13,11 @@ from btlib import Baseline
 from btlib.baselines.figure import Making
 from btlib.cli import app
 from btlib.errors import OptionError, UnknownNameError
+from btlib.evaluation.aggregate import per_sample
 from btlib.reporting import PairTest
 from btlib.reporting.results_page import _difference, _making, _seen, _span, fill
 from btlib.results import PatientFacts, SeedRun
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 from .cells import rows
 
@@ -115,11 +116,11 @@ def test_the_command_writes_and_checks(tmp_path: Path):
 
 
 @pytest.fixture
-def own(tmp_path: Path, make_table: Callable[..., SliceTable], baseline_of: Callable[..., Baseline]) -> Path:
+def own(tmp_path: Path, make_table: Callable[..., SampleTable], baseline_of: Callable[..., Baseline]) -> Path:
     """Two measured baselines: one of X with two seeds and Y, the other of X and W, which alone knows its patients."""
     table, worse = make_table(), make_table(wrong=12, worse=0.1, seed=3)
     one, other = baseline_of(table, "X"), baseline_of(worse, "Y*1")
-    seeds = [SeedRun(seed=k, fingerprint=None, slices=table) for k in (1, 2)]
+    seeds = [SeedRun(seed=k, fingerprint=None, samples=table) for k in (1, 2)]
     cases = {"X": one.cases["X"].model_copy(update={"runs": seeds}), **other.cases}
     made = {"recipe": {"name": "modern", "epochs": 8}, "environment": {"gpu": "H200", "cpu": "c", "torch": "2.11"}}
     one.model_copy(update={"name": "one", "cases": cases, "source": "pytest -k 'x' -s a|b", **made}).save(
@@ -139,7 +140,7 @@ def _plain(baseline: Baseline) -> dict[str, Any]:
     return {name: getattr(baseline, name) for name in Making.model_fields}
 
 
-def test_every_cell_of_a_table(own: Path, make_table: Callable[..., SliceTable]):
+def test_every_cell_of_a_table(own: Path, make_table: Callable[..., SampleTable]):
     first, second, third, fourth = rows(fill(page("table one two"), own))
     assert {name: cell for name, cell in first.items() if "(" not in name} == {
         "case": "X",
@@ -149,7 +150,7 @@ def test_every_cell_of_a_table(own: Path, make_table: Callable[..., SliceTable])
         "n": "60",
         "persons": "–",
     }
-    assert first["Dice (95 %)"].startswith(f"{make_table().dice().mean():.4f} (")
+    assert first["Dice (95 %)"].startswith(f"{per_sample(make_table(), 'dice').mean():.4f} (")
     assert first["accuracy (95 %)"].startswith("1.0000 (")
     assert second["accuracy (95 %)"].startswith("0.8000 (")
     assert (second["case"], second["training"]) == (r"Y\*1", "modern, 8 epochs")
@@ -159,7 +160,7 @@ def test_every_cell_of_a_table(own: Path, make_table: Callable[..., SliceTable])
     ]
 
 
-def test_every_cell_of_the_pairs(own: Path, make_table: Callable[..., SliceTable]):
+def test_every_cell_of_the_pairs(own: Path, make_table: Callable[..., SampleTable]):
     first, second, third = rows(fill(page("pairs one two : dice Y*1/X : accuracy Y*1/X X/W"), own))
     assert [(row["pair"], row["metric"]) for row in (first, second, third)] == [
         *((r"Y\*1 − X", "Dice"), (r"Y\*1 − X", "accuracy"), ("X − W", "accuracy")),

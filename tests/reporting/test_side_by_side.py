@@ -18,11 +18,11 @@ from btlib.reporting.side_by_side import conditions_line, draw_side_by_side, sid
 from btlib.reporting.sources import Source
 from btlib.reporting.values import Column, Value, column
 from btlib.results import CaseResult, Conditions, PatientFacts, SeedRun
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 from .cells import rows
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 
 COLUMNS = [
     Column("first", {("B", "dice"): Value(0.5, (0.25, 0.625)), ("A", "dice"): Value(0.75), ("A", "hd95"): "error"}),
@@ -105,7 +105,7 @@ def source(conditions: Conditions, make_table: Table) -> Callable[..., Source]:
 
     def make(known: bool = True, **changes: object) -> Source:
         table = make_table() if known else make_table(patients=[None] * 60)
-        run = SeedRun(seed=1, fingerprint=None, slices=table)
+        run = SeedRun(seed=1, fingerprint=None, samples=table)
         under = conditions.model_copy(update=changes)
         return Source("run_1", (CaseResult("A", "a", under, {"dice": 1}, (run,)),), None)
 
@@ -113,7 +113,7 @@ def source(conditions: Conditions, make_table: Table) -> Callable[..., Source]:
 
 
 LINE = (
-    "run_1: 60 test slices (phantom), split slice-seed42, 32 px; the protocol's scaling is thesis, its threshold 0.65"
+    "run_1: 60 test samples (phantom), split slice-seed42, 32 px; the protocol's scaling is thesis, its threshold 0.65"
 )
 
 
@@ -121,7 +121,7 @@ def test_the_conditions_in_a_line(source: Callable[..., Source]):
     assert conditions_line(source()) == LINE
     stated = "; slices without patient id are independent, as the user says"
     assert conditions_line(source(independent=True)) == LINE + stated
-    assert conditions_line(source(known=False)).startswith(f"{LINE}; patients are unknown of 60 of 60 slices")
+    assert conditions_line(source(known=False)).startswith(f"{LINE}; patients are unknown of 60 of 60 samples")
     seen = "7 test slices have slices of their patient in training"
     for origin, words in (("table", "41 test patients (from btlib's table)"), ("files", "41 test patients")):
         facts = PatientFacts(source=origin, n_test=41, seen=7)
@@ -158,7 +158,7 @@ def test_a_published_value_is_the_gated_figure(make_table: Table, baseline_of: C
 def test_a_failed_case_has_a_word_for_its_own_metrics(conditions: Conditions, make_table: Table):
     """A failure counts even where numbers of some seeds are there."""
     table = make_table()
-    run, other = (SeedRun(seed=k, fingerprint=None, slices=t) for k, t in enumerate((table, make_table(wrong=30))))
+    run, other = (SeedRun(seed=k, fingerprint=None, samples=t) for k, t in enumerate((table, make_table(wrong=30))))
     lost = CaseResult("L", "l", conditions, {"dice": 1}, (run,), failure="timeout")
     two = CaseResult("T", "t", conditions, {"dice": 1}, (run, other))
     found = column(Source("run", (lost, two), None), ["dice", "accuracy", "macro_f1"]).values
@@ -173,7 +173,7 @@ def test_a_failed_case_has_a_word_for_its_own_metrics(conditions: Conditions, ma
     assert macro == Value(pytest.approx((1 + _macro_f1(make_table(wrong=30))) / 2))  # no interval
 
 
-def _macro_f1(table: SliceTable) -> float:
+def _macro_f1(table: SampleTable) -> float:
     from sklearn.metrics import f1_score
 
     return float(f1_score(table.label, table.predicted(), average="macro"))

@@ -15,17 +15,19 @@ from statsmodels.stats.multitest import multipletests
 
 from btlib import stats
 from btlib.errors import RecordError
+from btlib.evaluation.aggregate import per_sample
 from btlib.reporting import PairTest, pair_tests, significance, write_significance
 from btlib.reporting.significance import one_training_note, reading
 from btlib.reporting.significance_table import significance_table
 from btlib.results import CaseResult
 from btlib.runs import CaseRecord
 from btlib.runs.results import as_results
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 from .cells import rows
+from .tables import changed, in_order
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., CaseRecord]
 
 ALONE = [f"P{i}" for i in range(60)]
@@ -186,10 +188,8 @@ def test_a_case_called_by_markup_is_text(make_table: Table, record: Make, tmp_pa
 def four(make_table: Table, record: Make) -> list[CaseResult]:
     """Two cases with two seeds each, whose rows stand in other orders than those of the first."""
 
-    def shuffled(table: SliceTable, seed: int) -> SliceTable:
-        order = np.random.default_rng(seed).permutation(table.n)
-        columns = {name: [value[i] for i in order] for name, value in table if value is not None}
-        return table.model_copy(update=columns)
+    def shuffled(table: SampleTable, seed: int) -> SampleTable:
+        return in_order(table, np.random.default_rng(seed).permutation(table.n).tolist())
 
     tables = {(c, s): make_table(24, seed=10 * k + s, wrong=3 * k + s) for k, c in enumerate("XY") for s in (1, 2)}
     return as_results([record(c, shuffled(t, s + len(c)), seed=s) for (c, s), t in tables.items()])
@@ -200,18 +200,18 @@ def test_slices_are_paired_by_number_over_all_seeds(four: list[CaseResult]):
     for test in pair_tests(four):
         means = []
         for result in (other, one):
-            by_number: dict[int, float] = dict.fromkeys(result.slices.number, 0.0)
+            by_id: dict[str, float] = dict.fromkeys(result.samples.id, 0.0)
             for run in result.runs:
-                values = run.slices.dice() if test.metric == "dice" else run.slices.correct()
-                for number, value in zip(run.slices.number, values.tolist(), strict=True):
-                    by_number[number] += value / 2
-            means.append(by_number)
-        differences = np.array([means[0][n] - means[1][n] for n in one.slices.number])
+                values = per_sample(run.samples, "dice") if test.metric == "dice" else run.samples.correct()
+                for name, value in zip(run.samples.id, values.tolist(), strict=True):
+                    by_id[name] += value / 2
+            means.append(by_id)
+        differences = np.array([means[0][n] - means[1][n] for n in one.samples.id])
         assert (test.first, test.second) == ("Y", "X")
         assert test.difference == pytest.approx(differences.mean())
         if test.metric == "dice":
             assert test.effect == pytest.approx(differences.mean() / differences.std(ddof=1))
-        wanted = stats.paired(differences, np.zeros(24), one.slices.patient)
+        wanted = stats.paired(differences, np.zeros(24), one.samples.patient)
         assert (test.low, test.high, test.p) == pytest.approx((wanted.low, wanted.high, wanted.p))
 
 
@@ -257,11 +257,11 @@ def test_two_cases_without_a_disagreement_have_no_odds_ratio(make_table: Table, 
 def test_the_odds_ratio_is_of_the_first_to_the_second(make_table: Table, record: Make):
     """Only Y is right on three slices, only X on one."""
 
-    def table(*wrong: int) -> SliceTable:
+    def table(*wrong: int) -> SampleTable:
         right = make_table(24)
-        assert right.class_prob is not None
-        turned = [row[1:] + row[:1] if i in wrong else row for i, row in enumerate(right.class_prob)]
-        return right.model_copy(update={"class_prob": turned})
+        turned = [np.roll(row, -1) if i in wrong else row for i, row in enumerate(right.class_prob)]
+        columns = {f"probability/{name}": [float(row[k]) for row in turned] for k, name in enumerate(right.classes)}
+        return changed(right, columns=right.columns | columns)
 
     results = as_results([record("X", table(0, 1, 2)), record("Y", table(5))])
     (accuracy,) = (t for t in pair_tests(results) if t.metric == "accuracy")

@@ -11,9 +11,9 @@ from btlib.errors import BaselineError, OptionError, RecordError, UnknownNameErr
 from btlib.reporting.sources import Source, beside, hold, left_out, load_source, load_sources
 from btlib.runs import CaseRecord, RunFolder, RunInfo
 from btlib.runs.results import as_results
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., CaseRecord]
 
 

@@ -15,6 +15,7 @@ from btlib import Baseline, stats
 from btlib.baselines import judge_new
 from btlib.baselines.figure import BaselineCase, Figure
 from btlib.baselines.pace import Pace
+from btlib.evaluation.aggregate import per_sample
 from btlib.reporting import compare, write_comparison
 from btlib.reporting.pairing import pairing
 from btlib.reporting.standing import Standing, _rank, standings
@@ -22,11 +23,12 @@ from btlib.reporting.standing_table import NOTE, standing_section, standing_tabl
 from btlib.results import CaseResult, SeedRun
 from btlib.runs import CaseRecord, RunInfo
 from btlib.runs.results import as_results
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 from .cells import rows
+from .tables import in_order, with_boundary
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 
 ALONE = [f"P{i}" for i in range(60)]
 """Every slice of another patient."""
@@ -41,7 +43,7 @@ def baseline(make_table: Table, baseline_of: Callable[..., Baseline]) -> Baselin
 
 
 @pytest.fixture
-def new(record: Callable[..., CaseRecord]) -> Callable[[SliceTable], CaseResult]:
+def new(record: Callable[..., CaseRecord]) -> Callable[[SampleTable], CaseResult]:
     return lambda table: as_results([record("new", table)])[0]
 
 
@@ -59,8 +61,8 @@ def test_p_is_corrected_over_all_rows_of_the_case(make_table: Table, new: Callab
     found = standings(result, baseline)
     raw = []
     for s in found:
-        theirs = baseline.cases[s.reference].runs[0].slices
-        values = theirs.dice() if s.metric == "dice" else theirs.correct() * 1.0
+        theirs = baseline.cases[s.reference].runs[0].samples
+        values = per_sample(theirs, "dice") if s.metric == "dice" else theirs.correct() * 1.0
         raw.append(stats.paired(result.values(s.metric), values, ALONE).p)
     assert [s.p_holm for s in found] == pytest.approx(multipletests(raw, method="holm")[1])
 
@@ -138,11 +140,9 @@ def test_pairing_is_what_the_methods_say(methods: list[str | None], told: str):
     assert ("same slices" in pairing(methods)) == told.startswith("Paired:")
 
 
-def shuffled(table: SliceTable) -> SliceTable:
-    """The same slices in another order."""
-    order = np.random.default_rng(5).permutation(table.n)
-    columns = {name: value for name, value in table if value is not None}
-    return table.model_copy(update={name: [value[i] for i in order] for name, value in columns.items()})
+def shuffled(table: SampleTable) -> SampleTable:
+    """The same samples in another order."""
+    return in_order(table, np.random.default_rng(5).permutation(table.n).tolist())
 
 
 def test_slices_are_paired_by_number_whatever_their_order(make_table: Table, new: Callable, baseline: Baseline):
@@ -150,7 +150,7 @@ def test_slices_are_paired_by_number_whatever_their_order(make_table: Table, new
     table = make_table(wrong=6, seed=2, patients=ALONE)
     cases = {
         name: case.model_copy(
-            update={"runs": [run.model_copy(update={"slices": shuffled(run.slices)}) for run in case.runs]}
+            update={"runs": [run.model_copy(update={"samples": shuffled(run.samples)}) for run in case.runs]}
         )
         for name, case in baseline.cases.items()
     }
@@ -162,10 +162,9 @@ def test_slices_are_paired_by_number_whatever_their_order(make_table: Table, new
         assert (other.p_holm, other.low, other.high) == pytest.approx((s.p_holm, s.low, s.high), abs=0.02)
 
 
-def hd95_table(make_table: Table, value: float) -> SliceTable:
+def hd95_table(make_table: Table, value: float) -> SampleTable:
     spread = [value + i % 3 / 10 for i in range(60)]
-    boundary = {"hd95": spread, "surface_dice_1px": [0.5] * 60, "surface_dice_2px": [0.5] * 60}
-    return make_table(patients=ALONE).model_copy(update=boundary)
+    return with_boundary(make_table(patients=ALONE), spread)
 
 
 def test_the_rank_follows_the_direction_of_the_metric(make_table: Table, record: Callable, baseline: Baseline):
@@ -173,9 +172,9 @@ def test_the_rank_follows_the_direction_of_the_metric(make_table: Table, record:
     cases = {}
     for name, value in (("far", 9.0), ("near", 2.0), ("same", 4.0)):
         slices = hd95_table(make_table, value)
-        mean = round(float(np.mean(slices.hd95)), 6)
+        mean = round(float(slices.measure("hd95").mean()), 6)
         figure = Figure(metric="hd95", value=mean, aggregation="slice-mean", unit="px", margin=0.5, source="test")
-        runs = [SeedRun(seed=1, fingerprint=None, slices=slices)]
+        runs = [SeedRun(seed=1, fingerprint=None, samples=slices)]
         cases[name] = BaselineCase(title="t", figures=[figure], runs=runs)
     one = record("new", hd95_table(make_table, 4.0)).model_copy(update={"metrics": {"hd95": 1}})
     (result,) = as_results([one])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from btlib.baselines import Verdict
+from btlib.data.sources.tasks import FIGSHARE
 from btlib.reporting import Comparison, Row
 from btlib.reporting.intervals import Mean
 from btlib.reporting.summary import summary
@@ -118,6 +119,6 @@ def test_what_is_missing_and_what_is_phantom(row: Callable[..., Row], info: RunI
     text = summary(Comparison(info, (row("A"),), missing=("B", "C_")), {})
     assert r"- not measured: B, C\_" in text
     assert "> **PHANTOM DATA" in text
-    real = summary(Comparison(info.model_copy(update={"origin": "figshare"}), (row("A"),)), {})
+    real = summary(Comparison(info.model_copy(update={"task": FIGSHARE}), (row("A"),)), {})
     assert "PHANTOM" not in real
     assert "not measured" not in real

@@ -1,17 +1,18 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
+from btlib.data.sources.tasks import PHANTOM
 from btlib.protocol import Protocol, Recipe
 from btlib.runs import RunFolder, RunInfo
 from btlib.runs.execute import run_case
-from btlib.splits import slice_seed42
+from btlib.runs.held_out import HeldOut
+from btlib.splits import Split, slice_seed42
 from btlib.types import Predictions
 
 
@@ -22,8 +23,8 @@ class Knows:
         self.dataset = dataset
 
     def predict(self, images: np.ndarray) -> Predictions:
-        at = [int(np.abs(self.dataset.images - image).sum(axis=(1, 2)).argmin()) for image in images]
-        return Predictions(self.dataset.masks[at].astype(np.float32), np.eye(3)[self.dataset.labels[at]])
+        at = [int(np.abs(self.dataset.images - image).sum(axis=(1, 2, 3)).argmin()) for image in images]
+        return Predictions(self.dataset.masks[at].astype(np.float32), np.eye(3)[self.dataset.strata[at]])
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +33,8 @@ def _code_of_no_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("btlib.runs.execute.code_of", lambda case: None)
 
 
-def case_of(name: str = "X", prepare: Callable[[Work], Prepared] | None = None, **more: Any) -> Case:
-    usual = {"has_mask": True, "has_classes": True} | more
-    return Case(name, f"case {name}", prepare=prepare or (lambda w: Prepared(Knows(w.dataset), "given")), **usual)
+def work_on(dataset: Dataset, split: Split, checkpoints: Path, seed: int = 7, protocol: Protocol | None = None) -> Work:
+    return Work.on(dataset, split, protocol or Protocol(image_size=32), Recipe(), seed, checkpoints)
 
 
 @pytest.fixture(scope="session")
@@ -42,27 +42,49 @@ def dataset(make_dataset: Callable[..., Dataset]) -> Dataset:
     return make_dataset(40)
 
 
+@pytest.fixture(scope="session")
+def split() -> Split:
+    return slice_seed42(40)
+
+
 @pytest.fixture
-def work(tmp_path: Path, dataset: Dataset) -> Work:
-    return Work(dataset, slice_seed42(40), Protocol(image_size=32), Recipe(), 7, tmp_path / "checkpoints")
+def work(tmp_path: Path, dataset: Dataset, split: Split) -> Work:
+    return work_on(dataset, split, tmp_path / "checkpoints")
 
 
 @pytest.fixture(scope="session")
-def make_case() -> Callable[..., Case]:
-    """A case that knows the truth, or whose preparation is given."""
-    return case_of
+def data(dataset: Dataset, split: Split) -> HeldOut:
+    """What the cases of `work` are scored on."""
+    return HeldOut(dataset, dataset, split)
 
 
 @pytest.fixture(scope="session")
-def finished_run(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path:
+def make_case(dataset: Dataset) -> Callable[..., Case]:
+    """A case whose preparation is given, or that knows the truth of the usual data set or of another."""
+
+    def make(
+        name: str = "X",
+        prepare: Callable[[Work], Prepared] | None = None,
+        knows: Dataset = dataset,
+        has_mask: bool = True,
+        has_classes: bool = True,
+    ) -> Case:
+        known = Prepared(Knows(knows), "given")
+        return Case(name, f"case {name}", has_mask, has_classes, prepare or (lambda work: known))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, data: HeldOut, make_case: Callable[..., Case]) -> Path:
     """A run of the cases X and Y; tests change a copy of it."""
     run = RunFolder(tmp_path_factory.mktemp("finished") / "run")
-    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", origin="phantom", data="d", started="now"))
-    work = Work(dataset, slice_seed42(40), Protocol(image_size=32), Recipe(), 7, run.path.parent / "checkpoints")
+    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", task=PHANTOM, data="d", started="now"))
+    work = work_on(data.given, data.split, run.path.parent / "checkpoints")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("btlib.runs.execute.code_of", lambda case: None)
         for name in "XY":
-            run_case(case_of(name), work, "smoke", run)
+            run_case(make_case(name), work, "smoke", run, data)
     return run.path
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from btlib import Baseline, judge
+from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BaselineError, RecordError
 from btlib.reporting.proposal import proposal_lines
 from btlib.runs import CaseRecord, RunFolder, RunInfo
 from btlib.runs.accept import accept, propose
 from btlib.runs.making import reference
 from btlib.runs.results import as_results
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 BOTH = {"dice": 0.05, "accuracy": 0.05}
 
@@ -23,13 +24,18 @@ def change(folder: RunFolder, case: str = "X", **fields: Any) -> None:
     folder.save_record(CaseRecord.load(folder.record_path(case, 7)).model_copy(update=fields))
 
 
+def samples_of(folder: RunFolder, case: str = "X") -> SampleTable:
+    table = CaseRecord.load(folder.record_path(case, 7)).samples
+    assert table is not None
+    return table
+
+
 def spoil(folder: RunFolder, share: float, case: str = "X") -> None:
     """Shrink every intersection of a case."""
-    slices = CaseRecord.load(folder.record_path(case, 7)).slices
-    assert slices is not None
-    assert slices.intersection is not None
-    kept = [int(np.floor(i * share)) for i in slices.intersection]
-    change(folder, case, slices=slices.model_copy(update={"intersection": kept}))
+    table = samples_of(folder, case)
+    kept = [int(np.floor(i * share)) for i in table.overlap()[0][:, 0]]
+    columns = {**table.columns, "tumour/intersection": kept}
+    change(folder, case, samples=SampleTable(**table.model_dump(exclude={"columns"}), columns=columns))
 
 
 def inform(folder: RunFolder, **fields: Any) -> None:
@@ -92,10 +98,12 @@ def test_a_margin_is_of_its_own_case(folder: RunFolder, old: Baseline):
 
 
 def test_not_without_a_metric_that_the_old_one_holds_it_to(folder: RunFolder, old: Baseline):
-    slices = CaseRecord.load(folder.record_path("X", 7)).slices
-    assert slices is not None
-    kept = ("number", "label", "patient", "truth_area", "class_prob")
-    change(folder, metrics={"accuracy": 1}, slices=SliceTable(**slices.model_dump(include=set(kept))))
+    table = samples_of(folder)
+    kept = {
+        name: values for name, values in table.columns.items() if name.startswith(("probability/", "tumour/truth_area"))
+    }
+    classes_only = SampleTable(**table.model_dump(exclude={"columns"}), columns=kept)
+    change(folder, metrics={"accuracy": 1}, samples=classes_only)
     refused(folder, old, "case X is held to dice and the run has none", allow_worse=True)
 
 
@@ -109,8 +117,8 @@ def test_what_cannot_be_told_needs_leave(folder: RunFolder, old: Baseline):
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"outcome": "error", "error": "it broke", "slices": None}, "case X failed: it broke"),
-        ({"outcome": "timeout", "error": "too long", "slices": None}, "case X failed: too long"),
+        ({"outcome": "error", "error": "it broke", "samples": None}, "case X failed: it broke"),
+        ({"outcome": "timeout", "error": "too long", "samples": None}, "case X failed: too long"),
     ],
 )
 def test_a_failed_case_makes_no_baseline(folder: RunFolder, fields: dict[str, Any], told: str):
@@ -129,7 +137,7 @@ def test_cases_of_different_conditions_make_no_baseline(folder: RunFolder):
 
 def test_a_run_without_records_makes_no_baseline(tmp_path: Path):
     run = RunFolder(tmp_path)
-    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", origin="phantom", data="d", started="now"))
+    run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", task=PHANTOM, data="d", started="now"))
     with pytest.raises(RecordError, match="has no records"):
         propose(tmp_path, "mine", "because")
 
@@ -160,19 +168,23 @@ def test_not_over_published_numbers(folder: RunFolder, old: Baseline):
 
 
 @pytest.mark.parametrize(
-    ("kept", "split", "told"),
+    ("kept", "split_name", "told"),
     [
         (7, "slice-seed42", "it has 7 test slices, the baseline 8"),
         (8, "mine", "split_name: measured 'mine', baseline 'slice-seed42'"),
     ],
 )
-def test_not_with_fewer_slices_or_another_split(folder: RunFolder, old: Baseline, kept: int, split: str, told: str):
+def test_not_with_fewer_slices_or_another_split(
+    folder: RunFolder, old: Baseline, kept: int, split_name: str, told: str
+):
     for case in "XY":
         record = CaseRecord.load(folder.record_path(case, 7))
-        assert record.slices is not None
-        cut = {k: v and v[:kept] for k, v in record.slices.model_dump().items()}
-        conditions = record.conditions.model_copy(update={"n_test": kept, "split_name": split})
-        change(folder, case, slices=SliceTable(**cut), conditions=conditions)
+        assert record.samples is not None
+        rows = {name: getattr(record.samples, name)[:kept] for name in ("id", "label", "patient")}
+        columns = {name: values[:kept] for name, values in record.samples.columns.items()}
+        cut = record.samples.model_dump() | rows | {"columns": columns}
+        conditions = record.conditions.model_copy(update={"n_test": kept, "split_name": split_name})
+        change(folder, case, samples=SampleTable(**cut), conditions=conditions)
     refused(folder, old, told, allow_worse=True)
 
 
@@ -232,8 +244,8 @@ def test_better_needs_no_leave(folder: RunFolder, old: Baseline):
     spoil(folder, 0.5)
     worse = propose(folder.path, "mine", "before", BOTH).new
     record = CaseRecord.load(folder.record_path("X", 7))
-    change(folder, slices=old.cases["X"].runs[0].slices)
-    assert record.slices != old.cases["X"].runs[0].slices
+    change(folder, samples=old.cases["X"].runs[0].samples)
+    assert record.samples != old.cases["X"].runs[0].samples
     proposal = propose(folder.path, "mine", "because", old=worse)
     assert {(v.case, v.metric): v.status for v in proposal.verdicts}["X", "dice"] == "improved"
     accept(proposal, folder.path / "mine.json")

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from btlib.cases import Work
+from btlib.data.dataset import Dataset
+from btlib.data.sources.tasks import PHANTOM
+from btlib.data.task import Task
 from btlib.protocol import Protocol
 from btlib.results import Conditions, PatientFacts
 from btlib.runs.execute import conditions, patient_facts
@@ -16,14 +19,14 @@ def split_of(train: list[int], val: list[int], test: list[int]) -> Split:
     return Split("mine", np.array(train), np.array(val, int), np.array(test))
 
 
-def test_conditions_are_of_the_test_slices_under_the_protocol(work: Work):
+def test_conditions_are_of_the_test_slices_under_the_protocol(dataset: Dataset):
     """A type that no test slice has is counted too; size and scaling are the protocol's, not the images'."""
     split = split_of([0, 2, 4, 5], [1, 6], [20, 3, 9])  # of types 2, 0, 0
-    dataset = replace(work.dataset, independent=True, patient_source="table")
+    dataset = replace(dataset, independent=True, patient_source="table")
     protocol = Protocol(image_size=64, scaling="percentile", threshold=0.4)
-    found = conditions(replace(work, dataset=dataset, split=split, protocol=protocol))
+    found = conditions(dataset, split, protocol)
     assert found == Conditions(
-        origin="phantom",
+        task=PHANTOM,
         truth_fingerprint=dataset.truth_fingerprint,
         input_fingerprint=dataset.input_fingerprint,
         split_name="mine",
@@ -54,10 +57,22 @@ def test_conditions_are_of_the_test_slices_under_the_protocol(work: Work):
         ("aab? ccdd", (2, 0)),
     ],
 )
-def test_whose_the_test_slices_are(patients: str, expected: tuple[int, int] | None, work: Work):
+def test_whose_the_test_slices_are(patients: str, expected: tuple[int, int] | None, dataset: Dataset):
     """Three train, the fourth validates, the last four test; one of them is unknown where it is "?"."""
     ids = tuple(None if name == "?" else name for name in patients.replace(" ", ""))
-    dataset = replace(work.dataset.subset(np.arange(1, 9)), patients=ids)
+    dataset = replace(dataset.subset(np.arange(1, 9)), patients=ids)
     found = patient_facts(dataset, split_of([0, 1, 2], [3], [4, 5, 6, 7]))
     assert (None if found is None else (found.n_test, found.seen)) == expected
     assert found is None or found.source == "files"
+
+
+@pytest.mark.parametrize("independent", [False, True])
+def test_a_task_without_classes_counts_none_and_may_say_that_samples_are_independent(
+    independent: bool, dataset: Dataset
+):
+    task = Task(name="mine", structures=("tumour",), independent=independent)
+    found = conditions(replace(dataset, task=task, labels=None), split_of([0], [1], [2, 3]), Protocol(image_size=32))
+    assert (found.task, found.n_test, found.test_class_counts) == (task, 2, [])
+    assert found.independent is independent
+    with pytest.raises(ValidationError, match="test_class_counts: expected 3 numbers, got 0"):
+        Conditions(**dict(found) | {"task": PHANTOM})

@@ -11,16 +11,20 @@ import numpy as np
 import pytest
 
 from btlib.cases import Case, Prepared, Work
+from btlib.data.dataset import Dataset
 from btlib.errors import ModelError
+from btlib.evaluation.aggregate import per_sample
 from btlib.runs import CaseRecord, RunFolder
 from btlib.runs.execute import conditions, run_case
+from btlib.runs.held_out import HeldOut
 from btlib.runs.results import as_results
+from btlib.splits import Split
 from btlib.types import Predictions
 
 Make = Callable[..., Case]
 
 
-def test_a_case_that_works(tmp_path: Path, work: Work, make_case: Make):
+def test_a_case_that_works(tmp_path: Path, work: Work, data: HeldOut, make_case: Make):
     (tmp_path / "curve.csv").write_text("epoch\n1\n")
 
     def prepare(w: Work) -> Prepared:
@@ -28,17 +32,18 @@ def test_a_case_that_works(tmp_path: Path, work: Work, make_case: Make):
         return replace(ready, curves=tmp_path / "curve.csv", notes=("mind this",), details={"device": "cpu"})
 
     folder = RunFolder(tmp_path / "run")
-    result = run_case(make_case(prepare=prepare), work, "smoke", folder)
+    result = run_case(make_case(prepare=prepare), work, "smoke", folder, data)
+    dataset, test = data.truth, data.split.test
     record = CaseRecord.load(folder.record_path("X", 7))
     assert record == result.record
     assert (record.outcome, record.error, record.tier, record.seed) == ("done", None, "smoke", 7)
-    assert record.slices is not None
-    assert record.slices.number == work.dataset.numbers[work.split.test].tolist()
-    assert record.slices.dice().tolist() == [1.0] * 8
+    assert record.samples is not None
+    assert record.samples.id == dataset.ids[test].tolist()
+    assert per_sample(record.samples, "dice").tolist() == [1.0] * 8
     assert record.summary is not None
     assert record.summary["accuracy"]["slice_mean"] == 1
-    assert record.conditions == conditions(work)
-    assert record.conditions.test_class_counts == np.bincount(work.dataset.labels[work.split.test]).tolist()
+    assert record.conditions == conditions(dataset, data.split, work.protocol)
+    assert record.conditions.test_class_counts == np.bincount(dataset.strata[test]).tolist()
     assert record.model is not None
     assert record.model.notes == ["mind this"]
     assert record.images_per_second is not None
@@ -78,15 +83,20 @@ def leaving(work: Work) -> Prepared:
     ids=["exit", "a detail of btlib's own name", "deliberate", "crash", "NaN"],
 )
 def test_a_case_that_fails_is_a_record_too(
-    tmp_path: Path, work: Work, make_case: Make, prepare: Callable[[Work], Prepared], told: str
+    tmp_path: Path,
+    work: Work,
+    data: HeldOut,
+    make_case: Make,
+    prepare: Callable[[Work], Prepared],
+    told: str,
 ):
-    work = replace(work, split=replace(work.split, test=work.split.test[:6]))
-    record = run_case(make_case(prepare=prepare, has_classes=False), work, "full", RunFolder(tmp_path)).record
+    few = replace(data, split=replace(data.split, test=data.split.test[:6]))
+    record = run_case(make_case(prepare=prepare, has_classes=False), work, "full", RunFolder(tmp_path), few).record
     assert CaseRecord.load(tmp_path / "records" / "X-seed7.json") == record
     assert record.outcome == "error"
     assert record.error is not None
     assert told in record.error
-    assert record.slices is record.summary is None
+    assert record.samples is record.summary is None
     assert ("Traceback" in record.error) == (prepare in (crashing, leaving))  # a deliberate error needs none
 
 
@@ -112,43 +122,139 @@ def too_slow(work: Work) -> Prepared:
     [(too_large, "out-of-memory"), (too_large_for_the_host, "out-of-memory"), (too_slow, "timeout")],
 )
 def test_what_went_wrong_has_a_name(
-    tmp_path: Path, work: Work, make_case: Make, prepare: Callable[[Work], Prepared], outcome: str
+    tmp_path: Path,
+    work: Work,
+    data: HeldOut,
+    make_case: Make,
+    prepare: Callable[[Work], Prepared],
+    outcome: str,
 ):
-    record = run_case(make_case(prepare=prepare), work, "smoke", RunFolder(tmp_path), timeout=0.2).record
+    record = run_case(make_case(prepare=prepare), work, "smoke", RunFolder(tmp_path), data, timeout=0.2).record
     assert CaseRecord.load(tmp_path / "records" / "X-seed7.json") == record
     assert record.outcome == outcome
     assert as_results([record])[0].failure == outcome
 
 
-def test_a_case_in_time_is_left_alone(tmp_path: Path, work: Work, make_case: Make):
+def test_a_case_in_time_is_left_alone(tmp_path: Path, work: Work, data: HeldOut, make_case: Make):
     before = signal.getsignal(signal.SIGALRM)
-    assert run_case(make_case(), work, "smoke", RunFolder(tmp_path), timeout=60).record.outcome == "done"
+    assert run_case(make_case(), work, "smoke", RunFolder(tmp_path), data, timeout=60).record.outcome == "done"
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
     assert signal.getsignal(signal.SIGALRM) is before
 
 
-def test_what_was_declared_must_come(tmp_path: Path, work: Work, make_case: Make):
-    record = run_case(make_case(has_classes=False), work, "smoke", RunFolder(tmp_path)).record
+def test_what_was_declared_must_come(tmp_path: Path, work: Work, data: HeldOut, make_case: Make):
+    record = run_case(make_case(has_classes=False), work, "smoke", RunFolder(tmp_path), data).record
     assert record.error is not None
     assert "declared masks True and classes False, predicted masks True and classes True" in record.error
 
 
-def test_an_interrupt_is_no_failure_of_the_case(tmp_path: Path, work: Work, make_case: Make):
+def test_an_interrupt_is_no_failure_of_the_case(tmp_path: Path, work: Work, data: HeldOut, make_case: Make):
     def interrupted(work: Work) -> Prepared:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_case(make_case(prepare=interrupted), work, "smoke", RunFolder(tmp_path))
+        run_case(make_case(prepare=interrupted), work, "smoke", RunFolder(tmp_path), data)
     assert not (tmp_path / "records").exists()
 
 
-def test_a_predictor_is_handed_on_only_where_its_numbers_were_made(tmp_path: Path, work: Work, make_case: Make):
+def test_a_predictor_is_handed_on_only_where_its_numbers_were_made(
+    tmp_path: Path, work: Work, data: HeldOut, make_case: Make
+):
     ready: list[Prepared] = []
 
     def prepare(w: Work) -> Prepared:
         ready.append(make_case().prepare(w))
         return ready[-1]
 
-    assert run_case(make_case(prepare=prepare), work, "smoke", RunFolder(tmp_path / "a")).prepared is ready[0]
+    good, bad = RunFolder(tmp_path / "a"), RunFolder(tmp_path / "b")
+    assert run_case(make_case(prepare=prepare), work, "smoke", good, data).prepared is ready[0]
     wrong = replace(ready[0], predictor=Wrong())
-    assert run_case(make_case(prepare=lambda w: wrong), work, "smoke", RunFolder(tmp_path / "b")).prepared is None
+    assert run_case(make_case(prepare=lambda w: wrong), work, "smoke", bad, data).prepared is None
+
+
+class Overwriting:
+    """Predicts everything as tumour, once the true masks say so too; or never comes to an end."""
+
+    def __init__(self, truth: Dataset, at: np.ndarray, *, crashes: bool) -> None:
+        self.truth, self.at, self.crashes = truth, at, crashes
+
+    def predict(self, images: np.ndarray) -> Predictions:
+        self.truth.masks[self.at] = True
+        if self.crashes:
+            raise ZeroDivisionError
+        return Predictions(np.ones(images.shape, np.float32), None)
+
+
+@pytest.mark.parametrize("at", [slice(None), -1], ids=["all", "one"])
+@pytest.mark.parametrize("when", ["preparing", "predicting", "crashing"])
+def test_a_case_that_overwrites_true_masks_fails_and_leaves_the_others_their_numbers(
+    at: slice | int,
+    when: str,
+    tmp_path: Path,
+    work: Work,
+    split: Split,
+    make_case: Make,
+    make_dataset: Callable[..., Dataset],
+):
+    scored, folder = make_dataset(40), RunFolder(tmp_path)
+    data, true = HeldOut(scored, scored, split), scored.masks.copy()
+
+    def overwriting(work: Work) -> Prepared:
+        predictor = Overwriting(scored, np.atleast_1d(split.test[at]), crashes=when == "crashing")
+        if when == "preparing":
+            predictor.predict(scored.images[:1])
+        return Prepared(predictor, "given")
+
+    dishonest = run_case(make_case("X", overwriting, has_classes=False), work, "smoke", folder, data)
+    assert (dishonest.record.outcome, dishonest.record.samples, dishonest.prepared) == ("error", None, None)
+    told = "ZeroDivisionError" if when == "crashing" else "case X: the true masks of test samples have changed while"
+    assert told in str(dishonest.record.error)
+    assert as_results([dishonest.record])[0].failure == "error"
+    np.testing.assert_array_equal(scored.masks, true)
+    honest = run_case(make_case("Y"), work, "smoke", folder, data).record
+    assert (honest.outcome, honest.error) == ("done", None)
+    assert honest.samples is not None
+    assert honest.samples.truth_area.tolist() == true[split.test].sum(axis=(2, 3)).tolist()
+    assert per_sample(honest.samples, "dice").tolist() == [1.0] * 8
+
+
+def test_true_masks_that_were_changed_between_two_cases_are_not_scored(
+    tmp_path: Path, work: Work, split: Split, make_case: Make, make_dataset: Callable[..., Dataset]
+):
+    """By whom is not known, and what was read is gone: no case has numbers then."""
+    scored = make_dataset(40)
+    data = HeldOut(scored, scored, split)
+    assert run_case(make_case("X"), work, "smoke", RunFolder(tmp_path), data).record.outcome == "done"
+    scored.masks[split.test[0]] = True
+    for name in "YZ":
+        record = run_case(make_case(name), work, "smoke", RunFolder(tmp_path), data).record
+        assert (record.outcome, record.samples) == ("error", None)
+        assert "start the session anew" in str(record.error)
+
+
+def test_masks_that_nobody_can_write_to_are_left_alone(
+    tmp_path: Path, work: Work, split: Split, make_case: Make, make_dataset: Callable[..., Dataset]
+):
+    """As those of the cache: a case that tries fails by itself, and no copy is kept."""
+    scored = make_dataset(40)
+    scored.masks.flags.writeable = False
+    data = HeldOut(scored, scored, split)
+
+    def overwriting(work: Work) -> Prepared:
+        scored.masks[:] = True
+        raise AssertionError("they could be written to")
+
+    record = run_case(make_case("X", overwriting), work, "smoke", RunFolder(tmp_path), data).record
+    assert record.outcome == "error"
+    assert "ValueError: assignment destination is read-only" in str(record.error)
+    assert run_case(make_case("Y"), work, "smoke", RunFolder(tmp_path), data).record.outcome == "done"
+
+
+def test_a_case_is_given_no_test_sample(work: Work, data: HeldOut):
+    given = {*work.train.ids.tolist(), *work.val.ids.tolist()}
+    assert given.isdisjoint(data.truth.ids[data.split.test].tolist())
+    assert not [name for name, value in vars(work).items() if isinstance(value, Dataset | Split)]
+    for part in (work.train, work.val):
+        for rows in (part.images, part.masks):
+            with pytest.raises(ValueError, match="read-only"):
+                rows[0] = 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from btlib import files
+from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import RecordError
 from btlib.runs import CaseRecord, Explained, RunFolder, Speed, Timing
 from btlib.runs.results import as_results
@@ -100,7 +101,7 @@ def test_a_timing_is_added_under_a_lock(
 
 
 def test_noise_and_split_are_read_where_they_were_written(folder: RunFolder):
-    part = Part(slices=[1], patients=None)
+    part = Part(ids=["1"], patients=None)
     split, noise = SplitFile(name="a", fingerprint="f", train=part, val=part, test=part), Timing(images=1, seconds=[1])
     assert (folder.split(), folder.noise(), folder.speeds(), folder.explained()) == (None, None, {}, {})
     folder.save_split(split)
@@ -109,9 +110,9 @@ def test_noise_and_split_are_read_where_they_were_written(folder: RunFolder):
 
 
 def explained_of(case: str, seconds: float) -> Explained:
-    fields = {"identity": None, "origin": "phantom", "dataset_fingerprint": "d", "split_name": "s"}
+    fields = {"identity": None, "task": PHANTOM, "dataset_fingerprint": "d", "split_name": "s"}
     sizes = {"image_size": 32, "scaling": "thesis", "patch": 8, "stride": 4, "fill": "mean"}
-    rest = {"split_fingerprint": "f", "slices": [], "summary": {}, "created": "now"}
+    rest = {"split_fingerprint": "f", "samples": [], "summary": {}, "created": "now"}
     return Explained(case=case, seconds=seconds, **fields | sizes | rest)  # type: ignore[arg-type]
 
 
@@ -124,7 +125,7 @@ def test_what_maps_say_is_found_by_case(folder: RunFolder):
 
 def test_a_failed_seed_fails_its_case(folder: RunFolder):
     record = CaseRecord.load(folder.record_path("X", 7))
-    folder.save_record(record.model_copy(update={"seed": 8, "outcome": "error", "error": "it broke", "slices": None}))
+    folder.save_record(record.model_copy(update={"seed": 8, "outcome": "error", "error": "it broke", "samples": None}))
     first, second = as_results(folder.records())
     assert (first.failure, first.message, second.failure) == ("error", "seed 8: it broke", None)
 
@@ -186,7 +187,7 @@ def sealed(text: str, old: str, new: str) -> str:
     [
         (lambda text: text[: len(text) // 2], "is not JSON"),
         (lambda text: text.replace('"seed": 7', '"seed": 8'), "digest: does not fit the content"),
-        (lambda text: sealed(text, "btlib-record/2", "btlib-record/9"), "schema"),
+        (lambda text: sealed(text, "btlib-record/3", "btlib-record/9"), "schema"),
         (lambda text: sealed(text, '"seed": 7', '"seed": "7"'), "seed"),
         (lambda text: "", "is not JSON"),
         (lambda text: "[]", "expected a JSON object, found list"),

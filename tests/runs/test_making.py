@@ -7,20 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from btlib.baselines.figure import CaseCode
+from btlib.baselines.figure import BaselineCase, CaseCode
+from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import RecordError
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.runs import CaseRecord, ModelInfo, RunFolder, RunInfo, Timing
 from btlib.runs.making import MARGIN, baseline_of, reference, sound, with_costs
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable, sample_table
 
 INFO = RunInfo(
     tier="full",
     command="pytest benchmarks",
     baseline="b",
-    origin="phantom",
+    task=PHANTOM,
     data="d",
     started="now",
     recipe={"epochs": 3},
@@ -30,26 +32,27 @@ BOUNDARY = {"hd95": [1.0, 2.0], "surface_dice_1px": [0.5, 0.5], "surface_dice_2p
 MARGINS = {"X": {"dice": 0.1, "hd95": 3.0}, "Y": {"accuracy": 0.2}}
 
 
-def table(intersections: Sequence[int] = (5, 8), **more: Any) -> SliceTable:
+def table(
+    intersections: Sequence[int] = (5, 8), ids: Sequence[str] = (), labels: Sequence[int] = (), **measures: Any
+) -> SampleTable:
     n = len(intersections)
-    usual: dict[str, Any] = {
-        "number": list(range(1, n + 1)),
-        "label": [k % 3 for k in range(n)],
-        "patient": [None] * n,
-        "truth_area": [10] * n,
-        "intersection": list(intersections),
-        "pred_area": [10] * n,
-        "class_prob": [[1.0, 0.0, 0.0]] * n,
-    }
-    return SliceTable(**usual | more)
+    columns = {"truth_area": [10] * n, "intersection": intersections, "pred_area": [10] * n} | measures
+    return sample_table(
+        PHANTOM,
+        ids or [str(k + 1) for k in range(n)],
+        [None] * n,
+        labels=labels or [k % 3 for k in range(n)],
+        measures={name: np.array(values)[:, None] for name, values in columns.items()},
+        class_prob=np.tile([1.0, 0.0, 0.0], (n, 1)),
+    )
 
 
 @pytest.fixture
 def make(conditions: Conditions) -> Callable[..., CaseResult]:
     """A result with these tables, seed by seed."""
 
-    def result(case: str = "X", *tables: SliceTable, **more: Any) -> CaseResult:
-        runs = tuple(SeedRun(seed=seed, fingerprint=None, slices=one) for seed, one in enumerate(tables, start=7))
+    def result(case: str = "X", *tables: SampleTable, **more: Any) -> CaseResult:
+        runs = tuple(SeedRun(seed=seed, fingerprint=None, samples=one) for seed, one in enumerate(tables, start=7))
         n = tables[0].n if tables else 60
         usual = {"conditions": conditions.model_copy(update={"n_test": n}), "metrics": {"dice": 1, "accuracy": 1}}
         return CaseResult(**{"case": case, "title": f"case {case}", "runs": runs} | usual | more)
@@ -83,14 +86,14 @@ def test_a_reference_made_of_files_of_version_1_knows_as_little_as_they(make: Ca
 
 def test_a_figure_is_the_mean_over_seeds_and_its_deviation_that_over_slices(make: Callable[..., CaseResult]):
     """The second seed's slices are in another order."""
-    second = table((6, 2), number=[2, 1], label=[1, 0])
+    second = table((6, 2), ids=["2", "1"], labels=[1, 0])
     found = baseline([make("X", table(), second)], [record()])
     (figure,) = [one for one in found.cases["X"].figures if one.metric == "dice"]
     by_slice = np.array([(0.5 + 0.2) / 2, (0.8 + 0.6) / 2])
     assert (figure.value, figure.n, figure.unit) == (pytest.approx(by_slice.mean(), abs=1e-6), 2, "1")
     assert figure.std == pytest.approx(np.std(by_slice, ddof=1), abs=1e-6)
     assert (figure.aggregation, figure.version, figure.margin) == ("slice-mean", 1, 0.1)
-    assert [(run.seed, run.slices) for run in found.cases["X"].runs] == [(7, table()), (8, second)]
+    assert [(run.seed, run.samples) for run in found.cases["X"].runs] == [(7, table()), (8, second)]
     alone = baseline([make("X", table((5,)))], [record()]).cases["X"].figures[0]
     assert (alone.n, alone.std) == (1, None)
 
@@ -106,6 +109,19 @@ def test_a_case_is_gated_by_the_margins_of_its_own_that_it_has_numbers_for(make:
     found = baseline(results, [record("X"), record("Y")])
     assert {case: found.gated(case) for case in "XY"} == {"X": ["dice"], "Y": ["accuracy"]}
     assert baseline([make("X", table(**BOUNDARY))], [record()]).gated("X") == ["dice", "hd95"]
+
+
+def test_a_metric_that_some_samples_have_no_value_of_is_not_gated(make: Callable[..., CaseResult]):
+    """As where both masks are empty: a mean over the others is another question."""
+    nothing = {"truth_area": [10, 0], "pred_area": [10, 0], "surface_dice_2px": [0.75, np.nan]}
+    result = make("X", table((5, 0), **nothing | {"hd95": [1.0, np.nan], "surface_dice_1px": [0.5, np.nan]}))
+    with pytest.raises(RecordError, match=r"case X: hd95 has no value for 1 of 2 samples(?s:.)*leave out its margin"):
+        baseline([result], [record()])
+    found = baseline_of(INFO, [record()], [result], "mine", "because", {"X": {"dice": 0.1}})
+    assert [(figure.metric, figure.value) for figure in found.cases["X"].figures] == [("dice", 0.75)]
+    by_hand = found.cases["X"].figures[0].model_copy(update={"metric": "hd95", "unit": "px", "value": 1.0})
+    with pytest.raises(ValidationError, match=r"figures: hd95 says 1\.0, but its slices give nan"):
+        BaselineCase(title="x", figures=[by_hand], runs=list(result.runs))
 
 
 def test_what_stands_beside_the_numbers(make: Callable[..., CaseResult]):

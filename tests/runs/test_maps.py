@@ -15,14 +15,14 @@ def maps() -> Maps:
     total = rng.random((2, 5, 7), dtype=np.float32)
     average = total.copy()
     average[:, :, -1] = np.nan
-    return Maps(np.array([7, 3]), np.array([0, 2]), np.array([0.5, 0.9]), total, average, "i1")
+    return Maps(np.array(["7", "a/3"]), np.array([0, 2]), np.array([0.5, 0.9]), total, average, "i1")
 
 
 def test_there_and_back(maps: Maps, tmp_path: Path):
     maps.save(tmp_path / "a.npz")
     again = Maps.load(tmp_path / "a.npz")
     assert again.identity == "i1"
-    for name in ("number", "label", "base", "total", "average"):
+    for name in ("ids", "label", "base", "total", "average"):
         assert np.array_equal(getattr(again, name), getattr(maps, name), equal_nan=name == "average")
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
@@ -35,7 +35,7 @@ def test_what_cannot_be_read(maps: Maps, tmp_path: Path):
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(RecordError, match="cannot be read"):
         Maps.load(path)
-    np.savez(path, number=[1])
+    np.savez(path, ids=["1"])
     with pytest.raises(RecordError, match="cannot be read"):
         Maps.load(path)
     np.savez(path, **vars(maps) | {"base": np.zeros(3)})

@@ -11,12 +11,13 @@ from btlib.runs.masks import Masks
 
 
 def test_masks_come_back(tmp_path: Path):
-    masks = np.random.default_rng(0).random((3, 5, 13)) > 0.5
-    Masks(np.array([7, 3, 12]), np.packbits(masks, axis=2), 13).save(tmp_path / "x.npz")
+    """Of several structures too; an id is text as it is."""
+    masks, ids = np.random.default_rng(0).random((3, 2, 5, 13)) > 0.5, ("7", "3", "scan/12")
+    Masks(np.array(ids), np.packbits(masks, axis=3), 13).save(tmp_path / "x.npz")
     again = Masks.load(tmp_path / "x.npz")
-    for number, mask in zip((7, 3, 12), masks, strict=True):
-        np.testing.assert_array_equal(again.of(number), mask)
-    assert again.of(4) is None
+    for name, mask in zip(ids, masks, strict=True):
+        np.testing.assert_array_equal(again.of(name), mask)
+    assert [again.of(name) for name in ("4", "12", "07")] == [None] * 3
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 and then nothing"])
@@ -28,8 +29,9 @@ def test_a_damaged_file_is_told(tmp_path: Path, content: bytes):
 
 def test_a_run_keeps_what_was_scored(folder: RunFolder):
     for record in folder.records():
-        masks, table = folder.masks(record.case, record.seed), record.slices
+        masks, table = folder.masks(record.case, record.seed), record.samples
         assert masks is not None
         assert table is not None
-        assert [int(masks.of(n).sum()) for n in table.number] == table.pred_area  # type: ignore[union-attr]
+        found = [masks.of(name).sum(axis=(1, 2)).tolist() for name in table.id]  # type: ignore[union-attr]
+        assert found == table.overlap()[1].tolist()
     assert folder.masks("nobody", 1) is None

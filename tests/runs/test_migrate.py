@@ -11,17 +11,19 @@ import numpy as np
 import pytest
 
 from btlib import Baseline, fingerprint, judge, load_dataset, read_slice
-from btlib.baselines.layout import FIGSHARE_V1
 from btlib.cases import Case, Work
 from btlib.data import list_slices, write_slice
-from btlib.data.patient_table import figshare_patients
+from btlib.data.sources.figshare.patient_table import figshare_patients
+from btlib.data.sources.tasks import FIGSHARE
 from btlib.errors import BaselineError, DataError, RecordError
+from btlib.older import FIGSHARE_V1
 from btlib.protocol import Protocol, Recipe
 from btlib.reporting.sources import hold, load_source
 from btlib.results import CaseResult
 from btlib.runs import CaseRecord, RunFolder, RunInfo
 from btlib.runs.accept import accept, propose
 from btlib.runs.execute import patient_facts, run_case
+from btlib.runs.held_out import HeldOut
 from btlib.runs.migrate import migrate
 from btlib.runs.results import as_results
 from btlib.splits import make_split
@@ -57,12 +59,12 @@ def measured_once(slices: Path, tmp_path_factory: pytest.TempPathFactory, make_c
     dataset = load_dataset(slices, 32)
     split = make_split("slice-seed42", dataset)
     run = RunFolder(tmp_path_factory.mktemp("measured") / "run")
-    work = Work(dataset, split, Protocol(image_size=32), Recipe(), 7, run.path.parent / "checkpoints")
-    about = {"origin": "figshare", "data": "d", "recipe": {"epochs": 1}, "cases": ["X"], "seeds": [7]}
+    work = Work.on(dataset, split, Protocol(image_size=32), Recipe(), 7, run.path.parent / "checkpoints")
+    about = {"task": FIGSHARE, "data": "d", "recipe": {"epochs": 1}, "cases": ["X"], "seeds": [7]}
     run.save_info(RunInfo(tier="full", command="pytest", baseline="b", started="now", **about))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("btlib.runs.execute.code_of", lambda case: None)
-        run_case(make_case("X"), work, "full", run)
+        run_case(make_case("X", knows=dataset), work, "full", run, HeldOut(dataset, dataset, split))
     return run.path
 
 
@@ -72,17 +74,33 @@ def measured(measured_once: Path, tmp_path: Path) -> RunFolder:
     return RunFolder(shutil.copytree(measured_once, tmp_path / "run"))
 
 
+def as_in_version_1(table: dict[str, Any], *, patients: bool) -> dict[str, Any]:
+    """A table as 0.1 wrote it: numbers of slices, and measures of the tumour without its name."""
+    columns, n = table["columns"], len(table["id"])
+    return {
+        "number": [int(name) for name in table["id"]],
+        "label": table["label"],
+        "patient": table["patient"] if patients else [None] * n,
+        **{name.split("/")[1]: values for name, values in columns.items() if name.startswith("tumour/")},
+        "class_prob": [[columns[f"probability/{name}"][i] for name in FIGSHARE.classes] for i in range(n)],
+    }
+
+
+def conditions_of_version_1(conditions: dict[str, Any], dataset_fingerprint: str) -> dict[str, Any]:
+    later = ("task", "truth_fingerprint", "input_fingerprint", "patients", "independent")
+    rest = {name: field for name, field in conditions.items() if name not in later}
+    return {"origin": "figshare", **rest, "dataset_fingerprint": dataset_fingerprint}
+
+
 @pytest.fixture
 def old_file(measured: RunFolder, slices: Path, tmp_path: Path) -> Callable[..., Path]:
     """The baseline that 0.1 would have made of the run, without patients in it."""
 
     def make(known: str | None = None, **conditions: Any) -> Path:
         value = propose(measured.path, "old", "because").new.model_dump(mode="json", exclude_defaults=True)
-        fields = {**value["conditions"], "dataset_fingerprint": known or old_fingerprint(slices, codes=False)}
-        for name in ("truth_fingerprint", "input_fingerprint", "patients"):
-            del fields[name]
-        table = value["cases"]["X"]["runs"][0]["slices"]
-        table["patient"] = [None] * len(table["number"])
+        fields = conditions_of_version_1(value["conditions"], known or old_fingerprint(slices, codes=False))
+        for run in value["cases"]["X"]["runs"]:
+            run["slices"] = as_in_version_1(run.pop("samples"), patients=False)
         value |= {"conditions": fields | conditions, "schema": "btlib-baseline/1"}
         path = tmp_path / "old.json"
         path.write_text(json.dumps(value | {"digest": fingerprint.of(value)}))
@@ -107,8 +125,9 @@ def test_no_number_changes_and_patients_are_added(
     )
     before, after = old.cases["X"], new.cases["X"]
     assert after.figures == before.figures
-    assert after.runs[0].slices.patient == [f"P{number % 10}" for number in after.runs[0].slices.number]
-    assert after.runs[0].slices.model_copy(update={"patient": before.runs[0].slices.patient}) == before.runs[0].slices
+    assert after.runs[0].samples.patient == [f"P{int(name) % 10}" for name in after.runs[0].samples.id]
+    ours, theirs = (case.runs[0].samples.model_dump(exclude={"patient"}) for case in (after, before))
+    assert ours == theirs
     new.save(path)
     again = Baseline.load(path)
     assert again == new == migrate(path, None), "what is up to date stays as it is"
@@ -188,9 +207,9 @@ def test_every_run_of_every_case_gets_its_patients_in_its_own_order(old_file: Ca
     assert new.cases.keys() == {"X", "Y"}
     for case in new.cases.values():
         assert [run.seed for run in case.runs] == [7, 8]
-        assert case.runs[0].slices.number == case.runs[1].slices.number[::-1]
+        assert case.runs[0].samples.id == case.runs[1].samples.id[::-1]
         for run in case.runs:
-            assert run.slices.patient == [f"P{number % 10}" for number in run.slices.number]
+            assert run.samples.patient == [f"P{int(name) % 10}" for name in run.samples.id]
 
 
 def test_slices_of_unknown_patients_are_refused(
@@ -255,19 +274,18 @@ def test_a_record_of_version_1_is_read(measured: RunFolder):
     path = measured.record_path("X", 7)
     value = json.loads(path.read_text())
     value["schema"] = "btlib-record/1"
-    for name in ("truth_fingerprint", "input_fingerprint", "patients", "independent"):
-        del value["conditions"][name]
-    value["slices"]["patient"] = [None] * len(value["slices"]["number"])
+    value["slices"] = as_in_version_1(value.pop("samples"), patients=False)
+    conditions = value["conditions"]
     del value["digest"], value["sealed"]
     for known in ("another", FIGSHARE_V1):
-        value["conditions"]["dataset_fingerprint"] = known
+        value["conditions"] = conditions_of_version_1(conditions, known)
         path.write_text(json.dumps(value))
         record = CaseRecord.load(path)
         assert record.conditions.truth_fingerprint is None
-        assert record.slices is not None
+        assert record.samples is not None
         persons = figshare_patients().persons
-        expected = [str(persons[n - 1]) if known == FIGSHARE_V1 else None for n in record.slices.number]
-        assert record.slices.patient == expected
+        expected = [str(persons[int(name) - 1]) if known == FIGSHARE_V1 else None for name in record.samples.id]
+        assert record.samples.patient == expected
         result: CaseResult = as_results([record])[0]
         assert bool(result.caveat) == (known != FIGSHARE_V1)
         for name in (measured.path, path):  # what is made of it knows as little of its data

@@ -14,6 +14,7 @@ from btlib.cases import CASES, Case, Prepared, Work, load_case
 from btlib.runs import CaseRecord, RunFolder, provenance
 from btlib.runs.accept import propose
 from btlib.runs.execute import run_case
+from btlib.runs.held_out import HeldOut
 from btlib.runs.provenance import checkout, code_of
 
 CASE = """
@@ -212,6 +213,7 @@ def test_a_case_without_a_file():
 def test_it_is_in_the_record_and_the_baseline_and_a_dirty_one_is_refused(
     folder: RunFolder,
     work: Work,
+    data: HeldOut,
     make_case: Callable[..., Case],
     repository: Path,
     mine: Callable[[Path], Case],
@@ -221,22 +223,24 @@ def test_it_is_in_the_record_and_the_baseline_and_a_dirty_one_is_refused(
     file = mine(path)
     monkeypatch.setattr("btlib.runs.execute.code_of", lambda case: code_of(file) if case.name == "X" else None)
     for seed in (7, 8):
-        run_case(make_case("X"), replace(work, seed=seed), "smoke", folder)
+        run_case(make_case("X"), replace(work, seed=seed), "smoke", folder, data)
     proposal = propose(folder.path, "mine", "because")
     assert proposal.refusals == ()
     saved = proposal.new.cases["X"].code
     assert saved == CaseRecord.load(folder.record_path("X", 8)).code == code_of(file)
     path.write_text(CASE + "# between two seeds\n")
-    run_case(make_case("X"), replace(work, seed=8), "smoke", folder)
+    run_case(make_case("X"), replace(work, seed=8), "smoke", folder, data)
     refusals = propose(folder.path, "mine", "because").refusals
     assert [refusal.split(", ")[0] for refusal in refusals] == ["case X comes from models/mine.py"]
 
 
-def test_a_ready_made_model_has_no_training_recipe(folder: RunFolder, work: Work, make_case: Callable[..., Case]):
+def test_a_ready_made_model_has_no_training_recipe(
+    folder: RunFolder, work: Work, data: HeldOut, make_case: Callable[..., Case]
+):
     recipe = {"name": "thesis", "epochs": 10}
     folder.save_info(folder.info().model_copy(update={"recipe": recipe}))
     trained = make_case("Y", lambda w: Prepared(make_case().prepare(w).predictor, "trained"))
-    run_case(trained, work, "smoke", folder)
+    run_case(trained, work, "smoke", folder, data)
     baseline = propose(folder.path, "mine", "because").new
     assert baseline.made("X").recipe is None
     assert baseline.made("Y").recipe == recipe
@@ -244,8 +248,10 @@ def test_a_ready_made_model_has_no_training_recipe(folder: RunFolder, work: Work
     assert records == {"X": {}, "Y": recipe}
 
 
-def test_a_prepare_that_returns_something_else_says_so(work: Work, make_case: Callable[..., Case], folder: RunFolder):
+def test_a_prepare_that_returns_something_else_says_so(
+    work: Work, data: HeldOut, make_case: Callable[..., Case], folder: RunFolder
+):
     for returned in (None, object()):
-        record = run_case(make_case("X", lambda w, returned=returned: returned), work, "smoke", folder).record
+        record = run_case(make_case("X", lambda w, returned=returned: returned), work, "smoke", folder, data).record
         assert record.outcome == "error"
         assert f"expected prepare to return a Prepared, got {type(returned).__name__}" in record.error

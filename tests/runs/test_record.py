@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import RecordError
 from btlib.runs import CaseRecord, ModelInfo, RunFolder, RunInfo, Speed, Timing
 from btlib.runs.split import Part, SplitFile
 
-PART = Part(slices=[10, 9], patients=None)
+PART = Part(ids=["10", "9"], patients=None)
 STORED = {
-    "a run": RunInfo(tier="smoke", command="c", baseline="b", origin="phantom", data="d", started="now"),
+    "a run": RunInfo(tier="smoke", command="c", baseline="b", task=PHANTOM, data="d", started="now"),
     "a timing": Timing(images=2, seconds=[0.5]),
     "a speed": Speed(case="X", figures={"a": Timing(images=2, seconds=[0.5])}, seconds=1.5),
     "a split": SplitFile(name="mine", fingerprint="s", train=PART, val=PART, test=PART, folds={"P": 1}),

@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 
+from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import RecordError
 from btlib.results import Conditions
 from btlib.runs import CaseRecord, ModelInfo, RunFolder, RunInfo
 from btlib.runs.results import as_results, run_results
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 Make = Callable[..., CaseRecord]
-FAILED = {"outcome": "timeout", "error": "too slow", "slices": None}
+FAILED = {"outcome": "timeout", "error": "too slow", "samples": None}
 
 
 @pytest.fixture
-def record(make_table: Callable[..., SliceTable], conditions: Conditions) -> Make:
+def record(make_table: Callable[..., SampleTable], conditions: Conditions) -> Make:
     def make(case: str = "X", seed: int = 9, **fields: Any) -> CaseRecord:
         usual: dict[str, Any] = {
             "title": f"{case} of seed {seed}",
@@ -25,7 +26,7 @@ def record(make_table: Callable[..., SliceTable], conditions: Conditions) -> Mak
             "metrics": {"dice": seed},
             "outcome": "done",
             "conditions": conditions,
-            "slices": make_table(seed=seed),
+            "samples": make_table(seed=seed),
             "batch_mean_size": seed,
             "seconds": 1.0,
             "model": ModelInfo(source="trained", fingerprint=f"m{seed}", seconds=0.0, details={}, notes=[]),
@@ -42,7 +43,7 @@ def test_seeds_are_in_the_order_of_their_numbers_and_the_first_speaks_for_all(re
     first, second = as_results(records)
     assert [first.case, second.case] == ["X", "Y"]
     assert [(run.seed, run.fingerprint) for run in first.runs] == [(9, "m9"), (10, "m10"), (100, "m100")]
-    assert [run.slices for run in first.runs] == [records[3].slices, records[1].slices, records[2].slices]
+    assert [run.samples for run in first.runs] == [records[3].samples, records[1].samples, records[2].samples]
     assert (first.title, first.metrics, first.batch_mean_size) == ("X of seed 9", {"dice": 9}, 9)
     assert (first.failure, first.message) == (None, "")
     assert as_results([record(model=None)])[0].runs[0].fingerprint is None
@@ -81,17 +82,17 @@ def test_any_seed_of_other_conditions_is_a_failure(record: Make, conditions: Con
     )
 
 
-def test_seeds_of_different_slices_are_no_result(record: Make, make_table: Callable[..., SliceTable]):
+def test_seeds_of_different_slices_are_no_result(record: Make, make_table: Callable[..., SampleTable]):
     """As many of them, but others."""
     other = make_table()
-    other = other.model_copy(update={"number": [*other.number[:-1], 999]})
-    with pytest.raises(RecordError, match="seeds 9 and 10 were measured on different slices"):
-        as_results([record(), record(seed=10, slices=other)])
+    other = SampleTable(**other.model_dump() | {"id": [*other.id[:-1], "999"]})
+    with pytest.raises(RecordError, match="seeds 9 and 10 were measured on different samples"):
+        as_results([record(), record(seed=10, samples=other)])
 
 
 def run_of(path: Path, records: list[CaseRecord], cases: list[str], seeds: list[int]) -> RunFolder:
     run = RunFolder(path)
-    about = {"baseline": "b", "origin": "phantom", "data": "d", "started": "now", "cases": cases, "seeds": seeds}
+    about = {"baseline": "b", "task": PHANTOM, "data": "d", "started": "now", "cases": cases, "seeds": seeds}
     run.save_info(RunInfo(tier="smoke", command="pytest", **about))
     for one in records:
         run.save_record(one)

@@ -8,6 +8,7 @@ import pytest
 
 from btlib.baselines.figure import Making
 from btlib.baselines.pace import Pace
+from btlib.data.sources.tasks import PHANTOM
 from btlib.runs import RunInfo, Speed, Timing, speed
 from btlib.runs.speed import judge_timing
 
@@ -63,7 +64,7 @@ def test_the_share_of_what_the_machine_can_do(fields: dict[str, Any], ceilings: 
 
 
 HERE = {"machine": "m1", "simd": "avx2", "allocator": "jemalloc"}
-INFO = RunInfo(tier="full", command="", baseline="", origin="phantom", data="", image_size=64, started="")
+INFO = RunInfo(tier="full", command="", baseline="", task=PHANTOM, data="", image_size=64, started="")
 RECIPE = {"backbone": "resnet18"}
 
 

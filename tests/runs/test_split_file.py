@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from btlib.cases import Work
 from btlib.data.dataset import Dataset
 from btlib.runs.split import Part, split_file
 from btlib.splits import Split, cohort_folds
@@ -13,17 +12,12 @@ from btlib.splits import Split, cohort_folds
 SPLIT = Split("patient-5fold-2", np.array([9, 1, 8]), np.array([4]), np.array([22, 0, 23]))
 
 
-@pytest.fixture
-def dataset(work: Work) -> Dataset:
-    return work.dataset
-
-
 def test_parts_are_in_the_order_of_the_split_and_patients_sorted(dataset: Dataset):
     found = split_file(SPLIT, dataset)
     assert (found.name, found.fingerprint) == ("patient-5fold-2", SPLIT.fingerprint)
-    assert found.train == Part(slices=[100, 20, 90], patients=["P000", "P004"])
-    assert found.val == Part(slices=[50], patients=["P002"])
-    assert found.test == Part(slices=[230, 10, 240], patients=["P000", "P011"])
+    assert found.train == Part(ids=["100", "20", "90"], patients=["P000", "P004"])
+    assert found.val == Part(ids=["50"], patients=["P002"])
+    assert found.test == Part(ids=["230", "10", "240"], patients=["P000", "P011"])
 
 
 def test_many_patients_are_named_once_in_the_order_of_their_names(dataset: Dataset):

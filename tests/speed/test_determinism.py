@@ -32,7 +32,7 @@ def enforced() -> Iterator[None]:
 @pytest.fixture
 def work(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Work:
     recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=2, batch_size=8, augment="flip")
-    return Work(make_dataset(24), slice_seed42(24), Protocol(image_size=32), recipe, 7, tmp_path, device="cpu")
+    return Work.on(make_dataset(24), slice_seed42(24), Protocol(image_size=32), recipe, 7, tmp_path, device="cpu")
 
 
 def test_it_is_set_and_everything_is_as_it_was_afterwards(monkeypatch: pytest.MonkeyPatch):

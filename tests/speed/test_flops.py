@@ -49,4 +49,4 @@ def test_one_that_depends_on_values_says_so():
     with pytest.raises(ModelError, match="its FLOPs cannot be counted: "):
         flops_per_image(Deciding(), (1, 4, 4))
     with pytest.raises(ModelError, match="its FLOPs cannot be counted: "):
-        flops_per_image(create("A", backbone="tiny"), (3, 64, 64))
+        flops_per_image(create("A", backbone="tiny"), (2, 64, 64))

@@ -15,9 +15,10 @@ def make_plan(make_dataset: Callable[..., Dataset]) -> Callable[..., Plan]:
     """A plan that trains in a second: the tiny backbone on 32 pixels."""
 
     def make(variant: str = "D", *, seed: int = 7, n: int = 20, **recipe: Any) -> Plan:
-        dataset = make_dataset(n)
         usual = Recipe(name="test", backbone="tiny", weights="none", epochs=3, batch_size=4, schedule="cosine")
-        split, protocol = slice_seed42(n), Protocol(image_size=32)
-        return Plan(variant, replace(usual, **recipe), dataset, split, protocol, seed, "fp32")
+        dataset, split, protocol = make_dataset(n), slice_seed42(n), Protocol(image_size=32)
+        parts = dataset.part(split.train), dataset.part(split.val)
+        prints = dataset.fingerprint, split.fingerprint
+        return Plan(variant, replace(usual, **recipe), *parts, *prints, protocol, seed, "fp32")
 
     return make

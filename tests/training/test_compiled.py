@@ -51,7 +51,7 @@ def test_every_step_is_compiled_and_the_weights_are_the_same(
     eager = train(plan, tmp_path / "eager")
     assert not runs
     found = train(replace(plan, recipe=replace(plan.recipe, compiled=True)), tmp_path / "compiled")
-    n, size = len(plan.split.train), plan.recipe.batch_size
+    n, size = len(plan.train), plan.recipe.batch_size
     assert runs == [min(size, n - start) for _ in range(2) for start in range(0, n, size)]
     for name, value in eager.items():
         torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from btlib.adapters.devices import forked_rng, seed_rng
-from btlib.data.dataset import Dataset
+from btlib.data.dataset import Samples
 from btlib.explain.sanity import cascade
 from btlib.training import Plan, fit
 from btlib.training.batches import DeviceBatches
@@ -102,16 +102,16 @@ def test_fp32_is_trained_in_ieee_fp32(
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_slices_on_the_device_go_with_the_training(
+def test_samples_on_the_device_go_with_the_training(
     tmp_path: Path, make_plan: Make, monkeypatch: pytest.MonkeyPatch, fails: bool
 ):
     """At once, and not when Python next looks for cycles: the engine that is built next needs the room."""
     seen: list[weakref.ref[torch.Tensor]] = []
 
-    def on_the_device(dataset: Dataset, device: torch.device) -> DeviceBatches:
-        batches = DeviceBatches(dataset, device)
-        seen.extend(weakref.ref(part) for part in (batches.images, batches.masks, batches.labels))
-        return batches
+    def on_the_device(train: Samples, val: Samples, device: torch.device) -> tuple[DeviceBatches, DeviceBatches]:
+        found = DeviceBatches(train, device), DeviceBatches(val, device)
+        seen.extend(weakref.ref(part) for one in found for part in (one.images, one.masks, one.labels))
+        return found
 
     def step(self: Trainee, *_: object) -> torch.Tensor:
         raise MemoryError
@@ -127,7 +127,7 @@ def test_slices_on_the_device_go_with_the_training(
         else:
             model = fit(make_plan(epochs=1), tmp_path, CPU, say=lambda line: None).model
             assert all(parameter.grad is None for parameter in model.parameters())
-        assert len(seen) == 3
+        assert len(seen) == 6
         assert all(ref() is None for ref in seen)
     finally:
         gc.enable()

@@ -1,13 +1,15 @@
 """A head that learns from features computed once is the head that the whole model would have learnt."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from btlib.training import Plan, fit
-from btlib.training.features import FeatureBatches
+from btlib.training.features import FeatureBatches, feature_batches
 from btlib.training.initial import build
 
 Make = Callable[..., Plan]
@@ -43,23 +45,26 @@ def test_the_encoder_is_not_run_again(make_plan: Make, tmp_path: Path, start: di
         calls += 1
 
     model.backbone.register_forward_hook(count)
-    batches = FeatureBatches(plan, model, CPU, "fp32")
-    slices = len(plan.split.train) + len(plan.split.val)
-    assert calls == -(-slices // plan.recipe.batch_size)
-    features, masks, labels = batches[plan.split.train[:3]]
-    assert features.shape == (3, 128)
-    assert masks.numel() == 0
-    assert labels.tolist() == plan.dataset.labels[plan.split.train[:3]].tolist()
-    expected = model.backbone(
-        torch.from_numpy(plan.dataset.images[plan.split.train[:3]])[:, None].expand(-1, 3, -1, -1)
-    )
-    assert torch.allclose(features, expected.mean((2, 3)), atol=1e-5)
+    parts = feature_batches(plan, model, CPU, "fp32")
+    n = len(plan.train) + len(plan.val)
+    assert calls == -(-n // plan.recipe.batch_size)
+    for batches, samples in zip(parts, (plan.train, plan.val), strict=True):
+        at = np.arange(len(samples))[::-1].copy()
+        features, masks, labels = batches[at]
+        assert features.shape == (len(samples), 128)
+        assert masks.numel() == 0
+        assert labels.tolist() == samples.labels[at].tolist()
+        expected = model.backbone(torch.from_numpy(samples.images[at]).expand(-1, 3, -1, -1))
+        assert torch.allclose(features, expected.mean((2, 3)), atol=1e-5)
 
 
-def test_test_slices_have_no_features(make_plan: Make, start: dict[str, torch.Tensor]):
-    plan = make_plan("C")
-    batches = FeatureBatches(plan, build(plan, start), CPU, "fp32")
-    assert torch.isnan(batches[plan.split.test][0]).all()
+def test_there_are_features_of_training_and_validation_samples_alone(make_plan: Make, start: dict[str, torch.Tensor]):
+    """Also where none validate."""
+    whole = make_plan("C")
+    for plan in (whole, replace(whole, val=whole.val.part(np.array([], int)))):
+        train, val = feature_batches(plan, build(plan, start), CPU, "fp32")
+        assert (type(train), type(val)) == (FeatureBatches, FeatureBatches)
+        assert (len(train.features), len(val.features)) == (len(plan.train), len(plan.val))
 
 
 def test_the_head_has_epochs_of_its_own(make_plan: Make):

@@ -18,7 +18,6 @@ import torch
 from btlib.adapters import state
 from btlib.errors import BtlibWarning, ModelError
 from btlib.models.network import ModelOutput
-from btlib.splits import Split
 from btlib.training import Fitted, Plan, callbacks, fit
 from btlib.training import batches as batches_room
 from btlib.training import module as module_room
@@ -129,21 +128,21 @@ def test_a_damaged_state_starts_again_and_says_so(tmp_path: Path, make_plan: Mak
     assert same(again.model, train(plan, tmp_path / "whole").model)
 
 
-def test_only_training_slices_train_and_only_validation_slices_validate(
+def test_only_training_samples_train_and_only_validation_samples_validate(
     tmp_path: Path, make_plan: Make, monkeypatch: pytest.MonkeyPatch
 ):
-    seen: dict[bool, list[int]] = {True: [], False: []}
-    get = batches_room.SliceBatches.__getitem__
+    seen: dict[bool, list[str]] = {True: [], False: []}
+    get = batches_room.SampleBatches.__getitem__
 
-    def spy(self: object, at: np.ndarray) -> object:
-        seen[torch.is_grad_enabled()] += at.tolist()
-        return get(self, at)  # type: ignore[arg-type]
+    def spy(self: batches_room.SampleBatches, at: np.ndarray) -> object:
+        seen[torch.is_grad_enabled()] += self.samples.ids[at].tolist()
+        return get(self, at)
 
-    monkeypatch.setattr(batches_room.SliceBatches, "__getitem__", spy)
+    monkeypatch.setattr(batches_room.SampleBatches, "__getitem__", spy)
     plan = make_plan(epochs=2)
     train(plan, tmp_path)
-    assert sorted(seen[True]) == sorted(plan.split.train.tolist() * 2)
-    assert sorted(seen[False]) == sorted(plan.split.val.tolist() * 2)
+    assert sorted(seen[True]) == sorted(plan.train.ids.tolist() * 2)
+    assert sorted(seen[False]) == sorted(plan.val.ids.tolist() * 2)
 
 
 @pytest.mark.parametrize("variant", ["A", "B", "D", "E", "F", "G"])
@@ -178,7 +177,7 @@ def test_it_learns(tmp_path: Path, make_plan: Make):
 def test_the_loss_is_least_where_the_output_is_the_truth(make_plan: Make):
     """Masks and labels of the batch, neither turned nor shifted: any other truth costs more."""
     plan = make_plan("D")
-    images, masks, labels = batches_room.SliceBatches(plan.dataset)[plan.split.train[:6]]
+    images, masks, labels = batches_room.SampleBatches(plan.train)[np.arange(6)]
     masks[:, :, :, : masks.shape[3] // 2] = 0  # no mask is its own transpose now
     masks[:, :, 0, 1] = 1
     perfect = ModelOutput(40 * masks - 20, masks, 20 * torch.nn.functional.one_hot(labels, 3).float())
@@ -191,10 +190,11 @@ def test_the_loss_is_least_where_the_output_is_the_truth(make_plan: Make):
 
 def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path, make_plan: Make, monkeypatch: pytest.MonkeyPatch):
     plan = make_plan("B")
-    bad = plan.split.train[0]
-    plan.dataset.images[bad] = np.nan
-    order = EpochOrder(plan.split.train, plan.recipe.batch_size, plan.seed)
-    batch = next(i for i, at in enumerate(order, start=1) if bad in at)
+    images = np.array(plan.train.images)
+    images[0] = np.nan
+    plan = replace(plan, train=replace(plan.train, images=images))
+    order = EpochOrder(len(plan.train), plan.recipe.batch_size, plan.seed)
+    batch = next(i for i, at in enumerate(order, start=1) if 0 in at)
     for every in (1, 1000):  # looked at after each step, and at the epoch's end only
         monkeypatch.setattr(module_room, "LOOK_EVERY", every)
         with pytest.raises(
@@ -203,8 +203,8 @@ def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path, make_plan: 
             train(plan, tmp_path / str(every))
 
 
-def test_the_logged_loss_is_the_mean_over_slices(tmp_path: Path, make_plan: Make, monkeypatch: pytest.MonkeyPatch):
-    """The last batch is short: a mean over batches would weigh its slices more."""
+def test_the_logged_loss_is_the_mean_over_samples(tmp_path: Path, make_plan: Make, monkeypatch: pytest.MonkeyPatch):
+    """The last batch is short: a mean over batches would weigh its samples more."""
     said: list[tuple[float, int]] = []
     loss = Trainee.loss
 
@@ -216,7 +216,7 @@ def test_the_logged_loss_is_the_mean_over_slices(tmp_path: Path, make_plan: Make
 
     monkeypatch.setattr(Trainee, "loss", spy)
     plan = make_plan("B", epochs=1)
-    assert len(plan.split.train) % plan.recipe.batch_size
+    assert len(plan.train) % plan.recipe.batch_size
     train(plan, tmp_path)
     mean = sum(value * n for value, n in said) / sum(n for _, n in said)
     assert float(curves(tmp_path)[0]["train_loss"]) == pytest.approx(mean, rel=1e-5)
@@ -268,7 +268,7 @@ def test_ctrl_c_stops_the_run_and_keeps_what_is_done(tmp_path: Path, make_plan: 
 
 def test_validation_may_be_empty(tmp_path: Path, make_plan: Make):
     plan = make_plan("A", n=9, epochs=1)
-    assert len(plan.split.val) == 0
+    assert len(plan.val) == 0
     train(plan, tmp_path)
     assert curves(tmp_path)[0]["val_dice"] == ""
 
@@ -310,10 +310,11 @@ def test_the_best_epoch_survives_a_resume(tmp_path: Path, make_plan: Make, monke
     assert same(whole.model, resumed.model)
 
 
-def test_the_best_epoch_needs_validation_slices(tmp_path: Path, make_plan: Make):
+def test_the_best_epoch_needs_validation_samples(tmp_path: Path, make_plan: Make):
     plan = make_plan(keep="best")
-    nothing = replace(plan, split=Split("all", np.arange(16), np.array([], int), np.arange(16, 20)))
-    with pytest.raises(ModelError, match="recipe test keeps the best epoch, but the split all has no validation"):
+    nothing = replace(plan, val=plan.val.part(np.array([], int)))
+    message = "recipe test keeps the best epoch, but the split slice-seed42 has no validation samples"
+    with pytest.raises(ModelError, match=message):
         train(nothing, tmp_path)
 
 
@@ -330,6 +331,6 @@ def test_augmentation_reaches_the_training_and_not_the_validation(
     monkeypatch.setattr(module_room, "augmented", spy)
     plan = make_plan("A", augment=True, epochs=2)
     found = train(plan, tmp_path / "augmented")
-    assert sum(n for _, n in seen) == 2 * len(plan.split.train)
+    assert sum(n for _, n in seen) == 2 * len(plan.train)
     assert all(training for training, _ in seen)
     assert not same(found.model, train(make_plan("A", epochs=2), tmp_path / "plain").model)

@@ -15,9 +15,9 @@ import torch
 
 from btlib import models
 from btlib.adapters.state import StateFile
-from btlib.splits import Split
+from btlib.splits import slice_seed42
 from btlib.training import Fitted, Plan, initial
-from btlib.training.batches import SliceBatches
+from btlib.training.batches import SampleBatches
 from btlib.training.callbacks import Curves, KeepBest, KeepLast
 from btlib.training.features import FeatureBatches
 from btlib.training.fitting import fit
@@ -97,10 +97,12 @@ def test_a_plan_decides_how_lightning_trains(make_plan: Make, tmp_path: Path, en
     assert (module.seed, module.threshold, module.recipe, module.head_only) == (9, 0.25, plan.recipe, False)
     assert trainer.state is None
     train, validation = trainer.train.sampler, trainer.validation.sampler
-    assert (train.positions.tolist(), train.batch_size, train.seed) == (plan.split.train.tolist(), 4, 9)
-    assert (validation.positions.tolist(), validation.batch_size) == (plan.split.val.tolist(), 4)
+    assert (train.n, train.batch_size, train.seed) == (len(plan.train), 4, 9)
+    assert (validation.n, validation.batch_size) == (len(plan.val), 4)
     assert (train.epoch, validation.seed) == (0, None)
-    assert isinstance(trainer.train.dataset, SliceBatches)
+    for batches, samples in ((trainer.train.dataset, plan.train), (trainer.validation.dataset, plan.val)):
+        assert isinstance(batches, SampleBatches)
+        assert batches.samples is samples
     assert entered == {"forked_rng": CPU, "fastest_kernels": CPU, "computing_in": "fp32"}
     assert (found.seconds, found.resumed, found.device, found.precision, found.epoch) == (3.5, False, "cpu", "fp32", 5)
     assert not found.model.training
@@ -110,7 +112,7 @@ def test_on_a_gpu_it_trains_on_that_one_in_bf16(
     make_plan: Make, tmp_path: Path, entered: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "resolve_precision", lambda wanted, device: "bf16")
-    monkeypatch.setattr(room, "batches_of", lambda dataset, device: SliceBatches(dataset))
+    monkeypatch.setattr(room, "batches_of", lambda *parts: tuple(SampleBatches(part) for part in parts[:2]))
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
     for name, index in (("cuda:1", 1), ("cuda:0", 0), ("cuda", 3)):
         found = run(make_plan(), tmp_path, torch.device(name))
@@ -145,20 +147,22 @@ def test_the_best_epochs_weights_are_returned(make_plan: Make, tmp_path: Path, e
 
 def test_a_head_is_trained_on_features(make_plan: Make, tmp_path: Path, entered: dict[str, object]) -> None:
     start = build(make_plan("A")).state_dict()
-    for drifting, kind in ((False, FeatureBatches), (True, SliceBatches)):
+    for drifting, kind in ((False, FeatureBatches), (True, SampleBatches)):
         plan = make_plan("C", epochs=3, head_epochs=9, drifting_batch_norm=drifting)
         run(plan, tmp_path, start=start)
         assert type(Trainer.last.train.dataset) is kind
-        assert Trainer.last.validation.dataset is Trainer.last.train.dataset
+        assert type(Trainer.last.validation.dataset) is kind
+        for found, samples in ((Trainer.last.train.dataset, plan.train), (Trainer.last.validation.dataset, plan.val)):
+            at = np.arange(len(samples))
+            assert found[at][2].tolist() == samples.labels.tolist()
         assert Trainer.last.module.head_only is not drifting
         assert Trainer.last.settings["max_epochs"] == 9
         assert Trainer.last.settings["callbacks"][0].epochs == 9
 
 
-def test_validation_slices_may_be_none(make_plan: Make, tmp_path: Path, entered: dict[str, object]) -> None:
+def test_validation_samples_may_be_none(make_plan: Make, tmp_path: Path, entered: dict[str, object]) -> None:
     plan = make_plan()
-    none = Split("all", np.arange(16), np.array([], int), np.arange(16, 20))
-    run(replace(plan, split=none), tmp_path)
+    run(replace(plan, val=plan.val.part(np.array([], int))), tmp_path)
     assert Trainer.last.validation is None
 
 
@@ -168,7 +172,8 @@ def test_a_model_is_made_as_the_recipe_says(make_plan: Make, monkeypatch: pytest
     create = Mock(side_effect=lambda variant, weights, **more: models.create(variant, None, **more))
     monkeypatch.setattr(initial, "create", create)
     build(plan, {} if start else None)
-    create.assert_called_once_with("C", None if start else "imagenet", backbone="tiny", drifting_batch_norm=True)
+    weights = None if start else "imagenet"
+    create.assert_called_once_with("C", weights, backbone="tiny", drifting_batch_norm=True, task=plan.train.task)
 
 
 def test_encoder_and_decoder_are_taken_over_and_nothing_else(make_plan: Make) -> None:
@@ -189,11 +194,11 @@ def test_encoder_and_decoder_are_taken_over_and_nothing_else(make_plan: Make) ->
 def test_every_part_of_a_split_and_of_the_protocol_counts_where_it_decides(
     make_plan: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = make_plan(n=60)
-    split = plan.split
+    plan, split = make_plan(n=60), slice_seed42(60)
+    assert plan.split == split.fingerprint
     assert len(split.val) > 1
     for change in ({"val": split.val[::-1]}, {"val": split.val[1:]}, {"train": split.train[1:]}, {"name": "other"}):
-        other = replace(plan, split=replace(split, **change))
+        other = replace(plan, split=replace(split, **change).fingerprint)
         assert other.fingerprint != plan.fingerprint
     for keep, counts in (("last", False), ("best", True)):
         one = make_plan(keep=keep)

@@ -16,7 +16,7 @@ from btlib.models.network import ModelOutput
 from btlib.training import Plan
 from btlib.training import module as room
 from btlib.training import step as step_room
-from btlib.training.batches import EpochOrder, SliceBatches, loader
+from btlib.training.batches import EpochOrder, SampleBatches, loader
 from btlib.training.initial import build
 from btlib.training.module import Trainee, adam, cosine
 from btlib.training.step import bare_step
@@ -68,7 +68,7 @@ def test_an_epoch_begins_without_the_losses_of_the_one_before(make_plan: Make) -
 @pytest.mark.parametrize(
     ("variant", "augment", "changed"), [("D", True, True), ("D", False, False), ("C", True, False)]
 )
-def test_slices_are_augmented_where_the_recipe_says_so(
+def test_samples_are_augmented_where_the_recipe_says_so(
     make_plan: Make, monkeypatch: pytest.MonkeyPatch, variant: str, augment: bool, changed: bool
 ) -> None:
     plan, loss_of = make_plan(variant, augment=augment), Mock(return_value=torch.tensor(1.0))
@@ -95,7 +95,7 @@ def test_both_losses_have_the_recipes_weights(make_plan: Make, monkeypatch: pyte
     assert module.loss(output, batch) == {"A": 20.0, "B": 300.0}.get(variant, 0.5 * 20.0 + 0.25 * 300.0)
 
 
-def test_validation_scores_are_of_masks_above_the_threshold_and_of_the_likeliest_type(
+def test_validation_scores_are_of_masks_above_the_threshold_and_of_the_likeliest_class(
     make_plan: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = make_plan("D")
@@ -155,25 +155,24 @@ def test_only_what_is_not_frozen_is_optimised(make_plan: Make) -> None:
 
 
 def test_a_loader_begins_with_the_epoch_that_it_is_told(make_plan: Make) -> None:
-    dataset = make_plan().dataset
-    at = np.arange(3, 14)
+    samples = make_plan().train
     for seed, epoch in ((9, 0), (9, 2), (10, 2)):
-        order = EpochOrder(at, 4, seed)
+        order = EpochOrder(11, 4, seed)
         order.set_epoch(epoch)
-        expected = [dataset.labels[batch].tolist() for batch in order]
-        found = loader(SliceBatches(dataset), at, 4, seed, epoch)
+        expected = [samples.labels[batch].tolist() for batch in order]
+        found = loader(SampleBatches(samples), 11, 4, seed, epoch)
         assert [labels.tolist() for _, _, labels in found] == expected
-    orders = {tuple(np.concatenate(list(EpochOrder(at, 4, seed)))) for seed in (9, 10)}
+    orders = {tuple(np.concatenate(list(EpochOrder(11, 4, seed)))) for seed in (9, 10)}
     assert len(orders) == 2
 
 
-def test_a_bare_step_trains_a_copy_on_training_slices(make_plan: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bare_step_trains_a_copy_on_training_samples(make_plan: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = replace(make_plan("D"), precision="fp32")
-    positions, batches, made = list[list[int]](), list[Any](), list[torch.optim.Adam]()
-    get, step = SliceBatches.__getitem__, Trainee.training_step
+    read_ids, batches, made = list[list[str]](), list[Any](), list[torch.optim.Adam]()
+    get, step = SampleBatches.__getitem__, Trainee.training_step
 
-    def read(self: SliceBatches, at: np.ndarray) -> Any:
-        positions.append(at.tolist())
+    def read(self: SampleBatches, at: np.ndarray) -> Any:
+        read_ids.append(self.samples.ids[at].tolist())
         return get(self, at)
 
     def train(self: Trainee, batch: Any, index: int) -> Tensor:
@@ -184,14 +183,15 @@ def test_a_bare_step_trains_a_copy_on_training_slices(make_plan: Make, monkeypat
         made.append(adam(*args))
         return made[-1]
 
-    monkeypatch.setattr(SliceBatches, "__getitem__", read)
+    monkeypatch.setattr(SampleBatches, "__getitem__", read)
     monkeypatch.setattr(Trainee, "training_step", train)
     monkeypatch.setattr(step_room, "adam", optimiser)
     model = build(plan).eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    size = len(plan.split.train) + 2
+    ids = plan.train.ids.tolist()
+    size = len(ids) + 2
     work = bare_step(plan, model, size, CPU)
-    assert positions == [[*plan.split.train.tolist(), *plan.split.train[:2].tolist()]]
+    assert read_ids == [[*ids, *ids[:2]]]
     work()
     gradients = [p.grad.clone() for p in made[0].param_groups[0]["params"] if p.grad is not None]
     work()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,8 @@ _LETTER = 0.072  # inches, of a letter of a label
 _LINE = 0.16  # inches, of a line of a label after its first
 _MOST = 30  # columns of a name in a label
 _FAR = 8  # from this ratio of speeds on, their axis is logarithmic
+_BESIDE, _NAME = 3, 20  # groups in a line of a legend, columns of a group's name
+_MARKERS, _TINTS = "os^DvPX", (ACCENT, SECOND, INK)  # together they repeat after 21 groups
 _LEAST = 5  # slices from which quartiles are drawn; of fewer, the points say all
 
 Limits = tuple[float, float | None]
@@ -86,23 +89,25 @@ def dots(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float | Non
 
     Args:
         labels: Of the cases, top first.
-        series: Name of each group (up to three) and its value by case; None where a case has none.
+        series: Name of each group and its value by case; None where a case has none.
         axis: Title of the axis.
         limits: Its ends.
     """
-    styles = (("o", ACCENT), ("s", SECOND), ("^", INK))
-    with _rows(list(map(short, labels)), above=0.34) as (figure, axes):
+    lines = -(-len(series) // _BESIDE)  # of the legend
+    with _rows(list(map(short, labels)), above=0.14 + 0.2 * lines) as (figure, axes):
         for y in range(len(labels)):
             known = [value for _, values in series if (value := values[y]) is not None]
             if known:
                 axes.plot([min(known), max(known)], [y, y], color=LINE, linewidth=3, zorder=1)
-        for (name, values), (marker, tint) in zip(series, styles, strict=False):
+        marks = []
+        for (_, values), marker, tint in zip(series, cycle(_MARKERS), cycle(_TINTS), strict=False):
             there = [(value, y) for y, value in enumerate(values) if value is not None]
             x, rows = [value for value, _ in there], [y for _, y in there]
-            axes.plot(x, rows, marker, color=tint, markersize=6, label=name, linestyle="none")
+            marks += axes.plot(x, rows, marker, color=tint, markersize=6, linestyle="none")
         axes.set_xlim(*limits)
         axes.set_xlabel(axis)
-        figure.legend(loc="upper right", ncols=3, handletextpad=0.2, columnspacing=1.2, borderpad=0)
+        names = [short(name, _NAME) for name, _ in series]
+        figure.legend(marks, names, loc="upper right", ncols=_BESIDE, handletextpad=0.2, columnspacing=1.2, borderpad=0)
         return svg_of(figure)
 
 

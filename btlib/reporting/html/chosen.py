@@ -1,14 +1,15 @@
 """Which slices of a case are shown: the worst, those in the middle, those that changed most, and the explained ones."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib.evaluation.aggregate import natural, per_sample
 from btlib.reporting.html.entries import Entry
 from btlib.results import mean_in_order
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 WORST, MIDDLE, CHANGED = 4, 3, 4
 
@@ -30,18 +31,18 @@ class Chosen:
     turn: int
 
 
-def choose(entry: Entry, explained: Collection[int]) -> list[Chosen]:
-    """The slices of a case, each once, those of one kind together; ties go by slice number.
+def choose(entry: Entry, explained: Collection[str]) -> list[Chosen]:
+    """The slices of a case, each once, those of one kind together; ties go by id.
 
     Args:
         entry: The case; without masks only its explained slices are chosen.
-        explained: Numbers of the slices that it has maps of.
+        explained: Ids of the samples that it has maps of.
     """
     if not entry.result.runs:
         return []
-    number = np.array(entry.result.slices.number)
-    places = _by_dice(entry, number) if entry.has("dice") else {}
-    places["explained"] = np.flatnonzero(np.isin(number, list(explained)))
+    ids = entry.result.samples.id
+    places = _by_dice(entry) if entry.has("dice") else {}
+    places["explained"] = np.array([i for i, name in enumerate(ids) if name in explained], dtype=np.int64)
     kinds: dict[int, list[str]] = {}
     turns: dict[int, int] = {}
     for kind, found in places.items():
@@ -53,27 +54,36 @@ def choose(entry: Entry, explained: Collection[int]) -> list[Chosen]:
 
 def changes(entry: Entry) -> NDArray[np.float64] | None:
     """Dice of every slice minus what it was before, float64 [n]; None where that is not known of all of them."""
-    order = entry.result.slices
+    order = entry.result.samples
     if not order.has_mask or not entry.before:
         return None
-    if any(not run.slices.has_mask or _truth(run.slices) != _truth(order) for run in entry.before):
+    if any(not run.samples.has_mask or _truth(run.samples) != _truth(order) for run in entry.before):
         return None
-    return order.dice() - mean_in_order(entry.before, order, "dice")
+    return per_sample(order, "dice") - mean_in_order(entry.before, order, "dice")
 
 
-def _truth(table: SliceTable) -> dict[int, tuple[int, int]]:
-    """Slice number → type and tumour pixels: slices of another data set may have the same numbers."""
-    return dict(zip(table.number, zip(table.label, table.truth_area, strict=True), strict=True))
+def _truth(table: SampleTable) -> dict[str, tuple[int, list[int]]]:
+    """Id → class and true pixels: samples of another data set may have the same ids."""
+    labels = [0] * table.n if table.label is None else table.label
+    return dict(zip(table.id, zip(labels, table.truth_area.tolist(), strict=True), strict=True))
 
 
-def _by_dice(entry: Entry, number: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+def _by_dice(entry: Entry) -> dict[str, NDArray[np.int64]]:
     """Kind → positions in the first seed's table."""
-    dice = entry.result.slices.dice()
-    order = np.lexsort((number, dice))
+    table = entry.result.samples
+    dice, place = per_sample(table, "dice"), _places(table.id)
+    order = np.lexsort((place, dice))
     first = max(0, len(order) // 2 - MIDDLE // 2)
     places = {"worst": order[:WORST], "median": order[first : first + MIDDLE]}
     change = changes(entry)
     if change is not None:
-        most = np.lexsort((number, -np.abs(change)))[:CHANGED]
+        most = np.lexsort((place, -np.abs(change)))[:CHANGED]
         places["changed"] = most[np.abs(change[most]) > 0]
+    return places
+
+
+def _places(ids: Sequence[str]) -> NDArray[np.int64]:
+    """Place of every id in their order."""
+    places = np.empty(len(ids), dtype=np.int64)
+    places[sorted(range(len(ids)), key=lambda i: natural(ids[i]))] = np.arange(len(ids))
     return places

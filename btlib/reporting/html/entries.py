@@ -45,7 +45,7 @@ class Entry:
 
     def has(self, metric: str) -> bool:
         """Whether it has numbers of a metric."""
-        return bool(self.result.runs) and METRICS[metric].available(self.result.slices)
+        return bool(self.result.runs) and METRICS[metric].available(self.result.samples)
 
     @property
     def standings(self) -> tuple[Standing, ...]:
@@ -60,10 +60,15 @@ class Entry:
     @cached_property
     def safe(self) -> str:
         """The label as a part of an anchor or a file's name: letters, digits and "-", one for each label."""
-        text = "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" for c in self.label)
-        if len(text) <= _LONGEST:
-            return text
-        return f"{text[:_LONGEST]}-{hashlib.sha256(self.label.encode()).hexdigest()[:16]}"
+        return anchor_of(self.label)
+
+
+def anchor_of(name: str) -> str:
+    """A name as a part of an anchor or a file's name: letters, digits and "-", one for each name."""
+    text = "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" for c in name)
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, eq=False)

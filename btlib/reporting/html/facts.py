@@ -65,7 +65,9 @@ def _conditions(conditions: Conditions) -> dict[str, Any]:
     if known is not None:
         source = "btlib's table" if known.source == "table" else "the files"
         told = f"{known.n_test} in test, from {source}; {known.seen} test slices are of patients in training"
-    return conditions.model_dump(exclude={"patients"}) | {"patients": told}
+    task = conditions.task
+    asked = {name: list(getattr(task, name)) for name in ("classes", "structures", "channels")}
+    return {"task": task.name} | asked | conditions.model_dump(exclude={"task", "patients"}) | {"patients": told}
 
 
 def odd_environments(entries: Sequence[Entry]) -> list[str]:
@@ -131,5 +133,5 @@ def _facts(title: str, values: dict[str, Any]) -> Facts:
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(str, value)) or "–"
     return "–" if value is None else str(value)

@@ -22,7 +22,6 @@ from btlib.reporting.pairing import pairing
 from btlib.reporting.palette import ACCENT, MUTED
 from btlib.reporting.significance import PairTest
 from btlib.reporting.standing import Standing
-from btlib.types import CLASS_NAMES
 
 INFERENCE = "inference, batch 16"
 
@@ -97,20 +96,21 @@ def _pair(test: PairTest) -> charts.Bar:
 
 def _distributions(entries: Sequence[Entry]) -> Iterator[Drawn]:
     for metric in ("dice", "hd95"):
-        rows = [(e.label, e.result.values(metric)) for e in entries if e.has(metric)]
+        found = [(e.label, e.result.values(metric)) for e in entries if e.has(metric)]
+        rows = [(label, known) for label, values in found if len(known := values[np.isfinite(values)])]
         if rows:
             unit = "" if METRICS[metric].unit == "1" else f" [{METRICS[metric].unit}]"
             svg = charts.boxes(rows, METRICS[metric].title + unit, value_limits(metric))
-            yield Drawn("slices", f"slices-{metric}", f"{METRICS[metric].title} of every slice", "", svg)
+            yield Drawn("slices", f"slices-{metric}", f"{METRICS[metric].title} of every sample", "", svg)
     rows = [(e.label, _truth_probability(e)) for e in entries if e.has("accuracy")]
     if rows:
-        svg = charts.boxes(rows, "probability of the true type", SHARE)
-        yield Drawn("slices", "slices-probability", "Probability of the true type of every slice", "", svg)
+        svg = charts.boxes(rows, "probability of the true class", SHARE)
+        yield Drawn("slices", "slices-probability", "Probability of the true class of every sample", "", svg)
 
 
 def _truth_probability(entry: Entry) -> NDArray[np.float64]:
-    table = entry.result.slices
-    return np.array(table.class_prob)[np.arange(table.n), table.label]
+    table = entry.result.samples
+    return table.class_prob[np.arange(table.n), table.labels]
 
 
 def _groups(entries: Sequence[Entry]) -> Iterator[Drawn]:
@@ -118,26 +118,27 @@ def _groups(entries: Sequence[Entry]) -> Iterator[Drawn]:
     if not ours:
         return
     labels = [e.label for e in ours]
-    table = ours[0].result.slices
-    counts = np.bincount(table.label, minlength=len(CLASS_NAMES))
-    classes = [by_class(e.result.values("dice"), np.array(e.result.slices.label)) for e in ours]
-    sizes = [by_size(e.result.values("dice"), e.result.slices) for e in ours]
+    table = ours[0].result.samples
+    counts: Sequence[int] = np.bincount(table.labels, minlength=len(table.classes)).tolist() if table.classes else []
+    classes = [by_class(e.result.values("dice"), e.result.samples) for e in ours]
+    sizes = [by_size(e.result.values("dice"), e.result.samples) for e in ours]
     for name, groups, what, words in (
-        ("class", CLASS_NAMES, classes, [f"{n} {name}" for name, n in zip(CLASS_NAMES, counts, strict=True)]),
-        ("size", SIZES, sizes, ["thirds of the slices by true tumour area"]),
+        ("class", table.classes, classes, [f"{n} {name}" for name, n in zip(table.classes, counts, strict=True)]),
+        ("size", SIZES, sizes, ["thirds of the samples by true area"]),
     ):
+        if not groups:
+            continue
         svg = charts.dots(labels, [(g, [row[g] for row in what]) for g in groups], "mean Dice", value_limits("dice"))
-        caption = f"{', '.join(words)}; {table.n} slices."
-        yield Drawn(
-            "groups", f"dice-by-{name}", f"Dice by tumour {'type' if name == 'class' else 'size'}", caption, svg
-        )
+        caption = f"{', '.join(words)}; {table.n} samples."
+        yield Drawn("groups", f"dice-by-{name}", f"Dice by {name}", caption, svg)
 
 
 def _of_case(entry: Entry) -> Iterator[Drawn]:
-    table = entry.result.slices if entry.result.runs else None
-    if table is not None and table.class_prob is not None:
-        truth, prob = np.array(table.label), np.array(table.class_prob)
-        svg = small_charts.confusion(confusion_matrix(truth, table.predicted()), entry.label)
+    table = entry.result.samples if entry.result.runs else None
+    if table is not None and table.has_classes:
+        truth, prob = table.labels, table.class_prob
+        counts = confusion_matrix(truth, table.predicted(), len(table.classes))
+        svg = small_charts.confusion(counts, table.classes, entry.label)
         yield Drawn("confusion", f"confusion-{entry.safe}", f"Confusion matrix of {entry.label}", "", svg)
         svg = small_charts.calibration(confidence_bins(prob, truth), ece(prob, truth), entry.label)
         yield Drawn("calibration", f"calibration-{entry.safe}", f"Calibration of {entry.label}", "", svg)

@@ -56,7 +56,7 @@ def _of_view(view: View, entries: Sequence[Entry], problems: Problems) -> tuple[
     maps = {entry: maps_of(view.folder, entry.row.case, problems) for entry in entries}
     chosen = {entry: choose(entry, maps[entry]) for entry in entries}
     areas = {
-        entry.result.slices.number[one.at]: entry.result.slices.truth_area[one.at]
+        entry.result.samples.id[one.at]: entry.result.samples.truth_area[one.at].tolist()
         for entry in entries
         for one in chosen[entry]
     }

@@ -27,8 +27,8 @@ class SliceMap:
     chance: float | None
 
 
-def maps_of(folder: RunFolder, case: str, problems: Problems) -> dict[int, SliceMap]:
-    """The occlusion maps of a case by slice number; empty where it was not explained, or they cannot be read."""
+def maps_of(folder: RunFolder, case: str, problems: Problems) -> dict[str, SliceMap]:
+    """The occlusion maps of a case by id; empty where it was not explained, or they cannot be read."""
     arrays, measures = folder.explain_path(case, "npz"), folder.explain_path(case, "json")
     if not (arrays.exists() or measures.exists()):
         return {}
@@ -36,11 +36,11 @@ def maps_of(folder: RunFolder, case: str, problems: Problems) -> dict[int, Slice
     explained = problems.attempt(partial(folder.explained_at, measures))
     if maps is None:
         return {}
-    rows = {row.number: row for row in explained.slices} if explained is not None else {}
+    rows = {row.id: row for row in explained.samples} if explained is not None else {}
     found = {}
-    for number, total in zip(maps.number.tolist(), maps.total, strict=True):
-        mass, chance = (rows[number].average.mass, rows[number].chance) if number in rows else (None, None)
-        found[number] = SliceMap(_address(total), mass, chance)
+    for name, total in zip(maps.ids.tolist(), maps.total, strict=True):
+        mass, chance = (rows[name].average.mass, rows[name].chance) if name in rows else (None, None)
+        found[name] = SliceMap(_address(total), mass, chance)
     return found
 
 

@@ -27,7 +27,7 @@ class Picture:
 
     Attributes:
         image: Grey values, uint8 [s, s], s at most 256.
-        truth: True mask at the size of the protocol, bool [h, w].
+        truth: True masks at the size of the protocol, bool [structures, h, w].
     """
 
     image: NDArray[np.uint8]
@@ -35,11 +35,12 @@ class Picture:
 
     @classmethod
     def of(cls, image: NDArray[np.float32], truth: NDArray[np.bool_]) -> Self:
-        """Of a slice [h, w]: black to white is the 0.5th to the 99.5th percentile."""
+        """Of the first channel of an image [channels, h, w]: black to white is the 0.5th to the 99.5th percentile."""
         import cv2
 
+        image = np.asarray(image)[0]
         low, high = np.percentile(image, (0.5, 99.5))
-        grey = np.clip((np.asarray(image) - low) / max(float(high - low), 1e-9) * 255, 0, 255).astype(np.uint8)
+        grey = np.clip((image - low) / max(float(high - low), 1e-9) * 255, 0, 255).astype(np.uint8)
         side = min(_SIDE, *grey.shape)
         if side < max(grey.shape):
             grey = np.asarray(cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA))
@@ -56,17 +57,17 @@ class Picture:
         return "data:image/jpeg;base64," + base64.b64encode(buffer.tobytes()).decode()
 
 
-def pictures(view: View, areas: Mapping[int, int], problems: Problems) -> dict[int, Picture]:
+def pictures(view: View, areas: Mapping[str, list[int]], problems: Problems) -> dict[str, Picture]:
     """Pictures of slices, kept in `pictures.npz` of the run's folder so that they can be had without the data.
 
     Args:
         view: The run.
-        areas: Number of each wanted slice → pixels of its true mask by the record: a slice with another mask is not
-            the one that was measured, and is left out.
+        areas: Id of each wanted sample → pixels of its true masks by the record: a sample with other masks is not the
+            one that was measured, and is left out.
         problems: Told why some could not be had.
 
     Returns:
-        Those that could be had, by number.
+        Those that could be had, by id.
     """
     if not areas:
         return {}
@@ -77,15 +78,17 @@ def pictures(view: View, areas: Mapping[int, int], problems: Problems) -> dict[i
     if fresh:
         found |= fresh
         keep(path, found)
-    right = {n: found[n] for n, area in areas.items() if n in found and int(found[n].truth.sum()) == area}
+    right = {
+        n: found[n] for n, area in areas.items() if n in found and found[n].truth.sum(axis=(1, 2)).tolist() == area
+    }
     if fresh is None:
         problems.add(*failed.said)
     elif len(right) < len(areas):
-        problems.add("the data has changed since: some slices are not those that were measured")
+        problems.add("the data has changed since: some samples are not those that were measured")
     return right
 
 
-def _from_data(view: View, numbers: Iterable[int]) -> dict[int, Picture]:
+def _from_data(view: View, ids: Iterable[str]) -> dict[str, Picture]:
     from btlib.data import load_dataset
 
     if view.info.data_folder is None:
@@ -94,31 +97,30 @@ def _from_data(view: View, numbers: Iterable[int]) -> dict[int, Picture]:
         raise BtlibError(f"the data is no longer there: {view.info.data_folder}", where=view.folder.path)
     conditions = view.records[0].conditions
     dataset = load_dataset(view.info.data_folder, conditions.image_size, conditions.scaling)
-    at = {int(number): i for i, number in enumerate(dataset.numbers)}
-    return {n: Picture.of(dataset.images[at[n]], dataset.masks[at[n]]) for n in sorted(numbers) if n in at}
+    at = {name: i for i, name in enumerate(dataset.ids.tolist())}
+    return {n: Picture.of(dataset.images[at[n]], dataset.masks[at[n]]) for n in sorted(ids) if n in at}
 
 
-def keep(path: Path, kept: Mapping[int, Picture]) -> None:
-    """Write pictures by number, atomically; at least one."""
-    numbers = np.array(sorted(kept))
-    truth = np.stack([kept[int(n)].truth for n in numbers])
+def keep(path: Path, kept: Mapping[str, Picture]) -> None:
+    """Write pictures by id, atomically; at least one."""
+    ids = sorted(kept)
+    truth = np.stack([kept[name].truth for name in ids])
     arrays = {
-        "numbers": numbers,
-        "images": np.stack([kept[int(n)].image for n in numbers]),
-        "packed": np.packbits(truth, axis=2),
-        "width": np.array(truth.shape[2]),
+        "ids": np.array(ids),
+        "images": np.stack([kept[name].image for name in ids]),
+        "packed": np.packbits(truth, axis=3),
+        "width": np.array(truth.shape[3]),
     }
     write_npz(path, arrays)
 
 
-def _load(path: Path) -> dict[int, Picture]:
+def _load(path: Path) -> dict[str, Picture]:
     if not path.exists():
         return {}
     masks = Masks.load(path)
-    images = load_arrays(path, {"numbers": "n", "images": "nss"}, _MEND)["images"]
-    truths = (masks.of(int(n)) for n in masks.numbers)
+    images = load_arrays(path, [{"images": "nss"}], _MEND)["images"]
+    ids = masks.ids.tolist()
+    truths = (masks.of(name) for name in ids)
     return {
-        int(n): Picture(image, truth)
-        for n, image, truth in zip(masks.numbers, images, truths, strict=True)
-        if truth is not None
+        name: Picture(image, truth) for name, image, truth in zip(ids, images, truths, strict=True) if truth is not None
     }

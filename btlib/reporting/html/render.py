@@ -79,7 +79,7 @@ def _run(page: Page, v: View) -> dict[str, Any]:
     ours = [entry for entry in page.entries if entry.view is v]
     return {
         "view": v,
-        "phantom": v.info.origin == "phantom",
+        "phantom": v.info.task.synthetic,
         "facts": facts(v, ours),
         "odd": odd_environments(ours),
         "noise": noise_line(v.noise),

@@ -9,13 +9,11 @@ from btlib.reporting.comparison import Row
 from btlib.reporting.html.entries import Entry, Reference
 from btlib.reporting.html.style import tone
 from btlib.reporting.intervals import Mean
+from btlib.reporting.metric_columns import MetricColumn, metric_columns
 from btlib.reporting.names import shortened, visible
 from btlib.reporting.numbers import number
 
-_FORMS = {"dice": ".4f", "hd95": ".1f", "accuracy": ".4f", "macro_f1": ".4f"}
 _MOST = 120  # columns of a title
-SHOWN = tuple(_FORMS)
-"""Metrics of the table, in its order."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,8 @@ class Line:
 def ranks(entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
     """Label and metric → place by the mean, 1 is best; equal means share a place."""
     found: dict[tuple[str, str], int] = {}
-    for metric in SHOWN:
-        values = {e.label: METRICS[metric].sign * v for e in entries if (v := e.row.values[metric]) is not None}
+    for metric in (column.metric for column in metric_columns(e.row for e in entries)):
+        values = {e.label: METRICS[metric].sign * v for e in entries if (v := e.row.values.get(metric)) is not None}
         found |= {(label, metric): 1 + sum(o > value for o in values.values()) for label, value in values.items()}
     return found
 
@@ -71,12 +69,12 @@ def lines(
     rows = [*(entry.row for entry in entries), *(reference.row for reference in references)]
     names = {name for row in rows for name in row.speeds}
     speeds = sorted(names, key=lambda name: (name.split(",")[0], len(name), name))
-    shown = [m for m in SHOWN if any(row.values[m] is not None for row in rows)]
+    shown = [c for c in metric_columns(rows) if any(row.values.get(c.metric) is not None for row in rows)]
     places = ranks(entries)
     columns = [
         Column("case", numeric=False),
         Column("verdict", numeric=False),
-        *(Column(METRICS[m].title, "" if METRICS[m].unit == "1" else METRICS[m].unit) for m in shown),
+        *(Column(column.title, column.unit) for column in shown),
         *(Column(name, "images/s") for name in speeds),
         Column("memory", "MiB"),
         Column("time", "s"),
@@ -88,17 +86,18 @@ def lines(
 
 def _measured(
     entry: Entry,
-    shown: Sequence[str],
+    shown: Sequence[MetricColumn],
     speeds: Sequence[str],
     means: Mapping[tuple[str, str], Mean],
     places: Mapping[tuple[str, str], int],
 ) -> Line:
-    values = [_value(entry.row, m, means.get((entry.label, m)), places.get((entry.label, m))) for m in shown]
+    keys = [(column, (entry.label, column.metric)) for column in shown]
+    values = [_value(entry.row, column, means.get(key), places.get(key)) for column, key in keys]
     return _line(entry.label, entry.row, _title(entry.row), values, speeds)
 
 
-def _reference(reference: Reference, shown: Sequence[str], speeds: Sequence[str]) -> Line:
-    values = [_value(reference.row, m) for m in shown]
+def _reference(reference: Reference, shown: Sequence[MetricColumn], speeds: Sequence[str]) -> Line:
+    values = [_value(reference.row, column) for column in shown]
     origin = f"from baseline {reference.baseline}, not measured in this run"
     more = "; ".join(filter(None, [_title(reference.row), origin]))
     return _line(reference.label, reference.row, more, values, speeds)
@@ -121,8 +120,8 @@ def _title(row: Row) -> str:
     return shortened(visible(row.title), _MOST) if row.title.strip() else ""
 
 
-def _value(row: Row, metric: str, mean: Mean | None = None, place: int | None = None) -> Cell:
-    value, form = row.values[metric], _FORMS[metric]
+def _value(row: Row, column: MetricColumn, mean: Mean | None = None, place: int | None = None) -> Cell:
+    value, form = row.values.get(column.metric), column.form
     if value is None:
         return Cell("–")
     more = f"{mean.low:{form}} – {mean.high:{form}}" if mean is not None else ""

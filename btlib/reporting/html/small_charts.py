@@ -11,7 +11,6 @@ from btlib.reporting.axes import SHARE
 from btlib.reporting.html.style import drawing, plain_axes, svg_of
 from btlib.reporting.names import shortened
 from btlib.reporting.palette import ACCENT, INK, MUTED, SECOND
-from btlib.types import CLASS_NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,15 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.patches import FancyBboxPatch
 
 _SIZE = (2.9, 2.5)  # inches
-_MOST = 26  # columns of a title
+_MOST, _NAME = 26, 11  # columns of a title, and of a class beside a row
 _FEW = 40  # epochs up to which each has its mark
 
 
-def confusion(counts: NDArray[np.int64], title: str) -> str:
+def confusion(counts: NDArray[np.int64], classes: Sequence[str], title: str) -> str:
     """Rows are the truth; each cell has its count, and its share of the row as colour.
 
     Args:
-        counts: int64 [3, 3].
+        counts: int64 [classes, classes].
+        classes: Their names.
         title: The case.
     """
     from matplotlib.colors import to_rgba
@@ -43,9 +43,9 @@ def confusion(counts: NDArray[np.int64], title: str) -> str:
             axes.text(column, row - 0.1, str(count), ha="center", va="center", fontsize=11)
             axes.text(column, row + 0.26, f"{share:.0%}", ha="center", va="center", fontsize=7.5, color=MUTED)
         axes.set(xlim=(-0.5, len(counts) - 0.5), ylim=(len(counts) - 0.5, -0.5))
-        names = [name[:4] + "." for name in CLASS_NAMES]
+        names = [name[:4] + "." for name in classes]
         axes.set_xticks(range(len(names)), names)
-        axes.set_yticks(range(len(names)), CLASS_NAMES)
+        axes.set_yticks(range(len(names)), [shortened(name, _NAME) for name in classes])
         axes.set_xlabel("predicted")
         axes.tick_params(length=0, labelsize=8.5)
         axes.spines[:].set_visible(False)
@@ -71,7 +71,7 @@ def calibration(bins: Bins, error: float, title: str) -> str:
             size = 3 + 9 * float(np.sqrt(n / count.max()))
             axes.plot(x, y, "o", color=ACCENT, alpha=0.75, markersize=size, clip_on=False)
         axes.text(0.97, 0.05, f"error {error:.3f}", transform=axes.transAxes, ha="right", color=INK)
-        axes.set(xlim=SHARE, ylim=SHARE, xlabel="probability of the predicted type", ylabel="accuracy")
+        axes.set(xlim=SHARE, ylim=SHARE, xlabel="probability of the predicted class", ylabel="accuracy")
         return svg_of(figure)
 
 

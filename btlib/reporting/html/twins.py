@@ -1,14 +1,13 @@
-"""Everything that the page shows, for programs: `report.json`, `per_slice.csv` and `figures/*.svg`."""
+"""Everything that the page shows, for programs: `report.json`, `per_sample.csv` and `figures/*.svg`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from btlib import files
 from btlib.evaluation.aggregate import SIZES, size_of
+from btlib.evaluation.catalogue import METRICS
 from btlib.metrics.calibration import confidence_bins
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.figures import Drawn
@@ -17,10 +16,9 @@ from btlib.reporting.html.page import Page
 from btlib.reporting.html.rows import ranks
 from btlib.reporting.intervals import Mean
 from btlib.reporting.text import csv_text
-from btlib.types import CLASS_NAMES
 
-SCHEMA = "btlib-report/1"
-CSV_SCHEMA = "btlib-per-slice/1"
+SCHEMA = "btlib-report/2"
+CSV_SCHEMA = "btlib-per-sample/1"
 
 
 def write_figures(drawn: Sequence[Drawn], folder: Path) -> None:
@@ -33,21 +31,26 @@ def write_figures(drawn: Sequence[Drawn], folder: Path) -> None:
             path.unlink()
 
 
-def write_per_slice(entries: Sequence[Entry], path: Path) -> None:
-    """One row a case, seed and slice: the whole table of slices, and the schema in the first column."""
+def write_per_sample(entries: Sequence[Entry], path: Path) -> None:
+    """One row a case, seed and sample: the whole table of samples, and the schema in the first column."""
     import pandas as pd
 
     frames = []
     for entry in entries:
         for run in entry.result.runs:
-            frame = run.slices.to_frame()
-            frame["label"] = [CLASS_NAMES[k] for k in run.slices.label]
-            frame["size"] = [SIZES[k] for k in size_of(run.slices)]
-            if "predicted" in frame:
-                frame["predicted"] = [CLASS_NAMES[k] for k in frame["predicted"]]
+            table = run.samples
+            frame = table.to_frame()
+            for name in METRICS.of_table(table):
+                if METRICS[name].level == "sample" and METRICS[name].needs == "mask":
+                    frame[name] = METRICS[name].of(table)
+            for name in ("label", "predicted"):
+                if name in frame:
+                    frame[name] = [table.classes[k] for k in frame[name]]
+            if table.structures:
+                frame["size"] = [SIZES[k] for k in size_of(table)]
             frames.append(frame.assign(schema=CSV_SCHEMA, case=entry.row.case, seed=run.seed))
-    whole = pd.concat(frames) if frames else pd.DataFrame({"schema": [], "case": [], "seed": [], "number": []})
-    first = ["schema", "case", "seed", "number"]
+    whole = pd.concat(frames) if frames else pd.DataFrame({"schema": [], "case": [], "seed": [], "id": []})
+    first = ["schema", "case", "seed", "id"]
     files.write_text(path, csv_text(whole[[*first, *(c for c in whole if c not in first)]]))
 
 
@@ -79,9 +82,9 @@ def _case(
             for record in entry.records
         ],
         "calibration": _calibration(entry),
-        "slices": [
+        "samples": [
             {
-                **{"number": t.number, "kinds": list(t.kinds), "dice": t.dice, "change": t.change},
+                **{"id": t.id, "kinds": list(t.kinds), "dice": t.dice, "change": t.change},
                 **({"mass": t.map.mass, "chance": t.map.chance} if t.map else {}),
             }
             for t in shown.tiles
@@ -93,6 +96,6 @@ def _case(
 def _calibration(entry: Entry) -> dict[str, list[float]] | None:
     if not entry.has("accuracy"):
         return None
-    table = entry.result.slices
-    bins = confidence_bins(np.array(table.class_prob), np.array(table.label))
+    table = entry.result.samples
+    bins = confidence_bins(table.class_prob, table.labels)
     return {name: values.tolist() for name, values in vars(bins).items()}

@@ -14,9 +14,9 @@ from btlib.reporting.html.looks import looks
 from btlib.reporting.html.page import Page
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.render import render, weigh
-from btlib.reporting.html.rows import SHOWN
 from btlib.reporting.html.views import View, view
 from btlib.reporting.intervals import mean_intervals
+from btlib.reporting.metric_columns import metric_columns
 from btlib.reporting.names import numbered, visible
 from btlib.reporting.significance import PairTest, pair_tests
 from btlib.reporting.summary import summary
@@ -25,7 +25,7 @@ _MOST = 14_500_000  # bytes of a page, so that it can go by mail: the gallery ta
 
 
 def write_report(folder: Path, baselines: Path | None = None, title: str | None = None) -> Path:
-    """Write `index.html`, `report.json`, `per_slice.csv`, `summary.md` and `figures/` into a run's folder.
+    """Write `index.html`, `report.json`, `per_sample.csv`, `summary.md` and `figures/` into a run's folder.
 
     Args:
         folder: Of the run.
@@ -42,7 +42,7 @@ def write_report(folder: Path, baselines: Path | None = None, title: str | None 
     files.write_text(folder / "index.html", render(page))
     twins.write_figures(page.figures, folder / "figures")
     twins.write_numbers(page, folder / "report.json")
-    twins.write_per_slice(page.entries, folder / "per_slice.csv")
+    twins.write_per_sample(page.entries, folder / "per_sample.csv")
     case = {entry.label: entry.row.case for entry in page.entries}
     means = {(case[label], metric): mean for (label, metric), mean in page.means.items()}
     files.write_text(folder / "summary.md", summary(page.views[0].comparison, means, page.unread))
@@ -80,7 +80,8 @@ def _page(folders: Sequence[Path], baselines: Path | None, titles: Sequence[str 
     tests, untested = _tests(found)
     curves = Problems()
     drawn = tuple(figures(found, tests, curves))
-    means = mean_intervals([entry.result for entry in found], SHOWN)
+    shown = [column.metric for column in metric_columns(entry.row for entry in found)]
+    means = mean_intervals([entry.result for entry in found], shown)
     beside = tuple(references(views))
     page = Page(tuple(views), tuple(found), beside, means, drawn, untested, curves.said, tuple(looks(found)), Gallery())
     room = _MOST - len(render(page).encode())

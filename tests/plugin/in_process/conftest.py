@@ -1,4 +1,4 @@
-"""A run of the plugin without a session around it: toy cases, small slices, options as pytest would parse them."""
+"""A run of the plugin without a session around it: toy cases, small images, options as pytest would parse them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -31,29 +31,31 @@ NOBODY: Any = SimpleNamespace(pluginmanager=SimpleNamespace(get_plugin=lambda na
 
 @dataclass
 class Knows:
-    """Predicts the truth of the slices it was prepared with."""
+    """Predicts the truth of the samples of a data set."""
 
     dataset: Dataset
     seed: int
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        at = [int(np.abs(self.dataset.images - image).sum(axis=(1, 2)).argmin()) for image in images]
+        at = [int(np.abs(self.dataset.images - image).sum(axis=(1, 2, 3)).argmin()) for image in images]
         return Predictions(self.dataset.masks[at].astype(np.float32), np.eye(3)[self.dataset.labels[at]])
 
 
 @dataclass
 class Cases:
-    """The registered cases, and the work that each was prepared with."""
+    """The registered cases, the work that each was prepared with, and the truth, which work does not tell."""
 
     registry: dict[str, Case] = field(default_factory=dict)
     works: list[Work] = field(default_factory=list)
+    load: Callable[[int, Scaling], Dataset] | None = None
 
     def add(self, name: str, error: Exception | None = None, **more: Any) -> None:
         def prepare(work: Work) -> Prepared:
             self.works.append(work)
             if error is not None:
                 raise error
-            return Prepared(Knows(work.dataset, work.seed), "given")
+            assert self.load is not None
+            return Prepared(Knows(self.load(work.train.image_size, work.train.scaling), work.seed), "given")
 
         self.registry[name] = Case(name, "a toy", has_mask=True, has_classes=True, prepare=prepare, **more)
 
@@ -97,9 +99,9 @@ def parse(tmp_path: Path) -> Callable[..., Options]:
 def make_run(
     tmp_path: Path, parse: Callable[..., Options], make_dataset: Callable[..., Dataset], cases: Cases
 ) -> Callable[..., Run]:
-    """A run of the smoke tier on 18 slices of 32 pixels. `load` gives those of any other size and scaling.
+    """A run of the smoke tier on 18 samples of 32 pixels. `load` gives those of any other size and scaling.
 
-    Test slices are neither the first nor the last ones, and stand in no order.
+    Test samples are neither the first nor the last ones, and stand in no order.
     """
 
     def make(*args: str, baseline: Baseline | BaselineError | None = None, tier: str = "smoke", **changes: Any) -> Run:
@@ -110,18 +112,15 @@ def make_run(
         def load(size: int, scaling: Scaling) -> Dataset:
             return replace(make_dataset(18, size), scaling=scaling)
 
-        work = Work(
-            dataset=load(settings.protocol.image_size, settings.protocol.scaling),
-            split=split,
-            protocol=settings.protocol,
-            recipe=settings.recipe,
-            seed=options.seed,
-            checkpoints=tmp_path / "checkpoints",
-            retrain=options.retrain,
-        )
+        cases.load = load
+        truth = load(settings.protocol.image_size, settings.protocol.scaling)
+        kept = tmp_path / "checkpoints"
+        work = Work.on(truth, split, settings.protocol, settings.recipe, options.seed, kept, retrain=options.retrain)
         return Run(
             tier=settings,
             work=work,
+            truth=truth,
+            split=split,
             folder=RunFolder(tmp_path / "run"),
             baseline=NotComparedError("not asked for") if baseline is None else baseline,
             terminal=Terminal(NOBODY),

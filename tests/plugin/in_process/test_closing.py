@@ -10,6 +10,7 @@ import pytest
 
 from btlib.baselines.held import NONE
 from btlib.baselines.verdict import COULD_NOT_JUDGE, FELL_SHORT
+from btlib.data.sources.tasks import FIGSHARE, PHANTOM
 from btlib.errors import BtlibError
 from btlib.plugin import closing
 from btlib.plugin.closing import close, exit_status
@@ -62,7 +63,7 @@ def left(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ru
             "tier": "smoke",
             "command": "pytest",
             "baseline": str(NONE),
-            "origin": "phantom",
+            "task": PHANTOM,
             "data": "18 slices",
             "cases": ["toy1"],
             "seeds": list(made.seeds),
@@ -92,7 +93,7 @@ def test_a_run_ends_with_its_summary(left: Callable[..., Run], monkeypatch: pyte
 
 
 def test_what_was_not_measured_is_named(left: Callable[..., Run]) -> None:
-    run = left(origin="figshare", cases=["toy2", "toy1", "late"], baseline="/somewhere/mine.json")
+    run = left(task=FIGSHARE, cases=["toy2", "toy1", "late"], baseline="/somewhere/mine.json")
     summary = close(run.folder.path)
     assert (summary.title, summary.missing) == ("btlib smoke against mine", ("toy2", "late"))
     assert summary.lines[:2] == ["18 slices", ""]

@@ -12,6 +12,7 @@ import pytest
 
 from btlib.baselines.held import NONE, NotComparedError
 from btlib.data.dataset import Dataset
+from btlib.data.sources.tasks import FIGSHARE, PHANTOM
 from btlib.errors import BaselineError, OptionError, SplitError, UnknownNameError
 from btlib.plugin import opening as room
 from btlib.plugin.opening import open_run
@@ -29,7 +30,7 @@ TOYS: Any = SimpleNamespace(cases={"toy2": None, "toy1": None})
 
 
 class Loads:
-    """In place of the reader of files: slices of any size and scaling, and what it was asked for."""
+    """In place of the reader of files: samples of any size and scaling, and what it was asked for."""
 
     def __init__(self, make_dataset: Callable[..., Dataset]) -> None:
         self.make = make_dataset
@@ -51,7 +52,7 @@ def loads(make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def opened(tmp_path: Path, parse: Callable[..., Options], loads: Loads, monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Opens a run of 36 slices of 32 pixels; the baseline is one that cannot be had, unless it is given."""
+    """Opens a run of 36 samples of 32 pixels; the baseline is one that cannot be had, unless it is given."""
     (tmp_path / "here" / "slices").mkdir(parents=True)
     monkeypatch.setattr(tuning, "tune", Mock())
 
@@ -86,7 +87,10 @@ def test_a_case_is_given_what_tier_and_options_say(
     assert (work.device, work.precision, work.engine) == ("cpu", "bf16", "eager")
     assert (work.checkpoints, work.retrain, work.thesis_checkpoints) == (tmp_path / "kept", False, None)
     assert (work.say, work.live, work.case) == (said, False, "")
-    assert work.split.fingerprint == make_split("slice-seed42", work.dataset).fingerprint
+    assert work.split == run.split.fingerprint == make_split("slice-seed42", run.truth).fingerprint
+    for samples, at in ((work.train, run.split.train), (work.val, run.split.val)):
+        assert samples.ids.tolist() == run.truth.ids[at].tolist()
+    assert (work.data, work.task) == (run.truth.fingerprint, PHANTOM)
     assert (run.folder, run.options.epochs) == (RunFolder(tmp_path / "run"), 2)
     assert opened("--bt-retrain").work.retrain
     undo = Mock()
@@ -129,17 +133,17 @@ def test_data_are_read_once_for_each_size_and_scaling(opened: Open, loads: Loads
     folder = tmp_path / "here" / "slices"
     expected = [(folder, 32, "percentile", False), (folder, 32, "thesis", False), (folder, 48, "percentile", False)]
     assert loads.asked == expected
-    assert run.work.dataset.scaling == "percentile"
+    assert run.truth.scaling == run.work.train.scaling == "percentile"
 
 
 def test_limit_and_independence_hold_at_any_size(opened: Open) -> None:
     run = opened("--bt-limit=20", "--bt-independent")
-    for dataset in (run.work.dataset, run.load(48, "percentile")):
+    for dataset in (run.truth, run.load(48, "percentile")):
         assert len(dataset) == 20
         assert dataset.independent
-    assert run.work.dataset.numbers.tolist() == run.load(48, "thesis").numbers.tolist()
-    assert len(opened().work.dataset) == 36
-    assert not opened().work.dataset.independent
+    assert run.truth.ids.tolist() == run.load(48, "thesis").ids.tolist()
+    assert len(opened().truth) == 36
+    assert not opened().truth.independent
 
 
 def test_random_labels_are_learnt_and_the_split_is_that_of_the_true_ones(
@@ -148,13 +152,14 @@ def test_random_labels_are_learnt_and_the_split_is_that_of_the_true_ones(
     split = Mock(wraps=make_split)
     monkeypatch.setattr(room, "make_split", split)
     plain, run = opened(), opened("--bt-random-labels")
-    truth = plain.work.dataset
-    assert run.work.dataset.labels.tolist() != truth.labels.tolist()
-    assert run.load(48, "thesis").labels.tolist() == run.work.dataset.labels.tolist(), "whatever the size"
+    truth = plain.truth
+    assert run.truth.labels.tolist() != truth.labels.tolist()
+    assert run.load(48, "thesis").labels.tolist() == run.truth.labels.tolist(), "whatever the size"
     (name, given) = split.call_args.args
     assert (name, given.labels.tolist()) == ("slice-seed42", truth.labels.tolist())
+    assert run.work.train.labels.tolist() == run.truth.labels[run.split.train].tolist()
     assert run.folder.split() == plain.folder.split()
-    assert "36 PHANTOM slices (synthetic) UNDER RANDOM LABELS, 32 px" in run.folder.info().data
+    assert "36 PHANTOM samples (synthetic) UNDER RANDOM LABELS, 32 px" in run.folder.info().data
 
 
 def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +174,7 @@ def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: py
         "tier": "smoke",
         "command": "pytest benchmarks -k 'a b'",
         "baseline": str(tmp_path / "mine.json"),
-        "origin": "phantom",
+        "task": PHANTOM.model_dump(),
         "data_folder": None,
         "image_size": 32,
         "recipe": asdict(run.tier.recipe),
@@ -182,17 +187,17 @@ def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: py
     }
     assert info.load_seconds > 0
     assert info.started.endswith("+00:00")
-    parts, patients = run.work.split, run.work.dataset.patients
+    parts, patients = run.split, run.truth.patients
     seen = sum(patients[i] in {patients[k] for k in parts.train} for i in parts.test)
     assert len({len(parts.train), len(parts.val), len(parts.test), seen}) == 4
     assert info.data == (
-        f"36 PHANTOM slices (synthetic), 32 px, thesis scaling; split slice-seed42: {len(parts.train)} train, "
+        f"36 PHANTOM samples (synthetic), 32 px, thesis scaling; split slice-seed42: {len(parts.train)} train, "
         f"{len(parts.val)} validation, {len(parts.test)} test; 18 simulated patients, "
-        f"{seen} of {len(parts.test)} test slices of patients in training"
+        f"{seen} of {len(parts.test)} test samples of patients in training"
     )
     assert split is not None
     assert split.fingerprint == parts.fingerprint
-    assert split.test.slices == run.work.dataset.numbers[parts.test].tolist()
+    assert split.test.ids == run.truth.ids[parts.test].tolist()
     assert run.baseline is TOYS
 
 
@@ -209,27 +214,27 @@ def test_a_recipes_own_scaling_is_named(opened: Open) -> None:
 @pytest.mark.parametrize(
     ("changes", "args", "told"),
     [
-        ({"origin": "figshare"}, (), "18 patients from the files, {seen} of {n} test slices of patients in training"),
-        ({"origin": "figshare", "patient_source": "table"}, (), "18 patients from the table, {seen} of"),
-        ({"patients": ("P",) * 35 + (None,)}, (), "; patients unknown of 1 slices"),
+        ({"task": FIGSHARE}, (), "18 patients from the files, {seen} of {n} test samples of patients in training"),
+        ({"task": FIGSHARE, "patient_source": "table"}, (), "18 patients from the table, {seen} of"),
+        ({"patients": ("P",) * 35 + (None,)}, (), "; patients unknown of 1 samples"),
         (
             {"patients": (None,) * 36},
             ("--bt-independent",),
-            "; patients unknown of 36 slices, which the user says are independent",
+            "; patients unknown of 36 samples, which the user says are independent",
         ),
     ],
-    ids=str,
+    ids=["of files", "of the table", "one unknown", "all unknown"],
 )
-def test_whose_slices_they_are(
+def test_whose_samples_they_are(
     opened: Open, loads: Loads, changes: dict[str, Any], args: tuple[str, ...], told: str
 ) -> None:
     loads.changes = changes
     run = opened(*args)
-    patients, split = run.work.dataset.patients, run.work.split
+    patients, split = run.truth.patients, run.split
     seen = sum(patients[i] in {patients[k] for k in split.train} for i in split.test)
     data = run.folder.info().data
     assert told.format(seen=seen, n=len(split.test)) in data
-    assert data.startswith("36 Figshare slices, " if "origin" in changes else "36 PHANTOM slices (synthetic), ")
+    assert data.startswith("36 figshare samples, " if "task" in changes else "36 PHANTOM samples (synthetic), ")
     if told.startswith(";"):
         assert data.endswith(told)
 

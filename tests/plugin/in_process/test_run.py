@@ -66,7 +66,10 @@ def test_a_case_is_executed_under_the_lock_of_its_record(
         paths = [run.folder.record_path(case.name, work.seed), run.folder.record_path("toy2", 5)]
         paths += [run.folder.record_path(case.name, 6)]
         seen.append(tuple(is_locked(Path(f"{path}.lock")) for path in paths))
-        assert args == ("smoke", run.folder, 77, run.work.dataset)
+        tier, folder, data, timeout = args
+        assert (tier, folder, timeout) == ("smoke", run.folder, 77)
+        assert (data.truth, data.split) == (run.truth, run.split)
+        assert data.given.ids.tolist() == run.truth.ids.tolist()
         assert speaking, "a training may draw its progress"
         return run_case(case, work, *args)
 
@@ -157,9 +160,13 @@ def test_a_case_is_given_its_own_size_and_scaling_before_the_recipes_before_the_
         protocol=replace(run.tier.protocol, scaling=protocol),
     )
     work = run.work_of("mine")
-    assert (work.dataset.image_size, work.dataset.scaling) == expected
-    assert work.dataset.images.shape == (18, expected[0], expected[0])
+    given = run.given("mine")
+    for samples, at in ((work.train, run.split.train), (work.val, run.split.val)):
+        assert (samples.image_size, samples.scaling) == (given.image_size, given.scaling) == expected
+        assert samples.images.shape == (len(at), 1, expected[0], expected[0])
+        assert samples.ids.tolist() == given.ids[at].tolist()
     assert work.case == "mine"
+    assert work.data == given.fingerprint
     assert (work.split, work.protocol, work.seed) == (run.work.split, run.work.protocol, run.work.seed)
 
 
@@ -169,22 +176,37 @@ def test_a_case_of_its_own_size_is_scored_on_the_protocols_pixels(make_run: Make
     record = run.record("sized", 42)
     assert record.outcome == "done", record.error
     assert (record.conditions.image_size, record.conditions.scaling) == (32, "thesis")
-    assert record.conditions.truth_fingerprint == run.work.dataset.truth_fingerprint
-    assert record.slices is not None
-    assert record.slices.truth_area == run.work.dataset.masks[run.work.split.test].sum(axis=(1, 2)).tolist()
-    assert cases.works[0].dataset.image_size == 48
+    assert record.conditions.truth_fingerprint == run.truth.truth_fingerprint
+    assert record.samples is not None
+    assert record.samples.truth_area.tolist() == run.truth.masks[run.split.test].sum(axis=(2, 3)).tolist()
+    assert cases.works[0].train.image_size == 48
 
 
-def test_a_batch_is_of_test_slices_as_the_case_gets_them(make_run: MakeRun, cases: Any) -> None:
+def test_a_case_that_alters_the_true_masks_fails(make_run: MakeRun, cases: Any) -> None:
+    """It runs in this process, and may reach them by another way than what it is given."""
+    run = make_run()
+
+    def prepare(work: Work) -> Prepared:
+        ready = cases.registry["toy1"].prepare(work)
+        run.truth.masks[16] = ready.predictor.dataset.masks[16] = False
+        return ready
+
+    cases.registry["cheat"] = Case("cheat", "a toy", True, True, prepare)
+    record = run.record("cheat", 42)
+    assert (record.outcome, record.samples) == ("error", None)
+    assert "true masks of test samples have changed while it ran" in (record.error or "")
+
+
+def test_a_batch_is_of_test_samples_as_the_case_gets_them(make_run: MakeRun, cases: Any) -> None:
     cases.add("sized", image_size=48)
     run = make_run()
-    numbers, images = run.batch("sized", 7)
+    ids, images = run.batch("sized", 7)
     at = np.array([16, 12, 14, 1, 17, 16, 12])  # repeated, for there are five
     dataset = run.load(48, "thesis")
-    assert numbers.tolist() == dataset.numbers[at].tolist()
+    assert ids.tolist() == dataset.ids[at].tolist()
     assert np.array_equal(images, dataset.images[at])
     assert images.flags.c_contiguous
-    assert run.batch("toy1", 2)[0].tolist() == dataset.numbers[[16, 12]].tolist()
+    assert run.batch("toy1", 2)[0].tolist() == dataset.ids[[16, 12]].tolist()
 
 
 def test_a_metric_that_nobody_knows_fails_the_item_before_the_case_is_executed(make_run: MakeRun, cases: Any) -> None:
@@ -301,7 +323,7 @@ def test_a_case_that_became_slower_fails_its_item(
     record = run.record("toy1", 9)
     assert judged == [(record, "inference, batch 4", timing, baseline, 0.25, "info", 0.125)]
     assert bench.group == "smoke: inference, batch 4"
-    noted = {"case": "toy1", "images": 4, "origin": "phantom", "gate": f"{status}: half as fast"}
+    noted = {"case": "toy1", "images": 4, "task": "phantom", "gate": f"{status}: half as fast"}
     assert bench.extra_info == noted
 
 
@@ -342,7 +364,7 @@ def test_a_run_that_ends_lets_go_of_what_it_started(make_run: MakeRun) -> None:
     speed.close.assert_called_once_with()
 
 
-def test_a_case_is_explained_with_its_first_predictor_on_its_own_slices(
+def test_a_case_is_explained_with_its_first_predictor_on_its_own_samples(
     make_run: MakeRun, cases: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cases.add("sized", image_size=48)
@@ -354,8 +376,8 @@ def test_a_case_is_explained_with_its_first_predictor_on_its_own_slices(
     (args,) = (call.args for call in explain.call_args_list)
     assert args[0] == "sized"
     assert args[1] is run.prepared("sized")
-    assert args[2].dataset.image_size == 48
-    assert args[3:] == (run.tier, run.folder)
+    assert args[2].image_size == 48
+    assert args[3:] == (run.split, run.tier, run.folder, run.work.say)
 
 
 def test_the_header_says_on_what_and_against_what(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,8 @@ from btlib.reporting.html.views import View
 from btlib.runs import CaseRecord, RunFolder, RunInfo, Timing
 from btlib.runs.accept import propose
 from btlib.runs.execute import run_case
-from btlib.slice_table import SliceTable
+from btlib.runs.held_out import HeldOut
+from btlib.sample_table import SampleTable
 from btlib.splits import slice_seed42
 from btlib.types import Predictions
 
@@ -66,7 +67,7 @@ ODD = {
 
 
 class Blurs:
-    """Knows the truth, and is wrong in a way of its own for every slice and every `strength`."""
+    """Knows the truth of a dataset, and is wrong in a way of its own for every sample and every `strength`."""
 
     def __init__(self, dataset: Dataset, strength: float, mask: bool, classes: bool) -> None:
         self.dataset, self.strength, self.mask, self.classes = dataset, strength, mask, classes
@@ -75,25 +76,31 @@ class Blurs:
     def predict(self, images: np.ndarray) -> Predictions:
         at = [self.place[image.tobytes()] for image in images]
         rng = np.random.default_rng(at)
-        prob = np.clip(self.dataset.masks[at] * (1 - self.strength * rng.random((len(at), 1, 1))), 0, 1)
-        prob[:, ::3] *= 1 - self.strength
-        types = np.eye(3)[self.dataset.labels[at]] * 0.7 + 0.1
+        prob = np.clip(self.dataset.masks[at] * (1 - self.strength * rng.random((len(at), 1, 1, 1))), 0, 1)
+        prob[:, :, ::3] *= 1 - self.strength
+        n = len(self.dataset.task.classes) or 1
+        types = np.eye(n)[self.dataset.strata[at]] * 0.7 + 0.3 / n
         return Predictions(prob if self.mask else None, types if self.classes else None)
 
 
-def by_brightness(images: np.ndarray) -> Predictions:
-    """Types by the mean of the slice: hiding a bright tumour changes what it says."""
-    said = images.mean((1, 2), dtype=np.float64) / 8
-    return Predictions(None, np.stack([said, said / 2, 1 - 1.5 * said], axis=1))
+def by_brightness(classes: int) -> CallablePredictor:
+    """Classes by the mean of the sample: hiding a bright tumour changes what it says."""
+
+    def predict(images: np.ndarray) -> Predictions:
+        said = images.mean((1, 2, 3), dtype=np.float64) / 8
+        rest = [(1 - 1.5 * said) / (classes - 2)] * (classes - 2)
+        return Predictions(None, np.stack([said, said / 2, *rest], axis=1))
+
+    return CallablePredictor(predict, layout="nchw")
 
 
 @pytest.fixture(scope="session")
 def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
     """The folder of a run: a case with masks only, one with types only, one of both with a bad name, one that fails."""
 
-    def prepare(mask: bool, classes: bool, strength: float) -> Callable[[Work], Prepared]:
+    def prepare(dataset: Dataset, mask: bool, classes: bool, strength: float) -> Callable[[Work], Prepared]:
         def ready(work: Work) -> Prepared:
-            return Prepared(Blurs(work.dataset, strength, mask, classes), "loaded", notes=(f"note {SCRIPT}",))
+            return Prepared(Blurs(dataset, strength, mask, classes), "loaded", notes=(f"note {SCRIPT}",))
 
         return ready
 
@@ -107,31 +114,37 @@ def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
         names: tuple[str, ...] = NAMES,
         size: int = 36,  # no whole number of bytes
         explained: int = 0,
+        given: Dataset | None = None,
         **info: Any,
     ) -> Path:
-        dataset = make_dataset(n, size)
+        dataset = make_dataset(n, size) if given is None else given
+        n, size = len(dataset), dataset.image_size
         split = slice_seed42(n)
-        work = Work(dataset, split, Protocol(image_size=size), Recipe(), 7, path / "checkpoints")
+        data = HeldOut(dataset, dataset, split)
+        work = Work.on(dataset, split, Protocol(image_size=size), Recipe(), 7, path / "checkpoints")
         known = {"A": (True, False), "B": (False, True)}
         folder = RunFolder(path)
-        usual = {"origin": "phantom", "baseline": str(path / "none.json"), "data": f"{n} slices", "seeds": [7]}
+        usual = {"task": dataset.task, "baseline": str(path / "none.json"), "data": f"{n} slices", "seeds": [7]}
         folder.save_info(RunInfo(tier="smoke", command="pytest", started="now", cases=list(names), **(usual | info)))
         for name in names:
             mask, classes = known.get(name, (True, True))
-            ready = crash if name == "broken" else prepare(mask, classes, strength * (0.9 if classes else 1))
+            ready = crash if name == "broken" else prepare(dataset, mask, classes, strength * (0.9 if classes else 1))
             with pytest.MonkeyPatch.context() as patch:  # collecting garbage takes longer than all else
                 patch.setattr("btlib.runs.execute.memory.release", lambda *error: None)
-                run_case(Case(name, f"title of {name}", mask, classes, ready), work, "smoke", folder)
+                run_case(Case(name, f"title of {name}", mask, classes, ready), work, "smoke", folder, data)
             if explained and classes and name != "broken":
-                explainer = Explainer(Runner(CallablePredictor(by_brightness)), patch=size // 4, stride=size // 4)
-                Study(name, explainer, dataset, split).run(np.sort(split.test)[:explained], folder)
+                predictor = by_brightness(len(dataset.task.classes))
+                explainer = Explainer(Runner(predictor), patch=size // 4, stride=size // 4)
+                test = np.sort(split.test)
+                at = test[dataset.has_structure(test)][:explained]
+                Study(name, explainer, dataset, split).run(at, folder)
         timing = Timing(images=16, seconds=[0.1, 0.1], thesis_seconds=[1.0, 1.0])
         folder.add_timing("A", "inference, batch 16", timing, 1.0, {})
         curves = folder.curves_path("A", 7)
         curves.parent.mkdir(parents=True, exist_ok=True)
         curves.write_text("epoch,train_loss,val_loss,val_dice,val_accuracy\n1,1.0,1.1,0.5,\n2,0.5,0.6,0.7,\n")
-        shown = {int(dataset.numbers[i]): Picture.of(dataset.images[i], dataset.masks[i]) for i in split.test}
-        keep(path / "pictures.npz", shown)  # as an earlier report would have: these slices have no files
+        shown = {str(dataset.ids[i]): Picture.of(dataset.images[i], dataset.masks[i]) for i in split.test}
+        keep(path / "pictures.npz", shown)  # as an earlier report would have: these samples have no files
         return path
 
     return make
@@ -203,7 +216,9 @@ def empty_view(tmp_path: Path, info: RunInfo) -> View:
 def entry(empty_view: View, record: Callable[..., CaseRecord]) -> Callable[..., Entry]:
     """A case of a run in memory, a table a seed; without tables one that failed. Other fields of its row by name."""
 
-    def make(case: str, *tables: SliceTable, view: View = empty_view, seeds: tuple[int, ...] = (), **row: Any) -> Entry:
+    def make(
+        case: str, *tables: SampleTable, view: View = empty_view, seeds: tuple[int, ...] = (), **row: Any
+    ) -> Entry:
         pairs = zip(seeds or range(1, 1 + len(tables)), tables, strict=True)
         records = [record(case, table, seed=seed) for seed, table in pairs] or [record(case, None, "out of luck")]
         result = result_of(records)

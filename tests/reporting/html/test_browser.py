@@ -138,7 +138,7 @@ def test_the_gallery_goes_by_keys(opened: Callable[..., Page]):
     expect(page).to_have_url(at(first))
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(at(second))
-    expect(viewer.locator(".name")).to_contain_text(f"slice {second.rpartition('-')[2]}")
+    expect(viewer.locator(".name")).to_contain_text(f"sample {second.rpartition('-')[2]}")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     expect(page).to_have_url(at(last))

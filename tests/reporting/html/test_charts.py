@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from btlib.data.sources.tasks import PHANTOM
 from btlib.metrics.calibration import Bins
 from btlib.reporting.axes import SHARE, difference_limits
 from btlib.reporting.html import charts, small_charts
@@ -132,9 +133,34 @@ def test_dots(drawn: list[Figure]):
     assert axes.get_xlim() == SHARE
 
 
+def test_every_group_of_many_has_a_mark_of_its_own(drawn: list[Figure]):
+    """Whatever it is called: matplotlib leaves out names that begin with "_" where it is not told of them."""
+    names = ["_first", *(f"group {k}" for k in range(19)), "x" * 80]
+    dots(["a case"], [(name, [k / 20]) for k, name in enumerate(names)], "mean Dice", SHARE)
+    (axes,) = drawn[0].axes
+    marks = [line for line in axes.lines if line.get_marker() != "None"]
+    assert xy(marks) == [[(k / 20, 0)] for k in range(21)]
+    assert len({(line.get_marker(), to_hex(line.get_color())) for line in marks}) == 21
+    texts, _ = _legend(drawn[0])
+    assert [text.get_text() for text in texts][:20] == names[:20]
+    assert len(texts[20].get_text()) <= 20
+    drawn[0].canvas.draw()
+    box = drawn[0].legends[0].get_window_extent()
+    assert box.y0 >= axes.get_window_extent().y1 - 1, "the legend covers no mark"
+    assert box.x0 >= 0
+
+
 def _legend(figure: Figure) -> tuple[list, list]:  # type: ignore[type-arg]
     (legend,) = figure.legends
     return legend.get_texts(), legend.get_lines()
+
+
+def test_a_confusion_matrix_of_long_names_holds_them(drawn: list[Figure]):
+    confusion(np.eye(4, dtype=np.int64), ["a", "benign lesions of many kinds", "no finding", "$x_1$"], "the case")
+    drawn[0].canvas.draw()
+    labels = drawn[0].axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels][::2] == ["a", "no finding"]
+    assert min(label.get_window_extent().x0 for label in labels) >= 0
 
 
 @pytest.mark.parametrize(("fastest", "scale"), [(80.0, "linear"), (80.1, "log")])
@@ -195,7 +221,7 @@ COUNTS = np.array([[6, 2, 0], [0, 0, 0], [1, 0, 9]])
 
 def test_a_confusion_matrix(drawn: list[Figure]):
     """Rows are the truth; a share is one of its row, and a type that is absent has none."""
-    confusion(COUNTS, "the case")
+    confusion(COUNTS, PHANTOM.classes, "the case")
     (axes,) = drawn[0].axes
     assert [t.get_text() for t in axes.get_yticklabels()] == ["meningioma", "glioma", "pituitary"]
     assert [t.get_text() for t in axes.get_xticklabels()] == ["meni.", "glio.", "pitu."]
@@ -232,7 +258,7 @@ def test_a_calibration_curve(drawn: list[Figure]):
     assert xy(points) == [[(0.5, 0.0)], [(0.75, 0.25)]]
     assert [point.get_markersize() for point in points] == [3 + 9 * 0.5, 12]
     assert [text.get_text() for text in axes.texts] == ["error 0.457"]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("probability of the predicted type", "accuracy")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("probability of the predicted class", "accuracy")
     assert axes.get_xlim() == axes.get_ylim() == SHARE
 
 

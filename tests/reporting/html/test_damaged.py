@@ -154,7 +154,7 @@ def test_damaged_pictures_are_taken_from_the_data_again(tmp_path: Path, whole: P
     data = phantom_folder(tmp_path / "phantoms", 12)
     folder.save_info(folder.info().model_copy(update={"data_folder": str(data)}))
     dataset = load_dataset(data, 36)
-    areas = {int(n): int(mask.sum()) for n, mask in zip(dataset.numbers, dataset.masks, strict=True)}
+    areas = {n: mask.sum(axis=(1, 2)).tolist() for n, mask in zip(dataset.ids.tolist(), dataset.masks, strict=True)}
     (folder.path / "pictures.npz").write_bytes(b"PK")
     problems = Problems()
     assert pictures(view(folder.path), areas, problems).keys() == areas.keys()

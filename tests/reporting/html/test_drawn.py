@@ -9,6 +9,8 @@ import pytest
 
 from btlib.baselines import Verdict
 from btlib.baselines.pace import Pace
+from btlib.data.sources.tasks import PHANTOM
+from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.thresholds import ThresholdCurve
 from btlib.reporting import Comparison, PairTest
 from btlib.reporting.axes import SHARE
@@ -21,9 +23,11 @@ from btlib.reporting.html.views import View
 from btlib.reporting.palette import ACCENT, BAD, GOOD, MUTED, WARN
 from btlib.reporting.standing import Standing
 from btlib.runs import ModelInfo
-from btlib.slice_table import SliceTable
+from btlib.sample_table import BOUNDARY, OVERLAP, TRUTH, SampleTable
 
-Table = Callable[..., SliceTable]
+from ..tables import changed, in_order, with_boundary, with_measures
+
+Table = Callable[..., SampleTable]
 Make = Callable[..., Entry]
 
 
@@ -144,32 +148,24 @@ def test_pairs_are_coloured_by_the_corrected_p(drawn: Callable[..., Any]):
 
 
 @pytest.fixture
-def seeds(make_table: Table) -> list[SliceTable]:
+def seeds(make_table: Table) -> list[SampleTable]:
     """Two seeds of nine slices, the second in another order; with boundaries, and without a pituitary tumour."""
     made = []
     for seed, wrong in ((1, 7), (2, 5)):
         table = make_table(9, seed=seed, wrong=wrong)
-        assert table.class_prob is not None
-        boundary = {
-            "hd95": [1.0 + i * seed for i in range(9)],
-            "surface_dice_1px": [0.5] * 9,
-            "surface_dice_2px": [0.5] * 9,
-        }
-        more = {"label": [0, 1, 0, 0, 1, 0, 1, 0, 0], **boundary}
-        made.append(table.model_copy(update=more))
-    order = list(range(9))[::-1]
-    columns = {name: [value[i] for i in order] for name, value in made[1] if value is not None}
-    return [made[0], made[1].model_copy(update=columns)]
+        labelled = changed(table, label=[0, 1, 0, 0, 1, 0, 1, 0, 0])
+        made.append(with_boundary(labelled, [1.0 + i * seed for i in range(9)]))
+    return [made[0], in_order(made[1], range(9)[::-1])]
 
 
 def test_every_slice_is_a_point_the_mean_over_seeds(
-    drawn: Callable[..., Any], entry: Make, seeds: list[SliceTable], make_table: Table
+    drawn: Callable[..., Any], entry: Make, seeds: list[SampleTable], make_table: Table
 ):
     masks = entry("M", make_table(9, classes=False))
     found = drawn([entry("A", *seeds), masks, entry("broken")])
     _, (rows, axis, limits) = found["slices-dice"]
     assert [label for label, _ in rows] == ["A", "M"]
-    np.testing.assert_allclose(rows[0][1], (seeds[0].dice() + seeds[1].dice()[::-1]) / 2)
+    np.testing.assert_allclose(rows[0][1], (per_sample(seeds[0], "dice") + per_sample(seeds[1], "dice")[::-1]) / 2)
     assert (axis, limits) == ("Dice", SHARE)
     _, (rows, axis, limits) = found["slices-hd95"]
     assert [label for label, _ in rows] == ["A"]
@@ -178,15 +174,33 @@ def test_every_slice_is_a_point_the_mean_over_seeds(
     _, (rows, axis, limits) = found["slices-probability"]
     assert [label for label, _ in rows] == ["A"]
     prob = seeds[0].class_prob
-    assert prob is not None
-    np.testing.assert_array_equal(rows[0][1], [prob[i][k] for i, k in enumerate(seeds[0].label)])
-    assert (axis, limits) == ("probability of the true type", SHARE)
+    np.testing.assert_array_equal(rows[0][1], [prob[i][k] for i, k in enumerate(seeds[0].labels)])
+    assert (axis, limits) == ("probability of the true class", SHARE)
 
 
-def test_dice_by_type_and_size(drawn: Callable[..., Any], entry: Make, seeds: list[SliceTable], make_table: Table):
+def test_a_sample_without_a_value_is_no_point(
+    drawn: Callable[..., Any], entry: Make, seeds: list[SampleTable], make_table: Table
+):
+    """Both masks are empty: there is no distance between boundaries. A case of such samples alone has no row."""
+
+    def emptied(table: SampleTable, how_many: int) -> SampleTable:
+        nothing = dict.fromkeys(BOUNDARY) | dict.fromkeys((TRUTH, *OVERLAP), 0)
+        rest = {name: table.columns[f"tumour/{name}"][how_many:] for name in nothing}
+        return with_measures(table, **{name: [nothing[name]] * how_many + rest[name] for name in nothing})
+
+    cases = [entry("A", emptied(seeds[0], 2)), entry("nothing", emptied(seeds[0], 9))]
+    _, (rows, _, _) = drawn(cases)["slices-hd95"]
+    assert [label for label, _ in rows] == ["A"]
+    np.testing.assert_allclose(rows[0][1], [1.0 + i for i in range(2, 9)])
+    _, (rows, _, _) = drawn(cases)["slices-dice"]
+    assert [len(values) for _, values in rows] == [9, 9]
+    assert rows[1][1].tolist() == [1.0] * 9
+
+
+def test_dice_by_type_and_size(drawn: Callable[..., Any], entry: Make, seeds: list[SampleTable], make_table: Table):
     found = drawn([entry("T", make_table(9, mask=False)), entry("A", *seeds)])
-    dice = (seeds[0].dice() + seeds[1].dice()[::-1]) / 2
-    label, area = np.array(seeds[0].label), np.array(seeds[0].truth_area)
+    dice = (per_sample(seeds[0], "dice") + per_sample(seeds[1], "dice")[::-1]) / 2
+    label, area = seeds[0].labels, seeds[0].truth_area[:, 0]
     figure, (labels, series, axis, limits) = found["dice-by-class"]
     assert (labels, axis, limits) == (["A"], "mean Dice", SHARE)
     assert series == [
@@ -194,14 +208,12 @@ def test_dice_by_type_and_size(drawn: Callable[..., Any], entry: Make, seeds: li
         ("glioma", [pytest.approx(dice[label == 1].mean())]),
         ("pituitary", [None]),
     ]
-    assert figure.caption == "6 meningioma, 3 glioma, 0 pituitary; 9 slices."
+    assert figure.caption == "6 meningioma, 3 glioma, 0 pituitary; 9 samples."
     figure, (_, series, _, _) = found["dice-by-size"]
     order = np.argsort(area, kind="stable")
     thirds = [dice[order[k : k + 3]].mean() for k in (0, 3, 6)]
     assert series == [(name, [pytest.approx(v)]) for name, v in zip(("small", "middle", "large"), thirds, strict=True)]
-    assert (figure.title, figure.caption) == (
-        *("Dice by tumour size", "thirds of the slices by true tumour area; 9 slices."),
-    )
+    assert (figure.title, figure.caption) == (*("Dice by size", "thirds of the samples by true area; 9 samples."),)
     assert list(drawn([entry("T", make_table(9, mask=False))])) == [
         "slices-probability",
         "confusion-T",
@@ -210,14 +222,15 @@ def test_dice_by_type_and_size(drawn: Callable[..., Any], entry: Make, seeds: li
 
 
 def test_the_confusion_matrix_has_the_truth_in_its_rows(
-    drawn: Callable[..., Any], entry: Make, seeds: list[SliceTable]
+    drawn: Callable[..., Any], entry: Make, seeds: list[SampleTable]
 ):
     """Of the first seed: glioma is there, pituitary is not, and is predicted."""
     from sklearn.metrics import confusion_matrix
 
-    table, prob = seeds[0], np.array(seeds[0].class_prob)
+    table, prob = seeds[0], seeds[0].class_prob
     found = drawn([entry("A", *seeds)])
-    figure, (counts, title) = found["confusion-A"]
+    figure, (counts, classes, title) = found["confusion-A"]
+    assert classes == list(PHANTOM.classes)
     wanted = confusion_matrix(table.label, prob.argmax(axis=1), labels=[0, 1, 2])
     assert (wanted != wanted.T).any()
     np.testing.assert_array_equal(counts, wanted)
@@ -273,7 +286,7 @@ def test_quality_against_speed(drawn: Callable[..., Any], entry: Make, make_tabl
         entry("C", make_table(6), speeds=paces(b1=7.0)),
     ]
     found = drawn(cases)
-    dice = [make_table(6).dice().mean()] * 2
+    dice = [per_sample(make_table(6), "dice").mean()] * 2
     _, (points, x_axis, y_axis, limits) = found["speed-dice"]
     assert points == [("A", 80.0, pytest.approx(dice[0])), ("B", 40.0, pytest.approx(dice[1]))]
     assert (x_axis, y_axis, limits) == ("images/s, inference, batch 16", "Dice", SHARE)

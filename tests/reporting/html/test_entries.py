@@ -3,18 +3,22 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from btlib import Baseline
+from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BaselineError
 from btlib.reporting import Comparison
 from btlib.reporting.html.chosen import Chosen, changes, choose
 from btlib.reporting.html.entries import Entry, entries, references
 from btlib.reporting.html.views import View
 from btlib.results import SeedRun
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable, sample_table
 
-Table = Callable[..., SliceTable]
+from ..tables import changed, with_measures
+
+Table = Callable[..., SampleTable]
 Make = Callable[..., Entry]
 
 
@@ -27,7 +31,7 @@ def view(empty_view: View, entry: Make) -> Callable[..., View]:
         baseline: Baseline | BaselineError = empty_view.baseline,
         wanted: tuple[str, ...] = (),
         references: tuple[str, ...] = (),
-        **tables: list[SliceTable] | SliceTable | None,
+        **tables: list[SampleTable] | SampleTable | None,
     ) -> View:
         info = empty_view.info.model_copy(update={"cases": list(wanted or tables)})
         seeds = {case: found if isinstance(found, list) else [found] for case, found in tables.items()}
@@ -62,7 +66,7 @@ def test_runs_beside_each_other(view: Callable[..., View], make_table: Table, ba
     by_label = {e.label: e for e in found}
     assert by_label["b · old"].before_name == by_label["c · new"].before_name == "baseline b"
     assert [run.seed for run in by_label["b · new"].before] == [1, 2]
-    assert [run.slices for run in by_label["b · new"].before] == [one, other]
+    assert [run.samples for run in by_label["b · new"].before] == [one, other]
     assert by_label["b · new"].before_name == by_label["a · new"].before_name == "old"
     assert (by_label["a · old"].before, by_label["a · old"].before_name) == ((), "")
     assert (by_label["lost · new"].before, by_label["lost · new"].before_name) == ((), "")
@@ -73,7 +77,7 @@ def test_names_that_look_the_same_are_numbered(view: Callable[..., View], make_t
     found = entries([view("run", **{"a ": make_table(), "a": make_table(wrong=3), "b": make_table()})])
     assert [e.label for e in found] == ["a [1]", "a [2]", "b"]
     assert [e.row.case for e in found] == ["a ", "a", "b"]
-    assert [e.result.slices.correct().sum() for e in found] == [60, 57, 60]
+    assert [e.result.samples.correct().sum() for e in found] == [60, 57, 60]
 
 
 def test_a_reference_stands_once_for_each_baseline(
@@ -108,17 +112,20 @@ def test_what_it_has_is_of_its_first_seed(entry: Make, make_table: Table):
     ]
 
 
-def table_of(numbers: list[int], dice: list[float], types: bool = False) -> SliceTable:
-    """Slices of a thousand true and predicted pixels each."""
+def table_of(numbers: list[int], dice: list[float]) -> SampleTable:
+    """Samples of a thousand true and predicted pixels each."""
     n = len(numbers)
-    return SliceTable(
-        number=numbers,
-        label=[0] * n,
-        patient=[f"P{i}" for i in numbers],
-        truth_area=[1000] * n,
-        intersection=[round(1000 * value) for value in dice],
-        pred_area=[1000] * n,
-        class_prob=[[1.0, 0.0, 0.0]] * n if types else None,
+    area = np.full((n, 1), 1000)
+    return sample_table(
+        PHANTOM,
+        [str(i) for i in numbers],
+        [f"P{i}" for i in numbers],
+        labels=[0] * n,
+        measures={
+            "truth_area": area,
+            "intersection": np.array([[round(1000 * value)] for value in dice]),
+            "pred_area": area,
+        },
     )
 
 
@@ -127,17 +134,22 @@ DICE = [0.9, 0.1, 0.5, 0.5, 0.3, 0.7, 0.8, 0.2, 0.95, 0.6, 0.4]
 
 
 def chosen(entry: Entry, explained: tuple[int, ...] = ()) -> list[tuple[int, tuple[str, ...], int]]:
-    found: list[Chosen] = choose(entry, explained)
-    return [(entry.result.slices.number[one.at], one.kinds, one.turn) for one in found]
+    found: list[Chosen] = choose(entry, [str(number) for number in explained])
+    return [(int(entry.result.samples.id[one.at]), one.kinds, one.turn) for one in found]
 
 
 def test_the_worst_and_those_around_the_median(entry: Make):
-    """By Dice, and of the same Dice by number: 0.5 of slice 20 before 0.5 of slice 30."""
+    """By Dice, and of the same Dice by id: 0.5 of sample 20 before 0.5 of sample 30."""
     table = table_of(NUMBERS, DICE)
     assert chosen(entry("A", table)) == [
         *((40, ("worst",), 0), (7, ("worst",), 1), (10, ("worst",), 2), (4, ("worst",), 3)),
         *((20, ("median",), 0), (30, ("median",), 1), (5, ("median",), 2)),
     ]
+
+
+def test_of_the_same_dice_ids_come_as_people_count(entry: Make):
+    table = changed(table_of([1, 2, 3], [0.5] * 3), id=["slice 10", "slice 9", "a/slice 9"])
+    assert [table.id[one.at] for one in choose(entry("A", table), ())] == ["a/slice 9", "slice 9", "slice 10"]
 
 
 def test_few_slices_are_chosen_once_each(entry: Make):
@@ -152,7 +164,7 @@ def test_those_that_changed_most_whatever_the_sign_and_the_order_of_rows(entry: 
     before = dict(zip(NUMBERS, DICE, strict=True)) | {6: 0.45, 8: 0.9, 40: 0.3}
     rows = sorted(before)
     runs = tuple(
-        SeedRun(seed=k, fingerprint=None, slices=table_of(rows, [before[n] + shift for n in rows]))
+        SeedRun(seed=k, fingerprint=None, samples=table_of(rows, [before[n] + shift for n in rows]))
         for k, shift in enumerate((-0.05, 0.05))
     )
     one = replace(entry("A", table_of(NUMBERS, DICE)), before=runs)
@@ -170,23 +182,23 @@ def test_those_that_changed_most_whatever_the_sign_and_the_order_of_rows(entry: 
 
 def test_what_did_not_change_is_not_chosen_as_changed(entry: Make):
     table = table_of(NUMBERS, DICE)
-    same = replace(entry("A", table), before=(SeedRun(seed=1, fingerprint=None, slices=table),))
+    same = replace(entry("A", table), before=(SeedRun(seed=1, fingerprint=None, samples=table),))
     assert {kind for _, kinds, _ in chosen(same) for kind in kinds} == {"worst", "median"}
 
 
 def test_changes_are_of_the_same_slices_alone(entry: Make, make_table: Table):
     table = table_of(NUMBERS, DICE)
 
-    def before(*tables: SliceTable) -> bool:
-        runs = tuple(SeedRun(seed=k, fingerprint=None, slices=t) for k, t in enumerate(tables))
+    def before(*tables: SampleTable) -> bool:
+        runs = tuple(SeedRun(seed=k, fingerprint=None, samples=t) for k, t in enumerate(tables))
         return changes(replace(entry("A", table), before=runs)) is not None
 
     assert before(table, table)
     assert not before()
-    assert not before(table, table.model_copy(update={"label": [1, *table.label[1:]]}))
-    assert not before(table, table.model_copy(update={"truth_area": [1001, *table.truth_area[1:]]}))
+    assert not before(table, changed(table, label=[1, *[0] * 10]))
+    assert not before(table, with_measures(table, truth_area=[1001, *[1000] * 10]))
     assert not before(table_of(NUMBERS[1:], DICE[1:]))
-    assert not before(table, make_table(11, mask=False).model_copy(update={"number": NUMBERS}))
+    assert not before(table, changed(make_table(11, mask=False), id=table.id))
     types = entry("B", make_table(6, mask=False))
     assert changes(replace(types, before=types.result.runs)) is None
 
@@ -194,7 +206,7 @@ def test_changes_are_of_the_same_slices_alone(entry: Make, make_table: Table):
 def test_without_masks_only_explained_slices_are_chosen(entry: Make, make_table: Table):
     types = entry("B", make_table(6, mask=False))
     assert chosen(types, (5, 2)) == [(2, ("explained",), 0), (5, ("explained",), 1)]
-    assert choose(entry("C"), (5, 2)) == []
+    assert choose(entry("C"), ("5", "2")) == []
 
 
 def test_a_slice_of_several_kinds_has_its_foremost_place(entry: Make):

@@ -13,9 +13,9 @@ from btlib.reporting.html.facts import facts, odd_environments, origins
 from btlib.reporting.html.views import View
 from btlib.results import PatientFacts
 from btlib.runs import ModelInfo
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., Entry]
 
 
@@ -50,6 +50,10 @@ def test_the_facts_of_a_run(with_records: Callable[..., Entry], empty_view: View
     )
     assert json.loads(run.text) == dict(run.pairs)
     known = dict(data.pairs)
+    assert data.pairs[:4] == (
+        *(("task", "phantom"), ("classes", "meningioma, glioma, pituitary"), ("structures", "tumour")),
+        ("channels", "T1 contrast-enhanced"),
+    )
     assert (known["split name"], known["n test"], known["test class counts"]) == ("slice-seed42", "60", "20, 20, 20")
     assert (known["patients"], known["image size"]) == ("unknown", "32")
     assert recipe.pairs == (("epochs", "8"), ("name", "modern"))

@@ -12,12 +12,14 @@ import pytest
 from btlib.baselines.held import NONE, load_baseline
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
+from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BtlibError
 from btlib.protocol import Protocol, Recipe
 from btlib.reporting import compare, write_comparison, write_significance
 from btlib.reporting.html import write_report
 from btlib.runs import RunFolder, RunInfo
 from btlib.runs.execute import run_case
+from btlib.runs.held_out import HeldOut as Held
 from btlib.runs.results import as_results
 from btlib.splits import slice_seed42
 from btlib.types import Predictions
@@ -32,7 +34,7 @@ NAMES = [
 
 class Noise:
     def predict(self, images: np.ndarray) -> Predictions:
-        return Predictions(images, np.tile([0.5, 0.25, 0.25], (len(images), 1)))
+        return Predictions(images[:, 0], np.tile([0.5, 0.25, 0.25], (len(images), 1)))
 
 
 @pytest.fixture(scope="module")
@@ -41,17 +43,16 @@ def run(tmp_path_factory: pytest.TempPathFactory, make_dataset: Callable[..., Da
     place = tmp_path_factory.mktemp("names")
     data = make_dataset(48)
     data = replace(data, images=data.images / 8, patients=tuple(NAMES[i % len(NAMES)] for i in range(48)))
-    work = Work(data, slice_seed42(48), Protocol(image_size=32), Recipe(), 7, place / "checkpoints")
+    split = slice_seed42(48)
+    work = Work.on(data, split, Protocol(image_size=32), Recipe(), 7, place / "checkpoints")
     folder = RunFolder(place / "run")
-    info = RunInfo(
-        tier="smoke", command="pytest", baseline="none", origin="phantom", data="d", started="now", cases=NAMES
-    )
+    info = RunInfo(tier="smoke", command="pytest", baseline="none", task=PHANTOM, data="d", started="now", cases=NAMES)
     folder.save_info(info.model_copy(update={"seeds": [7]}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("btlib.runs.execute.code_of", lambda case: None)
         for name in NAMES:
             case = Case(name, f"title of {name}", True, True, lambda w: Prepared(Noise(), "given"))
-            run_case(case, work, "smoke", folder)
+            run_case(case, work, "smoke", folder, Held(data, data, split))
     return folder
 
 

@@ -11,12 +11,14 @@ from typer.testing import CliRunner
 from btlib.baselines import Baseline
 from btlib.baselines.figure import BaselineCase
 from btlib.cli import app
+from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS
 from btlib.plugin.closing import close
 from btlib.reporting.html import write_page, write_report
 from btlib.runs import RunFolder
 from btlib.runs.accept import propose
 
+from ..tables import with_measures
 from .conftest import SCRIPT, leave_undrawn
 from .reader import Reader
 
@@ -103,7 +105,7 @@ NUMBERS = r"Dice 0\.\d{4}; reference both 0\.\d{4}; difference [+-]0\.\d{4}, 95 
 
 
 def test_the_card_of_a_new_case_has_its_numbers_and_its_reference(homes: dict[str, Path], pages: dict[str, Reader]):
-    value = f"{RunFolder(homes['measured']).records()[0].slices.dice().mean():.4f}"
+    value = f"{per_sample(RunFolder(homes['measured']).records()[0].samples, 'dice').mean():.4f}"
     for kind, method in (("measured", "paired by patient"), ("published", "unpaired, by patient")):
         numbers = NUMBERS.replace("both", "(A|both|other)") + rf"\({method}\); margin 0\.02"
         card = pages[kind].card("new", f"Dice {value}")
@@ -113,7 +115,7 @@ def test_the_card_of_a_new_case_has_its_numbers_and_its_reference(homes: dict[st
 def test_the_card_of_what_is_only_measured_has_the_value(homes: dict[str, Path], pages: dict[str, Reader]):
     record = RunFolder(homes["none"]).records()[0]
     card = pages["none"].card("measured", "new")
-    for metric, values in (("Dice", record.slices.dice()), ("accuracy", record.slices.correct())):
+    for metric, values in (("Dice", per_sample(record.samples, "dice")), ("accuracy", record.samples.correct())):
         assert f"{metric} {values.mean():.4f}" in card
     assert "difference" not in card
     assert [row[0].split()[0] for row in pages["none"].tables["cases"][1:]] == ["new"]
@@ -122,10 +124,12 @@ def test_the_card_of_what_is_only_measured_has_the_value(homes: dict[str, Path],
 def test_the_card_of_what_cannot_be_compared_has_value_and_reason(homes: dict[str, Path], pages: dict[str, Reader]):
     record = RunFolder(homes["not comparable"]).records()[0]
     card = pages["not comparable"].card("not-comparable", "new")
-    assert f"Dice {record.slices.dice().mean():.4f}; reference" in card
+    assert f"Dice {per_sample(record.samples, 'dice').mean():.4f}; reference" in card
     assert "image_size: measured 36, baseline 64" in card
     assert {row[9] for row in pages["not comparable"].tables["standings"][1:]} == {"–"}, "no rank without comparison"
-    assert f"| {record.slices.dice().mean():.4f} " in (homes["not comparable"] / "comparison.md").read_text()
+    assert (
+        f"| {per_sample(record.samples, 'dice').mean():.4f} " in (homes["not comparable"] / "comparison.md").read_text()
+    )
 
 
 def test_every_verdict_of_a_known_case_is_in_a_card(run: Path, html: str):
@@ -164,10 +168,10 @@ def test_pairing_is_claimed_only_where_it_is(homes: dict[str, Path], kind: str):
 
 
 def of_other_tumours(case: BaselineCase) -> BaselineCase:
-    """The same slice numbers with other tumours, whose figures are for reading only."""
+    """The same ids with other tumours, whose figures are for reading only."""
     figures = [figure.model_copy(update={"margin": None}) for figure in case.figures]
-    tables = [run.slices.model_copy(update={"truth_area": [a + 1 for a in run.slices.truth_area]}) for run in case.runs]
-    runs = [run.model_copy(update={"slices": table}) for run, table in zip(case.runs, tables, strict=True)]
+    tables = [with_measures(run.samples, truth_area=(run.samples.truth_area[:, 0] + 1).tolist()) for run in case.runs]
+    runs = [run.model_copy(update={"samples": table}) for run, table in zip(case.runs, tables, strict=True)]
     return case.model_copy(update={"figures": figures, "runs": runs})
 
 

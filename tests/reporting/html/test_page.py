@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 
 from btlib import files, npz
 from btlib.cli import app
+from btlib.data.sources.tasks import FIGSHARE, PHANTOM
 from btlib.errors import RecordError
+from btlib.evaluation.aggregate import per_sample
 from btlib.reporting.html import write_page, write_report
 from btlib.reporting.html.tiles import contours
 from btlib.runs import Maps, RunFolder
@@ -72,12 +74,13 @@ def test_it_says_what_is_phantom_and_what_was_reused(page: Reader):
 @pytest.mark.usefixtures("undrawn")
 def test_real_slices_are_not_called_phantoms(run: Path, tmp_path: Path):
     shutil.copytree(run, tmp_path / "run")
+    phantom, figshare = (json.dumps(task.model_dump(mode="json")) for task in (PHANTOM, FIGSHARE))
     for path in [tmp_path / "run" / "run.json", *(tmp_path / "run" / "records").glob("*.json")]:
-        changed = json.loads(json.dumps(files.read_sealed(path)).replace('"phantom"', '"figshare"'))
+        changed = json.loads(json.dumps(files.read_sealed(path)).replace(phantom, figshare))
         files.write_json(path, files.sealed(changed))
     text = write_report(tmp_path / "run").read_text()
     assert "Phantom data." not in text
-    assert "Figshare dataset" in text
+    assert "The samples are those of figshare, CC BY 4.0, doi 10.6084/m9.figshare.1512427." in text
 
 
 def test_verdicts_have_their_numbers(page: Reader):
@@ -87,14 +90,14 @@ def test_verdicts_have_their_numbers(page: Reader):
 
 def test_the_numbers_are_those_of_the_records(run: Path, page: Reader):
     for record in RunFolder(run).records():
-        if record.slices is not None and record.slices.has_mask:
-            assert f"{record.slices.dice().mean():.4f}" in page.text["table"]
+        if record.samples is not None and record.samples.has_mask:
+            assert f"{per_sample(record.samples, 'dice').mean():.4f}" in page.text["table"]
     tiles = [a for tag, a in page.tags if tag == "li" and "data-kinds" in a]
     record = next(r for r in RunFolder(run).records() if r.case == "A")
-    assert record.slices is not None
-    worst = record.slices.number[int(record.slices.dice().argmin())]
+    assert record.samples is not None
+    worst = record.samples.id[int(per_sample(record.samples, "dice").argmin())]
     first = next(tile for tile in tiles if tile["data-case"] == "A")
-    assert first["id"] == f"slice-A-{worst}"
+    assert first["id"] == f"sample-A-{worst}"
     assert "changed" in {kind for tile in tiles for kind in (tile["data-kinds"] or "").split()}
     assert {tile["data-case"] for tile in tiles} == {"A", "B", SCRIPT}
 
@@ -111,23 +114,23 @@ def test_the_same_run_gives_the_same_page(run: Path, html: str):
 
 
 def test_twins_say_the_same(run: Path):
-    frame = pd.read_csv(run / "per_slice.csv")
-    records = {r.case: r for r in RunFolder(run).records() if r.slices is not None}
+    frame = pd.read_csv(run / "per_sample.csv", dtype={"id": str})
+    records = {r.case: r for r in RunFolder(run).records() if r.samples is not None}
     assert set(frame["case"]) == set(records)
-    assert set(frame["schema"]) == {"btlib-per-slice/1"}
+    assert set(frame["schema"]) == {"btlib-per-sample/1"}
     for case, record in records.items():
         ours = frame[frame["case"] == case]
-        assert ours["number"].tolist() == record.slices.number
-        if record.slices.has_mask:
-            np.testing.assert_allclose(ours["dice"], record.slices.dice())
+        assert ours["id"].tolist() == record.samples.id
+        if record.samples.has_mask:
+            np.testing.assert_allclose(ours["dice"], per_sample(record.samples, "dice"))
     value = json.loads((run / "report.json").read_text())
-    assert value["schema"] == "btlib-report/1"
+    assert value["schema"] == "btlib-report/2"
     assert [case["case"] for case in value["cases"]] == list(NAMES)
     assert all((run / name).exists() for name in value["figures"])
     assert len(value["figures"]) == len(list((run / "figures").glob("*.svg")))
     mean = value["cases"][0]["means"]["dice"]
     assert mean["low"] < mean["value"] < mean["high"]
-    assert mean["value"] == pytest.approx(records["A"].slices.dice().mean())
+    assert mean["value"] == pytest.approx(per_sample(records["A"].samples, "dice").mean())
 
 
 def test_the_summary_is_short_and_is_text(run: Path):
@@ -160,7 +163,7 @@ def test_what_is_missing_says_so(make_run: Callable[..., Path], tmp_path: Path):
     assert "looks" not in page.text
     only = make_run(tmp_path / "only", names=("A",))
     page = Reader(write_report(only).read_text())
-    assert page.text["types"].count("No case has tumour types.") == 2
+    assert page.text["classes"].count("No case predicts classes.") == 2
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -197,7 +200,7 @@ def test_records_of_before_have_no_masks_and_no_curve(run: Path, tmp_path: Path)
 def test_pictures_of_other_slices_are_not_shown(run: Path, tmp_path: Path):
     shutil.copytree(run, tmp_path / "run")
     path = tmp_path / "run" / "pictures.npz"
-    kept = npz.read_npz(path, ["numbers", "images", "packed", "width"])
+    kept = npz.read_npz(path, ["ids", "images", "packed", "width"])
     npz.write_npz(path, kept | {"packed": np.zeros_like(kept["packed"])})
     page = Reader(write_report(tmp_path / "run").read_text())
     assert "the data has changed since" in page.text["gallery"]
@@ -215,17 +218,17 @@ def test_without_data_the_page_says_so(run: Path, tmp_path: Path):
 def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
     """Explained slices join the gallery, whatever their Dice; red is where the model needs what is there."""
     folder = RunFolder(shutil.copytree(run, tmp_path / "run"))
-    shown = {s["number"] for s in json.loads((run / "report.json").read_text())["cases"][0]["slices"]}
+    shown = {s["id"] for s in json.loads((run / "report.json").read_text())["cases"][0]["samples"]}
     record = folder.records()[0]
-    assert record.slices is not None
-    number = next(n for n in record.slices.number if n not in shown)
+    assert record.samples is not None
+    name = next(n for n in record.samples.id if n not in shown)
     total = np.zeros((1, 32, 48), np.float32)
     total[0, :16] = 1.0
-    maps = Maps(np.array([number]), np.zeros(1, np.int64), np.full(1, 0.9), total, total)
+    maps = Maps(np.array([name]), np.zeros(1, np.int64), np.full(1, 0.9), total, total)
     shutil.rmtree(folder.path / "explain")
     maps.save(folder.explain_path(record.case, "npz"))
     page = Reader(write_report(folder.path).read_text())
-    assert f"Map of what mattered in slice {number}" in {a.get("aria-label") for tag, a in page.tags if tag == "svg"}
+    assert f"Map of what mattered in sample {name}" in {a.get("aria-label") for tag, a in page.tags if tag == "svg"}
     (address,) = (a["href"] for tag, a in page.tags if tag == "image" and "image/png" in (a["href"] or ""))
     png = base64.b64decode((address or "").partition(",")[2])
     pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
@@ -246,9 +249,9 @@ def test_what_the_maps_say_stands_in_a_table(make_run: Callable[..., Path], tmp_
     mass = everything.means["mass"]
     assert f"{mass.low:.3f} – {mass.high:.3f}" in text
     assert "hidden with zero" in text
-    slices = json.loads((path / "report.json").read_text())["cases"][1]["slices"]
-    rows = RunFolder(path).explained()["B"].slices
-    assert {s["number"]: s["mass"] for s in slices} == {row.number: row.average.mass for row in rows}
+    samples = json.loads((path / "report.json").read_text())["cases"][1]["samples"]
+    rows = RunFolder(path).explained()["B"].samples
+    assert {s["id"]: s["mass"] for s in samples} == {row.id: row.average.mass for row in rows}
 
 
 def test_a_threshold_of_its_own_is_marked(run: Path, tmp_path: Path):
@@ -292,10 +295,13 @@ def test_the_command(run: Path, tmp_path: Path):
 
 
 def test_contours_go_around_the_mask():
-    mask = np.zeros((5, 7), dtype=bool)
-    mask[1:4, 2:6] = True
+    mask = np.zeros((1, 5, 7), dtype=bool)
+    mask[0, 1:4, 2:6] = True
     numbers = [float(v) for v in re.findall(r"[\d.]+", contours(mask))]
     assert contours(mask).count("M") == 1
     assert (min(numbers[::2]), max(numbers[::2])) == (2.5, 5.5)
     assert (min(numbers[1::2]), max(numbers[1::2])) == (1.5, 3.5)
-    assert contours(np.zeros((4, 4), dtype=bool)) == ""
+    assert contours(np.zeros((1, 4, 4), dtype=bool)) == ""
+    other = np.zeros_like(mask)
+    other[0, 0, 0] = True
+    assert contours(np.concatenate([mask, other])) == contours(mask) + contours(other), "of every structure"

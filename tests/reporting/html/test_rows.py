@@ -8,6 +8,7 @@ import pytest
 
 from btlib.baselines import Verdict
 from btlib.baselines.pace import Pace
+from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation.catalogue import METRICS
 from btlib.reporting import Comparison
 from btlib.reporting.html.entries import Entry, Reference
@@ -25,11 +26,11 @@ from btlib.reporting.standing import Standing
 from btlib.runs import Timing
 from btlib.runs.explained import Group
 from btlib.runs.explained import Mean as MapMean
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 from .reader import Reader
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., Entry]
 
 
@@ -263,7 +264,7 @@ def test_what_the_maps_say(entry: Make, empty_view: View):
     )
     head, first, second = _table(render(page_of([entry("A")], empty_view, looks=looks)), "Where the models look")
     assert head == [
-        *("case", "hits", "centre prior", "random", "mass in tumour", "centre prior", "random", "chance"),
+        *("case", "hits", "centre prior", "random", "mass inside", "centre prior", "random", "chance"),
         "random weights",
     ]
     assert first == [
@@ -278,7 +279,7 @@ def test_what_the_maps_say(entry: Make, empty_view: View):
 def test_the_facts_of_each_run_stand_under_its_own_title(entry: Make, make_table: Table, empty_view: View):
     views = []
     for label, torch in (("first", "2.11"), ("second", "2.12")):
-        info = empty_view.info.model_copy(update={"data": f"data of {label}", "origin": "phantom"})
+        info = empty_view.info.model_copy(update={"data": f"data of {label}", "task": PHANTOM})
         noise = Timing(images=1, seconds=[1.0] * 4, thesis_seconds=[float(torch)] * 4)
         views.append(
             (replace(empty_view, label=label, info=info, noise=noise), {"environment": {"torch": torch, "cpu": label}})

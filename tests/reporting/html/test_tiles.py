@@ -12,6 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
+from btlib.data.sources.tasks import PHANTOM
+from btlib.evaluation.aggregate import per_sample
+from btlib.npz import write_npz
 from btlib.reporting.html.chosen import Chosen
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.gallery import Gallery, _share, gallery
@@ -25,10 +28,11 @@ from btlib.reporting.html.tiles import Tile, contours, tiles
 from btlib.reporting.html.views import View
 from btlib.results import SeedRun
 from btlib.runs import Explained, Maps, RunFolder
-from btlib.runs.explained import Control, ExplainedSlice, Group, Measures, Sanity, SanityStep
+from btlib.runs.explained import Control, ExplainedSample, Group, Measures, Sanity, SanityStep
 from btlib.runs.masks import Masks
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable, sample_table
 
+from ..tables import changed, with_measures
 from .reader import Reader
 
 Make = Callable[..., Entry]
@@ -36,63 +40,67 @@ SIZE = (6, 11)
 
 
 def rectangle(top: int, left: int, bottom: int, right: int) -> np.ndarray:
-    mask = np.zeros(SIZE, dtype=bool)
-    mask[top:bottom, left:right] = True
+    """A mask of one structure."""
+    mask = np.zeros((1, *SIZE), dtype=bool)
+    mask[0, top:bottom, left:right] = True
     return mask
 
 
-TRUTH = {7: rectangle(1, 2, 4, 5), 3: rectangle(0, 6, 2, 10)}
-SAID = {7: rectangle(1, 2, 5, 6), 3: rectangle(3, 0, 5, 4)}
+TRUTH = {"7": rectangle(1, 2, 4, 5), "3": rectangle(0, 6, 2, 10)}
+SAID = {"7": rectangle(1, 2, 5, 6), "3": rectangle(3, 0, 5, 4)}
 
 
 @pytest.fixture
-def table() -> SliceTable:
-    """Slices 7 and 3; the second is taken for a pituitary tumour."""
-    overlap = [int((TRUTH[n] & SAID[n]).sum()) for n in (7, 3)]
-    return SliceTable(
-        number=[7, 3],
-        label=[0, 1],
-        patient=["P", "Q"],
-        truth_area=[int(TRUTH[n].sum()) for n in (7, 3)],
-        intersection=overlap,
-        pred_area=[int(SAID[n].sum()) for n in (7, 3)],
-        class_prob=[[0.7, 0.2, 0.1], [0.3, 0.2, 0.5]],
-    )
+def table() -> SampleTable:
+    """Samples 7 and 3; the second is taken for a pituitary tumour."""
+    ids = ["7", "3"]
+    masks = {
+        "truth_area": [TRUTH[n] for n in ids],
+        "intersection": [TRUTH[n] & SAID[n] for n in ids],
+        "pred_area": [SAID[n] for n in ids],
+    }
+    measures = {name: np.array([mask.sum(axis=(1, 2)) for mask in found]) for name, found in masks.items()}
+    prob = np.array([[0.7, 0.2, 0.1], [0.3, 0.2, 0.5]])
+    return sample_table(PHANTOM, ids, ["P", "Q"], labels=[0, 1], measures=measures, class_prob=prob)
+
+
+def without_masks(table: SampleTable) -> SampleTable:
+    return with_measures(table, intersection=None, pred_area=None)
 
 
 @pytest.fixture
 def masks() -> Masks:
-    packed = np.packbits(np.stack([SAID[3], SAID[7]]), axis=2)
-    return Masks(np.array([3, 7]), packed, SIZE[1])
+    packed = np.packbits(np.stack([SAID["3"], SAID["7"]]), axis=3)
+    return Masks(np.array(["3", "7"]), packed, SIZE[1])
 
 
-def picture(number: int) -> Picture:
-    return Picture(np.full((6, 6), number, dtype=np.uint8), TRUTH[number])
+def picture(name: str) -> Picture:
+    return Picture(np.full((6, 6), int(name), dtype=np.uint8), TRUTH[name])
 
 
 FOUND = {n: picture(n) for n in TRUTH}
-ANCHORS = {7: "image-seven", 3: "image-three"}
+ANCHORS = {"7": "image-seven", "3": "image-three"}
 CHOSEN = [Chosen(1, ("worst", "changed"), 0), Chosen(0, ("median",), 1)]
 MAP = SliceMap("data:image/png;base64,AAAA", 0.456, 0.123)
 
 
 @pytest.fixture
-def made(entry: Make, table: SliceTable, masks: Masks) -> list[Tile]:
-    before = table.model_copy(update={"intersection": [0, 4]})
-    one = replace(entry("A", table), before=(SeedRun(seed=1, fingerprint=None, slices=before),), before_name="b")
-    return tiles(one, CHOSEN, FOUND, ANCHORS, masks, {3: MAP})
+def made(entry: Make, table: SampleTable, masks: Masks) -> list[Tile]:
+    before = with_measures(table, intersection=[0, 4])
+    one = replace(entry("A", table), before=(SeedRun(seed=1, fingerprint=None, samples=before),), before_name="b")
+    return tiles(one, CHOSEN, FOUND, ANCHORS, masks, {"3": MAP})
 
 
-def test_a_tile_is_of_its_slice(made: list[Tile], table: SliceTable):
+def test_a_tile_is_of_its_slice(made: list[Tile], table: SampleTable):
     first, second = made
-    assert [(t.number, t.kinds, t.turn, t.picture, t.anchor, t.size) for t in made] == [
-        (3, ("worst", "changed"), 0, "image-three", "slice-A-3", SIZE),
-        (7, ("median",), 1, "image-seven", "slice-A-7", SIZE),
+    assert [(t.id, t.kinds, t.turn, t.picture, t.anchor, t.size) for t in made] == [
+        ("3", ("worst", "changed"), 0, "image-three", "sample-A-3", SIZE),
+        ("7", ("median",), 1, "image-seven", "sample-A-7", SIZE),
     ]
     for tile in made:
-        assert tile.truth == contours(TRUTH[tile.number])
-        assert tile.predicted == contours(SAID[tile.number])
-    dice = table.dice()
+        assert tile.truth == contours(TRUTH[tile.id])
+        assert tile.predicted == contours(SAID[tile.id])
+    dice = per_sample(table, "dice")
     assert (first.dice, second.dice) == pytest.approx((dice[1], dice[0]))
     assert first.change is not None
     assert first.change < 0 < cast(float, second.change)
@@ -103,14 +111,15 @@ def test_a_tile_is_of_its_slice(made: list[Tile], table: SliceTable):
     assert (first.map, second.map) == (MAP, None)
 
 
-def test_without_masks_types_or_a_picture(entry: Make, table: SliceTable):
+def test_without_masks_types_or_a_picture(entry: Make, table: SampleTable):
     one = entry("A", table)
     assert [t.predicted for t in tiles(one, CHOSEN, FOUND, ANCHORS, None, {})] == [None, None]
-    assert [t.number for t in tiles(one, CHOSEN, {7: FOUND[7]}, ANCHORS, None, {})] == [7]
-    types = entry("B", table.model_copy(update={"intersection": None, "pred_area": None}))
+    assert [t.id for t in tiles(one, CHOSEN, {"7": FOUND["7"]}, ANCHORS, None, {})] == ["7"]
+    types = entry("B", without_masks(table))
     (first, _) = tiles(types, CHOSEN, FOUND, ANCHORS, None, {})
     assert (first.dice, first.change, first.predicted) == (None, None, None)
-    masks_only = entry("C", table.model_copy(update={"class_prob": None}))
+    areas = {name: values for name, values in table.columns.items() if name.startswith("tumour/")}
+    masks_only = entry("C", changed(table, columns=areas))
     (first, _) = tiles(masks_only, CHOSEN, FOUND, ANCHORS, None, {})
     assert (first.probabilities, first.guess) == ((), "")
 
@@ -124,23 +133,23 @@ def page_of(view: View, found: list[Tile]) -> Reader:
     return Reader(html_of(view, found))
 
 
-def test_what_stands_beside_a_slice(made: list[Tile], empty_view: View, table: SliceTable):
+def test_what_stands_beside_a_slice(made: list[Tile], empty_view: View, table: SampleTable):
     page = page_of(empty_view, made)
-    svgs = [a for tag, a in page.tags if tag == "svg" and (a.get("aria-label") or "").startswith(("Slice", "Map"))]
+    svgs = [a for tag, a in page.tags if tag == "svg" and (a.get("aria-label") or "").startswith(("Sample", "Map"))]
     assert [(a["aria-label"], a["viewbox"]) for a in svgs] == [
-        ("Slice 3 with contours", "0 0 11 6"),
-        ("Map of what mattered in slice 3", "0 0 11 6"),
-        ("Slice 7 with contours", "0 0 11 6"),
+        ("Sample 3 with contours", "0 0 11 6"),
+        ("Map of what mattered in sample 3", "0 0 11 6"),
+        ("Sample 7 with contours", "0 0 11 6"),
     ]
     paths = [(a["class"], a["d"]) for tag, a in page.tags if tag == "path" and a.get("class")]
     assert paths == [
-        *(("truth", contours(TRUTH[3])), ("predicted", contours(SAID[3])), ("truth", contours(TRUTH[3]))),
-        *(("truth", contours(TRUTH[7])), ("predicted", contours(SAID[7]))),
+        *(("truth", contours(TRUTH["3"])), ("predicted", contours(SAID["3"])), ("truth", contours(TRUTH["3"]))),
+        *(("truth", contours(TRUTH["7"])), ("predicted", contours(SAID["7"]))),
     ]
     text = " ".join(page.text["gallery"].split())
-    dice = table.dice()
-    before = table.model_copy(update={"intersection": [0, 4]}).dice()
-    assert "worst · most changed A slice 3" in text
+    dice = per_sample(table, "dice")
+    before = per_sample(with_measures(table, intersection=[0, 4]), "dice")
+    assert "worst · most changed A sample 3" in text
     assert f"{dice[1]:.3f} Dice {dice[1] - before[1]:+.3f} against b" in text
     assert f"{dice[0]:.3f} Dice {dice[0] - before[0]:+.3f} against b" in text
     assert "46 % of the relevance in the tumour, 12 % by chance" in text
@@ -157,7 +166,7 @@ def test_only_what_is_there_stands_beside_a_slice(made: list[Tile], empty_view: 
     bare = replace(made[0], dice=None, change=None, predicted=None, probabilities=(), map=None)
     text = " ".join(page_of(empty_view, [bare]).text["gallery"].split())
     assert "the case predicts no masks" in text
-    assert "glioma; the case predicts no types" in text
+    assert "glioma; the case predicts no classes" in text
     assert "relevance in the tumour" not in text
     lost = replace(made[0], predicted=None, change=0.0, map=replace(MAP, mass=None, chance=None))
     text = " ".join(page_of(empty_view, [lost]).text["gallery"].split())
@@ -173,7 +182,7 @@ def test_contours_of_parts_and_holes():
 
 def tile(turn: int, image: str) -> Tile:
     nobody = cast(Entry, None)
-    return Tile("x", nobody, ("worst",), turn, 1, image, (1, 1), "", None, None, None, "glioma", (), None)
+    return Tile("x", nobody, ("worst",), turn, "1", image, (1, 1), "", None, None, None, "glioma", (), None)
 
 
 def test_cases_take_turns_where_room_is_short():
@@ -201,26 +210,26 @@ def view(empty_view: View) -> View:
     return empty_view
 
 
-def test_the_gallery_of_a_run(view: View, entry: Make, table: SliceTable, masks: Masks):
+def test_the_gallery_of_a_run(view: View, entry: Make, table: SampleTable, masks: Masks):
     """The first seed's masks; what is left out is counted by case."""
     masks.save(view.folder.masks_path("A", 9))
-    types = table.model_copy(update={"intersection": None, "pred_area": None})
+    types = without_masks(table)
     one, other = entry("A", table, table, seeds=(9, 10)), entry("B", types)
     found = gallery([one, other], 10**6, lambda tile: 10)
-    assert [(t.entry.label, t.number, t.predicted) for t in found.tiles] == [
-        ("A", 3, contours(SAID[3])),
-        ("A", 7, contours(SAID[7])),
+    assert [(t.entry.label, t.id, t.predicted) for t in found.tiles] == [
+        ("A", "3", contours(SAID["3"])),
+        ("A", "7", contours(SAID["7"])),
     ]
     assert found.problems == ()
-    assert list(found.images.values()) == [FOUND[3].address, FOUND[7].address]
+    assert list(found.images.values()) == [FOUND["3"].address, FOUND["7"].address]
     size = 210 + max(len(picture.address) for picture in FOUND.values())
     short = gallery([one, other], size, lambda tile: 10)
-    assert [t.number for t in short.tiles] == [3]
+    assert [t.id for t in short.tiles] == ["3"]
     assert list(short.images) == [short.tiles[0].picture]
     assert short.problems == ("left out, to keep the page small: 1 of the 2 chosen slices of A",)
 
 
-def test_masks_that_were_not_kept_are_missed(view: View, entry: Make, table: SliceTable, masks: Masks):
+def test_masks_that_were_not_kept_are_missed(view: View, entry: Make, table: SampleTable, masks: Masks):
     masks.save(view.folder.masks_path("A", 2))  # of another seed than the first
     found = gallery([entry("A", table)], 10**6, weigh)
     path = view.folder.masks_path("A", 1)
@@ -229,20 +238,46 @@ def test_masks_that_were_not_kept_are_missed(view: View, entry: Make, table: Sli
 
 
 def test_a_picture_is_of_the_slice_that_was_measured(view: View):
-    """Another mask under the same number is another slice."""
+    """Another mask under the same id is another sample."""
     problems = Problems()
-    found = pictures(view, {7: 9, 3: 7}, problems)
-    assert list(found) == [7]
-    assert problems.said == ("the data has changed since: some slices are not those that were measured",)
+    found = pictures(view, {"7": [9], "3": [7]}, problems)
+    assert list(found) == ["7"]
+    assert problems.said == ("the data has changed since: some samples are not those that were measured",)
     assert pictures(view, {}, problems) == {}
-    assert list(pictures(view, {3: 8, 7: 9}, problems)) == [3, 7]
+    assert list(pictures(view, {"3": [8], "7": [9]}, problems)) == ["3", "7"]
 
 
 def test_pictures_survive_being_kept(view: View):
-    found = pictures(view, {7: 9, 3: 8}, Problems())
-    for number, one in found.items():
-        assert np.array_equal(one.image, FOUND[number].image)
-        assert np.array_equal(one.truth, TRUTH[number])
+    found = pictures(view, {"7": [9], "3": [8]}, Problems())
+    assert found.keys() == {"7", "3"}
+    for name, one in found.items():
+        assert np.array_equal(one.image, FOUND[name].image)
+        assert np.array_equal(one.truth, TRUTH[name])
+
+
+def test_pictures_that_were_kept_by_number_are_read(view: View):
+    """As btlib wrote them before samples had ids: one structure, without an axis for it."""
+    names = ["3", "7"]
+    arrays = {
+        "numbers": np.array([3, 7]),
+        "images": np.stack([FOUND[name].image for name in names]),
+        "packed": np.packbits(np.concatenate([TRUTH[name] for name in names]), axis=2),
+        "width": np.array(SIZE[1]),
+    }
+    write_npz(view.folder.path / "pictures.npz", arrays)
+    found = pictures(view, {"7": [9], "3": [8]}, Problems())
+    assert found.keys() == {"7", "3"}
+    assert all(np.array_equal(one.truth, TRUTH[name]) for name, one in found.items())
+
+
+def test_a_picture_of_several_structures_is_that_of_each_of_them(view: View):
+    """The same pixels in all, otherwise shared out, are another truth."""
+    truth = np.concatenate([rectangle(0, 0, 1, 3), rectangle(2, 0, 3, 2)])
+    keep(view.folder.path / "pictures.npz", {"a/b": Picture(np.zeros((6, 6), np.uint8), truth)})
+    problems = Problems()
+    assert np.array_equal(pictures(view, {"a/b": [3, 2]}, problems)["a/b"].truth, truth)
+    assert problems.said == ()
+    assert pictures(view, {"a/b": [2, 3]}, problems) == {}
 
 
 def test_pictures_are_kept_with_those_of_before(view: View, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -250,8 +285,8 @@ def test_pictures_are_kept_with_those_of_before(view: View, monkeypatch: pytest.
     from btlib.reporting.html import pictures as room
 
     asked: list[tuple[Any, ...]] = []
-    truth = np.stack([rectangle(0, 0, 1, 1), rectangle(0, 0, 2, 2), TRUTH[7]])
-    data = SimpleNamespace(numbers=np.array([5, 9, 7]), images=np.zeros((3, *SIZE), np.float32), masks=truth)
+    truth = np.stack([rectangle(0, 0, 1, 1), rectangle(0, 0, 2, 2), TRUTH["7"]])
+    data = SimpleNamespace(ids=np.array(["5", "9", "7"]), images=np.zeros((3, 1, *SIZE), np.float32), masks=truth)
 
     def load(*how: Any) -> Any:
         asked.append(how)
@@ -261,23 +296,27 @@ def test_pictures_are_kept_with_those_of_before(view: View, monkeypatch: pytest.
     conditions = SimpleNamespace(image_size=36, scaling="percentile")
     info = view.info.model_copy(update={"data_folder": str(tmp_path)})
     read = replace(view, info=info, records=cast(Any, (SimpleNamespace(conditions=conditions),)))
-    found = room.pictures(read, {9: 4, 3: 8}, Problems())
-    assert {number: int(one.truth.sum()) for number, one in found.items()} == {9: 4, 3: 8}
+    found = room.pictures(read, {"9": [4], "3": [8]}, Problems())
+    assert {name: int(one.truth.sum()) for name, one in found.items()} == {"9": 4, "3": 8}
     assert asked == [(str(tmp_path), 36, "percentile")]
-    assert pictures(view, {9: 4, 3: 8, 7: 9}, Problems()).keys() == {9, 3, 7}
+    assert pictures(view, {"9": [4], "3": [8], "7": [9]}, Problems()).keys() == {"9", "3", "7"}
     assert len(asked) == 1
 
 
 def test_grey_values_are_stretched_between_the_percentiles():
+    """Of the first channel."""
+
+    def of(image: np.ndarray) -> np.ndarray:
+        return Picture.of(np.stack([image, image[::-1]]), np.ones((1, *image.shape), bool)).image
+
     image = np.arange(1000, dtype=np.float32).reshape(20, 50)
-    one = Picture.of(image, np.ones((20, 50), bool))
-    assert one.image.shape == (20, 20), "square, as the page shows it"
-    exact = Picture.of(np.arange(900, dtype=np.float32).reshape(30, 30), np.ones((30, 30), bool)).image
+    assert of(image).shape == (20, 20), "square, as the page shows it"
+    exact = of(np.arange(900, dtype=np.float32).reshape(30, 30))
     low, high = np.percentile(np.arange(900), (0.5, 99.5))
     wanted = np.clip((np.arange(900) - low) / (high - low) * 255, 0, 255).astype(np.uint8).reshape(30, 30)
     assert np.array_equal(exact, wanted)
-    assert Picture.of(np.zeros((300, 260), np.float32), np.ones((300, 260), bool)).image.shape == (256, 256)
-    assert Picture.of(np.ones((4, 4), np.float32), np.ones((4, 4), bool)).image.max() == 0
+    assert of(np.zeros((300, 260), np.float32)).shape == (256, 256)
+    assert of(np.ones((4, 4), np.float32)).max() == 0
 
 
 def pixels(address: str) -> np.ndarray:
@@ -291,11 +330,11 @@ def measures(mass: float) -> Measures:
 
 
 def explained(case: str = "A", sanity: Sanity | None = None) -> Explained:
-    """Slices 3 and 7, in another order than their maps."""
+    """Samples 3 and 7, in another order than their maps."""
     known = Control(pointing=0.5, mass=0.5)
     rows = [
-        ExplainedSlice(
-            **{"number": n, "label": 0, "patient": None, "part": "test", "base": 0.5, "effect": 0.1, "engine": "e"},
+        ExplainedSample(
+            **{"id": str(n), "label": 0, "patient": None, "part": "test", "base": 0.5, "effect": 0.1, "engine": "e"},
             **{"precision": "fp32", "deviation": None, "faithful": None, "notes": [], "chance": n / 100},
             **{"total": measures(0.99), "average": measures(n / 10), "centre": known},
             **{"random_total": known, "random_average": known},
@@ -304,9 +343,9 @@ def explained(case: str = "A", sanity: Sanity | None = None) -> Explained:
     ]
     group = {"unit": "patient", "units": 2, "ratio": None, "hits_low": 0.0, "hits_high": 1.0, "silent": 0, "means": {}}
     return Explained(
-        **{"case": case, "identity": None, "origin": "phantom", "dataset_fingerprint": "d", "split_name": "s"},
+        **{"case": case, "identity": None, "task": PHANTOM, "dataset_fingerprint": "d", "split_name": "s"},
         **{"split_fingerprint": "f", "image_size": 6, "scaling": "thesis", "patch": 2, "stride": 1, "fill": "blur"},
-        slices=rows,
+        samples=rows,
         summary={"glioma": Group(n=1, hits=1, **group), "all": Group(n=2, hits=2, **group)},
         **{"sanity": sanity, "seconds": 1.0, "created": "now"},
     )
@@ -322,7 +361,7 @@ def folder(tmp_path: Path) -> RunFolder:
     total[1, :3] = -2.0
     total[1, 3, 0] = -0.5
     two = np.zeros(2)
-    Maps(np.array([3, 7]), two.astype(np.int64), two, total, np.zeros_like(total), "").save(
+    Maps(np.array(["3", "7"]), two.astype(np.int64), two, total, np.zeros_like(total), "").save(
         folder.explain_path("A", "npz")
     )
     explained().save(folder.explain_path("A", "json"))
@@ -331,8 +370,8 @@ def folder(tmp_path: Path) -> RunFolder:
 
 def test_red_is_where_the_model_needs_what_is_there(folder: RunFolder):
     found = maps_of(folder, "A", Problems())
-    assert {n: (m.mass, m.chance) for n, m in found.items()} == {3: (0.3, 0.03), 7: (0.7, 0.07)}
-    needed, surer = (pixels(found[n].address).astype(int) for n in (3, 7))
+    assert {n: (m.mass, m.chance) for n, m in found.items()} == {"3": (0.3, 0.03), "7": (0.7, 0.07)}
+    needed, surer = (pixels(found[n].address).astype(int) for n in ("3", "7"))
     assert needed.shape == surer.shape == (*SIZE, 3)
     assert needed[0, 0, 2] > needed[0, 0, 0] + 50  # red
     assert surer[0, 0, 0] > surer[0, 0, 2] + 50  # blue
@@ -358,7 +397,7 @@ def test_a_look_is_of_all_slices_and_of_random_weights_throughout(empty_view: Vi
         SanityStep(layer=name, correlation=value, size=0.5, correlations=[value])
         for name, value in (("head", 0.75), ("body", 0.25))
     ]
-    sanity = Sanity(numbers=[3], draws=1, patch=2, steps=steps)
+    sanity = Sanity(ids=["3"], draws=1, patch=2, steps=steps)
     for case, known in (("A", sanity), ("B", None)):
         explained(case, known).save(empty_view.folder.explain_path(case, "json"))
     empty_view.folder.explain_path("damaged", "json").write_text("{")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.thresholds import ThresholdCurve
 from btlib.metrics.calibration import confidence_bins
 from btlib.reporting.html import write as room
@@ -19,15 +20,15 @@ from btlib.reporting.html.gallery import Gallery
 from btlib.reporting.html.maps import SliceMap
 from btlib.reporting.html.page import Page
 from btlib.reporting.html.tiles import Tile
-from btlib.reporting.html.twins import write_figures, write_numbers, write_per_slice
+from btlib.reporting.html.twins import write_figures, write_numbers, write_per_sample
 from btlib.reporting.html.views import View
 from btlib.reporting.intervals import Mean
 from btlib.runs import CaseRecord, RunFolder, RunInfo
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
 from ..cells import rows
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 Make = Callable[..., Entry]
 
 
@@ -35,20 +36,20 @@ def test_every_slice_of_every_seed(entry: Make, make_table: Table, tmp_path: Pat
     one, two = make_table(9, wrong=4), make_table(9, wrong=2, seed=1)
     masks = make_table(7, classes=False)
     cases = [replace(entry("a\rb", one, two, seeds=(9, 10)), label="A"), entry("M", masks), entry("broken")]
-    write_per_slice(cases, tmp_path / "x.csv")
-    frame = pd.read_csv(tmp_path / "x.csv")
-    assert frame.columns[:4].tolist() == ["schema", "case", "seed", "number"]
-    assert list(zip(frame["case"], frame["seed"], frame["number"], strict=True)) == [
-        *(("a\rb", seed, n) for seed in (9, 10) for n in one.number),
-        *(("M", 1, n) for n in masks.number),
+    write_per_sample(cases, tmp_path / "x.csv")
+    frame = pd.read_csv(tmp_path / "x.csv", dtype={"id": str})
+    assert frame.columns[:4].tolist() == ["schema", "case", "seed", "id"]
+    assert list(zip(frame["case"], frame["seed"], frame["id"], strict=True)) == [
+        *(("a\rb", seed, n) for seed in (9, 10) for n in one.id),
+        *(("M", 1, n) for n in masks.id),
     ]
     names = np.array(["meningioma", "glioma", "pituitary"])
     for part, table in ((frame[:9], one), (frame[9:18], two)):
-        assert part["label"].tolist() == names[table.label].tolist()
+        assert part["label"].tolist() == names[table.labels].tolist()
         assert part["predicted"].tolist() == names[table.predicted()].tolist()
         assert part["correct"].tolist() == table.correct().tolist()
-        np.testing.assert_allclose(part["dice"], table.dice())
-        order = np.argsort(table.truth_area, kind="stable")
+        np.testing.assert_allclose(part["dice"], per_sample(table, "dice"))
+        order = np.argsort(table.truth_area[:, 0], kind="stable")
         thirds = part["size"].to_numpy()
         assert [set(thirds[order[k : k + 3]]) for k in (0, 3, 6)] == [{"small"}, {"middle"}, {"large"}]
     assert (frame[:9]["predicted"] != frame[:9]["label"]).sum() == 4
@@ -56,8 +57,8 @@ def test_every_slice_of_every_seed(entry: Make, make_table: Table, tmp_path: Pat
 
 
 def test_without_numbers_there_is_a_head(entry: Make, tmp_path: Path):
-    write_per_slice([entry("broken")], tmp_path / "x.csv")
-    assert (tmp_path / "x.csv").read_text().strip() == "schema,case,seed,number"
+    write_per_sample([entry("broken")], tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text().strip() == "schema,case,seed,id"
 
 
 def test_figures_of_before_are_removed(tmp_path: Path):
@@ -71,8 +72,8 @@ def test_figures_of_before_are_removed(tmp_path: Path):
     }
 
 
-def tile(entry: Entry, number: int, found: SliceMap | None = None) -> Tile:
-    return Tile("x", entry, ("worst", "changed"), 0, number, "p", (1, 1), "", None, 0.5, -0.25, "glioma", (), found)
+def tile(entry: Entry, name: str, found: SliceMap | None = None) -> Tile:
+    return Tile("x", entry, ("worst", "changed"), 0, name, "p", (1, 1), "", None, 0.5, -0.25, "glioma", (), found)
 
 
 def test_the_numbers_of_each_case(entry: Make, make_table: Table, empty_view: View, tmp_path: Path):
@@ -82,14 +83,14 @@ def test_the_numbers_of_each_case(entry: Make, make_table: Table, empty_view: Vi
     records = (made.records[0].model_copy(update={"threshold_curve": curve}), made.records[1])
     one = replace(made, label="A · run", records=records)
     two = entry("B", make_table(9, classes=False))
-    shown = Gallery((tile(one, 7, SliceMap("", 0.75, 0.125)), tile(two, 7), tile(one, 3)))
+    shown = Gallery((tile(one, "7", SliceMap("", 0.75, 0.125)), tile(two, "7"), tile(one, "3")))
     means = {("A · run", "dice"): Mean(0.5, 0.25, 0.75), ("B", "dice"): Mean(0.9, 0.8, 1.0)}
     figures = (Drawn("slices", "slices-dice", "", "", ""),)
     page = Page((empty_view,), (one, two), (), means, figures, "", ("a curve",), (), replace(shown, problems=("lost",)))
     write_numbers(page, tmp_path / "report.json")
     value = json.loads((tmp_path / "report.json").read_text())
     assert (value["schema"], value["figures"], value["problems"]) == (
-        *("btlib-report/1", ["figures/slices-dice.svg"], ["a curve", "lost"]),
+        *("btlib-report/2", ["figures/slices-dice.svg"], ["a curve", "lost"]),
     )
     first, second = value["cases"]
     assert (first["case"], second["case"]) == ("A", "B")
@@ -102,13 +103,13 @@ def test_the_numbers_of_each_case(entry: Make, make_table: Table, empty_view: Vi
         (10, None),
     ]
     assert first["seeds"][0]["summary"] == json.loads(json.dumps(records[0].summary))
-    table = made.result.slices
-    bins = confidence_bins(np.array(table.class_prob), np.array(table.label))
+    table = made.result.samples
+    bins = confidence_bins(table.class_prob, table.labels)
     assert first["calibration"] == {name: found.tolist() for name, found in vars(bins).items()}
     assert second["calibration"] is None
-    slices = {"kinds": ["worst", "changed"], "dice": 0.5, "change": -0.25}
-    assert first["slices"] == [{"number": 7, **slices, "mass": 0.75, "chance": 0.125}, {"number": 3, **slices}]
-    assert second["slices"] == [{"number": 7, **slices}]
+    shown_of = {"kinds": ["worst", "changed"], "dice": 0.5, "change": -0.25}
+    assert first["samples"] == [{"id": "7", **shown_of, "mass": 0.75, "chance": 0.125}, {"id": "3", **shown_of}]
+    assert second["samples"] == [{"id": "7", **shown_of}]
 
 
 def test_pairs_of_one_run_and_of_several(entry: Make, make_table: Table, empty_view: View):
@@ -204,7 +205,7 @@ def test_the_files_of_a_report(tmp_path: Path, info: RunInfo, record: Callable[.
     assert [(case["case"], len(case["seeds"])) for case in value["cases"]] == [("a  b", 2), ("c", 1)]
     assert value["cases"][0]["means"]["accuracy"]["value"] == pytest.approx(0.85)
     assert [str(folder.record_path("c", 2)) in problem for problem in value["problems"]] == [True, *[False] * 3]
-    assert len(pd.read_csv(folder.path / "per_slice.csv")) == 3 * 60
+    assert len(pd.read_csv(folder.path / "per_sample.csv")) == 3 * 60
     assert {path.name for path in (folder.path / "figures").iterdir()} == {
         figure.removeprefix("figures/") for figure in value["figures"]
     }

@@ -12,9 +12,9 @@ from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.style import inline
 from btlib.reporting.html.views import view
 from btlib.runs import CaseRecord, RunFolder, RunInfo, Timing
-from btlib.slice_table import SliceTable
+from btlib.sample_table import SampleTable
 
-Table = Callable[..., SliceTable]
+Table = Callable[..., SampleTable]
 
 
 @pytest.fixture

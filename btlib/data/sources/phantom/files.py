@@ -7,10 +7,11 @@ from pathlib import Path
 from filelock import FileLock
 from numpy.random import RandomState
 
-from btlib.data.figshare import write_slice
-from btlib.data.folder import slice_folder, sort_out
-from btlib.data.phantom_head import Anatomy, anatomy, draw
 from btlib.data.quota import shares
+from btlib.data.sources.figshare.folder import slice_folder, sort_out
+from btlib.data.sources.figshare.slice_file import write_slice
+from btlib.data.sources.phantom.head import Anatomy, anatomy, draw
+from btlib.data.sources.tasks import PHANTOM
 from btlib.data.workers import track
 from btlib.errors import BtlibWarning, DataError
 from btlib.files import atomic_folder
@@ -45,11 +46,11 @@ def write_phantoms(out: Path | str, n: int, seed: int = 0, progress: bool = Fals
     cast = track(_cast(n, seed), n, "Drawing phantoms", progress)
     try:
         with atomic_folder(target) as part:
-            for number, (patient, person) in enumerate(cast, start=1):
+            for number, (patient, label, person) in enumerate(cast, start=1):
                 rng = RandomState([seed, 1, number])
                 size = _SMALL_SIZE if rng.randint(_SMALL_EVERY) == 0 else _SIZE
                 image, mask = draw(person, rng, size)
-                write_slice(part / f"{number}.mat", image, mask, person.label, patient=patient, origin="phantom")
+                write_slice(part / f"{number}.mat", image, mask, label, patient=patient, origin="phantom")
     except OSError as error:
         hint = "free some space, or choose a folder that can be written"
         raise DataError(f"cannot be written ({error.strerror or error})", where=target, mend=hint) from error
@@ -79,15 +80,15 @@ def phantom_folder(root: Path | str, n: int, seed: int = 0, progress: bool = Fal
     return folder
 
 
-def _cast(n: int, seed: int) -> list[tuple[str, Anatomy]]:
-    """The patient of each slice: classes by quota, patients of several slices, in a random order of slices."""
+def _cast(n: int, seed: int) -> list[tuple[str, int, Anatomy]]:
+    """Patient, class and anatomy of each slice: classes by quota, several slices a patient, in a random order."""
     rng = RandomState([seed, 0])
-    cast: list[tuple[str, Anatomy]] = []
+    cast: list[tuple[str, int, Anatomy]] = []
     patients = 0
     for label, left in enumerate(shares(_PERCENT, n)):
         while left > 0:
             patients += 1
             count = min(left, int(rng.randint(*_SLICES_OF_A_PATIENT)))
-            cast += [(f"PH{patients:04d}", anatomy(label, rng))] * count
+            cast += [(f"PH{patients:04d}", label, anatomy(PHANTOM.classes[label], rng))] * count
             left -= count
     return [cast[i] for i in rng.permutation(n)]

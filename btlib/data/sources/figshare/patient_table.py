@@ -29,7 +29,7 @@ class PatientTable:
         patients: Patient of every slice, int64 [n], 1…233.
         persons: Person of every slice, int64 [n], 1…209.
         folds: Fold of every person, int64 [209], 1…5: the splits `patient-5fold-1` … `-5`.
-        signatures: Of the masks (`btlib.data.recognise`), uint64 [n].
+        signatures: Of the masks (`btlib.data.sources.figshare.recognise`), uint64 [n].
         areas: Tumour pixels at 256×256, int64 [n].
         source: Where it was read.
         licence: Of the source.
@@ -51,7 +51,7 @@ def figshare_patients() -> PatientTable:
     Raises:
         DataError: The file is missing or damaged.
     """
-    file = resources.files("btlib.data") / _FILE
+    file = resources.files("btlib.data.sources.figshare") / _FILE
     hint = "install btlib again"
     try:
         value = json.loads(file.read_text(encoding="utf-8"))

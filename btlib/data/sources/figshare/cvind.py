@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.data.folder import CVIND
+from btlib.data.sources.figshare.folder import CVIND
 from btlib.errors import SplitError
 
 

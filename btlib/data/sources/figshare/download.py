@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from shutil import copyfileobj
 from typing import Any
 
-from btlib.data.fetch import SECONDS, FetchError, Wanted, fetch, pieces, require_space
-from btlib.data.figshare import LARGEST
-from btlib.data.folder import CVIND, slice_number
+from btlib.data.sources.figshare.fetch import SECONDS, FetchError, Wanted, fetch, pieces, require_space
+from btlib.data.sources.figshare.folder import CVIND, slice_number
+from btlib.data.sources.figshare.slice_file import LARGEST
 from btlib.errors import DataError
 from btlib.files import atomic_path
 

@@ -5,8 +5,9 @@ order in which h5py reads them, which is transposed against MATLAB, as in the th
 """
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -14,12 +15,16 @@ from numpy.typing import NDArray
 
 from btlib import fingerprint, hdf5
 from btlib.data.digest import image_digest, mask_digest
-from btlib.data.folder import list_slices, slice_number
+from btlib.data.sample import Sample
+from btlib.data.sources.figshare.folder import list_slices, slice_number
+from btlib.data.sources.tasks import FIGSHARE
 from btlib.errors import DataError
 from btlib.files import DamagedFileError, atomic_path
-from btlib.types import CLASS_NAMES, N_CLASSES, Origin, Slice
 
-__all__ = ["list_slices", "read_slice", "write_slice"]
+__all__ = ["Origin", "Slice", "list_slices", "read_slice", "write_slice"]
+
+Origin = Literal["figshare", "phantom"]
+"""What a file says of itself: name of its task. Phantoms are marked, so that they are never taken for real slices."""
 
 LARGEST = 2**30
 """Bytes of a field, or of a slice's file, above which it is no slice."""
@@ -31,6 +36,32 @@ _USERBLOCK = 512  # MATLAB puts its own header in front of HDF5's
 _MATLAB_HEADER = b"MATLAB 7.3 MAT-file, Platform: btlib".ljust(116) + bytes(8) + b"\x00\x02" + b"IM"
 _LONGEST_PATIENT = 1000
 _AGAIN = "get this file again (`btlib data download`)"
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """One T1-weighted slice as its file holds it.
+
+    Attributes:
+        number: File number, 1-based (`7.mat` is 7).
+        image: Intensities [h, w] in the file's own numeric dtype (int16 in the dataset).
+        mask: Tumour mask, bool [h, w].
+        label: 0 meningioma, 1 glioma, 2 pituitary.
+        patient: Patient id as text, None where the file has none.
+        origin: "figshare" or "phantom".
+    """
+
+    number: int
+    image: NDArray[np.generic]
+    mask: NDArray[np.bool_]
+    label: int
+    patient: str | None
+    origin: Origin
+
+    @property
+    def sample(self) -> Sample:
+        """The slice as a sample of its task."""
+        return Sample(str(self.number), self.image[None], self.mask[None], self.label, self.patient)
 
 
 def read_slice(path: Path | str) -> Slice:
@@ -177,8 +208,8 @@ def _label(label: NDArray[Any], path: Path) -> int:
     if label.size != 1:
         raise _wrong("one number", f"{label.size} of them", "label", path)
     value = float(label.ravel()[0])
-    if value not in range(1, N_CLASSES + 1):
-        names = ", ".join(f"{k} {name}" for k, name in enumerate(CLASS_NAMES, start=1))
+    if value not in range(1, len(FIGSHARE.classes) + 1):
+        names = ", ".join(f"{k} {name}" for k, name in enumerate(FIGSHARE.classes, start=1))
         raise _wrong(names, f"{value:g}", "label", path)
     return int(value) - 1
 

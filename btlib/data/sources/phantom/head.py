@@ -22,27 +22,27 @@ class Anatomy:
     """What the slices of one patient share.
 
     Attributes:
-        label: 0 meningioma, 1 glioma, 2 pituitary.
+        kind: Of the tumour, of `KINDS`; None for a head without one.
         direction: Unit vector from the head's middle towards the tumour.
         size: Size of the tumour within its type's range, 0…1.
         contrast: How bright the tumour enhances, times the tissue around it.
     """
 
-    label: int
+    kind: str | None
     direction: tuple[float, float]
     size: float
     contrast: float
 
 
-def anatomy(label: int, rng: RandomState) -> Anatomy:
+def anatomy(kind: str | None, rng: RandomState) -> Anatomy:
     """Draw a patient; meningiomas and gliomas lie anywhere but at the base, where the pituitary is."""
     c, s = _unit(rng.uniform(-0.35, 0.9))
     side = 1.0 if rng.random_sample() < 0.5 else -1.0
-    return Anatomy(label, (side * abs(c), -s), rng.random_sample(), rng.uniform(1.9, 2.5))
+    return Anatomy(kind, (side * abs(c), -s), rng.random_sample(), rng.uniform(1.9, 2.5))
 
 
 def draw(patient: Anatomy, rng: RandomState, size: int) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-    """One slice of a patient: int16 intensities into the thousands [size, size], and its tumour mask."""
+    """One slice of a patient: int16 intensities into the thousands [size, size], and the mask of its tumour, if any."""
     plane = tuple(_PLANES)[rng.randint(len(_PLANES))]
     x, y = _grid(rng, size)
     a, b = _PLANES[plane]
@@ -55,7 +55,10 @@ def draw(patient: Anatomy, rng: RandomState, size: int) -> tuple[NDArray[np.int1
     _ventricles(image, plane, u, v)
     _base(image, plane, u, v, brain)
     _vessels(image, rng, u, v, brain)
-    mask = (_meningioma, _glioma, _pituitary)[patient.label](image, patient, rng, (u, v), brain)
+    if patient.kind is None:
+        mask = np.zeros(brain.shape, dtype=bool)
+    else:
+        mask = _TUMOURS[patient.kind](image, patient, rng, (u, v), brain)
     shading = 1 + (rng.uniform(-0.12, 0.12) * x + rng.uniform(-0.12, 0.12) * y)
     grain = 60.0 * (rng.random_sample((size, size)) + rng.random_sample((size, size)) - 1.0)
     image *= shading
@@ -168,6 +171,11 @@ def _pituitary(
     mask: NDArray[np.bool_] = brain & (_ellipse(uv[0] - cu, uv[1] - cv, r, r * rng.uniform(0.8, 1.2)) + wobble < 1)
     image[mask] = _TISSUE * patient.contrast * 0.88 * rng.uniform(0.92, 1.08)
     return mask
+
+
+_TUMOURS = {"meningioma": _meningioma, "glioma": _glioma, "pituitary": _pituitary}
+KINDS = tuple(_TUMOURS)
+"""Tumours that can be drawn."""
 
 
 def _ellipse(u: Array, v: Array, ru: float, rv: float) -> Array:

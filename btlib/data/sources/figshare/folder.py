@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from btlib.data.faults import joined
 from btlib.errors import DataError
 
 CVIND = "cvind.mat"
@@ -41,6 +42,11 @@ def slice_folder(folder: Path) -> Path:
         raise DataError(f"expected a folder of slices, found {came}", where=folder, mend=_GET)
     inner = folder / "data"
     return inner if inner.is_dir() else folder
+
+
+def count_slices(folder: Path) -> int:
+    """How many files in a folder may be slices, by their ending; 0 where there is no such folder."""
+    return sum(1 for _ in folder.glob("*.mat")) if folder.is_dir() else 0
 
 
 def sort_out(home: Path) -> tuple[dict[int, str], list[DataError]]:
@@ -87,20 +93,6 @@ def list_slices(folder: Path | str) -> list[Path]:
     """
     home, names = list_names(Path(folder))
     return [home / name for name in names]
-
-
-def joined(faults: list[DataError], folder: Path, show: int = 20) -> DataError:
-    """One error for many faulty files, listing the first of them."""
-    if len(faults) == 1:
-        return faults[0]
-    lines = [f"  {Path(fault.where or '?').name}: {fault.problem}" for fault in faults[:show]]
-    if len(faults) > show:
-        lines.append(f"  … and {len(faults) - show} more")
-    return DataError(
-        "\n".join([f"{len(faults)} faulty files", *lines]),
-        where=folder,
-        mend="replace or remove these files; `btlib data verify` lists all of them, each with its remedy",
-    )
 
 
 def _number(name: str) -> int | None:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from btlib.data.figshare import read_slice
-from btlib.data.folder import slice_folder, sort_out
 from btlib.data.grouping import unknown
-from btlib.data.patients import Patients, identify
-from btlib.data.recognise import mask_signature
+from btlib.data.patients import Patients
+from btlib.data.sources.figshare.folder import slice_folder, sort_out
+from btlib.data.sources.figshare.identify import identify
+from btlib.data.sources.figshare.recognise import mask_signature
+from btlib.data.sources.figshare.slice_file import Origin, read_slice
+from btlib.data.sources.tasks import FIGSHARE
 from btlib.data.workers import map_files
 from btlib.errors import DataError
-from btlib.types import CLASS_NAMES, Origin
 
 _SHOWN = 10
 """Numbers or names that a line gives, at most."""
@@ -90,7 +91,7 @@ def scan(folder: Path | str, expect: int | None = None, progress: bool = False) 
     return ScanReport(
         folder=folder,
         n=len(found),
-        classes={name: sum(one.label == k for one in found) for k, name in enumerate(CLASS_NAMES)},
+        classes={name: sum(one.label == k for one in found) for k, name in enumerate(FIGSHARE.classes)},
         patients=Counter(patients.ids),
         sizes=Counter(one.shape for one in found),
         origins=Counter(one.origin for one in found),

@@ -7,7 +7,7 @@ from typing import Any
 
 from btlib import files
 from btlib.data.quota import shares
-from btlib.data.scan import ScanReport
+from btlib.data.sources.figshare.scan import ScanReport
 from btlib.errors import DataError, OptionError
 
 SCHEMA = "btlib-verify/1"

@@ -9,8 +9,8 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.data.patient_table import PatientTable
 from btlib.data.preprocess import prepare_mask
+from btlib.data.sources.figshare.patient_table import PatientTable
 
 SIZE = 256
 """Masks are compared at this side in pixels, by the thesis's rule of resizing."""

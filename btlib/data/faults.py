@@ -1,0 +1,20 @@
+"""Many faulty samples in one error."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from btlib.errors import DataError
+
+
+def joined(faults: Sequence[DataError], where: object, show: int = 20) -> DataError:
+    """One error for many faulty samples, listing the first of them."""
+    if len(faults) == 1:
+        return faults[0]
+    lines = [f"  {Path(fault.where or '?').name}: {fault.problem}" for fault in faults[:show]]
+    if len(faults) > show:
+        lines.append(f"  … and {len(faults) - show} more")
+    return DataError(
+        "\n".join([f"{len(faults)} faulty files", *lines]),
+        where=where,
+        mend="replace or remove these files; `btlib data verify` lists all of them, each with its remedy",
+    )

@@ -1,0 +1,1 @@
+"""Sources of samples that btlib brings along, one folder each."""

@@ -1,0 +1,120 @@
+"""Phantoms of any task, drawn when they are read: for tests of what is not like the Figshare data."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from btlib import fingerprint
+from btlib.data.sample import Sample
+from btlib.data.source import DatasetSource, SampleInfo
+from btlib.data.sources.phantom.head import KINDS, Anatomy, anatomy, draw
+from btlib.data.task import Task
+from btlib.errors import DataError
+
+_VERSION = 1  # raise it whenever a phantom would look different
+_HEALTHY = ("no ", "normal", "healthy")
+"""Begins the name of a class whose samples have empty masks."""
+
+
+class PhantomSource(DatasetSource):
+    """n phantoms of a task: as many of each class as can be, several samples to a patient.
+
+    A class that is called "no …", "normal" or "healthy" has empty masks. The second structure of a task lies in the
+    first, the third in the second, and so on. Other channels than the first are other contrasts of the same head.
+
+    Args:
+        task: Simulated (`synthetic`).
+        n: How many.
+        seed: Same seed and n, same samples, to the bit.
+        size: Side in pixels.
+        each: Samples of a patient, who is also a volume.
+
+    Raises:
+        DataError: n, size or each below 1, or a task that is not marked as simulated.
+    """
+
+    def __init__(self, task: Task, n: int, *, seed: int = 0, size: int = 128, each: int = 3) -> None:
+        if min(n, size, each) < 1:
+            raise DataError(f"expected at least 1 of each, got n={n}, size={size}, each={each}", where="phantoms")
+        if not task.synthetic:
+            raise DataError("the task is not simulated", where=task.name, mend="make it with synthetic=True")
+        self._task, self.n, self.seed, self.size, self.each = task, n, seed, size, each
+
+    @property
+    def task(self) -> Task:
+        """What is asked of its samples."""
+        return self._task
+
+    @property
+    def folder(self) -> Path | None:
+        """There are no files."""
+        return None
+
+    @property
+    def place(self) -> str:
+        """Names it in messages, and tells it from other phantoms."""
+        return f"phantoms {self.signature()}"
+
+    def samples(self) -> Sequence[SampleInfo]:
+        """Ids, classes and patients."""
+        classes = max(len(self.task.classes), 1)
+        found = []
+        for i in range(self.n):
+            person = i // self.each
+            label = person % classes if self.task.classes else None
+            found.append(SampleInfo(f"phantom-{i + 1}", str(i), label, f"PH{person + 1:04d}", f"PH{person + 1:04d}"))
+        return found
+
+    def signature(self) -> str:
+        """Of all that decides what is drawn."""
+        whole = (self.task.model_dump(mode="json"), self.n, self.seed, self.size, self.each, _VERSION)
+        return fingerprint.of(*whole)
+
+    def read(self, info: SampleInfo) -> Sample:
+        """Draw a sample."""
+        i = int(info.key)
+        rng = RandomState([self.seed, 1, i])
+        image, mask = draw(self._people[i // self.each], rng, self.size)
+        channels = [image] + [_contrast(image, mask, k, rng) for k in range(1, len(self.task.channels))]
+        return Sample(
+            id=info.id,
+            image=np.stack(channels),
+            mask=_nested(mask, len(self.task.structures)),
+            label=info.label,
+            patient=info.patient,
+            volume=info.volume,
+        )
+
+    @cached_property
+    def _people(self) -> list[Anatomy]:
+        rng = RandomState([self.seed, 0])
+        classes = self.task.classes or KINDS
+        people = -(-self.n // self.each)
+        return [anatomy(_kind(classes[k % len(classes)], k % len(classes)), rng) for k in range(people)]
+
+
+def _kind(name: str, place: int) -> str | None:
+    """The tumour of a class: by its name, else by its place."""
+    if name.lower().startswith(_HEALTHY):
+        return None
+    return name if name in KINDS else KINDS[place % len(KINDS)]
+
+
+def _contrast(image: NDArray[np.int16], mask: NDArray[np.bool_], k: int, rng: RandomState) -> NDArray[np.int16]:
+    """The same head in another sequence: the tumour is darker, and the noise is another."""
+    changed = np.where(mask, image // (k + 1), image) + rng.randint(0, 40, image.shape)
+    return np.clip(changed, 0, 32767).astype(np.int16)
+
+
+def _nested(mask: NDArray[np.bool_], structures: int) -> NDArray[np.bool_]:
+    """Masks [structures, h, w], each within the one before."""
+    if structures == 0:
+        return np.zeros((0, *mask.shape), dtype=bool)
+    depth = distance_transform_edt(mask)
+    levels = [k / structures * float(depth.max()) for k in range(structures)]
+    return np.stack([mask & (depth > level) for level in levels])

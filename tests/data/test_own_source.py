@@ -1,0 +1,181 @@
+"""A source that a user writes: arrays in memory, text ids, two channels; through cache, splits and score."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from btlib.data import load_dataset
+from btlib.data.dataset import Dataset
+from btlib.data.sample import Sample
+from btlib.data.source import DatasetSource, SampleInfo
+from btlib.data.task import Task
+from btlib.errors import DataError
+from btlib.evaluation import evaluate, summarise
+from btlib.evaluation.aggregate import per_sample
+from btlib.splits import make_split
+from btlib.types import Predictions
+
+SIZE, N = 16, 30
+TASK = Task(name="mine", classes=("small", "large"), structures=("lesion",), channels=("anatomy", "lesions"))
+
+
+def sample(i: int) -> Sample:
+    """One channel shows the class, the other the lesion; every sixth has none."""
+    label, mask = i % 2, np.zeros((1, SIZE, SIZE), bool)
+    mask[0, i % 5 : i % 5 + 4 + 3 * label, 2:9] = bool(i % 6)
+    image = np.stack([np.full((SIZE, SIZE), 100 * (label + 1)), mask[0] * 255]).astype(np.uint8)
+    return Sample(f"scan {i}\N{EN DASH}β", image, mask, label, f"person {i // 2}", f"visit {i // 2}")
+
+
+class Memory(DatasetSource):
+    """Samples that lie in memory."""
+
+    def __init__(self, samples: Sequence[Sample], version: str = "1") -> None:
+        self.kept, self.version = {one.id: one for one in samples}, version
+        self.reads: list[str] = []
+
+    @property
+    def task(self) -> Task:
+        return TASK
+
+    @property
+    def folder(self) -> Path | None:
+        return None
+
+    @property
+    def place(self) -> str:
+        return "memory of the test"
+
+    def samples(self) -> Sequence[SampleInfo]:
+        return [SampleInfo(one.id, one.id, one.label, one.patient, one.volume) for one in self.kept.values()]
+
+    def signature(self) -> str:
+        return self.version
+
+    def read(self, info: SampleInfo) -> Sample:
+        self.reads.append(info.id)
+        return self.kept[info.key]
+
+
+class Reader:
+    """Reads from one channel what the class is, from the other where the lesion lies."""
+
+    def predict(self, images: NDArray[np.float32]) -> Predictions:
+        label = np.rint(images[:, 0].mean(axis=(1, 2)) * 255 / 100).astype(int) - 1
+        return Predictions(images[:, 1], np.eye(2)[label])
+
+
+class Everywhere:
+    """Says that everything is lesion, and all lesions are small."""
+
+    def predict(self, images: NDArray[np.float32]) -> Predictions:
+        return Predictions(np.ones_like(images[:, :1]), np.tile([0.75, 0.25], (len(images), 1)))
+
+
+@pytest.fixture
+def source() -> Memory:
+    return Memory([sample(i) for i in range(N)])
+
+
+def test_what_it_gives_comes_back_in_its_order(source: Memory) -> None:
+    dataset = load_dataset(source, SIZE)
+    assert source.reads == dataset.ids.tolist() == [f"scan {i}\N{EN DASH}β" for i in range(N)]
+    assert dataset.images.shape == (N, 2, SIZE, SIZE)
+    for i in range(N):
+        given = sample(i)
+        assert np.array_equal(dataset.images[i], given.image.astype(np.float32) / np.float32(255))
+        assert np.array_equal(dataset.masks[i], given.mask)
+    assert dataset.strata.tolist() == [0, 1] * (N // 2)
+    assert (dataset.task, dataset.folder, dataset.patient_source) == (TASK, None, "files")
+    assert dataset.patients == tuple(f"person {i // 2}" for i in range(N))
+    assert dataset.volumes == tuple(f"visit {i // 2}" for i in range(N))
+
+
+def test_the_second_time_nothing_is_read_until_its_signature_changes(source: Memory) -> None:
+    cold = load_dataset(source, SIZE)
+    source.reads.clear()
+    warm = load_dataset(source, SIZE)
+    assert (source.reads, warm.fingerprint) == ([], cold.fingerprint)
+    changed = Memory([replace(sample(0), label=1), *(sample(i) for i in range(1, N))], "2")
+    anew = load_dataset(changed, SIZE)
+    assert len(changed.reads) == N
+    assert anew.truth_fingerprint != cold.truth_fingerprint
+    assert anew.input_fingerprint == cold.input_fingerprint
+
+
+def test_worker_processes_read_it_too(source: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = load_dataset(source, SIZE, "percentile")
+    monkeypatch.setattr("btlib.data.workers._PARALLEL_FROM", 1)
+    monkeypatch.setattr("btlib.data.cache.PREPROCESSING", -1)  # an entry of its own
+    source.version = "2"
+    together = load_dataset(source, SIZE, "percentile")
+    assert together.fingerprint == alone.fingerprint
+    assert np.array_equal(np.array(together.images), np.array(alone.images))
+
+
+def test_a_fold_of_patients_is_scored(source: Memory) -> None:
+    dataset = load_dataset(source, SIZE)
+    split = make_split("patient-5fold-1", dataset)
+    persons = [{dataset.patients[i] for i in part} for part in (split.train, split.val, split.test)]
+    assert not persons[0] & persons[2]
+    assert not persons[1] & persons[2]
+    right = evaluate(Reader(), dataset, split.test).samples
+    assert right.id == dataset.ids[split.test].tolist()
+    told = summarise(right)
+    assert told["dice"]["slice_mean"] == told["accuracy"]["slice_mean"] == 1
+    wrong = evaluate(Everywhere(), dataset, split.test).samples
+    areas = np.array(dataset.masks)[split.test].sum(axis=(2, 3)).squeeze(1)
+    assert (areas == 0).any()
+    assert per_sample(wrong, "dice").tolist() == pytest.approx((2 * areas / (areas + SIZE**2)).tolist(), abs=1e-6)
+    assert wrong.correct().tolist() == (dataset.strata[split.test] == 0).tolist()
+
+
+def test_without_patients_there_are_no_folds_of_them() -> None:
+    alone = [replace(sample(i), patient=None, volume=None) for i in range(N)]
+    dataset = load_dataset(Memory(alone, "alone"), SIZE)
+    assert (dataset.patients, dataset.patient_source, dataset.volumes) == ((None,) * N, None, None)
+
+
+def faults(samples: Sequence[Sample]) -> str:
+    with pytest.raises(DataError) as caught:
+        load_dataset(Memory(samples, "faulty"), SIZE)
+    return str(caught.value)
+
+
+def test_what_is_wrong_with_it_is_told() -> None:
+    assert "memory of the test: there are no samples" in faults([])
+    short: Any = {"image": sample(1).image[:1]}
+    assert "memory of the test, sample scan 1\N{EN DASH}β: image: expected [2, h, w]" in faults(
+        [sample(0), replace(sample(1), **short)]
+    )
+
+
+def test_its_patients_may_be_known_otherwise(source: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the marks of its samples, which are stored with them; by default there are none."""
+    assert source.mark(sample(0)) == (0, 0)
+    monkeypatch.setattr(Memory, "mark", lambda source, one: (2**64 - 1 - one.label, int(one.mask.sum())))
+    asked: list[tuple[Any, ...]] = []
+    usual = DatasetSource.patients
+
+    def known(source: Memory, task: Task, ids: Any, codes: Any, marks: Any) -> Any:
+        asked.append((task, ids.tolist(), marks["signature"].tolist(), marks["area256"].tolist()))
+        return usual(source, task, ids, [f"{code}!" for code in codes], marks)
+
+    monkeypatch.setattr(Memory, "patients", known)
+
+    def check(dataset: Dataset) -> None:
+        assert dataset.patients == tuple(f"person {i // 2}!" for i in range(N))
+        task, ids, signatures, areas = asked.pop()
+        assert (task, ids) == (TASK, dataset.ids.tolist())
+        assert signatures == [2**64 - 1 - i % 2 for i in range(N)]
+        assert areas == [int(sample(i).mask.sum()) for i in range(N)]
+
+    check(load_dataset(source, SIZE))
+    source.reads.clear()
+    check(load_dataset(source, SIZE))
+    assert source.reads == []
