@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -126,3 +128,62 @@ def test_an_error_says_where_what_and_how_to_mend_it():
     error = BtlibError("expected 1, got 2", where=Path("a.mat"), mend="get it again")
     assert str(error) == "a.mat: expected 1, got 2\nTo mend it: get it again"
     assert str(BtlibError("alone")) == "alone"
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Installs a package that brings things of a kind: its module has this text."""
+
+    def install(text: str) -> None:
+        (tmp_path / "brings_more.py").write_text(textwrap.dedent(text))
+        about = tmp_path / "brings_more-1.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text("Name: brings-more\nVersion: 1\n")
+        (about / "entry_points.txt").write_text("[btlib.things]\nmore = brings_more\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "brings_more", raising=False)
+
+    return install
+
+
+@pytest.fixture
+def things(monkeypatch: pytest.MonkeyPatch) -> Registry[int]:
+    """A registry that is open, and that the package's module finds."""
+    registry: Registry[int] = Registry("thing", "btlib.things")
+    registry.add("own", 1)
+    monkeypatch.setitem(sys.modules, "where_things_are", SimpleNamespace(THINGS=registry))
+    return registry
+
+
+@pytest.mark.parametrize("ask", [list, len, lambda r: r["more"], lambda r: "more" in r])
+def test_an_open_registry_has_what_packages_bring(
+    ask: Callable[[Registry[int]], object], installed: Callable[[str], None], things: Registry[int]
+):
+    """Read when it is first asked; the module may look at what is there, and comes after btlib's own."""
+    installed("""
+        from where_things_are import THINGS
+        assert list(THINGS) == ["own"]
+        THINGS.add("more", 2)
+    """)
+    assert "brings_more" not in sys.modules
+    ask(things)
+    assert "brings_more" in sys.modules
+    assert (list(things), things["more"]) == (["own", "more"], 2)
+
+
+def test_a_package_that_cannot_be_imported_is_named_each_time(installed: Callable[[str], None], things: Registry[int]):
+    installed("import a_module_that_nobody_has")
+    for _ in range(2):
+        with pytest.raises(
+            BtlibError, match=r"package brings-more: its entry point 'more' in the group 'btlib\.things'"
+        ):
+            list(things)
+
+
+def test_a_package_that_takes_a_name_is_told(installed: Callable[[str], None], things: Registry[int]):
+    installed("""
+        from where_things_are import THINGS
+        THINGS.add("own", 2)
+    """)
+    with pytest.raises(BtlibError, match="thing 'own' is registered twice"):
+        list(things)

@@ -51,6 +51,33 @@ def test_its_case_is_measured_by_the_suite(environment: dict[str, str], tmp_path
     assert "the same for every sample" in next(tmp_path.glob("output/*-smoke/comparison.md")).read_text()
 
 
+USES_ALL = """
+import numpy as np, torch
+from btlib.adapters import Outputs
+from btlib.data import load_dataset
+from btlib.data.sources.phantom.source import PhantomSource
+from btlib.data.task import Task
+from btlib.engines import Subject, choose, engine_names
+from btlib.evaluation import evaluate, summarise
+from btlib.splits import SPLITS, make_split
+
+task = Task(name="t", structures=("s",), synthetic=True)
+dataset = load_dataset(PhantomSource(task, 16, size=32), 32)
+split = make_split("last-quarter", dataset)
+subject = Subject(torch.nn.Conv2d(1, 1, 3, padding=1), Outputs(mask=0), torch.device("cpu"), "fp32", 32)
+chosen = choose(subject, "as-it-is", dataset.part(split.val), 0.5)
+told = summarise(evaluate(chosen.predictor, dataset, split.test, threshold=0.5).samples)
+print(split.name, split.test.tolist(), chosen.engine, told["area_error"]["slice_mean"] >= 0, engine_names()[-1])
+"""
+
+
+def test_a_metric_a_split_and_an_engine_are_one_file_each(environment: dict[str, str]):
+    """Of another package, by an entry point: nothing of btlib is touched."""
+    done = python(environment, "-c", USES_ALL)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "last-quarter [12, 13, 14, 15] as-it-is True as-it-is\n"
+
+
 def test_without_it_the_name_is_unknown():
     from btlib.cases import load_case
     from btlib.errors import UnknownNameError

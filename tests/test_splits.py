@@ -221,7 +221,7 @@ def test_a_test_set_without_a_class_is_warned_of(monkeypatch: pytest.MonkeyPatch
     dataset = replace(make_dataset(20), ids=np.arange(1, 21).astype(str), labels=labels)
     with pytest.warns(BtlibWarning) as caught:
         splits.make_split("cvind-2", dataset)
-    assert [str(one.message) for one in caught] == ["cvind-2: no test slice of class [1, 2]; use more slices"]
+    assert [str(one.message) for one in caught] == ["cvind-2: no test sample of class [1, 2]; use more samples"]
     assert caught[0].filename == __file__
     absent_elsewhere = np.where(
         folds == 4, 0, np.arange(20) % 2 * 2
@@ -285,7 +285,7 @@ def figshare() -> Dataset:
 
 
 def test_every_builtin_split_of_figshare_is_frozen(figshare: Dataset) -> None:
-    named = [name for name in splits.SPLIT_NAMES if not name.startswith("cvind")]
+    named = [name for name in splits.SPLITS if not name.startswith("cvind")]
     assert sorted(named) == sorted(DIGESTS)
     assert {name: splits.make_split(name, figshare).fingerprint for name in named} == DIGESTS
 
@@ -309,7 +309,7 @@ def test_figshare_folds_are_disjoint_complete_and_balanced(figshare: Dataset) ->
     assert sorted(tested) == list(range(len(figshare)))
 
 
-@pytest.mark.filterwarnings("ignore:.*no test slice of class:btlib.errors.BtlibWarning")
+@pytest.mark.filterwarnings("ignore:.*no test sample of class:btlib.errors.BtlibWarning")
 @given(data=st.data())
 @settings(max_examples=20)
 def test_a_subset_keeps_every_patients_fold(data: st.DataObject, figshare: Dataset) -> None:
@@ -384,4 +384,4 @@ def test_a_patient_that_the_stored_folds_do_not_know_has_a_fold_all_the_same(fig
 def test_the_split_that_was_withdrawn_names_what_to_use(make_dataset: Make) -> None:
     with pytest.raises(SplitError, match=r"block-seed42: .*withdrawn.*567(?s:.)*patient-5fold-1"):
         splits.make_split("block-seed42", make_dataset())
-    assert "block-seed42" not in splits.SPLIT_NAMES
+    assert "block-seed42" not in splits.SPLITS

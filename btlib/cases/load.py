@@ -1,9 +1,7 @@
 """Where cases come from: installed packages by entry point, and any Python file by its path."""
 
-import functools
 import importlib.util
 import sys
-from importlib import import_module, metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -11,7 +9,7 @@ from btlib import extras, fingerprint
 from btlib.cases.case import CASES, Case
 from btlib.errors import BtlibError
 from btlib.paths import project_root
-from btlib.registry import Registry, unknown_name
+from btlib.registry import Registry, entry_points, import_entry_points, unknown_name
 
 MODULE = "btlib_case_"
 """Begins the name of a module made of a file; the rest is the fingerprint of the code that was imported."""
@@ -32,22 +30,8 @@ def load_cases() -> Registry[Case]:
     Raises:
         BtlibError: Such a module cannot be imported.
     """
-    for point in _points(tuple(sys.path)):
-        try:
-            import_module(point.module)
-        except ImportError as error:
-            raise BtlibError(
-                f"its entry point {point.name!r} in the group {GROUP!r} cannot be imported: {error}",
-                where=f"package {point.dist.name if point.dist else point.module}",
-                mend="mend or uninstall that package",
-            ) from error
+    import_entry_points(GROUP)
     return CASES
-
-
-@functools.cache
-def _points(path: tuple[str, ...]) -> metadata.EntryPoints:
-    """The entry points of what is installed on a path. Reading them takes a while, and cases are asked for often."""
-    return metadata.entry_points(group=GROUP)
 
 
 def project_cases(root: Path) -> dict[str, Case]:
@@ -60,7 +44,7 @@ def project_cases(root: Path) -> dict[str, Case]:
         BtlibError: As `load_cases`.
     """
     cases = load_cases()
-    packages = {point.module.partition(".")[0] for point in _points(tuple(sys.path))}
+    packages = {point.module.partition(".")[0] for point in entry_points(GROUP)}
     return {name: cases[name] for name in cases if not _installed(cases[name], packages, root.resolve())}
 
 

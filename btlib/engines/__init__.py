@@ -1,6 +1,6 @@
 """Faster ways to run a PyTorch model, each held against plain fp32 on validation slices before it is used."""
 
 from btlib.engines.choose import Chosen, choose
-from btlib.engines.engine import ENGINE_NAMES, ENGINES, Engine, Subject
+from btlib.engines.engine import ENGINES, Engine, Subject, engine_names
 
-__all__ = ["ENGINES", "ENGINE_NAMES", "Chosen", "Engine", "Subject", "choose"]
+__all__ = ["ENGINES", "Chosen", "Engine", "Subject", "choose", "engine_names"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from btlib.adapters.torch import Precision, TorchPredictor
 from btlib.data.dataset import Samples
-from btlib.engines.engine import ENGINE_NAMES, ENGINES, Subject
+from btlib.engines.engine import ENGINES, Subject, engine_names
 from btlib.errors import BtlibError, ModelError, OptionError
 from btlib.evaluation import Predictor, evaluate
 from btlib.evaluation.catalogue import METRICS
@@ -58,7 +58,7 @@ def choose(
 
     Args:
         subject: The model.
-        wanted: One of `ENGINE_NAMES`.
+        wanted: One of `engine_names()`.
         samples: Validation or training samples at the model's size; the first 64 are looked at.
         threshold: Of the mask.
         say: Told why an engine is passed over.
@@ -68,8 +68,8 @@ def choose(
         OptionError: The engine that was asked for does not fit this device, or its package is not installed.
         ModelError: The engine that was asked for, or every one, does not say what plain fp32 says.
     """
-    if wanted not in ENGINE_NAMES:
-        raise unknown_name("engine", wanted, ENGINE_NAMES, where="--bt-engine")
+    if wanted not in engine_names():
+        raise unknown_name("engine", wanted, engine_names(), where="--bt-engine")
     fitting = [name for name in ENGINES if ENGINES[name].fits(subject.device)]
     if wanted != "auto" and wanted not in fitting:
         raise OptionError(

@@ -54,7 +54,7 @@ class Engine:
 
     Attributes:
         name: As in `--bt-engine`.
-        room: Module that holds `build(subject) -> Predictor`.
+        room: Module that holds `build(subject) -> Predictor`, of `btlib.engines` where its name has no dot.
         devices: Types of device it runs on.
         packages: What must be installed beside torch.
         quantised: Whether it computes in int8, with ranges from calibration slices; "auto" never tries one that does.
@@ -82,12 +82,13 @@ class Engine:
         Raises:
             ModelError: It cannot be converted or compiled.
         """
-        build: Callable[[Subject], Any] = importlib.import_module(f"btlib.engines.{self.room}").build
+        module = self.room if "." in self.room else f"btlib.engines.{self.room}"
+        build: Callable[[Subject], Any] = importlib.import_module(module).build
         predictor: Predictor = build(subject)
         return predictor
 
 
-ENGINES: Registry[Engine] = Registry("engine")
+ENGINES: Registry[Engine] = Registry("engine", "btlib.engines")
 for _engine in (
     Engine("openvino", "openvino", ("cpu",), ("openvino",)),
     Engine("compile", "compiled", ("cuda", "cpu")),
@@ -96,5 +97,8 @@ for _engine in (
     Engine("openvino-int8", "openvino_int8", ("cpu",), ("openvino", "nncf"), quantised=True),
 ):
     ENGINES.add(_engine.name, _engine)
-ENGINE_NAMES = ("auto", *ENGINES)
-"""What may be asked for; "auto" tries the engines that are not quantised in this order, the fastest first."""
+
+
+def engine_names() -> tuple[str, ...]:
+    """What may be asked for; "auto" tries the engines that are not quantised in this order, the fastest first."""
+    return ("auto", *ENGINES)

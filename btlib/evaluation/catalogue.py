@@ -138,7 +138,7 @@ def _measured(name: str) -> Callable[[SampleTable], Values]:
     return _of_masks(lambda table: table.measure(name))
 
 
-METRICS = Metrics("metric")
+METRICS = Metrics("metric", "btlib.metrics")
 for _metric in (
     Metric(
         "dice",

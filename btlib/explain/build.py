@@ -31,7 +31,7 @@ def explainer(
     Args:
         subject: The model, with the precision to try first.
         samples: Validation or training samples that the engines are held against plain fp32 on.
-        wanted: The engine, one of `btlib.engines.ENGINE_NAMES`.
+        wanted: The engine, one of `btlib.engines.engine_names()`.
         say: Told why an engine is passed over.
 
     Raises:

@@ -29,7 +29,7 @@ class Where:
         split: Name of the split.
         checkpoints: Folder of trained models.
         checkpoint: The trained model, of several; None takes the only one.
-        engine: One of `btlib.engines.ENGINE_NAMES`; None leaves it to the tier, a trained variant takes the fastest.
+        engine: One of `btlib.engines.engine_names()`; None leaves it to the tier, a trained variant takes the fastest.
         precision: "auto", "fp32" or "bf16"; None as for `engine`.
         say: Told what was found.
     """

@@ -40,6 +40,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     with as_usage_error():
         if ours.options.case:
             ours.cases_of_option()
+        options.require_engine(ours.options.engine)
         if ours.options.protocol or ours.options.recipe:
             options.tier_of(ours.options, "full")
 

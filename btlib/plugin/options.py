@@ -1,6 +1,7 @@
 """The options under `--bt-`: declared once, read once into a frozen value, applied to a tier."""
 
 import argparse
+import importlib.util
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,8 @@ WEIGHTS = ("auto", "coco", "imagenet", "none")
 DEVICES = ("auto", "cuda", "mps", "cpu")
 SCALINGS = ("thesis", "percentile")
 ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8")
+"""Those of btlib, known without torch; installed packages may bring more."""
+
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
@@ -119,7 +122,7 @@ def add(parser: pytest.Parser) -> None:
     option("thesis-checkpoints", "load the thesis's own .ckpt files of this folder, train nothing", metavar="DIR")
     option("device", "what to train and predict on", choices=DEVICES, default="auto")
     option("precision", "auto: bf16 where the hardware has it; smoke: fp32 unless asked", choices=PRECISIONS)
-    option("engine", "what runs the trained models; auto: the fastest that says what fp32 says", choices=ENGINES)
+    option("engine", "what runs the trained models; auto: the fastest that says what fp32 says", metavar="NAME")
     option("seed", "of the training (default: 42, the thesis's)", metavar="N", type=_seed, default=42)
     option("seeds", "measure each case with N seeds, counted up from --bt-seed", metavar="N", type=_count, default=1)
     option("timeout", "seconds that a case may take with one seed", metavar="SECONDS", type=_count)
@@ -143,6 +146,25 @@ def read(config: pytest.Config) -> Options:
     given["case"] = tuple(given["case"] or ())
     given["against"] = None if given["against"] is None else tuple(filter(None, given["against"].split(",")))
     return Options(root=config.rootpath, **given)
+
+
+def require_engine(name: str | None) -> None:
+    """Refuse an engine that neither btlib nor an installed package has.
+
+    Raises:
+        UnknownNameError: There is none of this name; the nearest is offered.
+    """
+    if name is None or name in ENGINES:
+        return
+    from btlib.registry import unknown_name
+
+    known: tuple[str, ...] = ENGINES
+    if importlib.util.find_spec("torch") is not None:  # which engines need
+        from btlib.engines import engine_names
+
+        known = engine_names()
+    if name not in known:
+        raise unknown_name("engine", name, known, where="--bt-engine")
 
 
 def tier_of(options: Options, name: str) -> "Tier":

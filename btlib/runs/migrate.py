@@ -18,7 +18,7 @@ from btlib.errors import BaselineError, DataError
 from btlib.results import Conditions
 from btlib.runs.execute import patient_facts
 from btlib.sample_table import SampleTable
-from btlib.splits import SPLIT_NAMES, Split, make_split
+from btlib.splits import SPLITS, Split, make_split
 
 
 def migrate(path: Path, folder: Path | None, *, progress: bool = False) -> Baseline:
@@ -119,7 +119,7 @@ def _old_digest(s: Slice) -> str:
 
 def _same_split(baseline: Baseline, dataset: Dataset) -> Split:
     conditions: Conditions = baseline.conditions
-    if conditions.split_name not in SPLIT_NAMES:
+    if conditions.split_name not in SPLITS:
         raise BaselineError(
             f"is of the split {conditions.split_name}, which is no more",
             where=baseline.name,

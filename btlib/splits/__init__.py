@@ -7,12 +7,12 @@
 from btlib.splits.by_patient import FOLDS, cohort_folds, cvind_folds, patient_folds
 from btlib.splits.by_slice import slice_seed42
 from btlib.splits.folds import assign_folds
-from btlib.splits.make import SPLIT_NAMES, make_split, require_split
+from btlib.splits.make import SPLITS, make_split, require_split
 from btlib.splits.split import Split
 
 __all__ = [
     "FOLDS",
-    "SPLIT_NAMES",
+    "SPLITS",
     "Split",
     "assign_folds",
     "cohort_folds",

@@ -1,27 +1,25 @@
-"""A split by its name."""
+"""A split by its name. Other packages bring splits by an entry point in the group `btlib.splits`."""
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btlib.data.dataset import Dataset
 from btlib.errors import BtlibWarning, SplitError
-from btlib.registry import unknown_name
+from btlib.registry import Registry
 from btlib.splits.by_patient import FOLDS, cvind_folds, patient_folds
 from btlib.splits.by_slice import slice_seed42
 from btlib.splits.split import Split
 
-SPLIT_NAMES = (
-    "slice-seed42",
-    *(f"patient-{FOLDS}fold-{k}" for k in range(1, FOLDS + 1)),
-    *(f"cvind-{k}" for k in range(1, FOLDS + 1)),
-)
-"""All splits that `make_split` knows."""
+SPLITS: Registry[Callable[[Dataset], Split]] = Registry("split", "btlib.splits")
+"""Name → makes the split of a data set; raises SplitError where that lacks what it needs."""
 
 
 def require_split(name: str) -> None:
-    """Refuse a name that is not one of `SPLIT_NAMES`, before any slice is read.
+    """Refuse a name that is not one of `SPLITS`, before any sample is read.
 
     Raises:
         UnknownNameError: There is no such split; the nearest is offered.
@@ -34,28 +32,43 @@ def require_split(name: str) -> None:
             where=name,
             mend="use the split patient-5fold-1",
         )
-    if name not in SPLIT_NAMES:
-        raise unknown_name("split", name, SPLIT_NAMES)
+    SPLITS[name]
 
 
 def make_split(name: str, dataset: Dataset) -> Split:
     """The split of this name for a dataset.
 
     Raises:
-        UnknownNameError: A name outside `SPLIT_NAMES`.
-        SplitError: The dataset lacks what the split needs: patient ids, `cvind.mat`, or enough slices; or the split was
-            withdrawn.
+        UnknownNameError: A name outside `SPLITS`.
+        SplitError: The dataset lacks what the split needs: patient ids, `cvind.mat`, or enough samples; or the split
+            was withdrawn.
     """
     require_split(name)
-    if name == "slice-seed42":
-        return slice_seed42(len(dataset))
-    fold = int(name.rsplit("-", 1)[1])
-    if name.startswith("patient-"):
-        split = patient_folds(dataset.patients, dataset.strata, fold=fold, cohort=dataset.whole)
-    else:
-        split = cvind_folds(_cvind_of(dataset, name), fold)
-    _warn_of_absent_classes(split, dataset.strata)
+    split = SPLITS[name](dataset)
+    if split.name != name:
+        raise SplitError(f"made a split that is called {split.name!r}", where=name, mend="give it its own name")
+    if name != "slice-seed42":  # the thesis's, which is as it is
+        _warn_of_absent_classes(split, dataset.strata)
     return split
+
+
+def _by_slice(dataset: Dataset) -> Split:
+    return slice_seed42(len(dataset))
+
+
+def _by_patient(fold: int, dataset: Dataset) -> Split:
+    return patient_folds(dataset.patients, dataset.strata, fold=fold, cohort=dataset.whole)
+
+
+def _by_cvind(fold: int, dataset: Dataset) -> Split:
+    return cvind_folds(_cvind_of(dataset, f"cvind-{fold}"), fold)
+
+
+SPLITS.add("slice-seed42", _by_slice)
+for _fold in range(1, FOLDS + 1):
+    SPLITS.add(f"patient-{FOLDS}fold-{_fold}", partial(_by_patient, _fold))
+for _fold in range(1, FOLDS + 1):
+    SPLITS.add(f"cvind-{_fold}", partial(_by_cvind, _fold))
 
 
 def _cvind_of(dataset: Dataset, name: str) -> NDArray[np.int64]:
@@ -82,4 +95,4 @@ def _cvind_of(dataset: Dataset, name: str) -> NDArray[np.int64]:
 def _warn_of_absent_classes(split: Split, labels: NDArray[np.int64]) -> None:
     absent = sorted(set(labels.tolist()) - set(labels[split.test].tolist()))
     if absent:
-        warnings.warn(f"{split.name}: no test slice of class {absent}; use more slices", BtlibWarning, stacklevel=3)
+        warnings.warn(f"{split.name}: no test sample of class {absent}; use more samples", BtlibWarning, stacklevel=3)

@@ -15,7 +15,7 @@ class Split:
     """Positions (0-based, int64) of the slices in a dataset; the three sets share none.
 
     Attributes:
-        name: One of `SPLIT_NAMES`, or a name of one's own.
+        name: One of `btlib.splits.SPLITS`, or a name of one's own.
         train: Slices to learn from; not empty.
         val: Slices to choose by; may be empty.
         test: Slices to report; not empty.

@@ -15,7 +15,7 @@ from btlib.adapters.torch import TorchPredictor
 from btlib.data.dataset import Dataset, Samples
 from btlib.engines import choose as choose_room
 from btlib.engines import eager, onnxruntime, openvino, openvino_int8
-from btlib.engines.engine import ENGINE_NAMES, ENGINES, Engine, Subject
+from btlib.engines.engine import ENGINES, Engine, Subject, engine_names
 from btlib.errors import ModelError, OptionError
 from btlib.evaluation.aggregate import per_sample
 from btlib.speed import memory
@@ -122,11 +122,11 @@ def test_what_an_engine_that_failed_took_is_given_back(
 
 
 def test_engines_and_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ENGINE_NAMES == ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8")
+    assert engine_names() == ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8")
     here = {
         kind: [name for name in ENGINES if ENGINES[name].fits(torch.device(kind))] for kind in ("cpu", "cuda", "mps")
     }
-    assert here == {"cpu": [*ENGINE_NAMES[1:]], "cuda": ["compile", "eager"], "mps": ["eager"]}
+    assert here == {"cpu": [*engine_names()[1:]], "cuda": ["compile", "eager"], "mps": ["eager"]}
     assert [name for name in ENGINES if ENGINES[name].quantised] == ["openvino-int8"]
     absent = {"onnx"}
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in absent else name)

@@ -179,10 +179,10 @@ def test_names_that_do_not_fit(subject: Make, slices: Dataset, monkeypatch: pyte
 
 
 def test_the_options_offer_what_there_is():
-    from btlib.engines import ENGINE_NAMES
+    from btlib.engines import engine_names
     from btlib.plugin import options
 
-    assert options.ENGINES == ENGINE_NAMES
+    assert engine_names() == options.ENGINES
 
 
 @pytest.mark.usefixtures("uncompiled")
