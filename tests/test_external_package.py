@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from btlib.data import write_phantoms
@@ -76,6 +77,19 @@ def test_a_metric_a_split_and_an_engine_are_one_file_each(environment: dict[str,
     done = python(environment, "-c", USES_ALL)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "last-quarter [12, 13, 14, 15] as-it-is True as-it-is\n"
+
+
+def test_a_source_is_one_file(environment: dict[str, str], tmp_path: Path):
+    """A folder of its kind is recognised, and serves where a folder of slices does."""
+    for k in range(5):
+        np.save(tmp_path / f"scan {k}.npy", np.random.default_rng(k).random((2, 20, 24)) > 0.5)
+    program = f"""
+from btlib.data import load_dataset
+dataset = load_dataset({str(tmp_path)!r}, 16)
+print(dataset.task.name, dataset.images.shape, dataset.ids[0], dataset.labels, dataset.folder)
+"""
+    done = python(environment, "-c", program)
+    assert done.stdout == f"arrays (5, 1, 16, 16) scan 0 None {tmp_path}\n", done.stderr
 
 
 def test_without_it_the_name_is_unknown():

@@ -5,8 +5,9 @@ from pathlib import Path
 from btlib.data.cache import open_cached
 from btlib.data.dataset import Dataset
 from btlib.data.preprocess import check
-from btlib.data.source import DatasetSource
+from btlib.data.source import SOURCES, DatasetSource
 from btlib.data.sources.figshare.source import FigshareSource
+from btlib.errors import DataError
 from btlib.types import Scaling
 
 
@@ -16,14 +17,32 @@ def load_dataset(
     """Load the samples of a source, resized and scaled; the second time from the cache.
 
     Args:
-        source: A source, or a folder that holds `1.mat`, `2.mat` …, itself or in `data/`.
+        source: A source, or a folder of a kind in `btlib.data.source.SOURCES`, such as one that holds `1.mat`,
+            `2.mat` …, itself or in `data/`.
         image_size: Side of the square images in pixels.
-        scaling: "thesis" (divide by 255) or "percentile" (1st…99th percentile of the slice to 0…1).
+        scaling: "thesis" (divide by 255) or "percentile" (1st…99th percentile of the channel to 0…1).
         progress: Draw a progress bar on stderr while files are read.
 
     Raises:
-        DataError: No samples, phantom slices among real ones, or faulty files; all of them are named at once.
+        DataError: No samples, a folder of several kinds, phantom slices among real ones, or faulty files; all of them
+            are named at once.
     """
     check(image_size, scaling)
-    found = source if isinstance(source, DatasetSource) else FigshareSource(source)
+    found = source if isinstance(source, DatasetSource) else open_source(Path(source))
     return open_cached(found, image_size, scaling, progress)
+
+
+def open_source(folder: Path) -> DatasetSource:
+    """The source of a folder, by the kind that recognises it.
+
+    Raises:
+        DataError: No such folder, no samples in it, or several kinds recognise it.
+    """
+    kinds = [name for name in SOURCES if folder.is_dir() and SOURCES[name].recognises(folder)]
+    if len(kinds) > 1:
+        raise DataError(
+            f"holds samples of several kinds: {', '.join(kinds)}",
+            where=folder,
+            mend="give each kind a folder of its own",
+        )
+    return SOURCES[kinds[0]].open(folder) if kinds else FigshareSource(folder)  # which says what is missing

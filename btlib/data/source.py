@@ -1,7 +1,8 @@
 """Where samples come from. What is done with them (reading, checking, caching) is written once, above the sources."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from btlib.data.patients import Patients
 from btlib.data.sample import Sample
 from btlib.data.task import Task
+from btlib.registry import Registry
 
 Mark = tuple[int, int]
 """What a source recognises a sample by, two numbers from 0: below 2**64, and below 2**32."""
@@ -90,3 +92,20 @@ class DatasetSource(ABC):
             ValueError, OverflowError: The source has no such ids, so what is stored is damaged.
         """
         return Patients(tuple(codes), "files" if any(codes) else None)
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """A kind of folder that holds samples.
+
+    Attributes:
+        recognises: Whether a folder is of this kind, by the names of its files.
+        open: The source of such a folder.
+    """
+
+    recognises: Callable[[Path], bool]
+    open: Callable[[Path], DatasetSource]
+
+
+SOURCES: Registry[SourceKind] = Registry("source", "btlib.sources")
+"""Kinds of folders by name. Other packages bring kinds by an entry point in the group `btlib.sources`."""

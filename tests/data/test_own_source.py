@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from btlib.data import load_dataset
 from btlib.data.dataset import Dataset
 from btlib.data.sample import Sample
-from btlib.data.source import DatasetSource, SampleInfo
+from btlib.data.source import DatasetSource, SampleInfo, SourceKind
 from btlib.data.task import Task
 from btlib.errors import DataError
 from btlib.evaluation import evaluate, summarise
 from btlib.evaluation.aggregate import per_sample
+from btlib.registry import Registry
 from btlib.splits import make_split
 from btlib.types import Predictions
 
@@ -179,3 +180,12 @@ def test_its_patients_may_be_known_otherwise(source: Memory, monkeypatch: pytest
     source.reads.clear()
     check(load_dataset(source, SIZE))
     assert source.reads == []
+
+
+def test_a_folder_of_two_kinds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds: Registry[SourceKind] = Registry("source")
+    for name in ("one", "other", "none"):
+        kinds.add(name, SourceKind(lambda folder, own=name: own != "none", lambda folder: Memory([sample(0)])))
+    monkeypatch.setattr("btlib.data.load.SOURCES", kinds)
+    with pytest.raises(DataError, match="several kinds: one, other"):
+        load_dataset(tmp_path, 16)

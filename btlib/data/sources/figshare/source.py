@@ -13,7 +13,7 @@ from btlib import fingerprint
 from btlib.data.faults import joined
 from btlib.data.patients import Patients
 from btlib.data.sample import Sample
-from btlib.data.source import DatasetSource, Mark, SampleInfo
+from btlib.data.source import SOURCES, DatasetSource, Mark, SampleInfo, SourceKind
 from btlib.data.sources.figshare.folder import list_names, slice_number
 from btlib.data.sources.figshare.identify import identify
 from btlib.data.sources.figshare.recognise import mask_signature
@@ -98,3 +98,10 @@ class FigshareSource(DatasetSource):
             return super().patients(task, ids, codes, marks)
         signatures, areas = marks["signature"].astype(np.uint64), marks["area256"].astype(np.int64)
         return identify(ids.astype(np.int64), codes, signatures, areas, self._home)
+
+
+def _recognises(folder: Path) -> bool:
+    return any(next(home.glob("*.mat"), None) is not None for home in (folder, folder / "data"))
+
+
+SOURCES.add("figshare", SourceKind(_recognises, FigshareSource))
