@@ -22,6 +22,8 @@ BOUNDARY = ("hd95", "surface_dice_1px", "surface_dice_2px")
 """Measures of a structure that need the masks themselves and cannot be had from counts of pixels."""
 
 _SUM_TOLERANCE = 2e-3
+_TAKEN = {"schema", "case", "seed", "id", "label", "patient", "volume", "predicted", "correct", "size"}
+"""Columns of a table in a file, which no column of a user's own may replace."""
 _MOST_PIXELS = 2**53  # up to it, a floating-point number is exact
 _Column = list[int | float | None]
 _Id = Annotated[str, Field(min_length=1)]
@@ -107,6 +109,8 @@ class SampleTable(BaseModel):
         if wanted[1] and wanted[1][0] in self.columns and not self.has_mask:
             raise ValueError(f"columns: {wanted[1][0]} needs {wanted[0][0]}")
         known = {*wanted[0], *wanted[1], *self._probabilities, *(f"{s}/{TRUTH}" for s in self.structures)}
+        if taken := [name for name in self.columns if name in _TAKEN]:
+            raise ValueError(f"columns: {taken[0]!r} is a name of btlib's own")
         strange = [name for name in self.columns if name not in known and ("/" in name or not name)]
         if strange:
             raise ValueError(f"columns: {strange[0]!r} is neither a measure of a structure nor of a class")

@@ -101,7 +101,7 @@ def _margin(text: str) -> tuple[str, float]:
     from btlib.errors import OptionError
     from btlib.evaluation.catalogue import METRICS
 
-    metric, _, value = text.partition("=")
+    metric, _, value = text.rpartition("=")
     known = METRICS[metric]
     low, high = known.range
     try:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock
 
 from btlib import fingerprint
@@ -23,7 +24,7 @@ from btlib.data.dataset import Dataset
 from btlib.data.digest import image_digest, mask_digest
 from btlib.data.faults import joined
 from btlib.data.preprocess import prepare_image, prepare_mask
-from btlib.data.sample import checked
+from btlib.data.reading import known, read_checked
 from btlib.data.source import DatasetSource, SampleInfo
 from btlib.data.workers import map_files
 from btlib.errors import BtlibWarning, DataError
@@ -50,6 +51,10 @@ class _Request:
     def name(self) -> str:
         return fingerprint.of(self.source.place, self.image_size, self.scaling)
 
+    def signature(self) -> str:
+        """Of the source, in one word, and of which samples it has."""
+        return fingerprint.of(self.source.signature(), [info.id for info in self.samples])
+
     @property
     def index(self) -> Path:
         return self.root / "index" / fingerprint.of(self.source.place)
@@ -74,7 +79,7 @@ def open_cached(source: DatasetSource, image_size: int, scaling: Scaling, progre
     Raises:
         DataError: No samples, or faulty ones (all named in one error).
     """
-    samples = source.samples()
+    samples = known(source.samples(), source.place)
     if not samples:
         raise DataError("there are no samples", where=source.place)
     request = _Request(cache_root(), source, samples, image_size, scaling)
@@ -154,11 +159,11 @@ def _known_content(request: _Request) -> str | None:
         signature, content = request.index.read_text(encoding="utf-8").split()
     except (OSError, ValueError):  # never indexed, or the index is damaged: reading the files settles it
         return None
-    return content if signature == request.source.signature() else None
+    return content if signature == request.signature() else None
 
 
 def _build(request: _Request, progress: bool) -> Dataset:
-    signature = request.source.signature()  # before reading: a file changed meanwhile is noticed next time
+    signature = request.signature()  # before reading: a file changed meanwhile is noticed next time
     with _workplace(request) as place:
         content = _fill(request, place, progress)
         _move_into_place(place, request, content)
@@ -222,7 +227,7 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
         contents.append(made[0])
         rows.append(made[1])
     if faults:
-        raise joined(faults, source.place)
+        raise joined(faults, source.place, source.hint)
     content = fingerprint.of(source.task.model_dump(mode="json"), contents)
     entry.finish(place, rows, request.image_size, request.scaling, content, source.task)
     return content
@@ -240,9 +245,12 @@ def _prepare(
         DataError: It cannot be read, or is none of the source's task.
     """
     i, info = numbered
-    sample = checked(source.read(info), info.id, source.task, source.place)
-    mask = prepare_mask(sample.mask, image_size)
-    entry.store(place, i, n, prepare_image(sample.image, image_size, scaling), mask)
+    sample = read_checked(source, info)
+    mask, prepared = prepare_mask(sample.mask, image_size), prepare_image(sample.image, image_size, scaling)
+    if not np.isfinite(prepared).all():
+        problem = f"image: its intensities, up to {np.abs(sample.image).max():.3g}, do not fit into 32 bits"
+        raise DataError(problem, where=f"{source.place}, sample {sample.id}")
+    entry.store(place, i, n, prepared, mask)
     image, whose = image_digest(sample.image), (sample.id, sample.label, sample.patient, sample.volume)
     row = entry.Row(*whose, entry.pack(image, mask_digest(mask), *source.mark(sample)))
     return fingerprint.of(*whose, image, mask_digest(sample.mask)), row

@@ -61,6 +61,7 @@ class Samples:
                 raise self._error(name, f"expected {n} {name}, got {len(values)}")
         if self.ids.dtype.kind != "U" or len(set(self.ids.tolist())) < n:
             raise self._error("ids", f"expected text, each once, got {self.ids.dtype}")
+        self._check_volumes()
         if (self.labels is None) != (not self.task.classes):
             raise self._error("labels", "expected one for each sample where the task has classes, and none elsewhere")
         if (
@@ -70,6 +71,15 @@ class Samples:
         ):
             found = f"{self.labels.min()}…{self.labels.max()}"
             raise self._error("labels", f"expected 0…{len(self.task.classes) - 1}, got {found}")
+
+    def _check_volumes(self) -> None:
+        """All samples are parts of volumes, or none is; a volume is of one patient."""
+        whose: dict[str, str | None] = {}
+        for volume, patient in zip(self.volumes or (), self.patients, strict=self.volumes is not None):
+            if not volume:
+                raise self._error("volumes", f"expected a volume for each sample or for none, got {volume!r}")
+            if whose.setdefault(volume, patient) != patient:
+                raise self._error("volumes", f"{volume!r} has samples of patients {whose[volume]!r} and {patient!r}")
 
     def _error(self, field: str, problem: str) -> DataError:
         return DataError(problem, where=f"{type(self).__name__}.{field}")

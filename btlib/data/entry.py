@@ -131,6 +131,8 @@ def open_entry(
         ids = np.array(names, dtype=str)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DamagedEntry(f"meta.json: its rows are none ({error})") from error
+    if not source.is_of(task):
+        raise DamagedEntry(f"meta.json is of a task {task.name!r} that is another now")
     try:
         patients = source.patients(task, ids, codes, identities)
     except (ValueError, OverflowError) as error:
@@ -147,7 +149,7 @@ def open_entry(
         labels=labels,
         ids=ids,
         patients=patients.ids,
-        volumes=None if None in volume else volume,
+        volumes=None if set(volume) == {None} else volume,
         scaling=scaling,
         image_size=image_size,
         folder=source.folder,

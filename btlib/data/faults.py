@@ -6,8 +6,8 @@ from pathlib import Path
 from btlib.errors import DataError
 
 
-def joined(faults: Sequence[DataError], where: object, show: int = 20) -> DataError:
-    """One error for many faulty samples, listing the first of them."""
+def joined(faults: Sequence[DataError], where: object, hint: str, show: int = 20) -> DataError:
+    """One error for many faulty samples, listing the first of them, and what a user can do."""
     if len(faults) == 1:
         return faults[0]
     lines = [f"  {Path(fault.where or '?').name}: {fault.problem}" for fault in faults[:show]]
@@ -16,5 +16,5 @@ def joined(faults: Sequence[DataError], where: object, show: int = 20) -> DataEr
     return DataError(
         "\n".join([f"{len(faults)} faulty files", *lines]),
         where=where,
-        mend="replace or remove these files; `btlib data verify` lists all of them, each with its remedy",
+        mend=hint,
     )

@@ -28,7 +28,15 @@ class LazyRows(NDArrayOperatorsMixin):
     """
 
     def __init__(self, array: Any, positions: NDArray[np.int64]) -> None:
-        self._behind, self._positions = array, positions
+        if isinstance(array, np.ndarray):
+            array = array.view()
+            array.flags.writeable = False
+
+        def rows_at(at: NDArray[np.int64]) -> NDArray[Any]:
+            return np.asarray(array[at])
+
+        self._rows_at = rows_at  # no attribute leads to the rows of others
+        self._positions = positions
         self.shape: tuple[int, ...] = (len(positions), *array.shape[1:])
         self.dtype: np.dtype[Any] = array.dtype
 
@@ -53,7 +61,11 @@ class LazyRows(NDArrayOperatorsMixin):
 
     def _rows(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """A copy of these rows, as positions always give one."""
-        return np.asarray(self._behind[positions])
+        return self._rows_at(positions)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with its own rows only."""
+        return LazyRows, (np.asarray(self), np.arange(len(self)))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise ValueError(_READ_ONLY)

@@ -52,7 +52,17 @@ class DatasetSource(ABC):
     @property
     def place(self) -> str:
         """Tells it from other sources, and names it in messages; the folder, where there is one."""
-        return f"{type(self).__name__} {self.signature()}" if self.folder is None else str(self.folder)
+        kind = f"{type(self).__module__}.{type(self).__qualname__}"
+        return kind if self.folder is None else str(self.folder)
+
+    @property
+    def hint(self) -> str:
+        """What a user can do about faulty samples."""
+        return "replace or remove these samples"
+
+    def is_of(self, task: Task) -> bool:
+        """Whether samples that are stored under a task are those of this source."""
+        return task == self.task
 
     @abstractmethod
     def samples(self) -> Sequence[SampleInfo]:

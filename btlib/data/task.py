@@ -48,8 +48,8 @@ class Task(BaseModel):
                 raise ValueError(f"{field}: a name stands in it more than once")
             if any("/" in name for name in names):
                 raise ValueError(f"{field}: a name must not contain a slash")
-        if RESERVED in self.structures:
-            raise ValueError(f"structures: the name {RESERVED!r} is reserved")
+            if RESERVED in names and field != "channels":
+                raise ValueError(f"{field}: the name {RESERVED!r} is reserved")
         return self
 
     @property

@@ -37,7 +37,7 @@ def require_all(predictor: Predictor, ids: NDArray[np.str_], kind: str) -> None:
     Raises:
         PredictionError: Saved predictions lack some.
     """
-    if isinstance(predictor, SavedPredictions):
+    if type(predictor) is SavedPredictions:  # a class derived from it is a case's own, and is given no ids
         predictor.require(ids, kind)
 
 
@@ -54,7 +54,7 @@ def ask(predictor: Predictor, ids: NDArray[np.str_], images: NDArray[np.float32]
 
 def ask_uncopied(predictor: Predictor, ids: NDArray[np.str_], images: NDArray[np.float32]) -> Predictions:
     """As `ask`, in the predictor's own arrays."""
-    if isinstance(predictor, SavedPredictions):
+    if type(predictor) is SavedPredictions:  # a class derived from it is a case's own, and is given no ids
         return predictor.look_up(ids, images)
     return predictor.predict(images)
 

@@ -4,13 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-import numpy as np
-
 from btlib.baselines import Baseline
-from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS
 from btlib.registry import unknown_name
 from btlib.reporting.intervals import mean_intervals
+from btlib.reporting.measured import mean_value
 from btlib.reporting.sources import Source
 from btlib.results import CaseResult
 
@@ -87,14 +85,9 @@ def _measured(results: Sequence[CaseResult], metrics: Sequence[str]) -> Values:
             found |= {(result.case, metric): result.failure} if metric in result.metrics else {}
         elif mean is not None:
             found[result.case, metric] = Value(mean.value, (mean.low, mean.high))
-        elif result.runs and METRICS[metric].available(result.samples):
-            found[result.case, metric] = Value(_mean_over_seeds(result, metric))
+        elif (value := mean_value(result, metric)) is not None:
+            found[result.case, metric] = Value(value)
     return found
-
-
-def _mean_over_seeds(result: CaseResult, metric: str) -> float:
-    sizes = result.batch_mean_size
-    return float(np.mean([gated_value(run.samples, metric, "slice-mean", sizes) for run in result.runs]))
 
 
 def _published(baseline: Baseline, metrics: Sequence[str]) -> Values:

@@ -10,6 +10,7 @@ from btlib.baselines.gate import other_rendering, unlike
 from btlib.baselines.verdict import COULD_NOT_TELL, HOLDS
 from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
+from btlib.registry import unknown_name
 from btlib.results import CaseResult
 from btlib.runs.folder import RunFolder
 from btlib.runs.making import MARGIN, baseline_of, sound, with_costs
@@ -124,7 +125,16 @@ def _added(old: Baseline, new: Baseline) -> Baseline:
 def _margins(
     results: list[CaseResult], given: Mapping[str, float], old: Baseline | None
 ) -> dict[str, dict[str, float]]:
-    """By case and metric: what is given, else what the old baseline holds that very case to, else 0.02."""
+    """By case and metric: what is given, else what the old baseline holds that very case to, else 0.02.
+
+    Raises:
+        BaselineError: A metric is given that no case has.
+    """
+    tables = [result.samples for result in results if result.runs]
+    for metric in given:
+        if not any(METRICS[metric].available(table) for table in tables):
+            known = dict.fromkeys(name for table in tables for name in METRICS.of_table(table))
+            raise unknown_name("metric of this run", metric, known, where="--margin")
     return {result.case: _margins_of(result, given, old) for result in results}
 
 

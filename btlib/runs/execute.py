@@ -1,15 +1,18 @@
 """Run one case: get its predictor, score it, write its record, whatever happens."""
 
+import json
+import math
+import numbers
 import time
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from btlib.adapters.device_choice import named_device, torch_name
-from btlib.cases import Case, Prepared, Work
+from btlib.cases import Case, Prepared, Source, Work
 from btlib.data.dataset import Dataset
 from btlib.data.task import Task
 from btlib.errors import BtlibError, ModelError
@@ -103,8 +106,9 @@ def run_case(
     try:
         _check_asked(case, truth.task)
         with time_limit(timeout):
-            prepared = case.prepare(work)
-            _check_prepared(case, prepared)
+            made = case.prepare(work)
+            _check_prepared(case, made)
+            prepared = made
             prepare_seconds = time.perf_counter() - started
             memory.release()
             memory.reset_peak()
@@ -120,7 +124,6 @@ def run_case(
         guard.check(case.name)
     except (Exception, SystemExit) as fault:  # a case is foreign code: what it raises is its own failure, nobody else's
         outcome, error = _kind(fault), _message_of(fault)
-        prepared = prepared if isinstance(prepared, Prepared) else None
         evaluation = None
         memory.release(fault)
     guard.restore()
@@ -186,12 +189,35 @@ def _check_prepared(case: Case, prepared: object) -> None:
             where=f"case {case.name}",
             mend='end it with: return Prepared(predictor, "given")',
         )
+    _check_facts(case, prepared)
     if "threshold" in prepared.details:
         raise ModelError(
             "details: threshold is a field of its own, at which masks are cut",
             where=f"case {case.name}",
             mend="write Prepared(…, threshold=…), or give the detail another name",
         )
+
+
+def _check_facts(case: Case, prepared: Prepared) -> None:
+    """What a case says of its model can be written into its record."""
+    try:
+        json.dumps(dict(prepared.details), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"details: expected plain JSON values, {error}",
+            where=f"case {case.name}",
+            mend="convert numbers of NumPy: float(…), int(…)",
+        ) from error
+    threshold = prepared.threshold
+    known = threshold is None or (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1)
+    if not known or isinstance(threshold, bool):
+        raise ModelError(f"threshold: expected 0…1 or None, got {threshold!r}", where=f"case {case.name}")
+    if prepared.source not in get_args(Source):
+        expected = ", ".join(get_args(Source))
+        raise ModelError(f"source: expected one of {expected}, got {prepared.source!r}", where=f"case {case.name}")
+    if not (isinstance(prepared.seconds, numbers.Real) and 0 <= prepared.seconds < math.inf):
+        problem = f"seconds: expected a number from 0, got {prepared.seconds!r}"
+        raise ModelError(problem, where=f"case {case.name}")
 
 
 def _check_declared(case: Case, evaluation: Evaluation) -> None:
@@ -206,11 +232,12 @@ def _check_declared(case: Case, evaluation: Evaluation) -> None:
 
 
 def _model_info(prepared: Prepared) -> ModelInfo:
+    chosen = {} if prepared.threshold is None else {"threshold": float(prepared.threshold)}
     return ModelInfo(
         source=prepared.source,
         fingerprint=prepared.fingerprint,
-        seconds=prepared.seconds,
-        details=dict(prepared.details) | ({} if prepared.threshold is None else {"threshold": prepared.threshold}),
+        seconds=float(prepared.seconds),
+        details=dict(prepared.details) | chosen,
         notes=list(prepared.notes),
     )
 

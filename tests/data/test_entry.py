@@ -187,7 +187,7 @@ def test_a_task_that_is_none_is_damage_under_a_right_digest(tmp_path: Path, task
         opened(place)
 
 
-def test_a_task_of_another_shape_comes_back(tmp_path: Path):
+def test_a_task_of_another_shape_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Several channels and structures, no classes, samples that are parts of volumes."""
     task = Task(name="t", structures=("a", "b"), channels=("x", "y", "z"), synthetic=True)
     images, masks = np.repeat(IMAGES, 3, axis=1), np.repeat(MASKS, 2, axis=1)
@@ -197,8 +197,9 @@ def test_a_task_of_another_shape_comes_back(tmp_path: Path):
     entry.create(place, N, SIZE, task)
     for i in range(N):
         entry.store(place, i, N, images[i], masks[i])
-    made = [row._replace(label=None) for row in rows(volumes=("v", "v", "w"))]
+    made = [row._replace(label=None) for row in rows(codes=("P1", "P1", None), volumes=("v", "v", "w"))]
     entry.finish(place, made, SIZE, "thesis", "content", task)
+    monkeypatch.setattr(figshare_source.FigshareSource, "is_of", lambda self, found: found == task)
     dataset = opened(place)
     assert np.array_equal(dataset.images, images)
     assert np.array_equal(dataset.masks, masks)

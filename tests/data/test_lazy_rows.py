@@ -312,9 +312,19 @@ def test_of_a_file_only_what_is_read_is_looked_at(tmp_path: Path, monkeypatch: p
 
 def test_it_goes_to_other_processes(lazy: LazyRows):
     """As workers of a data loader take it."""
-    if isinstance(lazy._behind, CheckedArray):
-        return  # holds what makes its file anew
-    same(np.asarray(pickle.loads(pickle.dumps(lazy))), ROWS)
+    packed = pickle.dumps(lazy)
+    same(np.asarray(pickle.loads(packed)), ROWS)
+    assert len(packed) < 2 * ROWS.nbytes + 1000  # with its own rows, and no others
+
+
+def test_no_attribute_leads_to_the_rows_of_others(lazy: LazyRows):
+    behind = np.arange(8.0)
+    part = LazyRows(behind, np.array([1, 2]))
+    for found in vars(part).values():
+        assert not (isinstance(found, np.ndarray) and np.shares_memory(found, behind))
+    assert {
+        name for name, found in vars(lazy).items() if hasattr(found, "__len__") and len(found) == len(BEHIND)
+    } == set()
 
 
 def test_no_rows_at_all():

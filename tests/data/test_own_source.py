@@ -1,6 +1,7 @@
 """A source that a user writes: arrays in memory, text ids, two channels; through cache, splits and score."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,13 @@ class Memory(DatasetSource):
     def __init__(self, samples: Sequence[Sample], version: str = "1") -> None:
         self.kept, self.version = {one.id: one for one in samples}, version
         self.reads: list[str] = []
+        self.asked = TASK
+        self.fault: Exception | None = None
+        self.infos = [SampleInfo(one.id, one.id, one.label, one.patient, one.volume) for one in samples]
 
     @property
     def task(self) -> Task:
-        return TASK
+        return self.asked
 
     @property
     def folder(self) -> Path | None:
@@ -53,13 +57,15 @@ class Memory(DatasetSource):
         return "memory of the test"
 
     def samples(self) -> Sequence[SampleInfo]:
-        return [SampleInfo(one.id, one.id, one.label, one.patient, one.volume) for one in self.kept.values()]
+        return self.infos
 
     def signature(self) -> str:
         return self.version
 
     def read(self, info: SampleInfo) -> Sample:
         self.reads.append(info.id)
+        if self.fault is not None and len(self.reads) == 2:
+            raise self.fault
         return self.kept[info.key]
 
 
@@ -189,3 +195,79 @@ def test_a_folder_of_two_kinds_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("btlib.data.load.SOURCES", kinds)
     with pytest.raises(DataError, match="several kinds: one, other"):
         load_dataset(tmp_path, 16)
+
+
+def test_another_source_of_the_same_signature_is_not_taken_for_it() -> None:
+    """Other samples, another task, another class of source: each has data of its own."""
+    first = load_dataset(Memory([sample(i) for i in range(6)]), SIZE)
+    more = load_dataset(Memory([sample(i) for i in range(8)]), SIZE)
+    renamed = Memory([sample(i) for i in range(6)])
+    renamed.asked = TASK.model_copy(update={"classes": ("large", "small")})
+    assert (len(first), len(more)) == (6, 8)
+    assert load_dataset(renamed, SIZE).task.classes == ("large", "small")
+
+
+@pytest.mark.parametrize("version", ["version 1, of today", "", "\n"])
+def test_any_signature_is_found_again(version: str) -> None:
+    for expected in (4, 0):
+        source = Memory([sample(i) for i in range(4)], version)
+        load_dataset(source, SIZE)
+        assert len(source.reads) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"label": np.int64(1)}, None),
+        ({"label": 1.0}, "label: expected a whole number, got 1.0"),
+        ({"image": [[[1, 2], [3, 4]]]}, "image: expected a NumPy array, got list"),
+        ({"mask": None}, "mask: expected a NumPy array, got NoneType"),
+        ({"patient": ""}, "patient: expected text or None, got ''"),
+        ({"volume": 3}, "volume: expected text or None, got 3"),
+        ({"patient": "\udce9"}, "patient: expected text or None"),
+        ({"image": np.full((2, SIZE, SIZE), 1e300)}, "do not fit into 32 bits"),
+        (KeyError("gone"), "cannot be read: KeyError: 'gone'"),
+        (OSError("no file"), "cannot be read: OSError: no file"),
+    ],
+)
+def test_what_a_source_gives_is_told_by_the_sample(change: Any, told: str | None) -> None:
+    made = [sample(i) for i in range(4)]
+    source = Memory(made, f"{change!r}")
+    if isinstance(change, Exception):
+        source.fault = change
+    else:
+        source.kept[made[1].id] = replace(made[1], **change)
+    if told is None:
+        labels = load_dataset(source, SIZE).labels
+        assert labels is not None
+        assert labels[1] == 1
+        return
+    with pytest.warns(RuntimeWarning) if "32 bits" in told else nullcontext(), pytest.raises(DataError) as error:
+        load_dataset(source, SIZE)
+    assert told in str(error.value)
+    assert "scan 1" in str(error.value)
+
+
+@pytest.mark.parametrize(("ids", "told"), [([1, 2], "an id must be text, got 1"), (["a", "a"], "first of them 'a'")])
+def test_ids_are_checked_before_anything_is_read(ids: list[Any], told: str) -> None:
+    source = Memory([])
+    source.infos = [SampleInfo(name) for name in ids]
+    with pytest.raises(DataError, match=told):
+        load_dataset(source, SIZE)
+    assert source.reads == []
+
+
+def test_all_samples_are_parts_of_volumes_or_none() -> None:
+    made = [sample(i) for i in range(4)]
+    with pytest.raises(DataError, match="expected a volume for each sample or for none"):
+        load_dataset(Memory([*made[:3], replace(made[3], volume=None)], "some"), SIZE)
+    with pytest.raises(DataError, match="has samples of patients 'person 0' and 'someone'"):
+        load_dataset(Memory([made[0], replace(made[1], patient="someone")], "two"), SIZE)
+    assert load_dataset(Memory([replace(one, volume=None) for one in made], "alone"), SIZE).volumes is None
+
+
+def test_a_task_with_the_name_of_btlibs_own_is_that_one() -> None:
+    source = Memory([sample(0)], "named")
+    source.asked = TASK.model_copy(update={"name": "figshare"})
+    with pytest.raises(DataError, match="the task 'figshare' is btlib's own"):
+        load_dataset(source, SIZE)

@@ -19,7 +19,7 @@ Make = Callable[..., Dataset]
 
 @pytest.fixture
 def dataset(make_dataset: Make) -> Dataset:
-    return replace(make_dataset(8, size=16), volumes=tuple(f"V{i // 4}" for i in range(8)))
+    return replace(make_dataset(8, size=16), volumes=tuple(f"V{i // 2}" for i in range(8)))
 
 
 def test_order_is_kept(dataset: Dataset):
@@ -88,7 +88,7 @@ def test_a_part_of_a_part(dataset: Dataset):
     part = dataset.part(AT).part(np.array([3, 0]))
     assert part.ids.tolist() == dataset.ids[[0, 5]].tolist()
     assert np.array_equal(np.asarray(part.images), dataset.images[[0, 5]])
-    assert (part.patients, part.volumes) == ((dataset.patients[0], dataset.patients[5]), ("V0", "V1"))
+    assert (part.patients, part.volumes) == ((dataset.patients[0], dataset.patients[5]), ("V0", "V2"))
     with pytest.raises(DataError, match="Samples: expected positions 0…1"):
         part.part(np.array([2]))
 

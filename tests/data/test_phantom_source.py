@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from btlib.data import load_dataset
 from btlib.data.dataset import Dataset
-from btlib.data.sample import Sample, checked
+from btlib.data.reading import checked
+from btlib.data.sample import Sample
 from btlib.data.sources.phantom.source import PhantomSource
 from btlib.data.task import Task
 from btlib.errors import DataError

@@ -12,6 +12,7 @@ from btlib.evaluation.checks import check_kind
 from btlib.evaluation.predictor import Predictor, ask, ask_uncopied, copied, require_all
 from btlib.evaluation.saved import SavedPredictions
 from btlib.types import Predictions
+from tests.evaluation.saved_as import saved_as
 
 
 class ByImages:
@@ -31,7 +32,13 @@ class Curious(ByImages):
     predict_slices, require_slices = look_up, require
 
 
-class Saved(SavedPredictions):
+class Derived(Curious, SavedPredictions):  # type: ignore[misc]
+    """A class of a case's own, derived from that of saved predictions to be told ids."""
+
+    def __init__(self) -> None: ...
+
+
+class Saved:
     def __init__(self) -> None:
         self.asked: list[tuple[object, str]] = []
         self.said = np.zeros((2, 3))
@@ -49,20 +56,23 @@ IDS, IMAGES = np.array(["10", "9"]), np.zeros((2, 1, 3, 5), dtype=np.float32)
 
 
 def test_a_predictor_is_what_predicts() -> None:
-    assert [isinstance(one, Predictor) for one in (ByImages(), Curious(), Saved(), object())] == [*[True] * 3, False]
+    assert [isinstance(one, Predictor) for one in (ByImages(), Curious(), saved_as(Saved()), object())] == [
+        *[True] * 3,
+        False,
+    ]
 
 
 def test_ids_are_given_to_saved_predictions_only() -> None:
     saved = Saved()
-    assert ask_uncopied(saved, IDS, IMAGES).class_prob is saved.said
-    for predictor in (ByImages(), Curious()):
+    assert ask_uncopied(saved_as(saved), IDS, IMAGES).class_prob is saved.said
+    for predictor in (ByImages(), Curious(), Derived()):
         assert ask_uncopied(predictor, IDS, IMAGES).mask_prob is IMAGES
         assert np.array_equal(ask(predictor, IDS, IMAGES).mask_prob, IMAGES)
 
 
 def test_answers_are_copied_when_they_arrive() -> None:
     saved = Saved()
-    for predictor, name, given in ((ByImages(), "mask_prob", IMAGES), (saved, "class_prob", saved.said)):
+    for predictor, name, given in ((ByImages(), "mask_prob", IMAGES), (saved_as(saved), "class_prob", saved.said)):
         found = getattr(ask(predictor, IDS, IMAGES), name)
         assert np.array_equal(found, given)
         assert not np.shares_memory(found, given)
@@ -72,11 +82,12 @@ def test_answers_are_copied_when_they_arrive() -> None:
 
 def test_only_saved_predictions_can_lack_samples() -> None:
     saved = Saved()
-    require_all(saved, IDS, "test samples")
+    require_all(saved_as(saved), IDS, "test samples")
     assert len(saved.asked) == 1
     assert saved.asked[0][0] is IDS
     assert saved.asked[0][1] == "test samples"
-    require_all(Curious(), IDS, "test samples")
+    for predictor in (Curious(), Derived()):
+        require_all(predictor, IDS, "test samples")
 
 
 def test_saved_predictions_cannot_be_asked_for_images(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from btlib import evaluate
 from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
 from btlib.evaluation.aggregate import per_sample
-from btlib.evaluation.saved import SavedPredictions
 from btlib.evaluation.thresholds import GRID, ThresholdCurve, best_threshold, counts_at, curve_of, threshold_curve
 from btlib.types import Predictions
+from tests.evaluation.saved_as import saved_as
 
 
 def test_the_grid_is_of_steps_of_a_twentieth() -> None:
@@ -52,10 +52,8 @@ class Ramp:
         return Predictions(np.broadcast_to(np.linspace(1, 0, images.shape[3], dtype=np.float32), images.shape), None)
 
 
-class Known(SavedPredictions):
-    """Is asked as saved predictions are; what it gives is of the images."""
-
-    def __init__(self) -> None: ...
+class Known:
+    """What it gives is of the images."""
 
     def require(self, ids: np.ndarray, kind: str = "samples") -> None: ...
 
@@ -171,7 +169,7 @@ def test_validation_samples_are_asked_for_before_and_in_batches(make_dataset: Ca
             calls.append((ids.tolist(), images[:, 0, 0, 0].tolist()))
             return Ramp().predict(images)
 
-    curve_of(Spy(), replace(dataset, images=np.asfortranarray(dataset.images.astype(np.float64))).part(at))
+    curve_of(saved_as(Spy()), replace(dataset, images=np.asfortranarray(dataset.images.astype(np.float64))).part(at))
     ids, corners = dataset.ids[at].tolist(), dataset.images[at, 0, 0, 0].tolist()
     assert calls == [(ids, "validation samples"), (ids[:16], corners[:16]), (ids[16:], corners[16:])]
 
@@ -202,7 +200,7 @@ def test_saved_predictions_that_lack_samples_choose_no_threshold(make_dataset: C
             raise PredictionError(f"lacks {len(ids)} {kind}")
 
     with pytest.raises(PredictionError, match="lacks 4 validation samples"):
-        best_threshold(Lacks(), make_dataset(6, size=16).part(np.arange(4)))
+        best_threshold(saved_as(Lacks()), make_dataset(6, size=16).part(np.arange(4)))
 
 
 def test_a_curve_is_rounded_to_six_digits_and_is_the_mean_of_samples() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from btlib import Baseline, judge
 from btlib.data.sources.tasks import PHANTOM
-from btlib.errors import BaselineError, RecordError
+from btlib.errors import BaselineError, RecordError, UnknownNameError
 from btlib.reporting.proposal import proposal_lines
 from btlib.runs import CaseRecord, RunFolder, RunInfo
 from btlib.runs.accept import accept, propose
@@ -259,3 +259,16 @@ def test_what_differs_is_told(folder: RunFolder, old: Baseline):
     lines = propose(folder.path, "mine", "because", old=older).changes
     assert "recipe epochs: 2 → 3" in lines
     assert "commit: None → abc" in lines
+
+
+@pytest.mark.parametrize("metric", ["dice/tumor", "dice/tumour/x", "hd95"])
+def test_a_margin_of_what_no_case_has_is_refused(folder: RunFolder, metric: str):
+    """A misspelt structure would be gated by nobody."""
+    for case in "XY":
+        table = samples_of(folder, case)
+        columns = {
+            name: values for name, values in table.columns.items() if "hd95" not in name and "surface" not in name
+        }
+        change(folder, case, samples=SampleTable(**table.model_dump(exclude={"columns"}), columns=columns))
+    with pytest.raises(UnknownNameError, match="unknown metric of this run"):
+        propose(folder.path, "b", "why", {metric: 0.05})

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -258,3 +259,47 @@ def test_a_case_is_given_no_test_sample(work: Work, data: HeldOut):
         for rows in (part.images, part.masks):
             with pytest.raises(ValueError, match="read-only"):
                 rows[0] = 0
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"details": {"lr": np.float32(1)}}, "details: expected plain JSON values"),
+        ({"details": {"loss": float("nan")}}, "details: expected plain JSON values"),
+        ({"threshold": float("nan")}, "threshold: expected 0…1 or None, got nan"),
+        ({"threshold": -1}, "threshold: expected 0…1 or None, got -1"),
+        ({"threshold": True}, "threshold: expected 0…1 or None, got True"),
+        ({"source": "other"}, "source: expected one of trained"),
+        ({"seconds": float("inf")}, "seconds: expected a number from 0, got inf"),
+    ],
+)
+def test_what_a_record_cannot_hold_is_a_failure_of_the_case(
+    given: dict[str, Any], told: str, tmp_path: Path, work: Work, data: HeldOut, make_case: Make
+):
+    case = make_case(prepare=lambda w: replace(make_case().prepare(w), **given))
+    record = run_case(case, work, "smoke", RunFolder(tmp_path / "run"), data).record
+    assert record.outcome == "error"
+    assert told in (record.error or "")
+    assert record.samples is None
+
+
+def test_a_threshold_may_be_a_number_of_numpy(tmp_path: Path, work: Work, data: HeldOut, make_case: Make):
+    case = make_case(prepare=lambda w: replace(make_case().prepare(w), threshold=np.float32(0.5)))
+    assert run_case(case, work, "smoke", RunFolder(tmp_path / "run"), data).record.threshold == 0.5
+
+
+@pytest.mark.parametrize(("has", "told"), [("mask", "masks"), ("classes", "classes")])
+def test_what_the_task_does_not_ask_for_is_told_before_training(
+    has: str, told: str, tmp_path: Path, work: Work, data: HeldOut, make_case: Make
+):
+    lacking = {"structures": ()} if has == "mask" else {"classes": ()}
+    task = data.truth.task.model_copy(update=lacking)
+    empty = {"masks": data.truth.masks[:, :0]} if has == "mask" else {"labels": None}
+    truth = replace(data.truth, task=task, mask_digests=None, **empty)
+
+    def never(w: Work) -> Prepared:
+        raise AssertionError("trained")
+
+    held_out = HeldOut(truth, truth, data.split)
+    record = run_case(make_case(prepare=never), work, "smoke", RunFolder(tmp_path / "run"), held_out).record
+    assert f"it predicts {told}, and the task 'phantom' asks for none" in (record.error or "")

@@ -120,15 +120,17 @@ def _groups(entries: Sequence[Entry]) -> Iterator[Drawn]:
     labels = [e.label for e in ours]
     table = ours[0].result.samples
     counts: Sequence[int] = np.bincount(table.labels, minlength=len(table.classes)).tolist() if table.classes else []
+    every = tuple(dict.fromkeys(name for e in ours for name in e.result.samples.classes))  # of the runs' tasks
     classes = [by_class(e.result.values("dice"), e.result.samples) for e in ours]
     sizes = [by_size(e.result.values("dice"), e.result.samples) for e in ours]
     for name, groups, what, words in (
-        ("class", table.classes, classes, [f"{n} {name}" for name, n in zip(table.classes, counts, strict=True)]),
+        ("class", every, classes, [f"{n} {name}" for name, n in zip(table.classes, counts, strict=True)]),
         ("size", SIZES, sizes, ["thirds of the samples by true area"]),
     ):
         if not groups:
             continue
-        svg = charts.dots(labels, [(g, [row[g] for row in what]) for g in groups], "mean Dice", value_limits("dice"))
+        columns = [(g, [row.get(g) for row in what]) for g in groups]
+        svg = charts.dots(labels, columns, "mean Dice", value_limits("dice"))
         caption = f"{', '.join(words)}; {table.n} samples."
         yield Drawn("groups", f"dice-by-{name}", f"Dice by {name}", caption, svg)
 

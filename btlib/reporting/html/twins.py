@@ -41,7 +41,7 @@ def write_per_sample(entries: Sequence[Entry], path: Path) -> None:
             table = run.samples
             frame = table.to_frame()
             for name in METRICS.of_table(table):
-                if METRICS[name].level == "sample" and METRICS[name].needs == "mask":
+                if METRICS[name].level == "sample" and METRICS[name].needs == "mask" and name not in frame:
                     frame[name] = METRICS[name].of(table)
             for name in ("label", "predicted"):
                 if name in frame:

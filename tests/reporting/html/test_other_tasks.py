@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from html import escape
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from btlib.data.task import Task
 from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS
 from btlib.plugin.closing import close
+from btlib.reporting.html.write import write_page
 from btlib.reporting.names import in_markdown
 from btlib.reporting.text import inert
 from btlib.runs import CaseRecord, RunFolder
@@ -306,3 +308,11 @@ def test_a_task_of_one_kind(make_run: Make, tmp_path: Path, kept: dict[str, Any]
     if "structures" in kept:
         assert text_of(page, "gallery").count("the case predicts no classes") > 6
         assert "; the case" not in text_of(page, "gallery")
+
+
+def test_runs_of_two_tasks_side_by_side(run: Path, make_run: Make, tmp_path: Path):
+    """Their classes stand beside each other; a case has no mark in a class that its task does not know."""
+    other = KNEES.model_copy(update={"name": "hips", "classes": ("left", "right", "both", "neither")})
+    path = make_run(tmp_path / "hips", names=("A",), given=dataset(other))
+    text = write_page([run, path], tmp_path / "both.html").read_text()
+    assert all(name in text for name in (*map(escape, KNEES.classes), "left", "right"))

@@ -7,6 +7,9 @@ from pathlib import Path
 from btlib.data.faults import joined
 from btlib.errors import DataError
 
+HINT = "replace or remove these files; `btlib data verify` lists all of them, each with its remedy"
+"""What a user can do about faulty slices."""
+
 CVIND = "cvind.mat"
 """The dataset's own cross-validation folds: in the same download, but not a slice."""
 
@@ -79,7 +82,7 @@ def list_names(folder: Path) -> tuple[Path, list[str]]:
     home = slice_folder(folder)
     found, faults = sort_out(home)
     if faults:
-        raise joined(faults, folder)
+        raise joined(faults, folder, HINT)
     if not found:
         raise DataError("no slices (1.mat, 2.mat …) in this folder", where=home, mend=_GET)
     return home, list(found.values())

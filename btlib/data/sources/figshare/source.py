@@ -14,7 +14,7 @@ from btlib.data.faults import joined
 from btlib.data.patients import Patients
 from btlib.data.sample import Sample
 from btlib.data.source import SOURCES, DatasetSource, Mark, SampleInfo, SourceKind
-from btlib.data.sources.figshare.folder import list_names, slice_number
+from btlib.data.sources.figshare.folder import HINT, list_names, slice_number
 from btlib.data.sources.figshare.identify import identify
 from btlib.data.sources.figshare.recognise import mask_signature
 from btlib.data.sources.figshare.slice_file import Origin, read_slice
@@ -58,12 +58,21 @@ class FigshareSource(DatasetSource):
                 return name, read_slice(self._home / name).origin
             except DataError as fault:
                 faults.append(fault)
-        raise joined(faults, self._home)
+        raise joined(faults, self._home, HINT)
 
     @property
     def folder(self) -> Path:
         """Where the files lie."""
         return self._home
+
+    @property
+    def hint(self) -> str:
+        """The audit looks at every file."""
+        return HINT
+
+    def is_of(self, task: Task) -> bool:
+        """Of one of its two tasks; which of them the files say, whose signature was compared."""
+        return task in BUILT_IN.values()
 
     def samples(self) -> Sequence[SampleInfo]:
         """The slices in the order of their numbers; classes and patients stand in the files."""

@@ -1,5 +1,6 @@
 """Phantoms of any task, drawn when they are read: for tests of what is not like the Figshare data."""
 
+import operator
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +44,8 @@ class PhantomSource(DatasetSource):
             raise DataError(f"expected at least 1 of each, got n={n}, size={size}, each={each}", where="phantoms")
         if not task.synthetic:
             raise DataError("the task is not simulated", where=task.name, mend="make it with synthetic=True")
-        self._task, self.n, self.seed, self.size, self.each = task, n, seed, size, each
+        self._task = task
+        self.n, self.seed, self.size, self.each = (operator.index(value) for value in (n, seed, size, each))
 
     @property
     def task(self) -> Task:

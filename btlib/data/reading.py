@@ -1,0 +1,111 @@
+"""Reading from sources that others write: whatever is wrong with a sample is told by its name."""
+
+import operator
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from btlib.data.sample import Sample
+from btlib.data.source import DatasetSource, SampleInfo
+from btlib.data.sources.tasks import BUILT_IN
+from btlib.data.task import Task
+from btlib.errors import DataError
+
+
+def known(samples: Sequence[SampleInfo], where: str) -> Sequence[SampleInfo]:
+    """The same samples, if their ids are text, each once; told before any is read.
+
+    Raises:
+        DataError: An id that is no text, is empty or is there twice.
+    """
+    for info in samples:
+        if not is_text(info.id):
+            raise DataError(f"an id must be text, got {info.id!r}", where=where, mend="give SampleInfo(id=str(…))")
+    twice = [name for name, times in Counter(info.id for info in samples).items() if times > 1]
+    if twice:
+        problem = f"{len(twice)} ids are there more than once, the first of them {twice[0]!r}"
+        raise DataError(problem, where=where, mend="give each sample an id of its own")
+    return samples
+
+
+def is_text(value: object) -> bool:
+    """Whether a value is text that is not empty and that UTF-8 can hold."""
+    return isinstance(value, str) and value != "" and value.encode("utf-8", "ignore").decode("utf-8") == value
+
+
+def read_checked(source: DatasetSource, info: SampleInfo) -> Sample:
+    """Read a sample and check it.
+
+    Raises:
+        DataError: It cannot be read, whatever the source raises, or is not what was asked for (see `checked`).
+    """
+    try:
+        sample = source.read(info)
+    except DataError:
+        raise
+    except Exception as error:  # a source is foreign code
+        where = f"{source.place}, sample {info.id}"
+        raise DataError(f"cannot be read: {type(error).__name__}: {error}", where=where) from error
+    return checked(sample, info.id, source.task, source.place)
+
+
+def checked(sample: Sample, name: str, task: Task, where: str) -> Sample:
+    """The same sample, if it is the one that was asked for, and one of the task; its label as a whole number.
+
+    Args:
+        sample: As a source gave it.
+        name: Its id.
+        task: What its source says.
+        where: Named in errors.
+
+    Raises:
+        DataError: No sample, another id, another number of channels or structures, a mask of another size or dtype,
+            intensities that are no finite numbers, a label that the task does not have, or none where it has classes, a
+            patient or volume that is no text; or the task has the name of one of btlib's, and is another.
+    """
+    where = f"{where}, sample {name}"
+    if task.name in BUILT_IN and task != BUILT_IN[task.name]:
+        raise DataError(f"the task {task.name!r} is btlib's own, and this is another", where=where, mend="rename it")
+    if not isinstance(sample, Sample):
+        raise DataError(f"expected a Sample, got {type(sample).__name__}", where=where)
+    if sample.id != name:
+        raise DataError(f"id: expected {name!r}, got {sample.id!r}", where=where)
+    for field in ("image", "mask"):
+        if not isinstance(getattr(sample, field), np.ndarray):
+            got = type(getattr(sample, field)).__name__
+            raise DataError(f"{field}: expected a NumPy array, got {got}", where=where)
+    for field in ("patient", "volume"):
+        value = getattr(sample, field)
+        if value is not None and not is_text(value):
+            raise DataError(f"{field}: expected text or None, got {value!r}", where=where)
+    _check_pixels(sample, task, where)
+    return replace(sample, label=_label(sample, task, where))
+
+
+def _check_pixels(sample: Sample, task: Task, where: str) -> None:
+    image, mask = sample.image, sample.mask
+    if image.ndim != 3 or len(image) != len(task.channels) or min(image.shape[1:]) < 2:
+        expected = f"[{len(task.channels)}, h, w] of at least 2 pixels"
+        raise DataError(f"image: expected {expected}, got shape {image.shape}", where=where)
+    if image.dtype.kind not in "iuf" or (image.dtype.kind == "f" and not np.isfinite(image).all()):
+        raise DataError(f"image: expected finite real numbers, got {image.dtype}", where=where)
+    if mask.dtype != np.bool_ or mask.shape != (len(task.structures), *image.shape[1:]):
+        expected = f"bool {(len(task.structures), *image.shape[1:])}"
+        raise DataError(f"mask: expected {expected}, got {mask.dtype} {mask.shape}", where=where)
+
+
+def _label(sample: Sample, task: Task, where: str) -> int | None:
+    if (sample.label is None) != (not task.classes):
+        problem = f"label: got {sample.label}, and the task {task.name!r} has {len(task.classes)} classes"
+        raise DataError(problem, where=where)
+    if sample.label is None:
+        return None
+    try:
+        label = operator.index(sample.label)
+    except TypeError as error:
+        raise DataError(f"label: expected a whole number, got {sample.label!r}", where=where) from error
+    if label not in range(len(task.classes)):
+        raise DataError(f"label: expected 0…{len(task.classes) - 1}, got {label}", where=where)
+    return label
