@@ -101,8 +101,8 @@ def _margin(text: str) -> tuple[str, float]:
     from btlib.errors import OptionError
     from btlib.evaluation.catalogue import METRICS
 
-    metric, _, value = text.rpartition("=")
-    known = METRICS[metric]
+    metric, equals, value = text.rpartition("=")
+    known = METRICS[metric if equals else text]
     low, high = known.range
     try:
         margin = float(value)
