@@ -198,7 +198,7 @@ def _other_truth(result: CaseResult, case: BaselineCase) -> list[str]:
         for name, (label, areas) in theirs.items():
             ours = known[name]
             if ours != (label, areas):
-                return [f"sample {name}: measured {_told(*ours)}, baseline {_told(label, areas)}"]
+                return [f"sample {name}: measured {_describe_truth(*ours)}, baseline {_describe_truth(label, areas)}"]
     return []
 
 
@@ -208,7 +208,7 @@ def _truth(table: SampleTable) -> dict[str, tuple[int | None, list[int]]]:
     return dict(zip(table.id, zip(labels, table.truth_area.tolist(), strict=True), strict=True))
 
 
-def _told(label: int | None, areas: list[int]) -> str:
+def _describe_truth(label: int | None, areas: list[int]) -> str:
     parts = [] if label is None else [f"label {label}"]
     return " and ".join([*parts, *([f"{', '.join(map(str, areas))} true pixels"] if areas else [])])
 

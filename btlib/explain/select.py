@@ -38,7 +38,7 @@ def select(
     elif found := re.fullmatch(r"worst(?: ([1-9]\d*))?", text.strip()):
         at = test[np.argsort(sure(test), kind="stable")[: int(found[1] or _WORST)]]
     else:
-        return _named(text, dataset)
+        return _positions_of(text, dataset)
     if not len(at):
         raise OptionError("no test sample has a structure", where="--slices", mend="use more samples")
     return at
@@ -54,7 +54,7 @@ def per_class(dataset: Dataset, among: NDArray[np.int64], counts: list[int]) -> 
     return np.concatenate(chosen)
 
 
-def _named(text: str, dataset: Dataset) -> NDArray[np.int64]:
+def _positions_of(text: str, dataset: Dataset) -> NDArray[np.int64]:
     place = {name: i for i, name in enumerate(dataset.ids.tolist())}
     names = list(dict.fromkeys(part.strip() for part in text.split(",")))
     unknown = [name for name in names if name not in place]

@@ -108,7 +108,7 @@ class Study:
             done.append(self._explain(i))
             now = time.perf_counter()
             seconds += now - began
-            self._tell(done[-1].row, now - began)
+            self._report(done[-1].row, now - began)
             if now - saved > _SAVE_EVERY:
                 keep(folder, self._about, done, seconds)
                 saved = time.perf_counter()
@@ -125,7 +125,7 @@ class Study:
         row = measured(found, self.dataset, i, part, self._priors[label], self.explainer)
         return Done(row, found.map.total.astype(np.float32), found.map.average.astype(np.float32))
 
-    def _tell(self, row: ExplainedSample, seconds: float) -> None:
+    def _report(self, row: ExplainedSample, seconds: float) -> None:
         name = self.dataset.task.classes[row.label]
         self.say(f"sample {row.id} ({name}): {seconds:.1f} s, engine {row.engine} in {row.precision}")
         for note in row.notes:

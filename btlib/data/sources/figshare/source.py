@@ -42,15 +42,15 @@ class FigshareSource(DatasetSource):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the names, of which there may be many: a worker reads the samples that it is told."""
-        return {"_home": self._home, "_names": [], "_told": self._told}
+        return {"_home": self._home, "_names": [], "_first_file": self._first_file}
 
     @property
     def task(self) -> Task:
         """As its first file says: "figshare" or "phantom"; raises DataError of all files where none can be read."""
-        return BUILT_IN[self._told[1]]
+        return BUILT_IN[self._first_file[1]]
 
     @cached_property
-    def _told(self) -> tuple[str, Origin]:
+    def _first_file(self) -> tuple[str, Origin]:
         """The first file that can be read, and what it says that it is."""
         faults = []
         for name in self._names:
@@ -88,7 +88,7 @@ class FigshareSource(DatasetSource):
         """Read and check a slice; raises DataError too where it is a phantom among real slices, or the reverse."""
         path = self._home / info.key
         read = read_slice(path)
-        first, origin = self._told
+        first, origin = self._first_file
         if read.origin != origin:
             raise DataError(
                 f"says that it is of {read.origin!r}, and {first} that it is of {origin!r}",
