@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from btlib.data.patients import shared_volume
 from btlib.data.task import RESERVED, Task
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class SampleTable(BaseModel):
         if self.label is not None and max(self.label) >= len(self.classes):
             raise ValueError(f"label: expected 0…{len(self.classes) - 1}, got {max(self.label)}")
         self._check_names()
-        self._check_volumes()
+        if self.volume is not None and (problem := shared_volume(self.volume, self.patient)):
+            raise ValueError(f"volume: {problem}")
         self._check_counts()
         if self.has_mask:
             self._check_overlap()
@@ -122,13 +124,6 @@ class SampleTable(BaseModel):
         for name in (f"{structure}/{measure}" for structure in self.structures for measure in (TRUTH, *OVERLAP)):
             if any(type(value) is not int or not 0 <= value < _MOST_PIXELS for value in self.columns.get(name, [])):
                 raise ValueError(f"columns.{name}: expected whole numbers from 0")
-
-    def _check_volumes(self) -> None:
-        """A volume is of one patient."""
-        whose: dict[str, str | None] = {}
-        for volume, patient in zip(self.volume or (), self.patient, strict=bool(self.volume)):
-            if whose.setdefault(volume, patient) != patient:
-                raise ValueError(f"volume: {volume!r} has samples of patients {whose[volume]!r} and {patient!r}")
 
     def _check_overlap(self) -> None:
         intersection, pred, truth = self.overlap()

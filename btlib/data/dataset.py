@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from btlib import fingerprint
 from btlib.data.digest import Digests, combined, image_digest, mask_digest
 from btlib.data.lazy_rows import LazyRows
-from btlib.data.patients import PatientSource
+from btlib.data.patients import PatientSource, shared_volume
 from btlib.data.quota import shares
 from btlib.data.task import Task
 from btlib.errors import DataError
@@ -74,12 +74,12 @@ class Samples:
 
     def _check_volumes(self) -> None:
         """All samples are parts of volumes, or none is; a volume is of one patient."""
-        whose: dict[str, str | None] = {}
-        for volume, patient in zip(self.volumes or (), self.patients, strict=self.volumes is not None):
-            if not volume:
-                raise self._error("volumes", f"expected a volume for each sample or for none, got {volume!r}")
-            if whose.setdefault(volume, patient) != patient:
-                raise self._error("volumes", f"{volume!r} has samples of patients {whose[volume]!r} and {patient!r}")
+        if self.volumes is None:
+            return
+        if missing := [volume for volume in self.volumes if not volume]:
+            raise self._error("volumes", f"expected a volume for each sample or for none, got {missing[0]!r}")
+        if problem := shared_volume(self.volumes, self.patients):
+            raise self._error("volumes", problem)
 
     def _error(self, field: str, problem: str) -> DataError:
         return DataError(problem, where=f"{type(self).__name__}.{field}")

@@ -1,6 +1,6 @@
 """Who the samples belong to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,3 +21,12 @@ class Patients:
     ids: tuple[str | None, ...]
     source: PatientSource | None
     folds: Mapping[str, int] | None = None
+
+
+def shared_volume(volumes: Sequence[str], patients: Sequence[str | None]) -> str | None:
+    """What is wrong with n samples of which a volume belongs to more than one patient; None where nothing is."""
+    whose: dict[str, str | None] = {}
+    for volume, patient in zip(volumes, patients, strict=True):
+        if whose.setdefault(volume, patient) != patient:
+            return f"{volume!r} has samples of patients {whose[volume]!r} and {patient!r}"
+    return None
