@@ -23,9 +23,9 @@ import pytest
 from numpy.typing import NDArray
 from tabulate import tabulate
 
+from btlib.csv_text import csv_text
 from btlib.data import list_slices, load_dataset, write_slice
 from btlib.data.dataset import Dataset
-from btlib.reporting.text import csv_text
 
 psutil = pytest.importorskip("psutil")  # of the extra "dev", without which all else here runs
 

@@ -75,16 +75,16 @@ def test_a_map_of_one_slice(variant: str, rows: list[dict[str, Any]], tmp_path: 
     import torch
 
     from btlib.adapters.devices import resolve_precision
-    from btlib.adapters.torch import VARIANT
+    from btlib.adapters.outputs import NAMED
     from btlib.engines import Subject
-    from btlib.models import create
+    from btlib.thesis.models import create
 
     torch.manual_seed(0)
     model = create(variant).eval()  # random weights: good enough for speed, not for precision
     slices = load_dataset(phantom_folder(tmp_path, 4), SIDE)
     image = np.array(slices.images[0])
     device = torch.device("cpu")
-    subject = Subject(model, VARIANT, device, resolve_precision("auto", device), SIDE)
+    subject = Subject(model, NAMED, device, resolve_precision("auto", device), SIDE)
     began = time.perf_counter()
     ours = explainer(subject, slices, np.arange(4))
     built = time.perf_counter() - began

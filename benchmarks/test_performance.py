@@ -7,23 +7,29 @@ is at work in the suite itself. Raw seconds, tables and a plot lie in `reports/p
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import Field
 
 from btlib import files
-from btlib.cases import Prepared, load_cases
-from btlib.plugin.throughput import Throughput
+from btlib.cases import Prepared
+from btlib.plugin.benchmarks import recorded_clock, replay
 from btlib.reporting.speed import noise_line, write_speed
-from btlib.runs import RunFolder
+from btlib.runs import Speed
+from btlib.runs.measuring.throughput import Throughput
 from btlib.speed import tuning
 from btlib.speed.flops import flops_per_image
+from btlib.speed.reference import Job
+from btlib.stored import Stored
+from btlib.thesis.speed_reference import ThesisPath, ThesisReference
 
-pytestmark = pytest.mark.performance
+pytestmark = [pytest.mark.performance, pytest.mark.benchmark(timer=recorded_clock)]
 
 SIZES = (128, 256)
 SECONDS = 8.0  # for one figure, if two turns take no longer
@@ -38,28 +44,59 @@ WAYS = (
 )
 
 
+class Figures(Stored):
+    """What was measured, in this session and before, by way."""
+
+    ways: dict[str, Speed] = Field(default_factory=dict)
+
+
 @pytest.fixture(scope="module")
-def folder(pytestconfig: pytest.Config) -> RunFolder:
+def folder(pytestconfig: pytest.Config) -> Path:
     if not pytestconfig.getoption("bt_no_tune"):
         tuning.tune()
-    return RunFolder(pytestconfig.rootpath / "reports" / "performance")
+    return pytestconfig.rootpath / "reports" / "performance"
+
+
+@dataclass
+class Study:
+    """Measures figures of one way after the other, in turns with the thesis path.
+
+    Attributes:
+        path: Of the file with all figures.
+        throughput: Takes the turns.
+        reference: The thesis path of D.
+    """
+
+    path: Path
+    throughput: Throughput
+    reference: ThesisReference
+
+    @property
+    def figures(self) -> Figures:
+        """What was measured so far."""
+        return Figures.load(self.path) if self.path.exists() else Figures()
+
+    def measure(self, benchmark: Any, way: str, prepared: Prepared, figure: str, job: Job, function: Any) -> None:
+        """Time a function, keep the figure and show it."""
+        known = self.figures.ways
+        before = known.get(way, Speed(case=way))
+        found = self.throughput.measure(before, prepared, figure, lambda device: job, function, self.reference)
+        Figures(ways=known | {way: found}).save(self.path)
+        benchmark.group = figure
+        replay(benchmark, found.figures[figure].seconds)
 
 
 @pytest.fixture(scope="module")
-def speed(folder: RunFolder) -> Iterator[Callable[[int], Throughput]]:
-    made: dict[int, Throughput] = {}
-
-    def at(size: int) -> Throughput:
-        return made.setdefault(size, Throughput(folder, SECONDS, "resnet50", size, "cpu"))
-
-    yield at
-    for throughput in made.values():
-        throughput.close()
+def study(folder: Path) -> Iterator[Study]:
+    threads = tuning.current().threads
+    with ThesisPath(threads) as path:
+        reference = ThesisReference("D", "resnet50", threads, path)
+        yield Study(folder / "figures.json", Throughput(SECONDS, "cpu"), reference)
 
 
 @cache
 def model() -> Any:
-    from btlib.models import create
+    from btlib.thesis.models import create
 
     return create("D", None, backbone="resnet50").eval()
 
@@ -67,52 +104,46 @@ def model() -> Any:
 @pytest.mark.parametrize("batch_size", [1, 16])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("engine", "precision"), WAYS)
-def test_engine(
-    speed: Callable[[int], Throughput], engine: str, precision: str, size: int, batch_size: int, benchmark: Any
-) -> None:
+def test_engine(study: Study, engine: str, precision: str, size: int, batch_size: int, benchmark: Any) -> None:
     predictor = built(engine, precision, size)
     images = np.random.default_rng(0).random((batch_size, 1, size, size), dtype=np.float32)
-    measure(speed(size), benchmark, engine, precision, size, f"inference, {size} px, batch {batch_size}", batch_size)(
-        lambda: predictor.predict(images)
-    )
+    job = Job("inference", batch_size, size, "cpu")
+    measure(study, benchmark, engine, precision, job, lambda: predictor.predict(images))
 
 
 def plan(size: int, slices: int = 240, precision: str = "auto", **recipe: Any) -> Any:
     """A training of D on phantoms, from scratch."""
     from btlib.data import load_dataset, phantom_folder
     from btlib.data.cache import cache_root
-    from btlib.protocol import Protocol, Recipe
+    from btlib.protocol import Protocol
     from btlib.splits import make_split
-    from btlib.training import Plan
+    from btlib.thesis.recipe import ThesisRecipe
+    from btlib.thesis.training import Plan
 
     dataset = load_dataset(phantom_folder(cache_root() / "phantoms", slices), size)
     split = make_split("slice-seed42", dataset)
     parts = (dataset.part(split.train), dataset.part(split.val), dataset.fingerprint, split.fingerprint)
-    return Plan("D", Recipe(weights="none", **recipe), *parts, Protocol(image_size=size), 0, precision)
+    return Plan("D", ThesisRecipe(weights="none", **recipe), *parts, Protocol(image_size=size), 0, precision)
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("engine", "precision"), [("eager", "fp32"), ("eager", "bf16"), ("compile", "bf16")])
-def test_training_step(
-    speed: Callable[[int], Throughput], engine: str, precision: str, size: int, benchmark: Any
-) -> None:
+def test_training_step(study: Study, engine: str, precision: str, size: int, benchmark: Any) -> None:
     import torch
 
-    from btlib.training.step import bare_step
+    from btlib.thesis.training.step import bare_step
 
     step = bare_step(plan(size, precision=precision, compiled=engine == "compile"), model(), 16, torch.device("cpu"))
-    measure(speed(size), benchmark, engine, precision, size, f"training step, {size} px, batch 16", 16)(step)
+    measure(study, benchmark, engine, precision, Job("training", 16, size, "cpu"), step)
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("engine", ["eager", "compile"])
-def test_training_step_with_bf16_weights(
-    speed: Callable[[int], Throughput], engine: str, size: int, benchmark: Any
-) -> None:
+def test_training_step_with_bf16_weights(study: Study, engine: str, size: int, benchmark: Any) -> None:
     """Weights of convolutions in bf16, and copies in fp32 that Adam updates: not what a training does."""
     step = with_master_copies(plan(size, precision="bf16"), compiled_step=engine == "compile")
     name = f"{engine}, bf16 weights,"
-    measure(speed(size), benchmark, name, "bf16", size, f"training step, {size} px, batch 16", 16)(step)
+    measure(study, benchmark, name, "bf16", Job("training", 16, size, "cpu"), step)
 
 
 def with_master_copies(ours: Any, *, compiled_step: bool) -> Callable[[], None]:
@@ -122,8 +153,8 @@ def with_master_copies(ours: Any, *, compiled_step: bool) -> Callable[[], None]:
 
     from btlib.adapters.compiling import compiled
     from btlib.adapters.devices import autocast
-    from btlib.training.batches import SampleBatches
-    from btlib.training.module import Trainee
+    from btlib.thesis.training.batches import SampleBatches
+    from btlib.thesis.training.module import Trainee
 
     batch = SampleBatches(ours.train)[np.resize(np.arange(len(ours.train)), 16)]
     trainee = Trainee(copy.deepcopy(model()), ours.recipe, 0, 0.5).train()
@@ -151,11 +182,11 @@ def with_master_copies(ours: Any, *, compiled_step: bool) -> Callable[[], None]:
     return step
 
 
-def test_training_overhead(folder: RunFolder, tmp_path: Path) -> None:
+def test_training_overhead(folder: Path, tmp_path: Path) -> None:
     """What a whole training costs beside its bare steps: validation, losses, curves, the state after each epoch."""
     from btlib.adapters.devices import resolve_device
-    from btlib.training import fit
-    from btlib.training.step import bare_step
+    from btlib.thesis.training import fit
+    from btlib.thesis.training.step import bare_step
 
     ours, device = plan(128, 1200, epochs=2), resolve_device()
     recipe, split = ours.recipe, ours.split
@@ -178,56 +209,53 @@ def test_training_overhead(folder: RunFolder, tmp_path: Path) -> None:
         f"slices an epoch are the most"
     )
     print(f"\n{text}")
-    files.write_text(folder.path / "training-overhead.txt", f"{text}\n")
+    files.write_text(folder / "training-overhead.txt", f"{text}\n")
 
 
-def test_table(folder: RunFolder) -> None:
+def test_table(study: Study, folder: Path) -> None:
     """The last item: it puts all that was measured, in this session and before, into one table and one plot."""
-    speeds, noise = folder.speeds(), folder.noise()
+    speeds = study.figures.ways
     assert speeds, "measure first"
+    noise = next((speed.noise for speed in speeds.values() if speed.noise is not None), None)
     print(f"\n{noise_line(noise)}")
-    path = write_speed(speeds, noise, folder.path)
+    path = write_speed(speeds, noise, folder)
     assert path is not None
     print(path.read_text(encoding="utf-8").split("\n\n")[-1])
-    plot(folder)
+    plot(speeds, folder / "performance.svg")
 
 
 def measure(
-    throughput: Throughput, benchmark: Any, engine: str, precision: str, size: int, figure: str, images: int
-) -> Callable[[Callable[[], object]], None]:
-    def with_function(function: Callable[[], object]) -> None:
-        benchmark.group = figure
-        case = load_cases()["D"]
-        details = {
-            **{"device": "cpu", "engine": engine, "precision": precision},
-            **{"training_engine": engine, "training_precision": precision},
-            "gflop_per_image": flops_per_image(model(), (1, size, size)) / 1e9,
-        }
-        prepared = Prepared(built("eager", "fp32", 128), "given", details=details)
-        throughput.measure(benchmark, case, prepared, figure, images, function, record_as=f"{engine} {precision}")
-
-    return with_function
+    study: Study, benchmark: Any, engine: str, precision: str, job: Job, function: Callable[[], object]
+) -> None:
+    details = {
+        **{"device": "cpu", "engine": engine, "precision": precision},
+        **{"training_engine": engine, "training_precision": precision},
+        "gflop_per_image": flops_per_image(model(), (1, job.image_size, job.image_size)) / 1e9,
+    }
+    prepared = Prepared(built("eager", "fp32", 128), "given", details=details)
+    kind = "training step" if job.work == "training" else "inference"
+    figure = f"{kind}, {job.image_size} px, batch {job.batch_size}"
+    study.measure(benchmark, f"{engine} {precision}", prepared, figure, job, function)
 
 
 @cache
 def built(engine: str, precision: Any, size: int) -> Any:
     import torch
 
-    from btlib.adapters.torch import VARIANT
+    from btlib.adapters.outputs import NAMED
     from btlib.engines.engine import ENGINES, Subject
 
     if not ENGINES[engine].fits(torch.device("cpu")):
         pytest.skip(f"{engine} is not installed")
     slices = np.random.default_rng(1).random((16, size, size), dtype=np.float32)
-    subject = Subject(model(), VARIANT, torch.device("cpu"), precision, size, calibration=lambda: slices)
+    subject = Subject(model(), NAMED, torch.device("cpu"), precision, size, calibration=lambda: slices)
     return ENGINES[engine].build(subject)
 
 
-def plot(folder: RunFolder) -> None:
+def plot(speeds: Mapping[str, Speed], path: Path) -> None:
     """Bars of images/s by way and figure, each with its ratio to the thesis path."""
     from matplotlib.figure import Figure
 
-    speeds = folder.speeds()
     names = list(dict.fromkeys(name for speed in speeds.values() for name in speed.figures))
     figure = Figure(figsize=(9, 2.4 * ((len(names) + 1) // 2)), layout="constrained")
     for axes, name in zip(figure.subplots((len(names) + 1) // 2, 2).flat, names, strict=False):
@@ -240,4 +268,4 @@ def plot(folder: RunFolder) -> None:
         axes.set_xlabel("images/s (and how many times the thesis path's)", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.margins(x=0.15)
-    figure.savefig(Path(folder.path) / "performance.svg", metadata={"Date": None})
+    figure.savefig(path, metadata={"Date": None})

@@ -25,14 +25,15 @@ from btlib.evaluation import summarise
 from btlib.evaluation.thresholds import GRID, ThresholdCurve
 from btlib.explain import Explainer, Runner
 from btlib.explain.study import Study
-from btlib.models.variants import VARIANTS
+from btlib.gate.acceptance import propose
 from btlib.reporting.html.pictures import Picture, keep
 from btlib.results import Conditions
-from btlib.runs import CaseRecord, ModelInfo, RunFolder, RunInfo, Timing
-from btlib.runs.accept import propose
+from btlib.runs import CaseRecord, ModelInfo, RunInfo, RunStore, Speed, Timing
+from btlib.runs.cell import Cell
 from btlib.runs.masks import Masks
-from btlib.sample_table import SampleTable
+from btlib.sample_table import SampleTable, sample_table
 from btlib.splits import slice_seed42
+from btlib.thesis.models.variants import VARIANTS
 from btlib.types import Predictions
 
 pytestmark = pytest.mark.performance
@@ -94,7 +95,7 @@ def ellipse(centre: np.ndarray, radii: np.ndarray) -> np.ndarray:
 
 def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
     """The thesis's seven cases, each with all that the suite keeps."""
-    folder, rng = RunFolder(path), np.random.default_rng(seed)
+    folder, rng = RunStore(path), np.random.default_rng(seed)
     split = slice_seed42(SLICES)
     conditions = Conditions(
         task=PHANTOM,
@@ -114,9 +115,10 @@ def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
     info = RunInfo(tier="full", baseline=str(baseline), task=PHANTOM, cases=list(thesis), **usual)
     folder.save_info(info)
     for name, case in thesis.items():
-        masks = predicted(slices.masks, rng) if case.has_mask else None
+        masks = predicted(slices.masks[:, 0], rng)[:, None] if case.has_mask else None
         table = measured(slices, masks, case.has_classes, rng)
         curve = np.clip(0.8 - (np.array(GRID) - 0.6) ** 2, 0, 1).tolist()
+        timing = Timing(images=16, seconds=rng.uniform(1, 2, 9).tolist())
         record = CaseRecord(
             case=name,
             title=case.title,
@@ -128,19 +130,17 @@ def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
             samples=table,
             summary=summarise(table),
             threshold_curve=ThresholdCurve(thresholds=list(GRID), dice=curve) if case.has_mask else None,
+            speed=Speed(case=name, figures={"inference, batch 16": timing}, seconds=9.0),
             seconds=1.0,
             model=ModelInfo(source="trained", fingerprint=f"{seed}{name}", seconds=1.0, details={}, notes=[]),
             environment={"python": sys.version},
             created="now",
         )
         folder.save_record(record, masks=None if masks is None else Masks(slices.ids, np.packbits(masks, 3), SIZE))
-        folder.add_timing(
-            name, "inference, batch 16", Timing(images=16, seconds=rng.uniform(1, 2, 9).tolist()), 9.0, {}
-        )
-        write_curves(folder.curves_path(name, SEED), rng)
+        write_curves(folder.curves_path(Cell(name, SEED)), rng)
         if case.has_classes:
             explainer = Explainer(Runner(CallablePredictor(by_brightness)), patch=32, stride=8)
-            Study(name, explainer, slices, split).run(np.arange(EXPLAINED) * SLICES // EXPLAINED, folder)
+            Study(name, explainer, slices, split).run(np.arange(EXPLAINED) * SLICES // EXPLAINED, folder.explain_place)
     shown = zip(slices.ids.tolist(), slices.images, slices.masks, strict=True)
     keep(path / "pictures.npz", {number: Picture.of(image, mask) for number, image, mask in shown})
     return path
@@ -157,18 +157,16 @@ def predicted(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def measured(slices: Dataset, masks: np.ndarray | None, classes: bool, rng: np.random.Generator) -> SampleTable:
     """Counts of the masks as they are; distances and types are drawn."""
-    more = {}
+    counts = {"truth_area": slices.masks.sum((2, 3))}
     if masks is not None:
-        area, one = masks.sum((1, 2)), rng.uniform(0.1, 0.8, SLICES) * masks.any((1, 2))
-        more |= {"intersection": (masks & slices.masks).sum((1, 2)).tolist(), "pred_area": area.tolist()}
-        more |= {"hd95": np.where(area > 0, rng.uniform(1, 30, SLICES), 362.0).tolist()}
-        more |= {"surface_dice_1px": one.tolist(), "surface_dice_2px": (1.1 * one).tolist()}
-    if classes:
-        drawn = rng.dirichlet((0.5, 0.5, 0.5), SLICES) + 0.6 * np.eye(3)[slices.labels]
-        more |= {"class_prob": (drawn / 1.6).tolist()}
-    areas = slices.masks.sum((1, 2)).tolist()
-    numbers, labels = slices.ids.tolist(), slices.labels.tolist()
-    return SampleTable(number=numbers, label=labels, patient=list(slices.patients), truth_area=areas, **more)
+        area, one = masks.sum((2, 3)), rng.uniform(0.1, 0.8, (SLICES, 1)) * masks.any((2, 3))
+        counts |= {"intersection": (masks & slices.masks).sum((2, 3)), "pred_area": area}
+        counts |= {"hd95": np.where(area > 0, rng.uniform(1, 30, (SLICES, 1)), 362.0)}
+        counts |= {"surface_dice_1px": one, "surface_dice_2px": 1.1 * one}
+    drawn = rng.dirichlet((0.5, 0.5, 0.5), SLICES) + 0.6 * np.eye(3)[slices.strata]
+    prob = drawn / 1.6 if classes else None
+    ids, patients = slices.ids.tolist(), slices.patients
+    return sample_table(PHANTOM, ids, patients, labels=slices.labels, measures=counts, class_prob=prob)
 
 
 def by_brightness(images: np.ndarray) -> Predictions:

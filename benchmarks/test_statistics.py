@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats as sp
 
-from btlib.baselines.gate import Gap, three_way
 from btlib.data.sources.figshare.patient_table import figshare_patients
 from btlib.data.sources.tasks import FIGSHARE
 from btlib.evaluation.catalogue import METRICS
+from btlib.gate.rule import Gap, three_way
 from btlib.reporting import write_significance
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.sample_table import SampleTable, sample_table

@@ -9,19 +9,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from btlib import metrics, models, splits, stats
-    from btlib.baselines import Baseline, judge
+    from btlib.api import resume, run
     from btlib.data import load_dataset, read_slice
     from btlib.evaluation import evaluate
+    from btlib.gate import Baseline, judge
 
 __version__ = "0.1.0"
-__all__ = ["Baseline", "evaluate", "judge", "load_dataset", "metrics", "models", "read_slice", "splits", "stats"]
+__all__ = [
+    "Baseline",
+    "evaluate",
+    "judge",
+    "load_dataset",
+    "metrics",
+    "models",
+    "read_slice",
+    "resume",
+    "run",
+    "splits",
+    "stats",
+]
 
 _HOMES = {
-    "Baseline": "btlib.baselines",
+    "Baseline": "btlib.gate",
     "evaluate": "btlib.evaluation",
-    "judge": "btlib.baselines",
+    "judge": "btlib.gate",
     "load_dataset": "btlib.data",
     "read_slice": "btlib.data",
+    "resume": "btlib.api",
+    "run": "btlib.api",
 }
 _ROOMS = {"metrics", "models", "splits", "stats"}
 

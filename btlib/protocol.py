@@ -1,9 +1,10 @@
 """The frozen settings of a run: how numbers are made comparable, how a model is trained, and the two tiers."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self
 
-from btlib.registry import Registry
+from btlib.registry import Registry, unknown_name
 from btlib.types import Scaling
 
 Schedule = Literal["constant", "cosine"]
@@ -22,7 +23,7 @@ class Protocol:
             case may ask for another.
         threshold: A pixel belongs to the mask where its probability is greater than this, 0…1; a recipe may let each
             model choose its own on the validation slices instead.
-        batch_mean_size: Batch size of the aggregation "batch-mean" (the mean of batch means in the thesis's README).
+        batch_mean_size: Batch size of the aggregation "batch-mean" (the mean of the means of batches).
     """
 
     split: str = "slice-seed42"
@@ -34,45 +35,35 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a variant is trained; the defaults are the thesis's recipe.
+    """How a model is trained, as far as any case may follow it. A plug-in may add fields of its own in a subclass.
 
     Attributes:
         name: Name of the recipe.
-        backbone: Name in `btlib.models`' backbone registry.
-        weights: "auto" (COCO where it can be had, else from scratch with a note), "coco", "imagenet" or "none".
-        epochs: Passes over the training slices.
-        head_epochs: The same where encoder and decoder are frozen and only the class head learns; None takes `epochs`.
-        batch_size: Slices in a training step.
-        learning_rate: Adam's learning rate.
-        schedule: "constant" (the thesis) or "cosine" (to zero over the run, after one warm-up epoch).
-        seg_weight: Weight of the segmentation loss in a joint variant.
-        cls_weight: Weight of the classification loss in a joint variant.
-        drifting_batch_norm: Let the frozen encoder's running statistics move while C's head trains, as the thesis did.
+        epochs: Passes over the training samples.
+        batch_size: Samples in a training step.
+        learning_rate: Of the optimiser.
+        schedule: "constant", or "cosine" (to zero over the run, after one warm-up epoch).
         scaling: Of the images it trains on and predicts from; None takes the protocol's.
-        augment: Turn, mirror, stretch, shift, brighten and roughen training slices (`btlib.training.augment`);
-            not where a head learns from features computed once (C).
-        keep: "last" (the thesis): the last epoch's weights; "best": those of the epoch with the highest mean of Dice
-            and accuracy on the validation slices.
-        threshold: "protocol" (the thesis), or "validation": where Dice on the validation slices is highest.
-        compiled: Compile the training step with `torch.compile`; not where a head learns from features.
+        augment: Vary training samples at random.
+        keep: "last": the last epoch's weights; "best": those of the epoch that is best on the validation samples.
+        threshold: "protocol", or "validation": where Dice on the validation samples is highest.
+        quick: A tiny model is enough: the numbers show that a case works, and not how good it is.
     """
 
-    name: str = "thesis"
-    backbone: str = "resnet50"
-    weights: str = "auto"
+    name: str = "default"
     epochs: int = 10
-    head_epochs: int | None = None
     batch_size: int = 16
     learning_rate: float = 1e-3
     schedule: Schedule = "constant"
-    seg_weight: float = 0.85
-    cls_weight: float = 0.15
-    drifting_batch_norm: bool = False
     scaling: Scaling | None = None
     augment: bool = False
     keep: Keep = "last"
     threshold: Threshold = "protocol"
-    compiled: bool = False
+    quick: bool = False
+
+    def with_epochs(self, epochs: int) -> Self:
+        """The same with another number of epochs; a plug-in's own numbers of epochs follow in proportion."""
+        return replace(self, epochs=epochs)
 
     def identity(self) -> dict[str, Any]:
         """All that decides what is trained, as plain JSON values.
@@ -82,7 +73,7 @@ class Recipe:
         return {name: value for name, value in asdict(self).items() if name not in _LATER or value != _LATER[name]}
 
 
-_LATER: dict[str, Any] = {"compiled": False}
+_LATER: dict[str, Any] = {"compiled": False, "quick": False}
 
 
 @dataclass(frozen=True)
@@ -98,14 +89,15 @@ class Tier:
         always_phantom: Use phantoms even where real slices lie in `data_figshare/data`, so that the numbers can be held
             against a baseline anywhere.
         bench_seconds: Time spent on one throughput figure, in seconds.
-        speed_margin: The share of its ratio to the thesis path that a case may lose. Small models on small machines are
-            timed in milliseconds beside whatever else runs there, and tell no more than halves.
+        speed_margin: The share of its ratio to the speed reference that a case may lose. Small models on small machines
+            are timed in milliseconds beside whatever else runs there, and tell no more than halves.
         precision: "fp32" keeps the numbers of different machines close; "auto" takes the fastest.
         engine: What runs the trained models: "auto" takes the fastest, "eager" needs no conversion.
         explain_slices: Test slices whose occlusion maps are made, shared among the tumour types.
         explain_patches: How many of their patches stand side by side in a slice.
         explain_steps: Strides in a patch.
         fixed: Its protocol and recipe cannot be chosen by name, for its baseline is of these alone.
+        preset: Name in `PRESETS` of the protocol that is meant where the user names a recipe alone.
     """
 
     name: str
@@ -122,47 +114,45 @@ class Tier:
     explain_patches: int = 8
     explain_steps: int = 4
     fixed: bool = False
+    preset: str = ""
 
 
-TIERS: Registry[Tier] = Registry("tier")
-TIERS.add(
-    "smoke",
-    Tier(
-        name="smoke",
-        protocol=Protocol(image_size=96),
-        recipe=Recipe(
-            name="smoke",
-            backbone="tiny",
-            weights="none",
-            epochs=12,
-            head_epochs=120,
-            batch_size=8,
-            learning_rate=3e-3,
-            schedule="cosine",
-        ),
-        baseline="smoke",
-        phantom_slices=240,
-        always_phantom=True,
-        bench_seconds=0.5,
-        speed_margin=0.5,
-        precision="fp32",
-        engine="eager",
-        explain_slices=3,
-        explain_patches=6,
-        explain_steps=2,
-        fixed=True,
-    ),
-)
-TIERS.add(
-    "full",
-    Tier(
-        name="full",
-        protocol=Protocol(),
-        recipe=Recipe(),
-        baseline="thesis",
-        phantom_slices=240,
-        always_phantom=False,
-        bench_seconds=8.0,
-        speed_margin=0.25,
-    ),
-)
+TIERS: Registry[Tier] = Registry("tier", "btlib.protocols")
+"""The levels of the suite; plug-ins bring them, for a level names a baseline and a recipe."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A protocol under a name, and its recipes: what `--bt-protocol` and `--bt-recipe` choose.
+
+    Attributes:
+        protocol: How numbers are made.
+        recipes: By name, the default first; their epochs are what the protocol can afford.
+        baselines: Name of a recipe → name of the baseline that belongs to the two.
+    """
+
+    protocol: Protocol
+    recipes: Mapping[str, Recipe]
+    baselines: Mapping[str, str]
+
+
+PRESETS: Registry[Preset] = Registry("protocol", "btlib.protocols")
+
+
+def apply_preset(tier: Tier, protocol: str | None, recipe: str | None) -> Tier:
+    """A tier with a named protocol and recipe, and the baseline that belongs to the two.
+
+    Args:
+        tier: Its other settings stay.
+        protocol: Name in `PRESETS`; None takes the tier's own preset.
+        recipe: Name among the protocol's recipes; None takes its first.
+
+    Raises:
+        UnknownNameError: No such protocol or recipe.
+    """
+    protocol = protocol or tier.preset
+    preset = PRESETS[protocol]
+    recipe = recipe or next(iter(preset.recipes))
+    if recipe not in preset.recipes:
+        raise unknown_name("recipe", recipe, list(preset.recipes), where=f"protocol {protocol}")
+    return replace(tier, protocol=preset.protocol, recipe=preset.recipes[recipe], baseline=preset.baselines[recipe])

@@ -1,5 +1,6 @@
 """The table of samples: what every mean, interval and test of a case is a view of."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -207,6 +208,32 @@ class SampleTable(BaseModel):
     def correct(self) -> NDArray[np.bool_]:
         """Whether the most probable class is the true one, bool [n]; only where `has_classes`."""
         return np.asarray(self.predicted() == self.labels)
+
+    @classmethod
+    def together(cls, tables: "Sequence[SampleTable]") -> "SampleTable":
+        """The rows of several tables of one task, in their order.
+
+        Raises:
+            ValueError: They have different columns, classes or structures, or a sample stands in two of them.
+        """
+        first = tables[0]
+        for table in tables[1:]:
+            alike = (table.classes, table.structures) == (first.classes, first.structures)
+            if not alike or table.columns.keys() != first.columns.keys():
+                raise ValueError("they have different columns, classes or structures")
+            if (table.label is None, table.volume is None) != (first.label is None, first.volume is None):
+                raise ValueError("some have labels or volumes, and others have none")
+        name, times = Counter(name for table in tables for name in table.id).most_common(1)[0]
+        if times > 1:
+            raise ValueError(f"sample {name} stands in {times} of them")
+        rows: dict[str, Any] = {
+            name: None
+            if getattr(first, name) is None
+            else [value for table in tables for value in getattr(table, name)]
+            for name in ("id", "label", "patient", "volume")
+        }
+        columns = {name: [value for table in tables for value in table.columns[name]] for name in first.columns}
+        return cls(**rows, classes=first.classes, structures=first.structures, columns=columns)
 
     def of_structure(self, structure: str) -> "SampleTable":
         """The same samples with one structure only; other columns stay."""

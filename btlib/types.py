@@ -1,12 +1,20 @@
-"""What a predictor gives, and the names of what is done to intensities. Free of any framework."""
+"""What a predictor gives, and the names that users choose from. Free of any framework, and quick to import."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Scaling = Literal["thesis", "percentile"]
+"""What is done to intensities: divided by 255, or 1st to 99th percentile to 0…1."""
+
+Device = Literal["auto", "cuda", "mps", "cpu"]
+"""What `Work.device` may be: "auto" takes the first of the others that the machine has."""
+
+SCALINGS: tuple[Scaling, ...] = get_args(Scaling)
+DEVICES: tuple[Device, ...] = get_args(Device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,5 +27,5 @@ class Predictions:
         class_prob: Probability of each class, float [n, classes], 0…1, each row summing to 1.
     """
 
-    mask_prob: NDArray[np.floating] | None
-    class_prob: NDArray[np.floating] | None
+    mask_prob: "NDArray[np.floating] | None"
+    class_prob: "NDArray[np.floating] | None"

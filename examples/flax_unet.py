@@ -106,7 +106,7 @@ def load(folder: Path) -> Any:
 @case("flax", "small U-Net in Flax", has_mask=True, has_classes=True, scaling="percentile")
 def prepare(work: Work) -> Prepared:
     """Train it, or load it where it was trained on the same before."""
-    model = Unet(widths=(8, 16, 32) if work.recipe.backbone == "tiny" else (32, 64, 128, 256))
+    model = Unet(widths=(8, 16, 32) if work.recipe.quick else (32, 64, 128, 256))
     fitted = fit_or_load(
         work,
         "flax",

@@ -41,7 +41,7 @@ from btlib.adapters.torch import (
 from btlib.cases import FittedModel, Prepared, Work, case, fit_or_load
 from btlib.evaluation import best_threshold, curve_of
 from btlib.fingerprint import of_sources
-from btlib.training.augment import augmented
+from btlib.thesis.training.augment import augmented
 
 CLASS_WEIGHT, SMOOTHING, WEIGHT_DECAY, EMA = 0.5, 0.05, 1e-2, 0.999
 HALF_SIZE = 0.75  # of the staged case's epochs
@@ -145,7 +145,7 @@ def fit(
     the recipe augments, mirrored ones. It begins with random weights or with those of `start`, and sees the slices in
     another order in another `cycle`.
     """
-    device, recipe, small = resolve_device(work.device), work.recipe, work.recipe.backbone == "tiny"
+    device, recipe, small = resolve_device(work.device), work.recipe, work.recipe.quick
     precision = resolve_precision(work.precision, device)
     images, masks, labels = (
         torch.tensor(np.asarray(part), device=device)
@@ -211,7 +211,7 @@ def fitted(work: Work, name: str, train: Callable[[Path], list[nn.Module]]) -> F
         name,
         train,
         save=lambda nets, folder: torch.save([net.state_dict() for net in nets], folder / "nets.pt"),
-        load=lambda folder: load(folder, work.recipe.backbone == "tiny"),
+        load=lambda folder: load(folder, work.recipe.quick),
         depends_on=AUGMENTATION,
     )
 

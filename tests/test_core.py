@@ -49,7 +49,7 @@ def test_an_unknown_name_offers_the_nearest(asked: str, offered: str):
 
 
 def test_unknown_variants_offer_the_nearest():
-    from btlib.models import VARIANTS
+    from btlib.thesis.models import VARIANTS
 
     with pytest.raises(UnknownNameError, match=r"unknown variant 'a'\n.*did you mean 'A'"):
         VARIANTS["a"]

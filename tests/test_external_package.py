@@ -1,5 +1,6 @@
 """Somebody else's package, installed for real: its case is there like our own."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -90,6 +91,57 @@ print(dataset.task.name, dataset.images.shape, dataset.ids[0], dataset.labels, d
 """
     done = python(environment, "-c", program)
     assert done.stdout == f"arrays (5, 1, 16, 16) scan 0 None {tmp_path}\n", done.stderr
+
+
+MEASURES_TWICE = """
+import pytest
+from btlib.plugin.run import Run
+
+@pytest.mark.btlib_cases("constant")
+@pytest.mark.btlib_measures("turned")
+def test_it(bt_run: Run, bt_case: str, bt_metric: str) -> None:
+    bt_run.verdict(bt_case, bt_metric)
+"""
+
+
+def test_measure_export_option_column_and_figure_are_one_file_each(environment: dict[str, str], tmp_path: Path):
+    """All of them in one session of pytest, and in one run of `btlib run`."""
+    write_phantoms(tmp_path / "phantoms", 24)
+    (tmp_path / "test_it.py").write_text(MEASURES_TWICE)
+    options = {name: tmp_path / folder for name, folder in (("output", "out"), ("data", "phantoms"))}
+    options |= {"checkpoints": tmp_path / "checkpoints"}
+    session = ["-m", "pytest", tmp_path / "test_it.py", f"--rootdir={tmp_path}", "-p", "no:cacheprovider"]
+    session += [f"--bt-{name}={value}" for name, value in options.items()]
+    command = ["-c", "from btlib.cli import app; app()", "run", "constant", "--tier=smoke", "--measure=turned"]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    for args in ([*session, "--bt-modesty=40", "--bt-baseline=none"], [*command, "--modesty=40", "--baseline=none"]):
+        done = python(environment, *args)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (folder,) = (tmp_path / "out").glob("*-smoke")
+        record = json.loads((folder / "records" / "constant-seed42.json").read_text())
+        assert record["measured"] == ["quality", "turned"]
+        assert record["problems"] == {}
+        assert record["model"]["details"]["modesty"] == 0.4
+        said = json.loads((folder / "turned" / "constant, seed 42.json").read_text())
+        assert said["change"] == 0.0, "its predictions are the same for every image"
+        assert len(said["samples"]) == 2
+        verdicts = (folder / "verdicts.txt").read_text().splitlines()
+        assert [line.rpartition(" ")[0] for line in verdicts] == ["constant dice", "constant accuracy"], "once a run"
+        page = (folder / "index.html").read_text()
+        assert "Bars of the example" in page
+        assert page.count('<rect x="0" y="0" width="15" height="50"/>') == 1
+        comparison = (folder / "comparison.md").read_text()
+        assert "tested [samples]" in comparison
+        (row,) = json.loads((folder / "comparison.json").read_text())["cases"]
+        assert row["own"] == {"tested": record["conditions"]["n_test"]}
+        assert "tested" in page
+        assert "tested" in done.stdout, "the table of the terminal"
+        shutil.rmtree(tmp_path / "out")
+    for args in ([*session, "--bt-modesty=140"], [*command, "--modesty=140"]):
+        done = python(environment, *args)
+        assert "--bt-modesty: expected a percentage" in done.stdout + done.stderr
+        assert done.returncode in (2, 4)
+        assert not (tmp_path / "out").exists(), "it is told before anything is read or written"
 
 
 def test_without_it_the_name_is_unknown():

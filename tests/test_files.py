@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,11 +25,15 @@ from btlib.data.sources.figshare.scan import ScanReport
 from btlib.data.sources.figshare.scan_output import write_report
 from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BtlibError
+from btlib.explain.maps import Maps
+from btlib.gate.judgement import Judgement
 from btlib.npz import write_npz
 from btlib.reporting import figures
 from btlib.reporting.html.pictures import Picture, keep
-from btlib.runs import Maps, RunFolder, RunInfo, Timing
+from btlib.results import Conditions
+from btlib.runs import CaseRecord, RunInfo, RunStore
 from btlib.runs.masks import Masks
+from btlib.runs.split import Part, SplitFile
 from btlib.stored_folder import write_folder
 from btlib.types import Predictions
 
@@ -36,6 +41,8 @@ IDS, NUMBERS = np.array(["7", "3"]), np.array([7, 3])
 PIXELS = np.arange(70.0).reshape(2, 5, 7)
 INFO = RunInfo(tier="smoke", command="pytest", baseline="b", task=PHANTOM, data="d", started="now")
 PICTURE = Picture(np.zeros((4, 4), np.uint8), np.eye(4, dtype=bool)[None])
+PART = Part(ids=["7"], patients=None)
+SPLIT = SplitFile(name="s", fingerprint="f", train=PART, val=PART, test=PART)
 REPORT = ScanReport(Path(), 0, {}, {}, {}, {}, (), ())
 
 
@@ -48,9 +55,24 @@ class Constant:
         return constant(images)
 
 
-def add_timing(path: Path) -> None:
-    """To `speed/X.json`."""
-    RunFolder(path.parents[1]).add_timing("X", "inference", Timing(images=1, seconds=[1.0]), 1.0, {})
+def save_record(path: Path) -> None:
+    """To `records/X-seed1.json`."""
+    conditions = Conditions(
+        task=PHANTOM,
+        truth_fingerprint="t",
+        input_fingerprint="i",
+        split_name="s",
+        split_fingerprint="f",
+        n_test=1,
+        test_class_counts=[1, 0, 0],
+        image_size=4,
+        scaling="thesis",
+        threshold=0.5,
+        epsilon=1e-6,
+    )
+    about: dict[str, Any] = {"title": "x", "tier": "smoke", "metrics": {}, "environment": {}, "created": "now"}
+    record = CaseRecord(case="X", seed=1, outcome="error", conditions=conditions, seconds=1.0, **about)
+    RunStore(path.parents[1]).save_record(record)
 
 
 def save_constant(path: Path) -> None:
@@ -70,9 +92,10 @@ WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a stored folder": ("a/b", lambda path: write_folder(path.parent, "s", lambda part: (part / "b").touch(), {})),
     "a slice": ("1.mat", lambda path: write_slice(path, PIXELS[0], PIXELS[0] > 9, 0)),
     "a report of a scan": ("a.json", lambda path: write_report(REPORT, path)),
-    "run.json": ("run.json", lambda path: RunFolder(path.parent).save_info(INFO)),
-    "noise.json": ("noise.json", lambda path: RunFolder(path.parent).save_noise(Timing(images=1, seconds=[1.0]))),
-    "a timing": ("speed/X.json", add_timing),
+    "run.json": ("run.json", lambda path: RunStore(path.parent).save_info(INFO)),
+    "the split of a fold": ("splits/s.json", lambda path: RunStore(path.parents[1]).save_split(SPLIT, "s")),
+    "a record": ("records/X-seed1.json", save_record),
+    "judgement.json": ("judgement.json", Judgement(baseline=None, against=None, strict=False).save),
 }
 
 

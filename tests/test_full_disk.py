@@ -77,11 +77,11 @@ def run(place: Path) -> str:
 
 def report(place: Path) -> str:
     from btlib.reporting.html import write_report
-    from btlib.runs import RunFolder
+    from btlib.runs import RunStore
 
     folder = run_folder(place / "run")
     write_report(folder.path)
-    return str(RunFolder(folder.path).records()[0].samples) + str((folder.path / "index.html").stat().st_size > 1000)
+    return str(RunStore(folder.path).records()[0].samples) + str((folder.path / "index.html").stat().st_size > 1000)
 
 
 def predictions(place: Path) -> str:
@@ -168,12 +168,13 @@ def test_unpacking(disk: Callable[[int], Path], tmp_path: Path):
 @pytest.mark.nightly
 def test_a_training_and_its_checkpoint(disk: Callable[[int], Path], tmp_path: Path, make_dataset: Callable[..., Any]):
     torch = pytest.importorskip("torch")
-    from btlib.checkpoints import Store
-    from btlib.protocol import Protocol, Recipe
+    from btlib.protocol import Protocol
     from btlib.splits import slice_seed42
-    from btlib.training import Plan
+    from btlib.thesis.checkpoints import Store
+    from btlib.thesis.recipe import ThesisRecipe
+    from btlib.thesis.training import Plan
 
-    recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=2, batch_size=8)
+    recipe = ThesisRecipe(name="test", backbone="tiny", weights="none", epochs=2, batch_size=8)
     dataset, split = make_dataset(12), slice_seed42(12)
     train, val = dataset.part(split.train), dataset.part(split.val)
     plan = Plan("D", recipe, train, val, "data", "split", Protocol(image_size=32), 9, "fp32")

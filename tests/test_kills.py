@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from btlib.runs import CaseRecord, RunFolder
+from btlib.runs import CaseRecord, RunStore
 
 ROOT = Path(__file__).parents[1]
 KILLS = 20
@@ -31,7 +31,7 @@ def start(place: Path) -> subprocess.Popen[bytes]:
 
 def measured(place: Path) -> dict[str, object]:
     newest = max((place / "reports").iterdir(), key=lambda path: path.name)
-    records: list[CaseRecord] = RunFolder(newest).records()
+    records: list[CaseRecord] = RunStore(newest).records()
     return {record.case: (record.samples, record.threshold_curve) for record in records}
 
 

@@ -6,25 +6,30 @@ from typing import Any
 import pytest
 
 from btlib.errors import UnknownNameError
-from btlib.presets import PRESETS, apply_preset
-from btlib.protocol import TIERS, Protocol, Recipe
+from btlib.protocol import PRESETS, TIERS, Protocol, Recipe, apply_preset
+from btlib.thesis.recipe import ThesisRecipe
 
-THESIS: dict[str, Any] = {
-    "name": "thesis",
-    "backbone": "resnet50",
-    "weights": "auto",
+GENERAL: dict[str, Any] = {
+    "name": "default",
     "epochs": 10,
-    "head_epochs": None,
     "batch_size": 16,
     "learning_rate": 1e-3,
     "schedule": "constant",
-    "seg_weight": 0.85,
-    "cls_weight": 0.15,
-    "drifting_batch_norm": False,
     "scaling": None,
     "augment": False,
     "keep": "last",
     "threshold": "protocol",
+    "quick": False,
+}
+THESIS: dict[str, Any] = {
+    **GENERAL,
+    "name": "thesis",
+    "backbone": "resnet50",
+    "weights": "auto",
+    "head_epochs": None,
+    "seg_weight": 0.85,
+    "cls_weight": 0.15,
+    "drifting_batch_norm": False,
     "compiled": False,
 }
 PROTOCOL: dict[str, Any] = {
@@ -55,11 +60,21 @@ SMOKE = {
     "batch_size": 8,
     "learning_rate": 3e-3,
     "schedule": "cosine",
+    "quick": True,
 }
+LATER = {"compiled", "quick"}
+"""Fields that recipes have got after models had been stored."""
+
+
+RESTATED: dict[type[Recipe], dict[str, Any]] = {Recipe: GENERAL, ThesisRecipe: THESIS}
+
+
+def test_what_any_case_may_follow() -> None:
+    assert asdict(Recipe()) == GENERAL
 
 
 def test_the_thesis() -> None:
-    assert asdict(Recipe()) == THESIS
+    assert asdict(ThesisRecipe()) == THESIS
     assert asdict(Protocol()) == PROTOCOL
 
 
@@ -80,6 +95,7 @@ def test_the_tiers() -> None:
             "explain_patches": 6,
             "explain_steps": 2,
             "fixed": True,
+            "preset": "",
         },
         "full": {
             "name": "full",
@@ -96,21 +112,25 @@ def test_the_tiers() -> None:
             "explain_patches": 8,
             "explain_steps": 4,
             "fixed": False,
+            "preset": "slice42",
         },
     }
 
 
 SCRATCH = THESIS | {"weights": "none"}
-NAMED = {
-    ("slice42", "thesis"): (256, SCRATCH, "figshare-slice42"),
-    ("slice42", "modern"): (256, MODERN, "figshare-slice42-modern"),
+SMALL, BY_PATIENT = {"image_size": 128}, {"split": "patient-5fold"}
+NAMED: dict[tuple[str, str], tuple[dict[str, Any], dict[str, Any], str]] = {
+    ("slice42", "thesis"): ({}, SCRATCH, "figshare-slice42"),
+    ("slice42", "modern"): ({}, MODERN, "figshare-slice42-modern"),
     ("slice42", "large-batch"): (
-        256,
+        {},
         {**MODERN, "name": "large-batch", "batch_size": 64, "learning_rate": 2e-3},
         "figshare-slice42-large-batch",
     ),
-    ("cpu128", "thesis"): (128, SCRATCH | {"epochs": 4}, "figshare-cpu128"),
-    ("cpu128", "modern"): (128, MODERN | {"epochs": 8}, "figshare-cpu128-modern"),
+    ("cpu128", "thesis"): (SMALL, SCRATCH | {"epochs": 4}, "figshare-cpu128"),
+    ("cpu128", "modern"): (SMALL, MODERN | {"epochs": 8}, "figshare-cpu128-modern"),
+    ("patient5", "modern"): (BY_PATIENT, MODERN, "figshare-patient5-modern"),
+    ("patient5", "thesis"): (BY_PATIENT, SCRATCH, "figshare-patient5"),
 }
 
 
@@ -121,20 +141,21 @@ def test_every_named_pair_is_listed_above() -> None:
 @pytest.mark.parametrize(("protocol", "recipe"), NAMED)
 def test_a_named_protocol_and_recipe(protocol: str, recipe: str) -> None:
     """With their own baseline; all else stays as the tier has it."""
-    size, trained, baseline = NAMED[protocol, recipe]
+    changed, trained, baseline = NAMED[protocol, recipe]
     tier = replace(TIERS["full"], bench_seconds=3.0, engine="eager")
     found = apply_preset(tier, protocol, recipe)
-    assert asdict(found.protocol) == PROTOCOL | {"image_size": size}
+    assert asdict(found.protocol) == PROTOCOL | changed
     assert asdict(found.recipe) == trained
     assert found.baseline == baseline
     assert replace(found, protocol=tier.protocol, recipe=tier.recipe, baseline=tier.baseline) == tier
 
 
-def test_what_is_not_named_is_the_thesis_s() -> None:
+def test_what_is_not_named_is_the_tier_s_protocol_and_the_first_recipe() -> None:
     tier = TIERS["full"]
     assert apply_preset(tier, None, None) == apply_preset(tier, "slice42", "thesis")
     assert apply_preset(tier, "cpu128", None) == apply_preset(tier, "cpu128", "thesis")
     assert apply_preset(tier, None, "modern") == apply_preset(tier, "slice42", "modern")
+    assert apply_preset(tier, "patient5", None) == apply_preset(tier, "patient5", "modern")
 
 
 def test_names_that_nobody_knows() -> None:
@@ -144,11 +165,11 @@ def test_names_that_nobody_knows() -> None:
         apply_preset(TIERS["full"], "cpu128", "large-batch")
 
 
-@pytest.mark.parametrize("field", [field.name for field in fields(Recipe)])
-def test_every_field_of_a_recipe_is_part_of_its_identity(field: str) -> None:
+@pytest.mark.parametrize(("kind", "field"), [(kind, field.name) for kind in RESTATED for field in fields(kind)])
+def test_every_field_of_a_recipe_is_part_of_its_identity(kind: type[Recipe], field: str) -> None:
     """What came later is left out at its default, so that what was stored before is still found."""
-    plain = Recipe()
+    plain = kind()
     change: dict[str, Any] = {field: True if getattr(plain, field) is False else "other"}
     other = replace(plain, **change)
     assert other.identity() == {**plain.identity(), field: getattr(other, field)} != plain.identity()
-    assert plain.identity() == {name: value for name, value in THESIS.items() if name != "compiled"}
+    assert plain.identity() == {name: value for name, value in RESTATED[kind].items() if name not in LATER}

@@ -301,3 +301,74 @@ def test_a_table_of_arrays_is_that_of_its_columns() -> None:
     counts = {name: measures[name] for name in (TRUTH, *OVERLAP)}
     bare = sample_table(PHANTOM, ["3", "7"], ["P1", None], labels=[0, 2], measures=counts)
     assert bare == table(ROWS | {"truth_area": [10, 0], "class_prob": None})
+
+
+FOLD: dict[str, Any] = {
+    **BOUNDARY_ROWS,
+    "id": ["30", "5", "1"],
+    "label": [1, 1, 0],
+    "patient": ["P9", "P1", "P2"],
+    "truth_area": [7, 8, 0],
+    "intersection": [1, 2, 0],
+    "pred_area": [3, 4, 0],
+    "class_prob": [[0.25, 0.5, 0.25], [0.1, 0.8, 0.1], [0.9, 0.05, 0.05]],
+    "hd95": [1.5, 3.0, None],
+    "surface_dice_1px": [0.25, 0.5, None],
+    "surface_dice_2px": [0.5, 0.75, None],
+    "columns": {"mine": [None, 2.5, 3]},
+}
+
+
+def test_tables_together_have_the_rows_of_all_in_their_order() -> None:
+    """More of them in one than in the other, and values that are none."""
+    one, two = table({**BOUNDARY_ROWS, "columns": {"mine": [0.5, None]}}), table(FOLD)
+    both = SampleTable.together([two, one])
+    assert both.id == ["30", "5", "1", "3", "7"]
+    assert both.label == [1, 1, 0, 0, 2]
+    assert both.patient == ["P9", "P1", "P2", "P1", None]
+    assert both.volume is None
+    assert both.columns["mine"] == [None, 2.5, 3, 0.5, None]
+    assert both.columns["tumour/hd95"] == [1.5, 3.0, None, 2.5, 45.2548]
+    np.testing.assert_array_equal(both.overlap()[0][:, 0], [1, 2, 0, 5, 0])
+    np.testing.assert_array_equal(both.class_prob, np.concatenate([two.class_prob, one.class_prob]))
+    assert (both.classes, both.structures) == (one.classes, one.structures)
+    assert SampleTable.together([one]) == one
+    assert SampleTable.together([one, two]).id == ["3", "7", "30", "5", "1"]
+
+
+def test_volumes_of_tables_together() -> None:
+    one = table({**ROWS, "volume": ["v1", "v2"]})
+    two = table({**ROWS, "id": ["8", "9"], "patient": ["P3", "P3"], "volume": ["v3", "v3"]})
+    assert SampleTable.together([one, two]).volume == ["v1", "v2", "v3", "v3"]
+
+
+OTHER = {**ROWS, "id": ["8", "9"]}
+FOUR = [*PHANTOM.classes, "a fourth"]
+
+
+@pytest.mark.parametrize(
+    ("other", "problem"),
+    [
+        ({**OTHER, "id": ["8", "7"]}, "sample 7 stands in 2 of them"),
+        ({**OTHER, "class_prob": None}, "different columns, classes or structures"),
+        ({**OTHER, "columns": {"mine": [1, 2]}}, "different columns, classes or structures"),
+        (
+            {**OTHER, "classes": FOUR, "class_prob": [[0.7, 0.1, 0.1, 0.1]] * 2},
+            "different columns, classes or structures",
+        ),
+        ({**OTHER, "volume": ["a", "b"]}, "some have labels or volumes, and others have none"),
+    ],
+)
+def test_what_does_not_belong_together(other: dict[str, Any], problem: str) -> None:
+    one, two = table(ROWS), table(other)
+    for tables in ([one, two], [two, one]):
+        with pytest.raises(ValueError, match=problem):
+            SampleTable.together(tables)
+
+
+def test_classes_in_another_order_do_not_belong_together() -> None:
+    """The same columns, and yet labels that say something else."""
+    made = table(OTHER)
+    turned = SampleTable(**made.model_dump() | {"classes": made.classes[::-1]})
+    with pytest.raises(ValueError, match="different columns, classes or structures"):
+        SampleTable.together([table(ROWS), turned])

@@ -227,6 +227,9 @@ def test_a_test_set_without_a_class_is_warned_of(monkeypatch: pytest.MonkeyPatch
         folds == 4, 0, np.arange(20) % 2 * 2
     )  # class 1 everywhere, class 2 in the validation part
     splits.make_split("cvind-3", replace(dataset, labels=absent_elsewhere))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", BtlibWarning)  # for other folds, pooled with it, have the classes that it lacks
+        splits.make_split("cvind-2", dataset, alone=False)
 
 
 def test_a_task_without_classes_is_split_by_patients_alone(make_dataset: Make) -> None:

@@ -4,14 +4,11 @@ import re
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any, Literal, get_args
+from typing import Any
 
 from btlib.registry import unknown_name
-
-Device = Literal["auto", "cuda", "mps", "cpu"]
-"""What `Work.device` may be: "auto" takes the first of the others that the machine has."""
-
-DEVICES: tuple[Device, ...] = get_args(Device)
+from btlib.types import DEVICES as DEVICES
+from btlib.types import Device as Device
 
 
 def check_known(device: str) -> None:

@@ -164,3 +164,6 @@ def _softmax(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
 
 
 NUMPY = Ops(_array, _sigmoid, _softmax)
+
+NAMED = Outputs(mask="mask_prob", classes="class_logits", mask_kind="probabilities")
+"""The parts by their names: what a model returns has `mask_prob` and `class_logits`."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from btlib import extras
 from btlib.adapters.arrays import checked, repeats, required
 from btlib.adapters.device_choice import DEVICES
-from btlib.adapters.outputs import Ops, Outputs
+from btlib.adapters.outputs import NAMED, Ops, Outputs
 from btlib.errors import ModelError
 from btlib.types import Predictions
 
@@ -36,7 +36,6 @@ with extras.named():
 __all__ = [
     "DEVICES",
     "PRECISIONS",
-    "VARIANT",
     "Precision",
     "TorchPredictor",
     "autocast",
@@ -48,9 +47,6 @@ __all__ = [
     "seed_rng",
     "synchronize",
 ]
-
-VARIANT = Outputs(mask="mask_prob", classes="class_logits", mask_kind="probabilities")
-"""What the thesis's variants return (`btlib.models.ModelOutput`)."""
 
 OPS = Ops(lambda part: part.float(), torch.sigmoid, torch.softmax)
 
@@ -75,7 +71,7 @@ class TorchPredictor:
         model: Callable[[torch.Tensor], Any],
         device: torch.device | str = "auto",
         precision: str = "fp32",
-        outputs: Outputs = VARIANT,
+        outputs: Outputs = NAMED,
         channels: int | None = None,
     ) -> None:
         self.model = model

@@ -14,12 +14,13 @@ from btlib.errors import BtlibError
 from btlib.evaluation.predictor import Predictor
 from btlib.protocol import Protocol, Recipe
 from btlib.registry import Registry
+from btlib.speed.reference import MakeReference
 from btlib.splits import Split
 from btlib.types import Scaling
 
-Source = Literal["trained", "resumed", "loaded", "thesis-checkpoint", "given"]
+Source = Literal["trained", "resumed", "loaded", "file", "given"]
 """How a predictor came about: trained now, trained on from an interrupted run, loaded from the store of checkpoints,
-loaded from a file of the thesis, or given ready-made by the case."""
+loaded from a file that the user named, or given ready-made by the case."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class Work:
         engine: What runs a trained PyTorch model: "auto", or an engine by name (see `btlib.engines`).
         deterministic: The same numbers to the bit are asked for: PyTorch is told so; other frameworks a case must tell.
         retrain: Train even where a stored checkpoint fits.
-        thesis_checkpoints: Folder of the thesis's own checkpoint files, to load instead of training; None trains.
+        options: What the user asked for by options of plug-ins, by their names.
         say: Called with a line of progress for the user.
         live: Whether progress bars may be drawn.
         case: Name of the case that is given this; "" outside a run.
@@ -61,7 +62,7 @@ class Work:
     engine: str = "eager"
     deterministic: bool = False
     retrain: bool = False
-    thesis_checkpoints: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     say: Callable[[str], None] = field(default=lambda line: None)
     live: bool = False
     case: str = ""
@@ -139,6 +140,10 @@ class Case:
         image_size: Side of the square images it takes in pixels; None takes the protocol's.
         scaling: How its images are scaled, "thesis" or "percentile"; None takes the recipe's or else the protocol's.
         registered_in: Name of the module whose `@case` made it; None where it was made otherwise.
+        needs: Names of cases whose models it starts from; they are executed before it.
+        speed_reference: Makes what its speed is compared with; None leaves that to the user.
+        stored: Given a `btlib.explain.find.Where`, returns the `Study` of its stored model; None where it has none, and
+            is prepared to be explained.
     """
 
     name: str
@@ -149,6 +154,9 @@ class Case:
     image_size: int | None = None
     scaling: Scaling | None = None
     registered_in: str | None = None
+    needs: tuple[str, ...] = ()
+    speed_reference: MakeReference | None = None
+    stored: Callable[[Any], Any] | None = None  # typed by its maker: that room stands above this one
 
     def __post_init__(self) -> None:
         for text in (self.name, self.title):

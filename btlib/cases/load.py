@@ -79,6 +79,14 @@ def load_case(spec: str, folder: Path | None = None) -> Case:
     return _chosen(module, own, name) if name else _only(own, file)
 
 
+def spec_of(case: Case) -> str | None:
+    """How `load_case` finds a case again: by its name, or by file and name; None for one that was made in no file."""
+    packages = {point.module.partition(".")[0] for point in entry_points(GROUP)}
+    if case.module.partition(".")[0] in packages:
+        return case.name
+    return None if case.file is None else f"{case.file}::{case.name}"
+
+
 def _chosen(module: ModuleType, own: list[str], name: str) -> Case:
     if name in own:
         return CASES[name]

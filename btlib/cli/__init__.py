@@ -11,13 +11,15 @@ from btlib.cli.compare import compare
 from btlib.cli.data import app as data_app
 from btlib.cli.doctor import doctor
 from btlib.cli.explain import explain
-from btlib.cli.export import export
 from btlib.cli.init import init
 from btlib.cli.leakage import leakage
 from btlib.cli.report import report
 from btlib.cli.results import results
+from btlib.cli.run import merge, run
+from btlib.cli.schema import schema
 from btlib.cli.show import show
 from btlib.errors import BtlibError
+from btlib.registry import entry_points
 
 __all__ = ["app"]
 
@@ -41,20 +43,24 @@ app = typer.Typer(
     cls=_Clean,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="A benchmark harness for brain-tumour segmentation and classification. Run the benchmarks with pytest.",
+    help="A benchmark harness for medical image segmentation and classification.",
 )
 app.add_typer(data_app, name="data")
 app.add_typer(baseline_app, name="baseline")
 app.command()(init)
+app.command()(run)
+app.command()(merge)
 app.command()(show)
 app.command()(compare)
 app.command()(check)
 app.command()(doctor)
-app.command()(export)
 app.command()(explain)
 app.command()(report)
 app.command()(leakage)
 app.command()(results)
+app.command()(schema)
+for _command in entry_points("btlib.commands"):  # of installed packages
+    app.command(_command.name)(_command.load())
 
 
 def _print_version(wanted: bool) -> None:

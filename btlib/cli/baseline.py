@@ -10,7 +10,7 @@ from btlib.cli.arguments import Baselines, Run
 from btlib.cli.output import print_line
 
 if TYPE_CHECKING:
-    from btlib.runs.accept import Proposal
+    from btlib.gate.acceptance import Proposal
 
 app = typer.Typer(no_args_is_help=True, help="See what a run would change, make it the baseline, check baselines.")
 
@@ -42,7 +42,7 @@ def accept(
     folder: Baselines,
 ) -> None:
     """Write the cases of a run, per-slice numbers included, as a baseline."""
-    from btlib.runs.accept import accept as write
+    from btlib.gate.acceptance import accept as write
 
     proposal = _proposal(run, name, reason, margin, add, folder)
     path = folder / f"{name}.json"
@@ -57,7 +57,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="Baseline files.")],
 ) -> None:
     """Check that baseline files follow their schema and agree with their own slices."""
-    from btlib.baselines import Baseline
+    from btlib.gate import Baseline
 
     for path in files:
         baseline = Baseline.load(path)
@@ -70,7 +70,7 @@ def migrate(
     data: Annotated[Path | None, typer.Option(help="Folder of the slices that they were measured on.")] = None,
 ) -> None:
     """Write baseline files of an older schema in today's: no number changes, and what is added is checked."""
-    from btlib.runs.migrate import migrate as upgrade
+    from btlib.gate.migrate import migrate as upgrade
 
     for path in files:
         upgraded = upgrade(path, data, progress=True)
@@ -83,10 +83,10 @@ def migrate(
 
 
 def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: bool, folder: Path) -> "Proposal":
-    from btlib.baselines import Baseline
     from btlib.errors import OptionError
+    from btlib.gate import Baseline
+    from btlib.gate.acceptance import propose as look
     from btlib.paths import find_baseline
-    from btlib.runs.accept import propose as look
 
     if not re.fullmatch(r"\w[\w.+-]*", name):
         raise OptionError(f"expected letters, digits and . _ + -, got {name!r}", where="--name", mend="--name mine")

@@ -34,8 +34,8 @@ def compare(
 
     Exit code 0: all hold; 1: some case falls short; 7: some could not be compared; 2: a file cannot be read.
     """
-    from btlib.baselines.verdict import COULD_NOT_JUDGE, exit_code
     from btlib.errors import OptionError
+    from btlib.gate.verdict import COULD_NOT_JUDGE, exit_code
     from btlib.reporting.names import visible
     from btlib.reporting.sources import beside, hold, left_out, load_source, load_sources
     from btlib.reporting.standing_table import standing_table

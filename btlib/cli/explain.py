@@ -34,23 +34,23 @@ def explain(
     checkpoints: Checkpoints,
 ) -> None:
     """Map what hiding each part of a slice does to the probability of its true type, and measure the maps."""
-    from btlib.explain.figure import draw
     from btlib.explain.find import Where, find
+    from btlib.explain.place import ExplainPlace
     from btlib.explain.select import select
     from btlib.explain.table import sanity_lines, tables
+    from btlib.reporting.explanation import draw
     from btlib.reporting.text import PHANTOM_NOTE
-    from btlib.runs import RunFolder
 
     study = find(case, Where(data, split, checkpoints, checkpoint, engine, precision, print_line))
     study = study.with_settings(patch, stride, fill)
     at = select(slices, study.dataset, study.split, study.sure)
-    folder = RunFolder(out)
-    explained, maps = study.run(at, folder, sanity=sanity)
-    draw(explained, maps, study.dataset, folder.explain_path(study.case, "svg"))
+    place = ExplainPlace(out)
+    explained, maps = study.run(at, place, sanity=sanity)
+    draw(explained, maps, study.dataset, place.file(study.case, "svg"))
     if explained.task.synthetic:
         print_line(PHANTOM_NOTE)
     print_line(f"\n{tables(explained.summary)}\n")
     for line in [] if explained.sanity is None else [*sanity_lines(explained.sanity), ""]:
         print_line(line)
     for suffix in ("json", "csv", "npz", "svg"):
-        print_line(str(folder.explain_path(study.case, suffix)))
+        print_line(str(place.file(study.case, suffix)))

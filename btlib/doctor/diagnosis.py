@@ -9,9 +9,13 @@ from typing import Any, Literal
 
 from btlib.adapters.device_choice import Device, check_available
 from btlib.errors import BtlibError, OptionError
+from btlib.registry import Registry
 
 Check = Callable[[Path, str], str]
 """Works in an empty folder, on a device of PyTorch's name; says what it found, or raises."""
+
+GPU_CHECKS: Registry[Check] = Registry("check for a GPU", group="btlib.gpu_checks")
+"""Checks that only a GPU answers, which installed packages bring."""
 
 SCHEMA = "btlib-diagnosis/1"
 
@@ -73,7 +77,7 @@ def diagnose(place: Path, root: Path, device: Device = "auto", *, gpu: bool = Fa
     check_available(device)
     found = facts(root, device)
     where = str(found["choices"].get("device", "cpu"))
-    checks: dict[str, Check] = dict(SELF_TEST)
+    checks = {name: SELF_TEST[name] for name in SELF_TEST}
     if gpu:
         if not where.startswith("cuda"):
             raise OptionError(
@@ -81,9 +85,7 @@ def diagnose(place: Path, root: Path, device: Device = "auto", *, gpu: bool = Fa
                 where="--gpu",
                 mend="leave --gpu out, or see under devices why PyTorch finds no GPU",
             )
-        from btlib.doctor.gpu import GPU_CHECKS
-
-        checks |= GPU_CHECKS
+        checks |= {name: GPU_CHECKS[name] for name in GPU_CHECKS}
     findings = []
     for name, check in checks.items():
         folder = place / name.replace(" ", "-")

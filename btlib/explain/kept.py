@@ -1,4 +1,4 @@
-"""What a study leaves in a run's folder, and takes over from there when it goes on."""
+"""What a study writes into a folder, and takes over from there when it is resumed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import files
+from btlib.csv_text import csv_text
 from btlib.errors import RecordError
+from btlib.explain.explained import Explained, ExplainedSample
+from btlib.explain.maps import Maps
 from btlib.explain.measured import flat
+from btlib.explain.place import ExplainPlace
 from btlib.explain.summary import summarise
-from btlib.reporting.text import csv_text
-from btlib.runs import Explained, Maps, RunFolder
-from btlib.runs.explained import ExplainedSample
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +33,11 @@ class Done:
     average: NDArray[np.float32]
 
 
-def keep(folder: RunFolder, about: Mapping[str, Any], done: Sequence[Done], seconds: float) -> tuple[Explained, Maps]:
+def keep(place: ExplainPlace, about: Mapping[str, Any], done: Sequence[Done], seconds: float) -> tuple[Explained, Maps]:
     """Write `explain/<case>.{npz,json,csv}`.
 
     Args:
-        folder: Of the run.
+        place: Where to.
         about: The fields of `Explained` that do not depend on the slices.
         done: The slices, at least one.
         seconds: That their maps took.
@@ -57,19 +58,19 @@ def keep(folder: RunFolder, about: Mapping[str, Any], done: Sequence[Done], seco
         average=np.stack([one.average for one in done]),
         identity=explained.identity or "",
     )
-    maps.save(folder.explain_path(explained.case, "npz"))
-    explained.save(folder.explain_path(explained.case, "json"))
-    files.write_text(folder.explain_path(explained.case, "csv"), csv_text([flat(row) for row in rows]))
+    maps.save(place.file(explained.case, "npz"))
+    explained.save(place.file(explained.case, "json"))
+    files.write_text(place.file(explained.case, "csv"), csv_text([flat(row) for row in rows]))
     return explained, maps
 
 
-def known(folder: RunFolder, case: str, identity: str | None) -> dict[str, Done]:
+def known(place: ExplainPlace, case: str, identity: str | None) -> dict[str, Done]:
     """What an earlier study of the same identity left, by id. Where anything is amiss, nothing."""
-    path = folder.explain_path(case, "json")
+    path = place.file(case, "json")
     if identity is None or not path.exists():
         return {}
     try:
-        before, maps = folder.explained_at(path), Maps.load(folder.explain_path(case, "npz"))
+        before, maps = place.at(path), Maps.load(place.file(case, "npz"))
     except RecordError:
         return {}
     if not before.identity == maps.identity == identity:

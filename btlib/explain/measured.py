@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from btlib import fingerprint
 from btlib.data.dataset import Dataset
+from btlib.explain.explained import ExplainedSample
 from btlib.explain.explainer import Explainer, Explanation
 from btlib.explain.measures import chance, control, measure, random_controls
 from btlib.explain.summary import COLUMNS
-from btlib.runs.explained import ExplainedSample
 
 _PLAIN = ("id", "label", "patient", "part", "base", "effect", "engine", "precision", "deviation", "faithful")
 

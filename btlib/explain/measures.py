@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.errors import StatsError
+from btlib.explain.explained import Control, Measures
 from btlib.explain.patches import positions, spread
-from btlib.runs.explained import Control, Measures
 
 DRAWS = 20
 """Random maps whose measures are averaged."""

@@ -16,10 +16,10 @@ from torch import nn
 from btlib.adapters.devices import forked_rng, seed_rng
 from btlib.adapters.torch import TorchPredictor
 from btlib.errors import OptionError
+from btlib.explain.explained import Sanity, SanityStep
 from btlib.explain.explainer import Explainer
 from btlib.explain.occlusion import occlusion_maps
 from btlib.explain.probability import probability_of
-from btlib.runs.explained import Sanity, SanityStep
 
 
 def sanity_check(

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from btlib import fingerprint
 from btlib.data.dataset import Dataset
+from btlib.explain.explained import Explained, ExplainedSample, Sanity
 from btlib.explain.explainer import Explainer
 from btlib.explain.kept import Done, keep, known
+from btlib.explain.maps import Maps
 from btlib.explain.measured import measured
 from btlib.explain.measures import centre_prior
 from btlib.explain.occlusion import Fill
 from btlib.explain.patches import STEPS, scaled
+from btlib.explain.place import ExplainPlace
 from btlib.explain.probability import probability_of
-from btlib.runs import Explained, Maps, RunFolder
-from btlib.runs.explained import ExplainedSample, Sanity
 from btlib.splits import Split
 
 _SAVE_EVERY = 30.0  # seconds
@@ -82,12 +83,12 @@ class Study:
         ]
         return np.array([float(score[labels[i]](np.array(images[i : i + 1]))[0]) for i in at.tolist()])
 
-    def run(self, at: NDArray[np.int64], folder: RunFolder, *, sanity: int = 0) -> tuple[Explained, Maps]:
+    def run(self, at: NDArray[np.int64], place: ExplainPlace, *, sanity: int = 0) -> tuple[Explained, Maps]:
         """Explain the true type of slices, and write `explain/<case>.{npz,json,csv}`.
 
         Args:
             at: Positions in the dataset; masks there are neither empty nor full.
-            folder: Where to; maps of the same identity that lie there are not made again.
+            place: Where to; maps of the same identity that lie there are not made again.
             sanity: Draw random weights so often for a sanity check on the first slice of each type; 0 leaves it out.
 
         Raises:
@@ -95,7 +96,7 @@ class Study:
             OptionError: Patch, stride and slices do not go together.
             StatsError: A slice without a tumour pixel under a patch.
         """
-        there = known(folder, self.case, self.identity)
+        there = known(place, self.case, self.identity)
         done: list[Done] = []
         seconds, saved = self.built, time.perf_counter()
         for i in at.tolist():
@@ -110,12 +111,12 @@ class Study:
             seconds += now - began
             self._report(done[-1].row, now - began)
             if now - saved > _SAVE_EVERY:
-                keep(folder, self._about, done, seconds)
+                keep(place, self._about, done, seconds)
                 saved = time.perf_counter()
-        explained, maps = keep(folder, self._about, done, seconds)
+        explained, maps = keep(place, self._about, done, seconds)
         if sanity:
             explained = explained.model_copy(update={"sanity": self._sanity(at, sanity)})
-            explained.save(folder.explain_path(self.case, "json"))
+            explained.save(place.file(self.case, "json"))
         return explained, maps
 
     def _explain(self, i: int) -> Done:

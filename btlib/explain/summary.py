@@ -6,8 +6,8 @@ import numpy as np
 
 from btlib.data.grouping import patient_groups, unit_of
 from btlib.errors import StatsError
+from btlib.explain.explained import ExplainedSample, Group, Mean
 from btlib.explain.measures import ratio_of
-from btlib.runs.explained import ExplainedSample, Group, Mean
 from btlib.stats import paired_many, wilson
 
 COLUMNS: dict[str, Callable[[ExplainedSample], float]] = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tabulate import tabulate
 
-from btlib.runs.explained import Group, Mean, Sanity
+from btlib.explain.explained import Group, Mean, Sanity
 
 
 def tables(summary: Mapping[str, Group]) -> str:

@@ -11,11 +11,13 @@ from btlib.plugin.hooks import (
     pytest_configure,
     pytest_configure_node,
     pytest_generate_tests,
+    pytest_plugin_registered,
     pytest_report_collectionfinish,
     pytest_runtest_makereport,
     pytest_sessionfinish,
     pytest_sessionstart,
     pytest_terminal_summary,
+    pytest_unconfigure,
 )
 
 __all__ = [
@@ -29,9 +31,11 @@ __all__ = [
     "pytest_configure",
     "pytest_configure_node",
     "pytest_generate_tests",
+    "pytest_plugin_registered",
     "pytest_report_collectionfinish",
     "pytest_runtest_makereport",
     "pytest_sessionfinish",
     "pytest_sessionstart",
     "pytest_terminal_summary",
+    "pytest_unconfigure",
 ]

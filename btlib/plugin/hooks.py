@@ -1,9 +1,12 @@
 """The hooks of pytest, in the order in which pytest calls them. Each does nothing where no item is btlib's."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
+from pluggy import PluginValidationError
 
 from btlib.plugin import gpus, interruption, options
 from btlib.plugin.items import grouped, parametrised, register_markers, require_known_markers, tier_name
@@ -28,6 +31,38 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(config.stash[SESSION], "btlib-session")
 
 
+def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
+    """A conftest.py may implement the hooks of btlib (`btlib.hooks`), but for options: it comes too late for them.
+
+    Raises:
+        UsageError: It implements a hook in a way that cannot be called.
+    """
+    if any(name.startswith("btlib_") for name in dir(plugin)) and isinstance(plugin, ModuleType):
+        from btlib import hooks
+
+        if hooks.manager().is_registered(plugin):
+            return
+        place = getattr(plugin, "__file__", None)  # several files are called conftest
+        if hasattr(plugin, "btlib_options"):
+            raise pytest.UsageError(
+                f"{place}: btlib_options: options are read before this file is imported\n"
+                "To mend it: bring them by an entry point of the group btlib.plugins"
+            )
+        try:
+            hooks.manager().register(plugin, place)
+        except PluginValidationError as error:
+            raise pytest.UsageError(f"{place}: {error}") from error
+        _HOOKED.setdefault(manager, []).append(plugin)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Forget the hooks of this session's conftest files."""
+    for plugin in _HOOKED.pop(config.pluginmanager, []):
+        from btlib import hooks
+
+        hooks.manager().unregister(plugin)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Workers of pytest-xdist write into the run folder of their controller."""
@@ -40,9 +75,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     with as_usage_error():
         if ours.options.case:
             ours.cases_of_option()
-        options.require_engine(ours.options.engine)
+        if ours.options.engine:
+            from btlib.options import require_engine
+
+            require_engine(ours.options.engine)
         if ours.options.protocol or ours.options.recipe:
-            options.tier_of(ours.options, "full")
+            from btlib.api.opening import tier_of
+
+            tier_of(ours.options, "full")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -109,7 +149,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     shared = config.pluginmanager.hasplugin("dsession")
     started = sorted(ours.options.output.glob(f"{ours.stamp}-*/run.json")) if ours.runs or shared else []
     if started or any(ours.failures):
-        from btlib.plugin.closing import close, exit_status
+        from btlib.api.closing import close, exit_status
 
         began = None if shared or len(started) > 1 else ours.began
         config.stash[_SUMMARIES] = [close(path.parent, began) for path in started]
@@ -129,6 +169,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 _SUMMARIES: pytest.StashKey[list[Any]] = pytest.StashKey()
+_HOOKED: WeakKeyDictionary[pytest.PytestPluginManager, list[ModuleType]] = WeakKeyDictionary()
+"""What each session has made known to btlib's hooks; a session within another forgets its own only."""
+
 _SUITES = ("benchmarks", "btlib.suite")
 _NOTHING_RUNS = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
 

@@ -6,10 +6,13 @@ Schedulers of clusters send SIGTERM before they kill; Python would end at once.
 import signal
 import threading
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import pytest
 
-from btlib.plugin.options import Options
+if TYPE_CHECKING:
+    from btlib.options import RunOptions
+
 
 _BEFORE: pytest.StashKey[object] = pytest.StashKey()
 
@@ -29,7 +32,7 @@ def stop_listening(config: pytest.Config) -> None:
         del config.stash[_BEFORE]
 
 
-def how_to_go_on(options: Options) -> str:
+def how_to_go_on(options: "RunOptions") -> str:
     """The line under an interrupted run."""
     anew = ", without --bt-retrain" if options.retrain else ""
     return (

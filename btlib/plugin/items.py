@@ -13,6 +13,7 @@ TIERS = {
     "full": "by the thesis's protocol, for a GPU or patience; runs only where -m or a node id names it",
 }
 CASES_MARKER = "btlib_cases"
+MEASURES_MARKER = "btlib_measures"
 _SHORT_IN = "benchmarks"
 _PACKAGED = "btlib.suite."
 _WORDS = {"and", "or", "not", "True", "False", "None"}
@@ -23,6 +24,8 @@ def register_markers(config: pytest.Config) -> None:
     """Declare the markers of btlib; all begin with `btlib_`."""
     for tier, text in TIERS.items():
         config.addinivalue_line("markers", f"btlib_{tier}: benchmark {text}")
+    text = "measure this beside the quality of its cases, such as 'inference'"
+    config.addinivalue_line("markers", f"{MEASURES_MARKER}(*measures): {text}")
     config.addinivalue_line("markers", f"{CASES_MARKER}(*cases): measure these cases, such as 'mine.py::mine' or 'A'")
 
 
@@ -69,6 +72,14 @@ def place(item: pytest.Item) -> tuple[str, str]:
     """Tier and case of a benchmark item."""
     params = item.callspec.params  # type: ignore[attr-defined]  # only items of a tier get here, and those have one
     return params[_TIER], params[_CASE]
+
+
+def measures(item: pytest.Item) -> frozenset[str]:
+    """What an item wants to be measured of its case beside the quality; no speed where pytest-benchmark is off."""
+    names = {name for mark in item.iter_markers(MEASURES_MARKER) for name in mark.args}
+    return (
+        frozenset() if "benchmark" in getattr(item, "fixturenames", ()) and _is_off(item.config) else frozenset(names)
+    )
 
 
 def wanted(config: pytest.Config, definition: Any, tier: str, row: str) -> bool:
@@ -146,6 +157,14 @@ def _markers(tier: str, definition: Any) -> list[str]:
 
 def _declared(config: pytest.Config) -> set[str]:
     return {re.split(r"[:(]", line)[0].strip() for line in config.getini("markers")}
+
+
+def _is_off(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark times nothing: as asked, or because workers of pytest-xdist share the machine."""
+    if config.getoption("benchmark_enable", False):
+        return False
+    workers = hasattr(config, "workerinput") or config.getoption("dist", "no") != "no"
+    return workers or any(config.getoption(f"benchmark_{name}", False) for name in ("disable", "skip"))
 
 
 def _names_of(argument: Any) -> str:

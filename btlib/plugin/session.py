@@ -10,14 +10,14 @@ import pytest
 
 from btlib.plugin import gpus
 from btlib.plugin import items as its
-from btlib.plugin.options import Options
 from btlib.plugin.reports import shortened, verdict_of
 from btlib.plugin.terminal import Terminal
 
 if TYPE_CHECKING:
-    from btlib.baselines import Baseline
     from btlib.cases import Case
     from btlib.errors import BaselineError, BtlibError
+    from btlib.gate import Baseline
+    from btlib.options import RunOptions
     from btlib.plugin.run import Run
 
 _HINT = (
@@ -35,13 +35,13 @@ class Session:
         stamp: Name shared by the run folders of this session, its xdist workers included.
     """
 
-    def __init__(self, config: pytest.Config, options: Options, stamp: str) -> None:
+    def __init__(self, config: pytest.Config, options: "RunOptions", stamp: str) -> None:
         self.began = time.perf_counter()
         self.terminal = Terminal(config)
         self.options = options
         self.stamp = stamp
         self.runs: dict[str, Run] = {}
-        self.cases: dict[str, list[str]] = {}
+        self.cases: dict[str, dict[str, frozenset[str]]] = {}
         self.failures: list[str | None] = []
         self.interrupted = False
         self._baselines: dict[str, tuple[Path, Baseline | BaselineError]] = {}
@@ -63,12 +63,9 @@ class Session:
     def baseline(self, tier: str) -> "tuple[Path, Baseline | BaselineError]":
         """File of the tier's baseline, and the baseline or why it cannot be had: cases are measured even then."""
         if tier not in self._baselines:
-            from btlib.baselines.held import load_baseline
-            from btlib.plugin.held import baseline_path
-            from btlib.plugin.options import tier_of
+            from btlib.api.opening import baseline_of, tier_of
 
-            path = baseline_path(tier_of(self.options, tier).baseline, self.options.root)
-            self._baselines[tier] = path, load_baseline(path)
+            self._baselines[tier] = baseline_of(tier_of(self.options, tier).baseline, self.options.root)
         return self._baselines[tier]
 
     def cases_of_option(self) -> "dict[str, Case]":
@@ -110,9 +107,8 @@ class Session:
 
         for item in filter(its.tier_name, items):
             tier, case = its.place(item)
-            cases = self.cases.setdefault(tier, [])
-            if case not in cases:
-                cases.append(case)
+            cases = self.cases.setdefault(tier, {})
+            cases[case] = cases.get(case, frozenset()) | its.measures(item)
         if self.cases:
             gpus.share()  # before a case is prepared: until then nothing of btlib has used one
         for tier in self.cases:
@@ -128,20 +124,16 @@ class Session:
         if tier in self._unopened:
             raise self._unopened[tier]
         if tier not in self.runs:
-            from btlib.plugin.opening import open_run
-            from btlib.plugin.options import tier_of
-            from btlib.runs import RunFolder
+            from btlib.api.opening import open_run, tier_of
+            from btlib.plugin.run import Run
+            from btlib.runs import RunStore
+            from btlib.runs.plan import RunPlan
 
-            folder = RunFolder(self.options.output / f"{self.stamp}-{tier}")
+            store = RunStore(self.options.output / f"{self.stamp}-{tier}")
+            plan = RunPlan(tier_of(self.options, tier), self.options, self.cases.get(tier, {}))
+            progress = self.terminal.progress()
             with self.terminal.speaking():
-                self.runs[tier] = open_run(
-                    tier_of(self.options, tier),
-                    self.options,
-                    self.terminal,
-                    folder,
-                    self.baseline(tier),
-                    self.cases.get(tier, []),
-                )
+                self.runs[tier] = open_run(Run, plan, progress, store, self.baseline(tier))
         return self.runs[tier]
 
     def _cases_of(self, definition: Any) -> "dict[str, Case]":
@@ -179,10 +171,13 @@ class Session:
 
     def _metrics(self, tier: str, case: "Case") -> list[str]:
         """What a case is held to: the metrics it declares, and those that the baseline has a margin for."""
-        from btlib.errors import BtlibError
+        from btlib.errors import BaselineError, OptionError
 
-        _, baseline = self.baseline(tier)
-        gated = [] if isinstance(baseline, BtlibError) else baseline.gated(case.name)
+        try:
+            _, baseline = self.baseline(tier)
+        except OptionError:  # these options are not for this tier: told where its run is opened, if it is to be run
+            return list(case.metrics)
+        gated = [] if isinstance(baseline, BaselineError) else baseline.gated(case.name)
         return list(dict.fromkeys([*case.metrics, *gated]))
 
 
@@ -198,5 +193,5 @@ def _text(spec: object) -> str:
 
 
 def new_stamp() -> str:
-    """A name for the run folders of a session: the time, to the microsecond lest two sessions take one folder."""
-    return f"{datetime.now():%Y-%m-%d_%H%M%S.%f}"
+    """A name for the run folders of a session."""
+    return f"{datetime.now():%Y-%m-%d_%H%M%S.%f}"  # to the microsecond, lest two sessions take one folder

@@ -1,12 +1,13 @@
 """What a run says while it goes on."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import pytest
 
-_QUIET = 10.0  # seconds between two lines of progress: a short training says nothing, a long one where it is
+if TYPE_CHECKING:
+    from btlib.runs.progress import Progress
 
 
 class Terminal:
@@ -33,17 +34,11 @@ class Terminal:
                 reporter.ensure_newline()
                 reporter.write_line(line)
 
-    def now_and_then(self) -> Callable[[str], None]:
-        """Like `say`, but a line that follows another within ten seconds is left out."""
-        last = time.monotonic()
+    def progress(self) -> "Progress":
+        """The progress reporter of a run."""
+        from btlib.runs.progress import Progress
 
-        def throttled(line: str) -> None:
-            nonlocal last
-            if time.monotonic() - last >= _QUIET:
-                last = time.monotonic()
-                self.say(line)
-
-        return throttled
+        return Progress(self.say, self.live, self.speaking)
 
     def speaking(self) -> AbstractContextManager[object]:
         """While it lasts, output goes to the terminal instead of being captured, if a person is watching."""

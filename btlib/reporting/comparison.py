@@ -1,22 +1,23 @@
 """One row a case: verdict, metrics, throughput, seconds, and where the model came from."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
 
-from btlib.baselines import Baseline, Verdict, judge, judge_new
-from btlib.baselines.held import NotComparedError
-from btlib.baselines.pace import Pace
-from btlib.baselines.verdict import worst
-from btlib.errors import BaselineError, RecordError
+from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
-from btlib.reporting.measured import mean_value, with_value
-from btlib.reporting.standing import Standing, standings
+from btlib.gate import Baseline, Verdict
+from btlib.gate.judgement import Judgement
+from btlib.gate.measured import mean_value
+from btlib.gate.standing import Standing
+from btlib.gate.verdict import worst
+from btlib.reporting.columns import Value, own_values
 from btlib.results import CaseResult
+from btlib.runs.pace import Pace
 from btlib.runs.record import CaseRecord, RunInfo
-from btlib.runs.results import as_results
+from btlib.runs.results import missing_cells, result_of
 from btlib.runs.speed import Speed
 
 
@@ -31,11 +32,12 @@ class Row:
         verdicts: One a metric.
         values: Metric of the catalogue → measured value, the mean over seeds; None where it has none.
         seeds: The seeds it was measured with.
-        speeds: Figure → images/s and how many times as fast as the thesis path.
+        speeds: Figure → images/s and how many times as fast as the speed reference.
         peak_memory_mib: Largest memory of the process while predicting.
         seconds: Time of the case in this run, training included, all seeds together; None for a reference.
         source: Where its models came from; "–" where there are none.
         notes: What a reader must know.
+        own: Column of another package → its value (see `btlib.reporting.columns`).
     """
 
     case: str
@@ -49,6 +51,7 @@ class Row:
     seconds: float | None
     source: str
     notes: tuple[str, ...]
+    own: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,81 +73,25 @@ class Comparison:
     references: tuple[Row, ...] = ()
 
 
-def verdicts(
-    result: CaseResult,
-    baseline: Baseline | BaselineError,
-    against: Sequence[str] | None = None,
-    *,
-    strict: bool = False,
-) -> tuple[Verdict, ...]:
-    """The gate's verdict on each metric of a case, with the measured value; an unreadable baseline gives one too.
-
-    Args:
-        result: What was measured.
-        baseline: What it is held against, or why there is none.
-        against: The references for a case that the baseline does not know; None for all.
-        strict: Another rendering of the same slices is "not-comparable".
-    """
-    return tuple(with_value(verdict, result) for verdict in _judged(result, baseline, against, strict=strict))
-
-
-def _judged(
-    result: CaseResult, baseline: Baseline | BaselineError, against: Sequence[str] | None, *, strict: bool
-) -> tuple[Verdict, ...]:
-    if not isinstance(baseline, BaselineError):
-        if result.case in baseline.cases:
-            return judge(result, baseline, strict=strict)
-        return judge_new(result, baseline, against, strict=strict)
-    if result.failure is not None:
-        return tuple(Verdict(result.case, metric, result.failure, result.message) for metric in result.metrics)
-    if isinstance(baseline, NotComparedError):
-        return tuple(_measured(result, metric) for metric in result.metrics)
-    return tuple(Verdict(result.case, metric, "missing-baseline", str(baseline)) for metric in result.metrics)
-
-
-def _measured(result: CaseResult, metric: str) -> Verdict:
-    """A number that is compared with nothing; one that is undefined is a failure all the same."""
-    if mean_value(result, metric) is None:
-        return Verdict(result.case, metric, "error", "not measured, or undefined for some slices")
-    return Verdict(result.case, metric, "measured")
-
-
 def compare(
-    info: RunInfo, records: Sequence[CaseRecord], speeds: Mapping[str, Speed], baseline: Baseline | BaselineError
+    info: RunInfo,
+    records: Sequence[CaseRecord],
+    speeds: Mapping[str, Speed],
+    judgement: Judgement,
+    baseline: Baseline | BaselineError,
 ) -> Comparison:
-    """Put the records of a run beside its baseline."""
-    ordered = sorted(records, key=lambda record: (record.case, record.seed))
-    by_case = {case: list(seeds) for case, seeds in groupby(ordered, key=lambda record: record.case)}
-    results = {case: result_of(seeds) for case, seeds in by_case.items()}
+    """Put the records of a run, as they were judged, beside its baseline."""
+    ordered = sorted(records, key=lambda record: (record.case, record.seed, record.fold or ""))
+    by_case = {case: list(cells) for case, cells in groupby(ordered, key=lambda record: record.case)}
     rows = [
         _row(
-            seeds, results[case], speeds.get(case), verdicts(results[case], baseline, info.against, strict=info.strict)
+            cells, result_of(cells, missing_cells(info, cells)), speeds.get(case), tuple(judgement.cases[case].verdicts)
         )
-        for case, seeds in by_case.items()
+        for case, cells in by_case.items()
     ]
-    missing = tuple(case for case in info.cases if case not in results)
-    found = _standings(results.values(), baseline, info)
-    return Comparison(info, tuple(rows), missing, found, _references(baseline, found, measured=set(results)))
-
-
-def result_of(seeds: list[CaseRecord]) -> CaseResult:
-    """The seeds of a case together; a failure of the case where they do not belong together."""
-    try:
-        return as_results(seeds)[0]
-    except RecordError as error:
-        first = seeds[0]
-        return CaseResult(first.case, first.title, first.conditions, first.metrics, (), 16, "error", str(error))
-
-
-def _standings(
-    results: Iterable[CaseResult], baseline: Baseline | BaselineError, info: RunInfo
-) -> tuple[Standing, ...]:
-    if isinstance(baseline, BaselineError):
-        return ()
-    new = [r for r in results if r.case not in baseline.cases and r.failure is None]
-    return tuple(
-        standing for result in new for standing in standings(result, baseline, info.against, strict=info.strict)
-    )
+    missing = tuple(case for case in info.cases if case not in by_case)
+    found = tuple(one for case in by_case for one in judgement.cases[case].standings)
+    return Comparison(info, tuple(rows), missing, found, _references(baseline, found, measured=set(by_case)))
 
 
 def _references(baseline: Baseline | BaselineError, found: Sequence[Standing], measured: set[str]) -> tuple[Row, ...]:
@@ -197,18 +144,29 @@ def undefined_notes(result: CaseResult) -> list[str]:
     return found
 
 
-def _row(seeds: list[CaseRecord], result: CaseResult, speed: Speed | None, found: tuple[Verdict, ...]) -> Row:
-    models = [record.model for record in seeds if record.model]
+def _row(cells: list[CaseRecord], result: CaseResult, speed: Speed | None, found: tuple[Verdict, ...]) -> Row:
+    models = [record.model for record in cells if record.model]
+    own, failures = own_values(cells)
     return Row(
         case=result.case,
         title=result.title,
         status=worst(found),
         verdicts=found,
         values=values(result),
-        seeds=tuple(record.seed for record in seeds),
+        seeds=tuple(dict.fromkeys(record.seed for record in cells)),
         speeds={figure: timing.pace for figure, timing in speed.figures.items()} if speed else {},
-        peak_memory_mib=max((r.peak_memory_mib for r in seeds if r.peak_memory_mib), default=None),
-        seconds=sum(record.seconds for record in seeds),
+        peak_memory_mib=max((r.peak_memory_mib for r in cells if r.peak_memory_mib), default=None),
+        seconds=sum(record.seconds for record in cells),
         source=", ".join(dict.fromkeys(model.source for model in models)) or "–",
-        notes=tuple(dict.fromkeys([*(note for model in models for note in model.notes), *undefined_notes(result)])),
+        notes=tuple(dict.fromkeys([*_of_models(cells), *_problems(cells), *undefined_notes(result), *failures])),
+        own=own,
     )
+
+
+def _of_models(cells: list[CaseRecord]) -> list[str]:
+    return [note for record in cells if record.model for note in record.model.notes]
+
+
+def _problems(cells: list[CaseRecord]) -> list[str]:
+    """What could not be measured beside the quality."""
+    return [f"{name}: not measured: {why}" for record in cells for name, why in record.problems.items()]

@@ -2,10 +2,10 @@
 
 from tabulate import tabulate
 
-from btlib.baselines import Verdict
+from btlib.gate import Verdict
+from btlib.gate.acceptance import Proposal
 from btlib.reporting.names import in_terminal
 from btlib.reporting.numbers import interval, number
-from btlib.runs.accept import Proposal
 
 
 def proposal_lines(proposal: Proposal) -> list[str]:

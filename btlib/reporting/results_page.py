@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from btlib.baselines import Baseline
-from btlib.baselines.figure import Making
 from btlib.data.sources.figshare.patient_table import figshare_patients
 from btlib.errors import OptionError
 from btlib.evaluation.catalogue import METRICS
+from btlib.gate import Baseline
+from btlib.gate.figure import Making
 from btlib.registry import unknown_name
 from btlib.reporting.leakage import leakage, leakage_table
 from btlib.reporting.names import code, in_markdown

@@ -11,14 +11,31 @@ from btlib import stats
 from btlib.data.grouping import Unit
 from btlib.errors import RecordError, StatsError
 from btlib.evaluation.catalogue import METRICS
+from btlib.registry import Registry
 from btlib.reporting.names import Naming
 from btlib.results import CaseResult, mean_in_order
 
 TESTED = ("dice", "accuracy")
 """The metrics that pairs are tested on; accuracy by slice is correctness, 1 or 0."""
 
-THESIS = (("E", "A", "dice"), ("F", "B", "accuracy"), ("G", "F", "accuracy"), ("F", "E", "dice"))
-"""The thesis's four comparisons, a family of their own."""
+ALL_PAIRS = "all pairs"
+
+
+@dataclass(frozen=True)
+class Family:
+    """Comparisons that were planned, which are corrected for their own number and no other.
+
+    Attributes:
+        title: For a heading.
+        tests: One case, the case it is compared with, and the metric.
+    """
+
+    title: str
+    tests: tuple[tuple[str, str, str], ...]
+
+
+FAMILIES: Registry[Family] = Registry("family of comparisons", "btlib.comparisons")
+"""The planned comparisons of installed packages, by name."""
 
 MARGIN = 0.02
 """Differences within it count as none that matters: the margin of the equivalence test."""
@@ -34,7 +51,7 @@ class PairTest:
     """One case against another on the same slices.
 
     Attributes:
-        family: "thesis" for its four comparisons, else "all pairs": p is corrected within each.
+        family: Name of a planned family, else "all pairs": p is corrected within each.
         first: One case.
         second: The other one.
         metric: "dice" or "accuracy".
@@ -71,7 +88,7 @@ class PairTest:
 
 
 def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
-    """Test every pair of cases, the thesis's four comparisons first.
+    """Test every pair of cases, planned comparisons first.
 
     Args:
         results: Cases of one run, measured under the same conditions.
@@ -87,9 +104,9 @@ def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
                 mend="compare cases of one run",
             )
     names = {result.case: result for result in results}
-    thesis = [(a, b, m) for a, b, m in THESIS if a in names and b in names]
-    pairs = [(b.case, a.case, m) for m in TESTED for a, b in combinations(results, 2)]
-    return (*_family("thesis", thesis, names), *_family("all pairs", pairs, names))
+    planned = {name: [test for test in FAMILIES[name].tests if {*test[:2]} <= {*names}] for name in FAMILIES}
+    planned[ALL_PAIRS] = [(b.case, a.case, m) for m in TESTED for a, b in combinations(results, 2)]
+    return tuple(test for family, asked in planned.items() for test in _family(family, asked, names))
 
 
 def one_training_note(results: Sequence[CaseResult]) -> str:

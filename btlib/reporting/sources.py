@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from btlib.baselines import Baseline, Verdict, judge, judge_new
 from btlib.errors import BaselineError, RecordError
+from btlib.gate import Baseline, Verdict, judge, judge_new
+from btlib.gate.making import reference
+from btlib.gate.measured import with_value
+from btlib.gate.standing import Standing, standings
 from btlib.paths import find_baseline, find_run, unknown_source
-from btlib.reporting.measured import with_value
 from btlib.reporting.names import check_titles
-from btlib.reporting.standing import Standing, standings
 from btlib.results import CaseResult
-from btlib.runs.folder import RunFolder
-from btlib.runs.making import reference
 from btlib.runs.record import CaseRecord
 from btlib.runs.results import as_results, run_results
+from btlib.runs.store import RunStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def load_source(text: str, baselines: Path) -> Source:
         UnknownNameError: There is nothing of this name; the nearest run or baseline is offered.
     """
     if (run := find_run(text)) is not None:
-        folder = RunFolder(run)
+        folder = RunStore(run)
         info = folder.info()
         return _measured(text, run_results(folder), {r.case: info.recipe_of(r) for r in folder.records()})
     path = Path(text) if Path(text).is_file() else find_baseline(text, baselines)

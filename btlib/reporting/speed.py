@@ -7,15 +7,15 @@ from typing import Any
 from tabulate import tabulate
 
 from btlib import files
+from btlib.csv_text import csv_text
 from btlib.reporting.names import in_markdown
-from btlib.reporting.text import csv_text
 from btlib.runs.speed import Speed, Timing
 
 _HEAD = """# Speed
 
-Images/s of the median call, and how many times that is what the *thesis path* does (plain PyTorch, fp32, NCHW, default
-allocator, a process of its own), both measured in turns A B B A, with the 95 % interval over turns. The ceiling is the
-fastest product of matrices that was found on this machine in the same precision.
+Images/s of the median call, and how many times that is what the speed reference of the case does, both measured in
+turns A B B A, with the 95 % interval over turns. A case without a reference has no ratio. The ceiling is the fastest
+product of matrices that was found on this machine in the same precision.
 """
 
 
@@ -40,7 +40,7 @@ def noise_line(noise: Timing | None) -> str:
     if found is None:
         return "The noise floor was not measured."
     return (
-        f"Noise floor: the thesis path against itself is {found.value:.3f} times as fast "
+        f"Noise floor: the reference against itself is {found.value:.3f} times as fast "
         f"({found.low:.3f} … {found.high:.3f}, {found.turns} turns)."
     )
 
@@ -55,14 +55,15 @@ def _row(speed: Speed, name: str) -> dict[str, tuple[Any, str]]:
         "engine": (timing.engine, ""),
         "precision": (timing.precision, ""),
         "images/s": (pace.images_per_second, ".1f"),
-        "× thesis": (pace.ratio, ".2f"),
+        "× reference": (pace.ratio, ".2f"),
         "low": (pace.low, ".2f"),
         "high": (pace.high, ".2f"),
         "calls": (len(timing.seconds), "d"),
         "p50 [ms]": (1000 * p50, ".1f"),
         "p95 [ms]": (1000 * p95, ".1f"),
         "MiB": (timing.peak_memory_mib, ".0f"),
-        "thesis MiB": (timing.thesis_peak_memory_mib, ".0f"),
+        "reference": (pace.reference, ""),
+        "reference MiB": (timing.reference_peak_memory_mib, ".0f"),
         "device MiB": (timing.device_memory_mib, ".0f"),
         "J/image": (timing.joules_per_image, ".3f"),
         "GFLOP/image": (timing.gflop_per_image, ".2f"),

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from btlib.gate.standing import Standing
 from btlib.reporting.names import Naming, naming
 from btlib.reporting.numbers import interval, number, p_value
 from btlib.reporting.pairing import pairing
-from btlib.reporting.standing import Standing
 
 NOTE = (
     "Holm p is corrected over all rows of a case. Speed and memory of a reference are those of the baseline's machine: "

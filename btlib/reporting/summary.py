@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
-from btlib.baselines import Verdict
-from btlib.baselines.verdict import HOLDS
+from btlib.gate import Verdict
+from btlib.gate.verdict import HOLDS
 from btlib.reporting.comparison import Comparison, Row
 from btlib.reporting.intervals import Mean
 from btlib.reporting.names import in_markdown, markdown, shortened, visible, with_title
@@ -27,7 +27,8 @@ def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unrea
     info = comparison.info
     counts = Counter(row.status for row in comparison.rows)
     head = ", ".join(f"{n} {status}" for status, n in counts.most_common()) or "no case was run"
-    parts = [f"### btlib {info.tier}: {head}", ""]
+    named = info.tier if info.name is None else f"{_name(info.name)} ({info.tier})"
+    parts = [f"### btlib {named}: {head}", ""]
     parts += [f"> **{PHANTOM_NOTE}**", ""] if info.task.synthetic else []
     rows = [_row(row, means) for row in comparison.rows[:_ROWS]]
     parts += [tabulate(rows, "keys", "github", disable_numparse=True), ""] if rows else []

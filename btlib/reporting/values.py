@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from btlib.baselines import Baseline
 from btlib.evaluation.catalogue import METRICS
+from btlib.gate import Baseline
+from btlib.gate.measured import mean_value
 from btlib.registry import unknown_name
 from btlib.reporting.intervals import mean_intervals
-from btlib.reporting.measured import mean_value
 from btlib.reporting.sources import Source
 from btlib.results import CaseResult
 

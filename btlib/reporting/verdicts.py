@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from btlib.baselines import Verdict
 from btlib.evaluation.catalogue import METRICS
+from btlib.gate import Verdict
 from btlib.reporting.names import Naming, naming, visible
 from btlib.reporting.numbers import interval, number
 

@@ -6,15 +6,17 @@ from pathlib import Path
 from tabulate import tabulate
 
 from btlib import files
-from btlib.baselines import Verdict
-from btlib.baselines.pace import Pace
+from btlib.csv_text import csv_text
+from btlib.gate import Verdict
+from btlib.reporting.columns import COLUMNS, TableColumn
 from btlib.reporting.comparison import Comparison, Row
 from btlib.reporting.metric_columns import MetricColumn, metric_columns
 from btlib.reporting.names import Naming, code, in_markdown, naming, with_title
 from btlib.reporting.numbers import number
 from btlib.reporting.standing_table import standing_section
-from btlib.reporting.text import PHANTOM_NOTE, csv_text
+from btlib.reporting.text import PHANTOM_NOTE
 from btlib.reporting.verdicts import verdict_table
+from btlib.runs.pace import Pace
 
 SCHEMA = "btlib-comparison/1"
 
@@ -60,18 +62,19 @@ def _cells(row: Row, columns: list[MetricColumn], figures: list[str], name: Nami
         "verdict": row.status,
         **{_heading(column, name): number(row.values.get(column.metric), column.form) for column in columns},
         **{f"{name} [img/s]": _speed(row.speeds.get(name)) for name in figures},
+        **{_heading(COLUMNS[own], name): name(COLUMNS[own].text(row.own.get(own))) for own in COLUMNS},
         "seconds": number(row.seconds, ".1f"),
         "model": row.source,
     }
 
 
-def _heading(column: MetricColumn, name: Naming) -> str:
+def _heading(column: MetricColumn | TableColumn, name: Naming) -> str:
     """Title, in which the name of a structure may stand, and unit."""
     return f"{name(column.title)} [{column.unit}]" if column.unit else name(column.title)
 
 
 def _speed(pace: Pace | None) -> str:
-    """Images/s, and in brackets how many times that is what the thesis path does."""
+    """Images/s, and in brackets how many times that is what its speed reference does."""
     if pace is None:
         return "–"
     return number(pace.images_per_second, ".1f") + ("" if pace.ratio is None else f" ({pace.ratio:.1f}×)")
@@ -90,7 +93,7 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
     speeds = {
         f"{name} [{unit}]": getattr(row.speeds.get(name), key, None)
         for name in figures
-        for unit, key in (("img/s", "images_per_second"), ("x thesis", "ratio"))
+        for unit, key in (("img/s", "images_per_second"), ("x reference", "ratio"))
     }
     return {
         "case": row.case,
@@ -98,6 +101,7 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
         "status": row.status,
         **row.values,
         **speeds,
+        **row.own,
         "seeds": " ".join(map(str, row.seeds)),
         "peak_memory_mib": row.peak_memory_mib,
         "seconds": row.seconds,
@@ -108,7 +112,8 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
 
 def _markdown(comparison: Comparison) -> str:
     info = comparison.info
-    head = [f"# Comparison: {info.tier}, baseline {in_markdown(info.baseline)}", ""]
+    named = info.tier if info.name is None else f"{in_markdown(info.name)} ({info.tier})"
+    head = [f"# Comparison: {named}, baseline {in_markdown(info.baseline)}", ""]
     if info.task.synthetic:
         head += [f"**{PHANTOM_NOTE}**", ""]
     head += [f"- data: {in_markdown(info.data)}", f"- command: {code(info.command)}", f"- started: {info.started}", ""]

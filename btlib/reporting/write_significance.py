@@ -5,9 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from btlib import files
-from btlib.reporting.significance import MARGIN, PairTest, one_training_note, pair_tests
+from btlib.csv_text import csv_text
+from btlib.reporting.significance import ALL_PAIRS, FAMILIES, MARGIN, PairTest, one_training_note, pair_tests
 from btlib.reporting.significance_table import significance_table
-from btlib.reporting.text import PHANTOM_NOTE, csv_text
+from btlib.reporting.text import PHANTOM_NOTE
 from btlib.results import CaseResult
 
 SCHEMA = "btlib-significance/2"
@@ -47,7 +48,7 @@ def write_significance(results: Sequence[CaseResult], folder: Path) -> Path | No
 def _draw(tests: Sequence[PairTest], folder: Path) -> None:
     from btlib.reporting.figures import significance_matrix
 
-    significance_matrix([test for test in tests if test.family == "all pairs"], folder / "significance.svg")
+    significance_matrix([test for test in tests if test.family == ALL_PAIRS], folder / "significance.svg")
 
 
 def _markdown(tests: Sequence[PairTest], results: Sequence[CaseResult]) -> str:
@@ -58,7 +59,7 @@ def _markdown(tests: Sequence[PairTest], results: Sequence[CaseResult]) -> str:
     parts += [f"- {units}; seeds: {', '.join(map(str, results[0].seeds))}"]
     notes = filter(None, [one_training_note(results), results[0].caveat])
     parts += [*(f"- {note}" for note in notes), "", _HEAD, ""]
-    for family, title in (("thesis", "The thesis's four comparisons"), ("all pairs", "All pairs")):
+    for family, title in {**{name: FAMILIES[name].title for name in FAMILIES}, ALL_PAIRS: "All pairs"}.items():
         chosen = [test for test in tests if test.family == family]
         if chosen:
             parts += [f"## {title}: {len(chosen)} tests", "", significance_table(chosen, "github"), ""]

@@ -1,9 +1,8 @@
-"""One run of the suite: execute cases, keep a record of each, read the records again."""
+"""Runs: the plan, its cells, what executes them, and the records that they leave."""
 
-from btlib.runs.explained import Explained
-from btlib.runs.folder import RunFolder
-from btlib.runs.maps import Maps
+from btlib.runs.cell import Cell
 from btlib.runs.record import CaseRecord, ModelInfo, RunInfo
 from btlib.runs.speed import Speed, Timing
+from btlib.runs.store import RunStore
 
-__all__ = ["CaseRecord", "Explained", "Maps", "ModelInfo", "RunFolder", "RunInfo", "Speed", "Timing"]
+__all__ = ["CaseRecord", "Cell", "ModelInfo", "RunInfo", "RunStore", "Speed", "Timing"]

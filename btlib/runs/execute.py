@@ -22,11 +22,11 @@ from btlib.metrics import EPSILON
 from btlib.protocol import Protocol
 from btlib.results import Conditions, Failure, PatientFacts
 from btlib.runs.environment import environment
-from btlib.runs.folder import RunFolder
 from btlib.runs.held_out import HeldOut
 from btlib.runs.masks import Masks
 from btlib.runs.provenance import code_of
 from btlib.runs.record import CaseRecord, ModelInfo
+from btlib.runs.store import RunStore
 from btlib.runs.timeout import CaseTimeoutError, time_limit
 from btlib.speed import memory
 from btlib.splits import Split
@@ -79,9 +79,11 @@ def run_case(
     case: Case,
     work: Work,
     tier: str,
-    folder: RunFolder,
+    store: RunStore,
     held_out: HeldOut,
     timeout: float | None = None,
+    *,
+    fold: str | None = None,
 ) -> Result:
     """Prepare and score a case on the test samples; its record is written before this returns.
 
@@ -92,9 +94,10 @@ def run_case(
         case: What to run.
         work: What the case is given.
         tier: Named in the record.
-        folder: Where the record goes.
+        store: Where the record goes.
         held_out: What it is scored on, which the case is not given.
         timeout: Seconds the case may take; None for as long as it likes.
+        fold: Name of the split, where the run has several folds.
     """
     truth, split, guard = held_out.truth, held_out.split, held_out.guard()
     started, code = time.perf_counter(), code_of(case)  # before a long training, in which the file may be edited
@@ -123,7 +126,7 @@ def run_case(
         _check_declared(case, evaluation)
         guard.check(case.name)
     except (Exception, SystemExit) as fault:  # a case is foreign code: what it raises is its own failure, nobody else's
-        outcome, error = _kind(fault), _message_of(fault)
+        outcome, error = _kind(fault), message_of(fault)
         evaluation = None
         memory.release(fault)
     guard.restore()
@@ -132,6 +135,7 @@ def run_case(
         title=case.title,
         tier=tier,
         seed=work.seed,
+        fold=fold,
         metrics={metric: METRICS[metric].version for metric in case.metrics},
         outcome=outcome,
         error=error,
@@ -150,7 +154,7 @@ def run_case(
         environment=environment(_device(prepared) if prepared else None),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    record = folder.save_record(
+    record = store.save_record(
         record, prepared.curves if prepared else None, _masks(evaluation, record) if evaluation else None
     )
     return Result(record, prepared if outcome == "done" else None)
@@ -248,7 +252,7 @@ def _kind(fault: Exception | SystemExit) -> Failure:
     return "out-of-memory" if memory.ran_out(fault) else "error"
 
 
-def _message_of(fault: Exception | SystemExit) -> str:
+def message_of(fault: Exception | SystemExit) -> str:
     """A deliberate error speaks for itself; of any other, the place matters too."""
     if isinstance(fault, BtlibError):
         return str(fault)

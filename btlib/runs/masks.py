@@ -1,5 +1,6 @@
 """Predicted masks of a run, packed: what pictures of single slices are drawn from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -7,8 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib.arrays import load_arrays
 from btlib.npz import write_npz
-from btlib.runs.arrays import load_arrays
 
 _SHAPES = {"ids": "n", "packed": "nkhb", "width": ""}
 _OLDER = {"numbers": "n", "packed": "nhb", "width": ""}
@@ -27,6 +28,16 @@ class Masks:
     ids: NDArray[np.str_]
     packed: NDArray[np.uint8]
     width: int
+
+    @classmethod
+    def together(cls, parts: "Sequence[Masks]") -> "Masks":
+        """Masks of different samples of one width, such as those of several folds."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        return cls(
+            np.concatenate([part.ids for part in parts]), np.concatenate([part.packed for part in parts]), first.width
+        )
 
     def of(self, name: str) -> NDArray[np.bool_] | None:
         """The masks of a sample, bool [structures, h, w]; None where it is not among these."""

@@ -4,10 +4,30 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from btlib import fingerprint
-from btlib.baselines.figure import CaseCode
 from btlib.cases import Case
 from btlib.cases.load import MODULE
+
+
+class CaseCode(BaseModel):
+    """The code that a case came from.
+
+    Attributes:
+        file: Path of its file within its git repository; outside one, the file's name.
+        digest: SHA-256 of that file, 64 hex digits.
+        commit: Of the repository; None outside one.
+        dirty: Whether that file is not committed as it is, or other tracked files of the repository have changed; None
+            outside a repository.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    file: str
+    digest: str
+    commit: str | None = None
+    dirty: bool | None = None
 
 
 def checkout(folder: Path) -> tuple[str | None, bool | None]:

@@ -1,69 +1,166 @@
-"""From the records of a run to results that can be judged and compared."""
+"""From the records of a run to results that can be judged and compared: seeds side by side, folds pooled."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from btlib.results import CaseResult, Failure, SeedRun
-from btlib.runs.folder import RunFolder
-from btlib.runs.record import CaseRecord
+from btlib import fingerprint
+from btlib.errors import RecordError
+from btlib.results import CaseResult, Conditions, Failure, PatientFacts, SeedRun
+from btlib.runs.cell import Cell
+from btlib.runs.record import CaseRecord, RunInfo, cells_of
+from btlib.runs.store import RunStore
+from btlib.sample_table import SampleTable
+from btlib.splits import pooled_name
 
 
 def as_results(records: Sequence[CaseRecord]) -> list[CaseResult]:
-    """One result a case, its seeds together; a case of which any seed failed carries that failure.
+    """One result a case, its seeds together; a case of which any cell failed carries that failure.
+
+    The tables of several folds become one table, in which each sample stands once: the out-of-fold predictions.
 
     Args:
-        records: Of one run, any number of seeds a case.
+        records: Of one run, any number of seeds and folds a case.
 
     Raises:
-        RecordError: The seeds of a case were measured on different samples.
+        RecordError: The seeds of a case were measured on different samples or folds, or a sample is in two folds.
     """
-    ordered = sorted(records, key=lambda record: (record.case, record.seed))
-    return [_result(list(seeds)) for _, seeds in groupby(ordered, key=lambda record: record.case)]
+    ordered = sorted(records, key=lambda record: (record.case, record.seed, record.fold or ""))
+    return [_result(list(cells)) for _, cells in groupby(ordered, key=lambda record: record.case)]
 
 
-def run_results(folder: RunFolder) -> list[CaseResult]:
+def run_results(store: RunStore) -> list[CaseResult]:
     """All that a run was to measure: what has no record, because it broke off or goes on, is a failed case.
 
     Raises:
         RecordError: It is no run, a record cannot be read, or the seeds of a case were measured on different samples.
     """
-    measured = {result.case: result for result in as_results(folder.records())}
-    for case, seeds in folder.lost().items() if measured else ():
-        if case in measured and measured[case].failure is not None:
-            continue
-        told = f"no record of seed {', '.join(map(str, seeds))}: the run broke off or goes on"
+    lost = store.lost()
+    by_case = groupby(store.records(), key=lambda record: record.case)
+    measured = {
+        case: result_of(list(cells), lost[case]) if case in lost else as_results(list(cells))[0]
+        for case, cells in by_case
+    }
+    for case, cells in lost.items() if measured else ():
         some = next(iter(measured.values()))
-        nothing = CaseResult(case, case, some.conditions, some.metrics, (), failure="error")
-        measured[case] = replace(measured.get(case, nothing), failure="error", message=told)
+        nothing = CaseResult(case, case, some.conditions, some.metrics, (), failure="error", message=_no_record(cells))
+        measured.setdefault(case, nothing)
     return list(measured.values())
 
 
-def _result(seeds: list[CaseRecord]) -> CaseResult:
-    first = seeds[0]
-    failure, message = _failure(seeds)
+def missing_cells(info: RunInfo, records: Sequence[CaseRecord]) -> list[Cell]:
+    """The cells of these records' cases of which there is no record among them."""
+    known, cases = {record.cell for record in records}, {record.case for record in records}
+    return [cell for cell in cells_of(info) if cell.case in cases and cell not in known]
+
+
+def _no_record(cells: Sequence[Cell]) -> str:
+    return f"no record of {'; '.join(map(str, cells))}: the run broke off or goes on"
+
+
+def result_of(records: Sequence[CaseRecord], missing: Sequence[Cell] = ()) -> CaseResult:
+    """The cells of one case together; a failure of the case where they do not belong together, or some are missing.
+
+    Args:
+        records: Of the case.
+        missing: Cells of the case of which there is no record.
+    """
+    try:
+        result = as_results(records)[0]
+    except RecordError as error:
+        first, message = records[0], _no_record(missing) if missing else str(error)
+        return CaseResult(first.case, first.title, first.conditions, first.metrics, (), 16, "error", message)
+    if not missing or result.failure is not None:
+        return result
+    return replace(result, failure="error", message=_no_record(missing))
+
+
+def _result(cells: list[CaseRecord]) -> CaseResult:
+    first = cells[0]
+    failure, message = _failure(cells)
+    folds = list(dict.fromkeys(record.fold for record in cells))
+    seeds = [list(of_seed) for _, of_seed in groupby(cells, key=lambda record: record.seed)]
+    if failure is None and any([record.fold for record in of_seed] != folds for of_seed in seeds):
+        raise RecordError(
+            "its seeds were measured on different folds", where=f"case {first.case}", mend="measure all in one run"
+        )
     return CaseResult(
         case=first.case,
         title=first.title,
-        conditions=first.conditions,
+        conditions=first.conditions if len(folds) == 1 else _pooled_conditions(seeds[0]),
         metrics=first.metrics,
-        runs=tuple(
-            SeedRun(seed=r.seed, fingerprint=r.model.fingerprint if r.model else None, samples=r.samples)
-            for r in seeds
-            if r.samples is not None
-        ),
+        runs=tuple(run for of_seed in seeds for run in _runs(of_seed)),
         batch_mean_size=first.batch_mean_size,
         failure=failure,
         message=message,
     )
 
 
-def _failure(seeds: list[CaseRecord]) -> tuple[Failure | None, str]:
-    """The first failure among the seeds; numbers made under differing conditions are one too."""
-    prefix = "seed {}: " if len(seeds) > 1 else ""
-    for record in seeds:
+def _runs(of_seed: Sequence[CaseRecord]) -> list[SeedRun]:
+    """The numbers of one seed, all folds together; none where some fold has none."""
+    tables = [record.samples for record in of_seed if record.samples is not None]
+    if len(tables) < len(of_seed):
+        return []
+    models = [record.model.fingerprint if record.model else None for record in of_seed]
+    model = models[0] if len(models) == 1 else None if None in models else fingerprint.of(models)
+    return [SeedRun(seed=of_seed[0].seed, fingerprint=model, samples=_pooled(of_seed[0].case, tables))]
+
+
+def _pooled(case: str, tables: Sequence[SampleTable]) -> SampleTable:
+    if len(tables) == 1:
+        return tables[0]
+    try:
+        return SampleTable.together(tables)
+    except ValueError as error:
+        raise RecordError(
+            f"its folds cannot be pooled: {error}", where=f"case {case}", mend="measure all folds in one run"
+        ) from error
+
+
+def _pooled_conditions(folds: Sequence[CaseRecord]) -> Conditions:
+    """How the numbers of several folds together were made."""
+    every = [record.conditions for record in folds]
+    counts = [c.test_class_counts for c in every]
+    return every[0].model_copy(
+        update={
+            "split_name": pooled_name([c.split_name for c in every]),
+            "split_fingerprint": fingerprint.of([c.split_fingerprint for c in every]),
+            "n_test": sum(c.n_test for c in every),
+            "test_class_counts": [sum(row) for row in zip(*(c for c in counts if c), strict=True)],
+            "patients": _pooled_patients(folds),
+        }
+    )
+
+
+def _pooled_patients(folds: Sequence[CaseRecord]) -> PatientFacts | None:
+    """Who all test samples belong to; a patient whose samples are in several folds counts once."""
+    known = [record.conditions.patients for record in folds]
+    if any(facts is None for facts in known):
+        return None
+    facts = [one for one in known if one is not None]
+    tables = [record.samples for record in folds if record.samples is not None]
+    patients = {patient for table in tables for patient in table.patient}
+    n_test = len(patients) if len(tables) == len(folds) else sum(one.n_test for one in facts)
+    return PatientFacts(source=facts[0].source, n_test=n_test, seen=sum(one.seen for one in facts))
+
+
+def _failure(cells: list[CaseRecord]) -> tuple[Failure | None, str]:
+    """The first failure among the cells; numbers made under differing conditions are one too."""
+    by_fold: dict[str | None, CaseRecord] = {}
+    for record in cells:
+        named = str(record.cell).removeprefix(f"{record.case}, ")
         if record.outcome != "done":
-            return record.outcome, prefix.format(record.seed) + (record.error or "")
-        if record.conditions != seeds[0].conditions:
-            return "error", f"seeds {seeds[0].seed} and {record.seed} were measured under different conditions"
+            return record.outcome, (f"{named}: " if len(cells) > 1 else "") + (record.error or "")
+        first = by_fold.setdefault(record.fold, record)
+        if record.conditions != first.conditions:
+            other = str(first.cell).removeprefix(f"{record.case}, ")
+            return "error", f"{other} and {named} were measured under different conditions"
+        if not _same_data(record.conditions, cells[0].conditions):
+            return "error", f"{named} was measured on other data than {cells[0].fold}"
     return None, ""
+
+
+def _same_data(one: Conditions, other: Conditions) -> bool:
+    """Whether two folds are of the same samples, measured alike."""
+    of_a_fold = {"split_name", "split_fingerprint", "n_test", "test_class_counts", "patients"}
+    return one.model_dump(exclude=of_a_fold) == other.model_dump(exclude=of_a_fold)

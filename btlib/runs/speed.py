@@ -1,15 +1,16 @@
-"""Measured speed of one case: raw seconds, in turns with the thesis's way of doing the same."""
+"""Measured speed of one case: raw seconds, in turns with a reference where it has one."""
 
 from statistics import median
+from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from btlib import stats
-from btlib.baselines import Baseline
-from btlib.baselines.pace import Pace, PaceVerdict, judge_pace
-from btlib.runs.environment import environment
-from btlib.runs.record import CaseRecord, RunInfo, Stored
+from btlib.runs.pace import Pace
+from btlib.stored import Stored
+
+_OLDER = {"thesis_seconds": "reference_seconds", "thesis_peak_memory_mib": "reference_peak_memory_mib"}
 
 
 class Timing(Stored):
@@ -22,9 +23,10 @@ class Timing(Stored):
         engine: What ran it, such as "openvino"; None where the case does not say.
         precision: Such as "bf16"; None where the case does not say.
         seconds: Of each call, in order.
-        thesis_seconds: Of each call of the thesis path in between (A B B A …); empty where it could not run.
+        reference: Name of what was timed in turns with it; None where there was nothing.
+        reference_seconds: Of each call of the reference in between (A B B A …); empty without one.
         peak_memory_mib: Largest memory of this process meanwhile; None where the system does not tell.
-        thesis_peak_memory_mib: The same of the thesis path's process.
+        reference_peak_memory_mib: The same of the reference's process.
         device_memory_mib: Largest memory on the accelerator meanwhile; None without one.
         joules_per_image: Energy of processor and accelerator; None where it cannot be read.
         gflop_per_image: Of predicting, 10⁹ operations, a multiplication and an addition being two; None where that is
@@ -37,12 +39,22 @@ class Timing(Stored):
     engine: str | None = None
     precision: str | None = None
     seconds: list[float]
-    thesis_seconds: list[float] = Field(default_factory=list)
+    reference: str | None = None
+    reference_seconds: list[float] = Field(default_factory=list)
     peak_memory_mib: float | None = None
-    thesis_peak_memory_mib: float | None = None
+    reference_peak_memory_mib: float | None = None
     device_memory_mib: float | None = None
     joules_per_image: float | None = None
     gflop_per_image: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, value: Any) -> Any:
+        """Read what older versions wrote, in which the thesis's way of running a model was the only reference."""
+        if not isinstance(value, dict) or not any(name in value for name in _OLDER):
+            return value
+        fields = {_OLDER.get(name, name): field for name, field in value.items()}
+        return {"reference": "thesis path", **fields} if fields.get("reference_seconds") else fields
 
     @property
     def images_per_second(self) -> float:
@@ -57,8 +69,8 @@ class Timing(Stored):
 
     @property
     def speedup(self) -> stats.Speedup | None:
-        """How many times as fast as the thesis path; None where that could not run."""
-        return stats.speedup(self.seconds, self.thesis_seconds) if self.thesis_seconds else None
+        """How many times as fast as the reference; None without one."""
+        return stats.speedup(self.seconds, self.reference_seconds) if self.reference_seconds else None
 
     @property
     def pace(self) -> Pace:
@@ -69,6 +81,7 @@ class Timing(Stored):
             gpu=self.gpu,
             engine=self.engine,
             precision=self.precision,
+            reference=self.reference,
             ratio=ratio.value if ratio else None,
             low=ratio.low if ratio else None,
             high=ratio.high if ratio else None,
@@ -83,6 +96,7 @@ class Speed(Stored):
         figures: Figure → what was measured.
         ceilings: Precision → TFLOP/s that this machine reached in a product of matrices.
         machine: Digest of what decides the speed of this machine.
+        noise: The reference in turns with another of its kind; None without a reference.
         seconds: That measuring took.
     """
 
@@ -90,7 +104,14 @@ class Speed(Stored):
     figures: dict[str, Timing] = Field(default_factory=dict)
     ceilings: dict[str, float] = Field(default_factory=dict)
     machine: str | None = None
+    noise: Timing | None = None
     seconds: float = 0.0
+
+    @property
+    def noisiness(self) -> float:
+        """How far from 1 the reference's ratio to its twin may be, as a share; 0 where that was not measured."""
+        null = self.noise.speedup if self.noise else None
+        return max(abs(null.low - 1), abs(null.high - 1)) if null else 0.0
 
     def share_of_ceiling(self, figure: str) -> float | None:
         """Operations in a second as a share of what this machine can do, 0…1; None where either is not known."""
@@ -99,40 +120,3 @@ class Speed(Stored):
         if timing.gflop_per_image is None or ceiling is None:
             return None
         return timing.gflop_per_image * timing.images_per_second / (1000 * ceiling)
-
-
-def judge_timing(
-    record: CaseRecord, figure: str, timing: Timing, baseline: Baseline, noise: float, info: RunInfo, margin: float
-) -> PaceVerdict:
-    """Hold a figure of a run against the baseline's.
-
-    Args:
-        record: Of the case.
-        figure: Name of the figure.
-        timing: What was measured.
-        baseline: What it is held against.
-        noise: How far the null run's ratio was from 1, as a share.
-        info: The run.
-        margin: The share of its ratio that a case may lose.
-    """
-    case = record.case
-    known, made, here = baseline.cases.get(case), baseline.made(case), environment()
-    there = made.environment
-    theirs = known.speed.get(figure) if known else None
-    pairs = {
-        "image size": (info.image_size, baseline.conditions.image_size),
-        "backbone": (info.recipe_of(record).get("backbone"), (made.recipe or {}).get("backbone")),
-        "processor with": (here.get("simd"), there.get("simd")),
-        "allocator": (here.get("allocator"), there.get("allocator")),
-    }
-    unlike = [f"{name} {a}, the baseline's {b}" for name, (a, b) in pairs.items() if a != b]
-    return judge_pace(
-        case,
-        figure,
-        timing.pace,
-        theirs,
-        margin=margin,
-        alike="; ".join(unlike) or None,
-        same_machine=here.get("machine") == there.get("machine"),
-        noise=noise,
-    )

@@ -6,8 +6,8 @@ from pydantic import model_validator
 
 from btlib.data.dataset import Dataset
 from btlib.errors import SplitError
-from btlib.runs.record import Stored, Strict
 from btlib.splits import FOLDS, Split, cohort_folds
+from btlib.stored import Stored, Strict
 
 
 class Part(Strict):

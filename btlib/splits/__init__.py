@@ -6,6 +6,7 @@
 
 from btlib.splits.by_patient import FOLDS, cohort_folds, cvind_folds, patient_folds
 from btlib.splits.by_slice import slice_seed42
+from btlib.splits.families import folds_of, pooled_name
 from btlib.splits.folds import assign_folds
 from btlib.splits.make import SPLITS, make_split, require_split
 from btlib.splits.split import Split
@@ -17,8 +18,10 @@ __all__ = [
     "assign_folds",
     "cohort_folds",
     "cvind_folds",
+    "folds_of",
     "make_split",
     "patient_folds",
+    "pooled_name",
     "require_split",
     "slice_seed42",
 ]

@@ -35,8 +35,13 @@ def require_split(name: str) -> None:
     SPLITS[name]
 
 
-def make_split(name: str, dataset: Dataset) -> Split:
+def make_split(name: str, dataset: Dataset, *, alone: bool = True) -> Split:
     """The split of this name for a dataset.
+
+    Args:
+        name: Of the split.
+        dataset: The samples.
+        alone: Whether it is tested on alone: then a class without test samples is warned of.
 
     Raises:
         UnknownNameError: A name outside `SPLITS`.
@@ -47,7 +52,7 @@ def make_split(name: str, dataset: Dataset) -> Split:
     split = SPLITS[name](dataset)
     if split.name != name:
         raise SplitError(f"made a split that is called {split.name!r}", where=name, mend="give it its own name")
-    if name != "slice-seed42":  # the thesis's, which is as it is
+    if alone and name != "slice-seed42":  # the thesis's, which is as it is
         _warn_of_absent_classes(split, dataset.strata)
     return split
 

@@ -1,25 +1,26 @@
-"""How fast is each case? Measured with pytest-benchmark, the device synchronised; what has become slower fails."""
+"""How fast is each case? Its speed is measured within its cell, the device synchronised; what became slower fails."""
 
 from typing import Any
 
 import pytest
 
-from btlib.evaluation.predictor import ask
+from btlib.plugin.benchmarks import recorded_clock
 from btlib.plugin.run import Run
+from btlib.runs.measuring import INFERENCE, TRAINING_STEP
+from btlib.runs.measuring.speed import BATCHES, inference_figure, training_figure
+
+_RECORDED = pytest.mark.benchmark(timer=recorded_clock)
 
 
-@pytest.mark.parametrize("batch_size", [1, 16])
+@_RECORDED
+@pytest.mark.btlib_measures(INFERENCE)
+@pytest.mark.parametrize("batch_size", BATCHES)
 def test_inference(bt_run: Run, bt_case: str, batch_size: int, benchmark: Any) -> None:
-    predictor = bt_run.prepared(bt_case).predictor
-    ids, images = bt_run.batch(bt_case, batch_size)
-    bt_run.throughput(
-        benchmark, bt_case, f"inference, batch {batch_size}", batch_size, lambda: ask(predictor, ids, images)
-    )
+    assert bt_run.timing(benchmark, bt_case, INFERENCE, inference_figure(batch_size))
 
 
+@_RECORDED
+@pytest.mark.btlib_measures(TRAINING_STEP)
 def test_training_step(bt_run: Run, bt_case: str, benchmark: Any) -> None:
-    make_step = bt_run.prepared(bt_case).training_step
-    if make_step is None:
+    if not bt_run.timing(benchmark, bt_case, TRAINING_STEP, training_figure(bt_run.tier.recipe.batch_size)):
         pytest.skip(f"case {bt_case} is not trained here")
-    batch_size = bt_run.work.recipe.batch_size
-    bt_run.throughput(benchmark, bt_case, f"training step, batch {batch_size}", batch_size, make_step(batch_size))

@@ -15,7 +15,7 @@ from btlib.adapters.export import Parity, export_onnx
 from btlib.data.dataset import Dataset
 from btlib.errors import ModelError
 from btlib.evaluation.aggregate import per_sample
-from btlib.models import VARIANTS, create
+from btlib.thesis.models import VARIANTS, create
 
 BOTH = Outputs(0, 1)
 

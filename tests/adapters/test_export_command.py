@@ -12,8 +12,9 @@ from btlib.adapters import OnnxPredictor
 from btlib.cases import Work, load_cases
 from btlib.cli import app
 from btlib.data.dataset import Dataset
-from btlib.protocol import Protocol, Recipe
+from btlib.protocol import Protocol
 from btlib.splits import slice_seed42
+from btlib.thesis.recipe import ThesisRecipe
 
 pytestmark = pytest.mark.nightly
 
@@ -27,7 +28,7 @@ def train(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Callable[...,
     """Trains a variant into `checkpoints`, and gives its file."""
 
     def go(variant: str, seed: int = 7) -> Path:
-        recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=1, batch_size=8)
+        recipe = ThesisRecipe(name="test", backbone="tiny", weights="none", epochs=1, batch_size=8)
         data, protocol = make_dataset(12), Protocol(image_size=32)
         work = Work.on(data, slice_seed42(12), protocol, recipe, seed, tmp_path / "checkpoints", device="cpu")
         return tmp_path / "checkpoints" / load_cases()[variant].prepare(work).details["checkpoint"]

@@ -115,16 +115,16 @@ def test_it_takes_the_gpu_where_there_is_one_and_says_so(write: Callable[..., Pa
 def test_what_is_called_the_cpu_runs_there(tmp_path: Path, gpu_build: list[list[str]]):
     """The engine for the CPU, and the parity of an export with a model on the CPU."""
     torch = pytest.importorskip("torch")
-    from btlib.adapters.torch import VARIANT
+    from btlib.adapters.outputs import NAMED
     from btlib.engines import Subject
     from btlib.engines.engine import ENGINES
-    from btlib.models.network import ModelOutput
+    from btlib.thesis.models.network import ModelOutput
 
     class Net(torch.nn.Module):  # as small as can be, for exporting takes seconds
         def forward(self, images: "torch.Tensor") -> ModelOutput:
             return ModelOutput(images - 0.5, torch.sigmoid(images - 0.5), None)
 
-    engine = ENGINES["onnxruntime"].build(Subject(Net().eval(), VARIANT, torch.device("cpu"), "fp32", 32))
+    engine = ENGINES["onnxruntime"].build(Subject(Net().eval(), NAMED, torch.device("cpu"), "fp32", 32))
     assert engine.device == "cpu"
     assert len(gpu_build) == 2, "once for the parity of the export, once for the engine"
     assert all(providers == ["CPUExecutionProvider"] for providers in gpu_build)

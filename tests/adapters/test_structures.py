@@ -22,12 +22,12 @@ from btlib.adapters import (
     save_predictions,
 )
 from btlib.adapters.export import export_onnx
-from btlib.adapters.torch import VARIANT
+from btlib.adapters.outputs import NAMED
 from btlib.data.dataset import Dataset
 from btlib.data.task import Task
 from btlib.errors import ModelError, PredictionError
 from btlib.evaluation import Predictor, best_threshold
-from btlib.models import create
+from btlib.thesis.models import create
 from btlib.types import Predictions
 
 from .conftest import sigmoid, softmax
@@ -159,7 +159,7 @@ def test_pytorch_with_background(samples: Dataset) -> None:
 def test_a_variant(samples: Dataset) -> None:
     torch.manual_seed(0)
     model = create("D", backbone="tiny", task=TASK).eval()
-    predictor = TorchPredictor(model, "cpu", outputs=replace(VARIANT, structures=2))
+    predictor = TorchPredictor(model, "cpu", outputs=replace(NAMED, structures=2))
     said = predictor.predict(samples.images)
     with torch.inference_mode():
         output = model(torch.from_numpy(samples.images))
@@ -167,7 +167,7 @@ def test_a_variant(samples: Dataset) -> None:
     assert said.class_prob == pytest.approx(torch.softmax(output.class_logits, 1).numpy(), abs=1e-6)
     table = evaluate(predictor, samples).samples
     assert (table.structures, table.class_prob.shape, table.overlap()[0].shape) == (["core", "rim"], (7, 4), (7, 2))
-    assert evaluate(TorchPredictor(model, "cpu", outputs=replace(VARIANT, mask=None)), samples).samples.has_classes
+    assert evaluate(TorchPredictor(model, "cpu", outputs=replace(NAMED, mask=None)), samples).samples.has_classes
 
 
 @pytest.mark.parametrize("outputs", [BOTH, replace(BOTH, mask=None), replace(BOTH, classes=None)])

@@ -9,7 +9,7 @@ from torch import nn
 from btlib.adapters.torch import TorchPredictor, fastest_kernels, resolve_device, resolve_precision
 from btlib.errors import OptionError, UnknownNameError
 from btlib.evaluation import Predictor
-from btlib.models import VARIANTS, TumourModel, create
+from btlib.thesis.models import VARIANTS, TumourModel, create
 
 CPU = torch.device("cpu")
 
@@ -129,7 +129,7 @@ def test_bf16_is_not_chosen_where_onednn_may_not_use_it(monkeypatch: pytest.Monk
 def test_any_module_with_the_output_type_serves():
     class Other(nn.Module):
         def forward(self, x: torch.Tensor):
-            from btlib.models import ModelOutput
+            from btlib.thesis.models import ModelOutput
 
             return ModelOutput(x, x.sigmoid(), None)
 

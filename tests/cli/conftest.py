@@ -6,7 +6,7 @@ import pytest
 from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation import summarise
 from btlib.results import Conditions
-from btlib.runs import CaseRecord, RunFolder, RunInfo
+from btlib.runs import CaseRecord, RunInfo, RunStore
 from btlib.sample_table import SampleTable
 
 
@@ -16,7 +16,7 @@ def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conditions: Condit
     monkeypatch.chdir(tmp_path)
 
     def make(name: str, under: Conditions = conditions, **tables: SampleTable) -> Path:
-        folder = RunFolder(tmp_path / name)
+        folder = RunStore(tmp_path / name)
         about = {"task": PHANTOM, "data": "d", "recipe": {"epochs": 8}, "cases": list(tables), "seeds": [42]}
         folder.save_info(RunInfo(tier="smoke", command="c", baseline="b", started="now", **about))
         for case, slices in tables.items():

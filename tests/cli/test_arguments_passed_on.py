@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from btlib.baselines import Verdict
 from btlib.cli import app
 from btlib.data.sources.tasks import FIGSHARE, PHANTOM
+from btlib.gate import Verdict
 from btlib.results import Conditions, PatientFacts
-from btlib.runs import RunFolder
+from btlib.runs import RunStore
 from btlib.sample_table import SampleTable
 
 Table = Callable[..., SampleTable]
@@ -86,7 +86,7 @@ def test_migrate(spy: Callable[..., Spy]):
         conditions = SimpleNamespace(patients=patients[path.name])
         return SimpleNamespace(save=lambda to: saved.append((path.name, to)), conditions=conditions, cases={"A": 1})
 
-    migrate = spy("btlib.runs.migrate.migrate", upgraded)
+    migrate = spy("btlib.gate.migrate.migrate", upgraded)
     result = run("baseline", "migrate", "a.json", "b.json", "--data", "d")
     assert result.stdout == (
         "a.json: 1 cases\nb.json: 1 cases, 5 test patients, 3 test slices of patients in training\n"
@@ -109,7 +109,7 @@ def test_a_proposal_that_could_not_be_accepted(
     spy: Callable[..., Spy], make_run: Make, make_table: Table, made: Any, code: int
 ):
     folder = make_run("one", A=make_table())
-    look = spy("btlib.runs.accept.propose", made)
+    look = spy("btlib.gate.acceptance.propose", made)
     spy("btlib.reporting.proposal.proposal_lines", lambda given: ["line 1", "line 2"] if given is made else [])
     margins = ["--margin", "dice=0.05", "--margin", "hd95=3"]
     result = run("baseline", "propose", folder, "--name", "mine", *margins, "--add")
@@ -123,9 +123,9 @@ def test_a_proposal_that_could_not_be_accepted(
 def test_accepting(spy: Callable[..., Spy], make_run: Make, make_table: Table, worse: bool):
     """Against the baseline of that name, in the folder that was named."""
     folder, made = make_run("one", A=make_table()), proposal()
-    look, write = spy("btlib.runs.accept.propose", made), spy("btlib.runs.accept.accept")
+    look, write = spy("btlib.gate.acceptance.propose", made), spy("btlib.gate.acceptance.accept")
     spy("btlib.reporting.proposal.proposal_lines", ["line"])
-    spy("btlib.baselines.Baseline.load", lambda path: f"baseline {path.name}")
+    spy("btlib.gate.Baseline.load", lambda path: f"baseline {path.name}")
     Path("mine").mkdir()
     Path("mine/B.json").touch()
     more = ["--allow-worse"] if worse else []
@@ -146,7 +146,7 @@ def test_accepting(spy: Callable[..., Spy], make_run: Make, make_table: Table, w
 def test_a_margin_lies_within_the_range_of_its_metric(
     spy: Callable[..., Spy], make_run: Make, make_table: Table, text: str, code: int
 ):
-    look = spy("btlib.runs.accept.propose", proposal())
+    look = spy("btlib.gate.acceptance.propose", proposal())
     spy("btlib.reporting.proposal.proposal_lines", [])
     folder = make_run("one", A=make_table())
     assert run("baseline", "propose", folder, "--name", "b", "--margin", text).exit_code == code
@@ -204,7 +204,7 @@ def study(spy: Callable[..., Spy], monkeypatch: pytest.MonkeyPatch) -> dict[str,
             asked["settings"] = how
             return self
 
-        def run(self, at: Any, folder: RunFolder, *, sanity: int) -> Any:
+        def run(self, at: Any, folder: RunStore, *, sanity: int) -> Any:
             asked["run"] = (at, folder.path, sanity)
             return explained, "the maps"
 
@@ -221,7 +221,7 @@ def study(spy: Callable[..., Spy], monkeypatch: pytest.MonkeyPatch) -> dict[str,
 
     monkeypatch.setattr("btlib.explain.find.find", find)
     monkeypatch.setattr("btlib.explain.select.select", remember("select", np.array([3])))
-    monkeypatch.setattr("btlib.explain.figure.draw", remember("draw", None))
+    monkeypatch.setattr("btlib.reporting.explanation.draw", remember("draw", None))
     monkeypatch.setattr("btlib.explain.table.tables", remember("tables", "the tables"))
     asked["explained"] = explained
     return asked
@@ -258,14 +258,14 @@ def test_explain_without_options(study: dict[str, Any]):
 def test_export(spy: Callable[..., Spy], monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Any]):
     """The stored model, on test slices of the size and scaling that it was trained on."""
     pytest.importorskip("torch")
-    from btlib.adapters.torch import VARIANT
+    from btlib.adapters.outputs import NAMED
 
     ingredients = {"image_size": 16, "scaling": "percentile", "recipe": {"name": "modern"}}
     manifest = {"ingredients": ingredients, "created": "yesterday"}
     stored = SimpleNamespace(manifest=manifest, path="E.ckpt", model="the model", task=PHANTOM)
     slices = make_dataset(40, 16)
-    load = spy("btlib.checkpoints.load_stored", stored)
-    find = spy("btlib.checkpoints.find_stored", Path("found"))
+    load = spy("btlib.thesis.checkpoints.load_stored", stored)
+    find = spy("btlib.thesis.checkpoints.find_stored", Path("found"))
     data = spy("btlib.data.load_dataset", slices)
     phantoms = spy("btlib.data.phantom_folder", Path("phantoms"))
     predictor = spy("btlib.adapters.torch.TorchPredictor", "the predictor")
@@ -279,7 +279,7 @@ def test_export(spy: Callable[..., Spy], monkeypatch: pytest.MonkeyPatch, make_d
     )
     assert load.calls == [((Path("x.ckpt"), "E"), {})]
     assert data.calls == [((Path("d"), 16, "percentile"), {})]
-    assert (predictor.calls, phantoms.calls, find.calls) == ([(("the model", "cpu"), {"outputs": VARIANT})], [], [])
+    assert (predictor.calls, phantoms.calls, find.calls) == ([(("the model", "cpu"), {"outputs": NAMED})], [], [])
     from btlib.splits import make_split
 
     test = make_split("slice-seed42", slices).test[:8]

@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 
 from btlib.cli import app
 from btlib.results import Conditions, PatientFacts
-from btlib.runs.folder import RunFolder
+from btlib.runs.cell import Cell
+from btlib.runs.store import RunStore
 from btlib.sample_table import SampleTable
 
 Table = Callable[..., SampleTable]
@@ -109,20 +110,20 @@ def test_what_cannot_be_compared_has_its_value(
 def test_a_run_that_broke_off_holds_nothing(make_run: Callable[..., Path], make_table: Table):
     before = make_run("before", X=make_table(), Y=make_table())
     after = make_run("after", X=make_table(), Y=make_table())
-    folder = RunFolder(after)
+    folder = RunStore(after)
     assert run("compare", before, after).exit_code == 0
-    folder.record_path("Y", 42).unlink()
+    folder.record_path(Cell("Y", 42)).unlink()
     result = run("compare", before, after)
     assert result.exit_code == 7
-    told = "Y, dice (error): no record of seed 42: the run broke off or goes on"
+    told = "Y, dice (error): no record of Y, seed 42: the run broke off or goes on"
     assert told in " ".join(result.stdout.split())
     folder.save_info(folder.info().model_copy(update={"cases": ["X", "Z"], "seeds": [42, 43]}))
     result = run("compare", before, after)
     assert result.exit_code == 7
-    assert "X, dice (error): no record of seed 43" in result.stdout
+    assert "X, dice (error): no record of X, seed 43" in result.stdout
     refused = run("baseline", "propose", after, "--name", "m")
     assert refused.exit_code == 2
-    assert "case X failed: no record of seed 43" in " ".join(refused.output.split())
+    assert "case X failed: no record of X, seed 43" in " ".join(refused.output.split())
 
 
 def test_what_cannot_be_compared_has_its_own_code(
@@ -210,7 +211,7 @@ def test_leakage_of_two_recipes_is_refused(make_run: Callable[..., Path], make_t
     table, (shared, none) = make_table(), (PatientFacts(source="files", n_test=60, seen=seen) for seen in (59, 0))
     by_slice = conditions.model_copy(update={"patients": shared})
     by_patient = conditions.model_copy(update={"split_name": "patient-5fold-1", "patients": none})
-    near, apart = RunFolder(make_run("near", by_slice, X=table)), RunFolder(make_run("apart", by_patient, X=table))
+    near, apart = RunStore(make_run("near", by_slice, X=table)), RunStore(make_run("apart", by_patient, X=table))
     near.save_info(near.info().model_copy(update={"recipe": {"epochs": 8}}))
     for recipe, told in (({}, "how it was trained is not known"), ({"epochs": 4}, "epochs 8 against 4")):
         apart.save_info(apart.info().model_copy(update={"recipe": recipe}))

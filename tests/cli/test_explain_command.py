@@ -11,9 +11,11 @@ from typer.testing import CliRunner, Result
 from btlib.cases import Work, load_cases
 from btlib.cli import app
 from btlib.data import load_dataset, write_phantoms
-from btlib.protocol import Protocol, Recipe
-from btlib.runs import Maps, RunFolder
+from btlib.explain.maps import Maps
+from btlib.protocol import Protocol
+from btlib.runs import RunStore
 from btlib.splits import make_split
+from btlib.thesis.recipe import ThesisRecipe
 
 pytest.importorskip("torch")
 
@@ -65,7 +67,7 @@ def trained(tmp_path: Path, data: Path) -> Callable[..., Path]:
 
     def go(variant: str, split: str = "slice-seed42") -> Path:
         slices = load_dataset(data, 32)
-        recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=1, batch_size=8)
+        recipe = ThesisRecipe(name="test", backbone="tiny", weights="none", epochs=1, batch_size=8)
         protocol, checkpoints = Protocol(image_size=32), tmp_path / "ckpt"
         work = Work.on(slices, make_split(split, slices), protocol, recipe, 7, checkpoints, device="cpu")
         load_cases()[variant].prepare(work)
@@ -87,7 +89,7 @@ def test_a_trained_variant(trained: Callable[..., Path], data: Path, tmp_path: P
     args = ("F", "--data", data, "--checkpoints", trained("F"), "--out", tmp_path / "run", "--engine", "eager")
     result = run(*args, "--precision", "fp32", "--slices", "1 per class", "--sanity", 1)
     assert result.exit_code == 0, result.output
-    explained = RunFolder(tmp_path / "run").explained()["F"]
+    explained = RunStore(tmp_path / "run").explained()["F"]
     assert (explained.patch, explained.stride, explained.image_size, explained.fill) == (4, 1, 32, "zero")
     assert {row.part for row in explained.samples} == {"test"}
     assert {(row.engine, row.precision) for row in explained.samples} == {("eager", "fp32")}
@@ -118,7 +120,7 @@ def test_a_foreign_case(foreign: Path, data: Path, tmp_path: Path):
     spec = f"{foreign}::bright explained"
     result = run(spec, "--data", data, "--slices", "7,12", "--fill", "mean", "--stride", 6, "--out", tmp_path / "run")
     assert result.exit_code == 0, result.output
-    explained = RunFolder(tmp_path / "run").explained()["bright explained"]
+    explained = RunStore(tmp_path / "run").explained()["bright explained"]
     assert [row.id for row in explained.samples] == ["7", "12"]
     assert (explained.fill, explained.patch, explained.stride) == ("mean", 6, 6)
     assert (explained.image_size, explained.scaling) == (48, "percentile")
@@ -137,7 +139,7 @@ def test_mistakes_are_told(foreign: Path, data: Path, tmp_path: Path, trained: C
         ((f"{foreign}::masks unexplained",), "has no classes"),
         ((f"{foreign}::saved unexplained", "--slices", "7"), "saved predictions are found by the ids of samples"),
         ((f"{foreign}::nobody",), "nobody"),
-        (("A", "--checkpoints", checkpoints), "variant A: has no classes"),
+        (("A", "--checkpoints", checkpoints), "case A: has no classes"),
         (("B", "--checkpoints", checkpoints), "holds no trained model of variant B"),
         ((bright, "--slices", "99"), "there is no sample '99'"),
         ((bright, "--slices", "best"), "or say 'worst 5' or '3 per class'"),

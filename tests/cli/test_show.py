@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 from btlib.cli import app
 from btlib.evaluation.aggregate import per_sample
 from btlib.results import Conditions
-from btlib.runs import CaseRecord, RunFolder
+from btlib.runs import CaseRecord, RunStore
+from btlib.runs.cell import Cell
 from btlib.sample_table import SampleTable
 
 ROOT = Path(__file__).parents[2]
@@ -53,8 +54,8 @@ def test_a_metric_of_all_slices_has_a_value_and_no_interval(make_run: Callable[.
 def with_failure(make_run: Callable[..., Path], make_table: Table) -> Path:
     """A run in which A succeeded and B ran out of time."""
     run = make_run("ours", A=make_table(), B=make_table())
-    folder = RunFolder(run)
-    record = CaseRecord.load(folder.record_path("B", 42))
+    folder = RunStore(run)
+    record = CaseRecord.load(folder.record_path(Cell("B", 42)))
     lost = {"outcome": "timeout", "error": "too slow", "slices": None, "summary": None}
     folder.save_record(record.model_copy(update=lost))
     return run

@@ -13,7 +13,7 @@ from btlib.adapters.device_choice import DEVICES
 from btlib.cases import CASES, load_cases
 from btlib.cli import app
 from btlib.cli.check import check
-from btlib.plugin import options
+from btlib.options import declarations
 
 FILE = """
 import numpy as np
@@ -175,7 +175,7 @@ def test_without_torch_the_framework_of_the_case_has_to_find_the_device(file: st
 
 
 def test_the_devices_are_those_of_a_run():
-    assert options.DEVICES == DEVICES
+    assert declarations()["device"].choices == DEVICES
     assert run("check", "A", "--device", "[/red]tpu").exit_code == 2
 
 

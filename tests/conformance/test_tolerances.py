@@ -13,6 +13,7 @@ from btlib.conformance import CHECKS, Subject, check_case, examine, make_subject
 from btlib.data.dataset import Dataset
 from btlib.protocol import Protocol, Recipe
 from btlib.splits import slice_seed42
+from btlib.thesis.recipe import thesis_recipe
 from btlib.types import Predictions, Scaling
 
 Examine = Callable[..., dict[str, tuple[str, str]]]
@@ -211,7 +212,8 @@ def test_what_a_case_is_given(
     assert (work.protocol.image_size, work.protocol.scaling) == (size, scaling)
     assert (work.seed, work.precision, work.device, work.case) == (42, "fp32", "cuda", "mine")
     assert (work.checkpoints, work.engine, work.retrain) == (tmp_path / "checkpoints", "eager", False)
-    assert (work.recipe.backbone, work.recipe.weights, work.recipe.epochs) == ("tiny", "none", 1)
+    assert (work.recipe.quick, work.recipe.epochs) == (True, 1)
+    assert (thesis_recipe(work.recipe).backbone, thesis_recipe(work.recipe).weights) == ("tiny", "none")
     split = slice_seed42(50)
     at = split.test[:6]
     assert found.samples.ids.tolist() == data.ids[at].tolist()

@@ -7,7 +7,7 @@ import pytest
 
 from btlib.data import load_dataset, phantom_folder, write_phantoms
 from btlib.data.sources.figshare.scan import scan
-from btlib.runs.migrate import old_fingerprints
+from btlib.gate.migrate import old_fingerprints
 
 LONG: dict[str, tuple[Callable[[Path, bool], object], str]] = {
     "loading": (lambda folder, progress: load_dataset(folder, 24, progress=progress), "Reading samples"),

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from btlib.adapters.torch import VARIANT
+from btlib.adapters.outputs import NAMED
 from btlib.data.dataset import Dataset
 from btlib.engines import Subject
-from btlib.models import create
-from btlib.models.network import TumourModel
+from btlib.thesis.models import create
+from btlib.thesis.models.network import TumourModel
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def subject(trained: Callable[[str], TumourModel], tmp_path: Path) -> Callable[.
     def make(variant: str = "F", precision: str = "fp32", **more: object) -> Subject:
         model = trained(variant)
         settings = {"identity": f"test-{variant}", "cache": tmp_path / "engines"} | more
-        return Subject(model, VARIANT, torch.device("cpu"), precision, 32, **settings)
+        return Subject(model, NAMED, torch.device("cpu"), precision, 32, **settings)
 
     return make
 

@@ -15,7 +15,7 @@ from btlib.adapters.torch import torchscript_is_old
 from btlib.engines import Subject, compiled
 from btlib.engines.compiled import CompiledPredictor
 from btlib.errors import ModelError
-from btlib.models.variants import VARIANTS
+from btlib.thesis.models.variants import VARIANTS
 
 with torchscript_is_old():
     from torch._inductor import compile_fx

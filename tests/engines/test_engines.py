@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from btlib.adapters.torch import VARIANT, TorchPredictor, torchscript_is_old
+from btlib.adapters.outputs import NAMED
+from btlib.adapters.torch import TorchPredictor, torchscript_is_old
 from btlib.data.dataset import Dataset
 from btlib.data.task import Task
 from btlib.engines import ENGINES, Engine, Subject, choose
@@ -18,8 +19,8 @@ from btlib.engines.choose import gaps, too_far
 from btlib.errors import ModelError, OptionError, UnknownNameError
 from btlib.evaluation import evaluate
 from btlib.evaluation.aggregate import per_sample
-from btlib.models import create
-from btlib.models.variants import VARIANTS
+from btlib.thesis.models import create
+from btlib.thesis.models.variants import VARIANTS
 
 Make = Callable[..., Subject]
 HERE = [name for name in ENGINES if ENGINES[name].fits(torch.device("cpu")) and not ENGINES[name].quantised]
@@ -179,8 +180,8 @@ def test_names_that_do_not_fit(subject: Make, slices: Dataset, monkeypatch: pyte
 
 
 def test_the_options_offer_what_there_is():
+    from btlib import options
     from btlib.engines import engine_names
-    from btlib.plugin import options
 
     assert engine_names() == options.ENGINES
 
@@ -200,7 +201,7 @@ def test_structures_and_channels_of_another_task(name: str, tmp_path: Path):
     """Four classes, two structures, images of three channels."""
     task = Task(name="other", classes=tuple("abcd"), structures=("core", "rim"), channels=("r", "g", "b"))
     torch.manual_seed(0)
-    model, outputs = create("D", backbone="tiny", task=task).eval(), replace(VARIANT, structures=2)
+    model, outputs = create("D", backbone="tiny", task=task).eval(), replace(NAMED, structures=2)
     given = Subject(model, outputs, torch.device("cpu"), "fp32", 32, "other", tmp_path, channels=3)
     images = np.random.default_rng(0).random((3, 3, 32, 32), dtype=np.float32)
     ours, theirs = ENGINES[name].build(given).predict(images), plain(given).predict(images)
@@ -223,7 +224,7 @@ def test_outputs_of_another_model_serve(slices: Dataset):
         expected = TorchPredictor(Other(), torch.device("cpu"), "fp32", outputs).predict(slices.images[:2])
         assert np.abs(said.mask_prob - expected.mask_prob).max() < 1e-5
         assert np.abs(said.class_prob - expected.class_prob).max() < 1e-5
-    assert VARIANT.mask == "mask_prob"
+    assert NAMED.mask == "mask_prob"
 
 
 def test_converting_reports_to_nobody(subject: Make):
@@ -239,12 +240,12 @@ def test_a_signal_after_engines_were_let_go_is_survived(name: str):
     program = f"""
 import gc, signal
 import numpy as np, torch
-from btlib.adapters.torch import VARIANT
+from btlib.adapters.outputs import NAMED
 from btlib.engines import ENGINES, Subject
-from btlib.models import create
+from btlib.thesis.models import create
 slices = np.random.default_rng(0).random((4, 1, 32, 32), dtype=np.float32)
 model = create("B", backbone="tiny").eval()
-subject = Subject(model, VARIANT, torch.device("cpu"), "fp32", 32, calibration=lambda: slices)
+subject = Subject(model, NAMED, torch.device("cpu"), "fp32", 32, calibration=lambda: slices)
 made = [ENGINES["{name}"].build(subject) for _ in range(3)]
 while made:
     del made[0]

@@ -15,7 +15,7 @@ from btlib.data.dataset import Dataset
 from btlib.engines import ENGINES, Engine, Subject, choose
 from btlib.engines.choose import AGREEMENT
 from btlib.errors import ModelError, OptionError
-from btlib.models import create
+from btlib.thesis.models import create
 
 pytestmark = pytest.mark.nightly
 

@@ -22,14 +22,15 @@ from btlib.errors import ModelError
 from btlib.evaluation import Predictor
 from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.thresholds import ThresholdCurve
-from btlib.protocol import Protocol, Recipe
+from btlib.gate.making import reference
+from btlib.protocol import Protocol
 from btlib.results import CaseResult, SeedRun
 from btlib.runs.execute import conditions
-from btlib.runs.making import reference
 from btlib.splits import Split, slice_seed42
+from btlib.thesis.recipe import ThesisRecipe
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-RECIPE = Recipe(name="test", backbone="tiny", weights="none", epochs=8, batch_size=4, learning_rate=3e-3)
+RECIPE = ThesisRecipe(name="test", backbone="tiny", weights="none", epochs=8, batch_size=4, learning_rate=3e-3)
 
 
 @pytest.fixture(scope="module")

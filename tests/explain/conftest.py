@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from btlib.adapters.torch import VARIANT
+from btlib.adapters.outputs import NAMED
 from btlib.data.dataset import Dataset
 from btlib.engines import Subject
-from btlib.models import create
-from btlib.models.network import TumourModel
+from btlib.thesis.models import create
+from btlib.thesis.models.network import TumourModel
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def subject(tiny: Callable[[str], TumourModel], tmp_path: Path) -> Callable[...,
     """A tiny variant to explain."""
 
     def make(variant: str = "F", precision: str = "fp32") -> Subject:
-        return Subject(tiny(variant), VARIANT, torch.device("cpu"), precision, 64, "test", tmp_path / "engines")
+        return Subject(tiny(variant), NAMED, torch.device("cpu"), precision, 64, "test", tmp_path / "engines")
 
     return make
 

@@ -17,6 +17,7 @@ from btlib.explain import find as room
 from btlib.explain.find import Where, explainer_of, find
 from btlib.protocol import TIERS
 from btlib.splits import Split, slice_seed42
+from btlib.thesis import explaining
 
 SPLIT = replace(slice_seed42(24), train=np.array([9, 3, 11, 0]), val=np.array([5, 4]), test=np.array([8, 7]))
 
@@ -64,11 +65,12 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         asked.explainer = how
         return Explainer(Runner(None))  # type: ignore[arg-type]
 
-    monkeypatch.setattr(room, "load_dataset", load_dataset)
-    monkeypatch.setattr(room, "make_split", make_split)
-    monkeypatch.setattr(room, "explainer", explainer)
-    monkeypatch.setattr("btlib.checkpoints.load_stored", load_stored)
-    monkeypatch.setattr("btlib.checkpoints.find_stored", lambda folder, variant: (folder, variant))
+    for module in (room, explaining):
+        monkeypatch.setattr(module, "load_dataset", load_dataset)
+        monkeypatch.setattr(module, "make_split", make_split)
+    monkeypatch.setattr(explaining, "explainer", explainer)
+    monkeypatch.setattr("btlib.thesis.checkpoints.load_stored", load_stored)
+    monkeypatch.setattr("btlib.thesis.checkpoints.find_stored", lambda folder, variant: (folder, variant))
     monkeypatch.setattr("btlib.adapters.devices.resolve_device", lambda: SimpleNamespace(type="cpu"))
     monkeypatch.setattr("btlib.adapters.devices.resolve_precision", lambda wanted, device: f"for {wanted}")
     return asked
@@ -104,7 +106,9 @@ def test_what_the_user_asks_for(asked: Asked, where: Where, tmp_path: Path):
 def test_without_validation_samples_training_samples_stand_in(
     asked: Asked, where: Where, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(room, "make_split", lambda name, dataset: replace(SPLIT, val=np.array([], dtype=np.int64)))
+    monkeypatch.setattr(
+        explaining, "make_split", lambda name, dataset: replace(SPLIT, val=np.array([], dtype=np.int64))
+    )
     study = find("E", where)
     assert asked.explainer[1].ids.tolist() == study.dataset.ids[SPLIT.train].tolist()
 
@@ -114,9 +118,9 @@ def test_other_slices_or_another_split_are_noted(
     asked: Asked, where: Where, what: str, monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset]
 ):
     if what == "data":
-        monkeypatch.setattr(room, "load_dataset", lambda *how: make_dataset(24, 16, seed=1))
+        monkeypatch.setattr(explaining, "load_dataset", lambda *how: make_dataset(24, 16, seed=1))
     else:
-        monkeypatch.setattr(room, "make_split", lambda name, dataset: replace(SPLIT, val=np.array([5])))
+        monkeypatch.setattr(explaining, "make_split", lambda name, dataset: replace(SPLIT, val=np.array([5])))
     find("E", where)
     assert asked.said[-1].startswith("Note: trained on other slices or another split than these")
 

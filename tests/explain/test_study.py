@@ -14,11 +14,12 @@ from btlib.engines import Subject
 from btlib.errors import OptionError, PredictionError, StatsError
 from btlib.explain import Explainer, Runner, explainer
 from btlib.explain import study as room
-from btlib.explain.figure import draw
 from btlib.explain.kept import known
+from btlib.explain.maps import Maps
 from btlib.explain.measures import centre_prior, measure, random_controls
+from btlib.explain.place import ExplainPlace
 from btlib.explain.study import Study
-from btlib.runs import Maps, RunFolder
+from btlib.reporting.explanation import draw
 from btlib.splits import slice_seed42
 from btlib.types import Predictions
 
@@ -38,8 +39,8 @@ class Bright:
 
 
 @pytest.fixture
-def folder(tmp_path) -> RunFolder:
-    return RunFolder(tmp_path / "run")
+def folder(tmp_path) -> ExplainPlace:
+    return ExplainPlace(tmp_path / "run")
 
 
 @pytest.fixture
@@ -51,17 +52,17 @@ def study(samples: Dataset) -> Callable[..., Study]:
     return make
 
 
-def test_what_it_writes(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+def test_what_it_writes(study: Callable[..., Study], folder: ExplainPlace, samples: Dataset):
     explained, maps = study().run(AT, folder)
     assert {path.name for path in (folder.path / "explain").iterdir()} == {
         f"%3Cb%3E%2Fx.{suffix}" for suffix in ("json", "npz", "csv")
     }
-    assert folder.explained() == {"<b>/x": explained}
+    assert folder.all() == {"<b>/x": explained}
     assert (explained.patch, explained.stride, explained.fill, explained.image_size) == (16, 8, "zero", 64)
     assert [row.id for row in explained.samples] == maps.ids.tolist() == ["80", "30", "50"]
     assert [row.patient for row in explained.samples] == ["P003", "P001", "P002"]
     assert {row.part for row in explained.samples} <= {"train", "val", "test"}
-    read = Maps.load(folder.explain_path("<b>/x", "npz"))
+    read = Maps.load(folder.file("<b>/x", "npz"))
     assert (read.total.dtype, read.average.dtype, read.total.shape) == (np.float32, np.float32, (3, 64, 64))
     assert read.label.tolist() == samples.labels[AT].tolist()
     for i, at in enumerate(AT):
@@ -72,14 +73,14 @@ def test_what_it_writes(study: Callable[..., Study], folder: RunFolder, samples:
         assert row.average.mass == pytest.approx(measure(read.average[i], mask).mass, rel=1e-5)
         assert row.average.tied == measure(read.average[i], mask).tied
         assert row.chance == mask.mean()
-    with folder.explain_path("<b>/x", "csv").open() as file:
+    with folder.file("<b>/x", "csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["80", "30", "50"]
     assert float(rows[0]["mass"]) == explained.samples[0].average.mass
 
 
 def test_the_prior_knows_training_tumours_of_the_type_alone(
-    study: Callable[..., Study], folder: RunFolder, samples: Dataset
+    study: Callable[..., Study], folder: ExplainPlace, samples: Dataset
 ):
     explained, _ = study().run(AT[:1], folder)
     train = slice_seed42(12).train
@@ -88,7 +89,7 @@ def test_the_prior_knows_training_tumours_of_the_type_alone(
     assert explained.samples[0].centre.mass == pytest.approx(prior[samples.masks[7, 0]].sum() / prior.sum())
 
 
-def test_it_goes_on_where_it_was(study: Callable[..., Study], folder: RunFolder):
+def test_it_goes_on_where_it_was(study: Callable[..., Study], folder: ExplainPlace):
     first, again = Bright(), Bright()
     before, maps = study(first).run(AT[:2], folder)
     after, more = study(again).run(AT, folder)
@@ -103,7 +104,7 @@ def test_it_goes_on_where_it_was(study: Callable[..., Study], folder: RunFolder)
 
 @pytest.mark.parametrize("what", ["patch", "fill", "model", "data", "damaged", "old", "no npz", "no identity"])
 def test_what_is_of_something_else_is_made_anew(
-    study: Callable[..., Study], folder: RunFolder, samples: Dataset, what: str
+    study: Callable[..., Study], folder: ExplainPlace, samples: Dataset, what: str
 ):
     study().run(AT, folder)
     predictor = Bright()
@@ -118,24 +119,24 @@ def test_what_is_of_something_else_is_made_anew(
         case "data":
             second = replace(second, dataset=replace(samples, ids=np.char.add(samples.ids, "b")))
         case "damaged":
-            folder.explain_path("<b>/x", "npz").write_bytes(b"PK half of it")
+            folder.file("<b>/x", "npz").write_bytes(b"PK half of it")
         case "old":
-            folder.explain_path("<b>/x", "json").write_text('{"schema": "btlib-explain/0"}')
+            folder.file("<b>/x", "json").write_text('{"schema": "btlib-explain/0"}')
         case "no npz":
-            folder.explain_path("<b>/x", "npz").unlink()
+            folder.file("<b>/x", "npz").unlink()
     second.run(AT, folder)
     assert predictor.asked >= 3 * 17
 
 
 @pytest.mark.parametrize("fill", ["zero", "mean", "blur"])
-def test_contract_of_the_fills(study: Callable[..., Study], folder: RunFolder, samples: Dataset, fill: str):
+def test_contract_of_the_fills(study: Callable[..., Study], folder: ExplainPlace, samples: Dataset, fill: str):
     """Every fill gives finite maps that point at the bright tumours; a constant model gives zeros and chance."""
     explained, maps = study().with_settings(16, 8, fill).run(AT[:1], folder)
     assert explained.fill == fill
     assert np.isfinite(maps.total).all()
     assert explained.samples[0].average.mass > 2 * explained.samples[0].chance
     constant = CallablePredictor(lambda images: Predictions(None, np.full((len(images), 3), 1 / 3)))
-    nothing, zeros = study(constant).with_settings(16, 8, fill).run(AT[:1], RunFolder(folder.path / "constant"))
+    nothing, zeros = study(constant).with_settings(16, 8, fill).run(AT[:1], ExplainPlace(folder.path / "constant"))
     (row,) = nothing.samples
     assert (zeros.total == 0).all()
     assert (zeros.average == 0).all()
@@ -145,17 +146,17 @@ def test_contract_of_the_fills(study: Callable[..., Study], folder: RunFolder, s
     draw(nothing, zeros, samples, folder.path / "zeros.svg")
 
 
-def test_a_variant_by_its_engine(learnt: Subject, samples: Dataset, folder: RunFolder):
+def test_a_variant_by_its_engine(learnt: Subject, samples: Dataset, folder: ExplainPlace):
     made = replace(explainer(learnt, samples.part(np.arange(6)), "eager"), patch=16, stride=8)
     explained, _ = Study("F", made, samples, slice_seed42(12), "m").run(AT, folder, sanity=1)
     assert {row.engine for row in explained.samples} == {"eager"}
     assert all(row.deviation is not None for row in explained.samples)
     assert explained.sanity is not None
     assert explained.sanity.ids == ["80", "30"]  # the first slice of each type: 1, 2, 1
-    assert folder.explained()["F"] == explained
+    assert folder.all()["F"] == explained
 
 
-def test_one_sample_and_a_margin_without_patches(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+def test_one_sample_and_a_margin_without_patches(study: Callable[..., Study], folder: ExplainPlace, samples: Dataset):
     one = study().with_settings(patch=10, stride=7)  # 64 - 10 is no multiple of 7
     explained, maps = one.run(AT[:1], folder)
     bare = np.isnan(maps.average[0])
@@ -175,7 +176,7 @@ def test_the_settings_follow_the_sample(study: Callable[..., Study]):
     ]
 
 
-def test_what_is_refused_writes_nothing(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+def test_what_is_refused_writes_nothing(study: Callable[..., Study], folder: ExplainPlace, samples: Dataset):
     masks = CallablePredictor(lambda images: Predictions(images, None), layout="nchw")
     with pytest.raises(PredictionError, match="no class probabilities"):
         study(masks).run(AT, folder)
@@ -187,7 +188,7 @@ def test_what_is_refused_writes_nothing(study: Callable[..., Study], folder: Run
     assert not folder.path.exists()
 
 
-def test_the_figure_shows_every_sample(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+def test_the_figure_shows_every_sample(study: Callable[..., Study], folder: ExplainPlace, samples: Dataset):
     explained, maps = study().run(AT, folder)
     draw(explained, maps, samples, folder.path / "maps.svg")
     text = (folder.path / "maps.svg").read_text()
@@ -219,10 +220,10 @@ def test_everything_that_decides_the_maps_is_in_their_identity(study: Callable[.
     assert replace(one, model=None).identity is None
 
 
-def test_maps_and_measures_of_one_identity_belong_together(study: Callable[..., Study], folder: RunFolder):
+def test_maps_and_measures_of_one_identity_belong_together(study: Callable[..., Study], folder: ExplainPlace):
     """Maps of another study under the measures of this one are not taken over."""
     study().run(AT, folder)
-    path = folder.explain_path("<b>/x", "npz")
+    path = folder.file("<b>/x", "npz")
     found = Maps.load(path)
     replace(found, identity="of another").save(path)
     assert known(folder, "<b>/x", study().identity) == {}
@@ -234,13 +235,13 @@ def test_maps_and_measures_of_one_identity_belong_together(study: Callable[..., 
     assert there["50"].row.id == "50"
 
 
-def test_each_sample_says_what_it_was_used_for(study: Callable[..., Study], folder: RunFolder):
+def test_each_sample_says_what_it_was_used_for(study: Callable[..., Study], folder: ExplainPlace):
     split = replace(slice_seed42(12), train=np.array([7, 0]), val=np.array([2]), test=np.array([4, 1]))
     explained, _ = study(split=split).run(np.array([7, 2, 4, 5]), folder)
     assert [row.part for row in explained.samples] == ["train", "val", "test", None]
 
 
-def test_the_time_of_building_counts(study: Callable[..., Study], folder: RunFolder):
+def test_the_time_of_building_counts(study: Callable[..., Study], folder: ExplainPlace):
     explained, _ = study(built=1000.0).run(AT[:1], folder)
     assert 1000 < explained.seconds < 1100
     again, _ = study(built=1000.0).run(AT[:1], folder)
@@ -248,12 +249,12 @@ def test_the_time_of_building_counts(study: Callable[..., Study], folder: RunFol
 
 
 def test_a_long_study_is_saved_on_the_way(
-    study: Callable[..., Study], folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+    study: Callable[..., Study], folder: ExplainPlace, monkeypatch: pytest.MonkeyPatch
 ):
     saved: list[list[str]] = []
     keep = room.keep
 
-    def spy(folder: RunFolder, about: dict, done: list, seconds: float):  # type: ignore[no-untyped-def, type-arg]
+    def spy(folder: ExplainPlace, about: dict, done: list, seconds: float):  # type: ignore[no-untyped-def, type-arg]
         saved.append([one.row.id for one in done])
         return keep(folder, about, done, seconds)
 
@@ -263,11 +264,11 @@ def test_a_long_study_is_saved_on_the_way(
     assert saved == [["80"], ["80", "30"], ["80", "30", "50"], ["80", "30", "50"]]
     saved.clear()
     monkeypatch.setattr(room, "_SAVE_EVERY", 1e9)
-    study().run(AT, RunFolder(folder.path / "other"))
+    study().run(AT, ExplainPlace(folder.path / "other"))
     assert saved == [["80", "30", "50"]]
 
 
-def test_what_holds_for_all_samples(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+def test_what_holds_for_all_samples(study: Callable[..., Study], folder: ExplainPlace, samples: Dataset):
     one = study(dataset=replace(samples, scaling="percentile"))
     explained, maps = one.run(AT[:1], folder)
     split = slice_seed42(12)
@@ -283,7 +284,7 @@ def test_the_probability_of_the_true_type(study: Callable[..., Study], samples: 
     assert study().sure(AT) == pytest.approx(wanted)
 
 
-def test_the_controls_of_a_sample(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+def test_the_controls_of_a_sample(study: Callable[..., Study], folder: ExplainPlace, samples: Dataset):
     """Random maps are drawn by the sample's id, sums and averages each beside their own kind."""
     explained, _ = study().run(AT, folder)
     for row, at in zip(explained.samples, AT, strict=True):
@@ -292,31 +293,31 @@ def test_the_controls_of_a_sample(study: Callable[..., Study], folder: RunFolder
         assert total != average
 
 
-def test_ids_that_are_no_numbers(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+def test_ids_that_are_no_numbers(study: Callable[..., Study], folder: ExplainPlace, samples: Dataset):
     """Random maps are drawn by them too, each its own, and they are found again."""
     named = replace(samples, ids=np.array([f"sample {i}/left" for i in range(12)]))
     explained, maps = study(dataset=named).run(AT, folder)
     assert [row.id for row in explained.samples] == maps.ids.tolist() == [f"sample {i}/left" for i in AT]
     same = replace(samples, masks=samples.masks[[7] * 12], ids=named.ids)
-    rows = study(dataset=same).run(AT, RunFolder(folder.path / "same"))[0].samples
+    rows = study(dataset=same).run(AT, ExplainPlace(folder.path / "same"))[0].samples
     assert len({row.random_total.mass for row in rows}) == 3
     said: list[str] = []
     study(dataset=named, say=said.append).run(AT[:1], folder)
     assert said == ["sample sample 7/left: its map is there"]
 
 
-def test_structures_count_together(study: Callable[..., Study], folder: RunFolder, samples: Dataset):
+def test_structures_count_together(study: Callable[..., Study], folder: ExplainPlace, samples: Dataset):
     """Inside is where any of them is."""
     two = PHANTOM.model_copy(update={"structures": ("left", "right")})
     halves = np.concatenate([samples.masks, samples.masks], axis=1)
     halves[:, 0, :, ::2], halves[:, 1, :, 1::2] = False, False
     whole, _ = study().run(AT, folder)
-    parts, _ = study(dataset=replace(samples, task=two, masks=halves)).run(AT, RunFolder(folder.path / "two"))
+    parts, _ = study(dataset=replace(samples, task=two, masks=halves)).run(AT, ExplainPlace(folder.path / "two"))
     assert parts.task == two
     assert parts.samples == whole.samples
 
 
-def test_a_line_for_each_sample(study: Callable[..., Study], folder: RunFolder):
+def test_a_line_for_each_sample(study: Callable[..., Study], folder: ExplainPlace):
     said: list[str] = []
     study(say=said.append).run(AT, folder)
     assert [line.partition(": ")[0] for line in said] == [

@@ -7,10 +7,10 @@ import pytest
 
 from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import StatsError
+from btlib.explain.explained import Control, ExplainedSample, Group, Mean, Measures, Sanity, SanityStep
 from btlib.explain.measured import flat
 from btlib.explain.summary import summarise
 from btlib.explain.table import sanity_lines, tables
-from btlib.runs.explained import Control, ExplainedSample, Group, Mean, Measures, Sanity, SanityStep
 from btlib.stats import paired_many, wilson
 
 CLASSES = PHANTOM.classes

@@ -29,7 +29,7 @@ USED = (
     "btlib.data",
     "btlib.runs",
     "btlib.cases",
-    "btlib.baselines",
+    "btlib.gate",
     "h5py",
     "scipy.io",
     "scipy.stats",
@@ -137,7 +137,7 @@ def main() -> int:
     options = parser.parse_args()
     print(f"| reader | inputs | {' | '.join(OUTCOMES)} |\n|{'---|' * (len(OUTCOMES) + 2)}")
     bad: list[str] = []
-    for module in (*USED, *(["btlib.checkpoints"] if {*options.readers} & {*WITH_TORCH} else [])):
+    for module in (*USED, *(["btlib.thesis.checkpoints"] if {*options.readers} & {*WITH_TORCH} else [])):
         importlib.import_module(module)  # once, and not in each reader's process
     for name in options.readers:
         found = list(run((READERS | PUBLIC)[name], range(options.first, options.first + options.inputs)))

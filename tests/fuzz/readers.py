@@ -14,15 +14,18 @@ import h5py
 import numpy as np
 
 from btlib.adapters.saved import SavedPredictions, save_predictions
-from btlib.baselines.schema import Baseline
 from btlib.cases import Case, Prepared, Work, fit_or_load
 from btlib.data import load_dataset, read_slice, write_slice
 from btlib.data.dataset import Dataset
 from btlib.data.sources.figshare.cvind import read_cvind
 from btlib.data.sources.figshare.download import _unpack
 from btlib.data.sources.tasks import PHANTOM
+from btlib.explain.maps import Maps
+from btlib.gate.judgement import Judgement, judge_run
+from btlib.gate.schema import Baseline
 from btlib.protocol import Protocol, Recipe
-from btlib.runs import CaseRecord, Maps, RunFolder, RunInfo, Timing
+from btlib.runs import CaseRecord, RunInfo, RunStore, Speed, Timing
+from btlib.runs.cell import Cell
 from btlib.runs.execute import run_case
 from btlib.runs.held_out import HeldOut
 from btlib.runs.masks import Masks
@@ -87,9 +90,9 @@ def work(folder: Path) -> Work:
     return Work.on(dataset(), SPLIT, Protocol(image_size=SIDE), Recipe(), 7, folder)
 
 
-def run_folder(folder: Path) -> RunFolder:
+def run_folder(folder: Path) -> RunStore:
     """A finished run of one case with curves, masks and a speed."""
-    run = RunFolder(folder)
+    run = RunStore(folder)
     folder.mkdir(exist_ok=True)
     (folder / "given.csv").write_text("epoch,train_loss,seconds\n1,0.5,2\n2,0.25,2.5\n")
     run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", task=PHANTOM, data="d", started="now"))
@@ -98,7 +101,8 @@ def run_folder(folder: Path) -> RunFolder:
     case = Case("X", "case X", prepare=lambda w: prepared, has_mask=True, has_classes=True)
     with patch("btlib.runs.execute.code_of", lambda case: None):  # whether this file is committed does not matter
         run_case(case, work(folder / "checkpoints"), "smoke", run, HeldOut(dataset(), dataset(), SPLIT))
-    run.add_timing("X", "inference", Timing(images=1, seconds=[1.0, 1.5]), 1.0, {})
+    timing = Timing(images=1, seconds=[1.0, 1.5])
+    Speed(case="X", figures={"inference": timing}).save(folder / "speed" / "X.json")  # as a run of before has it
     (folder / "given.csv").unlink()
     return run
 
@@ -114,22 +118,22 @@ def only(*patterns: str) -> Callable[[Path], list[Path]]:
 
 
 def record_of(folder: Path) -> CaseRecord:
-    return RunFolder(folder).records()[0]
+    return RunStore(folder).records()[0]
 
 
 def read_curves(folder: Path) -> str:
-    run = RunFolder(folder)
+    run = RunStore(folder)
     if hasattr(run, "curves"):
         found = run.curves(record_of(folder))
     else:  # as it was before records knew their curves
         from btlib.runs.curves import load_curves
 
-        found = load_curves(run.curves_path("X", 7))
+        found = load_curves(run.curves_path(Cell("X", 7)))
     return str(found.to_csv())
 
 
 def read_masks(folder: Path) -> str:
-    found = Masks.load(RunFolder(folder).masks_path("X", 7))
+    found = Masks.load(RunStore(folder).masks_path(Cell("X", 7)))
     return digest(found.ids, found.packed, found.width)
 
 
@@ -203,11 +207,17 @@ def read_predictions(folder: Path) -> str:
 
 
 def make_baseline(folder: Path) -> list[Path]:
-    from btlib.runs.accept import accept, propose
+    from btlib.gate.acceptance import accept, propose
 
     run_folder(folder / "run")
     accept(propose(folder / "run", "mine", "because"), folder / "mine.json")
     return [folder / "mine.json"]
+
+
+def make_judgement(folder: Path) -> list[Path]:
+    make_baseline(folder)
+    judge_run(RunStore(folder / "run"), Baseline.load(folder / "mine.json"))
+    return [folder / "run" / "judgement.json"]
 
 
 def make_fitted(folder: Path) -> list[Path]:
@@ -260,7 +270,7 @@ def make_checkpoint(folder: Path) -> list[Path]:
     import torch
 
     from btlib import files, fingerprint
-    from btlib.models import create
+    from btlib.thesis.models import create
 
     path = folder / "D-1.ckpt"
     torch.manual_seed(0)
@@ -279,7 +289,7 @@ def make_checkpoint(folder: Path) -> list[Path]:
 
 
 def read_checkpoint(folder: Path) -> str:
-    from btlib.checkpoints import find_stored, load_stored
+    from btlib.thesis.checkpoints import find_stored, load_stored
 
     found = load_stored(find_stored(folder, "D"), "D")
     return digest(*(value.numpy() for value in found.model.state_dict().values()), json.dumps(dict(found.manifest)))
@@ -317,13 +327,14 @@ READERS: dict[str, Reader] = {
     "predictions (HDF5)": Reader(hdf5_predictions("number", "i8"), read_predictions),
     "predictions (HDF5, ids)": Reader(hdf5_predictions("id", "S8"), read_predictions),
     "record": Reader(only("records/*.json"), stored(record_of)),
-    "run.json": Reader(only("run.json"), stored(lambda folder: RunFolder(folder).info())),
-    "split.json": Reader(only("split.json"), stored(lambda folder: RunFolder(folder).split())),
-    "speed": Reader(only("speed/*.json"), stored(lambda folder: RunFolder(folder).speeds()["X"])),
+    "run.json": Reader(only("run.json"), stored(lambda folder: RunStore(folder).info())),
+    "split.json": Reader(only("split.json"), stored(lambda folder: RunStore(folder).split())),
+    "speed": Reader(only("speed/*.json"), stored(lambda folder: RunStore(folder).speeds()["X"])),
     "curves": Reader(only("curves/*.csv"), read_curves),
     "masks": Reader(only("predictions/*.npz"), read_masks),
     "maps": Reader(make_maps, read_maps),
     "baseline": Reader(make_baseline, stored(lambda folder: Baseline.load(folder / "mine.json"))),
+    "judgement.json": Reader(make_judgement, stored(lambda folder: Judgement.load(folder / "run" / "judgement.json"))),
     "model of fit_or_load": Reader(make_fitted, read_fitted, rebuilds=True),
     "cache of slices": Reader(make_cached, read_cached, rebuilds=True),
     "zip file of slices": Reader(make_archive, read_archive),

@@ -8,10 +8,11 @@ from types import FrameType
 
 import pytest
 
-from btlib.baselines.schema import Baseline
 from btlib.errors import BtlibError
+from btlib.explain.maps import Maps
+from btlib.gate.schema import Baseline
 from btlib.reporting.sources import load_source
-from btlib.runs import CaseRecord, Maps
+from btlib.runs import CaseRecord
 from btlib.runs.curves import load_curves
 from btlib.runs.masks import Masks
 

@@ -38,8 +38,10 @@ import numpy as np
 import pytest
 from known_truth import Truth
 
-from btlib.cases import Prepared, case
+from btlib.cases import CASES, Case, Prepared
 from btlib.types import Predictions
+
+REFERENCE = None
 
 
 class Knows:
@@ -82,8 +84,31 @@ def prepare(name):
 
 
 for name in ("toy1", "toy2"):
-    case(name, "a toy", has_mask=True, has_classes=True)(prepare(name))
+    CASES.add(name, Case(name, "a toy", True, True, prepare(name), speed_reference=REFERENCE))
 '''
+
+INSTANT = """
+from btlib.speed.reference import Call
+
+class Instant:
+    name = kind = "instant reference"
+
+    def call(self, job):
+        return Call(0.01, 10.0)
+
+    def twin(self):
+        return Instant()
+
+    def release(self):
+        pass
+
+    def close(self):
+        pass
+
+def REFERENCE(recipe, threads):
+    return Instant()
+"""
+"""In place of `REFERENCE = None`: a speed reference of the toys that takes no time, and says that it took 10 ms."""
 
 
 @pytest.fixture(scope="session")
@@ -127,6 +152,19 @@ def project(
 
 
 @pytest.fixture
+def edit_conftest(pytester: pytest.Pytester) -> Callable[..., None]:
+    """Puts one text in place of another in the project's conftest, and another one at its end."""
+
+    def edit(old: str = "", new: str = "", end: str = "") -> None:
+        path = pytester.path / "conftest.py"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1) + end)
+
+    return edit
+
+
+@pytest.fixture
 def latest(pytester: pytest.Pytester) -> Callable[[], Path]:
     """The folder of the latest run."""
     return lambda: max((pytester.path / "reports").iterdir(), key=lambda path: path.stat().st_mtime_ns)
@@ -146,7 +184,7 @@ def accepted(
     baseline_of_toys: Path,
 ) -> Callable[..., pytest.RunResult]:
     """The project, with its own numbers accepted as the smoke baseline."""
-    from btlib.runs.accept import propose
+    from btlib.gate.acceptance import propose
 
     if not baseline_of_toys.exists():
         project("--benchmark-disable")

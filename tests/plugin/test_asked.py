@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from btlib import Baseline
-from btlib.baselines.verdict import COULD_NOT_JUDGE
-from btlib.runs import RunFolder
+from btlib.gate.verdict import COULD_NOT_JUDGE
+from btlib.runs import RunStore
 
 Run = Callable[..., pytest.RunResult]
 Latest = Callable[[], Path]
@@ -31,7 +31,7 @@ def test_full_is_asked_for_by_its_marker(accepted: Run, latest: Latest, pytester
 def test_a_named_protocol_brings_its_recipe_and_baseline(project: Run, latest: Latest):
     result = project("--benchmark-disable", "-m", "full", "--bt-protocol=cpu128", "--bt-recipe=modern")
     assert result.ret == COULD_NOT_JUDGE
-    info, record = RunFolder(latest()).info(), RunFolder(latest()).records()[0]
+    info, record = RunStore(latest()).info(), RunStore(latest()).records()[0]
     assert Path(info.baseline).name == "figshare-cpu128-modern.json"
     assert (info.recipe["name"], info.recipe["scaling"], info.recipe["keep"]) == ("modern", "percentile", "best")
     assert "percentile scaling" in info.data
@@ -73,13 +73,16 @@ def test_an_item_named_by_its_id_runs_whatever_its_tier(accepted: Run, pytester:
         (["--bt-baseline=smoek"], "*smoek.json: no such baseline file*"),
         (["--bt-limit=4"], "*no slice is left for test*"),
         (["--bt-image-size=1"], "*image*"),
-        (["--bt-protocol=cpu128"], "*--bt-protocol: the tier smoke has a protocol and a recipe of its own*"),
+        (
+            ["--bt-protocol=cpu128"],
+            "*--bt-protocol (btlib run: --protocol): the tier smoke has a protocol and a recipe of its own*",
+        ),
         *(
             (
-                ["-m", "full", "--bt-thesis-checkpoints=.", given],
-                f"*{given.split('=')[0]} with --bt-thesis-checkpoints*",
+                ["-m", "full", "--bt-thesis-checkpoints=.", f"--bt-{given}"],
+                f"*--bt-{name} (btlib run: --{name}) with --bt-thesis-checkpoints*",
             )
-            for given in ("--bt-retrain", "--bt-recipe=modern", "--bt-seeds=2")
+            for name, given in (("retrain", "retrain"), ("recipe", "recipe=modern"), ("seeds", "seeds=2"))
         ),
         (["-m", "full", "--bt-protocol=cpu129"], "*unknown protocol 'cpu129'\n*did you mean 'cpu128'*"),
         (["-m", "full", "--bt-recipe=moderm"], "*protocol slice42: unknown recipe 'moderm'\n*did you mean 'modern'*"),

@@ -31,6 +31,8 @@ class TestUnit(unittest.TestCase):
     def test_method(self): self.assertTrue(True)
 """,
     "test_flaky.py": """
+from pathlib import Path
+
 def test_fails_once(tmp_path_factory):
     seen = Path("seen.txt")
     seen.write_text(seen.read_text() + "x" if seen.exists() else "x")

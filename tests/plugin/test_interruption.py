@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from btlib.plugin import interruption
-from btlib.runs import RunFolder
+from btlib.runs import RunStore
 
 Run = Callable[..., pytest.RunResult]
 
@@ -23,7 +23,7 @@ def test_an_interrupted_session_writes_its_reports_and_the_same_command_goes_on(
     result = project("--benchmark-disable", toy2=how)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(["not measured: toy2", "interrupted: the same command goes on: *"])
-    assert [record.case for record in RunFolder(latest()).records()] == ["toy1"]
+    assert [record.case for record in RunStore(latest()).records()] == ["toy1"]
     assert (latest() / "comparison.md").is_file()
 
 

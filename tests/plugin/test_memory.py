@@ -42,8 +42,9 @@ def test_quality(bt_run, bt_case, bt_metric):
 
 
 def test_speed(bt_run, bt_case):
-    predictor = bt_run.prepared(bt_case).predictor
-    assert predictor.predict(bt_run.batch(bt_case, 2)[1]) is not None
+    predictor = bt_run.predictor_of(bt_case).predictor
+    _, images = bt_run.workspace.batch(bt_run.first_cell(bt_case), 2)
+    assert predictor.predict(images) is not None
 """
 
 

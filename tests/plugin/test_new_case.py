@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from btlib.baselines.verdict import COULD_NOT_JUDGE
-from btlib.runs import RunFolder
+from btlib.gate.verdict import COULD_NOT_JUDGE
+from btlib.runs import RunStore
 
 Run = Callable[..., pytest.RunResult]
 Latest = Callable[[], Path]
@@ -78,7 +78,7 @@ def test_it_alone_is_measured_and_stands_beside_the_others(
     result = mine("perfect")
     assert result.ret == 0
     assert not (pytester.path / "prepared.txt").exists()  # the baseline's cases are not run again
-    assert [record.case for record in RunFolder(latest()).records()] == ["my perfect"]
+    assert [record.case for record in RunStore(latest()).records()] == ["my perfect"]
     standings = json.loads((latest() / "comparison.json").read_text())["standings"]
     assert {(s["reference"], s["metric"], s["status"], s["rank"], s["of"]) for s in standings} == {
         (reference, metric, "pass", 1, 3) for reference in ("toy1", "toy2") for metric in ("dice", "accuracy")
@@ -103,7 +103,7 @@ def test_each_fault_is_one_failed_case_and_the_others_finish(mine: Callable[...,
     }
     result = mine(*told, "perfect")
     assert result.ret == COULD_NOT_JUDGE
-    records = {record.case: record for record in RunFolder(latest()).records()}
+    records = {record.case: record for record in RunStore(latest()).records()}
     for name, text in told.items():
         assert records[f"my {name}"].outcome == "error"
         assert text in records[f"my {name}"].error
@@ -115,7 +115,7 @@ def test_a_size_and_scaling_of_its_own(mine: Callable[..., pytest.RunResult], la
     result = mine("sized")
     assert result.ret == 1, "an edge at 48 pixels is not quite where it is at 32"
     result.stdout.fnmatch_lines(["case my sized, dice against toy1: REGRESSED"])
-    (record,) = RunFolder(latest()).records()
+    (record,) = RunStore(latest()).records()
     assert record.outcome == "done"
     assert (record.conditions.image_size, record.conditions.scaling) == (32, "thesis")
     assert record.summary["dice"]["slice_mean"] == pytest.approx(0.934, abs=0.001)
@@ -133,7 +133,10 @@ def test_references_by_name(mine: Callable[..., pytest.RunResult], latest: Lates
     [
         (["--bt-case=nowhere.py::x"], "*nowhere.py: there is no such file*"),
         (["--bt-case=mine.py::my perfekt"], "*unknown case 'my perfekt'*"),
-        (["--bt-case=mine.py::my perfect", "--bt-against=toy3"], "*--bt-against: unknown case of the baseline 'toy3'*"),
+        (
+            ["--bt-case=mine.py::my perfect", "--bt-against=toy3"],
+            "*--bt-against (btlib run: --against): unknown case of the baseline 'toy3'*",
+        ),
     ],
 )
 def test_bad_names_are_told_before_anything_runs(accepted: Run, pytester: pytest.Pytester, options, told: str):

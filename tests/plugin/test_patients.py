@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from btlib.baselines.verdict import COULD_NOT_JUDGE
-from btlib.runs import RunFolder
+from btlib.gate.verdict import COULD_NOT_JUDGE
+from btlib.runs import RunStore
 
 Run = Callable[..., pytest.RunResult]
 Latest = Callable[[], Path]
@@ -32,7 +32,7 @@ def test_unknown_patients_are_shown_and_not_judged(accepted: Run, latest: Latest
     result.stdout.fnmatch_lines(
         ["*patients unknown of 40 samples*", "*NOT-COMPARABLE*", "*too narrow*--bt-independent*"]
     )
-    record = RunFolder(latest()).records()[0]
+    record = RunStore(latest()).records()[0]
     assert record.conditions.patients is None
     assert "too narrow" in (latest() / "index.html").read_text()
 
@@ -42,7 +42,7 @@ def test_independent_slices_are_judged(accepted: Run, latest: Latest, nobodys: P
     result = accepted("--benchmark-disable", "--bt-independent", data=nobodys, select="toy1 and quality")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*patients unknown of 40 samples, which the user says are independent*"])
-    assert RunFolder(latest()).records()[0].conditions.independent
+    assert RunStore(latest()).records()[0].conditions.independent
 
 
 def test_another_rendering_is_named_and_fails_where_the_user_is_strict(
@@ -60,14 +60,14 @@ def test_another_rendering_is_named_and_fails_where_the_user_is_strict(
     assert "another rendering of the slices" in (latest() / "comparison.md").read_text()
     strict = accepted("--benchmark-disable", "--bt-strict", data=home, select="toy and quality")
     assert strict.ret == COULD_NOT_JUDGE
-    assert RunFolder(latest()).info().strict
+    assert RunStore(latest()).info().strict
     assert "not-comparable" in (latest() / "comparison.md").read_text()
 
 
 def test_the_split_is_written_out(project: Run, latest: Latest, phantoms: Path):
     result = project("--benchmark-disable", "--bt-split=patient-5fold-2", "--bt-limit=30", select="toy1 and quality")
     assert result.ret == COULD_NOT_JUDGE, "there is no baseline of it"
-    folder = RunFolder(latest())
+    folder = RunStore(latest())
     split, conditions = folder.split(), folder.records()[0].conditions
     assert split is not None
     assert split.folds is not None

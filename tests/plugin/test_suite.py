@@ -1,51 +1,60 @@
 """The suite end to end, as a user runs it: items, verdicts, records, what is printed and how it exits."""
 
 import csv
+import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from btlib import Baseline
-from btlib.baselines.verdict import COULD_NOT_JUDGE
 from btlib.evaluation.aggregate import per_sample
+from btlib.gate.acceptance import propose
+from btlib.gate.verdict import COULD_NOT_JUDGE
 from btlib.paths import shipped_baselines
-from btlib.runs import RunFolder
-from btlib.runs.accept import propose
+from btlib.runs import RunStore
 from btlib.sample_table import SampleTable
+
+from .conftest import INSTANT
 
 Run = Callable[..., pytest.RunResult]
 Latest = Callable[[], Path]
+Edit = Callable[..., None]
 
+beside_a_reference = pytest.mark.skipif(find_spec("torch") is None, reason="it is timed on a device of PyTorch")
+"""PyTorch itself is not imported here: pytester would forget it, and it cannot be imported twice."""
 
-IN_ITS_PLACE = """
-from btlib.plugin import throughput
-from btlib.thesis_path import Call, ThesisPath
+THESIS_PATH = """
+from btlib.thesis.speed_reference import ThesisReference
 
-class Instead(ThesisPath):
-    def call(self, job):
-        return Call(0.01, 10.0)
-
-throughput.ThesisPath = Instead
+def REFERENCE(recipe, threads):
+    return ThesisReference("D", "tiny", threads)
 """
-"""A thesis path that takes no time: starting the real one takes half a minute of a slow machine."""
+"""The real thing, which takes half a minute of a slow machine to start."""
 
 
+@beside_a_reference
 @pytest.mark.parametrize(
-    "thesis_path", [IN_ITS_PLACE, pytest.param("", marks=pytest.mark.nightly)], ids=["quick", "real"]
+    ("reference", "name"),
+    [
+        pytest.param(INSTANT, "instant reference", id="quick"),
+        pytest.param(THESIS_PATH, "thesis path of D", id="real", marks=pytest.mark.nightly),
+    ],
 )
-def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pytester, thesis_path: str):
-    pytest.importorskip("torch")  # the thesis path, whose noise floor is told
-    with (pytester.path / "conftest.py").open("a") as conftest:  # every figure is measured, for no longer than it must
-        conftest.write(f"\nfrom btlib.plugin import throughput\nthroughput._TURNS = 2, 2\n{thesis_path}")
-    result = accepted(pictures=True)
+def test_a_run_that_holds_up(
+    accepted: Run, latest: Latest, pytester: pytest.Pytester, edit_conftest: Edit, reference: str, name: str
+):
+    short = "\nfrom btlib.runs.measuring import throughput\nthroughput._TURNS = 2, 2\n"  # for no longer than it must
+    edit_conftest("REFERENCE = None\n", reference, short)
+    result = accepted("--benchmark-json=bench.json", pictures=True)
     result.assert_outcomes(passed=12, deselected=result.parseoutcomes()["deselected"])
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         [
             "btlib smoke: 40 PHANTOM samples (synthetic), 32 px, thesis scaling; split slice-seed42: "
             "29 train, 3 validation, 8 test; * simulated patients, 8 of 8 test samples of patients in training",
-            "  held against baseline *smoke.json; records in *reports*-smoke",
+            "  compared with baseline *smoke.json; records in *reports*-smoke",
             "*btlib smoke against smoke*",
             "PHANTOM DATA: synthetic slices*",
             "toy1 a toy*pass*1.0000*given",
@@ -53,7 +62,7 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
             "comparison:   *comparison.md",
             "significance: *significance.md",
             "speed:        *speed.md",
-            "Noise floor: the thesis path against itself is * times as fast*",
+            "Noise floor: the reference against itself is * times as fast*",
             "report:       *index.html",
             "time:         *s: data *measuring speed * %, harness * %",
         ]
@@ -66,6 +75,7 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
         *("index.html", "report.json", "per_sample.csv", "summary.md", "pictures.npz"),
         "run.json",
         "split.json",
+        "judgement.json",
         "comparison.md",
         "comparison.csv",
         "comparison.json",
@@ -75,25 +85,31 @@ def test_a_run_that_holds_up(accepted: Run, latest: Latest, pytester: pytest.Pyt
         "significance.svg",
         "speed.md",
         "speed.csv",
-        "noise.json",
         *(f"records/toy{k}-seed42.json" for k in (1, 2)),
         *(f"predictions/toy{k}-seed42.npz" for k in (1, 2)),
-        *(f"speed/toy{k}.json" for k in (1, 2)),
         *(f"explain/toy{k}.{suffix}" for k in (1, 2) for suffix in ("json", "npz", "csv")),
     }
-    explained = RunFolder(folder).explained()["toy1"]
+    explained = RunStore(folder).explained()["toy1"]
     assert sorted(row.label for row in explained.samples) == [0, 1, 2]
     assert {row.part for row in explained.samples} == {"test"}
     assert (explained.image_size, explained.patch, explained.stride) == (32, 5, 2)
-    speeds = RunFolder(folder).speeds()["toy1"]
+    speeds = RunStore(folder).speeds()["toy1"]
     assert set(speeds.figures) == {"inference, batch 1", "inference, batch 16", "training step, batch 8"}
     for timing in speeds.figures.values():
         assert timing.images_per_second > 0
-        assert len(timing.seconds) == len(timing.thesis_seconds) >= 4
+        assert len(timing.seconds) == len(timing.reference_seconds) >= 4
+        assert timing.reference == name
         assert timing.speedup is not None
-    noise = RunFolder(folder).noise()
+    noise = RunStore(folder).noise()
     assert noise is not None
-    assert len(noise.seconds) == len(noise.thesis_seconds) >= 4
+    assert len(noise.seconds) == len(noise.reference_seconds) >= 4
+    bench = json.loads((pytester.path / "bench.json").read_text())["benchmarks"]
+    shown = {(one["extra_info"]["case"], one["group"]): one["stats"]["data"] for one in bench}
+    assert shown == {
+        (case, f"smoke: {figure}"): timing.seconds
+        for case, speed in RunStore(folder).speeds().items()
+        for figure, timing in speed.figures.items()
+    }, "pytest-benchmark has the very seconds of the records"
     with (folder / "comparison.csv").open() as file:
         assert [(row["case"], row["status"]) for row in csv.DictReader(file)] == [("toy1", "pass"), ("toy2", "pass")]
     assert (pytester.path / "prepared.txt").read_text().split() == ["toy1", "toy2"]  # once, however many items
@@ -116,10 +132,12 @@ def test_a_regression_fails_its_own_items_and_no_others(accepted: Run, latest: L
     )
 
 
+@beside_a_reference
 @pytest.mark.nightly
 def test_a_case_that_became_slow_fails_its_speed_and_not_its_quality(
-    accepted: Run, latest: Latest, pytester: pytest.Pytester
+    accepted: Run, latest: Latest, pytester: pytest.Pytester, edit_conftest: Edit
 ):
+    edit_conftest("REFERENCE = None\n", INSTANT)  # whose null run is quiet: on a busy machine the gate would not judge
     select = "toy1 and (inference or quality)"
     assert accepted(select=select).ret == 0
     margins = {"dice": 0.05, "accuracy": 0.05}
@@ -128,12 +146,10 @@ def test_a_case_that_became_slow_fails_its_speed_and_not_its_quality(
     speed = {figure: pace.model_copy(update=far) for figure, pace in new.cases["toy1"].speed.items()}
     toys = new.cases | {"toy1": new.cases["toy1"].model_copy(update={"speed": speed})}
     new.model_copy(update={"cases": toys}).save(pytester.path / "baselines" / "smoke.json")
-    with (pytester.path / "conftest.py").open("a") as conftest:  # on a busy machine the gate would rightly not judge
-        conftest.write("\nfrom btlib.plugin.throughput import Throughput\nThroughput.noise = 0.0\n")
     result = accepted(toy1="slow", select=select)
     result.assert_outcomes(passed=2, failed=2, deselected=result.parseoutcomes()["deselected"])
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["case toy1, inference, batch 1: SLOWER", "* times as fast as the thesis path *"])
+    result.stdout.fnmatch_lines(["case toy1, inference, batch 1: SLOWER", "* times as fast as the reference *"])
 
 
 @pytest.mark.parametrize(
@@ -168,7 +184,7 @@ def test_a_case_that_breaks_leaves_the_others_running(
     result = accepted("--benchmark-disable", "--bt-timeout=3", toy1=mood)
     result.stdout.fnmatch_lines([f"*{told}*", f"toy1 a toy*{outcome}*", "toy2 a toy*pass*"])
     assert result.ret == COULD_NOT_JUDGE
-    records = {record.case: record for record in RunFolder(latest()).records()}
+    records = {record.case: record for record in RunStore(latest()).records()}
     assert records["toy1"].outcome == outcome
     assert records["toy2"].outcome == "done"
     outcomes = result.parseoutcomes()
@@ -210,7 +226,9 @@ def test_strict_wants_every_case_of_the_baseline(accepted: Run, pytester: pytest
     prepared = pytester.path / "prepared.txt"
     result = accepted("--bt-strict", select="toy1")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*--bt-strict: baseline 'smoke' has cases that were not collected: toy2*"])
+    result.stderr.fnmatch_lines(
+        ["*--bt-strict (btlib run: --strict): baseline 'smoke' has cases that were not collected: toy2*"]
+    )
     assert not prepared.exists()
     assert accepted("--benchmark-disable", select="toy1").ret == 0
 
@@ -229,7 +247,7 @@ def test_strict_notices_a_case_that_was_never_run(accepted: Run, pytester: pytes
 def test_several_seeds(accepted: Run, latest: Latest, pytester: pytest.Pytester):
     result = accepted("--benchmark-disable", "--bt-seeds=3")
     assert result.ret == 0
-    assert {(r.case, r.seed) for r in RunFolder(latest()).records()} == {
+    assert {(r.case, r.seed) for r in RunStore(latest()).records()} == {
         (case, seed) for case in ("toy1", "toy2") for seed in (42, 43, 44)
     }
     assert (pytester.path / "prepared.txt").read_text().split() == ["toy1"] * 3 + ["toy2"] * 3
@@ -237,7 +255,7 @@ def test_several_seeds(accepted: Run, latest: Latest, pytester: pytest.Pytester)
 
 @pytest.mark.nightly
 def test_a_margin_of_the_baseline_alone_makes_an_item(accepted: Run, latest: Latest, pytester: pytest.Pytester):
-    from btlib.runs.accept import propose
+    from btlib.gate.acceptance import propose
 
     accepted("--benchmark-disable")
     propose(latest(), "smoke", "HD95 too", {"hd95": 1.0}).new.save(pytester.path / "baselines" / "smoke.json")
@@ -249,7 +267,7 @@ def test_without_a_baseline_of_its_own_a_project_is_compared_with_the_shipped_on
     result = project("--benchmark-disable")
     assert result.ret == COULD_NOT_JUDGE
     result.stdout.fnmatch_lines(["case toy1, dice against A: NOT-COMPARABLE", "A segmentation only*reference*0.8913*"])
-    assert Path(RunFolder(latest()).info().baseline) == shipped_baselines() / "smoke.json"
+    assert Path(RunStore(latest()).info().baseline) == shipped_baselines() / "smoke.json"
 
 
 def test_other_slices_are_not_comparable(accepted: Run):
@@ -273,7 +291,7 @@ def test_a_threshold_of_a_models_own_is_used_and_recorded(accepted: Run, latest:
     )
     result = accepted("--benchmark-disable", select="toy1 and quality")
     assert result.ret == 1, "no probability is greater than 1, so every mask is empty"
-    record = RunFolder(latest()).records()[0]
+    record = RunStore(latest()).records()[0]
     assert record.model is not None
     assert record.model.details["threshold"] == 1.0
     assert record.samples is not None
@@ -284,7 +302,7 @@ def test_random_labels_are_no_baselines_slices(accepted: Run, latest: Latest):
     result = accepted("--benchmark-disable", "--bt-random-labels", select="toy1 and quality")
     assert result.ret == COULD_NOT_JUDGE
     result.stdout.fnmatch_lines(["*PHANTOM samples (synthetic) UNDER RANDOM LABELS*", "*truth_fingerprint*"])
-    table = RunFolder(latest()).records()[0].samples
+    table = RunStore(latest()).records()[0].samples
     assert table is not None
     assert table.correct().mean() == 1, "the toys know these labels too: they are what is trained and tested on"
 
@@ -345,5 +363,5 @@ def test_a_run_cut_short_leaves_what_it_finished(accepted: Run, latest: Latest):
     result = accepted("--benchmark-disable", "-x", toy1="bad")
     assert result.ret == 1
     folder = latest()
-    assert [record.case for record in RunFolder(folder).records()] == ["toy1"]
+    assert [record.case for record in RunStore(folder).records()] == ["toy1"]
     assert (folder / "comparison.md").exists()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from btlib.baselines.verdict import COULD_NOT_JUDGE
+from btlib.gate.verdict import COULD_NOT_JUDGE
 
 BENCH = """
 import numpy as np

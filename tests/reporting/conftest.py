@@ -2,11 +2,11 @@ from collections.abc import Callable
 
 import pytest
 
-from btlib.baselines.figure import BaselineCase, Figure
-from btlib.baselines.schema import Baseline
 from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation import summarise
 from btlib.evaluation.aggregate import per_sample
+from btlib.gate.figure import BaselineCase, Figure
+from btlib.gate.schema import Baseline
 from btlib.results import Conditions, SeedRun
 from btlib.runs import CaseRecord, ModelInfo, RunInfo
 from btlib.sample_table import SampleTable

@@ -8,15 +8,16 @@ import pandas as pd
 import pytest
 
 from btlib import Baseline
-from btlib.baselines.held import NotComparedError
 from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BaselineError
 from btlib.evaluation.aggregate import per_sample
-from btlib.reporting import Comparison, compare, table, write_comparison
+from btlib.gate.held import NotComparedError
+from btlib.reporting import Comparison, table, write_comparison
 from btlib.runs import CaseRecord, RunInfo, Speed, Timing
 from btlib.sample_table import SampleTable
 
 from .cells import rows
+from .judged import judged
 from .tables import with_boundary, with_measures
 
 Table = Callable[..., SampleTable]
@@ -33,10 +34,10 @@ def comparison(make_table: Table, info: RunInfo, record: Make, baseline_of: Call
         record("crash", None, "out of luck"),
         record("new", good),
     ]
-    timing = Timing(images=16, seconds=[0.1, 0.1], thesis_seconds=[1.0, 1.0])
+    timing = Timing(images=16, seconds=[0.1, 0.1], reference_seconds=[1.0, 1.0])
     speeds = {"good": Speed(case="good", figures={"inference, batch 16": timing})}
     wanted = info.model_copy(update={"cases": ["good", "bad", "crash", "new", "lost"]})
-    return compare(wanted, records, speeds, baseline_of(good, "good", "bad", "crash"))
+    return judged(wanted, records, speeds, baseline_of(good, "good", "bad", "crash"))
 
 
 def test_every_case_has_a_row_with_its_worst_verdict(comparison: Comparison):
@@ -65,7 +66,7 @@ def test_the_three_formats_say_the_same(comparison: Comparison, tmp_path: Path):
     assert "0.6667" in text
     assert "160.0 (10.0×)" in text
     assert frame.loc["good", "inference, batch 16 [img/s]"] == pytest.approx(160)
-    assert frame.loc["good", "inference, batch 16 [x thesis]"] == pytest.approx(10)
+    assert frame.loc["good", "inference, batch 16 [x reference]"] == pytest.approx(10)
     assert by_case["good"]["speeds"]["inference, batch 16"]["ratio"] == pytest.approx(10)
 
 
@@ -88,7 +89,7 @@ def test_the_terminal_shows_every_case(comparison: Comparison):
 
 
 def test_an_unreadable_baseline_is_a_verdict(make_table: Table, info: RunInfo, record: Make):
-    found = compare(info, [record("good", make_table())], {}, BaselineError("no such file", where="b.json"))
+    found = judged(info, [record("good", make_table())], {}, BaselineError("no such file", where="b.json"))
     assert found.rows[0].status == "missing-baseline"
     assert "b.json: no such file" in found.rows[0].verdicts[0].reason
 
@@ -101,7 +102,7 @@ def test_what_was_left_out_is_told(comparison: Comparison, tmp_path: Path):
 def test_seeds_of_a_case_are_one_row(make_table: Table, info: RunInfo, record: Make, baseline_of: Callable):
     tables = [make_table(wrong=wrong) for wrong in (0, 6)]
     records = [record("good", one, seed=seed) for seed, one in enumerate(tables)]
-    (row,) = compare(info, records, {}, baseline_of(make_table(), "good")).rows
+    (row,) = judged(info, records, {}, baseline_of(make_table(), "good")).rows
     assert (row.seeds, row.seconds, row.source) == ((0, 1), 3.0, "loaded")
     assert row.values["accuracy"] == pytest.approx(0.95)
     assert row.values["macro_f1"] == pytest.approx(sum(_macro_f1(one) for one in tables) / 2)
@@ -115,7 +116,7 @@ def _macro_f1(table: SampleTable) -> float:
 
 def test_seeds_on_different_slices_are_an_error(make_table: Table, info: RunInfo, record: Make, baseline_of: Callable):
     records = [record("good", make_table()), record("good", make_table(30), seed=2)]
-    (row,) = compare(info, records, {}, baseline_of(make_table(), "good")).rows
+    (row,) = judged(info, records, {}, baseline_of(make_table(), "good")).rows
     assert row.status == "error"
     assert "seeds 1 and 2 were measured on different samples" in row.verdicts[0].reason
 
@@ -145,7 +146,7 @@ def test_a_row_is_of_all_seeds_in_the_order_of_their_numbers(make_table: Table, 
         record("X", make_table()),
     ]
     speeds = {"Y": speed_of("Y", inference_batch_1=7), "other": speed_of("other", inference_batch_1=9)}
-    one, other = compare(info, records, speeds, BaselineError("none")).rows
+    one, other = judged(info, records, speeds, BaselineError("none")).rows
     assert (one.case, other.case) == ("X", "Y")
     assert (other.seeds, other.seconds, other.peak_memory_mib) == ((9, 10, 11), 30.0, 500.0)
     assert (other.source, other.notes) == ("trained, loaded", ("a", "b", "c"))
@@ -155,7 +156,7 @@ def test_a_row_is_of_all_seeds_in_the_order_of_their_numbers(make_table: Table, 
 
 
 def test_a_case_without_a_model_has_a_dash(info: RunInfo, record: Make):
-    (row,) = compare(info, [record("X", None, "out of luck")], {}, BaselineError("none")).rows
+    (row,) = judged(info, [record("X", None, "out of luck")], {}, BaselineError("none")).rows
     assert (row.source, row.notes, row.status) == ("–", (), "error")
     assert set(row.values.values()) == {None}
 
@@ -164,14 +165,14 @@ def test_failures_and_undefined_values_without_a_comparison(make_table: Table, i
     """`--bt-baseline none`: numbers are measured, what has none is an error, and a failure is no missing baseline."""
     masks = record("masks", make_table(classes=False)).model_copy(update={"metrics": {"dice": 1, "accuracy": 1}})
     records = [record("whole", make_table()), record("crash", None, "out of luck"), masks]
-    found = {row.case: row for row in compare(info, records, {}, NotComparedError("asked for")).rows}
+    found = {row.case: row for row in judged(info, records, {}, NotComparedError("asked for")).rows}
     assert [v.status for v in found["whole"].verdicts] == ["measured", "measured"]
     assert [v.measured for v in found["whole"].verdicts] == pytest.approx(
         [per_sample(make_table(), "dice").mean(), 1.0]
     )
     assert [(v.metric, v.status) for v in found["masks"].verdicts] == [("dice", "measured"), ("accuracy", "error")]
     for baseline in (NotComparedError("asked for"), BaselineError("no such file")):
-        crash = {row.case: row for row in compare(info, records, {}, baseline).rows}["crash"]
+        crash = {row.case: row for row in judged(info, records, {}, baseline).rows}["crash"]
         assert [(v.status, v.reason) for v in crash.verdicts] == [("error", "out of luck")] * 2
 
 
@@ -185,16 +186,16 @@ def test_the_options_of_the_run_reach_the_gate(
     records = [record("one", make_table()), record("new", make_table())]
     for strict, status in ((False, "pass"), (True, "not-comparable")):
         how = info.model_copy(update={"strict": strict, "against": ["two"]})
-        found = compare(how, records, {}, other)
+        found = judged(how, records, {}, other)
         assert {row.case: row.status for row in found.rows} == {"new": status, "one": status}
         assert {(s.case, s.reference, s.status) for s in found.standings} == {("new", "two", status)}
         assert [row.case for row in found.references] == ["two"]
     worse = baseline_of(make_table(wrong=30), "one").cases
     mixed = baseline.model_copy(update={"cases": baseline.cases | worse})
     for against, status in ((["two"], "regressed"), (["one"], "improved"), (None, "improved")):
-        found = compare(info.model_copy(update={"against": against}), [record("new", make_table(wrong=12))], {}, mixed)
+        found = judged(info.model_copy(update={"against": against}), [record("new", make_table(wrong=12))], {}, mixed)
         assert [v.status for v in found.rows[0].verdicts if v.metric == "accuracy"] == [status], against
-    every = compare(info, records, {}, baseline)
+    every = judged(info, records, {}, baseline)
     assert {s.reference for s in every.standings} == {"one", "two"}
     assert [row.case for row in every.references] == ["two"], "the other was measured in this run"
 
@@ -202,7 +203,7 @@ def test_the_options_of_the_run_reach_the_gate(
 def test_a_failed_new_case_stands_nowhere(
     make_table: Table, info: RunInfo, record: Make, baseline_of: Callable[..., Baseline]
 ):
-    found = compare(info, [record("new", None, "out of luck")], {}, baseline_of(make_table(), "one"))
+    found = judged(info, [record("new", None, "out of luck")], {}, baseline_of(make_table(), "one"))
     assert (found.standings, found.references) == ((), ())
 
 
@@ -214,13 +215,13 @@ def test_of_a_published_reference_only_gated_figures_are_known(
     read = old.figures[1].model_copy(update={"metric": "macro_f1", "margin": None})
     case = old.model_copy(update={"figures": [*old.figures, read], "runs": [], "peak_memory_mib": 12.0})
     published = measured.model_copy(update={"kind": "published", "cases": {"old": case}})
-    (row,) = compare(info, [record("new", make_table())], {}, published).references
+    (row,) = judged(info, [record("new", make_table())], {}, published).references
     assert row.values["dice"] == old.figures[0].value
     assert (row.values["macro_f1"], row.values["hd95"]) == (None, None)
     assert (row.status, row.seeds, row.seconds, row.source, row.peak_memory_mib) == (
         *("reference", (), None, "baseline", 12.0),
     )
-    (row,) = compare(info, [record("new", make_table())], {}, measured).references
+    (row,) = judged(info, [record("new", make_table())], {}, measured).references
     assert row.seeds == (1,)
     assert row.values["macro_f1"] == pytest.approx(_macro_f1(make_table(wrong=6)))
 
@@ -233,13 +234,13 @@ def test_every_cell_of_the_table(make_table: Table, info: RunInfo, record: Make)
             case="Y",
             figures={
                 "training": Timing(images=3, seconds=[1.0]),
-                "inference, batch 16": Timing(images=16, seconds=[0.1, 0.1], thesis_seconds=[1.0, 1.0]),
+                "inference, batch 16": Timing(images=16, seconds=[0.1, 0.1], reference_seconds=[1.0, 1.0]),
                 "inference, batch 4": Timing(images=4, seconds=[1.0]),
                 "inference, batch 1": Timing(images=1, seconds=[1.0]),
             },
         )
     }
-    found = compare(info, [record("Y", slices), record("Z", None, "lost")], speeds, BaselineError("none"))
+    found = judged(info, [record("Y", slices), record("Z", None, "lost")], speeds, BaselineError("none"))
     first, second = rows(table(found, "github"))
     assert first == {
         "case": "Y case Y",
@@ -274,7 +275,7 @@ def test_samples_without_a_value_are_counted(make_table: Table, info: RunInfo, r
     table = with_measures(
         table, **areas, hd95=[None, *[2.0] * 59], surface_dice_1px=[None, *near], surface_dice_2px=[None, *near]
     )
-    found = compare(info, [record("Y", table), record("Z", make_table())], {}, BaselineError("none"))
+    found = judged(info, [record("Y", table), record("Z", make_table())], {}, BaselineError("none"))
     one, other = found.rows
     told = "1 of 60 samples have no value, and are in no mean"
     undefined = ("sensitivity", "precision", "HD95", "surface Dice 1 px", "surface Dice 2 px")
@@ -310,7 +311,7 @@ def test_a_reason_stands_once_with_all_that_it_holds_for(
     baseline = baseline_of(make_table(), "one", "two")
     rendered = baseline.conditions.model_copy(update={"input_fingerprint": "other"})
     records = [record("one", make_table()), record("two", make_table()), record("crash", None, "bad\n\n*luck*")]
-    found = compare(info, records, {}, baseline.model_copy(update={"conditions": rendered}))
+    found = judged(info, records, {}, baseline.model_copy(update={"conditions": rendered}))
     lines = write_comparison(found, tmp_path).read_text().splitlines()
     (holds,) = (line for line in lines if "one dice (pass)" in line)
     assert holds.startswith("- **one dice (pass), one accuracy (pass), two dice (pass), two accuracy (pass)**: ")
@@ -322,14 +323,14 @@ def test_a_reason_stands_once_with_all_that_it_holds_for(
 
 
 def test_programs_get_the_ratio_and_not_its_bounds(make_table: Table, info: RunInfo, record: Make, tmp_path: Path):
-    timing = Timing(images=16, seconds=[0.1, 0.2, 0.3, 0.2], thesis_seconds=[1.0, 2.2, 3.0, 2.0])
+    timing = Timing(images=16, seconds=[0.1, 0.2, 0.3, 0.2], reference_seconds=[1.0, 2.2, 3.0, 2.0])
     speeds = {"Y": Speed(case="Y", figures={"training": timing})}
-    write_comparison(compare(info, [record("Y", make_table(wrong=60))], speeds, BaselineError("none")), tmp_path)
+    write_comparison(judged(info, [record("Y", make_table(wrong=60))], speeds, BaselineError("none")), tmp_path)
     frame = pd.read_csv(tmp_path / "comparison.csv")
     assert frame.loc[0, "accuracy"] == 0, "zero is a number"
     assert frame["hd95"].isna().all()
     found = timing.speedup
     assert found is not None
     assert found.low < found.value < found.high
-    assert frame.loc[0, "training [x thesis]"] == pytest.approx(found.value)
+    assert frame.loc[0, "training [x reference]"] == pytest.approx(found.value)
     assert frame.loc[0, "training [img/s]"] == pytest.approx(80)

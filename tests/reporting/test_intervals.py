@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from btlib import stats
-from btlib.baselines import Verdict
 from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS
+from btlib.gate import Verdict
+from btlib.gate.measured import mean_value, with_value
 from btlib.reporting import intervals
 from btlib.reporting.intervals import Mean, mean_intervals
-from btlib.reporting.measured import mean_value, with_value
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.sample_table import SampleTable
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from btlib import Baseline
-from btlib.baselines import Verdict
+from btlib.gate import Verdict
+from btlib.gate.acceptance import Proposal
 from btlib.reporting.proposal import proposal_lines
-from btlib.runs.accept import Proposal
 from btlib.sample_table import SampleTable
 
 

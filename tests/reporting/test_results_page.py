@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from btlib import Baseline
-from btlib.baselines.figure import Making
 from btlib.cli import app
 from btlib.errors import OptionError, UnknownNameError
 from btlib.evaluation.aggregate import per_sample
+from btlib.gate.figure import Making
 from btlib.reporting import PairTest
 from btlib.reporting.results_page import _difference, _making, _seen, _span, fill
 from btlib.results import PatientFacts, SeedRun

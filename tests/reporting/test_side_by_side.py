@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from btlib import Baseline
-from btlib.baselines.figure import Figure as Number
+from btlib.gate.figure import Figure as Number
 from btlib.reporting import side_by_side as room
 from btlib.reporting.axes import SHARE
 from btlib.reporting.palette import ACCENT, MUTED, SECOND

@@ -9,7 +9,7 @@ import pytest
 from btlib import Baseline
 from btlib.errors import BaselineError, OptionError, RecordError, UnknownNameError
 from btlib.reporting.sources import Source, beside, hold, left_out, load_source, load_sources
-from btlib.runs import CaseRecord, RunFolder, RunInfo
+from btlib.runs import CaseRecord, RunInfo, RunStore
 from btlib.runs.results import as_results
 from btlib.sample_table import SampleTable
 
@@ -20,7 +20,7 @@ Make = Callable[..., CaseRecord]
 @pytest.fixture
 def run(tmp_path: Path, record: Make, make_table: Table, info: RunInfo) -> Path:
     """Two cases, of which one was given ready-made."""
-    folder = RunFolder(tmp_path / "run")
+    folder = RunStore(tmp_path / "run")
     folder.save_info(info.model_copy(update={"recipe": {"epochs": 8}, "cases": ["X", "Y"], "seeds": [1]}))
     folder.save_record(record("X", make_table()))
     given = record("Y", make_table(wrong=6))
@@ -63,7 +63,7 @@ def test_titles_stand_in_place_of_names_in_their_order(run: Path, tmp_path: Path
 def test_a_run_with_a_failed_case_can_be_held_but_not_held_against(
     record: Make, make_table: Table, tmp_path: Path, info: RunInfo
 ):
-    folder = RunFolder(tmp_path / "run")
+    folder = RunStore(tmp_path / "run")
     folder.save_info(info.model_copy(update={"cases": ["X", "Y"], "seeds": [1]}))
     for one in (record("X", make_table()), record("Y", None, "out of luck")):
         folder.save_record(one)

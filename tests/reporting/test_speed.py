@@ -15,9 +15,10 @@ FULL = Timing(
     engine="openvino",
     precision="bf16",
     seconds=[0.1, 0.2, 0.3, 0.2],
-    thesis_seconds=[1.0, 2.2, 3.0, 2.0],
+    reference="thesis path",
+    reference_seconds=[1.0, 2.2, 3.0, 2.0],
     peak_memory_mib=300.4,
-    thesis_peak_memory_mib=500.4,
+    reference_peak_memory_mib=500.4,
     device_memory_mib=700.4,
     joules_per_image=0.1234,
     gflop_per_image=5.0,
@@ -46,14 +47,15 @@ def test_every_number_stands_under_its_title(folder: Path):
         "engine": "openvino",
         "precision": "bf16",
         "images/s": "80.0",
-        "× thesis": f"{found.value:.2f}",
+        "× reference": f"{found.value:.2f}",
         "low": f"{found.low:.2f}",
         "high": f"{found.high:.2f}",
         "calls": "4",
         "p50 [ms]": "200.0",
         "p95 [ms]": "285.0",
         "MiB": "300",
-        "thesis MiB": "500",
+        "reference": "thesis path",
+        "reference MiB": "500",
         "device MiB": "700",
         "J/image": "0.123",
         "GFLOP/image": "5.00",
@@ -74,7 +76,7 @@ def test_programs_get_the_same_numbers(folder: Path):
     frame = pd.read_csv(folder / "speed.csv")
     assert frame["case"].tolist() == ["a|b", "a|b"]
     assert frame.columns.tolist() == list(rows((folder / "speed.md").read_text().replace(r"\|", "/"))[0])
-    assert frame.loc[0, ["p50 [ms]", "p95 [ms]", "thesis MiB"]].tolist() == pytest.approx([200, 285, 500.4])
+    assert frame.loc[0, ["p50 [ms]", "p95 [ms]", "reference MiB"]].tolist() == pytest.approx([200, 285, 500.4])
     assert frame.loc[0, "of ceiling"] == pytest.approx(0.2)
     assert frame.loc[1, ["MiB", "engine"]].isna().all()
 
@@ -83,7 +85,7 @@ def test_the_noise_floor():
     found = FULL.speedup
     assert found is not None
     assert noise_line(FULL) == (
-        f"Noise floor: the thesis path against itself is {found.value:.3f} times as fast "
+        f"Noise floor: the reference against itself is {found.value:.3f} times as fast "
         f"({found.low:.3f} … {found.high:.3f}, {found.turns} turns)."
     )
     assert noise_line(None) == noise_line(PLAIN) == "The noise floor was not measured."

@@ -12,20 +12,21 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from btlib import Baseline, stats
-from btlib.baselines import judge_new
-from btlib.baselines.figure import BaselineCase, Figure
-from btlib.baselines.pace import Pace
 from btlib.evaluation.aggregate import per_sample
-from btlib.reporting import compare, write_comparison
+from btlib.gate import judge_new
+from btlib.gate.figure import BaselineCase, Figure
+from btlib.gate.standing import Standing, _rank, standings
+from btlib.reporting import write_comparison
 from btlib.reporting.pairing import pairing
-from btlib.reporting.standing import Standing, _rank, standings
 from btlib.reporting.standing_table import NOTE, standing_section, standing_table
 from btlib.results import CaseResult, SeedRun
 from btlib.runs import CaseRecord, RunInfo
+from btlib.runs.pace import Pace
 from btlib.runs.results import as_results
 from btlib.sample_table import SampleTable
 
 from .cells import rows
+from .judged import judged
 from .tables import in_order, with_boundary
 
 Table = Callable[..., SampleTable]
@@ -107,7 +108,7 @@ def test_it_appears_in_every_report(
         for name, case in baseline.cases.items()
     }
     with_costs = baseline.model_copy(update={"cases": cases})
-    comparison = compare(info, [record("new", make_table(wrong=6, seed=2, patients=ALONE))], {}, with_costs)
+    comparison = judged(info, [record("new", make_table(wrong=6, seed=2, patients=ALONE))], {}, with_costs)
     text = write_comparison(comparison, tmp_path).read_text()
     assert text.count("| new    |") >= 5
     assert [row.case for row in comparison.references] == ["good", "bad", "seg"]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from btlib.baselines import Verdict
 from btlib.data.sources.tasks import FIGSHARE
+from btlib.gate import Verdict
 from btlib.reporting import Comparison, Row
 from btlib.reporting.intervals import Mean
 from btlib.reporting.summary import summary

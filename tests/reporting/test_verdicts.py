@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from btlib.baselines import Verdict
+from btlib.gate import Verdict
 from btlib.reporting.verdicts import verdict_line, verdict_table
 
 from .cells import rows

@@ -1,18 +1,24 @@
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from btlib.cases import Case, Prepared, Work
+from btlib.cases import CASES, Case, Prepared, Work, load_cases
 from btlib.data.dataset import Dataset
 from btlib.data.sources.tasks import PHANTOM
-from btlib.protocol import Protocol, Recipe
-from btlib.runs import RunFolder, RunInfo
+from btlib.options import RunOptions
+from btlib.protocol import Protocol, Recipe, Tier
+from btlib.runs import RunInfo, RunStore
 from btlib.runs.execute import run_case
+from btlib.runs.executors import InProcess
 from btlib.runs.held_out import HeldOut
-from btlib.splits import Split, slice_seed42
+from btlib.runs.plan import RunPlan
+from btlib.runs.progress import Progress
+from btlib.runs.workspace import Workspace
+from btlib.splits import Split, make_split, slice_seed42
 from btlib.types import Predictions
 
 
@@ -78,7 +84,7 @@ def make_case(dataset: Dataset) -> Callable[..., Case]:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory, data: HeldOut, make_case: Callable[..., Case]) -> Path:
     """A run of the cases X and Y; tests change a copy of it."""
-    run = RunFolder(tmp_path_factory.mktemp("finished") / "run")
+    run = RunStore(tmp_path_factory.mktemp("finished") / "run")
     run.save_info(RunInfo(tier="smoke", command="pytest", baseline="b", task=PHANTOM, data="d", started="now"))
     work = work_on(data.given, data.split, run.path.parent / "checkpoints")
     with pytest.MonkeyPatch.context() as patch:
@@ -89,6 +95,47 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, data: HeldOut, make_c
 
 
 @pytest.fixture
-def folder(tmp_path: Path, finished_run: Path) -> RunFolder:
+def folder(tmp_path: Path, finished_run: Path) -> RunStore:
     """The folder of a run of the cases X and Y."""
-    return RunFolder(shutil.copytree(finished_run, tmp_path / "run"))
+    return RunStore(shutil.copytree(finished_run, tmp_path / "run"))
+
+
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Registers cases for one test."""
+
+    def add(*cases: Case) -> None:
+        load_cases()
+        for case in cases:
+            monkeypatch.setitem(CASES._items, case.name, case)
+
+    return add
+
+
+@pytest.fixture
+def make_plan(tmp_path: Path) -> Callable[..., RunPlan]:
+    """A plan of cases and what is measured of them; options by name."""
+
+    def make(
+        cases: Mapping[str, Iterable[str]], split: str = "slice-seed42", recipe: Recipe | None = None, **options: Any
+    ) -> RunPlan:
+        tier = Tier("smoke", Protocol(split=split, image_size=32), recipe or Recipe(), "none", 40, True, 1e-9, 0.25)
+        asked = RunOptions(root=tmp_path, device="cpu", seed=7, **options)
+        return RunPlan(tier, asked, {case: frozenset(measures) for case, measures in cases.items()})
+
+    return make
+
+
+@pytest.fixture
+def make_executor(tmp_path: Path, dataset: Dataset, make_plan: Callable[..., RunPlan]) -> Callable[..., InProcess]:
+    """An executor of a plan in the folder `run`: another one is as another process."""
+
+    def make(
+        cases: Mapping[str, Iterable[str]], again: bool = False, samples: Dataset = dataset, **more: Any
+    ) -> InProcess:
+        plan = make_plan(cases, **more)
+        splits = {name: make_split(name, samples) for name in plan.splits}
+        workspace = Workspace(plan, samples, samples, splits, lambda size, scaling: samples, Progress())
+        return InProcess(workspace, RunStore(tmp_path / "run"), again)
+
+    return make

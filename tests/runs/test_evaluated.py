@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from btlib.baselines.figure import CaseCode
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
 from btlib.evaluation import summarise
 from btlib.evaluation.catalogue import METRICS
 from btlib.protocol import Protocol
-from btlib.runs import CaseRecord, RunFolder
+from btlib.runs import CaseRecord, RunStore
 from btlib.runs import execute as module
+from btlib.runs.cell import Cell
 from btlib.runs.execute import conditions, run_case
 from btlib.runs.held_out import HeldOut
+from btlib.runs.provenance import CaseCode
 from btlib.splits import Split
 from btlib.types import Predictions
 
@@ -44,7 +45,7 @@ def run(tmp_path: Path, work: Work, data: HeldOut) -> Run:
     """Runs a case and returns its record; work, test data and tier are the usual ones unless given."""
 
     def make(case: Case, work: Work = work, data: HeldOut = data, tier: str = "smoke") -> CaseRecord:
-        return run_case(case, work, tier, RunFolder(tmp_path), data).record
+        return run_case(case, work, tier, RunStore(tmp_path), data).record
 
     return make
 
@@ -75,7 +76,7 @@ def test_only_the_test_slices_are_scored_in_their_order(
     assert record.samples is not None
     assert record.samples.id == ["360", "40", "350"]
     assert record.samples.patient == ["P017", "P001", "P017"]
-    masks = RunFolder(tmp_path).masks("X", 7)
+    masks = RunStore(tmp_path).masks(Cell("X", 7))
     assert masks is not None
     assert (masks.ids.tolist(), masks.width) == (["360", "40", "350"], 20)
     for position in split.test:
@@ -131,7 +132,7 @@ def test_what_is_known_of_the_model_and_its_seed(tmp_path: Path, run: Run, work:
     assert record.model is not None
     assert record.model.model_dump() == {"source": "trained", **known, "notes": ["a", "b"]}
     assert (record.seed, record.title, record.case) == (11, "case X", "X")
-    assert [path.name for path in RunFolder(tmp_path).record_paths()] == ["X-seed11.json"]
+    assert [path.name for path in RunStore(tmp_path).record_paths()] == ["X-seed11.json"]
     assert datetime.fromisoformat(record.created).utcoffset() == timedelta(0)
 
 
@@ -202,12 +203,12 @@ def test_of_a_case_that_fails_after_it_was_prepared_the_model_is_known_and_its_c
 ):
     curves = tmp_path / "curves.csv"
     curves.write_text("epoch\n1\n")
-    folder = RunFolder(tmp_path / "run")
+    folder = RunStore(tmp_path / "run")
     result = run_case(make_case("X", lambda w: halves(w, curves=curves)), work, "smoke", folder, data)
     assert (result.record.outcome, result.prepared) == ("error", None)
     assert {name: getattr(result.record, name) for name in NUMBERS} == dict.fromkeys(NUMBERS)
-    assert folder.masks("X", 7) is None
-    assert folder.curves_path("X", 7).read_text() == "epoch\n1\n"
+    assert folder.masks(Cell("X", 7)) is None
+    assert folder.curves_path(Cell("X", 7)).read_text() == "epoch\n1\n"
     assert result.record.prepare_seconds is not None
     assert result.record.model is not None
 

@@ -15,7 +15,8 @@ from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
 from btlib.errors import ModelError
 from btlib.evaluation.aggregate import per_sample
-from btlib.runs import CaseRecord, RunFolder
+from btlib.runs import CaseRecord, RunStore
+from btlib.runs.cell import Cell
 from btlib.runs.execute import conditions, run_case
 from btlib.runs.held_out import HeldOut
 from btlib.runs.results import as_results
@@ -32,10 +33,10 @@ def test_a_case_that_works(tmp_path: Path, work: Work, data: HeldOut, make_case:
         ready = make_case().prepare(w)
         return replace(ready, curves=tmp_path / "curve.csv", notes=("mind this",), details={"device": "cpu"})
 
-    folder = RunFolder(tmp_path / "run")
+    folder = RunStore(tmp_path / "run")
     result = run_case(make_case(prepare=prepare), work, "smoke", folder, data)
     dataset, test = data.truth, data.split.test
-    record = CaseRecord.load(folder.record_path("X", 7))
+    record = CaseRecord.load(folder.record_path(Cell("X", 7)))
     assert record == result.record
     assert (record.outcome, record.error, record.tier, record.seed) == ("done", None, "smoke", 7)
     assert record.samples is not None
@@ -92,7 +93,7 @@ def test_a_case_that_fails_is_a_record_too(
     told: str,
 ):
     few = replace(data, split=replace(data.split, test=data.split.test[:6]))
-    record = run_case(make_case(prepare=prepare, has_classes=False), work, "full", RunFolder(tmp_path), few).record
+    record = run_case(make_case(prepare=prepare, has_classes=False), work, "full", RunStore(tmp_path), few).record
     assert CaseRecord.load(tmp_path / "records" / "X-seed7.json") == record
     assert record.outcome == "error"
     assert record.error is not None
@@ -130,7 +131,7 @@ def test_what_went_wrong_has_a_name(
     prepare: Callable[[Work], Prepared],
     outcome: str,
 ):
-    record = run_case(make_case(prepare=prepare), work, "smoke", RunFolder(tmp_path), data, timeout=0.2).record
+    record = run_case(make_case(prepare=prepare), work, "smoke", RunStore(tmp_path), data, timeout=0.2).record
     assert CaseRecord.load(tmp_path / "records" / "X-seed7.json") == record
     assert record.outcome == outcome
     assert as_results([record])[0].failure == outcome
@@ -138,13 +139,13 @@ def test_what_went_wrong_has_a_name(
 
 def test_a_case_in_time_is_left_alone(tmp_path: Path, work: Work, data: HeldOut, make_case: Make):
     before = signal.getsignal(signal.SIGALRM)
-    assert run_case(make_case(), work, "smoke", RunFolder(tmp_path), data, timeout=60).record.outcome == "done"
+    assert run_case(make_case(), work, "smoke", RunStore(tmp_path), data, timeout=60).record.outcome == "done"
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
     assert signal.getsignal(signal.SIGALRM) is before
 
 
 def test_what_was_declared_must_come(tmp_path: Path, work: Work, data: HeldOut, make_case: Make):
-    record = run_case(make_case(has_classes=False), work, "smoke", RunFolder(tmp_path), data).record
+    record = run_case(make_case(has_classes=False), work, "smoke", RunStore(tmp_path), data).record
     assert record.error is not None
     assert "declared masks True and classes False, predicted masks True and classes True" in record.error
 
@@ -154,7 +155,7 @@ def test_an_interrupt_is_no_failure_of_the_case(tmp_path: Path, work: Work, data
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_case(make_case(prepare=interrupted), work, "smoke", RunFolder(tmp_path), data)
+        run_case(make_case(prepare=interrupted), work, "smoke", RunStore(tmp_path), data)
     assert not (tmp_path / "records").exists()
 
 
@@ -167,7 +168,7 @@ def test_a_predictor_is_handed_on_only_where_its_numbers_were_made(
         ready.append(make_case().prepare(w))
         return ready[-1]
 
-    good, bad = RunFolder(tmp_path / "a"), RunFolder(tmp_path / "b")
+    good, bad = RunStore(tmp_path / "a"), RunStore(tmp_path / "b")
     assert run_case(make_case(prepare=prepare), work, "smoke", good, data).prepared is ready[0]
     wrong = replace(ready[0], predictor=Wrong())
     assert run_case(make_case(prepare=lambda w: wrong), work, "smoke", bad, data).prepared is None
@@ -197,7 +198,7 @@ def test_a_case_that_overwrites_true_masks_fails_and_leaves_the_others_their_num
     make_case: Make,
     make_dataset: Callable[..., Dataset],
 ):
-    scored, folder = make_dataset(40), RunFolder(tmp_path)
+    scored, folder = make_dataset(40), RunStore(tmp_path)
     data, true = HeldOut(scored, scored, split), scored.masks.copy()
 
     def overwriting(work: Work) -> Prepared:
@@ -225,10 +226,10 @@ def test_true_masks_that_were_changed_between_two_cases_are_not_scored(
     """By whom is not known, and what was read is gone: no case has numbers then."""
     scored = make_dataset(40)
     data = HeldOut(scored, scored, split)
-    assert run_case(make_case("X"), work, "smoke", RunFolder(tmp_path), data).record.outcome == "done"
+    assert run_case(make_case("X"), work, "smoke", RunStore(tmp_path), data).record.outcome == "done"
     scored.masks[split.test[0]] = True
     for name in "YZ":
-        record = run_case(make_case(name), work, "smoke", RunFolder(tmp_path), data).record
+        record = run_case(make_case(name), work, "smoke", RunStore(tmp_path), data).record
         assert (record.outcome, record.samples) == ("error", None)
         assert "start the session anew" in str(record.error)
 
@@ -245,10 +246,10 @@ def test_masks_that_nobody_can_write_to_are_left_alone(
         scored.masks[:] = True
         raise AssertionError("they could be written to")
 
-    record = run_case(make_case("X", overwriting), work, "smoke", RunFolder(tmp_path), data).record
+    record = run_case(make_case("X", overwriting), work, "smoke", RunStore(tmp_path), data).record
     assert record.outcome == "error"
     assert "ValueError: assignment destination is read-only" in str(record.error)
-    assert run_case(make_case("Y"), work, "smoke", RunFolder(tmp_path), data).record.outcome == "done"
+    assert run_case(make_case("Y"), work, "smoke", RunStore(tmp_path), data).record.outcome == "done"
 
 
 def test_a_case_is_given_no_test_sample(work: Work, data: HeldOut):
@@ -277,7 +278,7 @@ def test_what_a_record_cannot_hold_is_a_failure_of_the_case(
     given: dict[str, Any], told: str, tmp_path: Path, work: Work, data: HeldOut, make_case: Make
 ):
     case = make_case(prepare=lambda w: replace(make_case().prepare(w), **given))
-    record = run_case(case, work, "smoke", RunFolder(tmp_path / "run"), data).record
+    record = run_case(case, work, "smoke", RunStore(tmp_path / "run"), data).record
     assert record.outcome == "error"
     assert told in (record.error or "")
     assert record.samples is None
@@ -285,7 +286,7 @@ def test_what_a_record_cannot_hold_is_a_failure_of_the_case(
 
 def test_a_threshold_may_be_a_number_of_numpy(tmp_path: Path, work: Work, data: HeldOut, make_case: Make):
     case = make_case(prepare=lambda w: replace(make_case().prepare(w), threshold=np.float32(0.5)))
-    assert run_case(case, work, "smoke", RunFolder(tmp_path / "run"), data).record.threshold == 0.5
+    assert run_case(case, work, "smoke", RunStore(tmp_path / "run"), data).record.threshold == 0.5
 
 
 @pytest.mark.parametrize(("has", "told"), [("mask", "masks"), ("classes", "classes")])
@@ -301,5 +302,5 @@ def test_what_the_task_does_not_ask_for_is_told_before_training(
         raise AssertionError("trained")
 
     held_out = HeldOut(truth, truth, data.split)
-    record = run_case(make_case(prepare=never), work, "smoke", RunFolder(tmp_path / "run"), held_out).record
+    record = run_case(make_case(prepare=never), work, "smoke", RunStore(tmp_path / "run"), held_out).record
     assert f"it predicts {told}, and the task 'phantom' asks for none" in (record.error or "")

@@ -14,7 +14,7 @@ from btlib.data.sources.phantom.source import PhantomSource
 from btlib.data.task import Task
 from btlib.errors import ModelError
 from btlib.evaluation.aggregate import per_sample
-from btlib.runs import RunFolder
+from btlib.runs import RunStore
 from btlib.runs.execute import run_case
 from btlib.runs.held_out import HeldOut
 from btlib.runs.results import as_results
@@ -50,7 +50,7 @@ def test_a_case_that_changes_labels_fails_and_leaves_the_others_their_numbers(
     make_case: Make,
     make_dataset: MakeDataset,
 ) -> None:
-    scored, folder = make_dataset(40), RunFolder(tmp_path)
+    scored, folder = make_dataset(40), RunStore(tmp_path)
     true, held_out = scored.strata.copy(), HeldOut(scored, scored, split)
     changed = split.test[true[split.test] != 0][: 1 if only_one else None]
 
@@ -86,7 +86,7 @@ def test_labels_and_masks_of_other_samples_are_no_test_truth(
 
     known = make_case("Y")
     case = make_case("X", altering)
-    assert run_case(case, work, "smoke", RunFolder(tmp_path), HeldOut(scored, scored, split)).record.outcome == "done"
+    assert run_case(case, work, "smoke", RunStore(tmp_path), HeldOut(scored, scored, split)).record.outcome == "done"
 
 
 def overwrite_masks(truth: Dataset, at: Any) -> None:

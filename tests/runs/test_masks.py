@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from btlib.errors import RecordError
-from btlib.runs import RunFolder
+from btlib.runs import RunStore
+from btlib.runs.cell import Cell
 from btlib.runs.masks import Masks
 
 
@@ -27,11 +28,24 @@ def test_a_damaged_file_is_told(tmp_path: Path, content: bytes):
         Masks.load(tmp_path / "x.npz")
 
 
-def test_a_run_keeps_what_was_scored(folder: RunFolder):
+def test_a_run_keeps_what_was_scored(folder: RunStore):
     for record in folder.records():
-        masks, table = folder.masks(record.case, record.seed), record.samples
+        masks, table = folder.masks(record.cell), record.samples
         assert masks is not None
         assert table is not None
         found = [masks.of(name).sum(axis=(1, 2)).tolist() for name in table.id]  # type: ignore[union-attr]
         assert found == table.overlap()[1].tolist()
-    assert folder.masks("nobody", 1) is None
+    assert folder.masks(Cell("nobody", 1)) is None
+
+
+def test_masks_of_folds_together():
+    """Their width is no multiple of eight, and a fold may be larger than another."""
+    masks = np.random.default_rng(0).random((6, 2, 5, 13)) > 0.5
+    ids = np.array(["7", "30", "scan/12", "4", "5", "6"])
+    parts = [Masks(ids[at], np.packbits(masks[at], axis=3), 13) for at in (slice(0, 1), slice(1, 4), slice(4, 6))]
+    whole = Masks.together(parts)
+    assert (whole.ids.tolist(), whole.width) == (ids.tolist(), 13)
+    for name, mask in zip(ids.tolist(), masks, strict=True):
+        np.testing.assert_array_equal(whole.of(name), mask)
+    assert whole.of("3") is None
+    assert Masks.together(parts[:1]) is parts[0]

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from btlib.cases import CASES, Case, Prepared, Work, load_case
-from btlib.runs import CaseRecord, RunFolder, provenance
-from btlib.runs.accept import propose
+from btlib.gate.acceptance import propose
+from btlib.runs import CaseRecord, RunStore, provenance
+from btlib.runs.cell import Cell
 from btlib.runs.execute import run_case
 from btlib.runs.held_out import HeldOut
 from btlib.runs.provenance import checkout, code_of
@@ -211,7 +212,7 @@ def test_a_case_without_a_file():
 
 
 def test_it_is_in_the_record_and_the_baseline_and_a_dirty_one_is_refused(
-    folder: RunFolder,
+    folder: RunStore,
     work: Work,
     data: HeldOut,
     make_case: Callable[..., Case],
@@ -227,7 +228,7 @@ def test_it_is_in_the_record_and_the_baseline_and_a_dirty_one_is_refused(
     proposal = propose(folder.path, "mine", "because")
     assert proposal.refusals == ()
     saved = proposal.new.cases["X"].code
-    assert saved == CaseRecord.load(folder.record_path("X", 8)).code == code_of(file)
+    assert saved == CaseRecord.load(folder.record_path(Cell("X", 8))).code == code_of(file)
     path.write_text(CASE + "# between two seeds\n")
     run_case(make_case("X"), replace(work, seed=8), "smoke", folder, data)
     refusals = propose(folder.path, "mine", "because").refusals
@@ -235,7 +236,7 @@ def test_it_is_in_the_record_and_the_baseline_and_a_dirty_one_is_refused(
 
 
 def test_a_ready_made_model_has_no_training_recipe(
-    folder: RunFolder, work: Work, data: HeldOut, make_case: Callable[..., Case]
+    folder: RunStore, work: Work, data: HeldOut, make_case: Callable[..., Case]
 ):
     recipe = {"name": "thesis", "epochs": 10}
     folder.save_info(folder.info().model_copy(update={"recipe": recipe}))
@@ -249,7 +250,7 @@ def test_a_ready_made_model_has_no_training_recipe(
 
 
 def test_a_prepare_that_returns_something_else_says_so(
-    work: Work, data: HeldOut, make_case: Callable[..., Case], folder: RunFolder
+    work: Work, data: HeldOut, make_case: Callable[..., Case], folder: RunStore
 ):
     for returned in (None, object()):
         record = run_case(make_case("X", lambda w, returned=returned: returned), work, "smoke", folder, data).record

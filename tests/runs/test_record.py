@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import RecordError
-from btlib.runs import CaseRecord, ModelInfo, RunFolder, RunInfo, Speed, Timing
+from btlib.runs import CaseRecord, ModelInfo, RunInfo, RunStore, Speed, Timing
+from btlib.runs.cell import Cell
 from btlib.runs.split import Part, SplitFile
 
 PART = Part(ids=["10", "9"], patients=None)
@@ -63,8 +64,8 @@ def model(source: str = "trained", **details: Any) -> ModelInfo:
 
 
 @pytest.fixture
-def record(folder: RunFolder) -> CaseRecord:
-    return CaseRecord.load(folder.record_path("X", 7))
+def record(folder: RunStore) -> CaseRecord:
+    return CaseRecord.load(folder.record_path(Cell("X", 7)))
 
 
 @pytest.mark.parametrize(
@@ -80,10 +81,7 @@ def test_the_threshold_is_the_models_own_or_else_the_protocols(
     ("info", "trained"),
     [
         (None, True),
-        *(
-            (model(source), source != "given")
-            for source in ("trained", "resumed", "loaded", "thesis-checkpoint", "given")
-        ),
+        *((model(source), source != "given") for source in ("trained", "resumed", "loaded", "file", "given")),
     ],
 )
 def test_only_a_ready_made_model_has_no_recipe(record: CaseRecord, info: ModelInfo | None, trained: bool):
@@ -96,3 +94,109 @@ def test_a_record_of_version_1_without_conditions_is_refused_by_name(record: Cas
     (tmp_path / "a.json").write_text(json.dumps(fields))
     with pytest.raises(RecordError, match=r"a\.json: (schema|conditions)"):
         CaseRecord.load(tmp_path / "a.json")
+
+
+OF_VERSION_3 = """{
+ "schema": "btlib-record/3",
+ "case": "X",
+ "title": "case X",
+ "tier": "full",
+ "seed": 7,
+ "metrics": {"dice": 1},
+ "outcome": "done",
+ "error": null,
+ "conditions": {
+  "task": {"name": "two", "structures": ["left", "right"], "classes": [], "channels": ["t1"]},
+  "truth_fingerprint": "t1",
+  "input_fingerprint": "i1",
+  "split_name": "slice-seed42",
+  "split_fingerprint": "s1",
+  "n_test": 2,
+  "test_class_counts": [],
+  "image_size": 32,
+  "scaling": "thesis",
+  "threshold": 0.65,
+  "epsilon": 1e-06,
+  "patients": {"source": "files", "n_test": 2, "seen": 1},
+  "independent": false
+ },
+ "samples": {
+  "id": ["9", "10"],
+  "label": null,
+  "patient": ["a", null],
+  "volume": null,
+  "classes": [],
+  "structures": ["left", "right"],
+  "columns": {
+   "left/truth_area": [40, 55],
+   "left/intersection": [31, 0],
+   "left/pred_area": [35, 0],
+   "right/truth_area": [4, 5],
+   "right/intersection": [3, 0],
+   "right/pred_area": [3, 2]
+  }
+ },
+ "summary": {"n": 2},
+ "threshold_curve": null,
+ "curves_sha256": null,
+ "batch_mean_size": 2,
+ "images_per_second": 12.5,
+ "peak_memory_mib": null,
+ "seconds": 3.0,
+ "prepare_seconds": 2.0,
+ "predict_seconds": 0.5,
+ "model": {
+  "source": "thesis-checkpoint",
+  "fingerprint": "m",
+  "seconds": 0.0,
+  "details": {"threshold": 0.4, "checkpoint": "a.pth"},
+  "notes": ["mind this"]
+ },
+ "code": {"file": "mine.py", "commit": "abc", "dirty": false, "digest": "d"},
+ "environment": {"numpy": "1"},
+ "created": "2026-01-01T00:00:00+00:00"
+}"""
+"""As the version before this wrote it, when speed lay in files of its own."""
+
+
+def test_a_record_of_version_3_is_one_of_version_4(tmp_path: Path):
+    (tmp_path / "a.json").write_text(OF_VERSION_3)
+    found, old = CaseRecord.load(tmp_path / "a.json"), json.loads(OF_VERSION_3)
+    assert (found.schema_, found.cell, found.measured) == ("btlib-record/4", Cell("X", 7), ["quality"])
+    assert (found.fold, found.speed, found.planted, found.problems) == (None, None, {}, {})
+    assert found.model is not None
+    assert (found.model.source, found.threshold) == ("file", 0.4)
+    value = found.model_dump(mode="json")
+    new = {"schema", "fold", "measured", "speed", "planted", "problems", "model", "code", "conditions"}
+    assert {name: value[name] for name in old if name not in new} == {n: old[n] for n in old if n not in new}
+    assert value["model"] == old["model"] | {"source": "file"}
+    assert {n: value["conditions"][n] for n in old["conditions"] if n != "task"} == {
+        n: field for n, field in old["conditions"].items() if n != "task"
+    }
+    assert {name: value["code"][name] for name in old["code"]} == old["code"]
+    found.save(tmp_path / "b.json")
+    assert CaseRecord.load(tmp_path / "b.json") == found
+
+
+@pytest.mark.parametrize("version", ["0", "5", "4.0"])
+def test_a_record_of_no_known_version_is_refused(version: str, tmp_path: Path):
+    (tmp_path / "a.json").write_text(OF_VERSION_3.replace("btlib-record/3", f"btlib-record/{version}"))
+    with pytest.raises(RecordError, match="schema: "):
+        CaseRecord.load(tmp_path / "a.json")
+
+
+def test_planted_faults_are_of_the_task_of_the_record(record: CaseRecord, tmp_path: Path):
+    assert record.samples is not None
+    table = record.samples.model_dump()
+    record.model_copy(update={"planted": {"a fault": record.samples}}).save(tmp_path / "a.json")
+    assert CaseRecord.load(tmp_path / "a.json").planted == {"a fault": record.samples}
+    fields = json.loads(record.model_dump_json()) | {"planted": {"a fault": table | {"classes": ["x", "y", "z"]}}}
+    (tmp_path / "b.json").write_text(json.dumps(fields))
+    with pytest.raises(RecordError):
+        CaseRecord.load(tmp_path / "b.json")
+
+
+def test_a_record_knows_its_cell(record: CaseRecord):
+    changed = record.model_copy(update={"fold": "cvind-2", "measured": ["quality", "inference"]})
+    assert changed.cell == Cell("X", 7, "cvind-2")
+    assert changed.cell.measures == {"quality", "inference"}

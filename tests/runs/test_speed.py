@@ -1,23 +1,23 @@
-"""Raw seconds to figures, and what of them is held against a baseline."""
+"""Raw seconds to figures, and what of them a baseline keeps; what older versions wrote is read."""
 
-from types import SimpleNamespace
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from btlib.baselines.figure import Making
-from btlib.baselines.pace import Pace
-from btlib.data.sources.tasks import PHANTOM
-from btlib.runs import RunInfo, Speed, Timing, speed
-from btlib.runs.speed import judge_timing
+from btlib.errors import RecordError
+from btlib.runs import Speed, Timing
+from btlib.runs.pace import Pace
 
 SECONDS = [0.1, 0.2, 0.3, 0.4, 1.5, 0.2, 0.1, 0.2]
-THESIS = [1.0, 0.8, 0.9, 2.0, 1.0, 1.1, 1.2, 1.3]
+REFERENCE = [1.0, 0.8, 0.9, 2.0, 1.0, 1.1, 1.2, 1.3]
 TIMING = Timing(
     images=6,
     seconds=SECONDS,
-    thesis_seconds=THESIS,
+    reference="another",
+    reference_seconds=REFERENCE,
     gpu="NVIDIA H200",
     engine="openvino",
     precision="bf16",
@@ -36,16 +36,17 @@ def test_figures_of_a_timing():
         gpu="NVIDIA H200",
         engine="openvino",
         precision="bf16",
+        reference="another",
         ratio=found.value,
         low=found.low,
         high=found.high,
     )
 
 
-def test_where_the_thesis_path_could_not_run_there_is_no_ratio():
-    alone = TIMING.model_copy(update={"thesis_seconds": []})
+def test_without_a_reference_there_is_no_ratio():
+    alone = TIMING.model_copy(update={"reference": None, "reference_seconds": []})
     assert alone.speedup is None
-    assert (alone.pace.ratio, alone.pace.low, alone.pace.high) == (None, None, None)
+    assert (alone.pace.reference, alone.pace.ratio, alone.pace.low, alone.pace.high) == (None, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -63,72 +64,67 @@ def test_the_share_of_what_the_machine_can_do(fields: dict[str, Any], ceilings: 
     assert found == (None if share is None else pytest.approx(share))
 
 
-HERE = {"machine": "m1", "simd": "avx2", "allocator": "jemalloc"}
-INFO = RunInfo(tier="full", command="", baseline="", task=PHANTOM, data="", image_size=64, started="")
-RECIPE = {"backbone": "resnet18"}
+def noisy(seconds: list[float], reference: list[float]) -> Speed:
+    return Speed(case="X", noise=Timing(images=1, seconds=seconds, reference_seconds=reference))
 
 
-def judged(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> dict[str, Any]:
-    """What is handed to the gate of a case X whose baseline was made as it is, but for changes."""
-    known = {"inference": TIMING.pace, "other": TIMING.pace.model_copy(update={"images_per_second": 1.0})}
-    made = {"environment": HERE | changes.pop("there", {}), "recipe": changes.pop("recipe", RECIPE)}
-    baseline: Any = SimpleNamespace(
-        cases={"X": SimpleNamespace(speed=known)},
-        made=lambda case: Making(source="", created="", reason="", **made if case == "X" else {}),
-        conditions=SimpleNamespace(image_size=changes.pop("size", 64)),
-        recipe={"backbone": "another"},
+def test_the_noise_is_the_farther_bound_of_the_null_run():
+    speed = noisy([1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 2.0, 2.0])
+    assert speed.noisiness == pytest.approx(1.0)
+    assert noisy([2.0] * 4, [1.0] * 4).noisiness == pytest.approx(0.5)
+    assert noisy([1.0] * 4, [1.0] * 4).noisiness == 0
+    assert (Speed(case="X").noisiness, noisy([1.0], []).noisiness) == (0, 0)
+
+
+OLDER = """{
+ "images": 16,
+ "device": "cpu",
+ "gpu": null,
+ "engine": "openvino",
+ "precision": "fp32",
+ "seconds": [0.5, 0.25],
+ "thesis_seconds": [1.0, 2.0, 1.5],
+ "peak_memory_mib": 300.5,
+ "thesis_peak_memory_mib": 700.25,
+ "device_memory_mib": null,
+ "joules_per_image": 0.5,
+ "gflop_per_image": 2.5
+}"""
+"""As btlib wrote it when the thesis's way of running a model was the only reference."""
+
+
+def test_a_timing_of_before_names_the_only_reference_that_there_was(tmp_path: Path):
+    (tmp_path / "a.json").write_text(OLDER)
+    found = Timing.load(tmp_path / "a.json")
+    assert found == Timing(
+        images=16,
+        device="cpu",
+        engine="openvino",
+        precision="fp32",
+        seconds=[0.5, 0.25],
+        reference="thesis path",
+        reference_seconds=[1.0, 2.0, 1.5],
+        peak_memory_mib=300.5,
+        reference_peak_memory_mib=700.25,
+        joules_per_image=0.5,
+        gflop_per_image=2.5,
     )
-    record: Any = SimpleNamespace(case=changes.pop("case", "X"), model=None)
-    asked: dict[str, Any] = {}
-
-    def gate(case: str, figure: str, measured: Pace, baseline: Pace | None, **more: Any) -> None:
-        asked.update(case=case, figure=figure, measured=measured, baseline=baseline, **more)
-
-    monkeypatch.setattr(speed, "judge_pace", gate)
-    monkeypatch.setattr(speed, "environment", lambda: HERE)
-    info = INFO.model_copy(update={"recipe": RECIPE})
-    judge_timing(record, changes.pop("figure", "inference"), TIMING, baseline, 0.07, info, 0.15)
-    assert not changes
-    return asked
+    found.save(tmp_path / "b.json")
+    assert not {"thesis_seconds", "thesis_peak_memory_mib"} & json.loads((tmp_path / "b.json").read_text()).keys()
+    assert Timing.load(tmp_path / "b.json") == found
 
 
-def test_a_figure_is_held_against_the_baselines_own(monkeypatch: pytest.MonkeyPatch):
-    assert judged(monkeypatch) == {
-        "case": "X",
-        "figure": "inference",
-        "measured": TIMING.pace,
-        "baseline": TIMING.pace,
-        "margin": 0.15,
-        "alike": None,
-        "same_machine": True,
-        "noise": 0.07,
-    }
+def test_a_timing_of_before_that_was_made_alone_has_no_reference(tmp_path: Path):
+    alone = OLDER.replace("[1.0, 2.0, 1.5]", "[]").replace("700.25", "null")
+    speed = f'{{"case": "X", "figures": {{"inference, batch 16": {alone}}}, "ceilings": {{}}, "seconds": 2.0}}'
+    (tmp_path / "a.json").write_text(speed)
+    (timing,) = Speed.load(tmp_path / "a.json").figures.values()
+    assert (timing.reference, timing.reference_seconds, timing.reference_peak_memory_mib) == (None, [], None)
+    assert timing.seconds == [0.5, 0.25]
 
 
-@pytest.mark.parametrize("change", [{"figure": "training"}, {"case": "unknown"}])
-def test_a_figure_that_the_baseline_does_not_have(change: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
-    assert judged(monkeypatch, **change)["baseline"] is None
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"size": 32}, "image size 64, the baseline's 32"),
-        ({"recipe": {"backbone": "resnet50"}}, "backbone resnet18, the baseline's resnet50"),
-        ({"recipe": None}, "backbone resnet18, the baseline's None"),
-        ({"there": {"simd": "avx512"}}, "processor with avx2, the baseline's avx512"),
-        ({"there": {"allocator": "glibc"}}, "allocator jemalloc, the baseline's glibc"),
-        (
-            {"there": {"simd": "no", "allocator": "x"}},
-            "processor with avx2, the baseline's no; allocator jemalloc, the baseline's x",
-        ),
-    ],
-)
-def test_what_makes_two_ratios_unlike(change: dict[str, Any], told: str, monkeypatch: pytest.MonkeyPatch):
-    found = judged(monkeypatch, **change)
-    assert (found["alike"], found["same_machine"]) == (told, True)
-
-
-def test_another_machine_is_told_apart(monkeypatch: pytest.MonkeyPatch):
-    found = judged(monkeypatch, there={"machine": "m2"})
-    assert (found["alike"], found["same_machine"]) == (None, False)
+@pytest.mark.parametrize("seconds", ["3", "null", '["1"]'])
+def test_a_timing_of_before_is_checked_all_the_same(seconds: str, tmp_path: Path):
+    (tmp_path / "a.json").write_text(OLDER.replace("[1.0, 2.0, 1.5]", seconds))
+    with pytest.raises(RecordError, match="reference_seconds"):
+        Timing.load(tmp_path / "a.json")

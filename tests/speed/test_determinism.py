@@ -14,12 +14,13 @@ torch = pytest.importorskip("torch")
 from btlib.adapters.devices import fastest_kernels  # noqa: E402
 from btlib.cases import Work, fit_or_load  # noqa: E402
 from btlib.data.dataset import Dataset  # noqa: E402
-from btlib.protocol import Protocol, Recipe  # noqa: E402
+from btlib.protocol import Protocol  # noqa: E402
 from btlib.runs.environment import environment  # noqa: E402
 from btlib.speed import determinism  # noqa: E402
 from btlib.splits import slice_seed42  # noqa: E402
-from btlib.thesis_cases import plan_of  # noqa: E402
-from btlib.training import fit  # noqa: E402
+from btlib.thesis.cases import plan_of  # noqa: E402
+from btlib.thesis.recipe import ThesisRecipe  # noqa: E402
+from btlib.thesis.training import fit  # noqa: E402
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def enforced() -> Iterator[None]:
 
 @pytest.fixture
 def work(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Work:
-    recipe = Recipe(name="test", backbone="tiny", weights="none", epochs=2, batch_size=8, augment="flip")
+    recipe = ThesisRecipe(name="test", backbone="tiny", weights="none", epochs=2, batch_size=8, augment="flip")
     return Work.on(make_dataset(24), slice_seed42(24), Protocol(image_size=32), recipe, 7, tmp_path, device="cpu")
 
 

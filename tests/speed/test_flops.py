@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from btlib.errors import ModelError
-from btlib.models import create
 from btlib.speed.flops import flops_per_image
+from btlib.thesis.models import create
 
 
 def test_the_thesiss_network():

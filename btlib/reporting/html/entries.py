@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from btlib.baselines import Verdict
 from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
-from btlib.reporting.comparison import Row, result_of
+from btlib.gate import Verdict
+from btlib.gate.standing import Standing
+from btlib.reporting.comparison import Row
 from btlib.reporting.html.views import View
 from btlib.reporting.names import numbered, visible
-from btlib.reporting.standing import Standing
 from btlib.results import CaseResult, SeedRun
 from btlib.runs.record import CaseRecord, RunInfo
+from btlib.runs.results import missing_cells, result_of
 from btlib.runs.speed import Speed
 
 _LONGEST = 64  # letters of a label in an anchor or the name of a file
@@ -125,7 +126,7 @@ def _entry(v: View, row: Row, records: list[CaseRecord], label: str) -> Entry:
     known = {} if isinstance(v.baseline, BaselineError) else v.baseline.cases
     before = tuple(known[row.case].runs) if row.case in known else ()
     name = f"baseline {visible(v.baseline.name)}" if not isinstance(v.baseline, BaselineError) and before else ""
-    result = replace(result_of(records), case=label)
+    result = replace(result_of(records, missing_cells(v.info, records)), case=label)
     return Entry(label, v, row, result, tuple(records), v.speeds.get(row.case), before, name)
 
 

@@ -14,7 +14,7 @@ _SOURCES = {
     "trained": "trained in this run",
     "resumed": "trained on from an interrupted run",
     "loaded": "loaded: trained in an earlier run, with the same data, split, recipe, seed and code",
-    "thesis-checkpoint": "loaded from a checkpoint file of the thesis",
+    "file": "loaded from a file that the user named",
     "given": "given ready-made by the case",
 }
 
@@ -40,7 +40,8 @@ def facts(view: View, entries: Sequence[Entry]) -> list[Facts]:
         _facts(
             "Run",
             {
-                "folder": view.folder.path.name,
+                **({} if info.name is None else {"name": info.name}),
+                "folder": view.store.path.name,
                 "started": info.started,
                 "command": info.command,
                 "commit": None
@@ -101,7 +102,7 @@ def origins(entries: Sequence[Entry]) -> list[Origin]:
         Origin(
             entry.label,
             record.seed,
-            record.model is not None and record.model.source in ("loaded", "thesis-checkpoint"),
+            record.model is not None and record.model.source in ("loaded", "file"),
             _words(record, record.model) if record.model else "no model: the case failed",
             (record.model.fingerprint if record.model else None) or "",
             (*_code(record), *(record.model.notes if record.model else ())),

@@ -7,21 +7,21 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.baselines import Verdict
 from btlib.evaluation.aggregate import SIZES, by_class, by_size
 from btlib.evaluation.catalogue import METRICS
+from btlib.gate import Verdict
+from btlib.gate.standing import Standing
 from btlib.metrics import confusion_matrix, ece
 from btlib.metrics.calibration import confidence_bins
 from btlib.reporting.axes import SHARE, value_limits
 from btlib.reporting.html import charts, small_charts
-from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.entries import Entry, anchor_of
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.style import colour
 from btlib.reporting.names import visible
 from btlib.reporting.pairing import pairing
 from btlib.reporting.palette import ACCENT, MUTED
 from btlib.reporting.significance import PairTest
-from btlib.reporting.standing import Standing
 
 INFERENCE = "inference, batch 16"
 
@@ -153,11 +153,13 @@ def _of_case(entry: Entry) -> Iterator[Drawn]:
 
 def _learning(entry: Entry, problems: Problems) -> Iterator[Drawn]:
     for record in entry.records:
-        curves = problems.attempt(partial(entry.view.folder.curves, record))
+        curves = problems.attempt(partial(entry.view.store.curves, record))
         if curves is not None:
-            title = f"{entry.label}, seed {record.seed}"
+            fold = "" if record.fold is None else f", {record.fold}"
+            title = f"{entry.label}{fold}, seed {record.seed}"
             svg = small_charts.learning(curves, title)
-            name = f"learning-{entry.safe}-seed{record.seed}"
+            place = "" if record.fold is None else f"-{anchor_of(record.fold)}"
+            name = f"learning-{entry.safe}{place}-seed{record.seed}"
             yield Drawn("learning", name, f"Learning curves of {title}", "", svg)
 
 

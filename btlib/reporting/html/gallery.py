@@ -53,7 +53,7 @@ def gallery(entries: Sequence[Entry], room: int, weigh: Callable[[Tile], int]) -
 
 def _of_view(view: View, entries: Sequence[Entry], problems: Problems) -> tuple[list[list[Tile]], dict[str, str]]:
     """Tiles of each case of a run, and their images by anchor, which is the same for the same image of any run."""
-    maps = {entry: maps_of(view.folder, entry.row.case, problems) for entry in entries}
+    maps = {entry: maps_of(view.store.explain_place, entry.row.case, problems) for entry in entries}
     chosen = {entry: choose(entry, maps[entry]) for entry in entries}
     areas = {
         entry.result.samples.id[one.at]: entry.result.samples.truth_area[one.at].tolist()
@@ -75,11 +75,13 @@ def _masks(entry: Entry, problems: Problems) -> Masks | None:
     """What the first seed predicted; None, and said, where it is not there though the case has masks."""
     if not entry.has("dice"):
         return None
-    folder, case, seed = entry.view.folder, entry.row.case, entry.result.runs[0].seed
-    path = folder.masks_path(case, seed)
-    if not path.exists():
-        problems.add(f"case {entry.label}: its predicted masks were not kept: there is no {path}")
-    return problems.attempt(partial(folder.masks, case, seed))
+    store = entry.view.store
+    cells = [record.cell for record in entry.records if record.seed == entry.result.runs[0].seed]
+    for path in (path for path in map(store.masks_path, cells) if not path.exists()):
+        problems.add(f"case {entry.label}: its predicted masks were not stored: there is no {path}")
+    found = [problems.attempt(partial(store.masks, cell)) for cell in cells]
+    there = [masks for masks in found if masks is not None]
+    return Masks.together(there) if there else None
 
 
 def _share(

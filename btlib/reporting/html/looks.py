@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from btlib.explain.explained import Group
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.problems import Problems
-from btlib.runs.explained import Group
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ def looks(entries: Sequence[Entry]) -> list[Look]:
     unread = Problems()
     found = []
     for entry in entries:
-        folder = entry.view.folder
-        path = folder.explain_path(entry.row.case, "json")
-        explained = unread.attempt(partial(folder.explained_at, path)) if path.exists() else None
+        place = entry.view.store.explain_place
+        path = place.file(entry.row.case, "json")
+        explained = unread.attempt(partial(place.at, path)) if path.exists() else None
         if explained is not None:
             steps = explained.sanity.steps if explained.sanity else []
             last = steps[-1].correlation if steps else None

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.errors import BtlibError
+from btlib.explain.maps import Maps
+from btlib.explain.place import ExplainPlace
 from btlib.reporting.html.problems import Problems
-from btlib.runs import Maps, RunFolder
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,13 @@ class SliceMap:
     chance: float | None
 
 
-def maps_of(folder: RunFolder, case: str, problems: Problems) -> dict[str, SliceMap]:
+def maps_of(place: ExplainPlace, case: str, problems: Problems) -> dict[str, SliceMap]:
     """The occlusion maps of a case by id; empty where it was not explained, or they cannot be read."""
-    arrays, measures = folder.explain_path(case, "npz"), folder.explain_path(case, "json")
+    arrays, measures = place.file(case, "npz"), place.file(case, "json")
     if not (arrays.exists() or measures.exists()):
         return {}
     maps = problems.attempt(partial(Maps.load, arrays))
-    explained = problems.attempt(partial(folder.explained_at, measures))
+    explained = problems.attempt(partial(place.at, measures))
     if maps is None:
         return {}
     rows = {row.id: row for row in explained.samples} if explained is not None else {}

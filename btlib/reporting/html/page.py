@@ -7,18 +7,19 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from btlib.baselines import Verdict
-from btlib.baselines.verdict import HOLDS, WORST_FIRST
 from btlib.evaluation.catalogue import METRICS
+from btlib.gate import Verdict
+from btlib.gate.standing import Standing
+from btlib.gate.verdict import HOLDS, WORST_FIRST
 from btlib.reporting.html.entries import Entry, Reference
 from btlib.reporting.html.figures import Drawn
 from btlib.reporting.html.gallery import Gallery
 from btlib.reporting.html.looks import Look
+from btlib.reporting.html.sections import Added
 from btlib.reporting.html.style import inline
 from btlib.reporting.html.views import View
 from btlib.reporting.intervals import Mean
 from btlib.reporting.significance import one_training_note
-from btlib.reporting.standing import Standing
 from btlib.reporting.verdicts import verdict_line
 
 
@@ -51,6 +52,8 @@ class Page:
         undrawn: Which learning curves could not be drawn, and why.
         looks: What the maps of each explained case say.
         gallery: Slices to look at.
+        added: Sections of installed packages.
+        not_added: Which of them could not be had, and why.
     """
 
     views: tuple[View, ...]
@@ -62,6 +65,8 @@ class Page:
     undrawn: tuple[str, ...]
     looks: tuple[Look, ...]
     gallery: Gallery
+    added: tuple[Added, ...] = ()
+    not_added: tuple[str, ...] = ()
 
     @cached_property
     def title(self) -> str:
@@ -107,13 +112,20 @@ class Page:
     @property
     def problems(self) -> tuple[str, ...]:
         """All that could not be shown, and why."""
-        return (*self.unread, *self.undrawn, *self.gallery.problems)
+        return (*self.unread, *self.undrawn, *self.gallery.problems, *self.not_added)
 
     @property
     def holds(self) -> bool:
         """Whether every case is there and was judged, and none fell short."""
         whole = not self.unread and not any(v.comparison.missing for v in self.views)
         return whole and bool(self.entries) and all(entry.row.status in HOLDS for entry in self.entries)
+
+    @property
+    def all_well(self) -> str:
+        """What is to be said where `holds`."""
+        if all(entry.row.status == "measured" for entry in self.entries):
+            return "Every case was measured, and compared with nothing."
+        return "Every case holds against its baseline."
 
     @cached_property
     def counts(self) -> list[tuple[str, int]]:

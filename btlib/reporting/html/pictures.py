@@ -10,11 +10,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib.arrays import load_arrays
 from btlib.errors import BtlibError
 from btlib.npz import write_npz
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.views import View
-from btlib.runs.arrays import load_arrays
 from btlib.runs.masks import Masks
 
 _SIDE = 256  # pixels of a kept image; contours are drawn over it at whatever size
@@ -71,7 +71,7 @@ def pictures(view: View, areas: Mapping[str, list[int]], problems: Problems) -> 
     """
     if not areas:
         return {}
-    path, failed = view.folder.path / "pictures.npz", Problems()
+    path, failed = view.store.path / "pictures.npz", Problems()
     found = failed.attempt(partial(_load, path)) or {}
     lacking = areas.keys() - found.keys()
     fresh = failed.attempt(partial(_from_data, view, lacking)) if lacking else {}
@@ -92,9 +92,9 @@ def _from_data(view: View, ids: Iterable[str]) -> dict[str, Picture]:
     from btlib.data import load_dataset
 
     if view.info.data_folder is None:
-        raise BtlibError("the run does not say where its data lies", where=view.folder.path)
+        raise BtlibError("the run does not say where its data lies", where=view.store.path)
     if not Path(view.info.data_folder).is_dir():
-        raise BtlibError(f"the data is no longer there: {view.info.data_folder}", where=view.folder.path)
+        raise BtlibError(f"the data is no longer there: {view.info.data_folder}", where=view.store.path)
     conditions = view.records[0].conditions
     dataset = load_dataset(view.info.data_folder, conditions.image_size, conditions.scaling)
     at = {name: i for i, name in enumerate(dataset.ids.tolist())}

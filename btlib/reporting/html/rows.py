@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from btlib.baselines.pace import Pace
 from btlib.evaluation.catalogue import METRICS
+from btlib.reporting.columns import COLUMNS, Value
 from btlib.reporting.comparison import Row
 from btlib.reporting.html.entries import Entry, Reference
 from btlib.reporting.html.style import tone
@@ -12,6 +12,7 @@ from btlib.reporting.intervals import Mean
 from btlib.reporting.metric_columns import MetricColumn, metric_columns
 from btlib.reporting.names import shortened, visible
 from btlib.reporting.numbers import number
+from btlib.runs.pace import Pace
 
 _MOST = 120  # columns of a title
 
@@ -76,6 +77,7 @@ def lines(
         Column("verdict", numeric=False),
         *(Column(column.title, column.unit) for column in shown),
         *(Column(name, "images/s") for name in speeds),
+        *(Column(COLUMNS[name].title, COLUMNS[name].unit) for name in COLUMNS),
         Column("memory", "MiB"),
         Column("time", "s"),
         Column("model", numeric=False),
@@ -109,11 +111,17 @@ def _line(label: str, row: Row, more: str, values: Sequence[Cell], speeds: Seque
         Cell(row.status, tone=tone(row.status)),
         *values,
         *(_pace(row.speeds.get(name)) for name in speeds),
+        *(_own(name, row.own.get(name)) for name in COLUMNS),
         Cell(number(row.peak_memory_mib, ".0f"), sort=row.peak_memory_mib),
         Cell(number(row.seconds, ".1f"), sort=row.seconds),
         Cell(row.source),
     )
     return Line(label, row.status, cells)
+
+
+def _own(name: str, value: Value) -> Cell:
+    text = shortened(visible(COLUMNS[name].text(value)), _MOST)
+    return Cell(text, sort=value if isinstance(value, int | float) else None)
 
 
 def _title(row: Row) -> str:
@@ -131,5 +139,5 @@ def _value(row: Row, column: MetricColumn, mean: Mean | None = None, place: int 
 def _pace(pace: Pace | None) -> Cell:
     if pace is None:
         return Cell("–")
-    times = "" if pace.ratio is None else f"{pace.ratio:.2f}× thesis"
+    times = "" if pace.ratio is None else f"{pace.ratio:.2f}× reference"
     return Cell(number(pace.images_per_second, ".1f"), times, sort=pace.images_per_second)

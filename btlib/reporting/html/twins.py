@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from btlib import files
+from btlib.csv_text import csv_text
 from btlib.evaluation.aggregate import SIZES, size_of
 from btlib.evaluation.catalogue import METRICS
 from btlib.metrics.calibration import confidence_bins
@@ -15,7 +16,6 @@ from btlib.reporting.html.gallery import Gallery
 from btlib.reporting.html.page import Page
 from btlib.reporting.html.rows import ranks
 from btlib.reporting.intervals import Mean
-from btlib.reporting.text import csv_text
 
 SCHEMA = "btlib-report/2"
 CSV_SCHEMA = "btlib-per-sample/1"

@@ -14,6 +14,7 @@ from btlib.reporting.html.looks import looks
 from btlib.reporting.html.page import Page
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.render import render, weigh
+from btlib.reporting.html.sections import added
 from btlib.reporting.html.views import View, view
 from btlib.reporting.intervals import mean_intervals
 from btlib.reporting.metric_columns import metric_columns
@@ -84,6 +85,9 @@ def _page(folders: Sequence[Path], baselines: Path | None, titles: Sequence[str 
     means = mean_intervals([entry.result for entry in found], shown)
     beside = tuple(references(views))
     page = Page(tuple(views), tuple(found), beside, means, drawn, untested, curves.said, tuple(looks(found)), Gallery())
+    if len(views) == 1:
+        problems = Problems()
+        page = replace(page, added=added(views[0], problems), not_added=problems.said)
     room = _MOST - len(render(page).encode())
     return replace(page, gallery=gallery(found, room, weigh))
 

@@ -21,6 +21,8 @@ class Constant:
 
 @case("constant", "the same for every sample", has_mask=True, has_classes=True, image_size=64)
 def prepare(work: Work) -> Prepared:
-    """Nothing is trained: two means."""
+    """Nothing is trained: two means. `--bt-modesty` mixes equal shares in."""
     counts = np.bincount(work.train.strata, minlength=len(work.task.classes))
-    return Prepared(Constant(work.train.masks.mean(axis=0), counts / counts.sum()), "given")
+    modesty = (work.options.get("modesty") or 0) / 100
+    shares = (1 - modesty) * counts / counts.sum() + modesty / len(counts)
+    return Prepared(Constant(work.train.masks.mean(axis=0), shares), "given", details={"modesty": modesty})

@@ -5,21 +5,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib.cases import Case
 from btlib.data.dataset import Dataset
-from btlib.plugin.run import Run
+from btlib.runs.workspace import Workspace
 
-_given = Run.given
+_given = Workspace.given
 _last: dict[str, Any] = {}
 
 
-def _watched(run: Run, case: str) -> Dataset:
+def _watched(workspace: Workspace, case: Case) -> Dataset:
     """The samples as a case takes them, kept in mind."""
-    _last["dataset"] = _given(run, case)
-    _last["first"] = _last["dataset"].ids[run.split.test[0]]
+    _last["dataset"] = _given(workspace, case)
+    _last["first"] = _last["dataset"].ids[workspace.split.test[0]]
     return _last["dataset"]
 
 
-Run.given = _watched  # type: ignore[method-assign]
+Workspace.given = _watched  # type: ignore[method-assign]
 
 
 class Truth:

@@ -3,24 +3,28 @@
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
-from btlib.baselines import Verdict
-from btlib.baselines.verdict import COULD_NOT_JUDGE
+from btlib import hooks as btlib_hooks
+from btlib.api import closing, opening
+from btlib.api.closing import Summary
 from btlib.errors import BtlibError
-from btlib.plugin import closing, fixtures, gpus, hooks, options
-from btlib.plugin.closing import Summary
-from btlib.plugin.options import STATUS, Options
+from btlib.gate import Verdict
+from btlib.gate.judgement import Judgement
+from btlib.gate.verdict import COULD_NOT_JUDGE
+from btlib.options import RunOptions
+from btlib.plugin import fixtures, gpus, hooks, options
+from btlib.plugin.options import STATUS
 from btlib.plugin.reports import ERROR_OF, fail
 from btlib.plugin.session import SESSION, Session
 
 
 @pytest.fixture
-def started(parse: Callable[..., Options], tmp_path: Path) -> Callable[..., Any]:
+def started(parse: Callable[..., RunOptions], tmp_path: Path) -> Callable[..., Any]:
     """A pytest session in which btlib's part has begun."""
 
     def start(*args: str, workers: bool = False, status: int = 0, testsfailed: int = 0, **given: bool) -> Any:
@@ -59,18 +63,19 @@ def test_a_name_that_nobody_knows_ends_the_session_at_once(
     for args, told in (
         (("--bt-protocol=cpu129",), "unknown protocol 'cpu129'"),
         (("--bt-recipe=moderm",), "unknown recipe 'moderm'"),
+        (("--bt-engine=eagre",), "unknown engine 'eagre'"),
         (("--bt-case=nowhere.py::x",), "no such file"),
     ):
         with pytest.raises(pytest.UsageError, match=told):
             hooks.pytest_sessionstart(started(*args))
     looked_up = Mock()
-    monkeypatch.setattr(options, "tier_of", looked_up)
+    monkeypatch.setattr(opening, "tier_of", looked_up)
     hooks.pytest_sessionstart(started())
     looked_up.assert_not_called()
 
 
 def test_workers_write_into_the_folder_of_their_controller(
-    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, parse: Callable[..., Options]
+    started: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, parse: Callable[..., RunOptions]
 ) -> None:
     node = SimpleNamespace(config=started().config, workerinput={})
     hooks.pytest_configure_node(node)
@@ -85,7 +90,7 @@ def test_workers_write_into_the_folder_of_their_controller(
         hooks.pytest_configure(config)
         assert config.stash[SESSION].stamp == stamp
         config.pluginmanager.register.assert_called_once_with(config.stash[SESSION], "btlib-session")
-        assert config.addinivalue_line.call_count == 3
+        assert config.addinivalue_line.call_count == 4
 
 
 @pytest.mark.parametrize(
@@ -100,13 +105,59 @@ def test_workers_write_into_the_folder_of_their_controller(
     ],
 )
 def test_gpus_are_shared_before_modules_of_a_suite_are_imported(
-    monkeypatch: pytest.MonkeyPatch, parse: Callable[..., Options], args: list[str], shares: bool
+    monkeypatch: pytest.MonkeyPatch, parse: Callable[..., RunOptions], args: list[str], shares: bool
 ) -> None:
     share, given = Mock(), parse()
     monkeypatch.setattr(gpus, "share", share)
     monkeypatch.setattr(options, "read", lambda config: given)
     hooks.pytest_configure(SimpleNamespace(args=args, stash={}, pluginmanager=Mock(), addinivalue_line=Mock()))  # type: ignore[arg-type]
     assert share.called is shares
+
+
+HOOKS = """
+from btlib.hooks import hookimpl
+
+btlib_version = 3
+
+def btlib_run_judged(store):
+    raise AssertionError("not marked: a helper of the user's own")
+
+@hookimpl
+def btlib_record_written(record):
+    told.append(record)
+
+told = []
+"""
+
+
+def module_of(text: str, name: str = "conftest") -> ModuleType:
+    found = ModuleType(name)
+    exec(text, found.__dict__)
+    return found
+
+
+class Manager:
+    """As much of pytest's plugin manager as is looked at."""
+
+
+def test_hooks_of_a_conftest_are_known_until_its_session_ends() -> None:
+    ours, plain, thing = module_of(HOOKS), module_of("def pytest_x(): pass"), SimpleNamespace(btlib_x=1)
+    session, inner = Manager(), Manager()
+    before = set(btlib_hooks.manager().get_plugins())
+    for plugin in (ours, plain, thing):
+        hooks.pytest_plugin_registered(plugin, session)  # type: ignore[arg-type]
+    hooks.pytest_plugin_registered(ours, inner)  # type: ignore[arg-type]
+    hooks.pytest_unconfigure(SimpleNamespace(pluginmanager=inner))  # type: ignore[arg-type]
+    try:
+        assert set(btlib_hooks.manager().get_plugins()) == before | {ours}, "a session within another forgets its own"
+        btlib_hooks.notify("btlib_record_written", store=None, record="a record")
+        assert ours.told == ["a record"]
+        btlib_hooks.notify("btlib_run_judged", store=None, judgement=None)
+    finally:
+        hooks.pytest_unconfigure(SimpleNamespace(pluginmanager=session))  # type: ignore[arg-type]
+    assert set(btlib_hooks.manager().get_plugins()) == before
+    btlib_hooks.notify("btlib_record_written", store=None, record="another")
+    assert ours.told == ["a record"]
 
 
 def after(hook: Any, result: object) -> Any:
@@ -211,7 +262,12 @@ def test_the_numbers_of_a_verdict_are_noted_once() -> None:
 def closed(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """In place of the summary of a run: cases of the tier full were not measured."""
     found = Mock(
-        side_effect=lambda folder, began: Summary(folder.name, ["line"], ("B",) if "full" in folder.name else ())
+        side_effect=lambda folder, began: Summary(
+            folder.name,
+            ["line"],
+            ("B",) if "full" in folder.name else (),
+            Judgement(baseline=None, against=None, strict=False),
+        )
     )
     monkeypatch.setattr(closing, "close", found)
     return found

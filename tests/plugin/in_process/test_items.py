@@ -89,7 +89,14 @@ def test_the_markers_of_btlib_are_declared() -> None:
     of = config()
     its.register_markers(of)
     names = [line.partition(":")[0] for line in of.getini("markers")]
-    assert names == ["slow", "gpu(index)", "btlib_smoke", "btlib_full", "btlib_cases(*cases)"]
+    assert names == [
+        "slow",
+        "gpu(index)",
+        "btlib_smoke",
+        "btlib_full",
+        "btlib_measures(*measures)",
+        "btlib_cases(*cases)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -210,3 +217,41 @@ def test_a_marker_that_nobody_knows_is_refused(expression: str, unknown: str | N
     else:
         with pytest.raises(UnknownNameError, match=f"unknown marker '{unknown}'"):
             its.require_known_markers(of, [borne])
+
+
+def marked(*marks: tuple[str, ...], fixtures: tuple[str, ...] = (), worker: bool = False, **options: Any) -> Any:
+    """An item with markers that say what to measure, in a session with options of pytest-benchmark."""
+    of = SimpleNamespace(getoption=lambda name, default=None: options.get(name, default))
+    if worker:
+        of.workerinput = {}
+    found = [SimpleNamespace(args=args) for args in marks]
+    return SimpleNamespace(
+        iter_markers=lambda name: found if name == "btlib_measures" else [], fixturenames=fixtures, config=of
+    )
+
+
+def test_what_to_measure_is_said_by_all_markers_of_an_item() -> None:
+    assert its.measures(marked()) == frozenset()
+    assert its.measures(marked(("inference",))) == {"inference"}
+    assert its.measures(marked(("inference", "mine"), ("explanation",))) == {"inference", "mine", "explanation"}
+
+
+@pytest.mark.parametrize(
+    ("options", "measured"),
+    [
+        ({}, True),
+        ({"benchmark_disable": True}, False),
+        ({"benchmark_skip": True}, False),
+        ({"dist": "load"}, False),
+        ({"dist": "no"}, True),
+        ({"worker": True}, False),
+        ({"worker": True, "benchmark_enable": True}, True),
+        ({"dist": "load", "benchmark_enable": True}, True),
+    ],
+    ids=str,
+)
+def test_no_speed_is_measured_where_pytest_benchmark_is_off(options: dict[str, Any], measured: bool) -> None:
+    """As pytest-benchmark itself decides: workers share the machine. What is no speed is measured all the same."""
+    found = its.measures(marked(("inference",), fixtures=("bt_run", "benchmark"), **options))
+    assert found == ({"inference"} if measured else frozenset())
+    assert its.measures(marked(("explanation",), fixtures=("bt_run",), **options)) == {"explanation"}

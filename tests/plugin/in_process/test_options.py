@@ -1,40 +1,40 @@
 """Each option reaches the field that it is for, is checked when it is parsed, and stands above the tier's own."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from btlib.errors import UnknownNameError
-from btlib.plugin.options import Options, tier_of
-from btlib.presets import MODERN, THESIS
+from btlib import hooks
+from btlib.api.opening import tier_of
+from btlib.errors import OptionError, UnknownNameError
+from btlib.options import Declared, PluginOption, RunOptions
 from btlib.protocol import TIERS, Protocol
+from btlib.thesis.presets import MODERN, THESIS
 
-Parse = Callable[..., Options]
+Parse = Callable[..., RunOptions]
 
 DEFAULTS: dict[str, Any] = {
-    **dict.fromkeys(
-        ("data", "protocol", "recipe", "limit", "epochs", "image_size", "scaling", "batch_size", "weights")
-    ),
-    **dict.fromkeys(
-        ("weights", "split", "baseline", "against", "thesis_checkpoints", "precision", "engine", "timeout")
-    ),
-    **dict.fromkeys(("independent", "random_labels", "retrain", "compile_training"), False),
+    **dict.fromkeys(("data", "protocol", "recipe", "limit", "epochs", "image_size", "scaling", "batch_size")),
+    **dict.fromkeys(("split", "folds", "baseline", "against", "speed_reference", "name")),
+    **dict.fromkeys(("precision", "engine", "timeout")),
+    **dict.fromkeys(("independent", "random_labels", "retrain"), False),
     **dict.fromkeys(("deterministic", "no_tune", "strict"), False),
     "case": (),
     "device": "auto",
     "seed": 42,
     "seeds": 1,
+    "plugins": {"weights": None, "compile_training": False, "thesis_checkpoints": None},
 }
 
 
 def test_without_options_the_tier_decides(parse: Parse, tmp_path: Path) -> None:
     folders = {"root": tmp_path, "output": tmp_path / "reports", "checkpoints": tmp_path / "checkpoints"}
     assert asdict(parse()) == DEFAULTS | folders
-    assert {f.name for f in fields(Options)} == {*DEFAULTS, *folders}
+    assert {f.name for f in fields(RunOptions)} == {*DEFAULTS, *folders}
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,10 @@ def test_without_options_the_tier_decides(parse: Parse, tmp_path: Path) -> None:
         ("--bt-image-size=64", "image_size", 64),
         ("--bt-scaling=percentile", "scaling", "percentile"),
         ("--bt-batch-size=2", "batch_size", 2),
-        ("--bt-weights=imagenet", "weights", "imagenet"),
         ("--bt-split=cvind-2", "split", "cvind-2"),
+        ("--bt-folds=cvind", "folds", "cvind"),
+        ("--bt-speed-reference=D", "speed_reference", "D"),
+        ("--bt-name=a", "name", "a"),
         ("--bt-baseline=mine", "baseline", "mine"),
         ("--bt-case=a.py::b", "case", ("a.py::b",)),
         ("--bt-case=b --bt-case=a", "case", ("b", "a")),
@@ -58,7 +60,6 @@ def test_without_options_the_tier_decides(parse: Parse, tmp_path: Path) -> None:
         ("--bt-independent", "independent", True),
         ("--bt-random-labels", "random_labels", True),
         ("--bt-retrain", "retrain", True),
-        ("--bt-compile-training", "compile_training", True),
         ("--bt-device=mps", "device", "mps"),
         ("--bt-precision=bf16", "precision", "bf16"),
         ("--bt-engine=openvino-int8", "engine", "openvino-int8"),
@@ -72,6 +73,82 @@ def test_without_options_the_tier_decides(parse: Parse, tmp_path: Path) -> None:
 )
 def test_an_option_changes_its_own_field_and_no_other(parse: Parse, arg: str, field: str, value: Any) -> None:
     assert parse(*arg.split()) == replace(parse(), **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("arg", "name", "value"),
+    [("--bt-weights=imagenet", "weights", "imagenet"), ("--bt-compile-training", "compile_training", True)],
+)
+def test_an_option_of_a_plug_in_changes_its_own_value_and_no_other(
+    parse: Parse, arg: str, name: str, value: Any
+) -> None:
+    assert parse(arg) == replace(parse(), plugins={**parse().plugins, name: value})
+
+
+class Brings:
+    """A plug-in with options of every kind."""
+
+    @hooks.hookimpl
+    def btlib_options(self) -> list[PluginOption]:
+        kinds: dict[str, tuple[Any, Any]] = {
+            **{"my-text": ("text", "a"), "my-list": ("list", None), "my-repeated": ("repeated", ())},
+            **{"my-count": ("count", 3), "my-seed": ("seed", 0), "my-folder": ("folder", None)},
+            **{"my-place": ("place", None), "my-flag": ("flag", False)},
+        }
+        return [
+            *(PluginOption(name, Declared(f"{kind} of mine", kind), at) for name, (kind, at) in kinds.items()),
+            PluginOption("my-choice", Declared("one of two", choices=("x", "y"))),
+        ]
+
+
+@pytest.fixture
+def _brought() -> Iterator[None]:
+    plugin = Brings()
+    hooks.manager().register(plugin)
+    yield
+    hooks.manager().unregister(plugin)
+
+
+@pytest.mark.usefixtures("_brought")
+def test_options_of_plug_ins_appear_beside_those_of_btlib(parse: Parse, tmp_path: Path) -> None:
+    def mine(*args: str) -> dict[str, Any]:
+        return {name: value for name, value in parse(*args).plugins.items() if name.startswith("my_")}
+
+    plain = {
+        **{"my_text": "a", "my_list": None, "my_repeated": (), "my_count": 3, "my_seed": 0, "my_folder": None},
+        **{"my_place": None, "my_flag": False, "my_choice": None},
+    }
+    assert mine() == plain
+    (tmp_path / "here" / "there").mkdir()
+    given = mine(
+        *("--bt-my-text=b", "--bt-my-list=p,q", "--bt-my-repeated=1", "--bt-my-repeated=2", "--bt-my-count=7"),
+        *("--bt-my-seed=5", "--bt-my-folder=there", "--bt-my-flag", "--bt-my-choice=y"),
+    )
+    assert given == {
+        **{"my_text": "b", "my_list": ("p", "q"), "my_repeated": ("1", "2"), "my_count": 7, "my_seed": 5},
+        **{"my_folder": tmp_path / "here" / "there", "my_place": None, "my_flag": True, "my_choice": "y"},
+    }
+    for wrong in ("--bt-my-count=0", "--bt-my-choice=z"):
+        with pytest.raises((pytest.UsageError, argparse.ArgumentError)):
+            parse(wrong)
+    with pytest.raises(pytest.UsageError, match=r"^--bt-my-folder: .*nowhere is not a folder"):
+        parse("--bt-my-folder=nowhere")
+
+
+@pytest.mark.parametrize("name", ["strict", "image-size", "weights"])
+def test_an_option_of_a_taken_name_is_refused(parse: Parse, name: str) -> None:
+    class Taken:
+        @hooks.hookimpl
+        def btlib_options(self) -> list[PluginOption]:
+            return [PluginOption(name, Declared("mine"))]
+
+    plugin = Taken()
+    hooks.manager().register(plugin)
+    try:
+        with pytest.raises(OptionError, match=f"^{name}: two options have this name"):
+            parse()
+    finally:
+        hooks.manager().unregister(plugin)
 
 
 @pytest.mark.parametrize("option", ["limit", "epochs", "image-size", "batch-size", "seeds", "timeout", "seed"])
@@ -91,7 +168,7 @@ def test_folders_that_are_read_are_where_the_user_stands_and_those_that_are_writ
     for name in ("here/slices", "here/theirs", "slices", "home/slices"):
         (tmp_path / name).mkdir(parents=True)
     found = parse("--bt-data=slices", "--bt-thesis-checkpoints=theirs", "--bt-output=out", "--bt-checkpoints=kept")
-    assert (found.data, found.thesis_checkpoints) == (tmp_path / "here/slices", tmp_path / "here/theirs")
+    assert (found.data, found.plugins["thesis_checkpoints"]) == (tmp_path / "here/slices", tmp_path / "here/theirs")
     assert (found.output, found.checkpoints) == (tmp_path / "out", tmp_path / "kept")
     found = parse("--bt-data=~/slices", "--bt-output=~/out", f"--bt-checkpoints={tmp_path}/elsewhere")
     assert (found.data, found.output) == (tmp_path / "home/slices", tmp_path / "home/out")
@@ -109,7 +186,7 @@ def test_a_folder_that_is_not_there_is_an_error(parse: Parse, tmp_path: Path, op
         parse(f"{option}=file")
 
 
-SMOKE, FULL = TIERS["smoke"], TIERS["full"]
+FULL = TIERS["full"]
 
 
 @pytest.mark.parametrize("tier", ["smoke", "full"])
@@ -169,10 +246,8 @@ def test_a_named_protocol_and_recipe_bring_their_baseline(
 ) -> None:
     expected = replace(FULL, protocol=protocol, recipe=recipe, baseline=baseline)
     assert tier_of(parse(*args), "full") == expected
-    changes = parse(*args)
-    own = tier_of(changes, "smoke")
-    assert (own.recipe.name, own.recipe.epochs, own.protocol.split) == ("smoke", 12, SMOKE.protocol.split)
-    assert own.baseline == (changes.baseline or "smoke")
+    with pytest.raises(OptionError, match="the tier smoke has a protocol and a recipe of its own"):
+        tier_of(parse(*args), "smoke")
 
 
 def test_an_unknown_recipe_is_an_error_where_it_could_be_chosen(parse: Parse) -> None:
@@ -180,4 +255,3 @@ def test_an_unknown_recipe_is_an_error_where_it_could_be_chosen(parse: Parse) ->
         tier_of(parse("--bt-recipe=moderm"), "full")
     with pytest.raises(UnknownNameError, match="unknown protocol 'cpu129'"):
         tier_of(parse("--bt-protocol=cpu129"), "full")
-    assert tier_of(parse("--bt-recipe=moderm"), "smoke") == SMOKE

@@ -1,11 +1,6 @@
-"""One run: what a case is given, how often it is executed, whose predictor is used, what a verdict does."""
+"""What an item is told of a run: verdicts, seconds, maps and predictors; and what makes it fail."""
 
-import gc
-import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -13,19 +8,21 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from btlib.baselines import Verdict
-from btlib.cases import Case, Prepared, Work
-from btlib.errors import BaselineError, BtlibWarning
+from btlib.errors import BaselineError, BtlibWarning, ModelError
+from btlib.explain.place import ExplainPlace
+from btlib.gate import Verdict, judgement
 from btlib.plugin import run as run_room
+from btlib.plugin.benchmarks import recorded_clock
 from btlib.plugin.options import STATUS
 from btlib.plugin.reports import ERROR_OF
 from btlib.plugin.run import Run
-from btlib.plugin.terminal import Terminal
-from btlib.plugin.throughput import Throughput
-from btlib.runs.execute import Result, run_case
-from btlib.speed import memory
+from btlib.runs import Speed, Timing
+from btlib.runs.cell import Cell
+from btlib.runs.measuring import MEASURES, Live
+from tests.api.toys import Toys
 
 MakeRun = Callable[..., Run]
+Measure = Callable[[str, Callable[[Live], Mapping[str, object]]], None]
 
 
 def failure_of(function: Callable[[], object]) -> tuple[str, object, object]:
@@ -35,193 +32,58 @@ def failure_of(function: Callable[[], object]) -> tuple[str, object, object]:
     return str(caught.value), getattr(caught.value, STATUS), getattr(caught.value, ERROR_OF)
 
 
-def test_a_case_and_seed_is_executed_once_however_many_items_ask(make_run: MakeRun, cases: Any) -> None:
-    run = make_run("--bt-seed=9", "--bt-seeds=2")
-    first = run.record("toy1", 9)
-    assert run.record("toy1", 9) == first
-    assert first.outcome == "done"
-    assert (first.case, first.seed, first.tier) == ("toy1", 9, "smoke")
-    assert [seed.seed for seed in run.result("toy1").runs] == [9, 10], "by number, not by text"
-    assert run.result("toy2").case == "toy2"
-    assert run.prepared("toy2").predictor.seed == 9  # type: ignore[attr-defined]
-    assert cases.prepared == [("toy1", 9), ("toy1", 10), ("toy2", 9), ("toy2", 10)]
-    assert [(record.case, record.seed) for record in run.folder.records()] == cases.prepared
+@pytest.fixture
+def measure(monkeypatch: pytest.MonkeyPatch) -> Measure:
+    """Registers what is measured, for one test."""
 
+    def add(name: str, function: Callable[[Live], Mapping[str, object]]) -> None:
+        len(MEASURES)  # those of plug-ins are there
+        monkeypatch.setitem(MEASURES._items, name, function)
 
-def test_a_case_is_executed_under_the_lock_of_its_record(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, is_locked: Callable[[Path], bool]
-) -> None:
-    run = make_run("--bt-timeout=77")
-    seen, speaking = list[tuple[bool, ...]](), list[bool]()
-
-    @contextmanager
-    def speak(self: Terminal) -> Iterator[None]:
-        speaking.append(True)
-        yield
-        speaking.pop()
-
-    monkeypatch.setattr(Terminal, "speaking", speak)
-
-    def spy(case: Case, work: Work, *args: Any) -> Result:
-        paths = [run.folder.record_path(case.name, work.seed), run.folder.record_path("toy2", 5)]
-        paths += [run.folder.record_path(case.name, 6)]
-        seen.append(tuple(is_locked(Path(f"{path}.lock")) for path in paths))
-        tier, folder, data, timeout = args
-        assert (tier, folder, timeout) == ("smoke", run.folder, 77)
-        assert (data.truth, data.split) == (run.truth, run.split)
-        assert data.given.ids.tolist() == run.truth.ids.tolist()
-        assert speaking, "a training may draw its progress"
-        return run_case(case, work, *args)
-
-    monkeypatch.setattr(run_room, "run_case", spy)
-    run.record("toy1", 5)
-    run.record("toy1", 5)
-    assert seen == [(True, False, False)], "another case or seed is not waited for"
-    assert not is_locked(Path(f"{run.folder.record_path('toy1', 5)}.lock"))
-
-
-@pytest.mark.parametrize("first", [4, 9])
-def test_the_predictor_is_that_of_the_first_seed(make_run: MakeRun, cases: Any, first: int) -> None:
-    run = make_run(f"--bt-seed={first}", "--bt-seeds=3", "--bt-retrain")
-    run.result("toy1")
-    assert run.prepared("toy1").predictor.seed == first  # type: ignore[attr-defined]
-    assert len(cases.works) == 3, "it was kept"
-    run.record("toy2", first)
-    again = run.prepared("toy1")
-    assert again.predictor.seed == first  # type: ignore[attr-defined]
-    assert [work.retrain for work in cases.works] == [True, True, True, True, False], "retrained once for each seed"
-    assert run.prepared("toy1") is again
-
-
-def test_a_predictor_is_asked_for_without_a_record(make_run: MakeRun, cases: Any) -> None:
-    run = make_run("--bt-seed=3", "--bt-seeds=2")
-    assert run.prepared("toy2").predictor.seed == 3  # type: ignore[attr-defined]
-    assert cases.prepared == [("toy2", 3)]
+    return add
 
 
 @pytest.mark.parametrize(
     ("error", "outcome"), [(RuntimeError("out of luck"), "error"), (MemoryError(), "out-of-memory")]
 )
-def test_a_case_that_failed_has_no_predictor(make_run: MakeRun, cases: Any, error: Exception, outcome: str) -> None:
+def test_a_case_that_failed_has_no_predictor(make_run: MakeRun, cases: Toys, error: Exception, outcome: str) -> None:
     cases.add("bad", error)
     run = make_run()
-    message, status, error_of = failure_of(lambda: run.prepared("bad"))
-    assert message.startswith("case bad has no predictor: ")
-    assert type(error).__name__ in message
-    assert (status, error_of) == (outcome, "bad (smoke)")
-    assert run.result("bad").failure == outcome
-    assert cases.prepared == [("bad", 42)]
+    for asked in (
+        lambda: run.predictor_of("bad"),
+        lambda: run.timing(Bench(), "bad", "inference", "inference, batch 1"),
+        lambda: run.timing(Bench(enabled=False), "bad", "inference", "inference, batch 1"),
+        lambda: run.explained("bad"),
+    ):
+        message, status, error_of = failure_of(asked)
+        assert message.startswith("case bad has no predictor: ")
+        assert type(error).__name__ in message
+        assert (status, error_of) == (outcome, "bad (smoke)")
+    assert cases.prepared == [("bad", 42)], "it is executed once"
 
 
-def test_one_predictor_is_alive_at_a_time(make_run: MakeRun, cases: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = make_run()
-    released = Mock()
-    monkeypatch.setattr(memory, "release", released)
-    alive = weakref.ref(run.prepared("toy1").predictor)
-    assert alive() is not None
-    released.reset_mock()
-    speed = run.__dict__["speed"] = Mock()
-    found = list[tuple[object, int, int]]()
-
-    def prepare(work: Work) -> Prepared:
-        gc.collect()
-        found.append((alive(), released.call_count, speed.release.call_count))
-        return Prepared(Mock(), "given")
-
-    cases.registry["late"] = Case("late", "a toy", True, True, prepare)
-    run.record("late", 42)
-    assert found == [(None, 1, 1)]
-    assert run.prepared("toy1")  # made again, and the other one let go before
-    assert (speed.release.call_count, list(run._ready)) == (2, ["toy1"])
-    run._release(but="toy1")
-    assert list(run._ready) == ["toy1"]
+def test_the_predictor_of_a_case_is_that_of_its_first_seed(make_run: MakeRun, cases: Toys) -> None:
+    run = make_run("--bt-seed=9", "--bt-seeds=3")
+    ready = run.predictor_of("toy1")
+    assert ready.predictor.seed == 9  # type: ignore[attr-defined]
+    assert run.predictor_of("toy1") is ready
+    assert cases.prepared == [("toy1", 9)]
 
 
-@pytest.mark.parametrize(
-    ("own", "recipe", "protocol", "expected"),
-    [
-        ({}, None, "thesis", (32, "thesis")),
-        ({}, "percentile", "thesis", (32, "percentile")),
-        ({}, "thesis", "percentile", (32, "thesis")),
-        ({"scaling": "thesis"}, "percentile", "percentile", (32, "thesis")),
-        ({"scaling": "percentile"}, None, "thesis", (32, "percentile")),
-        ({"image_size": 48}, None, "thesis", (48, "thesis")),
-        ({"image_size": 48, "scaling": "percentile"}, "thesis", "thesis", (48, "percentile")),
-    ],
-)
-def test_a_case_is_given_its_own_size_and_scaling_before_the_recipes_before_the_protocols(
-    make_run: MakeRun, cases: Any, own: dict[str, Any], recipe: Any, protocol: Any, expected: tuple[int, str]
-) -> None:
-    cases.add("mine", **own)
-    run = make_run()
-    run.tier = replace(
-        run.tier,
-        recipe=replace(run.tier.recipe, scaling=recipe),
-        protocol=replace(run.tier.protocol, scaling=protocol),
-    )
-    work = run.work_of("mine")
-    given = run.given("mine")
-    for samples, at in ((work.train, run.split.train), (work.val, run.split.val)):
-        assert (samples.image_size, samples.scaling) == (given.image_size, given.scaling) == expected
-        assert samples.images.shape == (len(at), 1, expected[0], expected[0])
-        assert samples.ids.tolist() == given.ids[at].tolist()
-    assert work.case == "mine"
-    assert work.data == given.fingerprint
-    assert (work.split, work.protocol, work.seed) == (run.work.split, run.work.protocol, run.work.seed)
-
-
-def test_a_case_of_its_own_size_is_scored_on_the_protocols_pixels(make_run: MakeRun, cases: Any) -> None:
-    cases.add("sized", image_size=48, scaling="percentile")
-    run = make_run()
-    record = run.record("sized", 42)
-    assert record.outcome == "done", record.error
-    assert (record.conditions.image_size, record.conditions.scaling) == (32, "thesis")
-    assert record.conditions.truth_fingerprint == run.truth.truth_fingerprint
-    assert record.samples is not None
-    assert record.samples.truth_area.tolist() == run.truth.masks[run.split.test].sum(axis=(2, 3)).tolist()
-    assert cases.works[0].train.image_size == 48
-
-
-def test_a_case_that_alters_the_true_masks_fails(make_run: MakeRun, cases: Any) -> None:
-    """It runs in this process, and may reach them by another way than what it is given."""
-    run = make_run()
-
-    def prepare(work: Work) -> Prepared:
-        ready = cases.registry["toy1"].prepare(work)
-        run.truth.masks[16] = ready.predictor.dataset.masks[16] = False
-        return ready
-
-    cases.registry["cheat"] = Case("cheat", "a toy", True, True, prepare)
-    record = run.record("cheat", 42)
-    assert (record.outcome, record.samples) == ("error", None)
-    assert "true masks of test samples have changed while it ran" in (record.error or "")
-
-
-def test_a_batch_is_of_test_samples_as_the_case_gets_them(make_run: MakeRun, cases: Any) -> None:
-    cases.add("sized", image_size=48)
-    run = make_run()
-    ids, images = run.batch("sized", 7)
-    at = np.array([16, 12, 14, 1, 17, 16, 12])  # repeated, for there are five
-    dataset = run.load(48, "thesis")
-    assert ids.tolist() == dataset.ids[at].tolist()
-    assert np.array_equal(images, dataset.images[at])
-    assert images.flags.c_contiguous
-    assert run.batch("toy1", 2)[0].tolist() == dataset.ids[[16, 12]].tolist()
-
-
-def test_a_metric_that_nobody_knows_fails_the_item_before_the_case_is_executed(make_run: MakeRun, cases: Any) -> None:
+def test_a_metric_that_nobody_knows_fails_the_item_before_the_case_is_executed(make_run: MakeRun, cases: Toys) -> None:
     run = make_run()
     message, status, error_of = failure_of(lambda: run.check("toy1", "dise"))
     assert "did you mean 'dice'?" in message
     assert (status, error_of, cases.works) == ("error", None, [])
 
 
-def test_without_a_baseline_any_metric_is_measured(make_run: MakeRun) -> None:
+def test_without_a_baseline_any_metric_is_measured(make_run: MakeRun, cases: Toys) -> None:
     run = make_run()
     for metric in ("dice", "accuracy", "iou"):
         verdict = run.check("toy1", metric)
         assert (verdict.case, verdict.metric, verdict.status, verdict.measured) == ("toy1", metric, "measured", 1.0)
     assert [*run.judged] == [("toy1", "dice"), ("toy1", "accuracy"), ("toy1", "iou")]
+    assert cases.prepared == [("toy1", 42)]
 
 
 def test_a_baseline_that_cannot_be_had_fails_the_item(make_run: MakeRun) -> None:
@@ -238,15 +100,20 @@ def test_the_gate_is_asked_with_what_the_user_asked_for(
     asked = list[Any]()
 
     def spy(result: Any, baseline: Any, against: Any, *, strict: bool) -> tuple[Verdict, ...]:
-        asked.append((result.case, sorted(result.metrics), baseline, against, strict))
-        return Verdict("toy1", "accuracy", "pass"), Verdict("toy1", "dice", "improved"), Verdict("toy1", "iou", "pass")
+        seeds = [run.seed for run in result.runs]
+        asked.append((result.case, sorted(result.metrics), seeds, baseline, against, strict))
+        return tuple(Verdict("toy1", metric, "improved" if metric == "dice" else "pass") for metric in result.metrics)
 
-    monkeypatch.setattr(run_room, "verdicts", spy)
-    run = make_run("--bt-against=B,A", *(["--bt-strict"] if strict else []))
+    monkeypatch.setattr(judgement, "verdicts", spy)
+    run = make_run("--bt-against=B,A", "--bt-seeds=2", *(["--bt-strict"] if strict else []))
     assert run.verdict("toy1", "dice").status == "improved"
+    assert run.verdict("toy1", "accuracy").status == "pass"
     assert run.verdict("toy1", "iou").metric == "iou"
-    declared = ("toy1", ["accuracy", "dice"], run.baseline, ("B", "A"), strict)
-    assert asked == [declared, (*declared[:1], ["accuracy", "dice", "iou"], *declared[2:])]
+    rest = ([42, 43], run.baseline, ["B", "A"], strict)
+    first, *_, last = asked
+    assert first == ("toy1", ["accuracy", "dice"], *rest)
+    assert last == ("toy1", ["accuracy", "dice", "iou"], *rest)
+    assert len(asked) == 2, "a verdict is made once"
 
 
 @pytest.mark.parametrize(
@@ -269,7 +136,7 @@ def test_what_a_verdict_does_to_its_item(
     run = make_run("--bt-seed=9", "--bt-seeds=2", *(["--bt-strict"] if strict else []))
     verdict = Verdict("toy1", "dice", status, "why")
     monkeypatch.setattr(Run, "verdict", lambda self, case, metric: verdict)
-    paths = [run.folder.record_path("toy1", seed) for seed in (9, 10)]
+    paths = [run.store.record_path(Cell("toy1", seed)) for seed in (9, 10)]
     message = f"case toy1, dice: {status.upper()}\n  why\n  record     {paths[0]}, {paths[1]}"
     if ends == "holds":
         assert run.check("toy1", "dice") is verdict
@@ -284,107 +151,132 @@ def test_what_a_verdict_does_to_its_item(
 
 
 class Bench:
-    """As much of pytest-benchmark's fixture as a run uses."""
+    """As much of pytest-benchmark's fixture as a run uses; notes what it was made to time."""
 
-    def __init__(self) -> None:
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
         self.group = ""
         self.extra_info: dict[str, object] = {}
+        self.timed = list[Any]()
+
+    def pedantic(self, function: Any, setup: Any = None, rounds: int = 1, iterations: int = 1) -> None:
+        for _ in range(rounds):
+            if setup is not None:
+                setup()
+            before = recorded_clock()
+            function()
+            self.timed.append(recorded_clock() - before)
 
 
-@pytest.mark.parametrize("status", ["pass", "faster", "slower", "not-judged"])
+FIGURE = "inference, batch 4"
+TIMING = Timing(images=4, seconds=[0.25, 0.5, 0.125])
+
+
+@pytest.fixture
+def timed(measure: Measure) -> None:
+    """Measuring the speed of any case gives one figure."""
+    measure("inference", lambda live: {"speed": Speed(case=live.case.name, figures={FIGURE: TIMING})})
+
+
+@pytest.mark.usefixtures("timed")
+@pytest.mark.parametrize("status", ["pass", "slower", "not-judged", None])
 def test_a_case_that_became_slower_fails_its_item(
-    make_run: MakeRun, cases: Any, monkeypatch: pytest.MonkeyPatch, status: str
+    make_run: MakeRun, cases: Toys, monkeypatch: pytest.MonkeyPatch, status: str | None
 ) -> None:
-    judged = list[Any]()
-
-    def judge(*args: Any) -> Any:
-        judged.append(args)
-        return SimpleNamespace(status=status, reason="half as fast")
-
-    monkeypatch.setattr(run_room, "judge_timing", judge)
-    baseline: Any = object()
-    run = make_run("--bt-seed=9", "--bt-seeds=2", baseline=baseline)
-    run.tier = replace(run.tier, speed_margin=0.125)
-    monkeypatch.setattr(type(run.folder), "info", lambda self: "info")
-    speed = run.__dict__["speed"] = Mock(noise=0.25)
-    bench, function = Bench(), Mock()
-
-    def measure() -> None:
-        run.throughput(bench, "toy1", "inference, batch 4", 4, function)
-
+    verdict = SimpleNamespace(status=status, reason="half as fast")
+    judged = Mock(return_value=SimpleNamespace(pace=lambda figure: verdict if status and figure == FIGURE else None))
+    monkeypatch.setattr(Run, "judgement", judged)
+    run, bench = make_run("--bt-seed=9", "--bt-seeds=2"), Bench()
     if status == "slower":
-        told = "case toy1, inference, batch 4: SLOWER\n  half as fast"
-        assert failure_of(measure) == (told, "regressed", None)
+        told = f"case toy1, {FIGURE}: SLOWER\n  half as fast"
+        assert failure_of(lambda: run.timing(bench, "toy1", "inference", FIGURE)) == (told, "regressed", None)
     else:
-        measure()
-    case, prepared = cases.registry["toy1"], run.prepared("toy1")
-    speed.measure.assert_called_once_with(bench, case, prepared, "inference, batch 4", 4, function)
-    timing = speed.measure.return_value
-    record = run.record("toy1", 9)
-    assert judged == [(record, "inference, batch 4", timing, baseline, 0.25, "info", 0.125)]
-    assert bench.group == "smoke: inference, batch 4"
-    noted = {"case": "toy1", "images": 4, "task": "phantom", "gate": f"{status}: half as fast"}
-    assert bench.extra_info == noted
+        assert run.timing(bench, "toy1", "inference", FIGURE)
+    judged.assert_called_once_with("toy1")
+    assert bench.timed == TIMING.seconds
+    assert bench.group == f"smoke: {FIGURE}"
+    noted = {"case": "toy1", "images": 4, "task": "phantom"}
+    assert bench.extra_info == noted | ({"gate": f"{status}: half as fast"} if status else {})
+    assert cases.prepared == [("toy1", 9)], "speed is measured with the first seed"
 
 
-@pytest.mark.parametrize("judged", ["no timing", "no baseline"])
-def test_speed_is_not_judged_without_a_timing_or_a_baseline(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, judged: str
-) -> None:
-    gate = Mock()
-    monkeypatch.setattr(run_room, "judge_timing", gate)
-    baseline: Any = BaselineError("damaged") if judged == "no baseline" else object()
-    run = make_run(baseline=baseline)
-    speed = run.__dict__["speed"] = Mock()
-    speed.measure.return_value = None if judged == "no timing" else Mock()
-    bench = Bench()
-    run.throughput(bench, "toy1", "training step, batch 8", 8, Mock())
-    gate.assert_not_called()
+@pytest.mark.usefixtures("timed")
+def test_a_figure_that_a_case_does_not_have_is_none(make_run: MakeRun, measure: Measure) -> None:
+    measure("training step", lambda live: {})
+    run, bench = make_run(), Bench()
+    assert not run.timing(bench, "toy1", "training step", "training step, batch 8"), "no speed at all"
+    assert run.timing(bench, "toy1", "inference", FIGURE)
+    assert not run.timing(bench, "toy1", "training step", "training step, batch 8")
+    assert not run.timing(bench, "toy1", "inference", "inference, batch 5")
+    assert bench.timed == TIMING.seconds
+
+
+@pytest.mark.usefixtures("timed")
+def test_speed_is_not_judged_without_a_baseline(make_run: MakeRun) -> None:
+    run, bench = make_run(baseline=BaselineError("damaged")), Bench()
+    assert run.timing(bench, "toy1", "inference", FIGURE)
     assert "gate" not in bench.extra_info
+    assert bench.timed == TIMING.seconds
 
 
-def test_speed_is_measured_as_the_tier_says(make_run: MakeRun) -> None:
-    run = make_run("--bt-device=cpu")
-    run.tier = replace(run.tier, bench_seconds=1.5)
-    speed = run.speed
-    assert isinstance(speed, Throughput)
-    assert (speed.folder, speed.seconds, speed.backbone) == (run.folder, 1.5, "tiny")
-    assert (speed.image_size, speed.wanted) == (32, "cpu")
-    assert run.speed is speed, "its process lives as long as the run"
+@pytest.mark.usefixtures("timed")
+def test_where_benchmarks_are_off_no_speed_is_measured(make_run: MakeRun) -> None:
+    run, bench = make_run(), Bench(enabled=False)
+    assert run.timing(bench, "toy1", "inference", FIGURE)
+    record = run.first_record("toy1")
+    assert (record.measured, record.speed) == (["quality"], None)
+    assert len(bench.timed) == 1, "or pytest-benchmark would warn that its fixture was not used"
+    assert bench.extra_info == {}
 
 
-def test_a_run_that_ends_lets_go_of_what_it_started(make_run: MakeRun) -> None:
-    run = make_run()
-    run.prepared("toy1")
-    run.close()
-    assert "speed" not in run.__dict__, "nothing is started in order to be ended"
-    assert run._ready == {}
-    speed = run.__dict__["speed"] = Mock()
-    run.close()
-    speed.close.assert_called_once_with()
+def test_a_measure_that_failed_fails_the_items_that_read_it_and_no_others(make_run: MakeRun, measure: Measure) -> None:
+    def refuses(live: Live) -> Mapping[str, object]:
+        raise ModelError("cannot be asked", where=live.case.name)
+
+    for name in ("inference", "explanation"):
+        measure(name, refuses)
+    measure("training step", lambda live: {"speed": Speed(case="toy1", figures={FIGURE: TIMING})})
+    run, bench = make_run(), Bench()
+    told = ("case toy1, inference: toy1: cannot be asked", "error", None)
+    assert failure_of(lambda: run.timing(bench, "toy1", "inference", FIGURE)) == told
+    assert bench.timed == []
+    told = ("case toy1, explanation: toy1: cannot be asked", "error", None)
+    assert failure_of(lambda: run.explained("toy1")) == told
+    assert run.check("toy1", "dice").status == "measured"
+    assert run.timing(bench, "toy1", "training step", FIGURE)
+    assert run.predictor_of("toy1")
 
 
-def test_a_case_is_explained_with_its_first_predictor_on_its_own_samples(
-    make_run: MakeRun, cases: Any, monkeypatch: pytest.MonkeyPatch
+def test_what_is_explained_is_read_from_the_run(
+    make_run: MakeRun, measure: Measure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cases.add("sized", image_size=48)
-    explain = Mock()
-    monkeypatch.setattr(run_room, "explain_case", explain)
-    run = make_run("--bt-seeds=2")
-    run.result("sized")
-    assert run.explain("sized") is explain.return_value
-    (args,) = (call.args for call in explain.call_args_list)
-    assert args[0] == "sized"
-    assert args[1] is run.prepared("sized")
-    assert args[2].image_size == 48
-    assert args[3:] == (run.split, run.tier, run.folder, run.work.say)
+    asked = list[str]()
+
+    def explain(live: Live) -> Mapping[str, object]:
+        asked.append(live.case.name)
+        if live.case.name == "toy1":
+            path = live.store.explain_place.file("toy1", "json")
+            path.parent.mkdir()
+            path.touch()
+        return {}
+
+    measure("explanation", explain)
+    run = make_run()
+    monkeypatch.setattr(ExplainPlace, "at", lambda self, path: ("explained", path))
+    monkeypatch.setattr(run_room.Maps, "load", lambda path: ("maps", path))
+    place = run.store.explain_place
+    expected = ("explained", place.file("toy1", "json")), ("maps", place.file("toy1", "npz"))
+    assert run.explained("toy1") == run.explained("toy1") == expected
+    assert run.explained("toy2") is None
+    assert asked == ["toy1", "toy2"]
 
 
-def test_the_header_says_on_what_and_against_what(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = make_run(baseline=BaselineError("damaged"))
-    info = SimpleNamespace(data="18 slices", baseline="some.json")
-    monkeypatch.setattr(type(run.folder), "info", lambda self: info)
-    first = "btlib smoke: 18 slices"
-    assert run.header() == [first, f"  held against baseline some.json; records in {run.folder.path}"]
-    alone = make_run()
-    assert alone.header() == [first, f"  compared with nothing, as asked; records in {run.folder.path}"]
+def test_maps_of_a_run_are_those_that_were_measured(make_run: MakeRun) -> None:
+    """The measure itself: predictors that know the truth by the image are no longer sure where a patch is hidden."""
+    run = make_run()
+    found = run.explained("toy1")
+    assert found is not None
+    explained, maps = found
+    assert maps.ids.tolist() == [row.id for row in explained.samples]
+    assert {*maps.ids} <= {*run.truth.ids[run.split.test]}
+    assert np.isfinite(maps.total).all()

@@ -9,24 +9,26 @@ from unittest.mock import Mock
 import pytest
 
 from btlib import cases as cases_room
-from btlib.baselines import held
-from btlib.baselines.held import NONE
+from btlib.api import opening
 from btlib.cases import Case
 from btlib.errors import BaselineError, BtlibError, DataError
-from btlib.plugin import gpus, opening
+from btlib.gate.held import NONE
+from btlib.options import RunOptions
+from btlib.plugin import gpus
 from btlib.plugin import items as its
 from btlib.plugin import session as room
-from btlib.plugin.options import STATUS, Options
+from btlib.plugin.options import STATUS
 from btlib.plugin.reports import ERROR_OF
+from btlib.plugin.run import Run
 from btlib.plugin.session import Session, new_stamp
 from btlib.protocol import TIERS
-from btlib.runs import RunFolder
+from btlib.runs import RunStore
 
 Begin = Callable[..., Session]
 
 
 @pytest.fixture
-def begin(parse: Callable[..., Options], monkeypatch: pytest.MonkeyPatch) -> Begin:
+def begin(parse: Callable[..., RunOptions], monkeypatch: pytest.MonkeyPatch) -> Begin:
     """A session with these options."""
     monkeypatch.setattr(gpus, "share", Mock())
 
@@ -37,10 +39,14 @@ def begin(parse: Callable[..., Options], monkeypatch: pytest.MonkeyPatch) -> Beg
     return start
 
 
-def item(tier: str, case: str) -> Any:
-    """A benchmark item."""
+def item(tier: str, case: str, *measures: str) -> Any:
+    """A benchmark item that wants something to be measured."""
     params = {"bt_tier": tier, "bt_case": case}
-    return SimpleNamespace(callspec=SimpleNamespace(params=params), get_closest_marker=lambda name: name)
+    return SimpleNamespace(
+        callspec=SimpleNamespace(params=params),
+        get_closest_marker=lambda name: name,
+        iter_markers=lambda name: [SimpleNamespace(args=measures)],
+    )
 
 
 OTHER: Any = SimpleNamespace()
@@ -50,25 +56,32 @@ OTHER: Any = SimpleNamespace()
 @pytest.fixture
 def opens(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """In place of opening a run."""
-    found = Mock(side_effect=lambda tier, *more: SimpleNamespace(tier=tier))
+    found = Mock(side_effect=lambda kind, plan, *more: SimpleNamespace(plan=plan))
     monkeypatch.setattr(opening, "open_run", found)
     return found
 
 
 def test_the_runs_of_all_collected_items_are_opened_before_the_first(begin: Begin, opens: Mock, tmp_path: Path) -> None:
     session = begin()
-    order = [item("full", "B"), OTHER, item("smoke", "B"), item("smoke", "A"), item("smoke", "B")]
+    order = [
+        *(item("full", "B"), OTHER, item("smoke", "B"), item("smoke", "A", "inference")),
+        *(item("smoke", "B", "mine", "explanation"), item("smoke", "B", "mine")),
+    ]
     session.open(order)
-    assert session.cases == {"full": ["B"], "smoke": ["B", "A"]}, "in the order in which they were collected"
+    assert session.cases == {
+        "full": {"B": frozenset()},
+        "smoke": {"B": {"mine", "explanation"}, "A": {"inference"}},
+    }, "what any item of a case wants is measured of it"
+    assert [*session.cases["smoke"]] == ["B", "A"], "in the order in which they were collected"
     assert list(session.runs) == ["full", "smoke"]
     for call, tier in zip(opens.call_args_list, ("full", "smoke"), strict=True):
-        settings, options, terminal, folder, (path, baseline), cases = call.args
-        assert settings.name == tier
-        assert (options, terminal) == (session.options, session.terminal)
-        assert folder == RunFolder(tmp_path / "reports" / f"now-{tier}")
+        kind, plan, progress, store, (path, baseline) = call.args
+        assert (kind, call.kwargs) == (Run, {})
+        assert (plan.tier.name, plan.options, plan.cases) == (tier, session.options, session.cases[tier])
+        assert (progress.say, progress.live) == (session.terminal.say, False)
+        assert store == RunStore(tmp_path / "reports" / f"now-{tier}")
         assert path.stem == TIERS[tier].baseline
         assert baseline is session.baseline(tier)[1]
-        assert cases == session.cases[tier]
     assert session.run("smoke") is session.runs["smoke"]
     assert opens.call_count == 2, "each is opened once"
     share: Any = gpus.share
@@ -109,7 +122,7 @@ def test_a_fault_of_btlib_itself_comes_through(begin: Begin, opens: Mock) -> Non
 
 def test_each_tier_has_its_baseline_read_once(begin: Begin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     read = Mock(side_effect=lambda path: f"baseline {path.stem}")
-    monkeypatch.setattr(held, "load_baseline", read)
+    monkeypatch.setattr(opening, "load_baseline", read)
     session = begin()
     for tier in ("smoke", "full", "smoke"):
         path, baseline = session.baseline(tier)
@@ -173,6 +186,26 @@ def test_an_item_for_each_tier_case_and_metric(
     assert [row.values for row in rows] == expected
     assert [row.id for row in rows] == ["-".join(row) for row in expected]
     assert all([mark.name for mark in row.marks] == ["nightly"] for row in rows)
+
+
+@pytest.mark.parametrize("option", ["--bt-protocol=cpu128", "--bt-recipe=modern"])
+def test_options_that_do_not_fit_one_tier_leave_the_items_of_another(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    """Smoke has a protocol of its own: whoever runs it with another is told so, and the full tier has its items."""
+    session = begin(option)
+    monkeypatch.setattr(Session, "_cases_of", lambda self, definition: {"A": case("A")})
+    monkeypatch.setattr(its, "parametrised", lambda metafunc, name="bt_case": True)
+    monkeypatch.setattr(its, "wanted", lambda config, definition, tier, row: True)
+    monkeypatch.setattr(its, "marks", lambda config, tier, definition: [])
+    metafunc = Mock()
+    session.parametrise(metafunc)
+    _, rows = metafunc.parametrize.call_args.args
+    assert [row.values for row in rows[:4]] == [
+        (tier, "A", metric) for tier in ("smoke", "full") for metric in ("dice", "accuracy")
+    ]
+    with pytest.raises(pytest.UsageError, match="the tier smoke has a protocol and a recipe of its own"):
+        session.open([item("smoke", "A")])
 
 
 def test_without_a_case_there_is_no_item_and_the_fixture_tells_why(

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from btlib.errors import BtlibError
-from btlib.plugin import terminal as room
 from btlib.plugin.terminal import Terminal, as_usage_error
 
 
@@ -65,14 +64,15 @@ def test_bars_are_for_who_watches_and_lines_for_who_reads(state: dict[str, bool]
     assert config.found.captured
 
 
-def test_a_line_within_ten_seconds_of_another_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    config, now = session(), [100.0]
-    monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    say = Terminal(config).now_and_then()
-    for at in (100.0, 109.9, 110.0, 111.0, 119.9, 125.0, 134.9, 135.0):
-        now[0] = at
-        say(f"{at}")
-    assert [line for line, _ in config.found.lines if line != "newline"] == ["110.0", "125.0", "135.0"]
+@pytest.mark.parametrize("live", [True, False])
+def test_a_run_tells_the_terminal_of_its_progress(live: bool) -> None:
+    config = session(isatty=live)
+    progress = Terminal(config).progress()
+    assert progress.live is live
+    progress.say("epoch 1")
+    assert config.found.lines == [("newline", False), ("epoch 1", False)]
+    with progress.speaking():
+        assert config.found.captured is not live
 
 
 def test_a_deliberate_error_is_the_users_to_mend() -> None:

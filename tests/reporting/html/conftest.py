@@ -10,13 +10,15 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from btlib.adapters.arrays import CallablePredictor
-from btlib.baselines import Baseline
+from btlib.api.closing import close
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
 from btlib.errors import BaselineError
 from btlib.explain import Explainer, Runner
 from btlib.explain.study import Study
-from btlib.plugin.closing import close
+from btlib.gate import Baseline
+from btlib.gate.acceptance import propose
+from btlib.gate.judgement import Judgement
 from btlib.protocol import Protocol, Recipe
 from btlib.reporting import Comparison, Row
 from btlib.reporting.comparison import result_of, values
@@ -24,8 +26,8 @@ from btlib.reporting.html import charts, small_charts, write_report
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.pictures import Picture, keep
 from btlib.reporting.html.views import View
-from btlib.runs import CaseRecord, RunFolder, RunInfo, Timing
-from btlib.runs.accept import propose
+from btlib.runs import CaseRecord, RunInfo, RunStore, Speed, Timing
+from btlib.runs.cell import Cell
 from btlib.runs.execute import run_case
 from btlib.runs.held_out import HeldOut
 from btlib.sample_table import SampleTable
@@ -35,6 +37,7 @@ from btlib.types import Predictions
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SCRIPT = "<script>alert('x')</script>"
 NAMES = ("A", "B", SCRIPT, "broken")
+NOTHING = Judgement(baseline=None, against=None, strict=False)
 BLANK = '<svg viewBox="0 0 1 1"></svg>'
 ODD = {
     "script": "<script>alert(1)</script>",
@@ -64,6 +67,15 @@ ODD = {
     "long, of the same start and end": f"{'x' * 100}y{'x' * 99}",
 }
 """What a case or a run may be called, by what is odd about it."""
+
+
+def with_figure(store: RunStore, cell: Cell, figure: str, timing: Timing) -> None:
+    """Add a figure of speed to the record of a cell."""
+    record = store.record(cell)
+    assert record is not None
+    known = record.speed or Speed(case=cell.case)
+    speed = known.model_copy(update={"figures": known.figures | {figure: timing}})
+    store.save_record(record.model_copy(update={"speed": speed}))
 
 
 class Blurs:
@@ -123,7 +135,7 @@ def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
         data = HeldOut(dataset, dataset, split)
         work = Work.on(dataset, split, Protocol(image_size=size), Recipe(), 7, path / "checkpoints")
         known = {"A": (True, False), "B": (False, True)}
-        folder = RunFolder(path)
+        folder = RunStore(path)
         usual = {"task": dataset.task, "baseline": str(path / "none.json"), "data": f"{n} slices", "seeds": [7]}
         folder.save_info(RunInfo(tier="smoke", command="pytest", started="now", cases=list(names), **(usual | info)))
         for name in names:
@@ -137,10 +149,11 @@ def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
                 explainer = Explainer(Runner(predictor), patch=size // 4, stride=size // 4)
                 test = np.sort(split.test)
                 at = test[dataset.has_structure(test)][:explained]
-                Study(name, explainer, dataset, split).run(at, folder)
-        timing = Timing(images=16, seconds=[0.1, 0.1], thesis_seconds=[1.0, 1.0])
-        folder.add_timing("A", "inference, batch 16", timing, 1.0, {})
-        curves = folder.curves_path("A", 7)
+                Study(name, explainer, dataset, split).run(at, folder.explain_place)
+        timing = Timing(images=16, seconds=[0.1, 0.1], reference_seconds=[1.0, 1.0])
+        if "A" in names:
+            with_figure(folder, Cell("A", 7), "inference, batch 16", timing)
+        curves = folder.curves_path(Cell("A", 7))
         curves.parent.mkdir(parents=True, exist_ok=True)
         curves.write_text("epoch,train_loss,val_loss,val_dice,val_accuracy\n1,1.0,1.1,0.5,\n2,0.5,0.6,0.7,\n")
         shown = {str(dataset.ids[i]): Picture.of(dataset.images[i], dataset.masks[i]) for i in split.test}
@@ -209,7 +222,7 @@ def browser() -> Iterator[Browser]:
 def empty_view(tmp_path: Path, info: RunInfo) -> View:
     """A run of which nothing was read."""
     none = BaselineError("none")
-    return View("run", RunFolder(tmp_path / "run"), info, (), {}, None, Comparison(info, ()), none, ())
+    return View("run", RunStore(tmp_path / "run"), info, (), {}, None, Comparison(info, ()), NOTHING, none, ())
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from btlib.baselines import Verdict
-from btlib.baselines.pace import Pace
 from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.thresholds import ThresholdCurve
+from btlib.gate import Verdict
+from btlib.gate.standing import Standing
 from btlib.reporting import Comparison, PairTest
 from btlib.reporting.axes import SHARE
 from btlib.reporting.html import figures as room
@@ -21,8 +21,9 @@ from btlib.reporting.html.figures import Drawn, figures
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.views import View
 from btlib.reporting.palette import ACCENT, BAD, GOOD, MUTED, WARN
-from btlib.reporting.standing import Standing
 from btlib.runs import ModelInfo
+from btlib.runs.cell import Cell
+from btlib.runs.pace import Pace
 from btlib.sample_table import BOUNDARY, OVERLAP, TRUTH, SampleTable
 
 from ..tables import changed, in_order, with_boundary, with_measures
@@ -263,7 +264,7 @@ def test_learning_curves_are_of_their_case_and_seed(
     drawn: Callable[..., Any], entry: Make, make_table: Table, empty_view: View
 ):
     for seed in (9, 10):
-        path = empty_view.folder.curves_path("A", seed)
+        path = empty_view.store.curves_path(Cell("A", seed))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"epoch,train_loss,val_loss,val_dice,val_accuracy\n1,{seed}.0,1.1,0.5,\n")
     found = drawn([entry("A", make_table(6), make_table(6), seeds=(9, 10)), entry("B", make_table(6))])

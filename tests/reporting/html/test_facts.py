@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from btlib.baselines.figure import CaseCode
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.facts import facts, odd_environments, origins
 from btlib.reporting.html.views import View
 from btlib.results import PatientFacts
 from btlib.runs import ModelInfo
+from btlib.runs.provenance import CaseCode
 from btlib.sample_table import SampleTable
 
 Table = Callable[..., SampleTable]
@@ -96,7 +96,7 @@ SOURCES = {
     "trained": (False, "trained in this run"),
     "resumed": (False, "trained on from an interrupted run"),
     "loaded": (True, "loaded: trained in an earlier run, with the same data, split, recipe, seed and code"),
-    "thesis-checkpoint": (True, "loaded from a checkpoint file of the thesis"),
+    "file": (True, "loaded from a file that the user named"),
     "given": (False, "given ready-made by the case"),
 }
 

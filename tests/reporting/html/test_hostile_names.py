@@ -9,20 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from btlib.baselines.held import NONE, load_baseline
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
 from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BtlibError
+from btlib.gate.held import NONE, load_baseline
 from btlib.protocol import Protocol, Recipe
-from btlib.reporting import compare, write_comparison, write_significance
+from btlib.reporting import write_comparison, write_significance
 from btlib.reporting.html import write_report
-from btlib.runs import RunFolder, RunInfo
+from btlib.runs import RunInfo, RunStore
+from btlib.runs.cell import Cell
 from btlib.runs.execute import run_case
 from btlib.runs.held_out import HeldOut as Held
 from btlib.runs.results import as_results
 from btlib.splits import slice_seed42
 from btlib.types import Predictions
+
+from ..judged import judged
 
 NAMES = [
     *("模型 نموذج דגם", "é" * 300, "a" * 5000, "../../etc/passwd", "/absolute", "C:\\nul", "con", ".", "..", "-rf"),
@@ -38,14 +41,14 @@ class Noise:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, make_dataset: Callable[..., Dataset]) -> RunFolder:
+def run(tmp_path_factory: pytest.TempPathFactory, make_dataset: Callable[..., Dataset]) -> RunStore:
     """A run of a case of each name, whose patients are called so, too."""
     place = tmp_path_factory.mktemp("names")
     data = make_dataset(48)
     data = replace(data, images=data.images / 8, patients=tuple(NAMES[i % len(NAMES)] for i in range(48)))
     split = slice_seed42(48)
     work = Work.on(data, split, Protocol(image_size=32), Recipe(), 7, place / "checkpoints")
-    folder = RunFolder(place / "run")
+    folder = RunStore(place / "run")
     info = RunInfo(tier="smoke", command="pytest", baseline="none", task=PHANTOM, data="d", started="now", cases=NAMES)
     folder.save_info(info.model_copy(update={"seeds": [7]}))
     with pytest.MonkeyPatch.context() as patch:
@@ -56,7 +59,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, make_dataset: Callable[..., Da
     return folder
 
 
-def test_every_record_is_found_under_its_own_name(run: RunFolder):
+def test_every_record_is_found_under_its_own_name(run: RunStore):
     assert sorted(record.case for record in run.records()) == sorted(NAMES)
     assert run.lost() == {}
     inside = run.path.resolve()
@@ -64,9 +67,9 @@ def test_every_record_is_found_under_its_own_name(run: RunFolder):
 
 
 @pytest.mark.nightly
-def test_reports_are_made_and_no_name_gets_out_of_its_place(run: RunFolder):
+def test_reports_are_made_and_no_name_gets_out_of_its_place(run: RunStore):
     info, records = run.info(), run.records()
-    write_comparison(compare(info, records, {}, load_baseline(NONE)), run.path)
+    write_comparison(judged(info, records, {}, load_baseline(NONE)), run.path)
     write_significance(as_results(records)[:4], run.path)
     page = write_report(run.path).read_text(encoding="utf-8")
     assert "<script>alert" not in page
@@ -87,9 +90,9 @@ def test_a_name_that_no_file_can_hold_is_refused(texts: tuple[str, str]):
         Case(*texts, True, True, lambda w: Prepared(Noise(), "given"))
 
 
-def test_a_folder_of_any_name_holds_a_run(run: RunFolder, tmp_path: Path):
+def test_a_folder_of_any_name_holds_a_run(run: RunStore, tmp_path: Path):
     for name in ("模型 نموذج", "a b%20c", "[b]", "-x"):
-        copy = RunFolder(tmp_path / name)
+        copy = RunStore(tmp_path / name)
         record = run.records()[0]
-        record.save(copy.record_path(record.case, record.seed))
+        record.save(copy.record_path(Cell(record.case, record.seed)))
         assert len(copy.records()) == 1

@@ -13,15 +13,16 @@ from markdown_it import MarkdownIt
 from playwright.sync_api import Browser
 from typer.testing import CliRunner
 
-from btlib.baselines.held import load_baseline
+from btlib.api.closing import close
 from btlib.cli import app
-from btlib.plugin.closing import close
-from btlib.reporting import compare, table
+from btlib.csv_text import inert
+from btlib.gate.held import load_baseline
+from btlib.reporting import table
 from btlib.reporting.html import write_page, write_report
 from btlib.reporting.names import visible
-from btlib.reporting.text import inert
-from btlib.runs import RunFolder
+from btlib.runs import RunStore
 
+from ..judged import judged
 from .conftest import ODD
 from .reader import Reader, unreadable
 
@@ -181,8 +182,8 @@ def test_programs_get_names_as_they_are(odd: Path):
 
 
 def test_the_terminal_has_a_line_for_each(odd: Path):
-    run = RunFolder(odd)
-    text = table(compare(run.info(), run.records(), run.speeds(), load_baseline(odd / "none.json")))
+    run = RunStore(odd)
+    text = table(judged(run.info(), run.records(), run.speeds(), load_baseline(odd / "none.json")))
     assert unreadable(text) == set()
     lines = text.splitlines()
     rows = lines[1 + next(i for i, line in enumerate(lines) if set(line) == {"-", " "}) :]

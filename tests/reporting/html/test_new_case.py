@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from btlib.baselines import Baseline
-from btlib.baselines.figure import BaselineCase
+from btlib.api.closing import close
 from btlib.cli import app
 from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS
-from btlib.plugin.closing import close
+from btlib.gate import Baseline
+from btlib.gate.acceptance import propose
+from btlib.gate.figure import BaselineCase
 from btlib.reporting.html import write_page, write_report
-from btlib.runs import RunFolder
-from btlib.runs.accept import propose
+from btlib.runs import RunStore
 
 from ..tables import with_measures
 from .conftest import SCRIPT, leave_undrawn
@@ -44,9 +44,8 @@ def homes(make_run: Make, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "not comparable": measured.model_copy(update={"conditions": other}),
     }
     new = make_run(home / "new", names=("new",))
-    (new / "speed" / "A.json").unlink()
     for name in (*baselines, "none"):
-        folder = RunFolder(shutil.copytree(new, home / name))
+        folder = RunStore(shutil.copytree(new, home / name))
         if name in baselines:
             baselines[name].save(home / f"{name}.json")
         at = str(home / f"{name}.json") if name in baselines else "none"
@@ -105,7 +104,7 @@ NUMBERS = r"Dice 0\.\d{4}; reference both 0\.\d{4}; difference [+-]0\.\d{4}, 95 
 
 
 def test_the_card_of_a_new_case_has_its_numbers_and_its_reference(homes: dict[str, Path], pages: dict[str, Reader]):
-    value = f"{per_sample(RunFolder(homes['measured']).records()[0].samples, 'dice').mean():.4f}"
+    value = f"{per_sample(RunStore(homes['measured']).records()[0].samples, 'dice').mean():.4f}"
     for kind, method in (("measured", "paired by patient"), ("published", "unpaired, by patient")):
         numbers = NUMBERS.replace("both", "(A|both|other)") + rf"\({method}\); margin 0\.02"
         card = pages[kind].card("new", f"Dice {value}")
@@ -113,7 +112,7 @@ def test_the_card_of_a_new_case_has_its_numbers_and_its_reference(homes: dict[st
 
 
 def test_the_card_of_what_is_only_measured_has_the_value(homes: dict[str, Path], pages: dict[str, Reader]):
-    record = RunFolder(homes["none"]).records()[0]
+    record = RunStore(homes["none"]).records()[0]
     card = pages["none"].card("measured", "new")
     for metric, values in (("Dice", per_sample(record.samples, "dice")), ("accuracy", record.samples.correct())):
         assert f"{metric} {values.mean():.4f}" in card
@@ -122,7 +121,7 @@ def test_the_card_of_what_is_only_measured_has_the_value(homes: dict[str, Path],
 
 
 def test_the_card_of_what_cannot_be_compared_has_value_and_reason(homes: dict[str, Path], pages: dict[str, Reader]):
-    record = RunFolder(homes["not comparable"]).records()[0]
+    record = RunStore(homes["not comparable"]).records()[0]
     card = pages["not comparable"].card("not-comparable", "new")
     assert f"Dice {per_sample(record.samples, 'dice').mean():.4f}; reference" in card
     assert "image_size: measured 36, baseline 64" in card
@@ -177,7 +176,7 @@ def of_other_tumours(case: BaselineCase) -> BaselineCase:
 
 @pytest.mark.usefixtures("undrawn")
 def test_slices_of_another_data_set_are_no_change(run: Path, tmp_path: Path):
-    folder = RunFolder(shutil.copytree(run, tmp_path / "run"))
+    folder = RunStore(shutil.copytree(run, tmp_path / "run"))
     baseline = Baseline.load(run.parent / "better.json")
     cases = {name: of_other_tumours(case) for name, case in baseline.cases.items()}
     baseline.model_copy(update={"cases": cases}).save(tmp_path / "other.json")

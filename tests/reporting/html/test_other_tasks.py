@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from btlib.baselines import Baseline
+from btlib.api.closing import close
+from btlib.csv_text import inert
 from btlib.data.dataset import Dataset
 from btlib.data.task import Task
 from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS
-from btlib.plugin.closing import close
+from btlib.gate import Baseline
+from btlib.gate.acceptance import propose
 from btlib.reporting.html.write import write_page
 from btlib.reporting.names import in_markdown
-from btlib.reporting.text import inert
-from btlib.runs import CaseRecord, RunFolder
-from btlib.runs.accept import propose
+from btlib.runs import CaseRecord, RunStore
 from btlib.sample_table import SampleTable
 
 from ..cells import rows
@@ -78,7 +78,7 @@ def run(make_run: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def records(run: Path) -> dict[str, CaseRecord]:
-    return {record.case: record for record in RunFolder(run).records()}
+    return {record.case: record for record in RunStore(run).records()}
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +245,7 @@ def test_the_figures_have_every_class(run: Path):
 
 def _test(run: Path) -> np.ndarray:
     """Positions of the test samples in the data set."""
-    ids = table_of(RunFolder(run).records()[0]).id
+    ids = table_of(RunStore(run).records()[0]).id
     return np.array([int(re.search(r"\d+$", name)[0]) for name in ids])  # type: ignore[index]
 
 
@@ -288,7 +288,7 @@ def test_what_the_maps_say(page: Reader):
 def test_a_task_of_one_kind(make_run: Make, tmp_path: Path, kept: dict[str, Any], name: str, told: str):
     """Without classes there are no labels to show, and no groups by class; without structures there are no sizes."""
     path = make_run(tmp_path / "run", names=(name,), given=dataset(Task(name="one kind", **kept)))
-    assert [record.error for record in RunFolder(path).records()] == [None]
+    assert [record.error for record in RunStore(path).records()] == [None]
     close(path)
     page = Reader((path / "index.html").read_text())
     assert told in " ".join(page.text.values())

@@ -18,9 +18,10 @@ from btlib.cli import app
 from btlib.data.sources.tasks import FIGSHARE, PHANTOM
 from btlib.errors import RecordError
 from btlib.evaluation.aggregate import per_sample
+from btlib.explain.maps import Maps
 from btlib.reporting.html import write_page, write_report
 from btlib.reporting.html.tiles import contours
-from btlib.runs import Maps, RunFolder
+from btlib.runs import RunStore
 
 from .conftest import NAMES, SCRIPT
 from .reader import Reader, unreadable
@@ -89,11 +90,11 @@ def test_verdicts_have_their_numbers(page: Reader):
 
 
 def test_the_numbers_are_those_of_the_records(run: Path, page: Reader):
-    for record in RunFolder(run).records():
+    for record in RunStore(run).records():
         if record.samples is not None and record.samples.has_mask:
             assert f"{per_sample(record.samples, 'dice').mean():.4f}" in page.text["table"]
     tiles = [a for tag, a in page.tags if tag == "li" and "data-kinds" in a]
-    record = next(r for r in RunFolder(run).records() if r.case == "A")
+    record = next(r for r in RunStore(run).records() if r.case == "A")
     assert record.samples is not None
     worst = record.samples.id[int(per_sample(record.samples, "dice").argmin())]
     first = next(tile for tile in tiles if tile["data-case"] == "A")
@@ -115,7 +116,7 @@ def test_the_same_run_gives_the_same_page(run: Path, html: str):
 
 def test_twins_say_the_same(run: Path):
     frame = pd.read_csv(run / "per_sample.csv", dtype={"id": str})
-    records = {r.case: r for r in RunFolder(run).records() if r.samples is not None}
+    records = {r.case: r for r in RunStore(run).records() if r.samples is not None}
     assert set(frame["case"]) == set(records)
     assert set(frame["schema"]) == {"btlib-per-sample/1"}
     for case, record in records.items():
@@ -143,9 +144,9 @@ def test_the_summary_is_short_and_is_text(run: Path):
 
 def test_one_slice_has_no_interval(make_run: Callable[..., Path], tmp_path: Path):
     path = make_run(tmp_path / "run", n=10, names=("B",))  # a tenth is tested
-    assert {r.conditions.n_test for r in RunFolder(path).records()} == {2}
+    assert {r.conditions.n_test for r in RunStore(path).records()} == {2}
     one = make_run(tmp_path / "one", n=6, names=("A", "B"))
-    assert {r.conditions.n_test for r in RunFolder(one).records()} == {1}
+    assert {r.conditions.n_test for r in RunStore(one).records()} == {1}
     page = Reader(write_report(one).read_text())
     assert "Not tested:" in page.text["differences"]
     assert json.loads((one / "report.json").read_text())["cases"][0]["means"] == {}
@@ -192,7 +193,7 @@ def test_records_of_before_have_no_masks_and_no_curve(run: Path, tmp_path: Path)
         del value["threshold_curve"]
         files.write_json(path, value)
     page = Reader(write_report(tmp_path / "run").read_text())
-    assert "case A: its predicted masks were not kept" in page.text["gallery"]
+    assert "case A: its predicted masks were not stored" in page.text["gallery"]
     assert "before curves were kept" in page.text["slices"]
 
 
@@ -217,7 +218,7 @@ def test_without_data_the_page_says_so(run: Path, tmp_path: Path):
 @pytest.mark.usefixtures("undrawn")
 def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
     """Explained slices join the gallery, whatever their Dice; red is where the model needs what is there."""
-    folder = RunFolder(shutil.copytree(run, tmp_path / "run"))
+    folder = RunStore(shutil.copytree(run, tmp_path / "run"))
     shown = {s["id"] for s in json.loads((run / "report.json").read_text())["cases"][0]["samples"]}
     record = folder.records()[0]
     assert record.samples is not None
@@ -226,7 +227,7 @@ def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
     total[0, :16] = 1.0
     maps = Maps(np.array([name]), np.zeros(1, np.int64), np.full(1, 0.9), total, total)
     shutil.rmtree(folder.path / "explain")
-    maps.save(folder.explain_path(record.case, "npz"))
+    maps.save(folder.explain_place.file(record.case, "npz"))
     page = Reader(write_report(folder.path).read_text())
     assert f"Map of what mattered in sample {name}" in {a.get("aria-label") for tag, a in page.tags if tag == "svg"}
     (address,) = (a["href"] for tag, a in page.tags if tag == "image" and "image/png" in (a["href"] or ""))
@@ -241,7 +242,7 @@ def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
 def test_what_the_maps_say_stands_in_a_table(make_run: Callable[..., Path], tmp_path: Path):
     path = make_run(tmp_path / "run", names=("A", "B"), explained=4)
     page = Reader(write_report(path).read_text())
-    everything = RunFolder(path).explained()["B"].summary["all"]
+    everything = RunStore(path).explained()["B"].summary["all"]
     text = " ".join(page.text["looks"].split())
     assert f"{everything.hits} of 4" in text
     for name in ("mass", "centre_mass", "random_mass", "chance"):
@@ -250,13 +251,13 @@ def test_what_the_maps_say_stands_in_a_table(make_run: Callable[..., Path], tmp_
     assert f"{mass.low:.3f} – {mass.high:.3f}" in text
     assert "hidden with zero" in text
     samples = json.loads((path / "report.json").read_text())["cases"][1]["samples"]
-    rows = RunFolder(path).explained()["B"].samples
+    rows = RunStore(path).explained()["B"].samples
     assert {s["id"]: s["mass"] for s in samples} == {row.id: row.average.mass for row in rows}
 
 
 def test_a_threshold_of_its_own_is_marked(run: Path, tmp_path: Path):
     """A model that chose its threshold on validation slices has that one in its figure, not the protocol's."""
-    folder = RunFolder(shutil.copytree(run, tmp_path / "run"))
+    folder = RunStore(shutil.copytree(run, tmp_path / "run"))
     protocols = (run / "figures" / "threshold-A.svg").read_text()
     record = next(r for r in folder.records() if r.case == "A")
     assert record.model is not None

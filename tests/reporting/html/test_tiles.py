@@ -14,6 +14,8 @@ import pytest
 
 from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation.aggregate import per_sample
+from btlib.explain.explained import Control, Explained, ExplainedSample, Group, Measures, Sanity, SanityStep
+from btlib.explain.maps import Maps
 from btlib.npz import write_npz
 from btlib.reporting.html.chosen import Chosen
 from btlib.reporting.html.entries import Entry
@@ -27,8 +29,8 @@ from btlib.reporting.html.render import render, weigh
 from btlib.reporting.html.tiles import Tile, contours, tiles
 from btlib.reporting.html.views import View
 from btlib.results import SeedRun
-from btlib.runs import Explained, Maps, RunFolder
-from btlib.runs.explained import Control, ExplainedSample, Group, Measures, Sanity, SanityStep
+from btlib.runs import RunStore
+from btlib.runs.cell import Cell
 from btlib.runs.masks import Masks
 from btlib.sample_table import SampleTable, sample_table
 
@@ -206,13 +208,13 @@ def test_cases_take_turns_where_room_is_short():
 @pytest.fixture
 def view(empty_view: View) -> View:
     """A run with pictures of its two slices."""
-    keep(empty_view.folder.path / "pictures.npz", FOUND)
+    keep(empty_view.store.path / "pictures.npz", FOUND)
     return empty_view
 
 
 def test_the_gallery_of_a_run(view: View, entry: Make, table: SampleTable, masks: Masks):
     """The first seed's masks; what is left out is counted by case."""
-    masks.save(view.folder.masks_path("A", 9))
+    masks.save(view.store.masks_path(Cell("A", 9)))
     types = without_masks(table)
     one, other = entry("A", table, table, seeds=(9, 10)), entry("B", types)
     found = gallery([one, other], 10**6, lambda tile: 10)
@@ -230,10 +232,10 @@ def test_the_gallery_of_a_run(view: View, entry: Make, table: SampleTable, masks
 
 
 def test_masks_that_were_not_kept_are_missed(view: View, entry: Make, table: SampleTable, masks: Masks):
-    masks.save(view.folder.masks_path("A", 2))  # of another seed than the first
+    masks.save(view.store.masks_path(Cell("A", 2)))  # of another seed than the first
     found = gallery([entry("A", table)], 10**6, weigh)
-    path = view.folder.masks_path("A", 1)
-    assert found.problems == (f"case A: its predicted masks were not kept: there is no {path}",)
+    path = view.store.masks_path(Cell("A", 1))
+    assert found.problems == (f"case A: its predicted masks were not stored: there is no {path}",)
     assert [t.predicted for t in found.tiles] == [None, None]
 
 
@@ -264,7 +266,7 @@ def test_pictures_that_were_kept_by_number_are_read(view: View):
         "packed": np.packbits(np.concatenate([TRUTH[name] for name in names]), axis=2),
         "width": np.array(SIZE[1]),
     }
-    write_npz(view.folder.path / "pictures.npz", arrays)
+    write_npz(view.store.path / "pictures.npz", arrays)
     found = pictures(view, {"7": [9], "3": [8]}, Problems())
     assert found.keys() == {"7", "3"}
     assert all(np.array_equal(one.truth, TRUTH[name]) for name, one in found.items())
@@ -273,7 +275,7 @@ def test_pictures_that_were_kept_by_number_are_read(view: View):
 def test_a_picture_of_several_structures_is_that_of_each_of_them(view: View):
     """The same pixels in all, otherwise shared out, are another truth."""
     truth = np.concatenate([rectangle(0, 0, 1, 3), rectangle(2, 0, 3, 2)])
-    keep(view.folder.path / "pictures.npz", {"a/b": Picture(np.zeros((6, 6), np.uint8), truth)})
+    keep(view.store.path / "pictures.npz", {"a/b": Picture(np.zeros((6, 6), np.uint8), truth)})
     problems = Problems()
     assert np.array_equal(pictures(view, {"a/b": [3, 2]}, problems)["a/b"].truth, truth)
     assert problems.said == ()
@@ -352,9 +354,9 @@ def explained(case: str = "A", sanity: Sanity | None = None) -> Explained:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> RunFolder:
+def folder(tmp_path: Path) -> RunStore:
     """Maps of slices 3 and 7: the first needs its left half, the second is surer without its top."""
-    folder = RunFolder(tmp_path / "run")
+    folder = RunStore(tmp_path / "run")
     total = np.zeros((2, *SIZE), np.float32)
     total[0, :, :5] = 0.5
     total[0, 0, 0] = 1.0
@@ -362,14 +364,14 @@ def folder(tmp_path: Path) -> RunFolder:
     total[1, 3, 0] = -0.5
     two = np.zeros(2)
     Maps(np.array(["3", "7"]), two.astype(np.int64), two, total, np.zeros_like(total), "").save(
-        folder.explain_path("A", "npz")
+        folder.explain_place.file("A", "npz")
     )
-    explained().save(folder.explain_path("A", "json"))
+    explained().save(folder.explain_place.file("A", "json"))
     return folder
 
 
-def test_red_is_where_the_model_needs_what_is_there(folder: RunFolder):
-    found = maps_of(folder, "A", Problems())
+def test_red_is_where_the_model_needs_what_is_there(folder: RunStore):
+    found = maps_of(folder.explain_place, "A", Problems())
     assert {n: (m.mass, m.chance) for n, m in found.items()} == {"3": (0.3, 0.03), "7": (0.7, 0.07)}
     needed, surer = (pixels(found[n].address).astype(int) for n in ("3", "7"))
     assert needed.shape == surer.shape == (*SIZE, 3)
@@ -381,13 +383,13 @@ def test_red_is_where_the_model_needs_what_is_there(folder: RunFolder):
     assert needed[0, 0].sum() < needed[5, 0].sum() < needed[5, 10].sum(), "the larger, the stronger"
 
 
-def test_maps_without_measures_are_shown_without_their_numbers(folder: RunFolder):
+def test_maps_without_measures_are_shown_without_their_numbers(folder: RunStore):
     problems = Problems()
-    folder.explain_path("A", "json").unlink()
-    found = maps_of(folder, "A", problems)
+    folder.explain_place.file("A", "json").unlink()
+    found = maps_of(folder.explain_place, "A", problems)
     assert {(m.mass, m.chance) for m in found.values()} == {(None, None)}
-    assert str(folder.explain_path("A", "json")) in problems.said[0]
-    assert maps_of(folder, "nobody", problems) == {}
+    assert str(folder.explain_place.file("A", "json")) in problems.said[0]
+    assert maps_of(folder.explain_place, "nobody", problems) == {}
     assert len(problems.said) == 1
 
 
@@ -399,8 +401,8 @@ def test_a_look_is_of_all_slices_and_of_random_weights_throughout(empty_view: Vi
     ]
     sanity = Sanity(ids=["3"], draws=1, patch=2, steps=steps)
     for case, known in (("A", sanity), ("B", None)):
-        explained(case, known).save(empty_view.folder.explain_path(case, "json"))
-    empty_view.folder.explain_path("damaged", "json").write_text("{")
+        explained(case, known).save(empty_view.store.explain_place.file(case, "json"))
+    empty_view.store.explain_place.file("damaged", "json").write_text("{")
     found = looks([entry("B"), entry("A"), entry("nobody"), entry("damaged")])
     assert [(one.label, one.group.n, one.fill, one.destroyed) for one in found] == [
         ("B", 2, "blur", None),

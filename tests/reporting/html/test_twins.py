@@ -23,7 +23,8 @@ from btlib.reporting.html.tiles import Tile
 from btlib.reporting.html.twins import write_figures, write_numbers, write_per_sample
 from btlib.reporting.html.views import View
 from btlib.reporting.intervals import Mean
-from btlib.runs import CaseRecord, RunFolder, RunInfo
+from btlib.runs import CaseRecord, RunInfo, RunStore
+from btlib.runs.cell import Cell
 from btlib.sample_table import SampleTable
 
 from ..cells import rows
@@ -192,7 +193,7 @@ def test_the_gallery_has_the_room_that_the_rest_leaves(
 @pytest.mark.usefixtures("undrawn")
 def test_the_files_of_a_report(tmp_path: Path, info: RunInfo, record: Callable[..., CaseRecord], make_table: Table):
     """Cases by their own names, which a page displays in another way; and what could not be read."""
-    folder = RunFolder(tmp_path / "run")
+    folder = RunStore(tmp_path / "run")
     folder.save_info(info.model_copy(update={"cases": ["a  b", "c"], "seeds": [1, 2], "baseline": "none"}))
     for case, seed, wrong in (("a  b", 1, 6), ("a  b", 2, 12), ("c", 1, 3)):
         folder.save_record(record(case, make_table(wrong=wrong), seed=seed))
@@ -204,7 +205,7 @@ def test_the_files_of_a_report(tmp_path: Path, info: RunInfo, record: Callable[.
     value = json.loads((folder.path / "report.json").read_text())
     assert [(case["case"], len(case["seeds"])) for case in value["cases"]] == [("a  b", 2), ("c", 1)]
     assert value["cases"][0]["means"]["accuracy"]["value"] == pytest.approx(0.85)
-    assert [str(folder.record_path("c", 2)) in problem for problem in value["problems"]] == [True, *[False] * 3]
+    assert [str(folder.record_path(Cell("c", 2))) in problem for problem in value["problems"]] == [True, *[False] * 3]
     assert len(pd.read_csv(folder.path / "per_sample.csv")) == 3 * 60
     assert {path.name for path in (folder.path / "figures").iterdir()} == {
         figure.removeprefix("figures/") for figure in value["figures"]

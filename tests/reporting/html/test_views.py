@@ -6,21 +6,22 @@ from pathlib import Path
 import pytest
 
 from btlib import Baseline
-from btlib.baselines.held import NotComparedError
 from btlib.errors import BaselineError, RecordError
+from btlib.gate.held import NotComparedError
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.style import inline
 from btlib.reporting.html.views import view
-from btlib.runs import CaseRecord, RunFolder, RunInfo, Timing
+from btlib.runs import CaseRecord, RunInfo, RunStore, Speed, Timing
+from btlib.runs.cell import Cell
 from btlib.sample_table import SampleTable
 
 Table = Callable[..., SampleTable]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, info: RunInfo, record: Callable[..., CaseRecord], make_table: Table) -> RunFolder:
+def folder(tmp_path: Path, info: RunInfo, record: Callable[..., CaseRecord], make_table: Table) -> RunStore:
     """X with seeds 10 and 9, and W that failed."""
-    folder = RunFolder(tmp_path / "run")
+    folder = RunStore(tmp_path / "run")
     folder.save_info(info.model_copy(update={"cases": ["X", "W"], "seeds": [10, 9], "baseline": "none"}))
     for seed in (10, 9):
         folder.save_record(record("X", make_table(wrong=seed), seed=seed))
@@ -28,10 +29,12 @@ def folder(tmp_path: Path, info: RunInfo, record: Callable[..., CaseRecord], mak
     return folder
 
 
-def test_what_was_read(folder: RunFolder):
+def test_what_was_read(folder: RunStore):
     timing = Timing(images=4, seconds=[1.0])
-    folder.add_timing("X", "inference, batch 4", timing, 1.0, {})
-    folder.save_noise(timing)
+    speed = Speed(case="X", figures={"inference, batch 4": timing}, noise=timing)
+    first = folder.record(Cell("X", 10))
+    assert first is not None
+    folder.save_record(first.model_copy(update={"speed": speed}))
     found = view(folder.path)
     assert (found.label, found.info) == ("run", folder.info())
     assert [(r.case, r.seed) for r in found.records] == [("W", 9), ("W", 10), ("X", 9), ("X", 10)]
@@ -43,41 +46,64 @@ def test_what_was_read(folder: RunFolder):
     assert list(found.comparison.rows[1].speeds) == ["inference, batch 4"]
 
 
-def test_a_case_is_missing_where_no_seed_was_measured(folder: RunFolder):
+def test_speed_and_noise_of_a_run_of_before_are_read(folder: RunStore):
+    """They had files of their own; a record that has its speed comes before them."""
+    old, new = (Timing(images=images, seconds=[1.0]) for images in (4, 8))
+    for case in ("X", "W"):
+        Speed(case=case, figures={"inference, batch 4": old}).save(folder.path / "speed" / f"{case}.json")
+    old.save(folder.path / "noise.json")
+    found = view(folder.path)
+    assert (found.noise, found.unread) == (old, ())
+    assert {case: speed.figures for case, speed in found.speeds.items()} == {
+        case: {"inference, batch 4": old} for case in "WX"
+    }
+    first = folder.record(Cell("X", 9))
+    assert first is not None
+    speed = Speed(case="X", figures={"training": new}, noise=new)
+    folder.save_record(first.model_copy(update={"speed": speed}))
+    found = view(folder.path)
+    assert found.noise == new
+    assert {case: list(speed.figures) for case, speed in found.speeds.items()} == {
+        "W": ["inference, batch 4"],
+        "X": ["training"],
+    }
+
+
+def test_a_case_is_missing_where_no_seed_was_measured(folder: RunStore):
     """Where some seed was, the lost ones are named."""
     folder.save_info(folder.info().model_copy(update={"cases": ["X", "gone", "W"], "seeds": [9, 10, 11]}))
-    folder.record_path("X", 9).unlink()
+    folder.record_path(Cell("X", 9)).unlink()
     found = view(folder.path)
     assert found.comparison.missing == ("gone",)
     lost = [("X", 9), ("X", 11), ("W", 11)]
     assert found.unread == tuple(
-        f"{folder.record_path(case, seed)}: expected a record, there is none" for case, seed in lost
+        f"{folder.record_path(Cell(case, seed))}: expected a record, there is none" for case, seed in lost
     )
 
 
-def test_a_damaged_record_is_named_and_its_case_is_not_missing(folder: RunFolder):
+def test_a_damaged_record_is_named_and_its_case_is_not_missing(folder: RunStore):
     for seed in (9, 10):
-        folder.record_path("X", seed).write_text("{")
+        folder.record_path(Cell("X", seed)).write_text("{")
     found = view(folder.path)
     assert found.comparison.missing == ()
-    assert [str(folder.record_path("X", seed)) in told for seed, told in zip((10, 9), found.unread, strict=True)] == [
-        True
-    ] * 2
+    assert [
+        str(folder.record_path(Cell("X", seed))) in told for seed, told in zip((10, 9), found.unread, strict=True)
+    ] == [True] * 2
     assert [row.case for row in found.comparison.rows] == ["W"]
 
 
-def test_a_damaged_record_beside_a_lost_one_is_no_missing_case(folder: RunFolder):
-    folder.record_path("X", 9).unlink()
-    folder.record_path("X", 10).write_text("{")
+def test_a_damaged_record_beside_a_lost_one_is_no_missing_case(folder: RunStore):
+    folder.record_path(Cell("X", 9)).unlink()
+    folder.record_path(Cell("X", 10)).write_text("{")
     found = view(folder.path)
     assert found.comparison.missing == ()
     damaged, lost = found.unread
-    assert str(folder.record_path("X", 10)) in damaged
-    assert lost == f"{folder.record_path('X', 9)}: expected a record, there is none"
+    assert str(folder.record_path(Cell("X", 10))) in damaged
+    assert lost == f"{folder.record_path(Cell('X', 9))}: expected a record, there is none"
 
 
 def test_the_baseline_is_where_it_lay_or_else_found_by_name(
-    folder: RunFolder, tmp_path: Path, make_table: Table, baseline_of: Callable[..., Baseline]
+    folder: RunStore, tmp_path: Path, make_table: Table, baseline_of: Callable[..., Baseline]
 ):
     own, there = baseline_of(make_table(), "X"), tmp_path / "there"
     own.model_copy(update={"name": "own", "title": "where it lay"}).save(tmp_path / "old" / "own.json")

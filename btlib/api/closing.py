@@ -1,0 +1,97 @@
+"""At the end of a session: from the records of a run to its reports, the summary on the terminal, and the exit code."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from btlib import hooks
+from btlib.api.timings import timings
+from btlib.errors import BtlibError
+from btlib.gate.held import NONE, load_baseline
+from btlib.gate.judgement import Judgement, judge_run
+from btlib.gate.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT
+from btlib.reporting import compare, table, write_comparison, write_significance
+from btlib.reporting.speed import noise_line, write_speed
+from btlib.reporting.text import PHANTOM_NOTE
+from btlib.runs import RunStore
+from btlib.runs.results import run_results
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the terminal shows of a run.
+
+    Attributes:
+        title: Tier and baseline.
+        lines: The table and where the reports are.
+        missing: Cases that were to be measured and have no record.
+        judgement: All verdicts.
+    """
+
+    title: str
+    lines: list[str]
+    missing: tuple[str, ...]
+    judgement: Judgement
+
+
+def close(folder: Path, began: float | None = None) -> Summary:
+    """Write the reports of a run from its records and return its summary.
+
+    Args:
+        folder: Of the run.
+        began: When the session began, by `time.perf_counter`; None where its time was shared with others.
+    """
+    run = RunStore(folder)
+    info, records = run.info(), run.records()
+    baseline = load_baseline(Path(info.baseline))
+    judgement = judge_run(run, baseline)
+    comparison = compare(info, records, run.speeds(), judgement, baseline)
+    path = write_comparison(comparison, folder)
+    lines = [info.data, *([PHANTOM_NOTE] if info.task.synthetic else []), ""]
+    lines += table(comparison).splitlines() if comparison.rows else ["no case was run"]
+    lines += ["", f"not measured: {', '.join(comparison.missing)}"] if comparison.missing else []
+    lines += ["", f"comparison:   {path}", *_significance(run, folder), *_speed(run, folder)]
+    lines += _page(folder)
+    if began is not None:
+        lines.append(timings(run, time.perf_counter() - began).line())
+    hooks.notify("btlib_run_judged", store=run, judgement=judgement)
+    compared = "compared with nothing" if Path(info.baseline) == NONE else f"against {Path(info.baseline).stem}"
+    named = info.tier if info.name is None else f"{info.name} ({info.tier})"
+    return Summary(f"btlib {named} {compared}", lines, comparison.missing, judgement)
+
+
+def exit_status(status: int, failures: Sequence[str | None], incomplete: bool) -> int:
+    """The session's exit code.
+
+    Args:
+        status: Pytest's own.
+        failures: The verdict that failed each failed item, None where it was no verdict.
+        incomplete: Whether a case is missing where none may be.
+    """
+    if status == FELL_SHORT and failures and all(failure in COULD_NOT_TELL for failure in failures):
+        return COULD_NOT_JUDGE
+    return COULD_NOT_JUDGE if status == 0 and incomplete else status
+
+
+def _page(folder: Path) -> list[str]:
+    from btlib.reporting.html import write_report
+
+    try:
+        return [f"report:       {write_report(folder)}"]
+    except BtlibError as error:
+        return [f"report: not written: {error}"]
+
+
+def _speed(run: RunStore, folder: Path) -> list[str]:
+    noise = run.noise()
+    path = write_speed(run.speeds(), noise, folder)
+    return [] if path is None else [f"speed:        {path}", *([noise_line(noise)] if noise else [])]
+
+
+def _significance(run: RunStore, folder: Path) -> list[str]:
+    try:
+        path = write_significance([r for r in run_results(run) if r.failure is None], folder)
+    except BtlibError as error:
+        return [f"significance: not written: {error}"]
+    return [] if path is None else [f"significance: {path}"]

@@ -1,0 +1,138 @@
+"""Join runs: the records of several folders become one run, judged and reported as one."""
+
+import shlex
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from btlib import files
+from btlib.errors import RecordError
+from btlib.runs import RunInfo, RunStore
+from btlib.runs.cell import Cell
+from btlib.runs.record import CaseRecord
+
+
+def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> RunStore:
+    """Copy the records of runs, with all that belongs to them, into a new folder.
+
+    The runs were made by the same protocol on the same samples and are compared with the same baseline; they may differ
+    in their cases, seeds and folds. A cell that several runs have must be the same in all of them.
+
+    Args:
+        folders: Of the runs, at least two.
+        target: The new folder, which is not there yet.
+        name: Title of the new run; None for the folder's name.
+
+    Raises:
+        RecordError: Fewer than two runs, they do not belong together, a record is damaged, or the folder is there.
+    """
+    if len(folders) < 2:
+        raise RecordError("expected at least two runs", where="btlib merge", mend="name another run")
+    if target.exists():
+        raise RecordError("is there already", where=target, mend="name a new folder with --out")
+    stores = [RunStore(folder) for folder in folders]
+    infos = [store.info() for store in stores]
+    for store, info in zip(stores[1:], infos[1:], strict=True):
+        _require_alike(infos[0], info, stores[0].path, store.path)
+    chosen: dict[Cell, tuple[RunStore, CaseRecord]] = {}
+    for store in stores:
+        for record in store.records():
+            before = chosen.setdefault(record.cell, (store, record))
+            if before[0] is store:
+                continue
+            _require_same(before[1], record, before[0].path, store.path)
+            if len(record.measured) > len(before[1].measured):
+                chosen[record.cell] = (store, record)
+    conditions: dict[str | None, tuple[RunStore, CaseRecord]] = {}
+    for store, record in chosen.values():
+        first = conditions.setdefault(record.fold, (store, record))
+        if first[1].conditions != record.conditions:
+            raise RecordError(
+                f"{record.cell} was measured under other conditions than {first[1].cell} of {first[0].path}",
+                where=store.path,
+                mend="merge runs of one protocol on the same samples",
+            )
+    merged = RunStore(target)
+    for store, record in chosen.values():
+        _copy(store, merged, record)
+    for store in stores:
+        for path in [store.split_path(), *(store.path / "splits").glob("*.json")]:
+            if path.exists():
+                _copy_file(path, target / path.relative_to(store.path))
+    merged.save_info(_joined(infos, [str(path) for path in folders], name))
+    return merged
+
+
+def _require_alike(first: RunInfo, other: RunInfo, first_path: Path, other_path: Path) -> None:
+    for field in ("tier", "task", "image_size", "recipe", "against", "strict"):
+        ours, theirs = getattr(first, field), getattr(other, field)
+        if ours != theirs:
+            raise RecordError(
+                f"{field}: it has {theirs!r}, and {first_path} has {ours!r}",
+                where=other_path,
+                mend="merge runs that differ in cases, seeds or folds only",
+            )
+    if Path(first.baseline).stem != Path(other.baseline).stem:
+        raise RecordError(
+            f"is compared with {other.baseline}, and {first_path} with {first.baseline}",
+            where=other_path,
+            mend="merge runs with one baseline",
+        )
+    if bool(first.folds) != bool(other.folds):
+        raise RecordError(f"one of it and {first_path} has folds, the other one split", where=other_path)
+
+
+def _require_same(one: CaseRecord, other: CaseRecord, path: Path, other_path: Path) -> None:
+    """Two records of one cell are two executions of the same thing; which of them counts must not be chosen."""
+    if (one.outcome, one.samples) != (other.outcome, other.samples):
+        raise RecordError(
+            f"{other.cell} has other numbers than in {path}",
+            where=other_path,
+            mend="merge runs of different cells, or remove one of the two records",
+        )
+
+
+def _copy(store: RunStore, target: RunStore, record: CaseRecord) -> None:
+    cell = record.cell
+    for path in (store.masks_path(cell), store.curves_path(cell)):
+        if path.exists():
+            _copy_file(path, target.path / path.relative_to(store.path))
+    if "explanation" in record.measured:
+        for suffix in ("npz", "json", "csv", "svg"):
+            path = store.explain_place.file(record.case, suffix)
+            if path.exists():
+                _copy_file(path, target.explain_place.file(record.case, suffix))
+    target.save_record(record)  # last: what it describes is there by then
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with files.atomic_path(target) as part:
+        shutil.copyfile(source, part)
+
+
+def _joined(infos: Sequence[RunInfo], folders: Sequence[str], name: str | None) -> RunInfo:
+    first = infos[0]
+
+    def together(field: str) -> list:  # type: ignore[type-arg]  # of text or of numbers
+        return list(dict.fromkeys(value for info in infos for value in getattr(info, field)))
+
+    measures: dict[str, list[str]] = {}
+    for info in infos:
+        for case, names in info.measures.items():
+            measures[case] = sorted({*measures.get(case, []), *names})
+    commits = {(info.commit, info.dirty) for info in infos}
+    return first.model_copy(
+        update={
+            "name": name,
+            "command": shlex.join(["btlib", "merge", *folders]),
+            "cases": together("cases"),
+            "seeds": sorted(together("seeds")),
+            "folds": sorted(together("folds")),
+            "specs": {name: spec for info in infos for name, spec in info.specs.items()},
+            "measures": measures,
+            "options": None,
+            "dirty": first.dirty if len(commits) == 1 else True,
+            "load_seconds": sum(info.load_seconds for info in infos),
+        }
+    )

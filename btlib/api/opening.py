@@ -1,0 +1,249 @@
+"""Opening a run: options, data, splits and baseline, each checked before anything is trained."""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from btlib import hooks
+from btlib.adapters.device_choice import check_available
+from btlib.api.benchmark_run import BenchmarkRun
+from btlib.cases import load_cases
+from btlib.cases.load import spec_of
+from btlib.data import phantom_folder
+from btlib.data.cache import cache_root
+from btlib.data.dataset import Dataset
+from btlib.data.grouping import unknown
+from btlib.data.source import DatasetSource
+from btlib.data.sources.figshare.folder import count_slices
+from btlib.errors import BaselineError, OptionError
+from btlib.files import why_unwritable
+from btlib.gate import Baseline
+from btlib.gate.held import NONE, NotComparedError, load_baseline
+from btlib.options import RunOptions, adjusted, require_engine, written
+from btlib.paths import find_baseline
+from btlib.protocol import TIERS, Tier
+from btlib.registry import unknown_name
+from btlib.runs import RunInfo, RunStore
+from btlib.runs.execute import patient_facts
+from btlib.runs.executors import InProcess
+from btlib.runs.measuring.references import require_reference
+from btlib.runs.plan import RunPlan
+from btlib.runs.progress import Progress
+from btlib.runs.provenance import checkout
+from btlib.runs.split import split_file
+from btlib.runs.workspace import Workspace, open_workspace
+from btlib.speed import determinism, tuning
+from btlib.splits import Split, pooled_name
+
+R = TypeVar("R", bound=BenchmarkRun)
+
+Compared = tuple[Path, Baseline | BaselineError]
+"""File of a baseline, and the baseline or why there is none."""
+
+
+def tier_of(options: RunOptions, name: str) -> Tier:
+    """The tier of this name, with what the user asked for in place of its own settings.
+
+    Raises:
+        UnknownNameError: No such tier, protocol or recipe.
+    """
+    return adjusted(TIERS[name], options)
+
+
+def baseline_of(name: str, root: Path) -> Compared:
+    """A baseline by its name in the project's `baselines/`, or by its path; "none" stands for no comparison."""
+    path = NONE if name == str(NONE) else find_baseline(name, root / "baselines")
+    return path, load_baseline(path)
+
+
+def open_run(
+    kind: type[R],
+    plan: RunPlan,
+    progress: Progress,
+    store: RunStore,
+    compared: Compared,
+    source: DatasetSource | None = None,
+    *,
+    again: bool = False,
+) -> R:
+    """Open data, splits and baseline of a plan and start its folder, or go on with it.
+
+    Args:
+        kind: The class of the run.
+        plan: What to measure.
+        progress: Told of progress.
+        store: What the run leaves behind.
+        compared: The baseline.
+        source: The samples; None takes those of the options, or the tier's own.
+        again: Go on with a run in its own folder: its `run.json` stays, and failed cells are executed again.
+
+    Raises:
+        BtlibError: Data or split cannot be had, the user names a baseline that cannot be read, or is strict and a case
+            of the baseline is not in the plan.
+    """
+    tier, options = plan.tier, plan.options
+    if not options.no_tune:
+        tuning.tune(workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    hooks.call().btlib_check_plan(plan=plan)
+    _require_writable(options)
+    path, baseline = compared
+    if isinstance(baseline, NotComparedError):
+        _require_nothing_of_it(options)
+    elif options.baseline is not None and isinstance(baseline, BaselineError):
+        raise baseline
+    _require_all(tier, baseline, list(plan.cases), options.strict)
+    _require_known(baseline, options.against or ())
+    require_engine(options.engine)
+    require_reference(options.speed_reference)
+    check_available(options.device)
+    _ = plan.splits  # an unknown one is told before anything is read
+    data = source or options.data or _default_data(tier, options.root, progress.live)
+    workspace = open_workspace(plan, data, progress)
+    run = kind(workspace, store, baseline, InProcess(workspace, store, again))
+    if options.deterministic:
+        run.ends.append(determinism.enforce())
+    if again:
+        _require_same_data(workspace, store)
+        return run
+    for name, split in workspace.splits.items():
+        store.save_split(split_file(split, workspace.true), None if len(workspace.splits) == 1 else name)
+    store.save_info(_info(workspace, path))
+    return run
+
+
+def _require_same_data(workspace: Workspace, store: RunStore) -> None:
+    """A run goes on with the very samples that it began with."""
+    for name, split in workspace.splits.items():
+        before = store.split(None if len(workspace.splits) == 1 else name)
+        now = split_file(split, workspace.true)
+        if before is not None and before != now:
+            raise OptionError(
+                f"the split {name} is not that of the run: its data have changed",
+                where=store.path,
+                mend="put the samples back, or start a run anew",
+            )
+
+
+def _default_data(tier: Tier, root: Path, progress: bool) -> Path:
+    real = root / "data_figshare" / "data"
+    if not tier.always_phantom and count_slices(real):
+        return real
+    return phantom_folder(cache_root() / "phantoms", tier.phantom_slices, progress=progress)
+
+
+def _require_writable(options: RunOptions) -> None:
+    """Told before anything runs, not after hours of training."""
+    places = {
+        written("output"): options.output,
+        written("checkpoints"): options.checkpoints,
+        "BTLIB_CACHE": cache_root(),
+    }
+    for where, folder in places.items():
+        why = why_unwritable(folder)
+        if why is not None:
+            raise OptionError(f"{folder}: nothing can be written there: {why}", where=where, mend="name another folder")
+
+
+def _require_nothing_of_it(options: RunOptions) -> None:
+    """What needs a baseline is told where there is to be none."""
+    for name, given in {"against": options.against is not None, "strict": options.strict}.items():
+        if given:
+            raise OptionError(
+                "with no baseline there is nothing to compare with",
+                where=f"{written(name)} with --bt-baseline none",
+                mend="leave one of the two out",
+            )
+
+
+def _require_all(tier: Tier, baseline: Baseline | BaselineError, cases: Sequence[str], strict: bool) -> None:
+    """Fail closed before anything is trained: a case that is left out cannot fall short."""
+    left_out = [] if isinstance(baseline, BaselineError) else sorted(set(baseline.cases) - set(cases))
+    if strict and left_out:
+        raise OptionError(
+            f"baseline {tier.baseline!r} has cases that were not collected: {', '.join(left_out)}",
+            where=written("strict"),
+            mend="select all cases, or leave out strict",
+        )
+
+
+def _require_known(baseline: Baseline | BaselineError, against: Sequence[str]) -> None:
+    known = [] if isinstance(baseline, BaselineError) else list(baseline.cases)
+    for name in against:
+        if name not in known:
+            raise unknown_name("case of the baseline", name, known, where=written("against"))
+
+
+def _info(workspace: Workspace, baseline: Path) -> RunInfo:
+    plan, dataset = workspace.plan, workspace.truth
+    options = plan.options
+    commit, dirty = checkout(options.root)
+    return RunInfo(
+        tier=plan.tier.name,
+        name=options.name,
+        command=_command(),
+        baseline=str(baseline),
+        task=dataset.task,
+        data=_described(workspace),
+        data_folder=None if dataset.folder is None else str(dataset.folder),
+        image_size=dataset.image_size,
+        recipe=asdict(plan.tier.recipe),
+        against=None if options.against is None else list(options.against),
+        strict=options.strict,
+        cases=list(plan.cases),
+        specs={name: spec for name in plan.cases if (spec := spec_of(load_cases()[name])) is not None},
+        seeds=list(plan.seeds),
+        folds=list(plan.splits) if len(plan.splits) > 1 else [],
+        measures={case: sorted(measures) for case, measures in plan.cases.items()},
+        options=options.as_json(),
+        commit=commit,
+        dirty=dirty,
+        speed_margin=plan.tier.speed_margin,
+        load_seconds=workspace.load_seconds,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _command() -> str:
+    """The command line as a reader would write it."""
+    program, *rest = sys.argv
+    name = Path(program).name
+    pytest = name in ("__main__.py", "py.test") or "pytest" in Path(program).parts
+    return shlex.join(["pytest" if pytest else name, *rest])
+
+
+def _described(workspace: Workspace) -> str:
+    """What was measured on, for a reader."""
+    plan, dataset = workspace.plan, workspace.truth
+    task, n = dataset.task, len(dataset)
+    kind = f"{task.name.upper()} samples (synthetic)" if task.synthetic else f"{task.name} samples"
+    kind += " UNDER RANDOM LABELS" if plan.options.random_labels else ""
+    scaling = plan.tier.recipe.scaling or dataset.scaling
+    splits = list(workspace.splits.values())
+    if len(splits) == 1:
+        split = splits[0]
+        parts = (
+            f"split {split.name}: {len(split.train)} train, {len(split.val)} validation, {len(split.test)} test; "
+            f"{_patients(dataset, split)}"
+        )
+    else:
+        tested = sum(len(split.test) for split in splits)
+        parts = f"{len(splits)} folds of {pooled_name([s.name for s in splits])}: {tested} test samples, each once; "
+        parts += _patients(dataset, *splits)
+    return f"{n} {kind}, {dataset.image_size} px, {scaling} scaling; {parts}"
+
+
+def _patients(dataset: Dataset, *splits: Split) -> str:
+    """Who the samples belong to, how that is known, and whether the test is of new patients."""
+    if strange := unknown(dataset.patients):
+        stated = ", which the user says are independent" if dataset.independent else ""
+        return f"patients unknown of {strange} samples{stated}"
+    n, source = len(set(dataset.patients)), "the table" if dataset.patient_source == "table" else "the files"
+    whose = f"{n} simulated patients" if dataset.task.synthetic else f"{n} patients from {source}"
+    known = [patient_facts(dataset, split) for split in splits]
+    seen, tested = sum(facts.seen for facts in known if facts is not None), sum(len(split.test) for split in splits)
+    return f"{whose}, {seen} of {tested} test samples of patients in training"

@@ -1,7 +1,0 @@
-"""Trained models on disk: the store, models read by their file, and the thesis's own."""
-
-from btlib.checkpoints.store import Store
-from btlib.checkpoints.thesis import load_thesis_checkpoint
-from btlib.checkpoints.trained import Trained, find_stored, load_stored
-
-__all__ = ["Store", "Trained", "find_stored", "load_stored", "load_thesis_checkpoint"]

@@ -1,0 +1,115 @@
+"""`btlib run`: measure cases, judge them and write reports, without pytest."""
+
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from btlib.cli.arguments import run_folder
+from btlib.cli.output import print_line
+from btlib.options import Declared, declarations, default_of, parser_of, plugin_options
+
+if TYPE_CHECKING:
+    from btlib.api import Finished
+
+_LEFT_OUT = {"case"}  # which are arguments here
+
+
+def run(
+    cases: Annotated[
+        list[str] | None, typer.Argument(metavar="CASE…", help="Names or FILE.py::NAME; none: all that are installed.")
+    ] = None,
+    tier: Annotated[str, typer.Option(help="smoke (phantoms, minutes) or full.")] = "full",
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Also measure: inference, 'training step', explanation or all."),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Finish this run in its own folder; no other option is needed."),
+    ] = None,
+    **options: Any,
+) -> None:
+    """Measure cases and compare them with a baseline; what `pytest --pyargs btlib.suite` does, without pytest.
+
+    Exit code 0: all hold; 1: some case falls short; 7: some could not be judged; 2: an option or file is wrong.
+    """
+    from btlib.api.execution import ALL_MEASURES, InterruptedRunError
+    from btlib.api.execution import resume as go_on
+    from btlib.api.execution import run as start
+    from btlib.errors import OptionError
+    from btlib.runs.progress import Progress
+
+    progress = Progress(print_line)
+    given = {name: value for name, value in options.items() if value not in (None, [], False)}
+    try:
+        if resume is not None:
+            if cases or measure or given:
+                raise OptionError(
+                    "a run is finished as it was begun",
+                    where="--resume",
+                    mend="leave out cases and other options, or start a new run",
+                )
+            finished = go_on(run_folder(resume), progress=progress)
+        else:
+            wanted = [name for asked in measure or [] for name in (ALL_MEASURES if asked == "all" else (asked,))]
+            finished = start(cases or None, tier=tier, measures=wanted, progress=progress, **given)
+    except InterruptedRunError as interrupted:
+        _show(interrupted.finished)
+        print_line(f"interrupted; to go on: btlib run --resume {interrupted.finished.folder}")
+        raise typer.Exit(130) from interrupted
+    _show(finished)
+    raise typer.Exit(finished.exit_code)
+
+
+def merge(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN2…", help="Folders of runs, or names in reports/.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The new folder.")],
+    name: Annotated[str | None, typer.Option(metavar="TITLE", help="Title of the new run.")] = None,
+) -> None:
+    """Join runs that differ in cases, seeds or folds into a new one, judged and reported as one."""
+    from btlib.api.closing import close
+    from btlib.api.merging import merge as join
+
+    merged = join([run_folder(run) for run in runs], out, name)
+    for line in close(merged.path).lines:
+        print_line(line)
+
+
+def _show(finished: "Finished") -> None:
+    for line in ["", finished.summary.title, *finished.summary.lines]:
+        print_line(line)
+
+
+def _with_options(command: Any) -> Any:
+    """The command with an option for each field of `RunOptions`, and for each option of a plug-in."""
+    found = {name: (declared, default_of(name)) for name, declared in declarations().items() if name not in _LEFT_OUT}
+    found |= {option.key: (option.declared, option.default) for option in plugin_options()}
+    own = [p for p in Signature.from_callable(command).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+    more = [_parameter(name, declared, default) for name, (declared, default) in found.items()]
+    command.__signature__ = Signature([p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*own, *more)])
+    command.__annotations__ = {p.name: p.annotation for p in (*own, *more)}
+    return command
+
+
+def _parameter(name: str, declared: Declared, default: Any) -> Parameter:
+    written = f"--{name.replace('_', '-')}"
+    if declared.kind == "flag":
+        return Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=False,
+            annotation=Annotated[bool, typer.Option(written, help=declared.text)],
+        )
+    option = typer.Option(
+        written,
+        help=declared.text,
+        metavar=declared.metavar or ("|".join(declared.choices) if declared.choices else None),
+        parser=parser_of(declared, Path.cwd(), written),
+        show_default=False,
+    )
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Any, option])
+
+
+_with_options(run)

@@ -1,0 +1,252 @@
+"""The judgement of a run, `judgement.json`: every verdict on every case, made once and read by all that show it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from itertools import groupby
+from math import isfinite
+from typing import Any, Literal, TypeVar
+
+from filelock import FileLock
+from pydantic import ConfigDict, Field
+
+from btlib import fingerprint
+from btlib.errors import BaselineError, RecordError
+from btlib.evaluation.catalogue import METRICS
+from btlib.gate.held import NotComparedError
+from btlib.gate.measured import mean_value, with_value
+from btlib.gate.pace import PaceVerdict, judge_timing
+from btlib.gate.rule import judge, judge_new
+from btlib.gate.schema import Baseline
+from btlib.gate.standing import Standing, standings
+from btlib.gate.verdict import Verdict
+from btlib.results import CaseResult
+from btlib.runs.record import CaseRecord, RunInfo
+from btlib.runs.results import missing_cells, result_of
+from btlib.runs.store import RunStore
+from btlib.stored import Stored, Strict
+
+T = TypeVar("T", Verdict, Standing)
+
+
+class CaseJudgement(Strict):
+    """All verdicts on one case.
+
+    Attributes:
+        case: Name of the case.
+        records: Identity of the records that they rest on.
+        verdicts: One for each metric that the case or the baseline asks for, or that an item asked for.
+        standings: A case that the baseline does not know beside each case that it knows, by metric.
+        speed: One for each figure of its speed.
+    """
+
+    case: str
+    records: str
+    verdicts: list[Verdict] = Field(default_factory=list)
+    standings: list[Standing] = Field(default_factory=list)
+    speed: list[PaceVerdict] = Field(default_factory=list)
+
+    def verdict(self, metric: str) -> Verdict | None:
+        """The verdict on a metric; None where it was not judged."""
+        return next((verdict for verdict in self.verdicts if verdict.metric == metric), None)
+
+    def pace(self, figure: str) -> PaceVerdict | None:
+        """The verdict on a figure of speed; None where it was not judged."""
+        return next((verdict for verdict in self.speed if verdict.figure == figure), None)
+
+
+class Judgement(Stored):
+    """All verdicts of a run.
+
+    Attributes:
+        baseline: Identity of what the run is compared with; None where it is compared with nothing.
+        against: The cases of the baseline that new ones are compared with; None for all.
+        strict: Whether another rendering of the samples was not to be compared.
+        cases: By name.
+    """
+
+    schema_: Literal["btlib-judgement/1"] = Field(default="btlib-judgement/1", alias="schema")
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+    baseline: str | None
+    against: list[str] | None
+    strict: bool
+    cases: dict[str, CaseJudgement] = Field(default_factory=dict)
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Those on metrics, of all cases."""
+        return [verdict for case in self.cases.values() for verdict in case.verdicts]
+
+
+def judge_case(
+    store: RunStore, case: str, baseline: Baseline | BaselineError, metrics: Sequence[str] = ()
+) -> CaseJudgement:
+    """The judgement of one case of a run, made where `judgement.json` does not have it of these very records.
+
+    A case of which cells have no record yet is a failed one. The verdicts depend on the case's own records and the
+    baseline alone.
+
+    Args:
+        store: The run's folder.
+        case: Name of the case, which has a record at least.
+        baseline: What the run is compared with, or why there is nothing.
+        metrics: What to judge beside the metrics that the case and the baseline ask for.
+
+    Raises:
+        RecordError: A record cannot be read.
+    """
+    path = store.path / "judgement.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        info = store.info()
+        known = stored_judgement(store, info, baseline)
+        records = store.records_of(case)
+        found = _judged_or_known(known, info, records, baseline, metrics)
+        if found is not known.cases.get(case):
+            known.model_copy(update={"cases": dict(sorted((known.cases | {case: found}).items()))}).save(path)
+        return found
+
+
+def judge_run(store: RunStore, baseline: Baseline | BaselineError) -> Judgement:
+    """The judgement of all cases of a run that have records; what `judgement.json` has is not judged again.
+
+    Raises:
+        RecordError: A record cannot be read.
+    """
+    path, info = store.path / "judgement.json", store.info()
+    with FileLock(f"{path}.lock"):
+        before = stored_judgement(store, info, baseline)
+        found = judgement_of(before, info, store.records(), baseline)
+        if found != before or not path.exists():
+            found.save(path)
+        return found
+
+
+def judgement_of(
+    known: Judgement, info: RunInfo, records: Sequence[CaseRecord], baseline: Baseline | BaselineError
+) -> Judgement:
+    """The judgement of records in memory; of what is known of these very records nothing is judged again."""
+    ordered = sorted(records, key=lambda record: (record.case, record.seed, record.fold or ""))
+    by_case = {case: list(found) for case, found in groupby(ordered, key=lambda record: record.case)}
+    cases = {case: _judged_or_known(known, info, found, baseline, ()) for case, found in by_case.items()}
+    return known.model_copy(update={"cases": cases})
+
+
+def stored_judgement(store: RunStore, info: RunInfo, baseline: Baseline | BaselineError) -> Judgement:
+    """What was judged so far against this very baseline; a damaged file is judged anew."""
+    against, strict, identity = info.against, info.strict, _baseline_identity(baseline)
+    path = store.path / "judgement.json"
+    try:
+        found = Judgement.load(path) if path.exists() else None
+    except RecordError:
+        found = None
+    if found is not None and (found.baseline, found.against, found.strict) == (identity, against, strict):
+        return found
+    return Judgement(baseline=identity, against=against, strict=strict)
+
+
+def _judged_or_known(
+    known: Judgement,
+    info: RunInfo,
+    records: Sequence[CaseRecord],
+    baseline: Baseline | BaselineError,
+    metrics: Sequence[str],
+) -> CaseJudgement:
+    found = known.cases.get(records[0].case)
+    asked = list(dict.fromkeys([*metrics, *(v.metric for v in (found.verdicts if found else []))]))
+    if found is None or found.records != _identity(info, records) or any(found.verdict(m) is None for m in metrics):
+        return _judged(info, records, baseline, asked)
+    return found
+
+
+def verdicts(
+    result: CaseResult,
+    baseline: Baseline | BaselineError,
+    against: Sequence[str] | None = None,
+    *,
+    strict: bool = False,
+) -> tuple[Verdict, ...]:
+    """The gate's verdict on each metric of a case, with the measured value; an unreadable baseline gives one too.
+
+    Args:
+        result: What was measured.
+        baseline: What it is compared with, or why there is none.
+        against: The references for a case that the baseline does not know; None for all.
+        strict: Another rendering of the same samples is "not-comparable".
+    """
+    return tuple(with_value(verdict, result) for verdict in _verdicts(result, baseline, against, strict=strict))
+
+
+def _verdicts(
+    result: CaseResult, baseline: Baseline | BaselineError, against: Sequence[str] | None, *, strict: bool
+) -> tuple[Verdict, ...]:
+    if not isinstance(baseline, BaselineError):
+        if result.case in baseline.cases:
+            return judge(result, baseline, strict=strict)
+        return judge_new(result, baseline, against, strict=strict)
+    if result.failure is not None:
+        return tuple(Verdict(result.case, metric, result.failure, result.message) for metric in result.metrics)
+    if isinstance(baseline, NotComparedError):
+        return tuple(_measured(result, metric) for metric in result.metrics)
+    return tuple(Verdict(result.case, metric, "missing-baseline", str(baseline)) for metric in result.metrics)
+
+
+def _measured(result: CaseResult, metric: str) -> Verdict:
+    """A number that is compared with nothing; one that is undefined is a failure all the same."""
+    if mean_value(result, metric) is None:
+        return Verdict(result.case, metric, "error", "not measured, or undefined for some samples")
+    return Verdict(result.case, metric, "measured")
+
+
+def _judged(
+    info: RunInfo, records: Sequence[CaseRecord], baseline: Baseline | BaselineError, metrics: Sequence[str]
+) -> CaseJudgement:
+    result = result_of(records, missing_cells(info, records))
+    asked = replace(result, metrics={**result.metrics, **{metric: METRICS[metric].version for metric in metrics}})
+    beside = (
+        []
+        if isinstance(baseline, BaselineError) or result.case in baseline.cases or result.failure is not None
+        else standings(result, baseline, info.against, strict=info.strict)
+    )
+    return CaseJudgement(
+        case=result.case,
+        records=_identity(info, records),
+        verdicts=[_finite(v) for v in verdicts(asked, baseline, info.against, strict=info.strict)],
+        standings=[_finite(one) for one in beside],
+        speed=_speed(info, records, baseline),
+    )
+
+
+def _speed(info: RunInfo, records: Sequence[CaseRecord], baseline: Baseline | BaselineError) -> list[PaceVerdict]:
+    if isinstance(baseline, BaselineError):
+        return []
+    return [
+        judge_timing(record, figure, timing, baseline, record.speed.noisiness, info)
+        for record in records
+        if record.speed is not None
+        for figure, timing in record.speed.figures.items()
+    ]
+
+
+def _identity(info: RunInfo, records: Sequence[CaseRecord]) -> str:
+    """Of all that verdicts rest on."""
+    missing = [str(cell) for cell in missing_cells(info, records)]
+    return fingerprint.of([record.model_dump(mode="json") for record in records], missing)
+
+
+def _baseline_identity(baseline: Baseline | BaselineError) -> str | None:
+    if isinstance(baseline, NotComparedError):
+        return None
+    if isinstance(baseline, BaselineError):
+        return f"none: {fingerprint.of(str(baseline))}"
+    return baseline.identity
+
+
+def _finite(value: T) -> T:
+    """A verdict in which a number that is none is None, for JSON has no other word for it."""
+    changes: Mapping[str, Any] = {
+        f.name: None if isinstance(part, float) else ()
+        for f in fields(value)
+        if (isinstance(part := getattr(value, f.name), float) and not isfinite(part))
+        or (isinstance(part, tuple) and not all(isfinite(one) for one in part))
+    }
+    return replace(value, **changes)

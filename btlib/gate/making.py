@@ -1,0 +1,178 @@
+"""From measured results to a baseline, in memory."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from btlib.errors import RecordError
+from btlib.evaluation.catalogue import METRICS
+from btlib.gate import Baseline, Figure
+from btlib.gate.figure import BaselineCase
+from btlib.results import CaseResult
+from btlib.runs.provenance import CaseCode
+from btlib.runs.record import CaseRecord, RunInfo
+from btlib.runs.store import RunStore
+
+MARGIN = 0.02
+"""The loss of Dice, accuracy and other shares that the gate tolerates unless told otherwise."""
+
+_FOLDER = "--bt-(?:output|checkpoints|data)"
+_FOLDERS = re.compile(rf" (?:'{_FOLDER}=[^']*'|{_FOLDER}[ =](?:'[^']*'|\S+))")
+"""Options that name folders of the machine. No number depends on them, and a baseline is for others to read."""
+
+
+def reference(results: list[CaseResult], name: str) -> Baseline:
+    """Measured results as a baseline in memory, to hold others against: 0.02 is tolerated of what is a share of one.
+
+    Args:
+        results: Of one run, or of one record.
+        name: What to call it.
+
+    Raises:
+        RecordError: There are none, one failed, or they were made under different conditions.
+    """
+    whole = sound(results, Path(name))
+    margins = {m: MARGIN for r in whole for m in r.metrics if METRICS[m].unit == "1"}
+    return Baseline(
+        name=name,
+        kind="measured",
+        title=name,
+        source=name,
+        created=f"{datetime.now(UTC):%Y-%m-%d}",
+        reason="for a comparison",
+        conditions=whole[0].conditions,
+        schema_version=_version(whole[0]),
+        cases={result.case: _case(result, margins) for result in whole},
+    )
+
+
+def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
+    """The same results, if a baseline can be made of them.
+
+    Raises:
+        RecordError: There are none, one failed, they were made under different conditions, or have other slices than
+            these say.
+    """
+    if not results:
+        raise RecordError("has no records", where=folder, mend="let its session of pytest run to its end")
+    for result in results:
+        if result.failure is not None:
+            raise RecordError(
+                f"case {result.case} failed: {result.message}",
+                where=folder,
+                mend="a baseline is made of cases that worked: mend it and run again",
+            )
+        for run in result.runs:
+            if run.samples.n != result.conditions.n_test:
+                raise RecordError(
+                    f"case {result.case} has {run.samples.n} slices, and its conditions say {result.conditions.n_test}",
+                    where=folder,
+                    mend="the record was edited or is damaged: run the case again",
+                )
+        if result.conditions != results[0].conditions:
+            raise RecordError(
+                f"case {result.case} was made under other conditions than case {results[0].case}",
+                where=folder,
+                mend="run all cases anew in one run",
+            )
+    return results
+
+
+def baseline_of(
+    info: RunInfo,
+    records: Sequence[CaseRecord],
+    results: list[CaseResult],
+    name: str,
+    reason: str,
+    margins: Mapping[str, Mapping[str, float]],
+) -> Baseline:
+    """The results of a run as a baseline; every metric of a case's `margins` that it has is gated."""
+    ready = {record.case for record in records if not info.recipe_of(record)}
+    baseline = Baseline(
+        name=name,
+        kind="measured",
+        tier=info.tier,
+        title=f"{info.tier}: {info.data}",
+        source=_FOLDERS.sub("", info.command),
+        created=f"{datetime.now(UTC):%Y-%m-%d}",
+        reason=reason,
+        commit=info.commit,
+        recipe=info.recipe if len(ready) < len(results) else None,
+        environment=records[0].environment,
+        conditions=results[0].conditions,
+        schema_version=_version(results[0]),
+        cases={result.case: _case(result, margins[result.case]) for result in results},
+    )
+    other = ready if baseline.recipe else set()
+    cases = {
+        case: known.model_copy(
+            update={
+                "code": _code([record.code for record in records if record.case == case]),
+                "made": baseline.made(case).model_copy(update={"recipe": None}) if case in other else None,
+            }
+        )
+        for case, known in baseline.cases.items()
+    }
+    return baseline.model_copy(update={"cases": cases})
+
+
+def _code(codes: Sequence[CaseCode | None]) -> CaseCode | None:
+    """The code of a case, dirty where it was edited between two seeds."""
+    first = codes[0]
+    if first is None or all(code == first for code in codes):
+        return first
+    return first.model_copy(update={"dirty": True})
+
+
+def _version(result: CaseResult) -> Literal[1, 2]:
+    """Records of version 1 know the truth by their slices alone, and so does what is made of them."""
+    return 1 if result.conditions.truth_fingerprint is None else 2
+
+
+def with_costs(baseline: Baseline, run: RunStore, records: Sequence[CaseRecord]) -> Baseline:
+    """Speed and memory beside the numbers: bound to the machine, for reading and not for gating."""
+    speeds, peaks = run.speeds(), {record.case: record.peak_memory_mib for record in records}
+    cases = {
+        name: case.model_copy(
+            update={
+                "speed": {f: t.pace for f, t in speeds[name].figures.items()} if name in speeds else {},
+                "peak_memory_mib": peaks[name],
+            }
+        )
+        for name, case in baseline.cases.items()
+    }
+    return baseline.model_copy(update={"cases": cases})
+
+
+def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:
+    asked = [m for m in dict.fromkeys([*result.metrics, *margins]) if METRICS[m].available(result.samples)]
+    return BaselineCase(
+        title=result.title,
+        figures=[_figure(result, metric, margins[metric]) for metric in asked if metric in margins],
+        runs=list(result.runs),
+    )
+
+
+def _figure(result: CaseResult, metric: str, margin: float) -> Figure:
+    values = result.values(metric)
+    if unknown := int(np.isnan(values).sum()):
+        raise RecordError(
+            f"{metric} has no value for {unknown} of {len(values)} samples, and the gate compares means over all",
+            where=f"case {result.case}",
+            mend="leave out its margin",
+        )
+    return Figure(
+        metric=metric,
+        version=METRICS[metric].version,
+        value=round(float(np.mean([run.mean() for run in result.seed_values(metric)])), 6),
+        aggregation="slice-mean",
+        unit=METRICS[metric].unit,
+        n=len(values),
+        std=round(float(values.std(ddof=1)), 6) if len(values) > 1 else None,
+        margin=margin,
+        source="measured by btlib",
+    )

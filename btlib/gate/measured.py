@@ -1,0 +1,27 @@
+"""The value of a case that a verdict shows, also where the gate did not get as far as comparing it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from btlib.evaluation.aggregate import defined_mean
+from btlib.evaluation.catalogue import METRICS
+from btlib.gate import Verdict
+from btlib.results import CaseResult
+
+
+def mean_value(result: CaseResult, metric: str) -> float | None:
+    """The mean over the samples that have a value, and over seeds; None where it was not measured or none has one."""
+    known = METRICS[metric]
+    if not result.runs or not all(known.available(run.samples) for run in result.runs):
+        return None
+    values = [np.atleast_1d(known.of(run.samples)) for run in result.runs]
+    value = float(np.mean([defined_mean(of_seed) for of_seed in values]))
+    return value if np.isfinite(value) else None
+
+
+def with_value(verdict: Verdict, result: CaseResult) -> Verdict:
+    """A verdict with the measured value, which is known of every case that did not fail."""
+    if verdict.measured is not None or result.failure is not None:
+        return verdict
+    return replace(verdict, measured=mean_value(result, verdict.metric))

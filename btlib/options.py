@@ -1,0 +1,306 @@
+"""What the user asks of a run: declared once, as fields; the options of pytest and of `btlib run` are made of them."""
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from btlib.errors import OptionError
+from btlib.registry import unknown_name
+from btlib.types import DEVICES, SCALINGS, Scaling
+
+if TYPE_CHECKING:
+    from btlib.protocol import Tier
+
+ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8")
+"""Those of btlib, known without torch; installed packages may bring more."""
+
+PRECISIONS = ("auto", "fp32", "bf16")
+
+Kind = Literal["text", "list", "repeated", "count", "seed", "folder", "place", "flag"]
+"""How an option is written: text; names separated by commas; given once for each value; a whole number from 1, or from
+0; a folder that is there; a folder of the project that may be made; or a switch."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """How a field appears on a command line.
+
+    Attributes:
+        text: Its help.
+        kind: How it is written.
+        metavar: What stands for its value in the help.
+        choices: The values that it may have; None for any.
+    """
+
+    text: str
+    kind: Kind = "text"
+    metavar: str | None = None
+    choices: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class PluginOption:
+    """An option that a plug-in brings; its value goes to `Work.options`, and to the plug-in's hooks.
+
+    Attributes:
+        name: As in "--bt-weights" and "--weights", without dashes before it.
+        declared: How it appears; of a folder the value is an absolute path.
+        default: Its value where the user does not give it.
+    """
+
+    name: str
+    declared: Declared
+    default: Any = None
+
+    @property
+    def key(self) -> str:
+        """The name with underscores, as in `Work.options`."""
+        return self.name.replace("-", "_")
+
+
+def _option(
+    text: str, kind: Kind = "text", metavar: str | None = None, default: Any = None, choices: Any = None
+) -> Any:
+    declared = Declared(text, kind, metavar, choices)
+    return field(default=default, metadata={"declared": declared})
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the user asked for; None leaves a choice to the tier. The texts of the options say what each field means.
+
+    Attributes:
+        root: Folder of the project: `baselines/`, `data_figshare/` and relative places are looked for there.
+        plugins: Values of the options of plug-ins, by name.
+    """
+
+    root: Path = field(default_factory=Path.cwd)
+    data: Path | None = _option(
+        "folder of samples (full: data_figshare/data; else and in smoke phantoms)", "folder", "DIR"
+    )
+    protocol: str | None = _option("a protocol by its name, which brings its own baseline; full only", metavar="NAME")
+    recipe: str | None = _option("one of the protocol's recipes; full only", metavar="NAME")
+    limit: int | None = _option("use N samples only, classes in proportion", "count", "N")
+    epochs: int | None = _option("passes over the training samples", "count", "N")
+    image_size: int | None = _option("side of the input in pixels", "count", "PX")
+    scaling: Scaling | None = _option("thesis: divided by 255; percentile: 1st to 99th to 0…1", choices=SCALINGS)
+    batch_size: int | None = _option("samples in a training step", "count", "N")
+    split: str | None = _option("slice-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
+    folds: str | None = _option(
+        "test on several folds and pool them: patient-5fold (all), or NAME-1,NAME-3", metavar="FOLDS"
+    )
+    baseline: str | None = _option("name in baselines/, a file, or none: compare with nothing", metavar="NAME")
+    case: tuple[str, ...] = _option(
+        "measure this case and no others (may be repeated)", "repeated", "FILE.py::NAME", default=()
+    )
+    against: tuple[str, ...] | None = _option(
+        "compare new cases with these of the baseline; default: all", "list", "NAME,NAME"
+    )
+    speed_reference: str | None = _option(
+        "give the speed of cases that bring no reference as a ratio to this case's", metavar="CASE"
+    )
+    independent: bool = _option("samples without patient id are independent of each other", "flag", default=False)
+    random_labels: bool = _option("control: classes drawn at random, one a patient", "flag", default=False)
+    retrain: bool = _option("train even where a stored model fits", "flag", default=False)
+    name: str | None = _option("title of the run in reports and tables", metavar="TITLE")
+    output: Path = _option("folder of the runs (default: reports)", "place", "DIR", default=Path("reports"))
+    checkpoints: Path = _option(
+        "folder of trained models (default: checkpoints)", "place", "DIR", default=Path("checkpoints")
+    )
+    device: str = _option("what to train and predict on", default="auto", choices=DEVICES)
+    precision: str | None = _option(
+        "auto: bf16 where the hardware has it; smoke: fp32 unless asked", choices=PRECISIONS
+    )
+    engine: str | None = _option(
+        "what runs the trained models; auto: the fastest that agrees with fp32", metavar="NAME"
+    )
+    seed: int = _option("of the training (default: 42)", "seed", "N", default=42)
+    seeds: int = _option("measure each case with N seeds, counted up from the seed", "count", "N", default=1)
+    timeout: int | None = _option("seconds that a case may take with one seed", "count", "SECONDS")
+    deterministic: bool = _option("the same numbers to the bit on one machine, however slow", "flag", default=False)
+    no_tune: bool = _option("leave the allocator and the number of threads as they are", "flag", default=False)
+    strict: bool = _option("fail on inconclusive verdicts and on cases of the baseline left out", "flag", default=False)
+    plugins: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root).expanduser().absolute())
+        for name in ("output", "checkpoints"):
+            object.__setattr__(self, name, self.root / Path(getattr(self, name)).expanduser())
+        if self.data is not None:
+            object.__setattr__(self, "data", Path(self.data).expanduser())
+        for name in ("case", "against"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, value if value is None else tuple(value))
+        if self.split is not None and self.folds is not None:
+            raise OptionError(
+                "a run has one split or several folds",
+                where=f"{written('split')}, {written('folds')}",
+                mend="give one of the two",
+            )
+        for name in ("limit", "epochs", "image_size", "batch_size", "seeds", "timeout"):
+            _require_whole(name, getattr(self, name), 1)
+        _require_whole("seed", self.seed, 0)
+        for name, declared in declarations().items():
+            value = getattr(self, name)
+            if declared.choices is not None and value is not None and value not in declared.choices:
+                raise unknown_name(name.replace("_", " "), str(value), declared.choices, where=written(name))
+
+    def as_json(self) -> dict[str, Any]:
+        """All that was asked for, as plain JSON values: what `from_json` reads."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "RunOptions":
+        """Read what `as_json` gave.
+
+        Raises:
+            OptionError: It names an option that this version does not have.
+        """
+        known = {f.name for f in fields(cls)}
+        if strange := sorted(value.keys() - known):
+            raise OptionError(
+                f"unknown: {', '.join(strange)}", where="options of a run", mend="use the btlib it was made by"
+            )
+        paths = {"root", "data", "output", "checkpoints"}
+        given: dict[str, Any] = {
+            name: Path(part) if name in paths and part is not None else part for name, part in value.items()
+        }
+        folders = {option.key for option in plugin_options() if option.declared.kind in ("folder", "place")}
+        plugins = given.get("plugins", {})
+        given["plugins"] = {n: Path(v) if n in folders and v is not None else v for n, v in plugins.items()}
+        return cls(**given)
+
+
+def declarations() -> dict[str, Declared]:
+    """The fields of `RunOptions` that are options of a command line."""
+    return {f.name: f.metadata["declared"] for f in fields(RunOptions) if "declared" in f.metadata}
+
+
+def default_of(name: str) -> Any:
+    """The value of a field of `RunOptions` that nobody gave."""
+    found = next(f for f in fields(RunOptions) if f.name == name)
+    return None if found.default is MISSING else found.default
+
+
+def plugin_options() -> list[PluginOption]:
+    """The options of all plug-ins.
+
+    Raises:
+        OptionError: One has the name of another option.
+    """
+    from btlib import hooks
+
+    found: dict[str, PluginOption] = {}
+    for option in (option for options in hooks.call().btlib_options() for option in options):
+        if option.key in declarations() or option.key in found:
+            raise OptionError("two options have this name", where=option.name, mend="rename or uninstall a plug-in")
+        found[option.key] = option
+    return list(found.values())
+
+
+def written(name: str) -> str:
+    """An option as users write it, for errors."""
+    dashed = name.replace("_", "-")
+    return f"--bt-{dashed} (btlib run: --{dashed})"
+
+
+def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any]:
+    """What makes the value of an option of its text, for any command line.
+
+    Args:
+        declared: The option.
+        base: Where the user stands.
+        where: The option as the user writes it, for errors.
+    """
+
+    def parse(text: str) -> Any:
+        if declared.kind in ("count", "seed"):
+            least = 1 if declared.kind == "count" else 0
+            if not text.isdecimal() or int(text) < least:
+                raise OptionError(f"expected a whole number from {least}, got {text!r}", where=where)
+            return int(text)
+        if declared.kind == "list":
+            return tuple(filter(None, text.split(",")))
+        if declared.kind == "folder":
+            folder = base / Path(text).expanduser()
+            if not folder.is_dir():
+                raise OptionError(f"{folder} is not a folder", where=where, mend="give a folder that is there")
+            return folder
+        if declared.kind == "place":
+            return Path(text)
+        if declared.choices is not None and text not in declared.choices:
+            raise unknown_name(where, text, declared.choices)
+        return text
+
+    return parse
+
+
+def require_engine(name: str | None) -> None:
+    """Refuse an engine that neither btlib nor an installed package has.
+
+    Raises:
+        UnknownNameError: There is none of this name; the nearest is offered.
+    """
+    if name is None or name in ENGINES:
+        return
+    known: tuple[str, ...] = ENGINES
+    if importlib.util.find_spec("torch") is not None:  # which engines need
+        from btlib.engines import engine_names
+
+        known = engine_names()
+    if name not in known:
+        raise unknown_name("engine", name, known, where=written("engine"))
+
+
+def adjusted(tier: "Tier", options: RunOptions) -> "Tier":
+    """A tier with what the user asked for in place of its own settings.
+
+    Raises:
+        UnknownNameError: No such protocol or recipe.
+        OptionError: The tier has a protocol and recipe of its own, or a plug-in refuses.
+    """
+    from btlib import hooks
+    from btlib.protocol import apply_preset
+
+    for name in ("protocol", "recipe"):
+        if tier.fixed and getattr(options, name) is not None:
+            raise OptionError(
+                f"the tier {tier.name} has a protocol and a recipe of its own",
+                where=written(name),
+                mend="give it with the tier full",
+            )
+    if options.protocol or options.recipe:
+        tier = apply_preset(tier, options.protocol, options.recipe)
+    recipe: dict[str, Any] = {"epochs": options.epochs, "batch_size": options.batch_size}
+    protocol: dict[str, Any] = {"image_size": options.image_size, "split": options.folds or options.split}
+    (protocol if tier.recipe.scaling is None else recipe)["scaling"] = options.scaling  # a recipe's own would win
+    tier = replace(
+        tier,
+        recipe=replace(tier.recipe, **_given(recipe)),
+        protocol=replace(tier.protocol, **_given(protocol)),
+        baseline=options.baseline or tier.baseline,
+        precision=options.precision or tier.precision,
+        engine=options.engine or tier.engine,
+    )
+    for adjust in hooks.call().btlib_adjust_tier(options=options, given=_given(dict(options.plugins))):
+        tier = adjust(tier)
+    return tier
+
+
+def _given(choices: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in choices.items() if value is not None}
+
+
+def _require_whole(name: str, value: object, least: int) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+        raise OptionError(f"expected a whole number from {least}, got {value!r}", where=written(name))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return {name: _plain(part) for name, part in value.items()} if isinstance(value, Mapping) else value

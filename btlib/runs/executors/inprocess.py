@@ -1,0 +1,163 @@
+"""Executes cells in this process, one after the other."""
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from filelock import FileLock
+
+from btlib import hooks
+from btlib.cases import Case, Prepared, load_cases
+from btlib.errors import ModelError
+from btlib.runs.cell import QUALITY, Cell
+from btlib.runs.execute import message_of, run_case
+from btlib.runs.measuring.live import Live
+from btlib.runs.measuring.measures import MEASURES
+from btlib.runs.measuring.references import References
+from btlib.runs.measuring.throughput import Throughput
+from btlib.runs.record import CaseRecord
+from btlib.runs.store import RunStore
+from btlib.runs.workspace import Workspace
+from btlib.speed import memory
+
+
+@dataclass(eq=False)
+class InProcess:
+    """Executes each cell of a run once, however often it is submitted and in however many processes.
+
+    Attributes:
+        workspace: Data and splits.
+        store: The run's folder.
+        again: Whether what failed, a cell or a measure of it, is tried again, once: for a run that is resumed.
+    """
+
+    workspace: Workspace
+    store: RunStore
+    again: bool = False
+    _ready: dict[Cell, Prepared] = field(default_factory=dict)
+    _tried: set[Cell] = field(default_factory=set)
+
+    def submit(self, cell: Cell) -> "Future[CaseRecord]":
+        """The record of a cell in a future that is done: executed now, unless it lies in the folder."""
+        future: Future[CaseRecord] = Future()
+        future.set_result(self._record(cell))
+        return future
+
+    def prepared(self, cell: Cell) -> Prepared:
+        """The predictor of a cell that was executed.
+
+        Raises:
+            ModelError: The case failed.
+        """
+        record = self._record(replace(cell, measures=frozenset({QUALITY})))
+        if record.outcome != "done":
+            raise ModelError(f"has no predictor: {record.error}", where=f"case {cell.case}")
+        if cell not in self._ready:  # another process made the record, or another case came between
+            self._release(but=cell)
+            self._keep(cell, _case(cell).prepare(replace(self.workspace.work(cell), retrain=False)))
+        return self._ready[cell]
+
+    def close(self) -> None:
+        """Let the predictor go, and end what speed was compared with."""
+        self._ready.clear()
+        if "_references" in self.__dict__:
+            self._references.close()
+
+    def _record(self, cell: Cell) -> CaseRecord:
+        path = self.store.record_path(cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):  # another process may be at it
+            record = self.store.record(cell)
+            again = self.again and cell not in self._tried
+            self._tried.add(cell)
+            if record is None or (again and record.outcome != "done"):
+                record = self._execute(cell)
+            return self._measured(cell, record, again)
+
+    def _execute(self, cell: Cell) -> CaseRecord:
+        self._release(but=cell)
+        work, plan = self.workspace.work(cell), self.workspace.plan
+        with self.workspace.progress.speaking():
+            result = run_case(
+                _case(cell),
+                work,
+                plan.tier.name,
+                self.store,
+                self.workspace.held_out(cell),
+                plan.options.timeout,
+                fold=cell.fold,
+            )
+        if result.prepared is not None:
+            self._keep(cell, result.prepared)
+        hooks.notify("btlib_record_written", store=self.store, record=result.record)
+        return result.record
+
+    def _measured(self, cell: Cell, record: CaseRecord, again: bool) -> CaseRecord:
+        """Measure what the cell wants beside its quality and the record lacks; it is written after each.
+
+        Args:
+            cell: The cell.
+            record: What is known so far.
+            again: Whether what failed is measured again.
+        """
+        wanted = [name for name in MEASURES if name in cell.measures]
+        missing = [n for n in wanted if n not in record.measured or (again and n in record.problems)]
+        if record.outcome != "done" or not missing:
+            return record
+        guard = self.workspace.held_out(cell).guard()
+        for name in missing:
+            measured = list(dict.fromkeys([*record.measured, name]))
+            change: dict[str, object] = {"measured": measured}
+            try:
+                with self.workspace.progress.speaking():
+                    change |= self._measure(name, cell, record)
+                problems = {what: why for what, why in record.problems.items() if what != name}
+            except (Exception, SystemExit) as fault:  # of a case or an engine: the quality stands all the same
+                change = {"measured": measured}
+                problems = record.problems | {name: message_of(fault)}
+                memory.release(fault)
+            guard.restore()
+            record = self.store.save_record(record.model_copy(update={**change, "problems": problems}))
+        return record
+
+    def _measure(self, name: str, cell: Cell, record: CaseRecord) -> Mapping[str, object]:
+        if cell not in self._ready:
+            self._release(but=cell)
+            self._keep(cell, _case(cell).prepare(replace(self.workspace.work(cell), retrain=False)))
+        return MEASURES[name](
+            Live(
+                _case(cell),
+                cell,
+                self._ready[cell],
+                record,
+                self.workspace,
+                self.store,
+                self._throughput,
+                self._references,
+            )
+        )
+
+    @cached_property
+    def _throughput(self) -> Throughput:
+        return Throughput(self.workspace.plan.tier.bench_seconds, self.workspace.plan.options.device)
+
+    @cached_property
+    def _references(self) -> References:
+        return References(self.workspace)
+
+    def _release(self, but: Cell) -> None:
+        """Let the last cell's predictor go, and what references did beside it, before another comes."""
+        self._ready = {cell: prepared for cell, prepared in self._ready.items() if cell == but}
+        if "_references" in self.__dict__:
+            self._references.release()
+        memory.release()
+
+    def _keep(self, cell: Cell, prepared: Prepared) -> None:
+        """One predictor at a time: several models need not fit into memory together."""
+        self._ready.clear()
+        self._ready[cell] = prepared
+
+
+def _case(cell: Cell) -> Case:
+    return load_cases()[cell.case]

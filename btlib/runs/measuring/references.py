@@ -1,0 +1,111 @@
+"""The speed references of a run: a case's own, or that of the case that the user names."""
+
+from dataclasses import dataclass, field, replace
+
+from btlib.adapters.device_choice import where_it_runs
+from btlib.cases import Case, Prepared, load_case
+from btlib.errors import OptionError
+from btlib.evaluation.predictor import ask
+from btlib.options import written
+from btlib.runs.workspace import Workspace
+from btlib.speed import memory, tuning
+from btlib.speed.clock import clocked
+from btlib.speed.reference import Call, Job, SpeedReference
+
+
+@dataclass(eq=False)
+class References:
+    """Gives each case what its speed is compared with; each reference is made once.
+
+    Attributes:
+        workspace: Of the run.
+    """
+
+    workspace: Workspace
+    _made: dict[str, SpeedReference] = field(default_factory=dict)
+
+    def of(self, case: Case) -> SpeedReference | None:
+        """A case's own reference, else that of the case that the user named; None where there is neither."""
+        if case.speed_reference is not None:
+            return self._own(case)
+        named = self.workspace.plan.options.speed_reference
+        if named is None:
+            return None
+        other = load_case(named)
+        if other.name == case.name:
+            return None
+        return self._made.setdefault(
+            other.name, self._own(other) if other.speed_reference else _Predictor(other, self.workspace)
+        )
+
+    def release(self) -> None:
+        """Free the memory of what was done last."""
+        for reference in self._made.values():
+            reference.release()
+
+    def close(self) -> None:
+        """End what the references started."""
+        for reference in self._made.values():
+            reference.close()
+        self._made.clear()
+
+    def _own(self, case: Case) -> SpeedReference:
+        if case.name not in self._made:
+            assert case.speed_reference is not None
+            recipe = self.workspace.plan.tier.recipe
+            self._made[case.name] = case.speed_reference(recipe, tuning.current().threads)
+        return self._made[case.name]
+
+
+@dataclass(eq=False)
+class _Predictor:
+    """A case that brings no reference of its own: its predictor, as it is measured itself."""
+
+    case: Case
+    workspace: Workspace
+    _ready: Prepared | None = None
+
+    def __post_init__(self) -> None:
+        self.name = self.case.name
+        self.kind = f"case {self.case.name}"
+
+    def call(self, job: Job) -> Call | None:
+        cell = self.workspace.plan.cells(self.case.name)[0]
+        if self._ready is None:
+            self._ready = self.case.prepare(replace(self.workspace.work(cell), retrain=False))
+        ready = self._ready
+        wanted = self.workspace.plan.options.device
+        if where_it_runs(ready.predictor, ready.details, wanted) != job.device:
+            return None
+        if job.work == "training":
+            if ready.training_step is None:
+                return None
+            step = ready.training_step(job.batch_size)
+            step()
+            return Call(clocked(step), None)
+        ids, images = self.workspace.batch(cell, job.batch_size)
+        return Call(clocked(lambda: ask(ready.predictor, ids, images)), None)
+
+    def twin(self) -> "_Predictor":
+        return _Predictor(self.case, self.workspace, self._ready)
+
+    def release(self) -> None:
+        self._ready = None
+        memory.release()
+
+    def close(self) -> None:
+        self._ready = None
+
+
+def require_reference(name: str | None) -> None:
+    """Refuse a speed reference that is no case.
+
+    Raises:
+        OptionError: There is no such case, or its file cannot be imported.
+    """
+    if name is None:
+        return
+    try:
+        load_case(name)
+    except Exception as error:
+        raise OptionError(str(error), where=written("speed_reference"), mend="name a case, or FILE.py::NAME") from error

@@ -1,0 +1,56 @@
+"""The figures of speed that are measured of every case."""
+
+from btlib.evaluation.predictor import ask
+from btlib.runs.measuring.live import Live
+from btlib.runs.speed import Speed
+from btlib.speed.reference import Job
+
+BATCHES = (1, 16)
+"""Samples in a call of inference."""
+
+
+def inference_figure(batch_size: int) -> str:
+    """Name of the figure of inference with batches of a size."""
+    return f"inference, batch {batch_size}"
+
+
+def training_figure(batch_size: int) -> str:
+    """Name of the figure of a training step with batches of a size."""
+    return f"training step, batch {batch_size}"
+
+
+def inference(live: Live) -> dict[str, object]:
+    """Time predicting one sample, and sixteen."""
+    speed, predictor = _known(live), live.prepared.predictor
+    for batch_size in BATCHES:
+        ids, images = live.workspace.batch(live.cell, batch_size)
+        size = images.shape[-1]
+        speed = live.throughput.measure(
+            speed,
+            live.prepared,
+            inference_figure(batch_size),
+            lambda device, n=batch_size, size=size: Job("inference", n, size, device),  # type: ignore[misc]
+            lambda ids=ids, images=images: ask(predictor, ids, images),  # type: ignore[misc]
+            live.references.of(live.case),
+        )
+    return {"speed": speed}
+
+
+def training_step(live: Live) -> dict[str, object]:
+    """Time a training step; nothing for a case that is not trained here."""
+    if live.prepared.training_step is None:
+        return {}
+    batch_size, size = live.work.recipe.batch_size, live.given.image_size
+    speed = live.throughput.measure(
+        _known(live),
+        live.prepared,
+        training_figure(batch_size),
+        lambda device: Job("training", batch_size, size, device),
+        live.prepared.training_step(batch_size),
+        live.references.of(live.case),
+    )
+    return {"speed": speed}
+
+
+def _known(live: Live) -> Speed:
+    return live.record.speed or Speed(case=live.case.name)

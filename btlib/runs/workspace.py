@@ -1,0 +1,119 @@
+"""What the cells of a run share: data, splits, and what each case is given of them."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib.cases import Case, Work, load_cases
+from btlib.data import load_dataset
+from btlib.data.dataset import Dataset
+from btlib.data.random_labels import with_random_labels
+from btlib.data.source import DatasetSource
+from btlib.runs.cell import Cell
+from btlib.runs.held_out import HeldOut
+from btlib.runs.plan import RunPlan
+from btlib.runs.progress import Progress
+from btlib.splits import Split, make_split
+from btlib.types import Scaling
+
+
+@dataclass(eq=False)
+class Workspace:
+    """The opened data of a plan.
+
+    Attributes:
+        plan: The plan.
+        truth: The samples at the protocol's size and scaling, with the labels that are learnt and tested.
+        true: The same with their true labels, of which the splits are made.
+        splits: By name, as the plan names them.
+        load: Gives the samples of this run at a size and scaling.
+        progress: Told of what goes on.
+        load_seconds: Time that opening the data took.
+    """
+
+    plan: RunPlan
+    truth: Dataset
+    true: Dataset
+    splits: Mapping[str, Split]
+    load: Callable[[int, Scaling], Dataset]
+    progress: Progress
+    load_seconds: float = 0.0
+
+    @property
+    def split(self) -> Split:
+        """The split, or the first of several folds."""
+        return self.splits[self.plan.splits[0]]
+
+    def split_of(self, cell: Cell) -> Split:
+        """The split that a cell trains and tests on."""
+        return self.split if cell.fold is None else self.splits[cell.fold]
+
+    def given(self, case: Case) -> Dataset:
+        """The samples as a case takes them: at its own size and scaling, or else the recipe's or the protocol's."""
+        tier = self.plan.tier
+        size = case.image_size or tier.protocol.image_size
+        return self.load(size, case.scaling or tier.recipe.scaling or tier.protocol.scaling)
+
+    def held_out(self, cell: Cell) -> HeldOut:
+        """What a cell is scored on."""
+        return HeldOut(self.given(load_cases()[cell.case]), self.truth, self.split_of(cell))
+
+    def work(self, cell: Cell) -> Work:
+        """What a case is given for a cell."""
+        tier, options = self.plan.tier, self.plan.options
+        return Work.on(
+            self.given(load_cases()[cell.case]),
+            self.split_of(cell),
+            tier.protocol,
+            tier.recipe,
+            cell.seed,
+            options.checkpoints,
+            device=options.device,
+            precision=tier.precision,
+            engine=tier.engine,
+            deterministic=options.deterministic,
+            retrain=options.retrain,
+            options=options.plugins,
+            say=self.progress.now_and_then(),
+            live=self.progress.live,
+            case=cell.case,
+        )
+
+    def batch(self, cell: Cell, size: int) -> tuple[NDArray[np.str_], NDArray[np.float32]]:
+        """Ids and images of so many test samples as a case takes them, repeated where they are few."""
+        dataset = self.given(load_cases()[cell.case])
+        at = np.resize(self.split_of(cell).test, size)
+        return dataset.ids[at], np.ascontiguousarray(dataset.images[at])
+
+
+def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: Progress) -> Workspace:
+    """Read the data of a plan and make its splits.
+
+    Raises:
+        BtlibError: Data or a split cannot be had.
+    """
+    options, protocol = plan.options, plan.tier.protocol
+
+    @cache
+    def load(image_size: int, scaling: Scaling) -> Dataset:
+        whole = load_dataset(data, image_size, scaling, progress=progress.live)
+        whole = replace(whole, independent=options.independent)
+        return whole if options.limit is None else whole.limit(options.limit)
+
+    @cache
+    def given(image_size: int, scaling: Scaling) -> Dataset:
+        return with_random_labels(load(image_size, scaling)) if options.random_labels else load(image_size, scaling)
+
+    began = time.perf_counter()
+    true = load(protocol.image_size, protocol.scaling)
+    seconds = time.perf_counter() - began
+    splits = {
+        name: make_split(name, true, alone=len(plan.splits) == 1) for name in plan.splits
+    }  # which keep the true classes in proportion
+    truth = given(protocol.image_size, protocol.scaling)
+    return Workspace(plan, truth, true, splits, given, progress, seconds)

@@ -1,0 +1,7 @@
+"""Trained models on disk: the store, models read by their file, and the thesis's own."""
+
+from btlib.thesis.checkpoints.store import Store
+from btlib.thesis.checkpoints.thesis import load_thesis_checkpoint
+from btlib.thesis.checkpoints.trained import Trained, find_stored, load_stored
+
+__all__ = ["Store", "Trained", "find_stored", "load_stored", "load_thesis_checkpoint"]

@@ -1,0 +1,43 @@
+"""Explaining a variant as it was trained: its model comes from the store of checkpoints."""
+
+import numpy as np
+
+from btlib import extras
+from btlib.data import load_dataset
+from btlib.explain.build import explainer
+from btlib.explain.find import Where
+from btlib.explain.study import Study
+from btlib.splits import make_split
+
+
+def stored_study(variant: str, where: Where) -> Study:
+    """A variant as it was trained, from the store of checkpoints, and what explains it.
+
+    Raises:
+        BtlibError: There is no such model, or data and split cannot be had.
+    """
+    with extras.named():
+        from btlib.adapters.devices import resolve_device, resolve_precision
+        from btlib.adapters.outputs import NAMED
+        from btlib.engines import Subject
+        from btlib.thesis.checkpoints import find_stored, load_stored
+    stored = load_stored(where.checkpoint or find_stored(where.checkpoints, variant), variant)
+    ingredients, device = stored.manifest["ingredients"], resolve_device()
+    where.say(f"{stored.path}: trained {stored.manifest['created']}, recipe {ingredients['recipe']['name']}")
+    dataset = load_dataset(where.folder, ingredients["image_size"], ingredients["scaling"])
+    split = make_split(where.split, dataset)
+    if [ingredients["data"], ingredients["split"]] != [dataset.fingerprint, split.fingerprint]:
+        where.say("Note: trained on other slices or another split than these; it may have seen the test slices")
+    subject = Subject(
+        stored.model.to(device),
+        NAMED,
+        device,
+        resolve_precision(where.precision or "auto", device),
+        dataset.image_size,
+        identity=stored.manifest["sha256"],
+        cache=where.checkpoints / "engines",
+        calibration=lambda: np.asarray(dataset.images[np.sort(split.train)[:300]]),
+    )
+    held_out = dataset.part(split.val if len(split.val) else split.train)
+    made = explainer(subject, held_out, where.engine or "auto", where.say)
+    return Study(variant, made, dataset, split, stored.manifest["sha256"], where.say)

@@ -1,0 +1,125 @@
+"""One module for all variants: backbone, decoder, class head and coupling, put together from the table."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.models.segmentation.fcn import FCNHead
+
+from btlib.data.sources.tasks import FIGSHARE
+from btlib.data.task import Task
+from btlib.errors import ModelError
+from btlib.thesis.models.backbone import BACKBONES, Backbone
+from btlib.thesis.models.heads import ClassHead, MaskToClasses, ProjectAndAdd, SideBySide
+from btlib.thesis.models.variants import Variant
+
+MIN_SIDE = 16
+"""Smallest input side in pixels: F halves the features at 1/8 resolution once more."""
+
+
+class ModelOutput(NamedTuple):
+    """What every variant returns; a part it does not have is None.
+
+    Attributes:
+        mask_logits: [n, structures, h, w], up-sampled bilinearly to the input's size.
+        mask_prob: [n, structures, h, w], 0…1. The sigmoid of `mask_logits`, but for C, which up-samples probabilities.
+        class_logits: [n, classes].
+    """
+
+    mask_logits: Tensor | None
+    mask_prob: Tensor | None
+    class_logits: Tensor | None
+
+
+class TumourModel(nn.Module):
+    """A variant of the thesis, untrained.
+
+    Args:
+        variant: Its row in the table.
+        backbone: Name in `BACKBONES`.
+        drifting_batch_norm: For a frozen variant, leave the encoder's batch norm in train mode, as the thesis did.
+        task: Says how many classes and structures there are.
+    """
+
+    def __init__(
+        self,
+        variant: Variant,
+        backbone: str = "resnet50",
+        *,
+        drifting_batch_norm: bool = False,
+        task: Task = FIGSHARE,
+    ) -> None:
+        super().__init__()
+        spec = BACKBONES[backbone]
+        hidden = spec.channels // 4
+        self.variant = variant
+        self.backbone_name = backbone
+        self.drifting_batch_norm = drifting_batch_norm
+        self.backbone = spec.build()
+        self.decoder = FCNHead(spec.channels, len(task.structures)) if variant.has_mask else None
+        self.aux = FCNHead(spec.aux_channels, variant.aux_classes) if variant.aux_classes else None
+        self.coupling = _coupling(variant, spec, hidden, task)
+        width = spec.channels + (MaskToClasses.CHANNELS if variant.coupling == "mask-to-classes" else 0)
+        self.head = ClassHead(width, hidden, len(task.classes)) if variant.has_classes else None
+        for part in self._frozen():
+            part.requires_grad_(False)
+        self.train()  # nobody need call it before training (Lightning does not), so frozen parts are set here
+
+    def _frozen(self) -> list[nn.Module]:
+        return [m for m in (self.backbone, self.decoder) if m is not None] if self.variant.frozen_from else []
+
+    def train(self, mode: bool = True) -> "TumourModel":
+        """As `nn.Module.train`, but frozen parts stay in eval mode: neither batch norm nor dropout may move them."""
+        super().train(mode)
+        for part in self._frozen():
+            part.train(mode and self.drifting_batch_norm and part is self.backbone)
+        return self
+
+    def classes_only(self) -> nn.Module | None:
+        """Its encoder and class head alone, class logits [n, classes]; None for a variant without classes."""
+        from btlib.thesis.models.classes_only import ClassesOnly
+
+        return None if self.head is None else ClassesOnly(self)
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Predict.
+
+        Args:
+            images: float32 [n, 1 or 3, h, w], scaled by the protocol, h and w of at least 16; one channel is repeated.
+
+        Raises:
+            ModelError: The images have another shape.
+        """
+        if images.ndim != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < MIN_SIDE:
+            raise ModelError(
+                f"expected images [n, 1 or 3, h, w] with h and w of at least {MIN_SIDE}, got {list(images.shape)}",
+                where=f"variant {self.variant.name}",
+            )
+        features = self.backbone(images.expand(-1, 3, -1, -1))
+        coarse, class_logits = self.coupling(features, self.decoder, self.head)
+        if coarse is None:
+            return ModelOutput(None, None, class_logits)
+        size = images.shape[-2:]
+        logits = _upsample(coarse, size)
+        frozen = self.variant.frozen_from is not None
+        return ModelOutput(
+            logits, _upsample(torch.sigmoid(coarse.float()), size) if frozen else logits.sigmoid(), class_logits
+        )
+
+
+def _upsample(coarse: Tensor, size: torch.Size) -> Tensor:
+    """Bilinear to the input's size, in float32 whatever the autocast: masks are thresholded at this precision."""
+    return functional.interpolate(coarse.float(), size=size, mode="bilinear", align_corners=False)
+
+
+def _coupling(variant: Variant, spec: Backbone, hidden: int, task: Task) -> nn.Module:
+    match variant.coupling:
+        case "none":
+            return SideBySide()
+        case "logits-to-mask":
+            return ProjectAndAdd("logits", len(task.classes), spec.channels)
+        case "embedding-to-mask":
+            return ProjectAndAdd("embedding", hidden, spec.channels)
+        case "mask-to-classes":
+            return MaskToClasses(len(task.structures))

@@ -1,0 +1,124 @@
+"""Weights to start from: torchvision's COCO segmentation weights (the thesis) or ImageNet's."""
+
+import contextlib
+import socket
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from torch import Tensor
+from torchvision import models
+
+from btlib.errors import ModelError
+from btlib.registry import unknown_name
+from btlib.thesis.models.backbone import BACKBONES
+from btlib.thesis.models.network import TumourModel
+
+WEIGHTS = ("coco", "imagenet", "none")
+TIMEOUT = 20.0  # seconds without an answer; offline, "auto" must not hang
+
+
+class WeightsUnavailableError(ModelError):
+    """Pretrained weights can be had neither from the cache nor from the network."""
+
+
+def load_pretrained(model: TumourModel, weights: str | None) -> None:
+    """Start a model from pretrained weights, in place.
+
+    "coco" fills the backbone and all of decoder and auxiliary head that has the same shape (their last convolution is
+    new, except A's 21-class auxiliary head); "imagenet" the backbone alone; "none" nothing.
+
+    Raises:
+        UnknownNameError: Another name.
+        ModelError: The backbone has no such weights.
+        WeightsUnavailableError: They cannot be downloaded.
+    """
+    if weights in (None, "none"):
+        return
+    if weights not in WEIGHTS:
+        raise unknown_name("weights", str(weights), WEIGHTS)
+    stem = BACKBONES[model.backbone_name].pretrained
+    if stem is None:
+        raise ModelError(
+            f"there are no pretrained weights {weights!r} for the backbone {model.backbone_name!r}",
+            mend="use weights none",
+        )
+    _fill(model, _download(stem, str(weights)))
+
+
+def settle(weights: str, backbone: str) -> tuple[str, tuple[str, ...]]:
+    """Which weights "auto" comes to here, and what a reader of the numbers must know of it.
+
+    "auto" is COCO's where they can be had, else none. Every other name stays as it is.
+
+    Raises:
+        UnknownNameError: No such weights.
+    """
+    notes: tuple[str, ...] = ()
+    if weights not in ("auto", *WEIGHTS):
+        raise unknown_name("weights", weights, ("auto", *WEIGHTS), where="--bt-weights")
+    if BACKBONES[backbone].pretrained is None:
+        return ("none" if weights == "auto" else weights), notes
+    if weights == "auto":
+        weights, notes = _coco_or_none(backbone)
+    if weights == "none":
+        notes = (*notes, "trained from scratch: the thesis started from COCO weights")
+    return weights, notes
+
+
+@cache
+def _coco_or_none(backbone: str) -> tuple[str, tuple[str, ...]]:
+    try:
+        _download(str(BACKBONES[backbone].pretrained), "coco")
+    except WeightsUnavailableError as error:
+        return "none", (error.problem,)
+    return "coco", ()
+
+
+def _fill(model: TumourModel, state: Mapping[str, Tensor]) -> None:
+    own = model.state_dict()
+    fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    missing = [k for k in own if k.startswith("backbone.") and k not in fitting]
+    if missing:
+        raise ModelError(
+            f"the pretrained weights lack {len(missing)} of the backbone's tensors, such as {missing[0]!r}"
+        )
+    model.load_state_dict(fitting, strict=False)
+
+
+def _download(stem: str, weights: str) -> dict[str, Tensor]:
+    name = (
+        f"FCN_{_camel(stem)}_Weights.COCO_WITH_VOC_LABELS_V1"
+        if weights == "coco"
+        else f"{_camel(stem)}_Weights.IMAGENET1K_V1"
+    )
+    try:
+        with _timeout(TIMEOUT):
+            state = models.get_weight(name).get_state_dict(progress=True, check_hash=True)
+    except (
+        Exception
+    ) as error:  # offline, timed out, not HTTP, a wrong hash, a damaged file in the cache: no end of kinds
+        raise WeightsUnavailableError(
+            f"cannot get {name}: {error}",
+            mend="connect to the network, put the file into torch's hub cache, or start from scratch (weights none)",
+        ) from error
+    return _renamed(state, {"backbone": "backbone", "classifier": "decoder", "aux_classifier": "aux"}, weights)
+
+
+def _renamed(state: Mapping[str, Tensor], names: Mapping[str, str], weights: str) -> dict[str, Tensor]:
+    if weights == "imagenet":
+        return {f"backbone.{k}": v for k, v in state.items() if not k.startswith("fc.")}
+    return {f"{names[head]}.{rest}": v for k, v in state.items() for head, _, rest in [k.partition(".")]}
+
+
+def _camel(stem: str) -> str:
+    return stem.replace("resnet", "ResNet")
+
+
+@contextlib.contextmanager
+def _timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,57 @@
+"""The thesis's hooks: its options, and what they do to a run."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from btlib.errors import OptionError
+from btlib.hooks import hookimpl
+from btlib.options import Declared, PluginOption, RunOptions, written
+
+if TYPE_CHECKING:
+    from btlib.protocol import Tier
+    from btlib.runs.plan import RunPlan
+
+WEIGHTS = ("auto", "coco", "imagenet", "none")
+_CHECKPOINTS = "load the thesis's own .ckpt files of this folder, train nothing"
+
+
+@hookimpl
+def btlib_options() -> list[PluginOption]:
+    """Pretrained weights, a compiled training step, and the thesis's own checkpoints."""
+    weights = Declared("A-G: pretrained weights; auto: COCO where they can be had, else none", choices=WEIGHTS)
+    return [
+        PluginOption("weights", weights),
+        PluginOption("compile-training", Declared("A-G: compile the training step (torch.compile)", "flag"), False),
+        PluginOption("thesis-checkpoints", Declared(_CHECKPOINTS, "folder", "DIR")),
+    ]
+
+
+@hookimpl
+def btlib_adjust_tier(options: RunOptions, given: Mapping[str, Any]) -> "Callable[[Tier], Tier]":
+    """The thesis's recipe with what the user asked for."""
+    changes: dict[str, Any] = {"weights": given["weights"]} if "weights" in given else {}
+    changes |= {"compiled": True} if given.get("compile_training") else {}
+    changes |= {"head_epochs": None} if options.epochs is not None else {}
+
+    def adjust(tier: "Tier") -> "Tier":
+        from btlib.thesis.recipe import thesis_recipe
+
+        return replace(tier, recipe=replace(thesis_recipe(tier.recipe), **changes)) if changes else tier
+
+    return adjust
+
+
+@hookimpl
+def btlib_check_plan(plan: "RunPlan") -> None:
+    """The thesis's checkpoints are one training each, by its own recipe."""
+    options = plan.options
+    if options.plugins.get("thesis_checkpoints") is None:
+        return
+    asked = {"retrain": options.retrain, "recipe": options.recipe is not None, "seeds": options.seeds > 1}
+    for name in (name for name, given in asked.items() if given):
+        raise OptionError(
+            "the thesis's checkpoints are one training each, by its own recipe, and are not trained again",
+            where=f"{written(name)} with --bt-thesis-checkpoints",
+            mend="leave one of the two out",
+        )

@@ -1,0 +1,86 @@
+"""The thesis's tiers, and its protocols under a name with the recipes of each. All presets train from scratch, so that
+anyone can repeat them.
+
+Their baselines are `baselines/figshare-<protocol>.json` for the thesis's recipe, and
+`baselines/figshare-<protocol>-<recipe>.json` for any other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from btlib.protocol import PRESETS, TIERS, Preset, Protocol, Tier
+from btlib.thesis.recipe import ThesisRecipe
+
+THESIS = ThesisRecipe(weights="none")
+"""The thesis's recipe, but for the pretrained weights."""
+
+MODERN = replace(
+    THESIS,
+    name="modern",
+    epochs=15,
+    schedule="cosine",
+    scaling="percentile",
+    augment=True,
+    keep="best",
+    threshold="validation",
+)
+"""The same losses, optimiser and batches with what the field does around them."""
+
+
+LARGE = replace(MODERN, name="large-batch", batch_size=64, learning_rate=2e-3)
+"""Fewer and larger steps, for a GPU that 16 slices do not fill; the learning rate grows with the root of their number
+(arXiv 1404.5997)."""
+
+
+def _preset(name: str, protocol: Protocol, recipes: Mapping[str, ThesisRecipe]) -> None:
+    suffix = {recipe: "" if recipe == THESIS.name else f"-{recipe}" for recipe in recipes}
+    PRESETS.add(name, Preset(protocol, recipes, {recipe: f"figshare-{name}{suffix[recipe]}" for recipe in recipes}))
+
+
+_preset("slice42", Protocol(), {"thesis": THESIS, "modern": MODERN, "large-batch": LARGE})
+_preset("cpu128", Protocol(image_size=128), {"thesis": replace(THESIS, epochs=4), "modern": replace(MODERN, epochs=8)})
+_preset("patient5", Protocol(split="patient-5fold"), {"modern": MODERN, "thesis": THESIS})
+
+TIERS.add(
+    "smoke",
+    Tier(
+        name="smoke",
+        protocol=Protocol(image_size=96),
+        recipe=ThesisRecipe(
+            name="smoke",
+            backbone="tiny",
+            weights="none",
+            epochs=12,
+            head_epochs=120,
+            batch_size=8,
+            learning_rate=3e-3,
+            schedule="cosine",
+            quick=True,
+        ),
+        baseline="smoke",
+        phantom_slices=240,
+        always_phantom=True,
+        bench_seconds=0.5,
+        speed_margin=0.5,
+        precision="fp32",
+        engine="eager",
+        explain_slices=3,
+        explain_patches=6,
+        explain_steps=2,
+        fixed=True,
+    ),
+)
+TIERS.add(
+    "full",
+    Tier(
+        name="full",
+        protocol=Protocol(),
+        recipe=ThesisRecipe(),
+        baseline="thesis",
+        phantom_slices=240,
+        always_phantom=False,
+        bench_seconds=8.0,
+        speed_margin=0.25,
+        preset="slice42",
+    ),
+)

@@ -1,0 +1,113 @@
+"""What happens at the end of an epoch: a row of the curves, and a state to resume from."""
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from btlib import files
+from btlib.adapters.state import StateFile
+from btlib.thesis.training.module import Trainee
+
+COLUMNS = ("epoch", "train_loss", "val_loss", "val_dice", "val_accuracy", "seconds")
+
+
+class Curves(pl.Callback):
+    """Losses and validation scores by epoch, in a CSV that is whole after each epoch and survives a resume.
+
+    Args:
+        path: The CSV.
+        epochs: How many epochs there will be.
+        say: Told one line an epoch.
+    """
+
+    def __init__(self, path: Path, epochs: int, say: Callable[[str], None]) -> None:
+        self.path = path
+        self.epochs = epochs
+        self.say = say
+        self.rows: list[dict[str, float]] = []
+        self.started = 0.0
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: object, batch_idx: int
+    ) -> None:
+        """Start the epoch's clock (Lightning leaves out the hook of the epoch's start when it resumes)."""
+        if batch_idx == 0:
+            self.started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Add the epoch's row and write the file anew."""
+        row: dict[str, float] = {"epoch": trainer.current_epoch + 1, "seconds": time.perf_counter() - self.started}
+        assert isinstance(module, Trainee)
+        row |= {"train_loss": module.mean_loss()}
+        row |= {k: float(v) for k, v in trainer.callback_metrics.items() if k in COLUMNS}
+        self.rows.append(row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: f"{v:.6g}" for k, v in r.items()} for r in self.rows)
+        files.write_text(self.path, text.getvalue())
+        scores = ", ".join(f"{k} {row[k]:.4f}" for k in COLUMNS[1:-1] if k in row)
+        self.say(f"epoch {row['epoch']:g} of {self.epochs}: {scores} ({row['seconds']:.0f} s)")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on behind the rows of an interrupted run."""
+        self.rows = state_dict["rows"]
+
+    @property
+    def seconds(self) -> float:
+        """Time of all epochs, those before a resume included."""
+        return sum(row["seconds"] for row in self.rows)
+
+
+class KeepBest(pl.Callback):
+    """Remembers the weights of the epoch with the highest mean of Dice and accuracy on the validation slices.
+
+    They are part of the state that an interrupted run resumes from. Of equal epochs the later one is taken.
+    """
+
+    def __init__(self) -> None:
+        self.score = -1.0
+        self.epoch = 0
+        self.weights: dict[str, torch.Tensor] = {}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Copy the weights where the epoch is the best so far."""
+        assert isinstance(module, Trainee)
+        found = [float(v) for k, v in trainer.callback_metrics.items() if k in ("val_dice", "val_accuracy")]
+        score = sum(found) / len(found)
+        if score >= self.score:
+            self.score, self.epoch = score, trainer.current_epoch + 1
+            self.weights = {k: v.detach().cpu().clone() for k, v in module.model.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Score, epoch and weights of the best so far."""
+        return {"score": self.score, "epoch": self.epoch, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from an interrupted run."""
+        self.score, self.epoch, self.weights = (state_dict[k] for k in ("score", "epoch", "weights"))
+
+
+class KeepLast(pl.Callback):
+    """Writes the whole state of the training after an epoch. Must be the last callback.
+
+    Args:
+        file: Where to.
+    """
+
+    def __init__(self, file: StateFile) -> None:
+        self.file = file
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Replace the file."""
+        self.file.write(trainer.save_checkpoint)

@@ -1,0 +1,105 @@
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from btlib.evaluation.aggregate import per_sample
+from btlib.gate.figure import BaselineCase, Figure
+from btlib.gate.schema import Baseline
+from btlib.results import CaseResult, Conditions, SeedRun
+from btlib.sample_table import SampleTable
+
+from ..runs.conftest import data, dataset, finished_run, folder, make_case, split, work  # runs to be accepted
+
+__all__ = ["data", "dataset", "finished_run", "folder", "make_case", "split", "work"]
+
+
+@pytest.fixture
+def changed() -> Callable[..., SampleTable]:
+    """A table with other fields, or other columns by their names (a slash turned into two underscores)."""
+
+    def change(table: SampleTable, **fields: Any) -> SampleTable:
+        columns = {name.replace("__", "/"): values for name, values in fields.items() if "__" in name}
+        rest = {name: values for name, values in fields.items() if "__" not in name}
+        return SampleTable(**table.model_dump() | rest | {"columns": table.columns | columns})
+
+    return change
+
+
+@pytest.fixture
+def reordered() -> Callable[[SampleTable, Sequence[int]], SampleTable]:
+    """A table with its rows in another order, by their positions."""
+
+    def reorder(table: SampleTable, order: Sequence[int]) -> SampleTable:
+        def moved(values: list[Any] | None) -> list[Any] | None:
+            return values and [values[i] for i in order]
+
+        rows = {name: moved(getattr(table, name)) for name in ("id", "label", "patient", "volume")}
+        columns = {name: moved(values) for name, values in table.columns.items()}
+        return SampleTable(**table.model_dump() | rows | {"columns": columns})
+
+    return reorder
+
+
+@pytest.fixture
+def measured(conditions: Conditions) -> Callable[..., CaseResult]:
+    """The case "X" measured with one seed a table, under the given conditions or the usual ones."""
+
+    def make(*tables: SampleTable, case: str = "X", under: Conditions = conditions, **more: Any) -> CaseResult:
+        runs = tuple(SeedRun(seed=42 + i, fingerprint=None, samples=table) for i, table in enumerate(tables))
+        return CaseResult(case, "a case", under, {"dice": 1, "accuracy": 1}, runs, **more)
+
+    return make
+
+
+@pytest.fixture
+def measured_baseline(make_table: Callable[..., SampleTable], conditions: Conditions) -> Callable[..., Baseline]:
+    """A measured baseline of one case "X" over the given tables, one a seed, or the usual one."""
+
+    def make(*tables: SampleTable, margin: float = 0.02, **changes: Any) -> Baseline:
+        tables = tables or (make_table(),)
+        means = {
+            "dice": np.mean([per_sample(table, "dice").mean() for table in tables]),
+            "accuracy": np.mean([table.correct().mean() for table in tables]),
+        }
+        figures = [
+            Figure(metric=m, value=round(float(v), 6), aggregation="slice-mean", margin=margin, source="test")
+            for m, v in means.items()
+        ]
+        runs = [SeedRun(seed=42 + i, fingerprint=None, samples=table) for i, table in enumerate(tables)]
+        whole: dict[str, Any] = {
+            "name": "made",
+            "kind": "measured",
+            "title": "made for a test",
+            "source": "test",
+            "created": "2026-01-01",
+            "reason": "test",
+            "conditions": conditions,
+            "cases": {"X": BaselineCase(title="a case", figures=figures, runs=runs)},
+        }
+        return Baseline(**whole | changes)
+
+    return make
+
+
+@pytest.fixture
+def published_baseline(conditions: Conditions) -> Callable[..., Baseline]:
+    """A published baseline of one case "X" with one figure."""
+
+    def make(under: Conditions = conditions, **figure: Any) -> Baseline:
+        one = Figure(
+            **{"metric": "dice", "value": 0.9, "aggregation": "slice-mean", "margin": 0.02, "source": "paper"} | figure
+        )
+        return Baseline(
+            name="paper",
+            kind="published",
+            title="a paper",
+            source="paper",
+            created="2025",
+            reason="test",
+            conditions=under,
+            cases={"X": BaselineCase(title="a case", figures=[one])},
+        )
+
+    return make
