@@ -11,14 +11,14 @@ from btlib.files import DamagedFileError
 from btlib.npz import read_npz
 
 
-def load_arrays(path: Path, layouts: Sequence[Mapping[str, str]], mend: str) -> dict[str, NDArray[Any]]:
+def load_arrays(path: Path, layouts: Sequence[Mapping[str, str]], hint: str) -> dict[str, NDArray[Any]]:
     """Read arrays that belong together.
 
     Args:
         path: The file.
         layouts: Name of each array → its dimensions, a letter each, such as "nhw"; a letter has one length in all. The
             first layout of which all names are there is taken: later ones are those of older versions.
-        mend: What the user can do where the file is damaged.
+        hint: What the user can do where the file is damaged.
 
     Raises:
         RecordError: The file cannot be read, or does not hold these arrays in these shapes.
@@ -31,12 +31,12 @@ def load_arrays(path: Path, layouts: Sequence[Mapping[str, str]], mend: str) -> 
         found = {name: every[name] for name in shapes}
     except (OSError, DamagedFileError) as error:
         told = f"expected the arrays {', '.join(layouts[0])}, but it cannot be read: {error}"
-        raise RecordError(told, where=path, mend=mend) from error
+        raise RecordError(told, where=path, hint=hint) from error
     lengths: dict[str, int] = {}
     for name, letters in shapes.items():
         shape = found[name].shape
         expected = ", ".join(str(lengths.get(letter, letter)) for letter in letters)
         pairs = zip(letters, shape, strict=False)
         if len(shape) != len(letters) or any(lengths.setdefault(letter, n) != n for letter, n in pairs):
-            raise RecordError(f"expected {name} of shape ({expected}), got {shape}", where=path, mend=mend)
+            raise RecordError(f"expected {name} of shape ({expected}), got {shape}", where=path, hint=hint)
     return found

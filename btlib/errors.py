@@ -1,4 +1,4 @@
-"""Every error btlib raises on purpose: one base class, messages that say where, what and how to mend it."""
+"""Every error btlib raises on purpose: one base class, messages that say where, what to do about it."""
 
 
 class BtlibError(Exception):
@@ -7,16 +7,16 @@ class BtlibError(Exception):
     Args:
         problem: What is wrong: what was expected and what came.
         where: The file, field, option or case at fault.
-        mend: What the user can do about it.
+        hint: What the user can do about it.
     """
 
-    def __init__(self, problem: str, *, where: object = None, mend: str | None = None) -> None:
+    def __init__(self, problem: str, *, where: object = None, hint: str | None = None) -> None:
         self.problem = problem
         self.where = None if where is None else str(where)
-        self.mend = mend
+        self.hint = hint
         parts = [problem if self.where is None else f"{self.where}: {problem}"]
-        if mend:
-            parts.append(f"To mend it: {mend}")
+        if hint:
+            parts.append(f"Hint: {hint}")
         super().__init__("\n".join(parts))
 
 

@@ -43,7 +43,7 @@ def named(where: object = None) -> Iterator[None]:
         if package not in EXTRAS:
             raise
         raise MissingExtraError(
-            f"{package} is not installed", where=where, mend=f"pip install 'btlib[{EXTRAS[package]}]'"
+            f"{package} is not installed", where=where, hint=f"pip install 'btlib[{EXTRAS[package]}]'"
         ) from error
 
 

@@ -137,7 +137,7 @@ class RunOptions:
             raise OptionError(
                 "a run has one split or several folds",
                 where=f"{written('split')}, {written('folds')}",
-                mend="give one of the two",
+                hint="give one of the two",
             )
         for name in ("limit", "epochs", "image_size", "batch_size", "seeds", "timeout"):
             _require_whole(name, getattr(self, name), 1)
@@ -161,7 +161,7 @@ class RunOptions:
         known = {f.name for f in fields(cls)}
         if strange := sorted(value.keys() - known):
             raise OptionError(
-                f"unknown: {', '.join(strange)}", where="options of a run", mend="use the btlib it was made by"
+                f"unknown: {', '.join(strange)}", where="options of a run", hint="use the btlib it was made by"
             )
         paths = {"root", "data", "output", "checkpoints"}
         given: dict[str, Any] = {
@@ -195,7 +195,7 @@ def plugin_options() -> list[PluginOption]:
     found: dict[str, PluginOption] = {}
     for option in (option for options in hooks.call().btlib_options() for option in options):
         if option.key in declarations() or option.key in found:
-            raise OptionError("two options have this name", where=option.name, mend="rename or uninstall a plug-in")
+            raise OptionError("two options have this name", where=option.name, hint="rename or uninstall a plug-in")
         found[option.key] = option
     return list(found.values())
 
@@ -226,7 +226,7 @@ def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any
         if declared.kind == "folder":
             folder = base / Path(text).expanduser()
             if not folder.is_dir():
-                raise OptionError(f"{folder} is not a folder", where=where, mend="give a folder that is there")
+                raise OptionError(f"{folder} is not a folder", where=where, hint="give a folder that is there")
             return folder
         if declared.kind == "place":
             return Path(text)
@@ -269,7 +269,7 @@ def adjusted(tier: "Tier", options: RunOptions) -> "Tier":
             raise OptionError(
                 f"the tier {tier.name} has a protocol and a recipe of its own",
                 where=written(name),
-                mend="give it with the tier full",
+                hint="give it with the tier full",
             )
     if options.protocol or options.recipe:
         tier = apply_preset(tier, options.protocol, options.recipe)

@@ -91,7 +91,7 @@ def unknown_source(name: str, folder: Path, kind: str = "run or baseline") -> Un
     """
     runs = [path.name for path in _runs()] if "run" in kind else []
     if name == LATEST:
-        return UnknownNameError("there is no run yet", where=reports_folder(), mend="measure a case with pytest first")
+        return UnknownNameError("there is no run yet", where=reports_folder(), hint="measure a case with pytest first")
     files = [*folder.glob("*.json"), *shipped_baselines().glob("*.json")] if "baseline" in kind else []
     return unknown_name(kind, name, {*runs, *(path.stem for path in files)})
 

@@ -25,7 +25,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, where: object = 
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.4)
     offer = f"did you mean {lowered[near[0]]!r}? " if near else ""
     listing = ", ".join(names) or "none"
-    return UnknownNameError(f"unknown {kind} {name!r}", where=where, mend=f"{offer}known: {listing}")
+    return UnknownNameError(f"unknown {kind} {name!r}", where=where, hint=f"{offer}known: {listing}")
 
 
 def entry_points(group: str) -> "EntryPoints":
@@ -53,7 +53,7 @@ def import_entry_points(group: str) -> None:
             raise BtlibError(
                 f"its entry point {point.name!r} in the group {group!r} cannot be imported: {error}",
                 where=f"package {point.dist.name if point.dist else point.module}",
-                mend="mend or uninstall that package",
+                hint="repair or uninstall that package",
             ) from error
 
 
@@ -74,7 +74,7 @@ class Registry(Generic[T]):
         """Register `item` under `name`; raises BtlibError if the name is taken."""
         if name in self._items:
             raise BtlibError(
-                f"{self.kind} {name!r} is registered twice", mend=f"give one of the two {self.kind}s another name"
+                f"{self.kind} {name!r} is registered twice", hint=f"give one of the two {self.kind}s another name"
             )
         self._items[name] = item
         return item

@@ -135,7 +135,7 @@ class CaseResult:
                 raise RecordError(
                     f"seeds {self.runs[0].seed} and {run.seed} were measured on different samples",
                     where=f"case {self.case}",
-                    mend="measure all seeds in one run",
+                    hint="measure all seeds in one run",
                 )
 
     @property

@@ -34,17 +34,17 @@ class Stored(Strict):
         Raises:
             RecordError: The file cannot be read, has changed since it was written, or does not follow the schema.
         """
-        mend = "it is damaged or of another version of btlib: run the case again"
+        hint = "it is damaged or of another version of btlib: run the case again"
         try:
             return cls.model_validate_json(json.dumps(files.read_sealed(path, required=False)))
         except OSError as error:
             raise RecordError(f"cannot be read: {error.strerror or error}", where=path) from error
         except files.DamagedFileError as error:
-            raise RecordError(str(error), where=path, mend=mend) from error
+            raise RecordError(str(error), where=path, hint=hint) from error
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise RecordError(f"{field}: {first['msg']}", where=path, mend=mend) from error
+            raise RecordError(f"{field}: {first['msg']}", where=path, hint=hint) from error
 
 
 def name_of(text: str) -> str:
@@ -63,5 +63,5 @@ def require_place(path: Path, own: Path, case: str) -> None:
         raise RecordError(
             f"is of case {case!r}, whose file is {own.name}",
             where=path,
-            mend="was it copied or renamed? Remove it, or put back the file that was there",
+            hint="was it copied or renamed? Remove it, or put back the file that was there",
         )

@@ -22,5 +22,5 @@ def prepare(work: Work) -> Prepared:
     """Load the file. Its training lies behind it, so recipe and seed of the work change nothing."""
     path = Path(os.environ.get("VARIANT_F_ONNX", "variant_f.onnx"))
     if not path.exists():
-        raise ModelError("there is no such file", where=path, mend=f"btlib export F --to onnx {path}")
+        raise ModelError("there is no such file", where=path, hint=f"btlib export F --to onnx {path}")
     return Prepared(OnnxPredictor(path), "given", details={"file": path.name})

@@ -34,7 +34,7 @@ def test_what_does_not_fit_is_named(change: dict[str, Any], expected: str, tmp_p
     write_npz(path, {"a": np.arange(3), "b": np.zeros((3, 5, 7)), "c": np.array(4)} | change)
     with pytest.raises(RecordError) as caught:
         load_arrays(path, [SHAPES], "run it again")
-    assert (caught.value.problem, caught.value.where, caught.value.mend) == (
+    assert (caught.value.problem, caught.value.where, caught.value.hint) == (
         f"expected {expected}",
         str(path),
         "run it again",

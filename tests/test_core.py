@@ -45,7 +45,7 @@ def test_an_unknown_name_offers_the_nearest(asked: str, offered: str):
     registry.add("FCN", 2)
     with pytest.raises(UnknownNameError) as caught:
         registry[asked]
-    assert str(caught.value) == f"unknown case {asked!r}\nTo mend it: {offered}known: FCN, UNet"
+    assert str(caught.value) == f"unknown case {asked!r}\nHint: {offered}known: FCN, UNet"
 
 
 def test_unknown_variants_offer_the_nearest():
@@ -124,9 +124,9 @@ def test_files_can_be_read_by_others(tmp_path: Path):
     assert (tmp_path / "deep" / "a.txt").stat().st_mode & 0o777 == 0o644
 
 
-def test_an_error_says_where_what_and_how_to_mend_it():
-    error = BtlibError("expected 1, got 2", where=Path("a.mat"), mend="get it again")
-    assert str(error) == "a.mat: expected 1, got 2\nTo mend it: get it again"
+def test_an_error_says_where_what_and_what_to_do():
+    error = BtlibError("expected 1, got 2", where=Path("a.mat"), hint="get it again")
+    assert str(error) == "a.mat: expected 1, got 2\nHint: get it again"
     assert str(BtlibError("alone")) == "alone"
 
 

@@ -149,7 +149,7 @@ def test_only_what_was_asked_for_is_offered(project: Path, kind: str, offered: s
     shipped = {path.stem for path in shipped_baselines().glob("*.json")} if "baseline" in kind else set()
     error = unknown_source("nothing like it", baselines_folder(), kind)
     assert error.problem == f"unknown {kind} 'nothing like it'"
-    assert str(error.mend).endswith(f"known: {', '.join(sorted(offered | shipped))}")
+    assert str(error.hint).endswith(f"known: {', '.join(sorted(offered | shipped))}")
 
 
 def test_without_a_run_there_is_no_latest(project: Path):

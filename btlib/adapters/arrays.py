@@ -76,7 +76,7 @@ def repeats(given: int, wanted: int | None) -> int:
     if given not in (1, wanted) and wanted is not None:
         raise PredictionError(
             f"the model takes {wanted} channels, the images have {given}",
-            mend="declare channels and layout of the predictor as the task's images are",
+            hint="declare channels and layout of the predictor as the task's images are",
         )
     return 1 if wanted in (None, given) else wanted
 
@@ -84,7 +84,7 @@ def repeats(given: int, wanted: int | None) -> int:
 def checked(channels: int | None) -> int | None:
     """A number of channels, which is at least 1, or None."""
     if channels is not None and channels < 1:
-        raise ModelError(f"expected at least 1 channel, got {channels}", mend="leave channels out, or repeat the image")
+        raise ModelError(f"expected at least 1 channel, got {channels}", hint="leave channels out, or repeat the image")
     return channels
 
 
@@ -97,8 +97,8 @@ def required(images: NDArray[np.float32]) -> NDArray[np.float32]:
     if images.ndim != 4:
         raise PredictionError(
             f"expected images [n, channels, h, w], got shape {images.shape}",
-            mend="for images of one channel give images[:, None]",
+            hint="for images of one channel give images[:, None]",
         )
     if len(images) == 0:
-        raise PredictionError("no images to predict", mend="give at least one sample")
+        raise PredictionError("no images to predict", hint="give at least one sample")
     return images

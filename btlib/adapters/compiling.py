@@ -27,7 +27,7 @@ def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]
 
     def run(*args: Any) -> Any:
         if not torch.compiler.is_compiling():  # settings of the user's may switch the compiler off
-            raise ModelError("torch.compile is switched off", mend="unset TORCHDYNAMO_DISABLE and the like")
+            raise ModelError("torch.compile is switched off", hint="unset TORCHDYNAMO_DISABLE and the like")
         return function(*args)
 
     run.__code__ = run.__code__.replace(co_name=f"compiled_{next(_numbers)}")

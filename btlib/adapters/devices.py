@@ -44,7 +44,7 @@ def resolve_device(wanted: str = "auto") -> torch.device:
         raise OptionError(
             f"this machine has no {wanted} device that torch {torch.__version__} can use",
             where="device",
-            mend=f"choose one of: auto, {found}",
+            hint=f"choose one of: auto, {found}",
         )
     return torch.device(wanted)
 

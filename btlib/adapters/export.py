@@ -76,7 +76,7 @@ def export_onnx(
         ModelError: It cannot be exported, or the file says something else than the module.
     """
     if not isinstance(predictor.model, torch.nn.Module):
-        raise ModelError("expected a torch module to export", where=path, mend="export what TorchPredictor was given")
+        raise ModelError("expected a torch module to export", where=path, hint="export what TorchPredictor was given")
     said = predictor.predict(images)
     names = [name for name in ("mask_prob", "class_prob") if getattr(said, name) is not None]
     with files.atomic_path(Path(path)) as part:
@@ -89,7 +89,7 @@ def export_onnx(
                 f"differ by up to {parity.probabilities:.2g} (at most {PROBABILITY_GAP:g}), Dice by "
                 f"{parity.dice or 0:.2g} (at most {DICE_GAP:g}); it was not kept",
                 where=path,
-                mend="look for randomness or a custom operation in the model's forward",
+                hint="look for randomness or a custom operation in the model's forward",
             )
     return parity
 

@@ -53,5 +53,5 @@ def load_keras(
     try:
         model = keras.saving.load_model(path, compile=False)
     except (OSError, ValueError) as error:
-        raise ModelError(f"Keras cannot load it: {error}", where=path, mend="give a file of model.save()") from error
+        raise ModelError(f"Keras cannot load it: {error}", where=path, hint="give a file of model.save()") from error
     return KerasPredictor(model, outputs, layout=layout, channels=channels)

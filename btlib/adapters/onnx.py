@@ -52,7 +52,7 @@ class OnnxPredictor(CallablePredictor):
         inputs = self.session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
             given = ", ".join(f"{i.name}: {i.type}" for i in inputs)
-            raise ModelError(f"expected one input of floats, it takes {given}", where=self.path, mend="export it so")
+            raise ModelError(f"expected one input of floats, it takes {given}", where=self.path, hint="export it so")
         self.input = inputs[0]
 
     def _run(self, images: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
@@ -77,7 +77,7 @@ class OnnxPredictor(CallablePredictor):
             raise ModelError(
                 f"takes {self.input.shape}, got {list(shape)}",
                 where=self.path,
-                mend="declare image_size in @case where the size differs, layout and channels where the axes do",
+                hint="declare image_size in @case where the size differs, layout and channels where the axes do",
             )
 
 
@@ -94,7 +94,7 @@ def _exported(found: dict[str, list[Any]], path: Path) -> Outputs:
     mask, classes = ("mask_prob" if "mask_prob" in found else None), ("class_prob" if "class_prob" in found else None)
     if mask is None and classes is None:
         raise ModelError(
-            f"its outputs are called {', '.join(found)}", where=path, mend="say in Outputs which are mask and classes"
+            f"its outputs are called {', '.join(found)}", where=path, hint="say in Outputs which are mask and classes"
         )
     shape = found.get("mask_prob", [])
     structures = shape[1] if len(shape) == 4 and isinstance(shape[1], int) else 1  # one structure has no axis
@@ -105,11 +105,11 @@ def _session(path: Path, providers: Sequence[str] | None) -> Any:
     with extras.named():
         import onnxruntime
     if not path.is_file():
-        raise ModelError("there is no such file", where=path, mend="give the path of an ONNX file")
+        raise ModelError("there is no such file", where=path, hint="give the path of an ONNX file")
     here = onnxruntime.get_available_providers()
     try:
         return onnxruntime.InferenceSession(path, providers=list(providers or [p for p in _PROVIDERS if p in here]))
     except Exception as error:  # its errors have no common class of their own
         raise ModelError(
-            f"ONNX Runtime cannot load it: {error}", where=path, mend="check it with onnx.checker"
+            f"ONNX Runtime cannot load it: {error}", where=path, hint="check it with onnx.checker"
         ) from error

@@ -57,7 +57,7 @@ class Outputs:
 
     def __post_init__(self) -> None:
         if self.mask is None and self.classes is None:
-            raise ModelError("names neither mask nor classes", where="Outputs", mend="for example Outputs(mask=0)")
+            raise ModelError("names neither mask nor classes", where="Outputs", hint="for example Outputs(mask=0)")
         for kind in (self.mask_kind, self.class_kind):
             if kind not in get_args(Kind):
                 raise unknown_name("kind", kind, get_args(Kind), where="Outputs")
@@ -71,7 +71,7 @@ class Outputs:
             raise ModelError(
                 f"{self._channels} mask_channels for {self.structures} structures",
                 where="Outputs",
-                mend="give a channel for each structure, or these after one of background",
+                hint="give a channel for each structure, or these after one of background",
             )
 
     @property
@@ -106,7 +106,7 @@ class Outputs:
         if mask.shape[axis] != self._channels:
             raise PredictionError(
                 f"expected {self._channels} channels of the mask at axis {axis}, got shape {tuple(mask.shape)}",
-                mend="declare structures and mask_channels in Outputs, or the layout of the model",
+                hint="declare structures and mask_channels in Outputs, or the layout of the model",
             )
         background = self._channels > self.structures
         if self.mask_kind == "logits":
@@ -134,7 +134,7 @@ def pick(raw: Any, place: Place) -> Any:
         return parts[place] if place in parts else getattr(raw, place)
     raise PredictionError(
         f"the model's output has no part {place!r}: it is a {type(raw).__name__} of {', '.join(map(str, parts))}",
-        mend="say in Outputs where mask and classes are",
+        hint="say in Outputs where mask and classes are",
     )
 
 

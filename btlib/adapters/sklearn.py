@@ -45,7 +45,7 @@ class SklearnPredictor:
         if not whole or not set(labels.tolist()) <= set(range(self.classes)):
             raise ModelError(
                 f"expected labels among 0…{max(self.classes - 1, 0)}, the classifier knows {labels.tolist()}",
-                mend="fit it on work.train.labels as they are",
+                hint="fit it on work.train.labels as they are",
             )
         self.model = model
         self.features = features

@@ -109,7 +109,7 @@ class Progress:
             raise CheckpointError(
                 f"the interrupted training's {name} does not fit this one: {str(error).splitlines()[0]}",
                 where=self.file.path,
-                mend="go on with the device and the versions it began with, or start again with --bt-retrain",
+                hint="go on with the device and the versions it began with, or start again with --bt-retrain",
             ) from error
         return int(state["epochs"])
 
@@ -136,6 +136,6 @@ class Progress:
             raise CheckpointError(
                 "a state holds more than tensors and plain Python values, and could not be read again",
                 where=self.file.path,
-                mend="keep NumPy's numbers out of it: let schedules use math.cos, not np.cos",
+                hint="keep NumPy's numbers out of it: let schedules use math.cos, not np.cos",
             ) from error
         self.proven = True

@@ -128,7 +128,7 @@ def torchscript_is_old() -> Iterator[None]:
 
 def _program(path: Path, device: torch.device) -> Callable[[torch.Tensor], Any]:
     if not path.is_file():
-        raise ModelError("there is no such file", where=path, mend="give the path of a saved program")
+        raise ModelError("there is no such file", where=path, hint="give the path of a saved program")
     names = zipfile.ZipFile(path).namelist() if zipfile.is_zipfile(path) else []
     if any("/models/" in name for name in names):
         from torch.export.passes import move_to_device_pass
@@ -145,5 +145,5 @@ def _program(path: Path, device: torch.device) -> Callable[[torch.Tensor], Any]:
     raise ModelError(
         "holds no program: neither TorchScript nor an exported program",
         where=path,
-        mend="for a state_dict, build the module, load it, and hand the module to TorchPredictor",
+        hint="for a state_dict, build the module, load it, and hand the module to TorchPredictor",
     )

@@ -130,12 +130,12 @@ def resume(folder: Path | str, *, progress: Progress | None = None) -> Finished:
         raise RecordError(
             "does not say what was asked for: it is of an older version",
             where=store.path,
-            mend="run it anew; trained models are loaded",
+            hint="run it anew; trained models are loaded",
         )
     for case in info.cases:
         if case not in load_cases():
             if case not in info.specs:
-                raise RecordError(f"case {case} was made in no file", where=store.path, mend="run it from its program")
+                raise RecordError(f"case {case} was made in no file", where=store.path, hint="run it from its program")
             load_case(info.specs[case])
     options = replace(RunOptions.from_json(info.options), retrain=False)
     plan = RunPlan(tier_of(options, info.tier), options, {c: frozenset(info.measures.get(c, ())) for c in info.cases})
@@ -242,7 +242,7 @@ def _cases(cases: str | Case | Iterable[str | Case] | None) -> list[str]:
         return list(load_cases())
     several = [cases] if isinstance(cases, str | Case) else list(cases)
     if not several:
-        raise OptionError("no case is named", where="cases", mend="name at least one")
+        raise OptionError("no case is named", where="cases", hint="name at least one")
     names = [case.name if isinstance(case, Case) else load_case(case).name for case in several]
     for case in several:
         if isinstance(case, Case) and not (case.name in CASES and CASES[case.name] is case):

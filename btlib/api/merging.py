@@ -27,9 +27,9 @@ def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> Run
         RecordError: Fewer than two runs, they do not belong together, a record is damaged, or the folder is there.
     """
     if len(folders) < 2:
-        raise RecordError("expected at least two runs", where="btlib merge", mend="name another run")
+        raise RecordError("expected at least two runs", where="btlib merge", hint="name another run")
     if target.exists():
-        raise RecordError("is there already", where=target, mend="name a new folder with --out")
+        raise RecordError("is there already", where=target, hint="name a new folder with --out")
     stores = [RunStore(folder) for folder in folders]
     infos = [store.info() for store in stores]
     for store, info in zip(stores[1:], infos[1:], strict=True):
@@ -50,7 +50,7 @@ def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> Run
             raise RecordError(
                 f"{record.cell} was measured under other conditions than {first[1].cell} of {first[0].path}",
                 where=store.path,
-                mend="merge runs of one protocol on the same samples",
+                hint="merge runs of one protocol on the same samples",
             )
     merged = RunStore(target)
     for store, record in chosen.values():
@@ -70,13 +70,13 @@ def _require_alike(first: RunInfo, other: RunInfo, first_path: Path, other_path:
             raise RecordError(
                 f"{field}: it has {theirs!r}, and {first_path} has {ours!r}",
                 where=other_path,
-                mend="merge runs that differ in cases, seeds or folds only",
+                hint="merge runs that differ in cases, seeds or folds only",
             )
     if Path(first.baseline).stem != Path(other.baseline).stem:
         raise RecordError(
             f"is compared with {other.baseline}, and {first_path} with {first.baseline}",
             where=other_path,
-            mend="merge runs with one baseline",
+            hint="merge runs with one baseline",
         )
     if bool(first.folds) != bool(other.folds):
         raise RecordError(f"one of it and {first_path} has folds, the other one split", where=other_path)
@@ -88,7 +88,7 @@ def _require_same(one: CaseRecord, other: CaseRecord, path: Path, other_path: Pa
         raise RecordError(
             f"{other.cell} has other numbers than in {path}",
             where=other_path,
-            mend="merge runs of different cells, or remove one of the two records",
+            hint="merge runs of different cells, or remove one of the two records",
         )
 
 

@@ -125,7 +125,7 @@ def _require_same_data(workspace: Workspace, store: RunStore) -> None:
             raise OptionError(
                 f"the split {name} is not that of the run: its data have changed",
                 where=store.path,
-                mend="put the samples back, or start a run anew",
+                hint="put the samples back, or start a run anew",
             )
 
 
@@ -146,7 +146,7 @@ def _require_writable(options: RunOptions) -> None:
     for where, folder in places.items():
         why = why_unwritable(folder)
         if why is not None:
-            raise OptionError(f"{folder}: nothing can be written there: {why}", where=where, mend="name another folder")
+            raise OptionError(f"{folder}: nothing can be written there: {why}", where=where, hint="name another folder")
 
 
 def _require_nothing_of_it(options: RunOptions) -> None:
@@ -156,7 +156,7 @@ def _require_nothing_of_it(options: RunOptions) -> None:
             raise OptionError(
                 "with no baseline there is nothing to compare with",
                 where=f"{written(name)} with --bt-baseline none",
-                mend="leave one of the two out",
+                hint="leave one of the two out",
             )
 
 
@@ -167,7 +167,7 @@ def _require_all(tier: Tier, baseline: Baseline | BaselineError, cases: Sequence
         raise OptionError(
             f"baseline {tier.baseline!r} has cases that were not collected: {', '.join(left_out)}",
             where=written("strict"),
-            mend="select all cases, or leave out strict",
+            hint="select all cases, or leave out strict",
         )
 
 

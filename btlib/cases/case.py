@@ -162,10 +162,10 @@ class Case:
         for text in (self.name, self.title):
             shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
             if shown != text:
-                raise BtlibError(f"{shown}: no text that UTF-8 can hold", where="case", mend="give it another name")
+                raise BtlibError(f"{shown}: no text that UTF-8 can hold", where="case", hint="give it another name")
         if not (self.has_mask or self.has_classes):
             raise BtlibError(
-                "predicts neither masks nor classes", where=f"case {self.name}", mend="declare at least one"
+                "predicts neither masks nor classes", where=f"case {self.name}", hint="declare at least one"
             )
         if self.image_size is not None or self.scaling is not None:
             from btlib.data.preprocess import check

@@ -56,7 +56,7 @@ def closure_of(function: Callable[..., Any], work: Work, *, where: str) -> dict[
                 f"it closes over {name!r}, a {type(value).__name__}, which cannot be pickled, so that it cannot be "
                 "told whether a stored model is of the same value",
                 where=where,
-                mend="make the value inside fit, or give what decides the model in depends_on=",
+                hint="make the value inside fit, or give what decides the model in depends_on=",
             ) from error
         if identity is not None:
             found[name] = identity if isinstance(identity, str) else fingerprint.of(identity)

@@ -112,7 +112,7 @@ def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any
         raise BtlibError(
             "its source file cannot be found, so it cannot be told whether a stored model is of the same code",
             where=f"fit of {name}",
-            mend="pass a function or lambda that stands in the case's file",
+            hint="pass a function or lambda that stands in the case's file",
         ) from error
     return {
         "case": work.case,
@@ -197,4 +197,4 @@ def _store(folder: Path, save: Callable[[Path], object], facts: dict[str, Any]) 
     try:
         stored_folder.write_folder(folder, SCHEMA, save, facts)
     except stored_folder.NothingWrittenError as error:
-        raise CheckpointError(str(error), where=folder, mend="write the model into the folder it is given") from error
+        raise CheckpointError(str(error), where=folder, hint="write the model into the folder it is given") from error

@@ -99,7 +99,7 @@ def _chosen(module: ModuleType, own: list[str], name: str) -> Case:
         return decorated[0]
     if callable(found):
         raise BtlibError(
-            f"{name!r} is no case", where=module.__file__, mend="put @case(…) above the function, or make it a Case"
+            f"{name!r} is no case", where=module.__file__, hint="put @case(…) above the function, or make it a Case"
         )
     variables = [key for key, value in vars(module).items() if isinstance(value, Case)]
     raise unknown_name("case", name, {*own, *variables}, where=module.__file__)
@@ -108,7 +108,7 @@ def _chosen(module: ModuleType, own: list[str], name: str) -> Case:
 def _only(own: list[str], file: Path) -> Case:
     if len(own) != 1:
         raise BtlibError(
-            f"expected one case, it registers {', '.join(own) or 'none'}", where=file, mend=f"say which: {file}::NAME"
+            f"expected one case, it registers {', '.join(own) or 'none'}", where=file, hint=f"say which: {file}::NAME"
         )
     return CASES[own[0]]
 
@@ -118,7 +118,7 @@ def _imported(file: Path) -> tuple[ModuleType, list[str]]:
     if file not in _FILES:
         if file.suffix != ".py" or not file.is_file():
             problem = "expected a Python file" if file.exists() else "there is no such file"
-            raise BtlibError(problem, where=file, mend="give path/to/file.py::NAME")
+            raise BtlibError(problem, where=file, hint="give path/to/file.py::NAME")
         before = set(CASES)
         module = _already_imported(file) or _import(file)
         _FILES[file] = module, [name for name in CASES if name not in before or CASES[name].file == file]
@@ -147,9 +147,9 @@ def _import(file: Path) -> ModuleType:
         with extras.named(file):
             spec.loader.exec_module(module)
     except BtlibError as error:
-        raise type(error)(error.problem, where=error.where or file, mend=error.mend) from error
+        raise type(error)(error.problem, where=error.where or file, hint=error.hint) from error
     except Exception as error:  # it is foreign code: whatever it raises is told as its own fault
         raise BtlibError(
-            f"cannot be imported: {type(error).__name__}: {error}", where=file, mend="python FILE tells the line"
+            f"cannot be imported: {type(error).__name__}: {error}", where=file, hint="python FILE tells the line"
         ) from error
     return module

@@ -89,9 +89,9 @@ def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: 
     from btlib.paths import find_baseline
 
     if not re.fullmatch(r"\w[\w.+-]*", name):
-        raise OptionError(f"expected letters, digits and . _ + -, got {name!r}", where="--name", mend="--name mine")
+        raise OptionError(f"expected letters, digits and . _ + -, got {name!r}", where="--name", hint="--name mine")
     if not reason.strip():
-        raise OptionError("expected a sentence", where="--reason", mend="say why these numbers are the baseline")
+        raise OptionError("expected a sentence", where="--reason", hint="say why these numbers are the baseline")
     path = find_baseline(name, folder)
     old = Baseline.load(path) if path.exists() else None
     return look(run, name, reason, dict(map(_margin, margin or [])), old, add=add)
@@ -112,7 +112,7 @@ def _margin(text: str) -> tuple[str, float]:
         pass
     expected = f"a loss above 0 and below {high - low:g}" if known.level == "sample" else "a metric that samples have"
     raise OptionError(
-        f"expected METRIC=VALUE with {expected}, got {text!r}", where="--margin", mend="for example --margin dice=0.02"
+        f"expected METRIC=VALUE with {expected}, got {text!r}", where="--margin", hint="for example --margin dice=0.02"
     )
 
 

@@ -42,7 +42,7 @@ def compare(
     from btlib.reporting.verdicts import verdict_table
 
     if against is None and len(sources) < 2:
-        raise OptionError("expected two sources, or one and --against", where="btlib compare", mend="name another one")
+        raise OptionError("expected two sources, or one and --against", where="btlib compare", hint="name another one")
     loaded = load_sources(sources, folder, name)
     reference, rest = (loaded[0], loaded[1:]) if against is None else (load_source(against, folder), loaded)
     found, absent = [], []

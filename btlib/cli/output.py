@@ -15,7 +15,7 @@ _BREAK = re.compile(r"[\t\n]")
 
 
 def print_error(error: BtlibError | OSError) -> None:
-    """One error on stderr: what is wrong, where, and how to mend it."""
+    """One error on stderr: what is wrong, where, and what to do about it."""
     console = Console(stderr=True)
     text = Text("Error: ", style="bold red").append(_literal(str(error), console), style="default not bold")
     console.print(text, soft_wrap=True)

@@ -23,7 +23,7 @@ def results(
     try:
         before = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"cannot be read: {error}", where=file, mend="name a Markdown file") from error
+        raise OptionError(f"cannot be read: {error}", where=file, hint="name a Markdown file") from error
     after = fill(before, folder)
     if check:
         print_line(f"{file}: {'up to date' if after == before else 'not up to date'}")

@@ -49,7 +49,7 @@ def run(
                 raise OptionError(
                     "a run is finished as it was begun",
                     where="--resume",
-                    mend="leave out cases and other options, or start a new run",
+                    hint="leave out cases and other options, or start a new run",
                 )
             finished = go_on(run_folder(resume), progress=progress)
         else:

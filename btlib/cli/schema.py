@@ -23,7 +23,7 @@ def schema(
     known = json_schemas()
     if (kind is None) == (out is None):
         raise OptionError(
-            "expected a kind of file or --out", where="btlib schema", mend=f"name one of {', '.join(known)}"
+            "expected a kind of file or --out", where="btlib schema", hint=f"name one of {', '.join(known)}"
         )
     if out is None:
         assert kind is not None

@@ -82,7 +82,7 @@ def _declared(subject: Subject) -> None:
         if declared != (values is not None):
             raise PredictionError(
                 f"has_{part} is {declared}, the predictor gives {'none' if values is None else 'some'}",
-                mend=f"declare has_{part}={not declared} in @case, or mend the predictor",
+                hint=f"declare has_{part}={not declared} in @case, or correct the predictor",
             )
 
 
@@ -91,7 +91,7 @@ def _shapes(subject: Subject) -> None:
     task = subject.samples.task
     counts = (("mask [h, w]", "masks [h, w]", task.structures), ("class", "classes", task.classes))
     parts = [f"{len(names)} {one if len(names) == 1 else many}" for one, many, names in counts if names]
-    with _mended(f"give {' and '.join(parts)} for each image"):
+    with _with_hint(f"give {' and '.join(parts)} for each image"):
         in_shape(subject.predict(), subject.images.shape, task, _WHERE)
 
 
@@ -163,7 +163,7 @@ def _odd_sizes(subject: Subject) -> Remark | None:
     images = subject.images[:2, :, : height - 1, : width - 15].copy()
     what = f"images of {height - 1}×{width - 15}"
     try:
-        with _mended("pad inside predict and cut the mask back, or declare image_size in @case", what):
+        with _with_hint("pad inside predict and cut the mask back, or declare image_size in @case", what):
             predictions = subject.predictor.predict(images)
             swapped = _has_swapped_axes(predictions, images)
             if not swapped:
@@ -173,14 +173,14 @@ def _odd_sizes(subject: Subject) -> Remark | None:
     if swapped:
         problem = "mask_prob has height and width swapped, which square images hide"
         raise PredictionError(
-            problem, where=what, mend="give it in the order of the images' axes, [n, structures, h, w]"
+            problem, where=what, hint="give it in the order of the images' axes, [n, structures, h, w]"
         )
     return None
 
 
 @_check("empty input", "predict")
 def _empty(subject: Subject) -> None:
-    with _mended("raise ValueError or PredictionError, or return arrays of length 0", "no images at all"):
+    with _with_hint("raise ValueError or PredictionError, or return arrays of length 0", "no images at all"):
         try:
             said = subject.predict(slice(0, 0))
         except (ValueError, BtlibError):
@@ -210,21 +210,21 @@ def _take(said: Predictions, at: np.ndarray) -> Predictions:
     return Predictions(*(None if part is None else part[at] for part in (said.mask_prob, said.class_prob)))
 
 
-def _require_same(first: Predictions, second: Predictions, tolerance: float, what: str, mend: str) -> None:
+def _require_same(first: Predictions, second: Predictions, tolerance: float, what: str, hint: str) -> None:
     for name in ("mask_prob", "class_prob"):
         one, other = getattr(first, name), getattr(second, name)
         if (one is None) != (other is None) or (one is not None and one.shape != other.shape):
-            raise PredictionError(f"{what}: {name} has another shape, or is there only once", mend=mend)
+            raise PredictionError(f"{what}: {name} has another shape, or is there only once", hint=hint)
         gap = 0.0 if one is None else float(np.abs(one.astype(np.float64) - other).max())
         if not gap <= tolerance:
-            raise PredictionError(f"{what}: {name} differs by up to {gap:.2g}", mend=mend)
+            raise PredictionError(f"{what}: {name} differs by up to {gap:.2g}", hint=hint)
 
 
 @contextmanager
-def _mended(mend: str, what: str = _WHERE) -> Iterator[None]:
+def _with_hint(hint: str, what: str = _WHERE) -> Iterator[None]:
     """Whatever a framework says of it, the remedy is the same."""
     try:
         yield
     except (Exception, SystemExit) as error:
         problem = error.problem if isinstance(error, BtlibError) else f"{type(error).__name__}: {error}"
-        raise PredictionError(problem, where=what, mend=mend) from error
+        raise PredictionError(problem, where=what, hint=hint) from error

@@ -71,4 +71,4 @@ def _run(check: Check, subject: Subject, before: dict[str, CheckResult]) -> Chec
 def _of_the_case(error: Exception | SystemExit) -> BtlibError:
     """What a case raised, with the place in its own code."""
     lines = "".join(traceback.format_exception(error, limit=-3)).rstrip()
-    return BtlibError(lines, mend="this line of the case's own code fails")
+    return BtlibError(lines, hint="this line of the case's own code fails")

@@ -69,7 +69,7 @@ class Subject:
         if not (isinstance(prepared, Prepared) and isinstance(prepared.predictor, Predictor)):
             raise BtlibError(
                 f"prepare gave {type(prepared).__name__}, expected Prepared with a predictor",
-                mend='return Prepared(predictor, "given"), where predictor.predict(images) gives Predictions',
+                hint='return Prepared(predictor, "given"), where predictor.predict(images) gives Predictions',
             )
         return prepared
 

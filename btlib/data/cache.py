@@ -148,7 +148,7 @@ def _store_again(request: _Request, place: Path, rows: Sequence[int]) -> None:
 
 def _unwritable(request: _Request, error: OSError) -> DataError:
     return DataError(
-        f"cannot be written ({error})", where=request.root, mend="free some space, or set BTLIB_CACHE to another folder"
+        f"cannot be written ({error})", where=request.root, hint="free some space, or set BTLIB_CACHE to another folder"
     )
 
 
@@ -173,7 +173,7 @@ def _build(request: _Request, progress: bool) -> Dataset:
         raise _unwritable(request, error) from error
     opened = _open(request, content)
     if opened is None:
-        raise DataError("cannot be read back", where=request.entry(content), mend="look for a full or faulty disk")
+        raise DataError("cannot be read back", where=request.entry(content), hint="look for a full or faulty disk")
     return opened
 
 

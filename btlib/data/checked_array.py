@@ -122,7 +122,7 @@ class CheckedArray(NDArrayOperatorsMixin):
             raise DataError(
                 f"cached slices {rows.start + 1} to {rows.stop} are damaged, and making them anew gave others",
                 where=self._path,
-                mend=f"remove {self._path.parent}; it is made anew. If this comes again, test the disk and the memory",
+                hint=f"remove {self._path.parent}; it is made anew. If this comes again, test the disk and the memory",
             )
 
     def _is_intact(self, block: int) -> bool:

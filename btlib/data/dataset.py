@@ -126,7 +126,7 @@ class Samples:
     def _positions(self, positions: NDArray[np.integer]) -> NDArray[np.int64]:
         at = np.asarray(positions)
         if at.ndim != 1 or (len(at) and (at.dtype.kind not in "iu" or at.min() < 0 or at.max() >= len(self))):
-            raise DataError(f"expected positions 0…{len(self) - 1}", where=type(self).__name__, mend="count from 0")
+            raise DataError(f"expected positions 0…{len(self) - 1}", where=type(self).__name__, hint="count from 0")
         return at.astype(np.int64)
 
 
@@ -227,7 +227,7 @@ class Dataset(Samples):
             DataError: n is below 1 or above the number of samples.
         """
         if not 1 <= n <= len(self):
-            raise DataError(f"expected 1…{len(self)} samples, got {n}", where="limit", mend="ask for fewer samples")
+            raise DataError(f"expected 1…{len(self)} samples, got {n}", where="limit", hint="ask for fewer samples")
         chosen = []
         wanted = shares(np.bincount(self.strata, minlength=len(self.task.classes)).tolist(), n)
         for label, count in enumerate(wanted):

@@ -16,5 +16,5 @@ def joined(faults: Sequence[DataError], where: object, hint: str, show: int = 20
     return DataError(
         "\n".join([f"{len(faults)} faulty files", *lines]),
         where=where,
-        mend=hint,
+        hint=hint,
     )

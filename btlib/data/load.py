@@ -43,6 +43,6 @@ def open_source(folder: Path) -> DatasetSource:
         raise DataError(
             f"holds samples of several kinds: {', '.join(kinds)}",
             where=folder,
-            mend="give each kind a folder of its own",
+            hint="give each kind a folder of its own",
         )
     return SOURCES[kinds[0]].open(folder) if kinds else FigshareSource(folder)  # which says what is missing

@@ -21,7 +21,7 @@ def check(image_size: int, scaling: str) -> None:
         UnknownNameError: There is no such scaling.
     """
     if image_size < 2:
-        raise OptionError(f"expected at least 2 pixels, got {image_size}", where="image_size", mend="the thesis: 256")
+        raise OptionError(f"expected at least 2 pixels, got {image_size}", where="image_size", hint="the thesis: 256")
     if scaling not in get_args(Scaling):
         raise unknown_name("scaling", scaling, get_args(Scaling))
 

@@ -27,10 +27,10 @@ def with_random_labels(dataset: Dataset, seed: int = 42) -> Dataset:
         raise DataError(
             f"random classes are drawn by patient, and {strange} of {len(dataset)} samples have no patient id",
             where=dataset.folder,
-            mend="use slices whose patients are known",
+            hint="use slices whose patients are known",
         )
     if not dataset.task.classes:
-        raise DataError("the task has no classes to draw", where=dataset.task.name, mend="leave random labels out")
+        raise DataError("the task has no classes to draw", where=dataset.task.name, hint="leave random labels out")
     group = patient_groups(dataset.patients)
     n = int(group.max()) + 1
     drawn = np.random.RandomState(seed).permutation(

@@ -22,11 +22,11 @@ def known(samples: Sequence[SampleInfo], where: str) -> Sequence[SampleInfo]:
     """
     for info in samples:
         if not is_text(info.id):
-            raise DataError(f"an id must be text, got {info.id!r}", where=where, mend="give SampleInfo(id=str(…))")
+            raise DataError(f"an id must be text, got {info.id!r}", where=where, hint="give SampleInfo(id=str(…))")
     twice = [name for name, times in Counter(info.id for info in samples).items() if times > 1]
     if twice:
         problem = f"{len(twice)} ids are there more than once, the first of them {twice[0]!r}"
-        raise DataError(problem, where=where, mend="give each sample an id of its own")
+        raise DataError(problem, where=where, hint="give each sample an id of its own")
     return samples
 
 
@@ -67,7 +67,7 @@ def checked(sample: Sample, name: str, task: Task, where: str) -> Sample:
     """
     where = f"{where}, sample {name}"
     if task.name in BUILT_IN and task != BUILT_IN[task.name]:
-        raise DataError(f"the task {task.name!r} is btlib's own, and this is another", where=where, mend="rename it")
+        raise DataError(f"the task {task.name!r} is btlib's own, and this is another", where=where, hint="rename it")
     if not isinstance(sample, Sample):
         raise DataError(f"expected a Sample, got {type(sample).__name__}", where=where)
     if sample.id != name:

@@ -83,7 +83,7 @@ def diagnose(place: Path, root: Path, device: Device = "auto", *, gpu: bool = Fa
             raise OptionError(
                 f"these checks need a CUDA device, and this run would use {where}",
                 where="--gpu",
-                mend="leave --gpu out, or see under devices why PyTorch finds no GPU",
+                hint="leave --gpu out, or see under devices why PyTorch finds no GPU",
             )
         checks |= {name: GPU_CHECKS[name] for name in GPU_CHECKS}
     findings = []

@@ -75,7 +75,7 @@ def choose(
         raise OptionError(
             f"engine {wanted!r} does not fit {subject.device.type} with what is installed",
             where="--bt-engine",
-            mend=f"choose one of: auto, {', '.join(fitting)}{_to_install(wanted)}",
+            hint=f"choose one of: auto, {', '.join(fitting)}{_to_install(wanted)}",
         )
     guard = samples.part(np.arange(min(MOST_SAMPLES, len(samples))))
     plain_fp32 = TorchPredictor(copy.deepcopy(subject.model), subject.device, "fp32", subject.outputs)
@@ -97,7 +97,7 @@ def choose(
                 return Chosen(predictor, name, _told(name, precision, subject) | {"guard": details}, tuple(notes))
         notes.append(f"engine {name} in {precision} was passed over: {problem}")
         say(notes[-1])
-    raise ModelError("; ".join(notes), where="--bt-engine", mend="use --bt-engine eager --bt-precision fp32")
+    raise ModelError("; ".join(notes), where="--bt-engine", hint="use --bt-engine eager --bt-precision fp32")
 
 
 def _to_install(wanted: str) -> str:

@@ -99,7 +99,7 @@ def per_sample(table: SampleTable, metric: str) -> NDArray[np.float64]:
         raise StatsError(
             "is of all samples together; one sample has no value of it",
             where=metric,
-            mend=f"choose one of {', '.join(name for name in METRICS if METRICS[name].level == 'sample')}",
+            hint=f"choose one of {', '.join(name for name in METRICS if METRICS[name].level == 'sample')}",
         )
     return found.of(table)
 
@@ -114,7 +114,7 @@ def _available(name: str, table: SampleTable) -> Metric:
         if metric.structure is not None and metric.structure not in table.structures:
             needs = f"structure {metric.structure!r}"
         raise StatsError(
-            f"the table has no {needs}", where=name, mend="choose another metric, or measure the case anew"
+            f"the table has no {needs}", where=name, hint="choose another metric, or measure the case anew"
         )
     return metric
 

@@ -21,25 +21,25 @@ def check_kind(predictions: object, where: str) -> None:
         raise PredictionError(
             f"expected Predictions, got {type(predictions).__name__}",
             where=where,
-            mend="return btlib.types.Predictions(mask_prob=…, class_prob=…)",
+            hint="return btlib.types.Predictions(mask_prob=…, class_prob=…)",
         )
     if predictions.mask_prob is None and predictions.class_prob is None:
-        raise PredictionError("gave neither masks nor classes", where=where, mend="fill at least one of the two")
+        raise PredictionError("gave neither masks nor classes", where=where, hint="fill at least one of the two")
     for name, values in (("mask_prob", predictions.mask_prob), ("class_prob", predictions.class_prob)):
         if values is not None and not isinstance(values, np.ndarray):
             raise PredictionError(
                 f"{name}: expected a NumPy array, got {type(values).__name__}",
                 where=where,
-                mend="convert it: np.asarray(…), for tensors of PyTorch .detach().cpu().numpy()",
+                hint="convert it: np.asarray(…), for tensors of PyTorch .detach().cpu().numpy()",
             )
         if isinstance(values, np.ma.MaskedArray):
             hint = "give every value: array.filled(0) takes 0 for those that are masked"
-            raise PredictionError(f"{name}: expected a plain array, got a masked one", where=where, mend=hint)
+            raise PredictionError(f"{name}: expected a plain array, got a masked one", where=where, hint=hint)
         if values is not None and values.dtype.kind not in _NUMBERS:
             raise PredictionError(
                 f"{name}: expected real numbers, got dtype {values.dtype}",
                 where=where,
-                mend="give probabilities as floating-point numbers, such as array.astype(np.float32)",
+                hint="give probabilities as floating-point numbers, such as array.astype(np.float32)",
             )
 
 
@@ -65,7 +65,7 @@ def in_shape(predictions: Predictions, shape: tuple[int, ...], task: Task, where
     ):
         if values is not None and not asked:
             parts = "structures" if name == "mask_prob" else "classes"
-            raise PredictionError(f"{name}: the task {task.name!r} has no {parts}", where=where, mend="give None")
+            raise PredictionError(f"{name}: the task {task.name!r} has no {parts}", where=where, hint="give None")
         if values is not None and values.shape != expected:
             given = getattr(predictions, name).shape
             raise PredictionError(f"{name}: expected shape {expected}, got {given}", where=where)
@@ -87,7 +87,7 @@ def check_ranges(predictions: Predictions, where: str) -> None:
             raise PredictionError(
                 f"class_prob: each row must sum to 1, got {sums[np.abs(sums - 1).argmax()]:.4f}",
                 where=where,
-                mend="apply a softmax over the classes",
+                hint="apply a softmax over the classes",
             )
 
 
@@ -96,11 +96,11 @@ def _check_range(name: str, values: NDArray[np.floating], where: str) -> None:
         raise PredictionError(
             f"{name}: {int((~np.isfinite(values)).sum())} of {values.size} values are not finite",
             where=where,
-            mend="look for a diverged training or a division by zero",
+            hint="look for a diverged training or a division by zero",
         )
     if values.min() < 0 or values.max() > 1:
         raise PredictionError(
             f"{name}: expected probabilities in 0…1, got {values.min():.4g}…{values.max():.4g}",
             where=where,
-            mend="apply a sigmoid (mask) or a softmax (classes): these look like logits",
+            hint="apply a sigmoid (mask) or a softmax (classes): these look like logits",
         )

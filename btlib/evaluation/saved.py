@@ -120,8 +120,8 @@ class SavedPredictions:
         except (OSError, DamagedFileError) as error:
             raise self._error(f"cannot be read: {error}", _FORMAT) from error
 
-    def _error(self, problem: str, mend: str) -> PredictionError:
-        return PredictionError(problem, where=self.path, mend=mend)
+    def _error(self, problem: str, hint: str) -> PredictionError:
+        return PredictionError(problem, where=self.path, hint=hint)
 
 
 def _first_twice(names: list[str]) -> str:
@@ -174,14 +174,14 @@ def _open(path: Path) -> Mapping[str, _Part]:
     names = ("id", "number", "mask_prob", "class_prob")
     try:
         if not path.is_file():
-            raise PredictionError("there is no such file", where=path, mend=_MAKE)
+            raise PredictionError("there is no such file", where=path, hint=_MAKE)
         with path.open("rb") as file:
             start = file.read(4)
         if start[:2] == b"PK":
             return {name: _InMemory(array) for name, array in npz.read_npz(path, (), names).items()}
         return _open_hdf5(path, names)
     except (OSError, DamagedFileError) as error:
-        raise PredictionError(f"cannot be read: {error}", where=path, mend=_FORMAT) from error
+        raise PredictionError(f"cannot be read: {error}", where=path, hint=_FORMAT) from error
 
 
 def _open_hdf5(path: Path, names: tuple[str, ...]) -> Mapping[str, _Part]:

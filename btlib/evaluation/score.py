@@ -70,7 +70,7 @@ def evaluate(
     chosen = np.arange(len(dataset)) if positions is None else np.asarray(positions)
     truth = dataset if truth is None else _same_samples(truth, dataset, where)
     if len(chosen) == 0:
-        raise PredictionError("no samples to score", where=where, mend="choose at least one sample")
+        raise PredictionError("no samples to score", where=where, hint="choose at least one sample")
     require_all(predictor, dataset.ids[chosen], "test samples")
     overlaps, boundaries, probabilities, seconds = [], [], [], 0.0
     packed, at_thresholds = [], []
@@ -120,7 +120,7 @@ def _table(
             raise PredictionError(
                 f"gave {name} for {rows} of {len(chosen)} samples",
                 where=where,
-                mend="give them in every batch or in none",
+                hint="give them in every batch or in none",
             )
     measures = {TRUTH: truth.masks[chosen].sum(axis=(2, 3))}
     if overlap is not None:

@@ -89,7 +89,7 @@ def curve_of(predictor: Predictor, samples: Samples, *, where: str = "predictor"
             not finite or outside 0…1.
     """
     if len(samples) == 0:
-        raise PredictionError("no validation samples to choose a threshold on", where=where, mend="use more samples")
+        raise PredictionError("no validation samples to choose a threshold on", where=where, hint="use more samples")
     require_all(predictor, samples.ids, "validation samples")
     counts = []
     for start in range(0, len(samples), _BATCH):
@@ -100,7 +100,7 @@ def curve_of(predictor: Predictor, samples: Samples, *, where: str = "predictor"
         said = in_shape(said, images.shape, samples.task, where)
         check_ranges(said, where)
         if said.mask_prob is None:
-            raise PredictionError("gave no masks to choose a threshold for", where=where, mend="choose none for it")
+            raise PredictionError("gave no masks to choose a threshold for", where=where, hint="choose none for it")
         counts.append(counts_at(said.mask_prob, np.asarray(samples.masks[at])))
     areas = np.asarray(samples.masks).sum(axis=(2, 3))
     return threshold_curve(np.concatenate(counts, axis=1), areas)

@@ -32,7 +32,7 @@ def classes_only(subject: Subject) -> Subject:
         raise ModelError(
             "has no classes: there is no class probability to explain",
             where="occlusion",
-            mend="explain a model that predicts classes",
+            hint="explain a model that predicts classes",
         )
     without_mask = replace(
         subject,

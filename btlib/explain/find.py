@@ -54,7 +54,7 @@ def find(case: str, where: Where) -> Study:
         raise ModelError(
             "has no classes: there is no class probability to explain",
             where=f"case {known.name}",
-            mend="explain a case that predicts classes",
+            hint="explain a case that predicts classes",
         )
     if known.stored is not None:
         found: Study = known.stored(where)

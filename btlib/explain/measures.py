@@ -135,7 +135,7 @@ def _counting(found: NDArray[np.floating], mask: NDArray[np.bool_]) -> tuple[NDA
     if found.shape != mask.shape:
         raise StatsError(f"a map of shape {found.shape} for a mask of shape {mask.shape}", where="explanation")
     if np.isinf(found).any():
-        raise StatsError("the map is infinite somewhere", where="explanation", mend="look where that came from")
+        raise StatsError("the map is infinite somewhere", where="explanation", hint="look where that came from")
     counts = ~np.isnan(found)
     tumour = np.asarray(mask[counts], dtype=bool)
     if not (tumour.any() and not tumour.all()):
@@ -143,6 +143,6 @@ def _counting(found: NDArray[np.floating], mask: NDArray[np.bool_]) -> tuple[NDA
             f"{np.count_nonzero(tumour)} of the {tumour.size} pixels under a patch belong to the tumour: there is "
             "nothing inside, or nothing outside",
             where="explanation",
-            mend="explain a slice with a tumour, with a stride that reaches it",
+            hint="explain a slice with a tumour, with a stride that reaches it",
         )
     return np.asarray(found[counts], dtype=np.float64), tumour

@@ -152,6 +152,6 @@ def _scored(score: Score, images: NDArray[np.float32]) -> NDArray[np.floating]:
             f"expected {len(images)} finite scores, one a slice, got shape {scores.shape} with "
             f"{np.isfinite(scores).sum()} finite",
             where="occlusion",
-            mend="return the probability of one class for each slice",
+            hint="return the probability of one class for each slice",
         )
     return scores

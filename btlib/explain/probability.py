@@ -22,14 +22,14 @@ def probability_of(predictor: Predictor, label: int) -> Score:
         raise PredictionError(
             "saved predictions are found by the ids of samples, and a sample with a patch hidden has none",
             where="occlusion",
-            mend="explain the model itself",
+            hint="explain the model itself",
         )
 
     def score(images: NDArray[np.float32]) -> NDArray[np.floating]:
         said = copied(predictor.predict(images)).class_prob
         if said is None:
             raise PredictionError(
-                "gives no class probabilities to explain", where="occlusion", mend="explain a model with classes"
+                "gives no class probabilities to explain", where="occlusion", hint="explain a model with classes"
             )
         if label >= said.shape[1]:
             raise OptionError(f"expected a class 0…{said.shape[1] - 1}, got {label}", where="occlusion")

@@ -129,5 +129,5 @@ def _torch_predictor(explainer: Explainer) -> TorchPredictor:
     raise OptionError(
         "only the weights of a PyTorch module can be randomised",
         where="sanity check",
-        mend="leave the sanity check out for this case",
+        hint="leave the sanity check out for this case",
     )

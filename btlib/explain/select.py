@@ -40,7 +40,7 @@ def select(
     else:
         return _positions_of(text, dataset)
     if not len(at):
-        raise OptionError("no test sample has a structure", where="--slices", mend="use more samples")
+        raise OptionError("no test sample has a structure", where="--slices", hint="use more samples")
     return at
 
 
@@ -62,7 +62,7 @@ def _positions_of(text: str, dataset: Dataset) -> NDArray[np.int64]:
         raise OptionError(
             f"there is no sample {', '.join(map(repr, unknown))}",
             where="--slices",
-            mend=f"the {len(place)} ids are {dataset.ids[0]} … {dataset.ids[-1]}; or say 'worst 5' or '3 per class'",
+            hint=f"the {len(place)} ids are {dataset.ids[0]} … {dataset.ids[-1]}; or say 'worst 5' or '3 per class'",
         )
     at = np.array([place[name] for name in names], dtype=np.int64)
     empty = dataset.ids[at[~dataset.has_structure(at)]]
@@ -70,6 +70,6 @@ def _positions_of(text: str, dataset: Dataset) -> NDArray[np.int64]:
         raise OptionError(
             f"sample {', '.join(empty)} has an empty mask at {dataset.image_size} px: there is no inside",
             where="--slices",
-            mend="choose others",
+            hint="choose others",
         )
     return at

@@ -43,7 +43,7 @@ def summarise(rows: Sequence[ExplainedSample], classes: Sequence[str]) -> dict[s
         StatsError: No slices.
     """
     if not rows:
-        raise StatsError("expected at least 1 slice, got 0", where="explanation", mend="explain a slice")
+        raise StatsError("expected at least 1 slice, got 0", where="explanation", hint="explain a slice")
     groups = {name: [row for row in rows if row.label == label] for label, name in enumerate(classes)}
     return {name: _group(found) for name, found in {**groups, "all": list(rows)}.items() if found}
 

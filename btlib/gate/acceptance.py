@@ -146,7 +146,7 @@ def _margins_of(result: CaseResult, given: Mapping[str, float], old: Baseline | 
             raise BaselineError(
                 f"{metric} is measured in {METRICS[metric].unit}: how much loss to tolerate is not clear",
                 where="--margin",
-                mend=f"give --margin {metric}=VALUE",
+                hint=f"give --margin {metric}=VALUE",
             )
     return {metric: MARGIN if margin is None else margin for metric, margin in found.items()}
 

@@ -58,26 +58,26 @@ def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
             these say.
     """
     if not results:
-        raise RecordError("has no records", where=folder, mend="let its session of pytest run to its end")
+        raise RecordError("has no records", where=folder, hint="let its session of pytest run to its end")
     for result in results:
         if result.failure is not None:
             raise RecordError(
                 f"case {result.case} failed: {result.message}",
                 where=folder,
-                mend="a baseline is made of cases that worked: mend it and run again",
+                hint="a baseline is made of cases that worked: correct it and run again",
             )
         for run in result.runs:
             if run.samples.n != result.conditions.n_test:
                 raise RecordError(
                     f"case {result.case} has {run.samples.n} slices, and its conditions say {result.conditions.n_test}",
                     where=folder,
-                    mend="the record was edited or is damaged: run the case again",
+                    hint="the record was edited or is damaged: run the case again",
                 )
         if result.conditions != results[0].conditions:
             raise RecordError(
                 f"case {result.case} was made under other conditions than case {results[0].case}",
                 where=folder,
-                mend="run all cases anew in one run",
+                hint="run all cases anew in one run",
             )
     return results
 
@@ -163,7 +163,7 @@ def _figure(result: CaseResult, metric: str, margin: float) -> Figure:
         raise RecordError(
             f"{metric} has no value for {unknown} of {len(values)} samples, and the gate compares means over all",
             where=f"case {result.case}",
-            mend="leave out its margin",
+            hint="leave out its margin",
         )
     return Figure(
         metric=metric,

@@ -42,7 +42,7 @@ def migrate(path: Path, folder: Path | None, *, progress: bool = False) -> Basel
         raise BaselineError(
             "it was measured, and does not say on what data",
             where=path,
-            mend="name the folder of its slices with --data",
+            hint="name the folder of its slices with --data",
         )
     old, wanted = baseline.conditions, _old_fingerprint(path)
     found = old_fingerprints(folder, progress=progress)
@@ -50,14 +50,14 @@ def migrate(path: Path, folder: Path | None, *, progress: bool = False) -> Basel
         raise BaselineError(
             f"was measured on slices with the fingerprint {wanted}; these have {' or '.join(found)}",
             where=path,
-            mend="name the very folder that it was measured on",
+            hint="name the very folder that it was measured on",
         )
     dataset = load_dataset(folder, old.image_size, old.scaling, progress=progress)
     split = _same_split(baseline, dataset)
     facts = patient_facts(dataset, split)
     if facts is None:
         raise BaselineError(
-            "the patients of these slices are not known", where=folder, mend="use files with patient ids"
+            "the patients of these slices are not known", where=folder, hint="use files with patient ids"
         )
     conditions = old.model_copy(
         update={
@@ -86,7 +86,7 @@ def _old_fingerprint(path: Path) -> str:
     known = json.loads(path.read_text(encoding="utf-8"))["conditions"].get("dataset_fingerprint")
     if not isinstance(known, str):
         raise BaselineError(
-            "conditions.dataset_fingerprint: expected text, found none", where=path, mend="measure it again"
+            "conditions.dataset_fingerprint: expected text, found none", where=path, hint="measure it again"
         )
     return known
 
@@ -123,14 +123,14 @@ def _same_split(baseline: Baseline, dataset: Dataset) -> Split:
         raise BaselineError(
             f"is of the split {conditions.split_name}, which is no more",
             where=baseline.name,
-            mend="measure its cases again, on patient-5fold-1",
+            hint="measure its cases again, on patient-5fold-1",
         )
     split = make_split(conditions.split_name, dataset)
     if split.fingerprint != conditions.split_fingerprint:
         raise BaselineError(
             f"its split {split.name} is {conditions.split_fingerprint}, and today's is {split.fingerprint}",
             where=baseline.name,
-            mend="measure its cases again",
+            hint="measure its cases again",
         )
     return split
 
@@ -144,7 +144,7 @@ def _table(table: SampleTable, dataset: Dataset, split: Split, where: str) -> Sa
     """The same table with patients; its truth must be that of the slices."""
     at = {str(dataset.ids[i]): int(i) for i in split.test}
     if set(table.id) != at.keys():
-        raise BaselineError("its slices are not the test slices of its split", where=where, mend="measure it again")
+        raise BaselineError("its slices are not the test slices of its split", where=where, hint="measure it again")
     order = np.array([at[name] for name in table.id])
     areas = dataset.masks[order].sum(axis=(2, 3))
     for name, ours, theirs in zip(
@@ -157,6 +157,6 @@ def _table(table: SampleTable, dataset: Dataset, split: Split, where: str) -> Sa
             raise BaselineError(
                 f"slice {name}: label {ours[0]} and {ours[1]} tumour pixels there, {theirs[0]} and {theirs[1]} here",
                 where=where,
-                mend="name the very folder that it was measured on",
+                hint="name the very folder that it was measured on",
             )
     return table.model_copy(update={"patient": [dataset.patients[i] for i in order]})

@@ -17,7 +17,7 @@ from btlib.gate.text import compact
 from btlib.results import CaseResult, Conditions
 from btlib.sample_table import require_task
 
-_MEND = "restore it from git, or accept a run anew (`btlib baseline accept`)"
+_HINT = "restore it from git, or accept a run anew (`btlib baseline accept`)"
 
 
 class Baseline(Strict):
@@ -93,9 +93,9 @@ class Baseline(Strict):
             files.require_regular(path)
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError as error:
-            raise BaselineError("no such baseline file", where=path, mend=_offer(path)) from error
+            raise BaselineError("no such baseline file", where=path, hint=_offer(path)) from error
         except (OSError, ValueError) as error:  # no text, or a path that is none
-            raise BaselineError(f"cannot be read: {error}", where=path, mend="restore it from git") from error
+            raise BaselineError(f"cannot be read: {error}", where=path, hint="restore it from git") from error
         value: object = None
         try:
             value = json.loads(text)
@@ -103,13 +103,13 @@ class Baseline(Strict):
             loaded = cls.model_validate_json(json.dumps(from_file(value)))
             intact = digest == fingerprint.of(value)
         except ValidationError as error:
-            raise BaselineError(_first_fault(error, value), where=path, mend=_MEND) from error
+            raise BaselineError(_first_fault(error, value), where=path, hint=_HINT) from error
         except RecursionError as error:
-            raise BaselineError("is nested too deeply", where=path, mend=_MEND) from error
+            raise BaselineError("is nested too deeply", where=path, hint=_HINT) from error
         except (ValueError, OverflowError) as error:  # no JSON, or with numbers that are none or too large
-            raise BaselineError(f"does not follow {_schema_of(value)}: {error}", where=path, mend=_MEND) from error
+            raise BaselineError(f"does not follow {_schema_of(value)}: {error}", where=path, hint=_HINT) from error
         if not intact:
-            raise BaselineError("digest: does not fit the content: edited by hand or damaged", where=path, mend=_MEND)
+            raise BaselineError("digest: does not fit the content: edited by hand or damaged", where=path, hint=_HINT)
         return loaded
 
     def save(self, path: Path) -> None:
@@ -124,8 +124,8 @@ class Baseline(Strict):
                 raise ValueError(f"it was read from {SCHEMAS[0]} and does not know the data it rests on")
             value = to_file(fields)
         except ValueError as error:
-            mend = f"bring the old file up to date first: btlib baseline migrate {path} --data FOLDER"
-            raise BaselineError(f"cannot be written as {SCHEMA}: {error}", where=path, mend=mend) from error
+            hint = f"bring the old file up to date first: btlib baseline migrate {path} --data FOLDER"
+            raise BaselineError(f"cannot be written as {SCHEMA}: {error}", where=path, hint=hint) from error
         files.write_text(path, compact(value | {"digest": fingerprint.of(value)}))
 
     @cached_property

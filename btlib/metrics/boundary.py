@@ -47,7 +47,7 @@ class BoundaryDistances:
         """
         if not tolerance >= 0:
             raise StatsError(
-                f"expected 0 pixels or more, got {tolerance}", where="tolerance", mend="1 and 2 pixels are common"
+                f"expected 0 pixels or more, got {tolerance}", where="tolerance", hint="1 and 2 pixels are common"
             )
         if self.undefined:
             return float("nan")

@@ -73,7 +73,7 @@ def confidence_bins(class_prob: NDArray[np.float64], truth: NDArray[np.integer],
     """
     check_probabilities(class_prob, truth)
     if bins < 1:
-        raise StatsError(f"expected at least 1 bin, got {bins}", where="bins", mend="use 15, as is common")
+        raise StatsError(f"expected at least 1 bin, got {bins}", where="bins", hint="use 15, as is common")
     confidence, right = class_prob.max(axis=1), class_prob.argmax(axis=1) == truth
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # bins are open below, closed above
     return Bins(

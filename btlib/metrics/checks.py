@@ -27,10 +27,10 @@ def check_masks(pred: NDArray[np.bool_], truth: NDArray[np.bool_], *, single: bo
             raise PredictionError(
                 f"expected bool {expected}, got {mask.dtype} {mask.shape}",
                 where=name,
-                mend="give one mask at a time" if boolean else "threshold probabilities first: mask_prob > 0.65",
+                hint="give one mask at a time" if boolean else "threshold probabilities first: mask_prob > 0.65",
             )
     if pred.shape != truth.shape:
-        raise PredictionError(f"shapes differ: pred {pred.shape}, truth {truth.shape}", mend="resize one to the other")
+        raise PredictionError(f"shapes differ: pred {pred.shape}, truth {truth.shape}", hint="resize one to the other")
 
 
 def check_types(name: str, values: NDArray[np.integer], n: int, n_types: int) -> None:
@@ -45,7 +45,7 @@ def check_types(name: str, values: NDArray[np.integer], n: int, n_types: int) ->
         raise PredictionError(
             f"expected classes 0…{n_types - 1}, got {values.min()}…{values.max()}",
             where=name,
-            mend="count classes from 0",
+            hint="count classes from 0",
         )
 
 
@@ -69,7 +69,7 @@ def check_probabilities(
         raise PredictionError(
             f"expected probabilities in 0…1, got {class_prob.min():.4g}…{class_prob.max():.4g}",
             where="class_prob",
-            mend="apply a softmax over the classes, and look for NaN",
+            hint="apply a softmax over the classes, and look for NaN",
         )
     if normalised and (np.abs(class_prob.sum(axis=1) - 1) > SUM_TOLERANCE).any():
-        raise PredictionError("each row must sum to 1", where="class_prob", mend="apply a softmax over the classes")
+        raise PredictionError("each row must sum to 1", where="class_prob", hint="apply a softmax over the classes")

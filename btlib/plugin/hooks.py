@@ -46,7 +46,7 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
         if hasattr(plugin, "btlib_options"):
             raise pytest.UsageError(
                 f"{place}: btlib_options: options are read before this file is imported\n"
-                "To mend it: bring them by an entry point of the group btlib.plugins"
+                "Hint: bring them by an entry point of the group btlib.plugins"
             )
         try:
             hooks.manager().register(plugin, place)

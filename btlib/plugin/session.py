@@ -94,8 +94,8 @@ class Session:
         if found is not None:
             return found
         if "bt_case" not in getattr(item, "fixturenames", ()):
-            return "a test that uses it takes bt_case too. To mend it: add the argument bt_case to the test"
-        return f"no case is known here. To mend it: {_HINT}"
+            return "a test that uses it takes bt_case too. Hint: add the argument bt_case to the test"
+        return f"no case is known here. Hint: {_HINT}"
 
     def open(self, items: Sequence[pytest.Item]) -> None:
         """Open the runs of the collected items.
@@ -188,7 +188,7 @@ def _text(spec: object) -> str:
     from btlib.errors import OptionError
 
     if not isinstance(spec, str):
-        raise OptionError(f"a case is named by text, got {spec!r}", where=f"marker {its.CASES_MARKER}", mend=_HINT)
+        raise OptionError(f"a case is named by text, got {spec!r}", where=f"marker {its.CASES_MARKER}", hint=_HINT)
     return spec
 
 

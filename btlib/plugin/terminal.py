@@ -51,7 +51,7 @@ class Terminal:
 
 @contextmanager
 def as_usage_error() -> Iterator[None]:
-    """A deliberate error before the first item is the user's to mend: told without a traceback."""
+    """A deliberate error before the first item is for the user to correct: told without a traceback."""
     from btlib.errors import BtlibError
 
     try:

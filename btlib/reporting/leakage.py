@@ -67,7 +67,7 @@ def leakage(near: Source, apart: Source) -> list[Gap]:
         raise RecordError(
             f"share no case: {', '.join(r.case for r in near.results)}; {', '.join(others)}",
             where="the two runs",
-            mend="measure the same cases on both splits",
+            hint="measure the same cases on both splits",
         )
     for one, other in shared:
         _check_alike(one, other)
@@ -100,12 +100,12 @@ def seen_line(source: Source) -> str:
 def _check_alike(one: CaseResult, other: CaseResult) -> None:
     for result in (one, other):
         if result.failure is not None:
-            raise RecordError(f"failed: {result.message}", where=f"case {result.case}", mend="mend it and run again")
+            raise RecordError(f"failed: {result.message}", where=f"case {result.case}", hint="correct it and run again")
     if one.seeds != other.seeds:
         raise RecordError(
             f"trained with seeds {_listed(one.seeds)} against {_listed(other.seeds)}",
             where=f"case {one.case}",
-            mend="give both runs the same --bt-seed and --bt-seeds: another training differs too",
+            hint="give both runs the same --bt-seed and --bt-seeds: another training differs too",
         )
     ours, theirs = one.conditions, other.conditions
     differing = [name for name in _SAME if getattr(ours, name) != getattr(theirs, name)]
@@ -113,7 +113,7 @@ def _check_alike(one: CaseResult, other: CaseResult) -> None:
         raise RecordError(
             f"expected two splits and everything else alike; differing: {', '.join(differing) or 'nothing'}",
             where=f"case {one.case}",
-            mend="measure it twice, with another --bt-split and nothing else changed",
+            hint="measure it twice, with another --bt-split and nothing else changed",
         )
 
 
@@ -125,7 +125,7 @@ def _check_patients(one: CaseResult, other: CaseResult) -> None:
             raise RecordError(
                 "whose slices trained it is not known",
                 where=f"case {result.case} on {result.conditions.split_name}",
-                mend="measure it on slices whose patients are known; for an old baseline, run `btlib baseline migrate`",
+                hint="measure it on slices whose patients are known; for an old baseline, run `btlib baseline migrate`",
             )
     seen_near, seen_apart = (known.seen for _, known in sides if known is not None)
     if seen_near == 0 or seen_apart > 0:
@@ -133,7 +133,7 @@ def _check_patients(one: CaseResult, other: CaseResult) -> None:
             f"expected test patients in training on {one.conditions.split_name} and none on "
             f"{other.conditions.split_name}; got {seen_near} and {seen_apart} such test slices",
             where=f"case {one.case}",
-            mend="name the run on a split by slice first, and the run on a split by patient second",
+            hint="name the run on a split by slice first, and the run on a split by patient second",
         )
 
 
@@ -148,7 +148,7 @@ def _check_recipe(case: str, near: Source, apart: Source) -> None:
             raise RecordError(
                 "how it was trained is not known",
                 where=f"case {case} of {source.name}",
-                mend="name the folder of its run or its baseline",
+                hint="name the folder of its run or its baseline",
             )
     ours, theirs = near.recipes[case], apart.recipes[case]
     differing = [
@@ -160,7 +160,7 @@ def _check_recipe(case: str, near: Source, apart: Source) -> None:
         raise RecordError(
             f"trained by two recipes: {', '.join(differing)}",
             where=f"case {case}",
-            mend="train it twice, with another --bt-split and nothing else changed",
+            hint="train it twice, with another --bt-split and nothing else changed",
         )
 
 

@@ -96,11 +96,11 @@ def check_titles(titles: Sequence[str], sources: Sequence[object]) -> None:
         raise OptionError(
             f"expected {len(sources)}, one for each source, got {len(titles)}",
             where="--name",
-            mend="give --name once for each source, in their order",
+            hint="give --name once for each source, in their order",
         )
     seen = list(map(visible, titles))
     if twice := next((title for title in seen if seen.count(title) > 1), None):
-        raise OptionError(f"{twice!r} is given twice", where="--name", mend="give each source a name of its own")
+        raise OptionError(f"{twice!r} is given twice", where="--name", hint="give each source a name of its own")
 
 
 def _escaped(found: re.Match[str]) -> str:

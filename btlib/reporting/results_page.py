@@ -52,7 +52,7 @@ def fill(text: str, baselines: Path) -> str:
     """
     starts = len(re.findall(r"<!-- btlib: (?!end)", text))
     if starts != len(_BLOCK.findall(text)):
-        raise OptionError("a mark `<!-- btlib: … -->` has no `<!-- btlib: end -->`", where="the file", mend="add it")
+        raise OptionError("a mark `<!-- btlib: … -->` has no `<!-- btlib: end -->`", where="the file", hint="add it")
 
     def replacement(match: re.Match[str]) -> str:
         kind = match["kind"]
@@ -145,7 +145,7 @@ def _pairs(words: Sequence[str], baselines: Path) -> str:
             raise OptionError(
                 f"no such pair: {first}/{second}, {metric}",
                 where=f"pairs {' '.join(names)}",
-                mend="name two cases of a baseline in the order of `btlib show --pairs`, and dice or accuracy",
+                hint="name two cases of a baseline in the order of `btlib show --pairs`, and dice or accuracy",
             )
         cells = zip(found, map(_difference, tests), strict=True)
         rows.append(
@@ -156,7 +156,7 @@ def _pairs(words: Sequence[str], baselines: Path) -> str:
 
 def _wrong_words(kind: str, expected: str, words: Sequence[str]) -> OptionError:
     return OptionError(
-        f"expected `{expected}`, got {' '.join(words) or 'nothing'}", where=kind, mend="correct the mark"
+        f"expected `{expected}`, got {' '.join(words) or 'nothing'}", where=kind, hint="correct the mark"
     )
 
 

@@ -101,7 +101,7 @@ def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
         if result.conditions != results[0].conditions:
             raise RecordError(
                 f"case {result.case} was measured under other conditions than case {results[0].case}",
-                mend="compare cases of one run",
+                hint="compare cases of one run",
             )
     names = {result.case: result for result in results}
     planned = {name: [test for test in FAMILIES[name].tests if {*test[:2]} <= {*names}] for name in FAMILIES}

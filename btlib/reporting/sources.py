@@ -101,7 +101,7 @@ def hold(source: Source, against: Source, *, strict: bool = False, independent: 
     if against.baseline is None:
         raise BaselineError(f"nothing can be held against it: {against.problem}", where=against.name)
     if not source.results:
-        raise RecordError("holds no measured numbers", where=source.name, mend="name a run, a record or a measured one")
+        raise RecordError("holds no measured numbers", where=source.name, hint="name a run, a record or a measured one")
     known, results = against.baseline.cases, source.results
     if len(known) == len(results) == 1:
         results = (replace(results[0], case=next(iter(known))),)

@@ -182,7 +182,7 @@ def _check_asked(case: Case, task: Task) -> None:
             raise ModelError(
                 f"it predicts {name}, and the task {task.name!r} asks for none",
                 where=f"case {case.name}",
-                mend="measure it on another task, or declare what it predicts",
+                hint="measure it on another task, or declare what it predicts",
             )
 
 
@@ -191,14 +191,14 @@ def _check_prepared(case: Case, prepared: object) -> None:
         raise ModelError(
             f"expected prepare to return a Prepared, got {type(prepared).__name__}",
             where=f"case {case.name}",
-            mend='end it with: return Prepared(predictor, "given")',
+            hint='end it with: return Prepared(predictor, "given")',
         )
     _check_facts(case, prepared)
     if "threshold" in prepared.details:
         raise ModelError(
             "details: threshold is a field of its own, at which masks are cut",
             where=f"case {case.name}",
-            mend="write Prepared(…, threshold=…), or give the detail another name",
+            hint="write Prepared(…, threshold=…), or give the detail another name",
         )
 
 
@@ -210,7 +210,7 @@ def _check_facts(case: Case, prepared: Prepared) -> None:
         raise ModelError(
             f"details: expected plain JSON values, {error}",
             where=f"case {case.name}",
-            mend="convert numbers of NumPy: float(…), int(…)",
+            hint="convert numbers of NumPy: float(…), int(…)",
         ) from error
     threshold = prepared.threshold
     known = threshold is None or (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1)
@@ -231,7 +231,7 @@ def _check_declared(case: Case, evaluation: Evaluation) -> None:
             f"declared masks {case.has_mask} and classes {case.has_classes}, "
             f"predicted masks {gave[0]} and classes {gave[1]}",
             where=f"case {case.name}",
-            mend="correct the declaration or the predictor",
+            hint="correct the declaration or the predictor",
         )
 
 

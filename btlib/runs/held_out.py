@@ -70,7 +70,7 @@ class Guard:
                 raise ModelError(
                     f"the true {name} of test samples have changed while it ran, so its numbers are worth nothing",
                     where=f"case {case}",
-                    mend="a case must not write into arrays of the data set; start the session anew",
+                    hint="a case must not write into arrays of the data set; start the session anew",
                 )
 
     def restore(self) -> None:

@@ -82,7 +82,7 @@ def _result(cells: list[CaseRecord]) -> CaseResult:
     seeds = [list(of_seed) for _, of_seed in groupby(cells, key=lambda record: record.seed)]
     if failure is None and any([record.fold for record in of_seed] != folds for of_seed in seeds):
         raise RecordError(
-            "its seeds were measured on different folds", where=f"case {first.case}", mend="measure all in one run"
+            "its seeds were measured on different folds", where=f"case {first.case}", hint="measure all in one run"
         )
     return CaseResult(
         case=first.case,
@@ -113,7 +113,7 @@ def _pooled(case: str, tables: Sequence[SampleTable]) -> SampleTable:
         return SampleTable.together(tables)
     except ValueError as error:
         raise RecordError(
-            f"its folds cannot be pooled: {error}", where=f"case {case}", mend="measure all folds in one run"
+            f"its folds cannot be pooled: {error}", where=f"case {case}", hint="measure all folds in one run"
         ) from error
 
 

@@ -96,7 +96,7 @@ class RunStore:
             raise RecordError(
                 "not the folder of a run: it has no run.json",
                 where=self.path,
-                mend="give a folder that a run of btlib wrote, such as one in reports/",
+                hint="give a folder that a run of btlib wrote, such as one in reports/",
             )
         return RunInfo.load(self.path / "run.json")
 

@@ -40,7 +40,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         raise OptionError(
             "a time limit needs the alarm signal of Linux or macOS, and the main thread",
             where="--bt-timeout",
-            mend="leave the option out, or limit the whole command instead",
+            hint="leave the option out, or limit the whole command instead",
         )
     rang = over = False
 
@@ -68,4 +68,4 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
     if rang:
         problem = f"took longer than {seconds:g} s"
-        raise CaseTimeoutError(problem, mend="give it more with --bt-timeout SECONDS") from late
+        raise CaseTimeoutError(problem, hint="give it more with --bt-timeout SECONDS") from late

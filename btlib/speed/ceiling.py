@@ -46,7 +46,7 @@ def measure_ceiling(device: str = "cpu", precision: str = "fp32", seconds: float
         raise OptionError(
             f"no product in {precision} can be measured on {device}",
             where="measure_ceiling",
-            mend="choose fp32 or bf16; int8 takes the CPU and pip install 'btlib[openvino]'",
+            hint="choose fp32 or bf16; int8 takes the CPU and pip install 'btlib[openvino]'",
         )
     best = dict.fromkeys((product.name for product in candidates), 0.0)
     share = seconds / ROUNDS / len(candidates)

@@ -41,7 +41,7 @@ def patient_folds(
             f"{strange} of {len(patients)} slices have no patient id (PID), and are no known slices of the Figshare "
             "data set",
             where=name,
-            mend="use the original files, or the split slice-seed42, which needs no patients",
+            hint="use the original files, or the split slice-seed42, which needs no patients",
         )
     folds = cohort_folds(Cohort(tuple(patients), labels) if cohort is None else cohort, k, name)
     strangers = sorted({str(patient) for patient in patients} - folds.keys())
@@ -49,7 +49,7 @@ def patient_folds(
         raise SplitError(
             f"patient {strangers[0]!r} is not among the patients of the whole data set",
             where=name,
-            mend="where patients are replaced, replace the cohort too (cohort=None: these slices are the whole)",
+            hint="where patients are replaced, replace the cohort too (cohort=None: these slices are the whole)",
         )
     return _from_folds(name, np.array([folds[str(patient)] for patient in patients]), fold, k)
 
@@ -63,7 +63,7 @@ def cohort_folds(cohort: Cohort, k: int, name: str) -> Mapping[str, int]:
     known = [(str(p), label) for p, label in zip(cohort.patients, cohort.labels, strict=True) if p is not None]
     ids, labels = [patient for patient, _ in known], np.array([label for _, label in known], dtype=np.int64)
     if len(set(ids)) < k:
-        raise SplitError(f"expected at least {k} patients, got {len(set(ids))}", where=name, mend="use more slices")
+        raise SplitError(f"expected at least {k} patients, got {len(set(ids))}", where=name, hint="use more slices")
     if cohort.folds is None or k != FOLDS:
         return assign_folds(ids, labels, k)
     strangers = sorted(set(ids) - cohort.folds.keys())
@@ -87,12 +87,12 @@ def cvind_folds(cvind: NDArray[np.int64], fold: int) -> Split:
     """
     strange = cvind[(cvind < 1) | (cvind > FOLDS)]
     if len(strange):
-        raise SplitError(f"expected folds 1…{FOLDS}, got {strange[0]}", where="cvind", mend="get cvind.mat again")
+        raise SplitError(f"expected folds 1…{FOLDS}, got {strange[0]}", where="cvind", hint="get cvind.mat again")
     return _from_folds(f"cvind-{fold}", cvind, fold, FOLDS)
 
 
 def _from_folds(name: str, folds: NDArray[np.int64], fold: int, k: int) -> Split:
     if not (k >= 3 and 1 <= fold <= k):
-        raise SplitError(f"expected a fold 1…{k} of at least 3, got {fold}", where=name, mend="count folds from 1")
+        raise SplitError(f"expected a fold 1…{k} of at least 3, got {fold}", where=name, hint="count folds from 1")
     test, val = folds == fold, folds == fold % k + 1
     return Split(name, *(np.flatnonzero(part) for part in (~test & ~val, val, test)))

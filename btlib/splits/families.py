@@ -30,7 +30,7 @@ def folds_of(name: str) -> tuple[str, ...]:
         raise SplitError(
             f"expected different folds of one family, got {', '.join(names)}",
             where="folds",
-            mend="name folds such as patient-5fold-1,patient-5fold-2, or the family patient-5fold",
+            hint="name folds such as patient-5fold-1,patient-5fold-2, or the family patient-5fold",
         )
     return tuple(names)
 

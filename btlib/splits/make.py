@@ -30,7 +30,7 @@ def require_split(name: str) -> None:
             "this split was withdrawn: it held neighbouring slices together, and of its 612 test slices 567 had slices "
             "of the same patient in training",
             where=name,
-            mend="use the split patient-5fold-1",
+            hint="use the split patient-5fold-1",
         )
     SPLITS[name]
 
@@ -51,7 +51,7 @@ def make_split(name: str, dataset: Dataset, *, alone: bool = True) -> Split:
     require_split(name)
     split = SPLITS[name](dataset)
     if split.name != name:
-        raise SplitError(f"made a split that is called {split.name!r}", where=name, mend="give it its own name")
+        raise SplitError(f"made a split that is called {split.name!r}", where=name, hint="give it its own name")
     if alone and name != "slice-seed42":  # the thesis's, which is as it is
         _warn_of_absent_classes(split, dataset.strata)
     return split
@@ -86,13 +86,13 @@ def _cvind_of(dataset: Dataset, name: str) -> NDArray[np.int64]:
         raise SplitError(
             f"cvind.mat has folds for slices by number, but there is a sample {dataset.ids[np.argmin(numbers)]}",
             where=name,
-            mend="use the split patient-5fold-1, or slice-seed42",
+            hint="use the split patient-5fold-1, or slice-seed42",
         )
     if max(numbers) > len(cvind):
         raise SplitError(
             f"cvind.mat has folds for {len(cvind)} slices, but there is a slice {max(numbers)}",
             where=name,
-            mend="use the cvind.mat that belongs to these slices",
+            hint="use the cvind.mat that belongs to these slices",
         )
     return np.asarray(cvind[np.array(numbers) - 1])
 

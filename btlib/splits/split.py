@@ -30,14 +30,14 @@ class Split:
         for part in ("train", "val", "test"):
             object.__setattr__(self, part, self._positions(part))
             if part != "val" and len(getattr(self, part)) == 0:
-                raise SplitError(f"no slice is left for {part}", where=self.name, mend="use more slices")
+                raise SplitError(f"no slice is left for {part}", where=self.name, hint="use more slices")
         together = np.concatenate([self.train, self.val, self.test])
         values, times = np.unique(together, return_counts=True)
         if (times > 1).any():
             raise SplitError(
                 f"{int((times > 1).sum())} slices stand in it more than once, first position {values[times > 1][0]}",
                 where=self.name,
-                mend="each slice belongs to one of train, val and test",
+                hint="each slice belongs to one of train, val and test",
             )
 
     def _positions(self, part: str) -> NDArray[np.int64]:
@@ -46,7 +46,7 @@ class Split:
             raise SplitError(
                 f"{part}: expected positions from 0 in one axis, got {given.dtype} {given.shape}",
                 where=self.name,
-                mend="give whole numbers from 0",
+                hint="give whole numbers from 0",
             )
         return given.astype(np.int64)
 

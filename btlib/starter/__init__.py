@@ -45,7 +45,7 @@ def start(folder: Path) -> Started:
         raise OptionError(
             f"{', '.join(there)}: already there; nothing was written",
             where=folder.absolute(),
-            mend="choose another folder, or move these files away",
+            hint="choose another folder, or move these files away",
         )
     new = NEW | {name: place for name, place in SHARED.items() if not (folder / place).exists()}
     for name, place in new.items():

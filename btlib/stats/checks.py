@@ -25,13 +25,13 @@ def numbers(values: ArrayLike, what: str, ndim: int = 1) -> Floats:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise StatsError(f"expected numbers, got {values!r:.80}", where=what, mend="give floats or bools") from error
+        raise StatsError(f"expected numbers, got {values!r:.80}", where=what, hint="give floats or bools") from error
     if array.ndim != ndim:
-        mend = "one number a slice" if ndim == 1 else "one row a comparison or block"
-        raise StatsError(f"expected {ndim} axes, got shape {array.shape}", where=what, mend=f"give {mend}")
+        hint = "one number a slice" if ndim == 1 else "one row a comparison or block"
+        raise StatsError(f"expected {ndim} axes, got shape {array.shape}", where=what, hint=f"give {hint}")
     if not np.isfinite(array).all():
-        mend = "look where NaN or infinity came from; nothing is dropped here"
-        raise StatsError(f"{np.count_nonzero(~np.isfinite(array))} values are not finite", where=what, mend=mend)
+        hint = "look where NaN or infinity came from; nothing is dropped here"
+        raise StatsError(f"{np.count_nonzero(~np.isfinite(array))} values are not finite", where=what, hint=hint)
     return array
 
 
@@ -45,7 +45,7 @@ def same_slices(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
     if len(first) != 1 or first != second:
         raise StatsError(
             f"expected two lists of the same length, got shapes {first} and {second}",
-            mend="give one value a slice, of the same slices in the same order",
+            hint="give one value a slice, of the same slices in the same order",
         )
     at_least(2, first[0], "slices")
     return numbers(a, "a"), numbers(b, "b")
@@ -58,17 +58,17 @@ def at_least(least: int, n: int, what: str) -> None:
         StatsError: `n` is below `least`.
     """
     if n < least:
-        raise StatsError(f"expected at least {least} {what}, got {n}", mend=f"compare on more {what}")
+        raise StatsError(f"expected at least {least} {what}, got {n}", hint=f"compare on more {what}")
 
 
-def between(low: float, value: float, high: float, what: str, mend: str) -> None:
+def between(low: float, value: float, high: float, what: str, hint: str) -> None:
     """Refuse a number that is not strictly between two others (NaN never is).
 
     Raises:
         StatsError: It is not.
     """
     if not low < value < high:
-        raise StatsError(f"expected {what} between {low:g} and {high:g}, got {value}", mend=mend)
+        raise StatsError(f"expected {what} between {low:g} and {high:g}, got {value}", hint=hint)
 
 
 def confident(confidence: float) -> None:
@@ -95,9 +95,9 @@ def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
         StatsError: Not one group a slice, or a slice without one (None, NaN).
     """
     if len(groups) != n:
-        raise StatsError(f"expected {n} groups, got {len(groups)}", mend="give one patient a slice")
+        raise StatsError(f"expected {n} groups, got {len(groups)}", hint="give one patient a slice")
     if any(group is None or group != group for group in groups):
-        raise StatsError("some slices have no group", mend="give every slice a patient, or groups=None")
+        raise StatsError("some slices have no group", hint="give every slice a patient, or groups=None")
     names = groups if isinstance(groups, np.ndarray) else [str(group) for group in groups]
     return np.asarray(np.unique(names, return_inverse=True)[1], np.intp)
 

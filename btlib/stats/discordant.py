@@ -38,8 +38,8 @@ def discordant(a: ArrayLike, b: ArrayLike) -> tuple[int, int]:
     for values in (first, second):
         other = values[(values != 0) & (values != 1)]
         if len(other):
-            mend = "give correctness by slice, not a score or a class"
-            raise StatsError(f"expected right or wrong (bool, or 0 and 1), got {other[0]:g}", mend=mend)
+            hint = "give correctness by slice, not a score or a class"
+            raise StatsError(f"expected right or wrong (bool, or 0 and 1), got {other[0]:g}", hint=hint)
     return int(np.count_nonzero(first > second)), int(np.count_nonzero(first < second))
 
 
@@ -80,4 +80,4 @@ def counted(only_a: int, only_b: int) -> None:
         StatsError: Below 0, or not whole.
     """
     if not all(count >= 0 and count % 1 == 0 for count in (only_a, only_b)):
-        raise StatsError(f"expected two counts of slices, got {only_a} and {only_b}", mend="see discordant")
+        raise StatsError(f"expected two counts of slices, got {only_a} and {only_b}", hint="see discordant")

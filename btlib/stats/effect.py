@@ -45,8 +45,8 @@ def cohens_dz(a: ArrayLike, b: ArrayLike) -> float:
     if only is None:
         return float(differences.mean() / differences.std(ddof=1))
     if only != 0:
-        mend = "report the difference itself"
-        raise StatsError(f"all differences are {only:g}: without spread there is no d_z", mend=mend)
+        hint = "report the difference itself"
+        raise StatsError(f"all differences are {only:g}: without spread there is no d_z", hint=hint)
     return 0.0
 
 
@@ -93,7 +93,7 @@ def matched_odds_ratio(only_a: int, only_b: int, confidence: float = 0.95) -> Od
     counted(only_a, only_b)
     if only_a + only_b == 0:
         raise StatsError(
-            "the two never disagree: there are no odds", mend="report that they are right on the same slices"
+            "the two never disagree: there are no odds", hint="report that they are right on the same slices"
         )
     wins, n = int(only_a), int(only_a) + int(only_b)
     bounds = binomtest(wins, n).proportion_ci(confidence, method="exact")

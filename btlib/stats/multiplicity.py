@@ -28,6 +28,6 @@ def holm(p: ArrayLike) -> Floats:
     at_least(1, len(raw), "tests")
     if raw.min() < 0 or raw.max() > 1:
         raise StatsError(
-            f"expected p between 0 and 1, got {raw.min():g} to {raw.max():g}", mend="give p, not statistics"
+            f"expected p between 0 and 1, got {raw.min():g} to {raw.max():g}", hint="give p, not statistics"
         )
     return np.asarray(multipletests(raw, method="holm")[1], np.float64)

@@ -135,7 +135,7 @@ def percentile_levels(confidence: float, n_groups: int) -> tuple[float, float]:
     """Levels of the expanded percentile interval (Hesterberg 2015, doi 10.1080/00031305.2015.1089789).
 
     Plain percentiles are too narrow by √((g − 1)/g) and by the normal in place of Student's t: with 47 patients a 95 %
-    interval covers 93–94 %. These levels mend both for the mean.
+    interval covers 93–94 %. These levels correct both for the mean.
 
     Args:
         confidence: Between 0 and 1.

@@ -39,6 +39,6 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Proportion:
     at_least(1, n, "slices")
     confident(confidence)
     if not (0 <= successes <= n and successes % 1 == 0):
-        raise StatsError(f"expected 0 to {n} successes, got {successes}", mend="give a count, not a share")
+        raise StatsError(f"expected 0 to {n} successes, got {successes}", hint="give a count, not a share")
     bounds = binomtest(int(successes), n).proportion_ci(confidence, method="wilson")
     return Proportion(int(successes) / int(n), float(bounds.low), float(bounds.high))

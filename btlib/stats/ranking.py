@@ -57,7 +57,7 @@ def rank_models(scores: ArrayLike, *, higher_is_better: bool = True, alpha: floa
     n, k = table.shape
     at_least(2, n, "blocks")
     if k < 3:
-        raise StatsError(f"expected at least 3 models, got {k}", mend="compare two with paired or wilcoxon")
+        raise StatsError(f"expected at least 3 models, got {k}", hint="compare two with paired or wilcoxon")
     between(0, alpha, 1, "alpha", "0.05 is usual")
     ranks = rankdata(-table if higher_is_better else table, axis=1)
     # where every block is one large tie, the statistic is 0/0

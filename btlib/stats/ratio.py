@@ -46,10 +46,10 @@ def speedup(ours: ArrayLike, theirs: ArrayLike, confidence: float = 0.95) -> Spe
     a, b = numbers(ours, "ours"), numbers(theirs, "theirs")
     confident(confidence)
     if len(a) != len(b) or len(a) % 2:
-        raise StatsError(f"expected whole turns A B B A, got {len(a)} A and {len(b)} B", mend="measure in turns")
+        raise StatsError(f"expected whole turns A B B A, got {len(a)} A and {len(b)} B", hint="measure in turns")
     at_least(2, len(a), "runs a side")
     if min(a.min(), b.min()) <= 0:
-        raise StatsError("expected seconds above 0", mend="time something that takes longer than the clock's tick")
+        raise StatsError("expected seconds above 0", hint="time something that takes longer than the clock's tick")
     ratios = np.sort(b.reshape(-1, 2).sum(axis=1) / a.reshape(-1, 2).sum(axis=1))
     n = len(ratios)
     skip = max(int(binom.ppf((1 - confidence) / 2, n, 0.5)) - 1, 0)  # ranks left out on each side

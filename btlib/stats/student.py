@@ -59,11 +59,11 @@ def t_test(difference: float, error: float, freedom: float) -> TTest:
     between(-math.inf, difference, math.inf, "a difference", "look where NaN or infinity came from")
     between(0, freedom, math.inf, "degrees of freedom", "compare on more slices")
     if not 0 <= error < math.inf:
-        raise StatsError(f"expected a standard error of 0 or more, got {error}", mend="look where it came from")
+        raise StatsError(f"expected a standard error of 0 or more, got {error}", hint="look where it came from")
     if error == 0:
         if difference != 0:
-            mend = "use btlib.stats.paired, whose test needs no spread"
-            raise StatsError(f"all differences are {difference:g}: without spread there is no t", mend=mend)
+            hint = "use btlib.stats.paired, whose test needs no spread"
+            raise StatsError(f"all differences are {difference:g}: without spread there is no t", hint=hint)
         return TTest(0.0, 0.0, 0.0, freedom, 1.0)
     statistic = difference / error
     return TTest(difference, error, statistic, freedom, float(2 * t.sf(abs(statistic), freedom)))
@@ -112,9 +112,9 @@ def paired_t_from_summary(
     at_least(2, n, "slices")
     for spread in (std_a, std_b):
         if not 0 <= spread < math.inf:
-            raise StatsError(f"expected a standard deviation of 0 or more, got {spread}", mend="give it as printed")
+            raise StatsError(f"expected a standard deviation of 0 or more, got {spread}", hint="give it as printed")
     if not -1 <= correlation <= 1:
-        raise StatsError(f"expected a correlation between -1 and 1, got {correlation}", mend="see implied_correlation")
+        raise StatsError(f"expected a correlation between -1 and 1, got {correlation}", hint="see implied_correlation")
     variance = std_a**2 + std_b**2 - 2 * correlation * std_a * std_b
     return t_test(mean_a - mean_b, math.sqrt(max(variance, 0.0) / n), n - 1)
 
@@ -135,11 +135,11 @@ def implied_correlation(mean_a: float, std_a: float, mean_b: float, std_b: float
     """
     at_least(2, n, "slices")
     if not (statistic != 0 and std_a > 0 and std_b > 0):
-        raise StatsError(f"t = {statistic} with spreads {std_a} and {std_b} implies nothing", mend="none may be 0")
+        raise StatsError(f"t = {statistic} with spreads {std_a} and {std_b} implies nothing", hint="none may be 0")
     mean_a, std_a, mean_b, std_b, statistic = plain(mean_a, std_a, mean_b, std_b, statistic)
     spread = math.sqrt(n) * (mean_a - mean_b) / statistic
     implied = (std_a**2 + std_b**2 - spread**2) / (2 * std_a * std_b)
     if not -1 <= implied <= 1 or spread < 0:
-        mend = "check the printed means, spreads and t, and the sign of t"
-        raise StatsError(f"implies a correlation of {implied:.3f} and a spread of {spread:.3g}", mend=mend)
+        hint = "check the printed means, spreads and t, and the sign of t"
+        raise StatsError(f"implies a correlation of {implied:.3f} and a spread of {spread:.3g}", hint=hint)
     return implied

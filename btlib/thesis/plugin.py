@@ -53,5 +53,5 @@ def btlib_check_plan(plan: "RunPlan") -> None:
         raise OptionError(
             "the thesis's checkpoints are one training each, by its own recipe, and are not trained again",
             where=f"{written(name)} with --bt-thesis-checkpoints",
-            mend="leave one of the two out",
+            hint="leave one of the two out",
         )

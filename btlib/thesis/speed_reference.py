@@ -83,7 +83,7 @@ class ThesisPath:
         except OSError:
             answer = ""
         if not answer:
-            raise BtlibError(f"its process ended:\n{self._last_words()}", where="thesis path", mend="see its message")
+            raise BtlibError(f"its process ended:\n{self._last_words()}", where="thesis path", hint="see its message")
         found: dict[str, Any] = json.loads(answer)
         return found
 

@@ -120,7 +120,7 @@ def test_files_that_do_not_hold_together(write: Callable[..., Path], parts: dict
             SavedPredictions(write(parts | change))
     both = parts | {"number": np.arange(1, 8)}
     for names in (("id",), ("mask_prob", "class_prob"), ("id", "number", "mask_prob", "class_prob")):
-        with pytest.raises(PredictionError, match=rf"holds {', '.join(names)}\nTo mend it: write id"):
+        with pytest.raises(PredictionError, match=rf"holds {', '.join(names)}\nHint: write id"):
             SavedPredictions(write({name: both[name] for name in names}))
 
 

@@ -328,7 +328,7 @@ def test_strict_wants_every_case_of_the_baseline(
     if left_out is None:
         opened(strict=strict, held=held, of=of)
         return
-    told = f"^--bt-strict .*: baseline 'smoke' has cases that were not collected: {left_out}\nTo mend it"
+    told = f"^--bt-strict .*: baseline 'smoke' has cases that were not collected: {left_out}\nHint"
     with pytest.raises(OptionError, match=told):
         opened(strict=strict, held=held, of=of)
     assert loads.asked == []

@@ -78,7 +78,7 @@ def test_an_error_is_told_without_a_traceback(args: list[str], told: str, tmp_pa
     result = run(*args)
     assert result.exit_code == 2
     assert told in result.stderr
-    assert "To mend it:" in result.stderr
+    assert "Hint:" in result.stderr
     assert "Traceback" not in result.output
 
 

@@ -145,7 +145,7 @@ def test_each_fault_fails_its_own_check(name: str, run: Examine):
     results = run(predict)
     assert failed(results) == [check]
     assert message in results[check][1]
-    assert "To mend it: " in results[check][1]
+    assert "Hint: " in results[check][1]
 
 
 def square_only(images: np.ndarray) -> Predictions:

@@ -92,7 +92,7 @@ NAME = {name!a}
 
 @case(NAME, NAME, has_mask=True, has_classes=False)
 def prepare(work):
-    raise BtlibError(NAME, where=NAME, mend=NAME)
+    raise BtlibError(NAME, where=NAME, hint=NAME)
 """
 
 
@@ -112,7 +112,7 @@ def test_a_broken_one_says_what_to_change(file: str):
     result = run("check", f"{file}::bad")
     assert result.exit_code == 1
     assert "  ✗ ranges\n      predict: mask_prob: expected probabilities in 0…1, got -2…" in result.stdout
-    assert "      To mend it: apply a sigmoid" in result.stdout
+    assert "      Hint: apply a sigmoid" in result.stdout
     assert "  – determinism  (once 'ranges' passes)\n" in result.stdout
     assert result.stdout.endswith("1 of 12 checks failed: ranges\n")
 

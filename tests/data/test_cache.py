@@ -175,7 +175,7 @@ def test_a_damaged_index_is_made_anew(folder, cache, text):
     assert len(index.read_text().split()) == 2
 
 
-def test_a_faulty_slice_leaves_nothing_behind_and_can_be_mended(folder, cache, make_slice):
+def test_a_faulty_slice_leaves_nothing_behind_and_can_be_with_hint(folder, cache, make_slice):
     (folder / "2.mat").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"2\.mat"):
         load_dataset(folder, 24)
@@ -257,7 +257,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(folder, cache):
             load_dataset(folder, 24)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert "BTLIB_CACHE" in caught.value.mend
+    assert "BTLIB_CACHE" in caught.value.hint
     assert not list((cache / "building").iterdir())
     assert len(load_dataset(folder, 24)) == 6
 

@@ -63,7 +63,7 @@ def test_five_kinds_of_damage_are_all_named_each_hint_once(folder: Path, here: P
         (pipe, "found a folder, pipe, socket or device"),
     ):
         assert re.search(rf"Fault: {re.escape(str(path))}: .*({problem})", result.stdout), result.stdout
-    assert result.stdout.count("To mend it: get this file again") == 1
+    assert result.stdout.count("Hint: get this file again") == 1
     assert "6 faults" in result.stdout
 
 

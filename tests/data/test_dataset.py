@@ -60,7 +60,7 @@ def test_phantoms_among_real_slices_are_refused(folder, make_slice):
     with pytest.raises(DataError, match="says that it is of 'phantom'") as caught:
         load_dataset(folder, 24)
     assert caught.value.where == str(folder / "12.mat")
-    assert caught.value.mend == "keep phantom and real slices in folders of their own"
+    assert caught.value.hint == "keep phantom and real slices in folders of their own"
 
 
 def test_all_faulty_files_in_one_error(folder):

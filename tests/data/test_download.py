@@ -167,7 +167,7 @@ def test_no_host_gives_the_right_file(
     assert told in lines[0 if first == "wrong" else 1]
     assert "404" in lines[0 if first == "404" else 1]
     assert caught.value.where == str(tmp_path / "downloads" / ONE)
-    assert "10.6084/m9.figshare.1512427" in str(caught.value.mend)
+    assert "10.6084/m9.figshare.1512427" in str(caught.value.hint)
     assert [path.name for path in (tmp_path / "downloads").iterdir()] == [f".{ONE}.lock"]
     assert not (tmp_path / "data").exists()
 
@@ -348,7 +348,7 @@ def test_an_answer_that_is_no_listing(server: Server, tmp_path: Path, answer: by
         server.answers["/articles/1512427"] = answer
     with pytest.raises(DataError, match="expected the article's list of files") as caught:
         get(server, tmp_path)
-    assert "by hand" in str(caught.value.mend)
+    assert "by hand" in str(caught.value.hint)
 
 
 def test_a_listing_that_comes_with_an_error_does_not_count(server: Server, files: dict[str, bytes], tmp_path: Path):

@@ -143,7 +143,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("field", "data", "where", "came"), FAULTS.values(), ids=FAULTS)
-def test_a_wrong_field_is_named_with_what_came_and_the_mend(tmp_path, make_slice, field, data, where, came):
+def test_a_wrong_field_is_named_with_what_came_and_the_hint(tmp_path, make_slice, field, data, where, came):
     path = tmp_path / "5.mat"
     make_slice(path)
     change(path, field, data)
@@ -152,7 +152,7 @@ def test_a_wrong_field_is_named_with_what_came_and_the_mend(tmp_path, make_slice
     assert str(path) in str(caught.value)
     assert where in caught.value.problem
     assert came in caught.value.problem
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_no_file_a_folder_and_an_empty_file(tmp_path):

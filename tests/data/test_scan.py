@@ -32,7 +32,7 @@ def test_every_fault_is_there(folder):
     ]
     assert dict(said)["11.mat"] == "is more than the 10 slices expected"
     assert dict(said)["4.mat"] == "is missing"
-    assert all(fault.mend for fault in report.faults)
+    assert all(fault.hint for fault in report.faults)
 
 
 def test_gaps_are_a_note_unless_a_number_is_expected(folder):
@@ -113,7 +113,7 @@ def test_patients_of_the_table_are_noted(folder, monkeypatch, last, more):
 
 def test_codes_that_contradict_what_is_known_are_a_fault(folder, monkeypatch):
     def clash(numbers, codes, *rest):
-        raise DataError(f"{codes[0]} is two", where=folder, mend="get them again")
+        raise DataError(f"{codes[0]} is two", where=folder, hint="get them again")
 
     monkeypatch.setattr("btlib.data.sources.figshare.scan.identify", clash)
     report = scan(folder)

@@ -13,7 +13,7 @@ from btlib.errors import DataError, OptionError
 
 
 def faults(count: int, hint: str | None) -> list[DataError]:
-    return [DataError(f"{hint} fault", where=f"/slices/{number}.mat", mend=hint) for number in range(count)]
+    return [DataError(f"{hint} fault", where=f"/slices/{number}.mat", hint=hint) for number in range(count)]
 
 
 def named(text: str) -> int:
@@ -73,7 +73,7 @@ def test_the_file_holds_all(folder: Path, make_slice: Callable[..., object], tmp
     write_report(report, tmp_path / "deep" / "verify.json")
     held = json.loads((tmp_path / "deep" / "verify.json").read_text(encoding="utf-8"))
     assert held["patients"] == [*({"id": f"P{k:02d}", "slices": 1} for k in range(6)), {"id": None, "slices": 1}]
-    assert held["faults"] == [{"where": f.where, "problem": f.problem, "hint": f.mend} for f in report.faults]
+    assert held["faults"] == [{"where": f.where, "problem": f.problem, "hint": f.hint} for f in report.faults]
     assert len(held["faults"]) == 193
     assert (held["schema"], held["folder"], held["slices"]) == ("btlib-verify/1", str(folder), 7)
     assert (held["origins"], held["notes"]) == ({"figshare": 7}, list(report.notes))

@@ -37,7 +37,7 @@ def test_what_it_says_of_this_machine(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def fails(place: Path, device: str) -> str:
-    raise BtlibError("expected this, got that", where="here", mend="do so")
+    raise BtlibError("expected this, got that", where="here", hint="do so")
 
 
 def breaks(place: Path, device: str) -> str:
@@ -45,7 +45,7 @@ def breaks(place: Path, device: str) -> str:
 
 
 def lacks(place: Path, device: str) -> str:
-    raise MissingExtraError("torch is not installed", mend="pip install 'btlib[torch]'")
+    raise MissingExtraError("torch is not installed", hint="pip install 'btlib[torch]'")
 
 
 def works(place: Path, device: str) -> str:
@@ -59,7 +59,7 @@ def test_a_check_that_fails_is_told(monkeypatch: pytest.MonkeyPatch):
     code, output = run("--device", "cpu")
     assert code == 1
     assert "✗ one: here: expected this, got that" in output
-    assert "To mend it: do so" in output
+    assert "Hint: do so" in output
     assert "✗ two: Traceback" in output
     assert "ZeroDivisionError" in output
     assert "– three: torch is not installed" in output

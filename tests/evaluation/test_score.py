@@ -112,7 +112,7 @@ def test_throughput_is_of_what_was_predicted(make_dataset: Make) -> None:
         ({"mask_prob": lambda n, h, w: np.zeros((n, 1, 1, h, w))}, r"mask_prob: expected shape \(5, 1, 32, 32\)"),
         ({"mask_prob": lambda n, h, w: np.zeros((n, 2, h, w))}, r"mask_prob: expected shape \(5, 1, 32, 32\)"),
         ({"mask_prob": lambda n, h, w: np.full((n, h, w), np.nan)}, "5120 of 5120 values are not finite"),
-        ({"mask_prob": lambda n, h, w: np.full((n, h, w), 3.0)}, "0…1, got 3…3\nTo mend it: apply a sigmoid"),
+        ({"mask_prob": lambda n, h, w: np.full((n, h, w), 3.0)}, "0…1, got 3…3\nHint: apply a sigmoid"),
         ({"mask_prob": lambda n, h, w: np.full((n, h, w), -0.1)}, "0…1, got -0.1"),
         ({"class_prob": lambda n, h, w: np.full((n, 4), 0.25)}, r"class_prob: expected shape \(5, 3\)"),
         ({"class_prob": lambda n, h, w: np.full((n, 3), 0.5)}, "must sum to 1, got 1.5"),

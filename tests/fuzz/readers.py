@@ -44,7 +44,7 @@ class Reader:
     Attributes:
         make: Writes sound files into an empty folder, and gives those that may be damaged.
         read: What is in the folder, as a text that differs where a value differs.
-        rebuilds: Whether damage may be mended by making the file anew, with a warning.
+        rebuilds: Whether damage may be repaired by making the file anew, with a warning.
     """
 
     make: Callable[[Path], list[Path]]

@@ -40,7 +40,7 @@ def test_only_our_errors_come_of_what_a_checksum_does_not_tell(target: Target, i
     assert outcomes <= {"read", "refused"}
 
 
-def test_what_was_found_by_coverage_stays_mended(target: Target):
+def test_what_was_found_by_coverage_stays_with_hint(target: Target):
     for path in sorted((CORPUS / target.name).glob("*")):
         assert target.try_one(path.read_bytes()) in ("read", "refused"), path.name
 

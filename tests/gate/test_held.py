@@ -33,15 +33,15 @@ def test_a_baseline_or_the_reason(
 def test_known_files_are_offered_in_order(tmp_path: Path, measured_baseline: Callable[..., Baseline]) -> None:
     with pytest.raises(BaselineError) as none:
         Baseline.load(tmp_path / "x.json")
-    assert none.value.mend == "write one with `btlib baseline accept`"
+    assert none.value.hint == "write one with `btlib baseline accept`"
     for name in ("zebra", "ape", "mule", "yak", "bee", "wolf", "cat"):
         measured_baseline().save(tmp_path / f"{name}.json")
     with pytest.raises(BaselineError) as far:
         Baseline.load(tmp_path / "qqq.json")
-    assert far.value.mend == "known: ape, bee, cat, mule, wolf, yak, zebra"
+    assert far.value.hint == "known: ape, bee, cat, mule, wolf, yak, zebra"
     with pytest.raises(BaselineError) as near:
         Baseline.load(tmp_path / "zebar.json")
-    assert near.value.mend == "did you mean zebra? known: ape, bee, cat, mule, wolf, yak, zebra"
+    assert near.value.hint == "did you mean zebra? known: ape, bee, cat, mule, wolf, yak, zebra"
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_hook_that_raises_is_warned_of_and_costs_nothing_else(
         ("def btlib_options(): return []", "*conftest.py: btlib_options: options are read before this file*"),
     ],
 )
-def test_a_hook_that_cannot_be_called_is_the_users_to_mend(written: Written, run: Run, text: str, told: str):
+def test_a_hook_that_cannot_be_called_is_the_users_to_correct(written: Written, run: Run, text: str, told: str):
     written(
         {"conftest.py": f"from btlib.hooks import hookimpl\n@hookimpl\n{text}\n", "test_a.py": "def test(): pass\n"}
     )

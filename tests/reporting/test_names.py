@@ -110,7 +110,7 @@ def test_titles_that_fit_no_sources(titles: list[str], told: str):
     with pytest.raises(OptionError) as found:
         check_titles(titles, ["a", "b"])
     assert str(found.value).startswith(told)
-    assert found.value.mend
+    assert found.value.hint
 
 
 @pytest.mark.parametrize("titles", [[], ["one", "two"]])

@@ -59,7 +59,7 @@ class Wrong:
 
 
 def broken(work: Work) -> Prepared:
-    raise ModelError("has no weights", where="case X", mend="find some")
+    raise ModelError("has no weights", where="case X", hint="find some")
 
 
 def crashing(work: Work) -> Prepared:
@@ -78,7 +78,7 @@ def leaving(work: Work) -> Prepared:
             lambda work: Prepared(Wrong(), "given", details={"threshold": "auto"}),
             "details: threshold is a field of its",
         ),
-        (broken, "case X: has no weights\nTo mend it: find some"),
+        (broken, "case X: has no weights\nHint: find some"),
         (crashing, "KeyError: 'missing'"),
         (lambda work: Prepared(Wrong(), "given"), "case X: mask_prob: 6144 of 6144 values are not finite"),
     ],

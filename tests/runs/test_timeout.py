@@ -65,7 +65,7 @@ def test_what_the_code_made_of_it_is_the_cause(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(CaseTimeoutError) as caught, time_limit(LIMIT):
         wraps()
     assert isinstance(caught.value.__cause__, ModelError)
-    assert "--bt-timeout" in str(caught.value.mend)
+    assert "--bt-timeout" in str(caught.value.hint)
     with pytest.raises(CaseTimeoutError) as caught, time_limit(LIMIT):
         sleeps()
     assert caught.value.__cause__ is None

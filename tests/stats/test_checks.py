@@ -13,14 +13,14 @@ from btlib.stats.checks import at_least, between, numbers, plain, same_slices, w
 
 def test_as_many_as_the_least_are_enough() -> None:
     at_least(2, 2, "slices")
-    with pytest.raises(StatsError, match="expected at least 2 slices, got 1\nTo mend it: compare on more slices"):
+    with pytest.raises(StatsError, match="expected at least 2 slices, got 1\nHint: compare on more slices"):
         at_least(2, 1, "slices")
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.1, 1.1, math.nan])
 def test_between_is_strict(value: float) -> None:
     between(0, 0.5, 1, "a share", "say it")
-    with pytest.raises(StatsError, match=f"expected a share between 0 and 1, got {value}\nTo mend it: say it"):
+    with pytest.raises(StatsError, match=f"expected a share between 0 and 1, got {value}\nHint: say it"):
         between(0, value, 1, "a share", "say it")
 
 
@@ -29,8 +29,8 @@ def test_numbers_are_float64_of_the_axes_asked_for() -> None:
     assert found.dtype == np.float64
     assert found.tolist() == [1, 2, 0.5]
     assert numbers([[1, 2]], "x", ndim=2).shape == (1, 2)
-    for values, ndim, mend in (([[1.0]], 1, "one number a slice"), ([1.0], 2, "one row a comparison or block")):
-        with pytest.raises(StatsError, match=f"x: expected {ndim} axes, got shape .*\n.*give {mend}"):
+    for values, ndim, hint in (([[1.0]], 1, "one number a slice"), ([1.0], 2, "one row a comparison or block")):
+        with pytest.raises(StatsError, match=f"x: expected {ndim} axes, got shape .*\n.*give {hint}"):
             numbers(values, "x", ndim=ndim)
     with pytest.raises(StatsError, match="x: 2 values are not finite"):
         numbers([1.0, math.nan, math.inf], "x")

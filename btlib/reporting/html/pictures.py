@@ -18,7 +18,7 @@ from btlib.reporting.html.views import View
 from btlib.runs.masks import Masks
 
 _SIDE = 256  # pixels of a kept image; contours are drawn over it at whatever size
-_MEND = "delete the file: pictures are taken from the data set again"
+_HINT = "delete the file: pictures are taken from the data set again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def _load(path: Path) -> dict[str, Picture]:
     if not path.exists():
         return {}
     masks = Masks.load(path)
-    images = load_arrays(path, [{"images": "nss"}], _MEND)["images"]
+    images = load_arrays(path, [{"images": "nss"}], _HINT)["images"]
     ids = masks.ids.tolist()
     truths = (masks.of(name) for name in ids)
     return {

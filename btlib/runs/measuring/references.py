@@ -108,4 +108,4 @@ def require_reference(name: str | None) -> None:
     try:
         load_case(name)
     except Exception as error:
-        raise OptionError(str(error), where=written("speed_reference"), mend="name a case, or FILE.py::NAME") from error
+        raise OptionError(str(error), where=written("speed_reference"), hint="name a case, or FILE.py::NAME") from error

@@ -109,7 +109,7 @@ class Store:
                 f"holds variant {payload.get('variant')} ({payload.get('fingerprint')}), "
                 f"expected variant {plan.variant} ({plan.fingerprint})",
                 where=path,
-                mend="the file was renamed or copied over: remove it, and the variant is trained anew",
+                hint="the file was renamed or copied over: remove it, and the variant is trained anew",
             )
         if payload is None or fingerprint.of_file(path) != manifest.get("sha256"):
             aside = path.with_suffix(".damaged")

@@ -26,16 +26,16 @@ def load_thesis_checkpoint(variant: str, folder: Path) -> tuple[TumourModel, Pat
         raise CheckpointError(
             f"expected one file {pattern}, found {len(found)}",
             where=folder,
-            mend=f"put the thesis's checkpoint of variant {variant} there, or leave out --bt-thesis-checkpoints",
+            hint=f"put the thesis's checkpoint of variant {variant} there, or leave out --bt-thesis-checkpoints",
         )
     state = read_payload(found[0])
     if state is None:
         raise CheckpointError(
             "cannot be read as a file of plain tensors",
             where=found[0],
-            mend="it is damaged, or holds Python objects, which are never run: save its state_dict alone",
+            hint="it is damaged, or holds Python objects, which are never run: save its state_dict alone",
         )
     try:
         return load_thesis_state_dict(variant, state), found[0]
     except CheckpointError as error:
-        raise CheckpointError(error.problem, where=found[0], mend=error.mend) from error
+        raise CheckpointError(error.problem, where=found[0], hint=error.hint) from error

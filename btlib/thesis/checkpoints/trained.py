@@ -62,18 +62,18 @@ def load_stored(path: Path, variant: str) -> Trained:
     task = task_of(manifest) if manifest is not None and is_complete(manifest) else None
     if manifest is None or payload is None or task is None or fingerprint.of_file(path) != manifest["sha256"]:
         raise CheckpointError(
-            "is not there, is damaged, or has no manifest (.json) beside it", where=path, mend="train the variant anew"
+            "is not there, is damaged, or has no manifest (.json) beside it", where=path, hint="train the variant anew"
         )
     if manifest["variant"] != variant:
         raise CheckpointError(
-            f"holds variant {manifest['variant']}, expected {variant}", where=path, mend="choose another file"
+            f"holds variant {manifest['variant']}, expected {variant}", where=path, hint="choose another file"
         )
     recipe = manifest["ingredients"]["recipe"]
     model = create(variant, backbone=recipe["backbone"], drifting_batch_norm=recipe["drifting_batch_norm"], task=task)
     try:
         model.load_state_dict(payload["state_dict"])
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"does not fit today's variant: {error}", where=path, mend="train it anew") from error
+        raise CheckpointError(f"does not fit today's variant: {error}", where=path, hint="train it anew") from error
     return Trained(model.eval(), "loaded", 0.0, path, manifest)
 
 
@@ -93,7 +93,7 @@ def find_stored(folder: Path, variant: str) -> Path:
         raise CheckpointError(
             f"holds no trained model of variant {variant}",
             where=folder,
-            mend=f"train one, for example by: pytest benchmarks -m smoke -k smoke-{variant}",
+            hint=f"train one, for example by: pytest benchmarks -m smoke -k smoke-{variant}",
         )
     if len(rows) > 1:
         listing = "".join(
@@ -104,6 +104,6 @@ def find_stored(folder: Path, variant: str) -> Path:
         raise CheckpointError(
             f"holds {len(rows)} trained models of variant {variant}:{listing}",
             where=folder,
-            mend="say which with --checkpoint",
+            hint="say which with --checkpoint",
         )
     return next(iter(rows))

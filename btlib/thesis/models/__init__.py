@@ -59,7 +59,7 @@ def _torch_room(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name in ("torch", "torchvision"):
             raise MissingExtraError(
-                f"{error.name} is not installed", where="btlib.thesis.models", mend="pip install 'btlib[torch]'"
+                f"{error.name} is not installed", where="btlib.thesis.models", hint="pip install 'btlib[torch]'"
             ) from error
         raise
 

@@ -40,7 +40,7 @@ def load_pretrained(model: TumourModel, weights: str | None) -> None:
     if stem is None:
         raise ModelError(
             f"there are no pretrained weights {weights!r} for the backbone {model.backbone_name!r}",
-            mend="use weights none",
+            hint="use weights none",
         )
     _fill(model, _download(stem, str(weights)))
 
@@ -99,7 +99,7 @@ def _download(stem: str, weights: str) -> dict[str, Tensor]:
     ) as error:  # offline, timed out, not HTTP, a wrong hash, a damaged file in the cache: no end of kinds
         raise WeightsUnavailableError(
             f"cannot get {name}: {error}",
-            mend="connect to the network, put the file into torch's hub cache, or start from scratch (weights none)",
+            hint="connect to the network, put the file into torch's hub cache, or start from scratch (weights none)",
         ) from error
     return _renamed(state, {"backbone": "backbone", "classifier": "decoder", "aux_classifier": "aux"}, weights)
 

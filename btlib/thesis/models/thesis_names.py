@@ -43,7 +43,7 @@ def load_thesis_state_dict(variant: str, state_dict: Mapping[str, Any], *, backb
         raise CheckpointError(
             f"not a checkpoint of this variant: {len(faults)} tensors do not fit, such as: {'; '.join(faults[:3])}",
             where=f"variant {variant}",
-            mend=_guess(variant, state),
+            hint=_guess(variant, state),
         )
     model.load_state_dict(ours)
     return model.eval()

@@ -74,7 +74,7 @@ def fit(
             f"recipe {plan.recipe.name} keeps the best epoch, but the split {plan.protocol.split} has no validation "
             "samples",
             where=f"variant {plan.variant}",
-            mend="use more samples, or a recipe that keeps the last epoch",
+            hint="use more samples, or a recipe that keeps the last epoch",
         )
     precision = resolve_precision(plan.precision, device)
     model = build(plan, start)

@@ -102,7 +102,7 @@ class Trainee(pl.LightningModule):
             raise ModelError(
                 f"its training step cannot be compiled: {type(error).__name__}: {error}",
                 where=f"variant {self.model.variant.name}",
-                mend="leave out --bt-compile-training",
+                hint="leave out --bt-compile-training",
             ) from error
         self._losses.append(loss.detach())
         self._sizes.append(len(batch[0]))
@@ -128,7 +128,7 @@ class Trainee(pl.LightningModule):
         raise ModelError(
             f"the loss became {self._losses[first].item()} in epoch {self.current_epoch + 1}, batch {first + 1}",
             where=f"variant {self.model.variant.name}",
-            mend="lower the learning rate, or train with --bt-precision fp32",
+            hint="lower the learning rate, or train with --bt-precision fp32",
         )
 
     def validation_step(self, batch: Batch, index: int) -> None:

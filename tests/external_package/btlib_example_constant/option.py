@@ -16,4 +16,4 @@ def btlib_options() -> list[PluginOption]:
 def btlib_check_plan(plan: RunPlan) -> None:
     """A percentage is 100 at most."""
     if (plan.options.plugins.get("modesty") or 0) > 100:
-        raise OptionError("expected a percentage", where="--bt-modesty", mend="give a number from 1 to 100")
+        raise OptionError("expected a percentage", where="--bt-modesty", hint="give a number from 1 to 100")

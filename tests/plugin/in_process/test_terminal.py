@@ -75,7 +75,7 @@ def test_a_run_tells_the_terminal_of_its_progress(live: bool) -> None:
         assert config.found.captured is not live
 
 
-def test_a_deliberate_error_is_the_users_to_mend() -> None:
+def test_a_deliberate_error_is_the_users_to_correct() -> None:
     with pytest.raises(pytest.UsageError, match=r"^where: wrong"), as_usage_error():
         raise BtlibError("wrong", where="where")
     with pytest.raises(ZeroDivisionError), as_usage_error():

@@ -63,7 +63,7 @@ def test_a_file_cut_short_is_named(damaged: RunStore, name: str):
     page = report(damaged)
     told = "\n".join(page.text.values())
     assert str(path) in told
-    assert "To mend it" in told
+    assert "Hint" in told
     assert (HOLDS in told) == (name in PICTURES)
     if name != "base.json":  # of which the verdicts say it
         assert any(str(path) in p for p in json.loads((damaged.path / "report.json").read_text())["problems"])
@@ -173,4 +173,4 @@ def test_a_run_that_does_not_say_what_it_ran_has_no_page(damaged: RunStore):
     done = CliRunner().invoke(app, ["report", str(damaged.path)])
     assert done.exit_code == 2
     assert "run.json" in done.stderr
-    assert "To mend it" in done.stderr
+    assert "Hint" in done.stderr

@@ -136,7 +136,7 @@ def test_a_file_of_yesterdays_variant(write: Write) -> None:
     path.with_suffix(".json").write_text(json.dumps(manifest))
     with pytest.raises(CheckpointError, match=r"A-1\.ckpt: does not fit today's variant") as caught:
         load_stored(path, "A")
-    assert caught.value.mend == "train it anew"
+    assert caught.value.hint == "train it anew"
 
 
 def test_the_one_model_of_a_variant(write: Write, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_no_model_of_a_variant(write: Write, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError) as caught:
         find_stored(tmp_path, "A")
     assert (caught.value.problem, caught.value.where) == ("holds no trained model of variant A", str(tmp_path))
-    assert str(caught.value.mend).endswith("-k smoke-A")
+    assert str(caught.value.hint).endswith("-k smoke-A")
 
 
 def test_several_models_of_a_variant_are_listed(write: Write, tmp_path: Path) -> None:
@@ -198,14 +198,14 @@ def test_the_thesis_s_file_of_each_variant(variant: str, tmp_path: Path, monkeyp
 
 def test_what_does_not_fit_is_told_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> None:
-        raise CheckpointError("no fit", where="variant B", mend="give another")
+        raise CheckpointError("no fit", where="variant B", hint="give another")
 
     monkeypatch.setattr(thesis, "load_thesis_state_dict", refuse)
     path = tmp_path / "Model_B_classification_only.ckpt"
     torch.save({}, path)
     with pytest.raises(CheckpointError) as caught:
         load_thesis_checkpoint("B", tmp_path)
-    assert (caught.value.problem, caught.value.where, caught.value.mend) == ("no fit", str(path), "give another")
+    assert (caught.value.problem, caught.value.where, caught.value.hint) == ("no fit", str(path), "give another")
 
 
 @pytest.mark.parametrize(

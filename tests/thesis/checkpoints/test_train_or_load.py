@@ -140,7 +140,7 @@ def test_a_checkpoint_of_another_variant_is_refused(store: Store, plan: Plan):
         store.path(plan).with_suffix(suffix).write_bytes(store.path(other).with_suffix(suffix).read_bytes())
     with pytest.raises(CheckpointError, match=r"A-\w+\.ckpt: holds variant B \(\w+\), expected variant A") as caught:
         store.train_or_load(plan)
-    assert "remove it" in str(caught.value.mend)
+    assert "remove it" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("variant", ["A", "D"])

@@ -116,7 +116,7 @@ def test_a_file_that_lacks_tensors_of_the_backbone_is_refused(hub: Path, states:
 def test_tiny_has_no_pretrained_weights(weights: str, hub: Path) -> None:
     with pytest.raises(ModelError, match=f"no pretrained weights '{weights}' for the backbone 'tiny'") as caught:
         create("A", weights, backbone="tiny")
-    assert caught.value.mend == "use weights none"
+    assert caught.value.hint == "use weights none"
 
 
 def test_unknown_weights_are_answered_with_the_nearest(hub: Path) -> None:
@@ -185,12 +185,12 @@ def refused() -> pretrained.WeightsUnavailableError:
             pytest.fail("the weights were had")
         gc.collect()
     assert "FCN_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1" in found.problem
-    assert "weights none" in str(found.mend)
+    assert "weights none" in str(found.hint)
     return found
 
 
 def test_without_network_the_error_says_what_to_do(hub: Path, unreachable: None) -> None:
-    assert "hub cache" in str(refused().mend)
+    assert "hub cache" in str(refused().hint)
     assert list(hub.iterdir()) == []
 
 
@@ -227,7 +227,7 @@ def test_a_damaged_file_in_the_cache_is_named(damage: str, cached: Path) -> None
     file = cached / Path(COCO.url).name
     whole = file.read_bytes()
     file.write_bytes({"truncated": whole[: len(whole) // 2], "empty": b"", "text": b"<html>" * 99}[damage])
-    assert "cache" in str(refused().mend)
+    assert "cache" in str(refused().hint)
 
 
 def test_auto_takes_coco_where_it_can_be_had(cached: Path) -> None:

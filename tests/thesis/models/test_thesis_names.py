@@ -85,7 +85,7 @@ def test_what_is_loaded_does_not_share_memory_with_the_checkpoint(tiny: Make) ->
 def test_another_variants_checkpoint_is_refused_and_named(asked: str, given: str, tiny: Make) -> None:
     with pytest.raises(CheckpointError, match=f"^variant {asked}: ") as caught:
         load(asked, to_thesis_state_dict(tiny(given)))
-    assert f"those of variant {given};" in str(caught.value.mend)
+    assert f"those of variant {given};" in str(caught.value.hint)
 
 
 def without(state: dict[str, Tensor], key: str) -> dict[str, Tensor]:
@@ -106,7 +106,7 @@ def test_damaged_checkpoints_are_refused_and_the_tensor_named(variant: str, tiny
             load(variant, damaged)
         assert ("surplus.weight" if problem == "unexpected" else tail) in caught.value.problem
         assert "1 tensors" in caught.value.problem
-        assert f"variant {variant}" not in str(caught.value.mend)  # it is one, and loading it as that is no cure
+        assert f"variant {variant}" not in str(caught.value.hint)  # it is one, and loading it as that is no cure
 
 
 def test_a_checkpoint_of_nothing_is_refused() -> None:

@@ -27,11 +27,11 @@ def read_cvind(folder: Path | None, where: str = "cvind") -> NDArray[np.int64]:
         raise SplitError(
             f"needs {CVIND}; looked in {looked}",
             where=where,
-            mend="get it with `btlib data download`, or use the split slice-seed42 or patient-5fold-1",
+            hint="get it with `btlib data download`, or use the split slice-seed42 or patient-5fold-1",
         )
     folds = np.asarray(_read(path)).ravel()
     if folds.size == 0 or folds.dtype.kind not in "iuf" or not (np.mod(folds, 1) == 0).all():
-        raise SplitError(f"expected whole numbers, got {folds.dtype} {folds.shape}", where=path, mend=_AGAIN)
+        raise SplitError(f"expected whole numbers, got {folds.dtype} {folds.shape}", where=path, hint=_AGAIN)
     return folds.astype(np.int64)
 
 
@@ -61,4 +61,4 @@ def _read(path: Path) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # a damaged file makes SciPy raise almost anything
-        raise SplitError(f"cannot read the folds: {error}", where=path, mend=_AGAIN) from error
+        raise SplitError(f"cannot read the folds: {error}", where=path, hint=_AGAIN) from error

@@ -65,7 +65,7 @@ def download(
     out = Path(out)
     files = [file for file in _listing(base_url, out) if file.name.endswith(".zip") or file.name == CVIND]
     if not any(file.name.endswith(".zip") for file in files):
-        raise DataError("the article lists no zip files", where=base_url, mend=_by_hand(out))
+        raise DataError("the article lists no zip files", where=base_url, hint=_by_hand(out))
     for file in files:
         home = out if file.name == CVIND else out / "downloads"
         _fetch(file, home, file_hosts, progress, _by_hand(out))
@@ -97,7 +97,7 @@ def _listing(base_url: str, out: Path) -> list[_RemoteFile]:
         return [_remote_file(item) for item in json.loads(content)["files"]]
     except (requests.RequestException, FetchError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
-            f"expected the article's list of files, got {type(error).__name__}: {error}", where=url, mend=_by_hand(out)
+            f"expected the article's list of files, got {type(error).__name__}: {error}", where=url, hint=_by_hand(out)
         ) from error
 
 
@@ -112,7 +112,7 @@ def _remote_file(item: dict[str, Any]) -> _RemoteFile:
     return _RemoteFile(int(item["id"]), name, str(item["download_url"]), size, md5)
 
 
-def _fetch(file: _RemoteFile, home: Path, hosts: Sequence[str], progress: bool, mend: str) -> None:
+def _fetch(file: _RemoteFile, home: Path, hosts: Sequence[str], progress: bool, hint: str) -> None:
     """Get one file from the first host that gives the right one."""
     import requests
 
@@ -128,9 +128,9 @@ def _fetch(file: _RemoteFile, home: Path, hosts: Sequence[str], progress: bool, 
             failures.append(f"  {url}: {told}")
         except OSError as error:
             hint = "free some space, or choose a folder that can be written"
-            raise DataError(f"cannot be written ({error})", where=home / file.name, mend=hint) from error
+            raise DataError(f"cannot be written ({error})", where=home / file.name, hint=hint) from error
     listed = f"{file.size} bytes" + (f", md5 {file.md5}" if file.md5 else "")
-    raise DataError("\n".join([f"no host gives it as listed ({listed})", *failures]), where=home / file.name, mend=mend)
+    raise DataError("\n".join([f"no host gives it as listed ({listed})", *failures]), where=home / file.name, hint=hint)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -155,12 +155,12 @@ def _unpack(archive: Path, folder: Path) -> None:
                     with atomic_path(target) as part, packed.open(item) as source, part.open("wb") as sink:
                         copyfileobj(source, sink, _CHUNK)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise DataError(f"cannot be unpacked: {error}", where=archive, mend="remove it and download again") from error
+        raise DataError(f"cannot be unpacked: {error}", where=archive, hint="remove it and download again") from error
     except OSError as error:
         hint = "free some space, or choose a folder that can be written"
-        raise DataError(f"cannot be unpacked: {error}", where=folder, mend=hint) from error
+        raise DataError(f"cannot be unpacked: {error}", where=folder, hint=hint) from error
     if not members:
-        raise DataError("holds no .mat files", where=archive, mend="remove it and download again")
+        raise DataError("holds no .mat files", where=archive, hint="remove it and download again")
 
 
 def _is_unpacked(item: zipfile.ZipInfo, target: Path) -> bool:

@@ -91,7 +91,7 @@ def require_space(folder: Path, size: int) -> None:
         raise DataError(
             f"needs {size / 1e6:.0f} MB, {free / 1e6:.0f} MB are free",
             where=folder,
-            mend="free some space, or choose another folder",
+            hint="free some space, or choose another folder",
         )
 
 

@@ -26,7 +26,7 @@ def slice_number(path: Path) -> int:
     """
     if path.name.lower() == CVIND:
         raise DataError(
-            "holds the cross-validation folds, not a slice", where=path, mend="name a numbered file such as 1.mat"
+            "holds the cross-validation folds, not a slice", where=path, hint="name a numbered file such as 1.mat"
         )
     number = _number(path.name)
     if number is None:
@@ -42,7 +42,7 @@ def slice_folder(folder: Path) -> Path:
     """
     if not folder.is_dir():
         came = "a file" if folder.exists() else "nothing"
-        raise DataError(f"expected a folder of slices, found {came}", where=folder, mend=_GET)
+        raise DataError(f"expected a folder of slices, found {came}", where=folder, hint=_GET)
     inner = folder / "data"
     return inner if inner.is_dir() else folder
 
@@ -84,7 +84,7 @@ def list_names(folder: Path) -> tuple[Path, list[str]]:
     if faults:
         raise joined(faults, folder, HINT)
     if not found:
-        raise DataError("no slices (1.mat, 2.mat …) in this folder", where=home, mend=_GET)
+        raise DataError("no slices (1.mat, 2.mat …) in this folder", where=home, hint=_GET)
     return home, list(found.values())
 
 
@@ -109,9 +109,9 @@ def _misnamed(path: Path) -> DataError:
         f"expected a file name of the form NUMBER.mat with a number from 1 of at most {_DIGITS} digits, got "
         f"{path.name!r}",
         where=path,
-        mend="rename the file, or move it out of the folder",
+        hint="rename the file, or move it out of the folder",
     )
 
 
 def _twice(path: Path, first: str, number: int) -> DataError:
-    return DataError(f"slice {number} is there twice: {first} as well", where=path, mend="keep one of the two")
+    return DataError(f"slice {number} is there twice: {first} as well", where=path, hint="keep one of the two")

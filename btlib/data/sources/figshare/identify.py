@@ -106,7 +106,7 @@ def _check_codes(
         f"{clash[0]}; at least {SHARE:.0%} of the files are slices of the Figshare data set, by their masks, and its "
         "patients are known",
         where=folder,
-        mend="get the files again (`btlib data download`), or empty the PID of all of them, and the table is used",
+        hint="get the files again (`btlib data download`), or empty the PID of all of them, and the table is used",
     )
 
 

@@ -57,10 +57,10 @@ def figshare_patients() -> PatientTable:
         value = json.loads(file.read_text(encoding="utf-8"))
         digest = value.pop("digest")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"cannot be read: {error}", where=file, mend=hint) from error
+        raise DataError(f"cannot be read: {error}", where=file, hint=hint) from error
     if value.get("schema") != _SCHEMA or digest != fingerprint.of(value):
         raise DataError(
-            "its content does not agree with its digest: it was edited or is damaged", where=file, mend=hint
+            "its content does not agree with its digest: it was edited or is damaged", where=file, hint=hint
         )
     lengths, patients = np.array(value["runs"], dtype=np.int64).T
     of_slice = np.repeat(patients, lengths)

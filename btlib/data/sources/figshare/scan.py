@@ -127,14 +127,14 @@ def _source(patients: Patients) -> list[str]:
 
 def _miscounted(folder: Path, numbers: set[int], expect: int | None) -> list[DataError]:
     if not numbers and not expect:
-        return [DataError("no slices (1.mat, 2.mat …)", where=folder, mend="name the folder that holds them")]
+        return [DataError("no slices (1.mat, 2.mat …)", where=folder, hint="name the folder that holds them")]
     wanted = numbers if expect is None else set(range(1, expect + 1))
     missing = [
-        DataError("is missing", where=folder / f"{number}.mat", mend="get the slices with `btlib data download`")
+        DataError("is missing", where=folder / f"{number}.mat", hint="get the slices with `btlib data download`")
         for number in sorted(wanted - numbers)
     ]
     extra = [
-        DataError(f"is more than the {expect} slices expected", where=folder / f"{number}.mat", mend="remove it")
+        DataError(f"is more than the {expect} slices expected", where=folder / f"{number}.mat", hint="remove it")
         for number in sorted(numbers - wanted)
     ]
     return missing + extra
@@ -145,7 +145,7 @@ def _mixed(folder: Path, found: list[_Found]) -> list[DataError]:
     if phantoms in (0, len(found)):
         return []
     problem = f"{phantoms} of {len(found)} slices are phantoms"
-    return [DataError(problem, where=folder, mend="keep phantom and real slices in folders of their own")]
+    return [DataError(problem, where=folder, hint="keep phantom and real slices in folders of their own")]
 
 
 def _gaps(numbers: set[int], expect: int | None) -> list[str]:

@@ -23,13 +23,13 @@ def fault_lines(faults: Sequence[DataError], most: int = _FILES) -> Iterator[str
     """
     by_hint: dict[str | None, list[DataError]] = {}
     for fault in faults:
-        by_hint.setdefault(fault.mend, []).append(fault)
+        by_hint.setdefault(fault.hint, []).append(fault)
     counts = [len(group) for group in by_hint.values()]
     for (hint, group), shown in zip(by_hint.items(), shares(counts, min(most, len(faults))), strict=True):
         lines = [f"Fault: {DataError(fault.problem, where=fault.where)}" for fault in group[:shown]]
         if len(group) > shown:
             lines.append(f"… and {len(group) - shown} more")
-        yield str(DataError("\n".join(lines), mend=hint))
+        yield str(DataError("\n".join(lines), hint=hint))
 
 
 def patients_line(patients: Mapping[str | None, int]) -> str:
@@ -53,7 +53,7 @@ def write_report(report: ScanReport, path: Path) -> None:
         files.write_json(path, _as_json(report))
     except OSError as error:
         problem = f"the report cannot be written: {error.strerror}"
-        raise OptionError(problem, where=path, mend="name a file that can be written with --out") from error
+        raise OptionError(problem, where=path, hint="name a file that can be written with --out") from error
 
 
 def _as_json(report: ScanReport) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _as_json(report: ScanReport) -> dict[str, Any]:
         "sizes": [{"height": height, "width": width, "slices": count} for (height, width), count in sizes],
         "patients": [{"id": _encodable(patient), "slices": count} for patient, count in patients],
         "faults": [
-            {"where": _encodable(fault.where), "problem": _encodable(fault.problem), "hint": fault.mend}
+            {"where": _encodable(fault.where), "problem": _encodable(fault.problem), "hint": fault.hint}
             for fault in report.faults
         ],
         "notes": [_encodable(note) for note in report.notes],

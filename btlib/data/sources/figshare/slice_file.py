@@ -83,7 +83,7 @@ def read_slice(path: Path | str) -> Slice:
             group = hdf5.group(file, "cjdata")
             if group is None:
                 found = ", ".join(file) or "nothing"
-                raise DataError(f"expected a group 'cjdata', found {found}", where=path, mend=_AGAIN)
+                raise DataError(f"expected a group 'cjdata', found {found}", where=path, hint=_AGAIN)
             image = _image(_field(group, "image", path), path)
             read = Slice(
                 number=number,
@@ -96,7 +96,7 @@ def read_slice(path: Path | str) -> Slice:
             _check_digest(group, read, path)
             return read
     except (OSError, DamagedFileError) as error:
-        raise DataError(_why_not_read(path, error), where=path, mend=_AGAIN) from error
+        raise DataError(_why_not_read(path, error), where=path, hint=_AGAIN) from error
 
 
 def write_slice(
@@ -166,19 +166,19 @@ def _field(group: h5py.Group, name: str, path: Path) -> NDArray[Any]:
             raise DataError(
                 f"field cjdata/{name}: expected a dataset, but it is missing; found {', '.join(group) or 'nothing'}",
                 where=path,
-                mend=_AGAIN,
+                hint=_AGAIN,
             )
         if field.nbytes > LARGEST:
             raise _wrong(f"at most {LARGEST >> 20} MiB", f"{field.shape} of {field.dtype}", name, path)
         return hdf5.values(field)
     except (*hdf5.ERRORS, DamagedFileError) as error:
         raise DataError(
-            f"field cjdata/{name}: damaged or of another kind ({error})", where=path, mend=_AGAIN
+            f"field cjdata/{name}: damaged or of another kind ({error})", where=path, hint=_AGAIN
         ) from error
 
 
 def _wrong(expected: str, came: str, field: str, path: Path) -> DataError:
-    return DataError(f"field cjdata/{field}: expected {expected}, got {came}", where=path, mend=_AGAIN)
+    return DataError(f"field cjdata/{field}: expected {expected}, got {came}", where=path, hint=_AGAIN)
 
 
 def _image(image: NDArray[Any], path: Path) -> NDArray[Any]:
@@ -238,7 +238,7 @@ def _check_digest(group: h5py.Group, read: Slice, path: Path) -> None:
         raise DataError(
             f"attribute {_DIGEST}: does not fit the content: edited or damaged",
             where=path,
-            mend="make the phantoms anew",
+            hint="make the phantoms anew",
         )
 
 
@@ -253,5 +253,5 @@ def _origin(group: h5py.Group, path: Path) -> Origin:
     if origin == "phantom":
         return "phantom"
     raise DataError(
-        f"attribute {_ORIGIN}: expected 'phantom' or none, got {origin!r}", where=path, mend="make the phantoms anew"
+        f"attribute {_ORIGIN}: expected 'phantom' or none, got {origin!r}", where=path, hint="make the phantoms anew"
     )

@@ -93,7 +93,7 @@ class FigshareSource(DatasetSource):
             raise DataError(
                 f"says that it is of {read.origin!r}, and {first} that it is of {origin!r}",
                 where=path,
-                mend="keep phantom and real slices in folders of their own",
+                hint="keep phantom and real slices in folders of their own",
             )
         return read.sample
 

@@ -40,9 +40,9 @@ def write_phantoms(out: Path | str, n: int, seed: int = 0, progress: bool = Fals
     out = Path(out)
     target = out / "data"
     if n < 1:
-        raise DataError(f"expected at least 1 slice, got {n}", where="phantoms", mend="ask for more slices")
+        raise DataError(f"expected at least 1 slice, got {n}", where="phantoms", hint="ask for more slices")
     if target.exists():
-        raise DataError("is there already", where=target, mend="choose a new folder, or remove this one first")
+        raise DataError("is there already", where=target, hint="choose a new folder, or remove this one first")
     cast = track(_cast(n, seed), n, "Drawing phantoms", progress)
     try:
         with atomic_folder(target) as part:
@@ -53,7 +53,7 @@ def write_phantoms(out: Path | str, n: int, seed: int = 0, progress: bool = Fals
                 write_slice(part / f"{number}.mat", image, mask, label, patient=patient, origin="phantom")
     except OSError as error:
         hint = "free some space, or choose a folder that can be written"
-        raise DataError(f"cannot be written ({error.strerror or error})", where=target, mend=hint) from error
+        raise DataError(f"cannot be written ({error.strerror or error})", where=target, hint=hint) from error
     return target
 
 

@@ -43,7 +43,7 @@ class PhantomSource(DatasetSource):
         if min(n, size, each) < 1:
             raise DataError(f"expected at least 1 of each, got n={n}, size={size}, each={each}", where="phantoms")
         if not task.synthetic:
-            raise DataError("the task is not simulated", where=task.name, mend="make it with synthetic=True")
+            raise DataError("the task is not simulated", where=task.name, hint="make it with synthetic=True")
         self._task = task
         self.n, self.seed, self.size, self.each = (operator.index(value) for value in (n, seed, size, each))
 
