@@ -11,7 +11,7 @@ from btlib.registry import unknown_name
 from btlib.types import DEVICES, SCALINGS, Scaling
 
 if TYPE_CHECKING:
-    from btlib.protocol import Tier
+    from btlib.protocol import Protocol, Recipe, Tier
 
 ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8")
 """Those of btlib, known without torch; installed packages may bring more."""
@@ -130,6 +130,12 @@ class RunOptions:
             object.__setattr__(self, name, self.root / Path(getattr(self, name)).expanduser())
         if self.data is not None:
             object.__setattr__(self, "data", Path(self.data).expanduser())
+        if self.speed_reference is not None:
+            file, colons, name = self.speed_reference.partition("::")
+            if (
+                file.endswith(".py") and Path(file).expanduser().is_file()
+            ):  # wherever the user stands when it is resumed
+                object.__setattr__(self, "speed_reference", f"{Path(file).expanduser().absolute()}{colons}{name}")
         for name in ("case", "against"):
             value = getattr(self, name)
             object.__setattr__(self, name, value if value is None else tuple(value))
@@ -254,8 +260,16 @@ def require_engine(name: str | None) -> None:
         raise unknown_name("engine", name, known, where=written("engine"))
 
 
-def adjusted(tier: "Tier", options: RunOptions) -> "Tier":
+def adjusted(
+    tier: "Tier", options: RunOptions, protocol: "Protocol | None" = None, recipe: "Recipe | None" = None
+) -> "Tier":
     """A tier with what the user asked for in place of its own settings.
+
+    Args:
+        tier: The settings where nothing is asked for.
+        options: What is asked for.
+        protocol: In place of the tier's or of a named one.
+        recipe: In place of the tier's or of a named one.
 
     Raises:
         UnknownNameError: No such protocol or recipe.
@@ -273,13 +287,14 @@ def adjusted(tier: "Tier", options: RunOptions) -> "Tier":
             )
     if options.protocol or options.recipe:
         tier = apply_preset(tier, options.protocol, options.recipe)
-    recipe: dict[str, Any] = {"epochs": options.epochs, "batch_size": options.batch_size}
-    protocol: dict[str, Any] = {"image_size": options.image_size, "split": options.folds or options.split}
-    (protocol if tier.recipe.scaling is None else recipe)["scaling"] = options.scaling  # a recipe's own would win
+    tier = replace(tier, protocol=protocol or tier.protocol, recipe=recipe or tier.recipe)
+    trained: dict[str, Any] = {"epochs": options.epochs, "batch_size": options.batch_size}
+    measured: dict[str, Any] = {"image_size": options.image_size, "split": options.folds or options.split}
+    (measured if tier.recipe.scaling is None else trained)["scaling"] = options.scaling  # a recipe's own would win
     tier = replace(
         tier,
-        recipe=replace(tier.recipe, **_given(recipe)),
-        protocol=replace(tier.protocol, **_given(protocol)),
+        recipe=replace(tier.recipe, **_given(trained)),
+        protocol=replace(tier.protocol, **_given(measured)),
         baseline=options.baseline or tier.baseline,
         precision=options.precision or tier.precision,
         engine=options.engine or tier.engine,

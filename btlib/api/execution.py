@@ -15,6 +15,7 @@ from btlib.api.benchmark_run import BenchmarkRun
 from btlib.api.closing import Summary, close
 from btlib.api.opening import baseline_of, open_run, tier_of
 from btlib.cases import CASES, Case, load_case, load_cases
+from btlib.cases.load import spec_of
 from btlib.data.source import DatasetSource
 from btlib.errors import OptionError, RecordError
 from btlib.gate.judgement import Judgement
@@ -39,7 +40,8 @@ class Finished:
         folder: What it left behind: records, `judgement.json`, reports.
         summary: What a terminal shows of it.
         judgement: All verdicts.
-        exit_code: 0 where all hold, 1 where a case fell short of its baseline, 7 where one could not be judged.
+        exit_code: 0 where all hold, 1 where a case fell short of its baseline, 7 where one could not be judged,
+            or something that was asked for could not be measured.
     """
 
     folder: Path
@@ -90,7 +92,7 @@ def run(
         InterruptedRunError: Ctrl-C or SIGTERM ended it; reports are written all the same.
     """
     source = None if data is None or isinstance(data, str | Path) else data
-    folder = Path(data).absolute() if isinstance(data, str | Path) else None
+    folder = Path(data).expanduser().absolute() if isinstance(data, str | Path) else None
     asked = _options(
         {
             "data": folder,
@@ -101,14 +103,11 @@ def run(
     )
     chosen = _cases(cases)
     settings = tier if isinstance(tier, Tier) else TIERS[tier]
-    if isinstance(protocol, Protocol):
-        settings = replace(settings, protocol=protocol)
-    if isinstance(recipe, Recipe):
-        settings = replace(settings, recipe=recipe)
+    own = (protocol if isinstance(protocol, Protocol) else None, recipe if isinstance(recipe, Recipe) else None)
     wanted = frozenset(measures)
     for name in wanted:
         MEASURES[name]  # an unknown one is told before anything is read
-    plan = RunPlan(adjusted(settings, asked), asked, dict.fromkeys(chosen, wanted))
+    plan = RunPlan(adjusted(settings, asked, *own), asked, dict.fromkeys(chosen, wanted))
     store = RunStore(asked.output / f"{new_stamp()}-{plan.tier.name}")
     return _execute(plan, store, progress or Progress(), source)
 
@@ -133,9 +132,9 @@ def resume(folder: Path | str, *, progress: Progress | None = None) -> Finished:
             hint="run it anew; trained models are loaded",
         )
     for case in info.cases:
-        if case not in load_cases():
-            if case not in info.specs:
-                raise RecordError(f"case {case} was made in no file", where=store.path, hint="run it from its program")
+        if case not in info.specs:
+            raise RecordError(f"case {case} was made in no file", where=store.path, hint="run it from its program")
+        if case not in load_cases() or spec_of(load_cases()[case]) != info.specs[case]:
             load_case(info.specs[case])
     options = replace(RunOptions.from_json(info.options), retrain=False)
     plan = RunPlan(tier_of(options, info.tier), options, {c: frozenset(info.measures.get(c, ())) for c in info.cases})
@@ -160,23 +159,24 @@ def _execute(
     plan: RunPlan, store: RunStore, progress: Progress, source: DatasetSource | None, *, again: bool = False
 ) -> Finished:
     began = time.perf_counter()
-    compared = baseline_of(plan.tier.baseline, plan.options.root)
+    name = store.info().baseline if again else plan.tier.baseline  # the very file that it was compared with before
+    compared = baseline_of(name, plan.options.root)
     opened = open_run(BenchmarkRun, plan, progress, store, compared, source, again=again)
     for line in opened.header():
         progress.say(line)
     interruption: KeyboardInterrupt | None = None
-    try:
-        with _interruptible():
+    with _interruptible():
+        try:
             for cell in plan.cells():
                 opened.executor.submit(cell).result()
                 if cell == plan.cells(cell.case)[-1]:
                     for verdict in opened.judgement(cell.case).verdicts:
                         progress.say(verdict.describe())
-    except KeyboardInterrupt as signalled:
-        interruption = signalled
-    finally:
-        opened.close()
-    finished = _finished(plan, store, close(store.path, began))
+        except KeyboardInterrupt as signalled:
+            interruption = signalled
+        finally:
+            opened.close()
+        finished = _finished(plan, store, close(store.path, None if again else began))
     if interruption is not None:
         raise InterruptedRunError(finished) from interruption
     return finished
@@ -187,7 +187,7 @@ def _finished(plan: RunPlan, store: RunStore, summary: Summary) -> Finished:
     slower = any(one.status == "slower" for case in summary.judgement.cases.values() for one in case.speed)
     if slower:
         code = FELL_SHORT
-    if code == 0 and summary.missing:
+    if code == 0 and (summary.missing or any(record.problems for record in store.records())):
         code = COULD_NOT_JUDGE
     return Finished(store.path, summary, summary.judgement, code)
 

@@ -35,14 +35,18 @@ def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> Run
     for store, info in zip(stores[1:], infos[1:], strict=True):
         _require_alike(infos[0], info, stores[0].path, store.path)
     chosen: dict[Cell, tuple[RunStore, CaseRecord]] = {}
+    alike: dict[str, tuple[RunStore, CaseRecord]] = {}
+    explained: dict[str, RunStore] = {}
     for store in stores:
         for record in store.records():
-            before = chosen.setdefault(record.cell, (store, record))
-            if before[0] is store:
-                continue
-            _require_same(before[1], record, before[0].path, store.path)
-            if len(record.measured) > len(before[1].measured):
-                chosen[record.cell] = (store, record)
+            first = alike.setdefault(record.case, (store, record))
+            _require_same_making(first[1], record, first[0].path, store.path)
+            if "explanation" in record.measured and "explanation" not in record.problems:
+                explained.setdefault(record.case, store)
+            before = chosen.get(record.cell)
+            if before is not None:
+                _require_same(before[1], record, before[0].path, store.path)
+            chosen[record.cell] = (store, record) if before is None else (before[0], _together(before[1], record))
     conditions: dict[str | None, tuple[RunStore, CaseRecord]] = {}
     for store, record in chosen.values():
         first = conditions.setdefault(record.fold, (store, record))
@@ -55,6 +59,11 @@ def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> Run
     merged = RunStore(target)
     for store, record in chosen.values():
         _copy(store, merged, record)
+    for case, store in explained.items():
+        for suffix in ("npz", "json", "csv", "svg"):
+            path = store.explain_place.file(case, suffix)
+            if path.exists():
+                _copy_file(path, merged.explain_place.file(case, suffix))
     for store in stores:
         for path in [store.split_path(), *(store.path / "splits").glob("*.json")]:
             if path.exists():
@@ -92,16 +101,46 @@ def _require_same(one: CaseRecord, other: CaseRecord, path: Path, other_path: Pa
         )
 
 
+def _require_same_making(one: CaseRecord, other: CaseRecord, path: Path, other_path: Path) -> None:
+    """Cells of one case are of one code, one engine and one definition of the metrics."""
+
+    def made(record: CaseRecord) -> dict[str, object]:
+        details = record.model.details if record.model else {}
+        ways = {name: details.get(name) for name in ("engine", "precision")} if record.model and one.model else {}
+        return {"code": record.code.digest if record.code else None, "metrics": record.metrics, **ways}
+
+    for name, value in made(other).items():
+        known = made(one).get(name, value)
+        if value != known:
+            raise RecordError(
+                f"{other.cell} has another {name} than {one.cell} of {path}",
+                where=other_path,
+                hint="merge runs of the same code, engine and precision",
+            )
+
+
+def _together(one: CaseRecord, other: CaseRecord) -> CaseRecord:
+    """The record of a cell with what either of two runs measured beside its quality."""
+    sound = ({*one.measured} - {*one.problems}) | ({*other.measured} - {*other.problems})
+    problems = {what: why for what, why in {**other.problems, **one.problems}.items() if what not in sound}
+    speed = one.speed or other.speed
+    if one.speed is not None and other.speed is not None:
+        speed = one.speed.model_copy(update={"figures": {**other.speed.figures, **one.speed.figures}})
+    return one.model_copy(
+        update={
+            "measured": list(dict.fromkeys([*one.measured, *other.measured])),
+            "problems": problems,
+            "speed": speed,
+            "planted": {**other.planted, **one.planted},
+        }
+    )
+
+
 def _copy(store: RunStore, target: RunStore, record: CaseRecord) -> None:
     cell = record.cell
     for path in (store.masks_path(cell), store.curves_path(cell)):
         if path.exists():
             _copy_file(path, target.path / path.relative_to(store.path))
-    if "explanation" in record.measured:
-        for suffix in ("npz", "json", "csv", "svg"):
-            path = store.explain_place.file(record.case, suffix)
-            if path.exists():
-                _copy_file(path, target.explain_place.file(record.case, suffix))
     target.save_record(record)  # last: what it describes is there by then
 
 
@@ -126,6 +165,7 @@ def _joined(infos: Sequence[RunInfo], folders: Sequence[str], name: str | None) 
         update={
             "name": name,
             "command": shlex.join(["btlib", "merge", *folders]),
+            "data": "; and ".join(dict.fromkeys(info.data for info in infos)),
             "cases": together("cases"),
             "seeds": sorted(together("seeds")),
             "folds": sorted(together("folds")),

@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from btlib.data.dataset import Dataset
 from btlib.data.grouping import unknown
 from btlib.data.source import DatasetSource
 from btlib.data.sources.figshare.folder import count_slices
-from btlib.errors import BaselineError, OptionError
+from btlib.errors import BaselineError, OptionError, RecordError
 from btlib.files import why_unwritable
 from btlib.gate import Baseline
 from btlib.gate.held import NONE, NotComparedError, load_baseline
@@ -28,13 +29,13 @@ from btlib.options import RunOptions, adjusted, require_engine, written
 from btlib.paths import find_baseline
 from btlib.protocol import TIERS, Tier
 from btlib.registry import unknown_name
-from btlib.runs import RunInfo, RunStore
+from btlib.runs import CaseRecord, RunInfo, RunStore
 from btlib.runs.execute import patient_facts
 from btlib.runs.executors import InProcess
 from btlib.runs.measuring.references import require_reference
 from btlib.runs.plan import RunPlan
 from btlib.runs.progress import Progress
-from btlib.runs.provenance import checkout
+from btlib.runs.provenance import checkout, code_of
 from btlib.runs.split import split_file
 from btlib.runs.workspace import Workspace, open_workspace
 from btlib.speed import determinism, tuning
@@ -108,25 +109,57 @@ def open_run(
     if options.deterministic:
         run.ends.append(determinism.enforce())
     if again:
-        _require_same_data(workspace, store)
+        _require_same(workspace, store)
         return run
     for name, split in workspace.splits.items():
-        store.save_split(split_file(split, workspace.true), None if len(workspace.splits) == 1 else name)
+        store.save_split(split_file(split, workspace.true), name if workspace.plan.folded else None)
     store.save_info(_info(workspace, path))
     return run
 
 
-def _require_same_data(workspace: Workspace, store: RunStore) -> None:
-    """A run goes on with the very samples that it began with."""
+def _require_same(workspace: Workspace, store: RunStore) -> None:
+    """A run goes on with the very samples, settings and code that it began with."""
+    plan, info = workspace.plan, store.info()
     for name, split in workspace.splits.items():
-        before = store.split(None if len(workspace.splits) == 1 else name)
-        now = split_file(split, workspace.true)
-        if before is not None and before != now:
+        before = store.split(name if plan.folded else None)
+        if before is not None and before != split_file(split, workspace.true):
             raise OptionError(
                 f"the split {name} is not that of the run: its data have changed",
                 where=store.path,
                 hint="put the samples back, or start a run anew",
             )
+    now = {"recipe": asdict(plan.tier.recipe), "image_size": workspace.truth.image_size, "task": workspace.truth.task}
+    for name, value in now.items():
+        if value != getattr(info, name):
+            raise OptionError(
+                f"{name}: the run has {getattr(info, name)!r}, and it would go on with {value!r}",
+                where=store.path,
+                hint="what a program gave it cannot be found again: run it from its program",
+            )
+    for record in _readable(store):
+        known = load_cases()[record.case] if record.case in plan.cases else None
+        code = None if known is None else code_of(known)
+        if code is not None and record.code is not None and code.digest != record.code.digest:
+            raise OptionError(
+                f"the file of case {record.case} has changed since {record.cell} was measured",
+                where=store.path,
+                hint="start a run anew, or put the file back",
+            )
+        if record.conditions.truth_fingerprint != workspace.truth.truth_fingerprint:
+            raise OptionError(
+                f"labels or masks have changed since {record.cell} was measured: its data have changed",
+                where=store.path,
+                hint="put the samples back, or start a run anew",
+            )
+
+
+def _readable(store: RunStore) -> list[CaseRecord]:
+    """The records of a run that are whole; damaged ones are made anew."""
+    found = []
+    for path in store.record_paths():
+        with suppress(RecordError):
+            found.append(store.record_at(path))
+    return found
 
 
 def _default_data(tier: Tier, root: Path, progress: bool) -> Path:
@@ -197,7 +230,7 @@ def _info(workspace: Workspace, baseline: Path) -> RunInfo:
         cases=list(plan.cases),
         specs={name: spec for name in plan.cases if (spec := spec_of(load_cases()[name])) is not None},
         seeds=list(plan.seeds),
-        folds=list(plan.splits) if len(plan.splits) > 1 else [],
+        folds=list(plan.splits) if plan.folded else [],
         measures={case: sorted(measures) for case, measures in plan.cases.items()},
         options=options.as_json(),
         commit=commit,

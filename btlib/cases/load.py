@@ -94,6 +94,9 @@ def _chosen(module: ModuleType, own: list[str], name: str) -> Case:
     if isinstance(found, Case):
         known = found.name in CASES and CASES[found.name] is found
         return found if known else CASES.add(found.name, found)
+    named = [value for value in vars(module).values() if isinstance(value, Case) and value.name == name]
+    if named:
+        return named[0] if name in CASES and CASES[name] is named[0] else CASES.add(name, named[0])
     decorated = [CASES[case] for case in own if found is not None and CASES[case].prepare is found]
     if decorated:
         return decorated[0]

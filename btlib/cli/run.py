@@ -42,7 +42,7 @@ def run(
     from btlib.runs.progress import Progress
 
     progress = Progress(print_line)
-    given = {name: value for name, value in options.items() if value not in (None, [], False)}
+    given = {n: value for n, value in options.items() if value is not None and value is not False and value != []}
     try:
         if resume is not None:
             if cases or measure or given:

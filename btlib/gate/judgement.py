@@ -15,7 +15,7 @@ from btlib.evaluation.catalogue import METRICS
 from btlib.gate.held import NotComparedError
 from btlib.gate.measured import mean_value, with_value
 from btlib.gate.pace import PaceVerdict, judge_timing
-from btlib.gate.rule import judge, judge_new
+from btlib.gate.rule import judge, judge_against, judge_new
 from btlib.gate.schema import Baseline
 from btlib.gate.standing import Standing, standings
 from btlib.gate.verdict import Verdict
@@ -164,6 +164,7 @@ def verdicts(
     against: Sequence[str] | None = None,
     *,
     strict: bool = False,
+    found: Sequence[Verdict] | None = None,
 ) -> tuple[Verdict, ...]:
     """The gate's verdict on each metric of a case, with the measured value; an unreadable baseline gives one too.
 
@@ -172,17 +173,24 @@ def verdicts(
         baseline: What it is compared with, or why there is none.
         against: The references for a case that the baseline does not know; None for all.
         strict: Another rendering of the same samples is "not-comparable".
+        found: What `judge_against` said of a case that the baseline does not know, where that is known.
     """
-    return tuple(with_value(verdict, result) for verdict in _verdicts(result, baseline, against, strict=strict))
+    judged = _verdicts(result, baseline, against, strict=strict, found=found)
+    return tuple(with_value(verdict, result) for verdict in judged)
 
 
 def _verdicts(
-    result: CaseResult, baseline: Baseline | BaselineError, against: Sequence[str] | None, *, strict: bool
+    result: CaseResult,
+    baseline: Baseline | BaselineError,
+    against: Sequence[str] | None,
+    *,
+    strict: bool,
+    found: Sequence[Verdict] | None,
 ) -> tuple[Verdict, ...]:
     if not isinstance(baseline, BaselineError):
         if result.case in baseline.cases:
             return judge(result, baseline, strict=strict)
-        return judge_new(result, baseline, against, strict=strict)
+        return judge_new(result, baseline, against, strict=strict, found=found)
     if result.failure is not None:
         return tuple(Verdict(result.case, metric, result.failure, result.message) for metric in result.metrics)
     if isinstance(baseline, NotComparedError):
@@ -202,15 +210,16 @@ def _judged(
 ) -> CaseJudgement:
     result = result_of(records, missing_cells(info, records))
     asked = replace(result, metrics={**result.metrics, **{metric: METRICS[metric].version for metric in metrics}})
-    beside = (
-        []
-        if isinstance(baseline, BaselineError) or result.case in baseline.cases or result.failure is not None
-        else standings(result, baseline, info.against, strict=info.strict)
-    )
+    against: list[Verdict] | None = None
+    beside: list[Standing] = []
+    if not isinstance(baseline, BaselineError) and result.case not in baseline.cases and result.failure is None:
+        against = judge_against(asked, baseline, info.against, strict=info.strict)
+        declared = [verdict for verdict in against if verdict.metric in result.metrics]
+        beside = standings(result, baseline, info.against, strict=info.strict, judged=declared)
     return CaseJudgement(
         case=result.case,
         records=_identity(info, records),
-        verdicts=[_finite(v) for v in verdicts(asked, baseline, info.against, strict=info.strict)],
+        verdicts=[_finite(v) for v in verdicts(asked, baseline, info.against, strict=info.strict, found=against)],
         standings=[_finite(one) for one in beside],
         speed=_speed(info, records, baseline),
     )
@@ -219,11 +228,12 @@ def _judged(
 def _speed(info: RunInfo, records: Sequence[CaseRecord], baseline: Baseline | BaselineError) -> list[PaceVerdict]:
     if isinstance(baseline, BaselineError):
         return []
+    first = next((record for record in records if record.speed is not None), None)
+    if first is None or first.speed is None:
+        return []
     return [
-        judge_timing(record, figure, timing, baseline, record.speed.noisiness, info)
-        for record in records
-        if record.speed is not None
-        for figure, timing in record.speed.figures.items()
+        judge_timing(first, figure, timing, baseline, first.speed.noisiness, info)
+        for figure, timing in first.speed.figures.items()
     ]
 
 

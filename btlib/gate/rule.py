@@ -81,14 +81,27 @@ def judge_against(
 
 
 def judge_new(
-    result: CaseResult, baseline: Baseline, references: Sequence[str] | None = None, *, strict: bool = False
+    result: CaseResult,
+    baseline: Baseline,
+    references: Sequence[str] | None = None,
+    *,
+    strict: bool = False,
+    found: Sequence[Verdict] | None = None,
 ) -> tuple[Verdict, ...]:
     """The verdict on each metric of a case that the baseline does not know.
 
     References that are named must all be held, so the worst verdict counts; where none are named, it is enough to
     hold against one of all that the baseline knows, and the best verdict counts.
+
+    Args:
+        result: What was measured.
+        baseline: Holds the references' numbers.
+        references: Names of cases; None takes all.
+        strict: Another rendering of the same slices is "not-comparable".
+        found: What `judge_against` said of the very same, where that is known.
     """
-    found = judge_against(result, baseline, references, strict=strict)
+    if found is None:
+        found = judge_against(result, baseline, references, strict=strict)
     choose = max if references is None else min
     return tuple(
         choose(

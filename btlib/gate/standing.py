@@ -59,7 +59,12 @@ class Standing:
 
 
 def standings(
-    result: CaseResult, baseline: Baseline, against: Sequence[str] | None = None, *, strict: bool = False
+    result: CaseResult,
+    baseline: Baseline,
+    against: Sequence[str] | None = None,
+    *,
+    strict: bool = False,
+    judged: Sequence[Verdict] | None = None,
 ) -> list[Standing]:
     """Hold a measured case against every reference.
 
@@ -68,8 +73,11 @@ def standings(
         baseline: Holds the references.
         against: Names of references; None takes all.
         strict: Another rendering of the same slices is "not-comparable".
+        judged: What `judge_against` said of the very same, where that is known.
     """
-    found = [with_value(v, result) for v in judge_against(result, baseline, against, strict=strict)]
+    if judged is None:
+        judged = judge_against(result, baseline, against, strict=strict)
+    found = [with_value(v, result) for v in judged]
     p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if v.status not in COULD_NOT_TELL])
     values = {m: [v.baseline for v in found if v.metric == m and v.baseline is not None] for m in result.metrics}
     return [

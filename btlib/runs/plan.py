@@ -35,13 +35,18 @@ class RunPlan:
         """Names of the splits: one, or the folds that are pooled."""
         return folds_of(self.tier.protocol.split)
 
+    @property
+    def folded(self) -> bool:
+        """Whether its splits are folds of one result; named one by one, a single fold is one too."""
+        return self.options.folds is not None or len(self.splits) > 1
+
     def cells(self, case: str | None = None) -> tuple[Cell, ...]:
         """The cells of a case, or of all, in the order in which they are to be executed: a case after those it needs.
 
         What is measured beside the quality is measured in the first cell of a case.
         """
         names = [case] if case is not None else _ordered(self.cases)
-        folds = self.splits if len(self.splits) > 1 else (None,)
+        folds = self.splits if self.folded else (None,)
         return tuple(
             Cell(name, seed, fold, frozenset({QUALITY} | (self.cases.get(name, frozenset()) if not k else frozenset())))
             for name in names

@@ -117,10 +117,10 @@ class RunStore:
 
     def records_of(self, case: str) -> list[CaseRecord]:
         """The records of a case that there are, in order of seeds and folds; raises as `record_at`."""
-        cells = cells_of(self.info())
-        if not cells:  # a run of before
+        cells = [cell for cell in cells_of(self.info()) if cell.case == case]
+        if not cells:  # a run of before, or a case that was not planned
             return [record for record in self.records() if record.case == case]
-        found = (self.record(cell) for cell in cells if cell.case == case)
+        found = map(self.record, cells)
         return [record for record in found if record is not None]
 
     def records(self) -> list[CaseRecord]:
@@ -151,7 +151,8 @@ class RunStore:
         Raises:
             RecordError: A file is damaged, or lies in the place of another.
         """
-        return self.older_speeds() | {r.case: r.speed for r in self.records() if r.speed is not None}
+        found = {r.case: r.speed for r in reversed(self.records()) if r.speed is not None}  # of its first cell
+        return self.older_speeds() | dict(sorted(found.items()))
 
     def older_speeds(self) -> dict[str, Speed]:
         """Throughput by case of a run of an older version, which had files of its own for it; raises as `speeds`."""

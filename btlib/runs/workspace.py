@@ -113,7 +113,7 @@ def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: Progress
     true = load(protocol.image_size, protocol.scaling)
     seconds = time.perf_counter() - began
     splits = {
-        name: make_split(name, true, alone=len(plan.splits) == 1) for name in plan.splits
+        name: make_split(name, true, alone=not plan.folded) for name in plan.splits
     }  # which keep the true classes in proportion
     truth = given(protocol.image_size, protocol.scaling)
     return Workspace(plan, truth, true, splits, given, progress, seconds)

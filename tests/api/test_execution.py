@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ btlib.registry.entry_points = lambda group: EntryPoints(())
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.startswith(("btlib.thesis", "btlib.models", "torch")):
+        if name.startswith(("btlib.thesis", "btlib.models")):
             raise ImportError(f"{{name}} is not to be imported")
 
 
@@ -159,7 +160,7 @@ tier = Tier("small", Protocol(image_size=32), Recipe(), "none", 0, False, 0.0, 0
 case = Case("bright", "brightness", True, False, lambda work: Prepared(Bright(), "given"))
 done = btlib.run(case, PhantomSource(PHANTOM, 24), tier=tier, root={str(tmp_path)!r}, measures=["inference"])
 assert done.exit_code == 0, done.summary
-assert not [name for name in sys.modules if name.startswith(("btlib.thesis", "torch"))]
+assert not [name for name in sys.modules if name.startswith("btlib.thesis")]
 print(done.folder)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -289,3 +290,62 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from btlib.data import write_phantoms
 
     return write_phantoms(tmp_path_factory.mktemp("phantoms") / "data", 24, 32)
+
+
+def test_a_run_does_not_go_on_with_another_recipe(tmp_path: Path, in_file: tuple[str, Path], data: Path) -> None:
+    spec, _ = in_file
+    done = btlib.run(
+        spec, data, root=tmp_path, no_tune=True, tier="smoke", baseline="none", image_size=32, recipe=Recipe(epochs=3)
+    )
+    with pytest.raises(OptionError, match="recipe: the run has"):
+        btlib.resume(done.folder)
+
+
+def test_a_run_does_not_go_on_with_an_edited_case(tmp_path: Path, in_file: tuple[str, Path], data: Path) -> None:
+    spec, _ = in_file
+    done = btlib.run(spec, data, root=tmp_path, no_tune=True, tier="smoke", baseline="none", image_size=32)
+    file = tmp_path / "mine.py"
+    file.write_text(file.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    with pytest.raises(OptionError, match="has changed since"):
+        btlib.resume(done.folder)
+
+
+def test_a_damaged_record_is_made_anew(tmp_path: Path, in_file: tuple[str, Path], data: Path) -> None:
+    spec, calls = in_file
+    asked: dict[str, Any] = {"root": tmp_path, "no_tune": True, "tier": "smoke", "baseline": "none", "image_size": 32}
+    done = btlib.run(spec, data, **asked)
+    store = RunStore(done.folder)
+    (record,) = store.records()
+    path = store.record_path(record.cell)
+    path.write_bytes(path.read_bytes()[:200])
+    calls.unlink()
+    assert btlib.resume(done.folder).exit_code == 0
+    assert len(calls.read_text().splitlines()) == 1
+    assert store.records()[0].samples == record.samples
+
+
+def test_a_name_and_an_object_go_together(start: Any, bright: Case) -> None:
+    done = start(bright, protocol=Protocol(image_size=48), recipe="modern", tier=replace(TIER, preset="slice42"))
+    info = RunStore(done.folder).info()
+    assert (info.image_size, info.recipe["name"]) == (48, "modern")
+    done = start(bright, protocol="cpu128", recipe=Recipe(name="own", epochs=1), image_size=40)
+    info = RunStore(done.folder).info()
+    assert (info.image_size, info.recipe["name"], info.recipe["epochs"]) == (40, "own", 1)
+
+
+def test_what_was_asked_for_and_could_not_be_measured_is_no_success(
+    start: Any, bright: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from btlib.runs.measuring import MEASURES
+
+    def fails(live: object) -> dict[str, object]:
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(MEASURES, "_items", {**MEASURES._items, "inference": fails})
+    done = start(bright, measures=["inference"])
+    assert (done.exit_code, [v.status for v in done.judgement.verdicts]) == (7, ["measured", "measured"])
+
+
+def test_one_named_fold_is_a_fold(start: Any, bright: Case) -> None:
+    store = RunStore(start(bright, folds="patient-5fold-3").folder)
+    assert (store.info().folds, [r.fold for r in store.records()]) == (["patient-5fold-3"], ["patient-5fold-3"])

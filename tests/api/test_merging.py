@@ -96,12 +96,61 @@ def test_a_seed_that_no_run_has_is_a_failure(start: Start, tmp_path: Path) -> No
     assert {v.status for v in judgement.cases["two"].verdicts} == {"error"}
 
 
-def test_the_same_cell_twice_is_the_one_with_more_measured(start: Start, tmp_path: Path) -> None:
-    plain, more = start("one"), start("one", measures=["inference"])
-    for order in ([plain, more], [more, plain]):
+def test_the_same_cell_twice_has_what_either_measured(start: Start, tmp_path: Path) -> None:
+    fast, seen = start("one", measures=["inference"]), start("one", measures=["explanation", "planted faults"])
+    for order in ([fast, seen], [seen, fast]):
         merged = merge([run.path for run in order], tmp_path / order[0].path.name)
         (record,) = merged.records()
-        assert record.measured == ["quality", "inference"]
+        assert {*record.measured} == {"quality", "inference", "explanation", "planted faults"}
+        assert record.speed == fast.records()[0].speed
+        assert record.planted == seen.records()[0].planted != {}
+        assert set(merged.explained()) == {"one"}
+
+
+def test_what_failed_in_one_run_and_not_in_the_other_is_measured(start: Start, tmp_path: Path) -> None:
+    sound, failed = start("one", measures=["inference"]), start("one", measures=["inference"])
+    (record,) = failed.records()
+    broken = {"problems": {"inference": "no such kernel"}, "speed": None}
+    failed.save_record(record.model_copy(update=broken))
+    for order in ([sound, failed], [failed, sound]):
+        merged = merge([run.path for run in order], tmp_path / order[0].path.name)
+        (record,) = merged.records()
+        assert (record.problems, record.speed) == ({}, sound.records()[0].speed)
+
+
+def test_single_folds_of_several_machines_are_pooled(start: Start, tmp_path: Path) -> None:
+    whole = start("one", folds="patient-5fold")
+    parts = [start("one", folds=f"patient-5fold-{k}") for k in range(1, 6)]
+    merged = merge([part.path for part in parts], tmp_path / "merged")
+    assert merged.info().folds == whole.info().folds
+    ours, theirs = close(merged.path).judgement, close(whole.path).judgement
+    assert ours.cases["one"].verdicts == theirs.cases["one"].verdicts
+
+
+def test_the_speed_of_a_case_is_that_of_its_first_cell(start: Start, tmp_path: Path) -> None:
+    first, second = (start("one", seed=seed, measures=["inference"]) for seed in (3, 4))
+    merged = merge([second.path, first.path], tmp_path / "merged")
+    assert merged.speeds() == first.speeds()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda r: {"model": r.model.model_copy(update={"details": {"engine": "other"}})}, "another engine"),
+        (lambda r: {"metrics": {"dice": 2, "accuracy": 1}}, "another metrics"),
+        (lambda r: {"code": r.code.model_copy(update={"digest": "0" * 64})}, "another code"),
+    ],
+    ids=["engine", "metrics", "code"],
+)
+def test_seeds_that_were_made_otherwise_are_refused(
+    start: Start, tmp_path: Path, change: Callable[[Any], dict[str, Any]], told: str
+) -> None:
+    first, second = start("one", seed=1), start("one", seed=2)
+    (record,) = second.records()
+    second.save_record(record.model_copy(update=change(record)))
+    with pytest.raises(RecordError, match=told):
+        merge([first.path, second.path], tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
 
 
 def test_a_cell_with_other_numbers_is_refused(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

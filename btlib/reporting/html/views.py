@@ -62,7 +62,7 @@ def view(path: Path, baselines: Path | None = None) -> View:
     read = [problems.attempt(partial(store.record_at, file)) for file in store.record_paths()]
     records = sorted((r for r in read if r is not None), key=lambda r: (r.case, r.seed, r.fold or ""))
     speeds = dict(problems.attempt(store.older_speeds) or {})
-    speeds |= {record.case: record.speed for record in records if record.speed is not None}
+    speeds |= {record.case: record.speed for record in reversed(records) if record.speed is not None}
     noise = next((speed.noise for speed in speeds.values() if speed.noise is not None), None)
     noise = noise or problems.attempt(store.older_noise)
     at = Path(info.baseline)

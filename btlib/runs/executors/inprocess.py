@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from btlib import hooks
 from btlib.cases import Case, Prepared, load_cases
-from btlib.errors import ModelError
+from btlib.errors import ModelError, RecordError
 from btlib.runs.cell import QUALITY, Cell
 from btlib.runs.execute import message_of, run_case
 from btlib.runs.measuring.live import Live
@@ -68,12 +68,15 @@ class InProcess:
         path = self.store.record_path(cell)
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):  # another process may be at it
-            record = self.store.record(cell)
+            record = before = self._stored(cell)
             again = self.again and cell not in self._tried
             self._tried.add(cell)
             if record is None or (again and record.outcome != "done"):
                 record = self._execute(cell)
-            return self._measured(cell, record, again)
+            done = self._measured(cell, record, again)
+            if done is not before:
+                hooks.notify("btlib_record_written", store=self.store, record=done)
+            return done
 
     def _execute(self, cell: Cell) -> CaseRecord:
         self._release(but=cell)
@@ -90,8 +93,16 @@ class InProcess:
             )
         if result.prepared is not None:
             self._keep(cell, result.prepared)
-        hooks.notify("btlib_record_written", store=self.store, record=result.record)
         return result.record
+
+    def _stored(self, cell: Cell) -> CaseRecord | None:
+        """The record of a cell that lies there; a run that is resumed makes a damaged one anew."""
+        try:
+            return self.store.record(cell)
+        except RecordError:
+            if not self.again:
+                raise
+            return None
 
     def _measured(self, cell: Cell, record: CaseRecord, again: bool) -> CaseRecord:
         """Measure what the cell wants beside its quality and the record lacks; it is written after each.
