@@ -5,6 +5,7 @@ The project's root is the folder that pytest calls `rootdir`: the command line a
 
 import configparser
 import tomllib
+from datetime import datetime
 from pathlib import Path
 
 from btlib.errors import OptionError, UnknownNameError
@@ -69,6 +70,11 @@ def find_baseline(name: str, folder: Path) -> Path:
     stem = name.removesuffix(".json")
     own, shipped = folder / f"{stem}.json", shipped_baselines() / f"{stem}.json"
     return shipped if shipped.is_file() and not own.is_file() else own
+
+
+def new_stamp() -> str:
+    """A name for the folder of a run: the time, to the microsecond lest two runs take one folder."""
+    return f"{datetime.now():%Y-%m-%d_%H%M%S.%f}"
 
 
 def find_run(name: str) -> Path | None:

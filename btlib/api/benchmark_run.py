@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from btlib.cases import Case, Prepared, load_cases
+from btlib.cases import Prepared, load_cases
 from btlib.data.dataset import Dataset
 from btlib.errors import BaselineError
 from btlib.gate import Baseline
@@ -116,8 +116,3 @@ class BenchmarkRun:
         self.executor.close()
         for end in reversed(self.ends):
             end()
-
-
-def case_named(name: str) -> Case:
-    """A registered case."""
-    return load_cases()[name]

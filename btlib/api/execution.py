@@ -3,10 +3,9 @@
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,7 +20,7 @@ from btlib.errors import OptionError, RecordError
 from btlib.gate.judgement import Judgement
 from btlib.gate.verdict import COULD_NOT_JUDGE, FELL_SHORT, exit_code
 from btlib.options import PluginOption, RunOptions, adjusted, plugin_options
-from btlib.paths import project_root
+from btlib.paths import new_stamp, project_root
 from btlib.protocol import TIERS, Protocol, Recipe, Tier
 from btlib.runs import RunStore
 from btlib.runs.measuring import EXPLANATION, INFERENCE, MEASURES, TRAINING_STEP
@@ -139,20 +138,6 @@ def resume(folder: Path | str, *, progress: Progress | None = None) -> Finished:
     options = replace(RunOptions.from_json(info.options), retrain=False)
     plan = RunPlan(tier_of(options, info.tier), options, {c: frozenset(info.measures.get(c, ())) for c in info.cases})
     return _execute(plan, store, progress or Progress(), None, again=True)
-
-
-def plan_of(cases: Sequence[str], options: RunOptions, tier: str, measures: Iterable[str] = ()) -> RunPlan:
-    """The plan of cases by their names.
-
-    Raises:
-        BtlibError: A case, tier, protocol or recipe is unknown.
-    """
-    return RunPlan(tier_of(options, tier), options, dict.fromkeys(_cases(cases), frozenset(measures)))
-
-
-def new_stamp() -> str:
-    """A name for the folder of a run: the time, to the microsecond lest two runs take one folder."""
-    return f"{datetime.now():%Y-%m-%d_%H%M%S.%f}"
 
 
 def _execute(

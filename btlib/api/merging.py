@@ -40,7 +40,7 @@ def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> Run
     for store in stores:
         for record in store.records():
             first = alike.setdefault(record.case, (store, record))
-            _require_same_making(first[1], record, first[0].path, store.path)
+            _require_same_provenance(first[1], record, first[0].path, store.path)
             if "explanation" in record.measured and "explanation" not in record.problems:
                 explained.setdefault(record.case, store)
             before = chosen.get(record.cell)
@@ -101,16 +101,16 @@ def _require_same(one: CaseRecord, other: CaseRecord, path: Path, other_path: Pa
         )
 
 
-def _require_same_making(one: CaseRecord, other: CaseRecord, path: Path, other_path: Path) -> None:
+def _require_same_provenance(one: CaseRecord, other: CaseRecord, path: Path, other_path: Path) -> None:
     """Cells of one case are of one code, one engine and one definition of the metrics."""
 
-    def made(record: CaseRecord) -> dict[str, object]:
+    def provenance(record: CaseRecord) -> dict[str, object]:
         details = record.model.details if record.model else {}
         ways = {name: details.get(name) for name in ("engine", "precision")} if record.model and one.model else {}
         return {"code": record.code.digest if record.code else None, "metrics": record.metrics, **ways}
 
-    for name, value in made(other).items():
-        known = made(one).get(name, value)
+    for name, value in provenance(other).items():
+        known = provenance(one).get(name, value)
         if value != known:
             raise RecordError(
                 f"{other.cell} has another {name} than {one.cell} of {path}",

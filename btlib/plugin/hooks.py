@@ -8,11 +8,12 @@ from weakref import WeakKeyDictionary
 import pytest
 from pluggy import PluginValidationError
 
+from btlib.paths import new_stamp
 from btlib.plugin import gpus, interruption, options
 from btlib.plugin.items import grouped, parametrised, register_markers, require_known_markers, tier_name
 from btlib.plugin.options import STATUS
 from btlib.plugin.reports import ERROR_OF, summarised
-from btlib.plugin.session import SESSION, Session, new_stamp
+from btlib.plugin.session import SESSION, Session
 from btlib.plugin.terminal import as_usage_error
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,8 +189,3 @@ def _text(spec: object) -> str:
     if not isinstance(spec, str):
         raise OptionError(f"a case is named by text, got {spec!r}", where=f"marker {its.CASES_MARKER}", hint=_HINT)
     return spec
-
-
-def new_stamp() -> str:
-    """A name for the run folders of a session."""
-    return f"{datetime.now():%Y-%m-%d_%H%M%S.%f}"  # to the microsecond, lest two sessions take one folder

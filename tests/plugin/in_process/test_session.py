@@ -14,13 +14,13 @@ from btlib.cases import Case
 from btlib.errors import BaselineError, BtlibError, DataError
 from btlib.gate.held import NONE
 from btlib.options import RunOptions
+from btlib.paths import new_stamp
 from btlib.plugin import gpus
 from btlib.plugin import items as its
-from btlib.plugin import session as room
 from btlib.plugin.options import STATUS
 from btlib.plugin.reports import ERROR_OF
 from btlib.plugin.run import Run
-from btlib.plugin.session import Session, new_stamp
+from btlib.plugin.session import Session
 from btlib.protocol import TIERS
 from btlib.runs import RunStore
 
@@ -279,5 +279,5 @@ def test_two_sessions_take_two_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     from datetime import datetime
 
     now = [datetime(2026, 3, 4, 5, 6, 7, 89), datetime(2026, 3, 4, 5, 6, 7, 90)]
-    monkeypatch.setattr(room, "datetime", SimpleNamespace(now=lambda: now.pop(0)))
+    monkeypatch.setattr("btlib.paths.datetime", SimpleNamespace(now=lambda: now.pop(0)))
     assert [new_stamp(), new_stamp()] == ["2026-03-04_050607.000089", "2026-03-04_050607.000090"]
