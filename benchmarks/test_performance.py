@@ -22,7 +22,7 @@ from btlib.cases import Prepared
 from btlib.plugin.benchmarks import recorded_clock, replay
 from btlib.reporting.speed import noise_line, write_speed
 from btlib.runs import Speed
-from btlib.runs.measuring.throughput import Throughput
+from btlib.runs.measuring.meter import ThroughputMeter
 from btlib.speed import tuning
 from btlib.speed.flops import flops_per_image
 from btlib.speed.reference import Job
@@ -68,7 +68,7 @@ class Study:
     """
 
     path: Path
-    throughput: Throughput
+    meter: ThroughputMeter
     reference: ThesisReference
 
     @property
@@ -80,7 +80,7 @@ class Study:
         """Time a function, keep the figure and show it."""
         known = self.figures.ways
         before = known.get(way, Speed(case=way))
-        found = self.throughput.measure(before, prepared, figure, lambda device: job, function, self.reference)
+        found = self.meter.measure(before, prepared, figure, lambda device: job, function, self.reference)
         Figures(ways=known | {way: found}).save(self.path)
         benchmark.group = figure
         replay(benchmark, found.figures[figure].seconds)
@@ -91,7 +91,7 @@ def study(folder: Path) -> Iterator[Study]:
     threads = tuning.current().threads
     with ThesisPath(threads) as path:
         reference = ThesisReference("D", "resnet50", threads, path)
-        yield Study(folder / "figures.json", Throughput(SECONDS, "cpu"), reference)
+        yield Study(folder / "figures.json", ThroughputMeter(SECONDS, "cpu"), reference)
 
 
 @cache
@@ -200,7 +200,7 @@ def test_training_overhead(folder: Path, tmp_path: Path) -> None:
         return (time.perf_counter() - began) / 10
 
     before, began = steps(), time.perf_counter()
-    fit(ours, tmp_path, device, say=lambda line: None)
+    fit(ours, tmp_path, device, report=lambda line: None)
     whole, after = time.perf_counter() - began, steps()
     bare = (before + after) / 2 * recipe.epochs * len(split.train) / recipe.batch_size
     text = (

@@ -30,8 +30,8 @@ def load_arrays(path: Path, layouts: Sequence[Mapping[str, str]], hint: str) -> 
             raise DamagedFileError(f"it holds no {', '.join(missing)}")
         found = {name: every[name] for name in shapes}
     except (OSError, DamagedFileError) as error:
-        told = f"expected the arrays {', '.join(layouts[0])}, but it cannot be read: {error}"
-        raise RecordError(told, where=path, hint=hint) from error
+        message = f"expected the arrays {', '.join(layouts[0])}, but it cannot be read: {error}"
+        raise RecordError(message, where=path, hint=hint) from error
     lengths: dict[str, int] = {}
     for name, letters in shapes.items():
         shape = found[name].shape

@@ -76,12 +76,14 @@ def _code(source: str) -> Any:
             node.body = node.body[1:] or [ast.Pass()]
         if isinstance(node, ast.JoinedStr):  # Python 3.12 puts empty strings between the parts of some
             node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
-    return _told(tree)
+    return _canonical(tree)
 
 
-def _told(value: Any) -> Any:
+def _canonical(value: Any) -> Any:
     """A syntax tree as lists, without empty fields, which come and go between versions of Python."""
     if isinstance(value, ast.AST):
-        fields = [[name, _told(found)] for name, found in ast.iter_fields(value) if found is not None and found != []]
+        fields = [
+            [name, _canonical(found)] for name, found in ast.iter_fields(value) if found is not None and found != []
+        ]
         return [type(value).__name__, *fields]
-    return [_told(item) for item in value] if isinstance(value, list) else repr(value)
+    return [_canonical(item) for item in value] if isinstance(value, list) else repr(value)

@@ -94,7 +94,7 @@ def fit(work: Work, model: nn.Module) -> Any:
             turn = (slice(None), *(slice(None, None, rng.choice([1, -1])) for _ in range(2)))
             images, masks = train.images[chosen][:, 0][turn], train.masks[chosen][:, 0][turn]
             params, state, loss = step(params, state, images[..., None], masks.astype(np.float32), train.labels[chosen])
-        work.say(f"flax, seed {work.seed}: epoch {epoch + 1} of {recipe.epochs}, loss {float(loss):.4f}")
+        work.report(f"flax, seed {work.seed}: epoch {epoch + 1} of {recipe.epochs}, loss {float(loss):.4f}")
     return jax.device_get(params)
 
 

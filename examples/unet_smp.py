@@ -191,7 +191,7 @@ def fit(
                 follow(average, model, epoch * batches + index)
             progress.keep(epoch + 1)
             where = f"cycle {cycle + 1}, " if start else ""
-            work.say(f"U-Net, seed {work.seed}: {where}epoch {epoch + 1} of {epochs}, loss {loss.item():.4f}")
+            work.report(f"U-Net, seed {work.seed}: {where}epoch {epoch + 1} of {epochs}, loss {loss.item():.4f}")
     return average.eval()
 
 

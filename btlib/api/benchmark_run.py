@@ -7,8 +7,8 @@ from btlib.cases import Prepared, load_cases
 from btlib.data.dataset import Dataset
 from btlib.errors import BaselineError
 from btlib.gate import Baseline
-from btlib.gate.held import NotComparedError
 from btlib.gate.judgement import CaseJudgement, judge_case
+from btlib.gate.loading import NotComparedError
 from btlib.protocol import Tier
 from btlib.results import CaseResult
 from btlib.runs import CaseRecord, RunStore

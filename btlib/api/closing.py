@@ -8,8 +8,8 @@ from pathlib import Path
 from btlib import hooks
 from btlib.api.timings import timings
 from btlib.errors import BtlibError
-from btlib.gate.held import NONE, load_baseline
 from btlib.gate.judgement import Judgement, judge_run
+from btlib.gate.loading import NONE, load_baseline
 from btlib.gate.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT
 from btlib.reporting import compare, table, write_comparison, write_significance
 from btlib.reporting.speed import noise_line, write_speed

@@ -25,7 +25,7 @@ from btlib.protocol import TIERS, Protocol, Recipe, Tier
 from btlib.runs import RunStore
 from btlib.runs.measuring import EXPLANATION, INFERENCE, MEASURES, TRAINING_STEP
 from btlib.runs.plan import RunPlan
-from btlib.runs.progress import Progress
+from btlib.runs.progress import ProgressReporter
 
 ALL_MEASURES = (INFERENCE, TRAINING_STEP, EXPLANATION)
 """What the suite measures of a case beside its quality."""
@@ -69,7 +69,7 @@ def run(
     protocol: str | Protocol | None = None,
     recipe: str | Recipe | None = None,
     measures: Iterable[str] = (),
-    progress: Progress | None = None,
+    progress: ProgressReporter | None = None,
     **options: Any,
 ) -> Finished:
     """Measure cases, judge them against a baseline and write the reports.
@@ -108,10 +108,10 @@ def run(
         MEASURES[name]  # an unknown one is told before anything is read
     plan = RunPlan(adjusted(settings, asked, *own), asked, dict.fromkeys(chosen, wanted))
     store = RunStore(asked.output / f"{new_stamp()}-{plan.tier.name}")
-    return _execute(plan, store, progress or Progress(), source)
+    return _execute(plan, store, progress or ProgressReporter(), source)
 
 
-def resume(folder: Path | str, *, progress: Progress | None = None) -> Finished:
+def resume(folder: Path | str, *, progress: ProgressReporter | None = None) -> Finished:
     """Finish a run in its own folder: cells that have no record, or whose record says that they failed, are executed.
 
     Args:
@@ -137,18 +137,18 @@ def resume(folder: Path | str, *, progress: Progress | None = None) -> Finished:
             load_case(info.specs[case])
     options = replace(RunOptions.from_json(info.options), retrain=False)
     plan = RunPlan(tier_of(options, info.tier), options, {c: frozenset(info.measures.get(c, ())) for c in info.cases})
-    return _execute(plan, store, progress or Progress(), None, again=True)
+    return _execute(plan, store, progress or ProgressReporter(), None, again=True)
 
 
 def _execute(
-    plan: RunPlan, store: RunStore, progress: Progress, source: DatasetSource | None, *, again: bool = False
+    plan: RunPlan, store: RunStore, progress: ProgressReporter, source: DatasetSource | None, *, again: bool = False
 ) -> Finished:
     began = time.perf_counter()
     name = store.info().baseline if again else plan.tier.baseline  # the very file that it was compared with before
     compared = baseline_of(name, plan.options.root)
     opened = open_run(BenchmarkRun, plan, progress, store, compared, source, again=again)
     for line in opened.header():
-        progress.say(line)
+        progress.report(line)
     interruption: KeyboardInterrupt | None = None
     with _interruptible():
         try:
@@ -156,7 +156,7 @@ def _execute(
                 opened.executor.submit(cell).result()
                 if cell == plan.cells(cell.case)[-1]:
                     for verdict in opened.judgement(cell.case).verdicts:
-                        progress.say(verdict.describe())
+                        progress.report(verdict.describe())
         except KeyboardInterrupt as signalled:
             interruption = signalled
         finally:

@@ -24,7 +24,7 @@ from btlib.data.sources.figshare.folder import count_slices
 from btlib.errors import BaselineError, OptionError, RecordError
 from btlib.files import why_unwritable
 from btlib.gate import Baseline
-from btlib.gate.held import NONE, NotComparedError, load_baseline
+from btlib.gate.loading import NONE, NotComparedError, load_baseline
 from btlib.options import RunOptions, adjusted, require_engine, written
 from btlib.paths import find_baseline
 from btlib.protocol import TIERS, Tier
@@ -34,7 +34,7 @@ from btlib.runs.execute import patient_facts
 from btlib.runs.executors import InProcess
 from btlib.runs.measuring.references import require_reference
 from btlib.runs.plan import RunPlan
-from btlib.runs.progress import Progress
+from btlib.runs.progress import ProgressReporter
 from btlib.runs.provenance import checkout, code_of
 from btlib.runs.split import split_file
 from btlib.runs.workspace import Workspace, open_workspace
@@ -65,7 +65,7 @@ def baseline_of(name: str, root: Path) -> Compared:
 def open_run(
     kind: type[R],
     plan: RunPlan,
-    progress: Progress,
+    progress: ProgressReporter,
     store: RunStore,
     compared: Compared,
     source: DatasetSource | None = None,
@@ -103,7 +103,7 @@ def open_run(
     require_reference(options.speed_reference)
     check_available(options.device)
     _ = plan.splits  # an unknown one is told before anything is read
-    data = source or options.data or _default_data(tier, options.root, progress.live)
+    data = source or options.data or _default_data(tier, options.root, progress.progress_bars)
     workspace = open_workspace(plan, data, progress)
     run = kind(workspace, store, baseline, InProcess(workspace, store, again))
     if options.deterministic:

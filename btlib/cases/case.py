@@ -43,8 +43,8 @@ class Work:
         deterministic: The same numbers to the bit are asked for: PyTorch is told so; other frameworks a case must tell.
         retrain: Train even where a stored checkpoint fits.
         options: What the user asked for by options of plug-ins, by their names.
-        say: Called with a line of progress for the user.
-        live: Whether progress bars may be drawn.
+        report: Called with a line of progress for the user.
+        progress_bars: Whether progress bars may be drawn.
         case: Name of the case that is given this; "" outside a run.
     """
 
@@ -63,8 +63,8 @@ class Work:
     deterministic: bool = False
     retrain: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
-    say: Callable[[str], None] = field(default=lambda line: None)
-    live: bool = False
+    report: Callable[[str], None] = field(default=lambda line: None)
+    progress_bars: bool = False
     case: str = ""
 
     @classmethod

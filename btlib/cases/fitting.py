@@ -92,7 +92,7 @@ def fit_or_load(
     with FileLock(work.checkpoints / "work" / f"{folder.name}.lock"):
         if not work.retrain and _whole(folder):
             return FittedModel(load(folder), "loaded", 0.0, identity, folder)
-        work.say(f"{name}, seed {work.seed}: {_why(work, stem, ingredients)}")
+        work.report(f"{name}, seed {work.seed}: {_why(work, stem, ingredients)}")
         began = time.perf_counter()
         at = work.checkpoints / "work" / folder.name
         if work.retrain and at.exists():

@@ -76,10 +76,10 @@ def migrate(
         upgraded = upgrade(path, data, progress=True)
         upgraded.save(path)
         known = upgraded.conditions.patients
-        told = (
+        message = (
             "" if known is None else f", {known.n_test} test patients, {known.seen} test slices of patients in training"
         )
-        print_line(f"{path}: {len(upgraded.cases)} cases{told}")
+        print_line(f"{path}: {len(upgraded.cases)} cases{message}")
 
 
 def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: bool, folder: Path) -> "Proposal":

@@ -37,8 +37,8 @@ def compare(
     from btlib.errors import OptionError
     from btlib.gate.verdict import COULD_NOT_JUDGE, exit_code
     from btlib.reporting.names import visible
+    from btlib.reporting.ranking_table import ranking_table
     from btlib.reporting.sources import beside, hold, left_out, load_source, load_sources
-    from btlib.reporting.standing_table import standing_table
     from btlib.reporting.verdicts import verdict_table
 
     if against is None and len(sources) < 2:
@@ -57,7 +57,7 @@ def compare(
             if verdict.reason:
                 print_line(f"{visible(verdict.case)}, {verdict.metric} ({verdict.status}): {verdict.reason}")
         if new := beside(source, reference, strict=strict, independent=independent):
-            print_line(f"\nnot in {theirs}, so beside each of its cases\n\n{standing_table(new)}")
+            print_line(f"\nnot in {theirs}, so beside each of its cases\n\n{ranking_table(new)}")
         if lacking:
             print_line(f"not in {ours}: {', '.join(map(visible, lacking))}")
     code = exit_code(found, strict=strict)

@@ -39,9 +39,9 @@ def run(
     from btlib.api.execution import resume as go_on
     from btlib.api.execution import run as start
     from btlib.errors import OptionError
-    from btlib.runs.progress import Progress
+    from btlib.runs.progress import ProgressReporter
 
-    progress = Progress(print_line)
+    progress = ProgressReporter(print_line)
     given = {n: value for n, value in options.items() if value is not None and value is not False and value != []}
     try:
         if resume is not None:

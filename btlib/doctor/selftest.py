@@ -57,7 +57,7 @@ def phantom_work(
         42,
         place / "checkpoints",
         device=device.partition(":")[0],
-        say=lambda line: None,
+        report=lambda line: None,
         case="doctor",
     )
 

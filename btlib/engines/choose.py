@@ -49,7 +49,7 @@ def choose(
     wanted: str,
     samples: Samples,
     threshold: float,
-    say: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
 ) -> Chosen:
     """Build the engine that was asked for, or for "auto" the fastest that fits, and hold it against plain fp32.
 
@@ -61,7 +61,7 @@ def choose(
         wanted: One of `engine_names()`.
         samples: Validation or training samples at the model's size; the first 64 are looked at.
         threshold: Of the mask.
-        say: Told why an engine is passed over.
+        report: Told why an engine is passed over.
 
     Raises:
         UnknownNameError: No such engine.
@@ -94,9 +94,9 @@ def choose(
             details = gaps(plain, found)
             problem = too_far(details)
             if problem is None:
-                return Chosen(predictor, name, _told(name, precision, subject) | {"guard": details}, tuple(notes))
+                return Chosen(predictor, name, _details(name, precision, subject) | {"guard": details}, tuple(notes))
         notes.append(f"engine {name} in {precision} was passed over: {problem}")
-        say(notes[-1])
+        report(notes[-1])
     raise ModelError("; ".join(notes), where="--bt-engine", hint="use --bt-engine eager --bt-precision fp32")
 
 
@@ -113,32 +113,32 @@ def _attempts(names: list[str], precision: Precision) -> list[tuple[str, Precisi
     return wanted if precision == "fp32" else [*wanted, (names[-1], "fp32")]
 
 
-def _told(name: str, precision: str, subject: Subject) -> dict[str, Any]:
+def _details(name: str, precision: str, subject: Subject) -> dict[str, Any]:
     """Of an engine, for the record."""
-    told: dict[str, Any] = {"engine": name, "precision": precision}
+    details: dict[str, Any] = {"engine": name, "precision": precision}
     if ENGINES[name].quantised and subject.calibration is not None:
-        told["calibration_samples"] = len(subject.calibration())
-    return told
+        details["calibration_samples"] = len(subject.calibration())
+    return details
 
 
 def gaps(plain: SampleTable, found: SampleTable) -> dict[str, float | int]:
     """How far an engine's table is from plain fp32's on the same samples."""
-    told: dict[str, float | int] = {"samples": plain.n}
+    details: dict[str, float | int] = {"samples": plain.n}
     if plain.has_mask:
-        told["dice_gap"] = abs(float(_dice(found) - _dice(plain)))
+        details["dice_gap"] = abs(float(_dice(found) - _dice(plain)))
     if plain.has_classes:
-        told["agreement"] = float(np.mean(found.predicted() == plain.predicted()))
-    return told
+        details["agreement"] = float(np.mean(found.predicted() == plain.predicted()))
+    return details
 
 
 def _dice(table: SampleTable) -> float:
     return float(METRICS["dice"].of(table).mean())
 
 
-def too_far(told: dict[str, float | int]) -> str | None:
+def too_far(details: dict[str, float | int]) -> str | None:
     """What the guard objects to; None where it does not."""
-    if not told.get("dice_gap", 0.0) <= DICE_GAP:
-        return f"mean Dice differs by {told['dice_gap']:.4f} from fp32 (at most {DICE_GAP:g})"
-    if not told.get("agreement", 1.0) >= AGREEMENT:
-        return f"{100 * told['agreement']:.1f} % of the classes agree with fp32 (at least {100 * AGREEMENT:g} %)"
+    if not details.get("dice_gap", 0.0) <= DICE_GAP:
+        return f"mean Dice differs by {details['dice_gap']:.4f} from fp32 (at most {DICE_GAP:g})"
+    if not details.get("agreement", 1.0) >= AGREEMENT:
+        return f"{100 * details['agreement']:.1f} % of the classes agree with fp32 (at least {100 * AGREEMENT:g} %)"
     return None

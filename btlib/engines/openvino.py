@@ -90,7 +90,7 @@ def program(subject: Subject) -> Any:
     Raises:
         ModelError: OpenVINO cannot convert it.
     """
-    return kept(subject, "openvino", versions(), lambda: _converted(subject))
+    return stored_program(subject, "openvino", versions(), lambda: _converted(subject))
 
 
 def versions() -> tuple[str, str]:
@@ -98,7 +98,7 @@ def versions() -> tuple[str, str]:
     return extras.openvino().__version__, torch.__version__
 
 
-def kept(subject: Subject, kind: str, depends_on: tuple[str | int, ...], make: Callable[[], Any]) -> Any:
+def stored_program(subject: Subject, kind: str, depends_on: tuple[str | int, ...], make: Callable[[], Any]) -> Any:
     """A program of the model, made once and then read from the cache, where it has one.
 
     Args:

@@ -38,7 +38,9 @@ def build(subject: Subject) -> CallablePredictor:
         raise ModelError("there are no training slices to calibrate it on", where=_WHERE)
     content = hashlib.sha256(np.ascontiguousarray(slices).data).hexdigest()
     depends_on = (_METHOD, *openvino.versions(), metadata.version("nncf"), len(slices), content)
-    program = openvino.kept(subject, "openvino-int8", depends_on, lambda: _quantised(openvino.program(subject), slices))
+    program = openvino.stored_program(
+        subject, "openvino-int8", depends_on, lambda: _quantised(openvino.program(subject), slices)
+    )
     return openvino.predictor(subject, program, "f32")
 
 

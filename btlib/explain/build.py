@@ -23,7 +23,7 @@ def explainer(
     subject: "Subject",
     samples: "Samples",
     wanted: str = "auto",
-    say: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
 ) -> Explainer:
     """An explainer of a PyTorch model, of which it runs only what the classes need. `dataclasses.replace` sets patch,
     stride and fill.
@@ -32,7 +32,7 @@ def explainer(
         subject: The model, with the precision to try first.
         samples: Validation or training samples that the engines are held against plain fp32 on.
         wanted: The engine, one of `btlib.engines.engine_names()`.
-        say: Told why an engine is passed over.
+        report: Told why an engine is passed over.
 
     Raises:
         UnknownNameError: No such engine.
@@ -47,7 +47,7 @@ def explainer(
 
     def runner(precision: "Precision") -> Runner:
         chosen = choose(
-            replace(classes, precision=precision), wanted, samples, 0.5, say
+            replace(classes, precision=precision), wanted, samples, 0.5, report
         )  # of a mask, which there is none
         return Runner(chosen.predictor, chosen.engine, chosen.details["precision"])
 

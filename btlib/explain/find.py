@@ -26,7 +26,7 @@ class Where:
         checkpoint: The trained model, of several; None takes the only one.
         engine: One of `btlib.engines.engine_names()`; None leaves it to the tier, a trained variant takes the fastest.
         precision: "auto", "fp32" or "bf16"; None as for `engine`.
-        say: Told what was found.
+        report: Told what was found.
     """
 
     data: Path | None
@@ -35,7 +35,7 @@ class Where:
     checkpoint: Path | None = None
     engine: str | None = None
     precision: str | None = None
-    say: Callable[[str], None] = print
+    report: Callable[[str], None] = print
 
     @property
     def folder(self) -> Path:
@@ -76,7 +76,7 @@ def _prepared(case: Case, where: Where) -> Study:
     dataset = load_dataset(where.folder, case.image_size or protocol.image_size, case.scaling or protocol.scaling)
     given: dict[str, Any] = {"precision": where.precision or tier.precision, "engine": where.engine or tier.engine}
     split = make_split(where.split, dataset)
-    given |= {"say": where.say, "case": case.name}
+    given |= {"say": where.report, "case": case.name}
     work = Work.on(dataset, split, protocol, tier.recipe, 42, where.checkpoints, **given)
     prepared = case.prepare(work)
-    return Study(case.name, explainer_of(prepared), dataset, split, prepared.fingerprint, where.say)
+    return Study(case.name, explainer_of(prepared), dataset, split, prepared.fingerprint, where.report)

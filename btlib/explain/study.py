@@ -13,7 +13,6 @@ from btlib import fingerprint
 from btlib.data.dataset import Dataset
 from btlib.explain.explained import Explained, ExplainedSample, Sanity
 from btlib.explain.explainer import Explainer
-from btlib.explain.kept import Done, keep, known
 from btlib.explain.maps import Maps
 from btlib.explain.measured import measured
 from btlib.explain.measures import centre_prior
@@ -21,6 +20,7 @@ from btlib.explain.occlusion import Fill
 from btlib.explain.patches import STEPS, scaled
 from btlib.explain.place import ExplainPlace
 from btlib.explain.probability import probability_of
+from btlib.explain.stored import Done, keep, known
 from btlib.splits import Split
 
 _SAVE_EVERY = 30.0  # seconds
@@ -37,7 +37,7 @@ class Study:
         dataset: The slices, as the model takes them.
         split: Says what each slice was used for.
         model: Identity of the trained model; None where it has none, and then nothing is taken over from before.
-        say: Told a line for each slice.
+        report: Told a line for each slice.
         built: Seconds that building the explainer took; they count as the maps'.
     """
 
@@ -46,7 +46,7 @@ class Study:
     dataset: Dataset
     split: Split
     model: str | None = None
-    say: Callable[[str], None] = field(default=lambda line: None)
+    report: Callable[[str], None] = field(default=lambda line: None)
     built: float = 0.0
 
     @property
@@ -102,7 +102,7 @@ class Study:
         for i in at.tolist():
             name = str(self.dataset.ids[i])
             if name in there:
-                self.say(f"sample {name}: its map is there")
+                self.report(f"sample {name}: its map is there")
                 done.append(there[name])
                 continue
             began = time.perf_counter()
@@ -128,16 +128,16 @@ class Study:
 
     def _report(self, row: ExplainedSample, seconds: float) -> None:
         name = self.dataset.task.classes[row.label]
-        self.say(f"sample {row.id} ({name}): {seconds:.1f} s, engine {row.engine} in {row.precision}")
+        self.report(f"sample {row.id} ({name}): {seconds:.1f} s, engine {row.engine} in {row.precision}")
         for note in row.notes:
-            self.say(f"sample {row.id}: {note}")
+            self.report(f"sample {row.id}: {note}")
 
     def _sanity(self, at: NDArray[np.int64], draws: int) -> Sanity:
         from btlib.explain.sanity import sanity_check  # it needs torch
 
         labels = self.dataset.strata
         first = at[np.sort(np.unique(labels[at], return_index=True)[1])]
-        self.say(f"sanity check on samples {', '.join(self.dataset.ids[first])}")
+        self.report(f"sanity check on samples {', '.join(self.dataset.ids[first])}")
         return sanity_check(
             self.explainer, np.array(self.dataset.images[first]), labels[first], self.dataset.ids[first], draws
         )

@@ -1,8 +1,8 @@
 """Baselines: the numbers a case is held against, and the gate that holds it to them."""
 
-from btlib.gate.figure import Figure
+from btlib.gate.baseline_case import ReferenceValue
 from btlib.gate.rule import judge, judge_new
 from btlib.gate.schema import Baseline
 from btlib.gate.verdict import HOLDS, Verdict
 
-__all__ = ["HOLDS", "Baseline", "Figure", "Verdict", "judge", "judge_new"]
+__all__ = ["HOLDS", "Baseline", "ReferenceValue", "Verdict", "judge", "judge_new"]

@@ -7,8 +7,8 @@ from pathlib import Path
 from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline, Verdict, judge
-from btlib.gate.figure import BaselineCase
-from btlib.gate.making import MARGIN, baseline_of, sound, with_costs
+from btlib.gate.baseline_case import BaselineCase
+from btlib.gate.from_results import MARGIN, baseline_of, sound, with_costs
 from btlib.gate.rule import other_rendering, unlike
 from btlib.gate.verdict import COULD_NOT_TELL, HOLDS
 from btlib.registry import unknown_name
@@ -96,8 +96,8 @@ def accept(proposal: Proposal, path: Path, *, allow_worse: bool = False) -> None
     """
     problems = list(proposal.refusals)
     if proposal.worse and not allow_worse:
-        told = ", ".join(f"{v.case} {v.metric} {_loss(v)}" for v in proposal.worse)
-        problems.append(f"quality got worse: {told}; give --allow-worse if that is meant")
+        message = ", ".join(f"{v.case} {v.metric} {_loss(v)}" for v in proposal.worse)
+        problems.append(f"quality got worse: {message}; give --allow-worse if that is meant")
     if problems:
         raise BaselineError("\n  ".join(["not accepted:", *problems]), where=path)
     proposal.new.save(path)
@@ -169,8 +169,8 @@ def _is_worse(verdict: Verdict) -> bool:
 
 
 def _loss(verdict: Verdict) -> str:
-    told = verdict.status in COULD_NOT_TELL or verdict.difference is None
-    return verdict.status if told else f"{verdict.difference:+.4f}"
+    message = verdict.status in COULD_NOT_TELL or verdict.difference is None
+    return verdict.status if message else f"{verdict.difference:+.4f}"
 
 
 def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> list[str]:

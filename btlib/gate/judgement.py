@@ -7,17 +7,17 @@ from math import isfinite
 from typing import Any, Literal, TypeVar
 
 from filelock import FileLock
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from btlib import fingerprint
 from btlib.errors import BaselineError, RecordError
 from btlib.evaluation.catalogue import METRICS
-from btlib.gate.held import NotComparedError
+from btlib.gate.loading import NotComparedError
 from btlib.gate.measured import mean_value, with_value
-from btlib.gate.pace import PaceVerdict, judge_timing
+from btlib.gate.ranking import Ranking, rankings
 from btlib.gate.rule import judge, judge_against, judge_new
 from btlib.gate.schema import Baseline
-from btlib.gate.standing import Standing, standings
+from btlib.gate.throughput import ThroughputVerdict, judge_timing
 from btlib.gate.verdict import Verdict
 from btlib.results import CaseResult
 from btlib.runs.record import CaseRecord, RunInfo
@@ -25,7 +25,9 @@ from btlib.runs.results import missing_cells, result_of
 from btlib.runs.store import RunStore
 from btlib.stored import Stored, Strict
 
-T = TypeVar("T", Verdict, Standing)
+T = TypeVar("T", Verdict, Ranking)
+
+_OLDER = {"standings": "rankings"}
 
 
 class CaseJudgement(Strict):
@@ -35,21 +37,27 @@ class CaseJudgement(Strict):
         case: Name of the case.
         records: Identity of the records that they rest on.
         verdicts: One for each metric that the case or the baseline asks for, or that an item asked for.
-        standings: A case that the baseline does not know beside each case that it knows, by metric.
+        rankings: A case that is not in the baseline, compared with each case that is, by metric.
         speed: One for each figure of its speed.
     """
 
     case: str
     records: str
     verdicts: list[Verdict] = Field(default_factory=list)
-    standings: list[Standing] = Field(default_factory=list)
-    speed: list[PaceVerdict] = Field(default_factory=list)
+    rankings: list[Ranking] = Field(default_factory=list)
+    speed: list[ThroughputVerdict] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, value: Any) -> Any:
+        """Read judgements of before 2026-11-30, which called the rankings "standings"."""
+        return {_OLDER.get(name, name): field for name, field in value.items()} if isinstance(value, dict) else value
 
     def verdict(self, metric: str) -> Verdict | None:
         """The verdict on a metric; None where it was not judged."""
         return next((verdict for verdict in self.verdicts if verdict.metric == metric), None)
 
-    def pace(self, figure: str) -> PaceVerdict | None:
+    def throughput(self, figure: str) -> ThroughputVerdict | None:
         """The verdict on a figure of speed; None where it was not judged."""
         return next((verdict for verdict in self.speed if verdict.figure == figure), None)
 
@@ -211,21 +219,21 @@ def _judged(
     result = result_of(records, missing_cells(info, records))
     asked = replace(result, metrics={**result.metrics, **{metric: METRICS[metric].version for metric in metrics}})
     against: list[Verdict] | None = None
-    beside: list[Standing] = []
+    beside: list[Ranking] = []
     if not isinstance(baseline, BaselineError) and result.case not in baseline.cases and result.failure is None:
         against = judge_against(asked, baseline, info.against, strict=info.strict)
         declared = [verdict for verdict in against if verdict.metric in result.metrics]
-        beside = standings(result, baseline, info.against, strict=info.strict, judged=declared)
+        beside = rankings(result, baseline, info.against, strict=info.strict, judged=declared)
     return CaseJudgement(
         case=result.case,
         records=_identity(info, records),
         verdicts=[_finite(v) for v in verdicts(asked, baseline, info.against, strict=info.strict, found=against)],
-        standings=[_finite(one) for one in beside],
+        rankings=[_finite(one) for one in beside],
         speed=_speed(info, records, baseline),
     )
 
 
-def _speed(info: RunInfo, records: Sequence[CaseRecord], baseline: Baseline | BaselineError) -> list[PaceVerdict]:
+def _speed(info: RunInfo, records: Sequence[CaseRecord], baseline: Baseline | BaselineError) -> list[ThroughputVerdict]:
     if isinstance(baseline, BaselineError):
         return []
     first = next((record for record in records if record.speed is not None), None)

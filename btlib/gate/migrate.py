@@ -14,7 +14,7 @@ from btlib.data.sources.figshare.slice_file import Slice
 from btlib.data.workers import map_files
 from btlib.errors import BaselineError, DataError
 from btlib.gate import Baseline
-from btlib.gate.figure import BaselineCase
+from btlib.gate.baseline_case import BaselineCase
 from btlib.results import Conditions
 from btlib.runs.execute import patient_facts
 from btlib.sample_table import SampleTable

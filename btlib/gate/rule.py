@@ -10,7 +10,7 @@ from btlib import stats
 from btlib.errors import StatsError
 from btlib.evaluation.aggregate import gated_value, natural
 from btlib.evaluation.catalogue import METRICS
-from btlib.gate.figure import BaselineCase, Figure
+from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.schema import Baseline
 from btlib.gate.verdict import WORST_FIRST, Status, Verdict
 from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order
@@ -226,7 +226,7 @@ def _describe_truth(label: int | None, areas: list[int]) -> str:
     return " and ".join([*parts, *([f"{', '.join(map(str, areas))} true pixels"] if areas else [])])
 
 
-def _undefined(result: CaseResult, metric: str, figure: Figure) -> list[str]:
+def _undefined(result: CaseResult, metric: str, figure: ReferenceValue) -> list[str]:
     """What stands in the way besides the conditions: another definition, a missing column, an undefined value."""
     found = METRICS[metric]
     problems = []
@@ -241,7 +241,7 @@ def _undefined(result: CaseResult, metric: str, figure: Figure) -> list[str]:
 
 
 def _compared(
-    result: CaseResult, case: BaselineCase, figure: Figure, known: Verdict, differences: list[str]
+    result: CaseResult, case: BaselineCase, figure: ReferenceValue, known: Verdict, differences: list[str]
 ) -> Verdict:
     metric, margin = figure.metric, float(figure.margin or 0)
     seeds = _by_seed(result.runs, figure, result.batch_mean_size)
@@ -281,11 +281,11 @@ def _one_training_each(ours: Sequence[SeedRun], theirs: Sequence[SeedRun], gap: 
     )
 
 
-def _by_seed(runs: "list[SeedRun] | tuple[SeedRun, ...]", figure: Figure, batch_size: int) -> tuple[float, ...]:
+def _by_seed(runs: "list[SeedRun] | tuple[SeedRun, ...]", figure: ReferenceValue, batch_size: int) -> tuple[float, ...]:
     return tuple(gated_value(run.samples, figure.metric, figure.aggregation, batch_size) for run in runs)
 
 
-def _unpaired(result: CaseResult, figure: Figure, value: float) -> Gap:
+def _unpaired(result: CaseResult, figure: ReferenceValue, value: float) -> Gap:
     """Against a published mean. Without a published spread, a proportion's own, or else the spread measured here.
 
     Slices of a patient count as fewer on both sides, by the design effect that is measured here.

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from btlib import files, fingerprint
 from btlib.errors import BaselineError
-from btlib.gate.figure import BaselineCase, Figure, Making, PublishedTest, Spread, Strict
+from btlib.gate.baseline_case import BaselineCase, Provenance, PublishedTest, ReferenceValue, Spread, Strict
 from btlib.gate.layout import SCHEMA, SCHEMAS, from_file, to_file
 from btlib.gate.text import compact
 from btlib.results import CaseResult, Conditions
@@ -56,7 +56,7 @@ class Baseline(Strict):
     conditions: Conditions
     cases: Annotated[dict[str, BaselineCase], Field(min_length=1)]
     tests: list[PublishedTest] = Field(default_factory=list)
-    facts: list[Figure] = Field(default_factory=list)
+    facts: list[ReferenceValue] = Field(default_factory=list)
     spreads: dict[str, Spread] = Field(default_factory=dict)
     schema_version: Literal[1, 2] = 2
 
@@ -139,14 +139,14 @@ class Baseline(Strict):
         copied.__dict__.pop("identity", None)
         return copied
 
-    def made(self, case: str) -> Making:
+    def made(self, case: str) -> Provenance:
         """How the numbers of a case came about: as all of them did, or by itself where it was added later."""
         known = self.cases.get(case)
         if known is not None and known.made is not None:
             return known.made
-        return Making(**{name: getattr(self, name) for name in Making.model_fields})
+        return Provenance(**{name: getattr(self, name) for name in Provenance.model_fields})
 
-    def figure(self, case: str, metric: str) -> Figure | None:
+    def figure(self, case: str, metric: str) -> ReferenceValue | None:
         """The gated figure of a metric of a case; None where there is none."""
         known = self.cases.get(case)
         figures = known.figures if known else []

@@ -78,7 +78,7 @@ class Run(BenchmarkRun):
         benchmark.group = f"{self.tier.name}: {figure}"
         benchmark.extra_info.update(case=case, images=timing.images, task=self.truth.task.name)
         replay(benchmark, timing.seconds)
-        verdict = self.judgement(case).pace(figure)
+        verdict = self.judgement(case).throughput(figure)
         if verdict is not None:
             benchmark.extra_info["gate"] = f"{verdict.status}: {verdict.reason}"
             if verdict.status == "slower":

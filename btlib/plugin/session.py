@@ -131,7 +131,7 @@ class Session:
             store = RunStore(self.options.output / f"{self.stamp}-{tier}")
             plan = RunPlan(tier_of(self.options, tier), self.options, self.cases.get(tier, {}))
             progress = self.terminal.progress()
-            with self.terminal.speaking():
+            with self.terminal.uncaptured():
                 self.runs[tier] = open_run(Run, plan, progress, store, self.baseline(tier))
         return self.runs[tier]
 

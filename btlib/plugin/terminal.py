@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from btlib.runs.progress import Progress
+    from btlib.runs.progress import ProgressReporter
 
 
 class Terminal:
@@ -21,12 +21,12 @@ class Terminal:
         self.config = config
 
     @property
-    def live(self) -> bool:
+    def progress_bars(self) -> bool:
         """Whether progress bars may be drawn: a person is watching, and this process owns the terminal."""
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         return reporter is not None and bool(reporter.isatty) and not hasattr(self.config, "workerinput")
 
-    def say(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Put a line of progress on the terminal."""
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and not hasattr(self.config, "workerinput"):
@@ -34,15 +34,15 @@ class Terminal:
                 reporter.ensure_newline()
                 reporter.write_line(line)
 
-    def progress(self) -> "Progress":
+    def progress(self) -> "ProgressReporter":
         """The progress reporter of a run."""
-        from btlib.runs.progress import Progress
+        from btlib.runs.progress import ProgressReporter
 
-        return Progress(self.say, self.live, self.speaking)
+        return ProgressReporter(self.report, self.progress_bars, self.uncaptured)
 
-    def speaking(self) -> AbstractContextManager[object]:
+    def uncaptured(self) -> AbstractContextManager[object]:
         """While it lasts, output goes to the terminal instead of being captured, if a person is watching."""
-        return self._uncaptured() if self.live else nullcontext()
+        return self._uncaptured() if self.progress_bars else nullcontext()
 
     def _uncaptured(self) -> AbstractContextManager[object]:
         capture = self.config.pluginmanager.get_plugin("capturemanager")

@@ -11,14 +11,14 @@ from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline, Verdict
 from btlib.gate.judgement import Judgement
 from btlib.gate.measured import mean_value
-from btlib.gate.standing import Standing
+from btlib.gate.ranking import Ranking
 from btlib.gate.verdict import worst
 from btlib.reporting.columns import Value, own_values
 from btlib.results import CaseResult
-from btlib.runs.pace import Pace
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.results import missing_cells, result_of
 from btlib.runs.speed import Speed
+from btlib.runs.throughput import Throughput
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Row:
     verdicts: tuple[Verdict, ...]
     values: Mapping[str, float | None]
     seeds: tuple[int, ...]
-    speeds: Mapping[str, Pace]
+    speeds: Mapping[str, Throughput]
     peak_memory_mib: float | None
     seconds: float | None
     source: str
@@ -62,14 +62,14 @@ class Comparison:
         info: The run.
         rows: One a case.
         missing: Cases that were to be measured and have no record.
-        standings: Where cases stand that the baseline does not know, beside those that it knows.
+        rankings: Cases that are not in the baseline, each compared with the cases that are.
         references: The latter, as the baseline has them, where they were not measured in this run too.
     """
 
     info: RunInfo
     rows: tuple[Row, ...]
     missing: tuple[str, ...] = ()
-    standings: tuple[Standing, ...] = ()
+    rankings: tuple[Ranking, ...] = ()
     references: tuple[Row, ...] = ()
 
 
@@ -90,13 +90,13 @@ def compare(
         for case, cells in by_case.items()
     ]
     missing = tuple(case for case in info.cases if case not in by_case)
-    found = tuple(one for case in by_case for one in judgement.cases[case].standings)
+    found = tuple(one for case in by_case for one in judgement.cases[case].rankings)
     return Comparison(info, tuple(rows), missing, found, _references(baseline, found, measured=set(by_case)))
 
 
-def _references(baseline: Baseline | BaselineError, found: Sequence[Standing], measured: set[str]) -> tuple[Row, ...]:
+def _references(baseline: Baseline | BaselineError, found: Sequence[Ranking], measured: set[str]) -> tuple[Row, ...]:
     """The baseline's rows beside which new cases stand; those that were measured in this run have rows of their own."""
-    named = {standing.reference for standing in found} - measured
+    named = {ranking.reference for ranking in found} - measured
     if isinstance(baseline, BaselineError):
         return ()
     return tuple(_reference(baseline, name) for name in baseline.cases if name in named)
@@ -154,7 +154,7 @@ def _row(cells: list[CaseRecord], result: CaseResult, speed: Speed | None, found
         verdicts=found,
         values=values(result),
         seeds=tuple(dict.fromkeys(record.seed for record in cells)),
-        speeds={figure: timing.pace for figure, timing in speed.figures.items()} if speed else {},
+        speeds={figure: timing.throughput for figure, timing in speed.figures.items()} if speed else {},
         peak_memory_mib=max((r.peak_memory_mib for r in cells if r.peak_memory_mib), default=None),
         seconds=sum(record.seconds for record in cells),
         source=", ".join(dict.fromkeys(model.source for model in models)) or "–",

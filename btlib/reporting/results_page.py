@@ -19,7 +19,7 @@ from btlib.data.sources.figshare.patient_table import figshare_patients
 from btlib.errors import OptionError
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline
-from btlib.gate.figure import Making
+from btlib.gate.baseline_case import Provenance
 from btlib.registry import unknown_name
 from btlib.reporting.leakage import leakage, leakage_table
 from btlib.reporting.names import code, in_markdown
@@ -104,9 +104,9 @@ def _setup(words: Sequence[str], baselines: Path) -> str:
     rows: list[Mapping[str, str]] = []
     for name in words:
         baseline = _of(load_source(name, baselines))
-        makings: dict[tuple[str, ...], list[str]] = {}
+        provenances: dict[tuple[str, ...], list[str]] = {}
         for case in baseline.cases:
-            makings.setdefault(_making(baseline.made(case)), []).append(case)
+            provenances.setdefault(_provenance(baseline.made(case)), []).append(case)
         rows += [
             {
                 "baseline": name,
@@ -115,12 +115,12 @@ def _setup(words: Sequence[str], baselines: Path) -> str:
                 "on": machine,
                 "by": code(command).replace("|", r"\|"),
             }
-            for (created, machine, command), cases in makings.items()
+            for (created, machine, command), cases in provenances.items()
         ]
     return tabulate(rows, "keys", "github", disable_numparse=True)
 
 
-def _making(made: Making) -> tuple[str, ...]:
+def _provenance(made: Provenance) -> tuple[str, ...]:
     """Date, machine and command, without what chose the case and what changes no number."""
     facts = made.environment
     machine = facts.get("gpu") or f"{facts.get('cpu', '–')}, {(facts.get('simd') or '–').split()[0]}"

@@ -8,9 +8,9 @@ from typing import Any
 
 from btlib.errors import BaselineError, RecordError
 from btlib.gate import Baseline, Verdict, judge, judge_new
-from btlib.gate.making import reference
+from btlib.gate.from_results import reference
 from btlib.gate.measured import with_value
-from btlib.gate.standing import Standing, standings
+from btlib.gate.ranking import Ranking, rankings
 from btlib.paths import find_baseline, find_run, unknown_source
 from btlib.reporting.names import check_titles
 from btlib.results import CaseResult
@@ -114,13 +114,13 @@ def hold(source: Source, against: Source, *, strict: bool = False, independent: 
     ]
 
 
-def beside(source: Source, against: Source, *, strict: bool = False, independent: bool = False) -> list[Standing]:
+def beside(source: Source, against: Source, *, strict: bool = False, independent: bool = False) -> list[Ranking]:
     """The cases of a source that another one lacks, beside each of the other's; arguments as in `hold`."""
     assert against.baseline is not None
     known = against.baseline.cases
     new = [] if len(known) == len(source.results) == 1 else [r for r in source.results if r.case not in known]
     results = [_independent(result) if independent else result for result in new if result.failure is None]
-    return [one for result in results for one in standings(result, against.baseline, strict=strict)]
+    return [one for result in results for one in rankings(result, against.baseline, strict=strict)]
 
 
 def _independent(result: CaseResult) -> CaseResult:

@@ -48,21 +48,21 @@ def noise_line(noise: Timing | None) -> str:
 def _row(speed: Speed, name: str) -> dict[str, tuple[Any, str]]:
     timing = speed.figures[name]
     p50, p95 = timing.latency
-    pace = timing.pace
+    throughput = timing.throughput
     return {
         "case": (speed.case, ""),
         "figure": (name, ""),
         "engine": (timing.engine, ""),
         "precision": (timing.precision, ""),
-        "images/s": (pace.images_per_second, ".1f"),
-        "× reference": (pace.ratio, ".2f"),
-        "low": (pace.low, ".2f"),
-        "high": (pace.high, ".2f"),
+        "images/s": (throughput.images_per_second, ".1f"),
+        "× reference": (throughput.ratio, ".2f"),
+        "low": (throughput.low, ".2f"),
+        "high": (throughput.high, ".2f"),
         "calls": (len(timing.seconds), "d"),
         "p50 [ms]": (1000 * p50, ".1f"),
         "p95 [ms]": (1000 * p95, ".1f"),
         "MiB": (timing.peak_memory_mib, ".0f"),
-        "reference": (pace.reference, ""),
+        "reference": (throughput.reference, ""),
         "reference MiB": (timing.reference_peak_memory_mib, ".0f"),
         "device MiB": (timing.device_memory_mib, ".0f"),
         "J/image": (timing.joules_per_image, ".3f"),

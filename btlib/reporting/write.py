@@ -13,12 +13,12 @@ from btlib.reporting.comparison import Comparison, Row
 from btlib.reporting.metric_columns import MetricColumn, metric_columns
 from btlib.reporting.names import Naming, code, in_markdown, naming, with_title
 from btlib.reporting.numbers import number
-from btlib.reporting.standing_table import standing_section
+from btlib.reporting.ranking_table import ranking_section
 from btlib.reporting.text import PHANTOM_NOTE
 from btlib.reporting.verdicts import verdict_table
-from btlib.runs.pace import Pace
+from btlib.runs.throughput import Throughput
 
-SCHEMA = "btlib-comparison/1"
+SCHEMA = "btlib-comparison/2"
 
 
 def table(comparison: Comparison, style: str = "simple") -> str:
@@ -43,7 +43,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
             "cases": [_plain(row) for row in comparison.rows],
             "references": [_plain(row) for row in comparison.references],
             "missing": list(comparison.missing),
-            "standings": [asdict(standing) for standing in comparison.standings],
+            "rankings": [asdict(ranking) for ranking in comparison.rankings],
         },
     )
     files.write_text(folder / "comparison.csv", csv_text(frame))
@@ -73,15 +73,17 @@ def _heading(column: MetricColumn | TableColumn, name: Naming) -> str:
     return f"{name(column.title)} [{column.unit}]" if column.unit else name(column.title)
 
 
-def _speed(pace: Pace | None) -> str:
+def _speed(throughput: Throughput | None) -> str:
     """Images/s, and in brackets how many times that is what its speed reference does."""
-    if pace is None:
+    if throughput is None:
         return "–"
-    return number(pace.images_per_second, ".1f") + ("" if pace.ratio is None else f" ({pace.ratio:.1f}×)")
+    return number(throughput.images_per_second, ".1f") + (
+        "" if throughput.ratio is None else f" ({throughput.ratio:.1f}×)"
+    )
 
 
 def _plain(row: Row) -> dict[str, object]:
-    return asdict(row) | {"speeds": {name: pace.model_dump() for name, pace in row.speeds.items()}}
+    return asdict(row) | {"speeds": {name: throughput.model_dump() for name, throughput in row.speeds.items()}}
 
 
 def _flat(row: Row, figures: list[str]) -> dict[str, object]:
@@ -130,7 +132,7 @@ def _markdown(comparison: Comparison) -> str:
         verdict_table(gate, "github"),
     ]
     parts += ["", *reasons] if reasons else []
-    parts += standing_section(comparison.standings)
+    parts += ranking_section(comparison.rankings)
     parts += ["", "## Notes", "", *notes] if notes else []
     return "\n".join(parts) + "\n"
 

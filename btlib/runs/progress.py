@@ -9,27 +9,27 @@ _QUIET = 10.0  # seconds between two lines of progress: a short training reports
 
 
 @dataclass(frozen=True)
-class Progress:
+class ProgressReporter:
     """Progress reporter of a run.
 
     Attributes:
-        say: Called with a line for the user.
-        live: Whether progress bars may be drawn.
-        speaking: While it lasts, output of cases reaches the terminal instead of being captured.
+        report: Called with a line for the user.
+        progress_bars: Whether progress bars may be drawn.
+        uncaptured: While it lasts, output of cases reaches the terminal instead of being captured.
     """
 
-    say: Callable[[str], None] = field(default=lambda line: None)
-    live: bool = False
-    speaking: Callable[[], AbstractContextManager[object]] = nullcontext
+    report: Callable[[str], None] = field(default=lambda line: None)
+    progress_bars: bool = False
+    uncaptured: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def now_and_then(self) -> Callable[[str], None]:
-        """Like `say`, but a line that follows another within ten seconds is left out."""
+        """Like `report`, but a line that follows another within ten seconds is left out."""
         last = time.monotonic()
 
         def throttled(line: str) -> None:
             nonlocal last
             if time.monotonic() - last >= _QUIET:
                 last = time.monotonic()
-                self.say(line)
+                self.report(line)
 
         return throttled

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from btlib import stats
-from btlib.runs.pace import Pace
+from btlib.runs.throughput import Throughput
 from btlib.stored import Stored
 
 _OLDER = {"thesis_seconds": "reference_seconds", "thesis_peak_memory_mib": "reference_peak_memory_mib"}
@@ -73,10 +73,10 @@ class Timing(Stored):
         return stats.speedup(self.seconds, self.reference_seconds) if self.reference_seconds else None
 
     @property
-    def pace(self) -> Pace:
+    def throughput(self) -> Throughput:
         """What of it a baseline keeps."""
         ratio = self.speedup
-        return Pace(
+        return Throughput(
             images_per_second=self.images_per_second,
             gpu=self.gpu,
             engine=self.engine,

@@ -17,7 +17,7 @@ from btlib.data.source import DatasetSource
 from btlib.runs.cell import Cell
 from btlib.runs.held_out import HeldOut
 from btlib.runs.plan import RunPlan
-from btlib.runs.progress import Progress
+from btlib.runs.progress import ProgressReporter
 from btlib.splits import Split, make_split
 from btlib.types import Scaling
 
@@ -41,7 +41,7 @@ class Workspace:
     true: Dataset
     splits: Mapping[str, Split]
     load: Callable[[int, Scaling], Dataset]
-    progress: Progress
+    progress: ProgressReporter
     load_seconds: float = 0.0
 
     @property
@@ -79,8 +79,8 @@ class Workspace:
             deterministic=options.deterministic,
             retrain=options.retrain,
             options=options.plugins,
-            say=self.progress.now_and_then(),
-            live=self.progress.live,
+            report=self.progress.now_and_then(),
+            progress_bars=self.progress.progress_bars,
             case=cell.case,
         )
 
@@ -91,7 +91,7 @@ class Workspace:
         return dataset.ids[at], np.ascontiguousarray(dataset.images[at])
 
 
-def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: Progress) -> Workspace:
+def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: ProgressReporter) -> Workspace:
     """Read the data of a plan and make its splits.
 
     Raises:
@@ -101,7 +101,7 @@ def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: Progress
 
     @cache
     def load(image_size: int, scaling: Scaling) -> Dataset:
-        whole = load_dataset(data, image_size, scaling, progress=progress.live)
+        whole = load_dataset(data, image_size, scaling, progress=progress.progress_bars)
         whole = replace(whole, independent=options.independent)
         return whole if options.limit is None else whole.limit(options.limit)
 

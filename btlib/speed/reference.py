@@ -56,7 +56,7 @@ class SpeedReference(Protocol):
         """
         ...
 
-    def twin(self) -> Self:
+    def another(self) -> Self:
         """Another one of its kind: what the two differ by is noise."""
         ...
 

@@ -52,7 +52,7 @@ def prepare(variant: str, work: Work) -> Prepared:
             training_step=partial(_training_step, variant, model, device, work),
             explainer=partial(_explainer, subject, work),
         )
-    store = Store(work.checkpoints, device, work.say, work.live)
+    store = Store(work.checkpoints, device, work.report, work.progress_bars)
     plan, notes = plan_of(variant, work)
     trained = store.train_or_load(plan, _start(plan, store, work), retrain=work.retrain)
     subject = _subject(trained.model, trained.manifest["sha256"], device, work)
@@ -103,13 +103,13 @@ def _engine(subject: "Subject", work: Work) -> "Chosen":
     """The engine that was asked for, held against fp32."""
     from btlib.engines import choose
 
-    return choose(subject, work.engine, work.held_out, work.protocol.threshold, work.say)
+    return choose(subject, work.engine, work.held_out, work.protocol.threshold, work.report)
 
 
 def _explainer(subject: "Subject", work: Work) -> "Explainer":
     from btlib.explain import explainer
 
-    return explainer(subject, work.held_out, work.engine, work.say)
+    return explainer(subject, work.held_out, work.engine, work.report)
 
 
 def _calibration(work: Work) -> "NDArray[np.float32]":
@@ -126,11 +126,11 @@ def _calibration(work: Work) -> "NDArray[np.float32]":
 
 def plan_of(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:
     """How a variant is trained for some work, and notes on the weights it starts from."""
-    from btlib.thesis.models.pretrained import settle
+    from btlib.thesis.models.pretrained import resolve_weights
     from btlib.thesis.training import Plan
 
     recipe = thesis_recipe(work.recipe)
-    weights, notes = settle(recipe.weights, recipe.backbone)
+    weights, notes = resolve_weights(recipe.weights, recipe.backbone)
     plan = Plan(
         variant,
         replace(recipe, weights=weights),

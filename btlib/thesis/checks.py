@@ -18,7 +18,7 @@ def training(place: Path, device: str) -> str:
         from btlib.thesis.checkpoints import Store
 
     work = phantom_work(place, device)
-    plan, store = plan_of(_CASE, work)[0], Store(work.checkpoints, torch.device(device), work.say)
+    plan, store = plan_of(_CASE, work)[0], Store(work.checkpoints, torch.device(device), work.report)
     first, second = store.train_or_load(plan), store.train_or_load(plan)
     if (first.source, second.source) != ("trained", "loaded"):
         raise BtlibError(f"was {first.source}, then {second.source}; expected trained, then loaded", where="checkpoint")
@@ -39,7 +39,7 @@ def engine(place: Path, device: str) -> str:
     model = create(_CASE, None, backbone="tiny").eval().to(at)
     subject = Subject(model, NAMED, at, "fp32", work.protocol.image_size)
     wanted = "auto" if at.type == "cpu" else "eager"
-    chosen = choose(subject, wanted, work.held_out, work.protocol.threshold, work.say)
+    chosen = choose(subject, wanted, work.held_out, work.protocol.threshold, work.report)
     return f"{chosen.engine} in fp32 agrees with plain PyTorch" + "".join(f"; {note}" for note in chosen.notes)
 
 

@@ -23,11 +23,11 @@ def stored_study(variant: str, where: Where) -> Study:
         from btlib.thesis.checkpoints import find_stored, load_stored
     stored = load_stored(where.checkpoint or find_stored(where.checkpoints, variant), variant)
     ingredients, device = stored.manifest["ingredients"], resolve_device()
-    where.say(f"{stored.path}: trained {stored.manifest['created']}, recipe {ingredients['recipe']['name']}")
+    where.report(f"{stored.path}: trained {stored.manifest['created']}, recipe {ingredients['recipe']['name']}")
     dataset = load_dataset(where.folder, ingredients["image_size"], ingredients["scaling"])
     split = make_split(where.split, dataset)
     if [ingredients["data"], ingredients["split"]] != [dataset.fingerprint, split.fingerprint]:
-        where.say("Note: trained on other slices or another split than these; it may have seen the test slices")
+        where.report("Note: trained on other slices or another split than these; it may have seen the test slices")
     subject = Subject(
         stored.model.to(device),
         NAMED,
@@ -39,5 +39,5 @@ def stored_study(variant: str, where: Where) -> Study:
         calibration=lambda: np.asarray(dataset.images[np.sort(split.train)[:300]]),
     )
     held_out = dataset.part(split.val if len(split.val) else split.train)
-    made = explainer(subject, held_out, where.engine or "auto", where.say)
-    return Study(variant, made, dataset, split, stored.manifest["sha256"], where.say)
+    made = explainer(subject, held_out, where.engine or "auto", where.report)
+    return Study(variant, made, dataset, split, stored.manifest["sha256"], where.report)

@@ -69,10 +69,10 @@ def memory_after_each_fit(place: Path, device: str) -> str:
         del prepared
         memory.release()
         left[variant] = (bytes_on(device) - before) / _MIB
-    told = ", ".join(f"{variant} {mib:.1f}" for variant, mib in left.items())
+    message = ", ".join(f"{variant} {mib:.1f}" for variant, mib in left.items())
     if max(left.values()) > _LEFT_MIB:
-        raise BtlibError(f"MiB that stayed after each: {told}; expected at most {_LEFT_MIB:g}")
-    return f"MiB that stayed after each: {told}"
+        raise BtlibError(f"MiB that stayed after each: {message}; expected at most {_LEFT_MIB:g}")
+    return f"MiB that stayed after each: {message}"
 
 
 def bytes_on(device: str) -> int:
@@ -129,7 +129,7 @@ def step_as_trained(place: Path, device: str) -> str:
     work = phantom_work(place, device, slices=240, side=SIDE, recipe=_recipe(3))
     at = torch.device(device)
     plan = plan_of("D", work)[0]
-    fitted = fit(plan, _folder(place / "fit"), at, say=lambda line: None)
+    fitted = fit(plan, _folder(place / "fit"), at, report=lambda line: None)
     step = bare_step(plan, fitted.model, plan.recipe.batch_size, at)
     for _ in range(3):
         step()

@@ -149,7 +149,7 @@ class ThesisReference:
         """Do a job once, warmed up."""
         return self._path.call(ThesisJob(self.variant, self.backbone, **asdict(job)))
 
-    def twin(self) -> "ThesisReference":
+    def another(self) -> "ThesisReference":
         """The same in another process."""
         return ThesisReference(self.variant, self.backbone, self.threads, ThesisPath(self.threads))
 

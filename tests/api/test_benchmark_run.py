@@ -19,7 +19,7 @@ from btlib.runs.cell import Cell
 from btlib.runs.execute import Result, run_case
 from btlib.runs.executors import inprocess
 from btlib.runs.measuring import MEASURES, Live
-from btlib.runs.progress import Progress
+from btlib.runs.progress import ProgressReporter
 from btlib.speed import memory
 
 from .toys import Toys
@@ -44,15 +44,15 @@ def test_a_case_and_seed_is_executed_once_however_many_ask(make_run: MakeRun, ca
 def test_what_a_case_is_executed_with(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, is_locked: Callable[[Path], bool]
 ) -> None:
-    seen, speaking = list[tuple[bool, ...]](), list[bool]()
+    seen, uncaptured = list[tuple[bool, ...]](), list[bool]()
 
     @contextmanager
     def speak() -> Iterator[None]:
-        speaking.append(True)
+        uncaptured.append(True)
         yield
-        speaking.pop()
+        uncaptured.pop()
 
-    run = make_run({"progress": Progress(speaking=speak)}, timeout=77, seed=5)
+    run = make_run({"progress": ProgressReporter(uncaptured=speak)}, timeout=77, seed=5)
 
     def spy(case: Case, work: Work, *args: Any, fold: str | None) -> Result:
         paths = [run.store.record_path(cell) for cell in (Cell("toy1", 5), Cell("toy2", 5), Cell("toy1", 6))]
@@ -62,7 +62,7 @@ def test_what_a_case_is_executed_with(
         assert (data.truth, data.split) == (run.truth, run.split)
         assert data.given.ids.tolist() == run.truth.ids.tolist()
         assert (work.case, work.seed) == ("toy1", 5)
-        assert speaking, "a training may draw its progress"
+        assert uncaptured, "a training may draw its progress"
         return run_case(case, work, *args, fold=fold)
 
     monkeypatch.setattr(inprocess, "run_case", spy)
@@ -233,9 +233,9 @@ def test_a_case_is_explained_with_its_first_predictor_on_its_own_samples(
 
 def test_speed_is_measured_as_the_tier_and_the_user_say(make_run: MakeRun, cases: Toys) -> None:
     run = make_run({"change": lambda tier: replace(tier, bench_seconds=1.5)}, device="cpu")
-    throughput = run.executor._throughput
-    assert (throughput.seconds, throughput.wanted) == (1.5, "cpu")
-    assert run.executor._throughput is throughput, "the null run is made once"
+    meter = run.executor._meter
+    assert (meter.seconds, meter.wanted) == (1.5, "cpu")
+    assert run.executor._meter is meter, "the null run is made once"
     assert run.executor._references is run.executor._references
 
 

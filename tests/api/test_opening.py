@@ -17,13 +17,13 @@ from btlib.api.opening import open_run, tier_of
 from btlib.data.dataset import Dataset
 from btlib.data.sources.tasks import FIGSHARE, PHANTOM
 from btlib.errors import BaselineError, OptionError, SplitError, UnknownNameError
-from btlib.gate.held import NONE, NotComparedError
+from btlib.gate.loading import NONE, NotComparedError
 from btlib.options import RunOptions
 from btlib.protocol import TIERS
 from btlib.runs import RunStore, workspace
 from btlib.runs.cell import Cell
 from btlib.runs.plan import RunPlan
-from btlib.runs.progress import Progress
+from btlib.runs.progress import ProgressReporter
 from btlib.speed import tuning
 from btlib.splits import make_split
 
@@ -67,7 +67,7 @@ def opened(tmp_path: Path, cases: Toys, loads: Loads, monkeypatch: pytest.Monkey
         held: Any = None,
         of: tuple[str, ...] = ("toy1", "toy2"),
         data: Path | None = tmp_path / "slices",
-        progress: Progress | None = None,
+        progress: ProgressReporter | None = None,
         again: bool = False,
         **more: Any,
     ) -> BenchmarkRun:
@@ -75,7 +75,7 @@ def opened(tmp_path: Path, cases: Toys, loads: Loads, monkeypatch: pytest.Monkey
         baseline = (tmp_path / "some.json", BaselineError("not there")) if held is None else held
         plan = RunPlan(tier_of(options, tier), options, dict.fromkeys(of, frozenset()))
         store = RunStore(tmp_path / "run")
-        return open_run(BenchmarkRun, plan, progress or Progress(), store, baseline, again=again)
+        return open_run(BenchmarkRun, plan, progress or ProgressReporter(), store, baseline, again=again)
 
     return run
 
@@ -84,15 +84,21 @@ def test_a_case_is_given_what_tier_and_options_say(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said, options = Mock(), {"seed": 9, "seeds": 3, "device": "cpu", "precision": "bf16", "engine": "eager"}
-    monkeypatch.setattr(Progress, "now_and_then", lambda self: said)
+    monkeypatch.setattr(ProgressReporter, "now_and_then", lambda self: said)
     theirs = {"weights": None, "compile_training": False, "thesis_checkpoints": tmp_path}
-    run = opened(**options, checkpoints=Path("kept"), epochs=2, plugins={"other": 3}, progress=Progress(live=True))
+    run = opened(
+        **options,
+        checkpoints=Path("kept"),
+        epochs=2,
+        plugins={"other": 3},
+        progress=ProgressReporter(progress_bars=True),
+    )
     work, tier = run.workspace.work(Cell("toy1", 10)), tier_of(run.plan.options, "smoke")
     assert (work.protocol, work.recipe, run.tier) == (tier.protocol, tier.recipe, tier)
     assert (work.seed, run.plan.seeds) == (10, (9, 10, 11))
     assert (work.device, work.precision, work.engine) == ("cpu", "bf16", "eager")
     assert (work.checkpoints, work.retrain, work.options) == (tmp_path / "kept", False, {"other": 3})
-    assert (work.say, work.live, work.case) == (said, True, "toy1")
+    assert (work.report, work.progress_bars, work.case) == (said, True, "toy1")
     assert work.split == run.split.fingerprint == make_split("slice-seed42", run.truth).fingerprint
     for samples, at in ((work.train, run.split.train), (work.val, run.split.val)):
         assert samples.ids.tolist() == run.truth.ids[at].tolist()
@@ -370,10 +376,10 @@ def test_without_data_of_the_user_the_tier_has_its_own(
     monkeypatch.setattr(room, "_default_data", own)
     opened()
     own.assert_not_called()
-    run = opened(data=None, progress=Progress(live=True))
+    run = opened(data=None, progress=ProgressReporter(progress_bars=True))
     own.assert_called_once_with(run.tier, tmp_path, True)
     assert [folder for folder, *_ in loads.asked] == [tmp_path / "slices", tmp_path / "phantoms"]
-    assert [live for *_, live in loads.asked] == [False, True]
+    assert [progress_bars for *_, progress_bars in loads.asked] == [False, True]
 
 
 def test_several_folds_are_split_and_written_out(opened: Open) -> None:

@@ -14,13 +14,13 @@ from btlib.cases import CASES, Case, Prepared, Work, load_cases
 from btlib.data.dataset import Dataset
 from btlib.errors import BaselineError
 from btlib.gate import Baseline
-from btlib.gate.held import NONE, NotComparedError
+from btlib.gate.loading import NONE, NotComparedError
 from btlib.options import RunOptions
 from btlib.protocol import Tier
 from btlib.runs import RunStore
 from btlib.runs.executors import InProcess
 from btlib.runs.plan import RunPlan
-from btlib.runs.progress import Progress
+from btlib.runs.progress import ProgressReporter
 from btlib.runs.workspace import Workspace
 from btlib.speed import memory
 from btlib.splits import Split
@@ -91,7 +91,7 @@ def toy_run(
     tier: str = "smoke",
     change: Callable[[Tier], Tier] = lambda tier: tier,
     baseline: Baseline | BaselineError | None = None,
-    progress: Progress | None = None,
+    progress: ProgressReporter | None = None,
     cases: Any = None,
 ) -> R:
     """A run on 18 samples of 32 pixels, and of any other size and scaling; of the toys unless cases are given.
@@ -111,7 +111,7 @@ def toy_run(
     toys.load = load
     truth = load(settings.protocol.image_size, settings.protocol.scaling)
     splits = {settings.protocol.split: split}
-    workspace = Workspace(plan, truth, truth, splits, load, progress or Progress(), load_seconds=1.0)
+    workspace = Workspace(plan, truth, truth, splits, load, progress or ProgressReporter(), load_seconds=1.0)
     store.save_info(_info(workspace, NONE))
     held = NotComparedError("not asked for") if baseline is None else baseline
     return kind(workspace, store, held, InProcess(workspace, store))

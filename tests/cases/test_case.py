@@ -40,8 +40,8 @@ class Callee:
 def test_what_a_case_is_given_unless_said(work: Work, dataset: Dataset) -> None:
     plain = Work.on(dataset, slice_seed42(12), work.protocol, work.recipe, 0, work.checkpoints)
     assert (plain.device, plain.precision, plain.engine) == ("auto", "auto", "eager")
-    assert (plain.retrain, plain.options, plain.live, plain.case) == (False, {}, False, "")
-    plain.say("a line")  # which goes nowhere
+    assert (plain.retrain, plain.options, plain.progress_bars, plain.case) == (False, {}, False, "")
+    plain.report("a line")  # which goes nowhere
     ready = prepare(plain)
     assert (ready.seconds, ready.fingerprint, ready.details, ready.notes) == (0.0, None, {}, ())
     assert (ready.training_step, ready.curves, ready.threshold, ready.explainer) == (None, None, None, None)

@@ -304,7 +304,7 @@ def test_names_of_folders(work: Work) -> None:
 
 def test_a_model_of_a_longer_name_is_not_the_nearest(work: Work) -> None:
     said: list[str] = []
-    work = replace(work, say=said.append)
+    work = replace(work, report=said.append)
     for name in ("net-staged", "net"):
         get(work, name=name)
     assert said == ["net-staged, seed 7: training", "net, seed 7: training"]

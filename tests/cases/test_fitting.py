@@ -78,7 +78,7 @@ def test_any_other_ingredient_trains_anew(work: Work, dataset: Dataset, make_dat
 
 def test_why_it_trains_is_said(work: Work):
     said: list[str] = []
-    work = replace(work, say=said.append)
+    work = replace(work, report=said.append)
     other = replace(work, seed=8, recipe=replace(work.recipe, epochs=11))
     get(work)
     fit_or_load(work, "my net-staged", lambda folder: [1], save=save, load=load)  # begins as the other's name
@@ -246,7 +246,7 @@ def test_an_interrupted_training_finds_what_it_left(work: Work, tmp_path: Path):
 
     with pytest.raises(KeyboardInterrupt):
         run(work)
-    died = subprocess.run([sys.executable, program], input=pickle.dumps(replace(work, say=print)), check=False)
+    died = subprocess.run([sys.executable, program], input=pickle.dumps(replace(work, report=print)), check=False)
     assert died.returncode == 9
     fitted = run(work)
     assert (fitted.source, fitted.model) == ("resumed", [0, 1, 2])

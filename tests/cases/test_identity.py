@@ -180,7 +180,9 @@ def test_another_work_counts_with_what_decides_a_model(name: str, work: Work) ->
 
 
 def test_another_work_counts_without_what_does_not(work: Work, tmp_path: Path) -> None:
-    where = replace(work, checkpoints=tmp_path / "x", device="cuda", live=True, retrain=True, case="other", say=print)
+    where = replace(
+        work, checkpoints=tmp_path / "x", device="cuda", progress_bars=True, retrain=True, case="other", report=print
+    )
     assert identity(work, where) == identity(work, replace(work))
 
 

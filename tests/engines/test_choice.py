@@ -182,17 +182,17 @@ def converter(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_a_program_and_its_weights_are_read_as_they_were_saved(subject: Make, converter: Any) -> None:
     for _ in range(2):
-        made = openvino.kept(subject("D"), "kind", ("1",), lambda: "program")
+        made = openvino.stored_program(subject("D"), "kind", ("1",), lambda: "program")
         assert made == ("program", "weights of program")
     for alone in (replace(subject("D"), identity=None), replace(subject("D"), cache=None)):
-        assert openvino.kept(alone, "kind", ("1",), lambda: "anew") == "anew"
+        assert openvino.stored_program(alone, "kind", ("1",), lambda: "anew") == "anew"
 
 
 def test_a_quantised_program_depends_on_the_calibration_slices_themselves(
     subject: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = Mock(return_value="program")
-    monkeypatch.setattr(openvino, "kept", kept)
+    monkeypatch.setattr(openvino, "stored_program", kept)
     monkeypatch.setattr(openvino, "versions", lambda: ("1", "2"))
     monkeypatch.setattr(openvino_int8.metadata, "version", lambda name: f"{name} 3")  # type: ignore[attr-defined]
     built = Mock()

@@ -22,7 +22,7 @@ from btlib.errors import ModelError
 from btlib.evaluation import Predictor
 from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.thresholds import ThresholdCurve
-from btlib.gate.making import reference
+from btlib.gate.from_results import reference
 from btlib.protocol import Protocol
 from btlib.results import CaseResult, SeedRun
 from btlib.runs.execute import conditions
@@ -124,10 +124,10 @@ def test_an_interrupted_unet_ends_where_an_uninterrupted_one_does(
         finished.append(line.partition(", loss")[0])
 
     with pytest.raises(KeyboardInterrupt):
-        unet.prepare(replace(work, say=stop))
+        unet.prepare(replace(work, report=stop))
     whole = unet.prepare(replace(work, checkpoints=work.checkpoints / "whole"))
     again: list[str] = []
-    resumed = unet.prepare(replace(work, say=lambda line: again.append(line.partition(", loss")[0])))
+    resumed = unet.prepare(replace(work, report=lambda line: again.append(line.partition(", loss")[0])))
     assert (whole.source, resumed.source) == ("trained", "resumed")
     repeated = [line for line in finished if "epoch 1 of" in line and line in again]
     assert repeated == [], "of epoch 2 and 3 the state may have been passed over"

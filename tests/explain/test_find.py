@@ -78,7 +78,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
 
 @pytest.fixture
 def where(asked: Asked, tmp_path: Path) -> Where:
-    return Where(tmp_path / "data", "a-split", tmp_path / "checkpoints", say=asked.said.append)
+    return Where(tmp_path / "data", "a-split", tmp_path / "checkpoints", report=asked.said.append)
 
 
 def test_a_trained_variant(asked: Asked, where: Where):

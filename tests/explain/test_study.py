@@ -14,10 +14,10 @@ from btlib.engines import Subject
 from btlib.errors import OptionError, PredictionError, StatsError
 from btlib.explain import Explainer, Runner, explainer
 from btlib.explain import study as room
-from btlib.explain.kept import known
 from btlib.explain.maps import Maps
 from btlib.explain.measures import centre_prior, measure, random_controls
 from btlib.explain.place import ExplainPlace
+from btlib.explain.stored import known
 from btlib.explain.study import Study
 from btlib.reporting.explanation import draw
 from btlib.splits import slice_seed42
@@ -98,7 +98,7 @@ def test_it_goes_on_where_it_was(study: Callable[..., Study], folder: ExplainPla
     assert np.array_equal(more.total[:2], maps.total)
     assert after.summary["all"].n == 3
     said: list[str] = []
-    study(say=said.append).run(AT[::-1], folder)
+    study(report=said.append).run(AT[::-1], folder)
     assert said == [f"sample {n}: its map is there" for n in (50, 30, 80)]
 
 
@@ -302,7 +302,7 @@ def test_ids_that_are_no_numbers(study: Callable[..., Study], folder: ExplainPla
     rows = study(dataset=same).run(AT, ExplainPlace(folder.path / "same"))[0].samples
     assert len({row.random_total.mass for row in rows}) == 3
     said: list[str] = []
-    study(dataset=named, say=said.append).run(AT[:1], folder)
+    study(dataset=named, report=said.append).run(AT[:1], folder)
     assert said == ["sample sample 7/left: its map is there"]
 
 
@@ -319,7 +319,7 @@ def test_structures_count_together(study: Callable[..., Study], folder: ExplainP
 
 def test_a_line_for_each_sample(study: Callable[..., Study], folder: ExplainPlace):
     said: list[str] = []
-    study(say=said.append).run(AT, folder)
+    study(report=said.append).run(AT, folder)
     assert [line.partition(": ")[0] for line in said] == [
         "sample 80 (glioma)",
         "sample 30 (pituitary)",

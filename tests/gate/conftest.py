@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from btlib.evaluation.aggregate import per_sample
-from btlib.gate.figure import BaselineCase, Figure
+from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.schema import Baseline
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.sample_table import SampleTable
@@ -64,7 +64,7 @@ def measured_baseline(make_table: Callable[..., SampleTable], conditions: Condit
             "accuracy": np.mean([table.correct().mean() for table in tables]),
         }
         figures = [
-            Figure(metric=m, value=round(float(v), 6), aggregation="slice-mean", margin=margin, source="test")
+            ReferenceValue(metric=m, value=round(float(v), 6), aggregation="slice-mean", margin=margin, source="test")
             for m, v in means.items()
         ]
         runs = [SeedRun(seed=42 + i, fingerprint=None, samples=table) for i, table in enumerate(tables)]
@@ -88,7 +88,7 @@ def published_baseline(conditions: Conditions) -> Callable[..., Baseline]:
     """A published baseline of one case "X" with one figure."""
 
     def make(under: Conditions = conditions, **figure: Any) -> Baseline:
-        one = Figure(
+        one = ReferenceValue(
             **{"metric": "dice", "value": 0.9, "aggregation": "slice-mean", "margin": 0.02, "source": "paper"} | figure
         )
         return Baseline(

@@ -11,7 +11,7 @@ from btlib import Baseline, judge
 from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BaselineError, RecordError, UnknownNameError
 from btlib.gate.acceptance import accept, propose
-from btlib.gate.making import reference
+from btlib.gate.from_results import reference
 from btlib.reporting.proposal import proposal_lines
 from btlib.runs import CaseRecord, RunInfo, RunStore
 from btlib.runs.cell import Cell

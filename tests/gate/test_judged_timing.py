@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from btlib.data.sources.tasks import PHANTOM
-from btlib.gate import pace
-from btlib.gate.figure import Making
-from btlib.gate.pace import judge_timing
+from btlib.gate import throughput
+from btlib.gate.baseline_case import Provenance
+from btlib.gate.throughput import judge_timing
 from btlib.runs import RunInfo, Timing
-from btlib.runs.pace import Pace
+from btlib.runs.throughput import Throughput
 
 TIMING = Timing(images=6, seconds=[0.1, 0.2, 0.3, 0.4], reference="another", reference_seconds=[1.0, 0.8, 0.9, 2.0])
 HERE = {"machine": "m1", "simd": "avx2", "allocator": "jemalloc"}
@@ -22,21 +22,21 @@ RECIPE = {"backbone": "resnet18"}
 
 def judged(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> dict[str, Any]:
     """What is handed to the gate of a case X whose baseline was made as it is, but for changes."""
-    known = {"inference": TIMING.pace, "other": TIMING.pace.model_copy(update={"images_per_second": 1.0})}
+    known = {"inference": TIMING.throughput, "other": TIMING.throughput.model_copy(update={"images_per_second": 1.0})}
     made = {"environment": HERE | changes.pop("there", {}), "recipe": changes.pop("recipe", RECIPE)}
     baseline: Any = SimpleNamespace(
         cases={"X": SimpleNamespace(speed=known)},
-        made=lambda case: Making(source="", created="", reason="", **made if case == "X" else {}),
+        made=lambda case: Provenance(source="", created="", reason="", **made if case == "X" else {}),
         conditions=SimpleNamespace(image_size=changes.pop("size", 64)),
         recipe={"backbone": "another"},
     )
     record: Any = SimpleNamespace(case=changes.pop("case", "X"), model=None, environment=HERE)
     asked: dict[str, Any] = {}
 
-    def gate(case: str, figure: str, measured: Pace, baseline: Pace | None, **more: Any) -> None:
+    def gate(case: str, figure: str, measured: Throughput, baseline: Throughput | None, **more: Any) -> None:
         asked.update(case=case, figure=figure, measured=measured, baseline=baseline, **more)
 
-    monkeypatch.setattr(pace, "judge_pace", gate)
+    monkeypatch.setattr(throughput, "judge_throughput", gate)
     info = INFO.model_copy(update={"recipe": RECIPE})
     judge_timing(record, changes.pop("figure", "inference"), TIMING, baseline, 0.07, info)
     assert not changes
@@ -47,8 +47,8 @@ def test_a_figure_is_held_against_the_baselines_own(monkeypatch: pytest.MonkeyPa
     assert judged(monkeypatch) == {
         "case": "X",
         "figure": "inference",
-        "measured": TIMING.pace,
-        "baseline": TIMING.pace,
+        "measured": TIMING.throughput,
+        "baseline": TIMING.throughput,
         "margin": 0.15,
         "alike": None,
         "same_machine": True,

@@ -24,9 +24,9 @@ from btlib.errors import BaselineError, RecordError
 from btlib.evaluation import summarise
 from btlib.gate import judgement as module
 from btlib.gate.acceptance import accept, propose
-from btlib.gate.figure import BaselineCase, Figure
-from btlib.gate.held import NONE, NotComparedError, load_baseline
+from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.judgement import Judgement, judge_case, judge_run, judgement_of, stored_judgement
+from btlib.gate.loading import NONE, NotComparedError, load_baseline
 from btlib.gate.verdict import HOLDS, Verdict
 from btlib.options import RunOptions, adjusted
 from btlib.plugin.run import Run
@@ -35,7 +35,7 @@ from btlib.reporting.html.views import view
 from btlib.results import CaseResult, Conditions
 from btlib.runs import CaseRecord, Cell, RunInfo, RunStore, Speed, Timing
 from btlib.runs.plan import RunPlan
-from btlib.runs.progress import Progress
+from btlib.runs.progress import ProgressReporter
 from btlib.sample_table import SampleTable
 from btlib.types import Predictions
 
@@ -193,7 +193,7 @@ def test_items_closing_and_page_judge_a_case_once(
         )
         plan = RunPlan(adjusted(tier, options), options, dict.fromkeys(("toy1", "toy2"), frozenset()))
         store, source = RunStore(tmp_path / name), PhantomSource(PHANTOM, 24)
-        run = open_run(Run, plan, Progress(), store, baseline_of(baseline, tmp_path), source)
+        run = open_run(Run, plan, ProgressReporter(), store, baseline_of(baseline, tmp_path), source)
         for metric in METRICS:  # pytest may order items either way
             for case in plan.cases:
                 assert run.check(case, metric).status in HOLDS
@@ -278,7 +278,7 @@ def test_the_file_is_read_back_equal(store: RunStore, baseline: Baseline, make_t
     """Verdicts of several seeds, where a new case stands, and speed."""
     timing = Timing(images=16, seconds=[0.1, 0.11, 0.1, 0.1], reference="r", reference_seconds=[1.0, 1.1, 1.2, 1.0])
     cases = dict(baseline.cases)
-    cases["X"] = cases["X"].model_copy(update={"speed": {"inference, batch 16": timing.pace}})
+    cases["X"] = cases["X"].model_copy(update={"speed": {"inference, batch 16": timing.throughput}})
     known = baseline.model_copy(update={"cases": cases})
     slow = timing.model_copy(update={"seconds": [9.0, 9.1, 9.2, 9.0]})
     change(store, "X", 1, speed=Speed(case="X", figures={"inference, batch 16": slow, "training": timing}))
@@ -288,10 +288,10 @@ def test_the_file_is_read_back_equal(store: RunStore, baseline: Baseline, make_t
     x, n = made.cases["X"], made.cases["N"]
     assert [len(v.seeds) for v in x.verdicts] == [len(v.baseline_seeds) for v in x.verdicts] == [2, 2]
     assert [(p.figure, p.status) for p in x.speed] == [("inference, batch 16", "slower"), ("training", "not-judged")]
-    assert x.pace("training") == x.speed[1]
-    assert x.pace("nothing") is None
-    assert {(s.reference, s.metric) for s in n.standings} == {(case, metric) for case in "XYZ" for metric in METRICS}
-    assert x.standings == made.cases["Y"].standings == []
+    assert x.throughput("training") == x.speed[1]
+    assert x.throughput("nothing") is None
+    assert {(s.reference, s.metric) for s in n.rankings} == {(case, metric) for case in "XYZ" for metric in METRICS}
+    assert x.rankings == made.cases["Y"].rankings == []
     assert statuses(made)["X"] == {"pass"}
     assert "regressed" in statuses(made)["Y"]
     assert [v.case for v in made.verdicts] == ["N", "N", "X", "X", "Y", "Y"]
@@ -361,7 +361,7 @@ def test_how_it_is_compared_is_part_of_it(
     inform(store, **fields)
     found = judge_run(store, known)
     assert judged == {"X": 2, "Y": 2, "N": 2}
-    assert {s.reference for s in found.cases["N"].standings} == set(fields.get("against", "XYZ"))
+    assert {s.reference for s in found.cases["N"].rankings} == set(fields.get("against", "XYZ"))
     assert (statuses(found)["X"] == {"not-comparable"}) == ("strict" in fields)
 
 
@@ -375,7 +375,7 @@ def test_a_baseline_that_cannot_be_read_is_none_forever(store: RunStore, baselin
     assert statuses(none) == {case: {"measured"} for case in "NXY"}
     assert (lost.baseline is None, none.baseline is None) == (False, True)
     assert lost.baseline != other.baseline
-    assert all(case.standings == case.speed == [] for case in [*lost.cases.values(), *none.cases.values()])
+    assert all(case.rankings == case.speed == [] for case in [*lost.cases.values(), *none.cases.values()])
     assert judged == {}
     assert statuses(judge_run(store, baseline))["X"] == {"pass"}
 
@@ -407,7 +407,7 @@ def test_a_new_case_of_which_a_seed_has_no_record_fails_and_stands_nowhere(store
     store.record_path(Cell("N", 1)).unlink()
     found = judge_case(store, "N", baseline)
     assert [(v.metric, v.status) for v in found.verdicts] == [(metric, "error") for metric in METRICS]
-    assert found.standings == []
+    assert found.rankings == []
 
 
 def test_a_case_of_which_a_fold_has_no_record_fails(
@@ -485,8 +485,8 @@ def test_verdicts_depend_on_the_cases_own_records_and_the_baseline_alone(
     alone = [r for r in records if r.case == "N"]
     nothing = Judgement(baseline=baseline.identity, against=None, strict=False)
     expected = judgement_of(nothing, info, alone, baseline).cases["N"]
-    assert expected.standings
-    assert all(s.p_holm is not None for s in expected.standings)
+    assert expected.rankings
+    assert all(s.p_holm is not None for s in expected.rankings)
     every = [one for group in groups if group is not other for one in group]
     for beside in (*groups, every):
         assert judgement_of(nothing, info, [*beside, *reversed(alone)], baseline).cases["N"] == expected
@@ -523,9 +523,9 @@ def test_numbers_that_are_none_are_kept_as_none_and_stay_failures(
         **{"method": "paired by slice", "seeds": (0.5, nan), "baseline_seeds": (0.9, 0.9)},
     )
     monkeypatch.setattr(module, "judge", lambda result, *args, **more: (told,))
-    real = module.standings
+    real = module.rankings
     monkeypatch.setattr(
-        module, "standings", lambda *args, **more: [replace(s, difference=nan, low=-inf) for s in real(*args, **more)]
+        module, "rankings", lambda *args, **more: [replace(s, difference=nan, low=-inf) for s in real(*args, **more)]
     )
     made = judge_run(store, baseline)
     text = (store.path / "judgement.json").read_text()
@@ -535,8 +535,8 @@ def test_numbers_that_are_none_are_kept_as_none_and_stay_failures(
     (found,) = made.cases["X"].verdicts
     assert found == replace(told, measured=None, difference=None, low=None, high=None, seeds=())
     assert found.failed
-    assert all((s.difference, s.low) == (None, None) for s in made.cases["N"].standings)
-    assert all(s.high is not None for s in made.cases["N"].standings)
+    assert all((s.difference, s.low) == (None, None) for s in made.cases["N"].rankings)
+    assert all(s.high is not None for s in made.cases["N"].rankings)
 
 
 def test_a_sample_without_a_value_is_no_pass(
@@ -545,7 +545,7 @@ def test_a_sample_without_a_value_is_no_pass(
     """A published mean of what is undefined for some samples: real numbers that are none, from table to file."""
     table = make_table()
     empty = {f"tumour__{name}": [0, *table.columns[f"tumour/{name}"][1:]] for name in ("truth_area", "intersection")}
-    figure = Figure(metric="sensitivity", value=0.9, aggregation="slice-mean", margin=0.9, source="paper")
+    figure = ReferenceValue(metric="sensitivity", value=0.9, aggregation="slice-mean", margin=0.9, source="paper")
     known = Baseline(
         **{"name": "paper", "kind": "published", "title": "a paper", "source": "paper", "created": "2025"},
         **{"reason": "test", "conditions": conditions},
@@ -736,8 +736,10 @@ def test_reports_of_a_run_of_before_still_work(before: RunStore, tmp_path: Path,
     assert (row.case, row.status, row.source, shown.unread) == ("D", "pass", "trained", ())
     assert row.values["accuracy"] == pytest.approx(5 / 6)
     assert row.values["dice"] == pytest.approx((0.8 + 0.85 + 0.9 + 0.8 + 0.95 + 0.8) / 6)
-    pace = row.speeds["inference, batch 16"]
-    assert (pace.images_per_second, pace.ratio, pace.reference) == pytest.approx((160.0, 2.0, "thesis path"))
+    throughput = row.speeds["inference, batch 16"]
+    assert (throughput.images_per_second, throughput.ratio, throughput.reference) == pytest.approx(
+        (160.0, 2.0, "thesis path")
+    )
     assert shown.noise is not None
     assert shown.noise.reference_seconds == NOISE["thesis_seconds"]
     for _ in range(2):

@@ -14,7 +14,7 @@ from btlib.data.sources.figshare.patient_table import figshare_patients
 from btlib.data.sources.tasks import BUILT_IN, PHANTOM
 from btlib.data.task import Task
 from btlib.errors import BaselineError
-from btlib.gate.figure import BaselineCase, Spread
+from btlib.gate.baseline_case import BaselineCase, Spread
 from btlib.gate.layout import from_file, to_file
 from btlib.older import FIGSHARE_V1, with_known_patients
 from btlib.results import CaseResult, Conditions, PatientFacts, SeedRun

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from btlib.gate import Baseline, judge_new
-from btlib.gate.figure import BaselineCase
+from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.rule import judge_against
 from btlib.results import CaseResult, Conditions
 from btlib.sample_table import SampleTable

@@ -11,7 +11,7 @@ from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import HOLDS, Baseline, Verdict
-from btlib.gate.figure import BaselineCase, Figure
+from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.rule import Gap, judge_metric, three_way
 from btlib.gate.verdict import COULD_NOT_TELL, WORST_FIRST, Status, exit_code, worst
 from btlib.results import CaseResult, Conditions
@@ -80,7 +80,7 @@ def boundary_table(good: bool) -> SampleTable:
 def baseline_of(table: SampleTable, metric: str, make: Make, kind: str) -> Baseline:
     """One case "X" that is gated by one metric with a thousandth of a percent for margin."""
     value = gated_value(table, metric, "slice-mean", 16)
-    figure = Figure(
+    figure = ReferenceValue(
         metric=metric,
         value=value,
         aggregation="slice-mean",

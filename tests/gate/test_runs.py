@@ -10,7 +10,7 @@ from btlib.evaluation import batch_mean
 from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline, judge
-from btlib.gate.figure import BaselineCase, Figure
+from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.rule import judge_metric, other_rendering, paired_gap, unlike
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.sample_table import SampleTable
@@ -95,7 +95,7 @@ def test_one_undefined_slice_of_any_seed_is_enough(
     at: int, make_table: Table, changed: Table, measured: Result, measured_baseline: Make
 ) -> None:
     table = make_table()
-    figure = Figure(
+    figure = ReferenceValue(
         metric="sensitivity",
         value=float((table.overlap()[0] / table.truth_area).mean()),
         aggregation="slice-mean",
@@ -138,7 +138,7 @@ def test_batch_means_of_both_sides_are_of_the_size_of_the_run(
 ) -> None:
     tables = [make_table(seed=seed) for seed in (1, 2)]
     value = float(np.mean([batch_mean(per_sample(table, "dice"), 16) for table in tables]))
-    figure = Figure(metric="dice", value=value, aggregation="batch-mean", margin=0.02, source="test")
+    figure = ReferenceValue(metric="dice", value=value, aggregation="batch-mean", margin=0.02, source="test")
     plain = measured_baseline(*tables)
     case = BaselineCase(title="a case", figures=[figure], runs=plain.cases["X"].runs)
     baseline = plain.model_copy(update={"cases": {"X": case}})

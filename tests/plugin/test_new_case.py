@@ -79,8 +79,8 @@ def test_it_alone_is_measured_and_stands_beside_the_others(
     assert result.ret == 0
     assert not (pytester.path / "prepared.txt").exists()  # the baseline's cases are not run again
     assert [record.case for record in RunStore(latest()).records()] == ["my perfect"]
-    standings = json.loads((latest() / "comparison.json").read_text())["standings"]
-    assert {(s["reference"], s["metric"], s["status"], s["rank"], s["of"]) for s in standings} == {
+    rankings = json.loads((latest() / "comparison.json").read_text())["rankings"]
+    assert {(s["reference"], s["metric"], s["status"], s["rank"], s["of"]) for s in rankings} == {
         (reference, metric, "pass", 1, 3) for reference in ("toy1", "toy2") for metric in ("dice", "accuracy")
     }
     text = (latest() / "comparison.md").read_text()
@@ -124,8 +124,8 @@ def test_a_size_and_scaling_of_its_own(mine: Callable[..., pytest.RunResult], la
 
 def test_references_by_name(mine: Callable[..., pytest.RunResult], latest: Latest):
     assert mine("perfect", options=("--bt-against=toy2",)).ret == 0
-    standings = json.loads((latest() / "comparison.json").read_text())["standings"]
-    assert {s["reference"] for s in standings} == {"toy2"}
+    rankings = json.loads((latest() / "comparison.json").read_text())["rankings"]
+    assert {s["reference"] for s in rankings} == {"toy2"}
 
 
 @pytest.mark.parametrize(

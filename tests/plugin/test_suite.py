@@ -45,7 +45,7 @@ def REFERENCE(recipe, threads):
 def test_a_run_that_holds_up(
     accepted: Run, latest: Latest, pytester: pytest.Pytester, edit_conftest: Edit, reference: str, name: str
 ):
-    short = "\nfrom btlib.runs.measuring import throughput\nthroughput._TURNS = 2, 2\n"  # for no longer than it must
+    short = "\nfrom btlib.runs.measuring import meter\nmeter._TURNS = 2, 2\n"  # for no longer than it must
     edit_conftest("REFERENCE = None\n", reference, short)
     result = accepted("--benchmark-json=bench.json", pictures=True)
     result.assert_outcomes(passed=12, deselected=result.parseoutcomes()["deselected"])
@@ -143,7 +143,7 @@ def test_a_case_that_became_slow_fails_its_speed_and_not_its_quality(
     margins = {"dice": 0.05, "accuracy": 0.05}
     new = propose(latest(), "smoke", "for a test", margins).new
     far = {"ratio": 1e4, "low": 1e4, "high": 1e4}  # so that no stutter of this machine reaches it
-    speed = {figure: pace.model_copy(update=far) for figure, pace in new.cases["toy1"].speed.items()}
+    speed = {figure: throughput.model_copy(update=far) for figure, throughput in new.cases["toy1"].speed.items()}
     toys = new.cases | {"toy1": new.cases["toy1"].model_copy(update={"speed": speed})}
     new.model_copy(update={"cases": toys}).save(pytester.path / "baselines" / "smoke.json")
     result = accepted(toy1="slow", select=select)

@@ -5,7 +5,7 @@ import pytest
 from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation import summarise
 from btlib.evaluation.aggregate import per_sample
-from btlib.gate.figure import BaselineCase, Figure
+from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.schema import Baseline
 from btlib.results import Conditions, SeedRun
 from btlib.runs import CaseRecord, ModelInfo, RunInfo
@@ -50,7 +50,9 @@ def baseline_of(conditions: Conditions) -> Callable[..., Baseline]:
 
     def make(slices: SampleTable, *cases: str) -> Baseline:
         figures = [
-            Figure(metric=m, value=round(float(v.mean()), 6), aggregation="slice-mean", margin=0.02, source="test")
+            ReferenceValue(
+                metric=m, value=round(float(v.mean()), 6), aggregation="slice-mean", margin=0.02, source="test"
+            )
             for m, v in (("dice", per_sample(slices, "dice")), ("accuracy", slices.correct()))
         ]
         case = BaselineCase(title="t", figures=figures, runs=[SeedRun(seed=1, fingerprint=None, samples=slices)])

@@ -11,7 +11,7 @@ from btlib import Baseline
 from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BaselineError
 from btlib.evaluation.aggregate import per_sample
-from btlib.gate.held import NotComparedError
+from btlib.gate.loading import NotComparedError
 from btlib.reporting import Comparison, table, write_comparison
 from btlib.runs import CaseRecord, RunInfo, Speed, Timing
 from btlib.sample_table import SampleTable
@@ -150,7 +150,9 @@ def test_a_row_is_of_all_seeds_in_the_order_of_their_numbers(make_table: Table, 
     assert (one.case, other.case) == ("X", "Y")
     assert (other.seeds, other.seconds, other.peak_memory_mib) == ((9, 10, 11), 30.0, 500.0)
     assert (other.source, other.notes) == ("trained, loaded", ("a", "b", "c"))
-    assert {name: pace.images_per_second for name, pace in other.speeds.items()} == {"inference, batch 1": 7.0}
+    assert {name: throughput.images_per_second for name, throughput in other.speeds.items()} == {
+        "inference, batch 1": 7.0
+    }
     assert (one.speeds, one.peak_memory_mib) == ({}, None)
     assert other.values["accuracy"] == pytest.approx(1 - 10 / 60)
 
@@ -188,7 +190,7 @@ def test_the_options_of_the_run_reach_the_gate(
         how = info.model_copy(update={"strict": strict, "against": ["two"]})
         found = judged(how, records, {}, other)
         assert {row.case: row.status for row in found.rows} == {"new": status, "one": status}
-        assert {(s.case, s.reference, s.status) for s in found.standings} == {("new", "two", status)}
+        assert {(s.case, s.reference, s.status) for s in found.rankings} == {("new", "two", status)}
         assert [row.case for row in found.references] == ["two"]
     worse = baseline_of(make_table(wrong=30), "one").cases
     mixed = baseline.model_copy(update={"cases": baseline.cases | worse})
@@ -196,7 +198,7 @@ def test_the_options_of_the_run_reach_the_gate(
         found = judged(info.model_copy(update={"against": against}), [record("new", make_table(wrong=12))], {}, mixed)
         assert [v.status for v in found.rows[0].verdicts if v.metric == "accuracy"] == [status], against
     every = judged(info, records, {}, baseline)
-    assert {s.reference for s in every.standings} == {"one", "two"}
+    assert {s.reference for s in every.rankings} == {"one", "two"}
     assert [row.case for row in every.references] == ["two"], "the other was measured in this run"
 
 
@@ -204,7 +206,7 @@ def test_a_failed_new_case_stands_nowhere(
     make_table: Table, info: RunInfo, record: Make, baseline_of: Callable[..., Baseline]
 ):
     found = judged(info, [record("new", None, "out of luck")], {}, baseline_of(make_table(), "one"))
-    assert (found.standings, found.references) == ((), ())
+    assert (found.rankings, found.references) == ((), ())
 
 
 def test_of_a_published_reference_only_gated_figures_are_known(
@@ -290,9 +292,9 @@ def test_programs_get_every_number_of_a_verdict(comparison: Comparison, tmp_path
     frame = pd.read_csv(tmp_path / "comparison.csv").set_index("case")
     assert frame.index.tolist() == ["bad", "crash", "good", "new"]
     value = json.loads((tmp_path / "comparison.json").read_text())
-    assert (value["schema"], value["missing"]) == ("btlib-comparison/1", ["lost"])
+    assert (value["schema"], value["missing"]) == ("btlib-comparison/2", ["lost"])
     assert [row["case"] for row in value["cases"]] == frame.index.tolist()
-    assert [(s["reference"], s["metric"]) for s in value["standings"]] == [
+    assert [(s["reference"], s["metric"]) for s in value["rankings"]] == [
         (r, m) for m in ("dice", "accuracy") for r in ("good", "bad", "crash")
     ]
     assert value["references"] == []

@@ -13,9 +13,9 @@ from btlib import Baseline
 from btlib.cli import app
 from btlib.errors import OptionError, UnknownNameError
 from btlib.evaluation.aggregate import per_sample
-from btlib.gate.figure import Making
+from btlib.gate.baseline_case import Provenance
 from btlib.reporting import PairTest
-from btlib.reporting.results_page import _difference, _making, _seen, _span, fill
+from btlib.reporting.results_page import _difference, _provenance, _seen, _span, fill
 from btlib.results import PatientFacts, SeedRun
 from btlib.sample_table import SampleTable
 
@@ -129,7 +129,7 @@ def own(tmp_path: Path, make_table: Callable[..., SampleTable], baseline_of: Cal
     known = one.conditions.model_copy(update={"patients": PatientFacts(source="files", n_test=60, seen=0)})
     cpu = {"environment": {"cpu": "c", "simd": "avx2 fma", "torch": "2.12"}}
     by_itself = other.cases["Y*1"].model_copy(
-        update={"made": Making(**_plain(one) | {"source": "alone", "recipe": None, **cpu})}
+        update={"made": Provenance(**_plain(one) | {"source": "alone", "recipe": None, **cpu})}
     )
     two = {"name": "two", "conditions": known, "cases": {"X": other.cases["Y*1"], "W": by_itself}}
     one.model_copy(update=two).save(tmp_path / "two.json")
@@ -137,7 +137,7 @@ def own(tmp_path: Path, make_table: Callable[..., SampleTable], baseline_of: Cal
 
 
 def _plain(baseline: Baseline) -> dict[str, Any]:
-    return {name: getattr(baseline, name) for name in Making.model_fields}
+    return {name: getattr(baseline, name) for name in Provenance.model_fields}
 
 
 def test_every_cell_of_a_table(own: Path, make_table: Callable[..., SampleTable]):
@@ -193,8 +193,8 @@ def test_the_setup_has_a_line_for_each_way_of_making(own: Path):
     ],
 )
 def test_what_changes_no_number_is_left_out_of_a_command(command: str, shown: str):
-    made = Making(source=command, created="2026", reason="r")
-    assert _making(made)[2] == shown
+    made = Provenance(source=command, created="2026", reason="r")
+    assert _provenance(made)[2] == shown
 
 
 PAIR = PairTest(

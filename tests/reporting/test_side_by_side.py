@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from btlib import Baseline
-from btlib.gate.figure import Figure as Number
+from btlib.gate.baseline_case import ReferenceValue
 from btlib.reporting import side_by_side as room
 from btlib.reporting.axes import SHARE
 from btlib.reporting.palette import ACCENT, MUTED, SECOND
@@ -136,8 +136,8 @@ def test_a_published_baseline_has_conditions_too(make_table: Table, baseline_of:
 def test_a_published_value_is_the_gated_figure(make_table: Table, baseline_of: Callable[..., Baseline]):
     """Else the first of all slices together, never that of one tumour type."""
 
-    def number(value: float, metric: str = "dice", **more: object) -> Number:
-        return Number(metric=metric, value=value, aggregation="slice-mean", source="s", **more)  # type: ignore[arg-type]
+    def number(value: float, metric: str = "dice", **more: object) -> ReferenceValue:
+        return ReferenceValue(metric=metric, value=value, aggregation="slice-mean", source="s", **more)  # type: ignore[arg-type]
 
     baseline = baseline_of(make_table(), "A")
     figures = [

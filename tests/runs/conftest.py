@@ -16,7 +16,7 @@ from btlib.runs.execute import run_case
 from btlib.runs.executors import InProcess
 from btlib.runs.held_out import HeldOut
 from btlib.runs.plan import RunPlan
-from btlib.runs.progress import Progress
+from btlib.runs.progress import ProgressReporter
 from btlib.runs.workspace import Workspace
 from btlib.splits import Split, make_split, slice_seed42
 from btlib.types import Predictions
@@ -135,7 +135,7 @@ def make_executor(tmp_path: Path, dataset: Dataset, make_plan: Callable[..., Run
     ) -> InProcess:
         plan = make_plan(cases, **more)
         splits = {name: make_split(name, samples) for name in plan.splits}
-        workspace = Workspace(plan, samples, samples, splits, lambda size, scaling: samples, Progress())
+        workspace = Workspace(plan, samples, samples, splits, lambda size, scaling: samples, ProgressReporter())
         return InProcess(workspace, RunStore(tmp_path / "run"), again)
 
     return make

@@ -5,22 +5,22 @@ from types import SimpleNamespace
 import pytest
 
 from btlib.runs import progress as room
-from btlib.runs.progress import Progress
+from btlib.runs.progress import ProgressReporter
 
 
 def test_a_line_within_ten_seconds_of_another_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     said, now = list[str](), [100.0]
     monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    say = Progress(said.append).now_and_then()
+    report = ProgressReporter(said.append).now_and_then()
     for at in (100.0, 109.9, 110.0, 111.0, 119.9, 125.0, 134.9, 135.0):
         now[0] = at
-        say(f"{at}")
+        report(f"{at}")
     assert said == ["110.0", "125.0", "135.0"]
 
 
 def test_nobody_need_listen() -> None:
-    progress = Progress()
-    progress.say("epoch 1")
-    assert not progress.live
-    with progress.speaking():
-        progress.say("epoch 2")
+    progress = ProgressReporter()
+    progress.report("epoch 1")
+    assert not progress.progress_bars
+    with progress.uncaptured():
+        progress.report("epoch 2")

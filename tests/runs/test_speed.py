@@ -9,7 +9,7 @@ import pytest
 
 from btlib.errors import RecordError
 from btlib.runs import Speed, Timing
-from btlib.runs.pace import Pace
+from btlib.runs.throughput import Throughput
 
 SECONDS = [0.1, 0.2, 0.3, 0.4, 1.5, 0.2, 0.1, 0.2]
 REFERENCE = [1.0, 0.8, 0.9, 2.0, 1.0, 1.1, 1.2, 1.3]
@@ -31,7 +31,7 @@ def test_figures_of_a_timing():
     found = TIMING.speedup
     assert found is not None
     assert (found.value, found.low, found.high) == pytest.approx((5.071, 1.235, 8.333), abs=1e-3)
-    assert TIMING.pace == Pace(
+    assert TIMING.throughput == Throughput(
         images_per_second=TIMING.images_per_second,
         gpu="NVIDIA H200",
         engine="openvino",
@@ -46,7 +46,12 @@ def test_figures_of_a_timing():
 def test_without_a_reference_there_is_no_ratio():
     alone = TIMING.model_copy(update={"reference": None, "reference_seconds": []})
     assert alone.speedup is None
-    assert (alone.pace.reference, alone.pace.ratio, alone.pace.low, alone.pace.high) == (None, None, None, None)
+    assert (alone.throughput.reference, alone.throughput.ratio, alone.throughput.low, alone.throughput.high) == (
+        None,
+        None,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_an_operation_that_has_no_deterministic_algorithm_raises():
 def test_two_trainings_are_equal_to_the_bit(work: Work, tmp_path: Path):
     plan = plan_of("D", replace(work, deterministic=True))[0]
     one, other = (
-        fit(plan, tmp_path / name, torch.device("cpu"), say=lambda line: None).model.state_dict() for name in "ab"
+        fit(plan, tmp_path / name, torch.device("cpu"), report=lambda line: None).model.state_dict() for name in "ab"
     )
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 

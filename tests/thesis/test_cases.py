@@ -61,7 +61,7 @@ def test_c_stands_on_a_trained_first_if_need_be(make_work: Callable[..., Work]):
 def test_from_scratch_is_noted(make_work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch):
     from btlib.thesis.models import pretrained
 
-    monkeypatch.setattr(pretrained, "settle", lambda *_: ("none", ("trained from scratch: a loud note",)))
+    monkeypatch.setattr(pretrained, "resolve_weights", lambda *_: ("none", ("trained from scratch: a loud note",)))
     assert load_cases()["B"].prepare(make_work()).notes == ("trained from scratch: a loud note",)
 
 

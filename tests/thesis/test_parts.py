@@ -62,8 +62,8 @@ def work(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> Work:
         device="cpu",
         precision="bf16",
         engine="compile",
-        say=lambda line: None,
-        live=True,
+        report=lambda line: None,
+        progress_bars=True,
         case="D",
     )
 
@@ -118,7 +118,7 @@ def prepared_by(name: str, work: Work) -> Any:
 def test_a_case_of_the_store(work: Work, spies: Spies, tmp_path: Path) -> None:
     work = replace(work, retrain=True)
     prepared = prepared_by("D", work)
-    assert spies.stores == [(work.checkpoints, CPU, work.say, True)]
+    assert spies.stores == [(work.checkpoints, CPU, work.report, True)]
     ((plan, start, retrain),) = spies.asked
     assert (plan.variant, start, retrain) == ("D", None, True)
     assert (prepared.predictor, prepared.source, prepared.seconds) == ("the predictor", "resumed", 2.5)
@@ -148,8 +148,8 @@ def test_a_case_of_the_store(work: Work, spies: Spies, tmp_path: Path) -> None:
 
 def test_an_engine_is_held_against_fp32_on_validation_samples(work: Work, spies: Spies) -> None:
     prepared = prepared_by("D", work)
-    ((subject, engine, samples, threshold, say),) = spies.chosen
-    assert (engine, samples, threshold, say) == ("compile", work.val, 0.4, work.say)
+    ((subject, engine, samples, threshold, report),) = spies.chosen
+    assert (engine, samples, threshold, report) == ("compile", work.val, 0.4, work.report)
     assert (subject.model, subject.device, subject.precision) == (spies.model, CPU, "bf16")
     assert (subject.image_size, subject.identity) == (32, "of the weights")
     assert subject.cache == work.checkpoints / "engines"
@@ -159,7 +159,7 @@ def test_an_engine_is_held_against_fp32_on_validation_samples(work: Work, spies:
     assert prepared.explainer is not None
     assert spies.explainers == []
     assert prepared.explainer() == "explainer"
-    assert spies.explainers == [(subject, work.val, "compile", work.say)]
+    assert spies.explainers == [(subject, work.val, "compile", work.report)]
 
 
 def test_channels_and_structures_of_the_task_are_told(work: Work, spies: Spies) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Verdict
-from btlib.gate.standing import Standing
+from btlib.gate.ranking import Ranking
 from btlib.reporting.comparison import Row
 from btlib.reporting.html.views import View
 from btlib.reporting.names import numbered, visible
@@ -49,14 +49,14 @@ class Entry:
         return bool(self.result.runs) and METRICS[metric].available(self.result.samples)
 
     @property
-    def standings(self) -> tuple[Standing, ...]:
+    def rankings(self) -> tuple[Ranking, ...]:
         """Where it stands beside the baseline's cases, if the baseline does not know it."""
-        return tuple(one for one in self.view.comparison.standings if one.case == self.row.case)
+        return tuple(one for one in self.view.comparison.rankings if one.case == self.row.case)
 
     @property
-    def compared(self) -> Sequence[Verdict | Standing]:
+    def compared(self) -> Sequence[Verdict | Ranking]:
         """Its differences: to its own numbers in the baseline, or, of a new case, to each of the baseline's cases."""
-        return self.standings or self.row.verdicts
+        return self.rankings or self.row.verdicts
 
     @cached_property
     def safe(self) -> str:

@@ -62,13 +62,13 @@ def facts(view: View, entries: Sequence[Entry]) -> list[Facts]:
 def _conditions(conditions: Conditions) -> dict[str, Any]:
     """Flat, and in words where a reader would stumble."""
     known = conditions.patients
-    told = "unknown"
+    message = "unknown"
     if known is not None:
         source = "btlib's table" if known.source == "table" else "the files"
-        told = f"{known.n_test} in test, from {source}; {known.seen} test slices are of patients in training"
+        message = f"{known.n_test} in test, from {source}; {known.seen} test slices are of patients in training"
     task = conditions.task
     asked = {name: list(getattr(task, name)) for name in ("classes", "structures", "channels")}
-    return {"task": task.name} | asked | conditions.model_dump(exclude={"task", "patients"}) | {"patients": told}
+    return {"task": task.name} | asked | conditions.model_dump(exclude={"task", "patients"}) | {"patients": message}
 
 
 def odd_environments(entries: Sequence[Entry]) -> list[str]:
@@ -79,8 +79,8 @@ def odd_environments(entries: Sequence[Entry]) -> list[str]:
         ours, first = record.environment, records[0][1].environment
         keys = [k for k in sorted(ours.keys() | first.keys()) if ours.get(k) != first.get(k) and k != "threads"]
         if keys:
-            told = ", ".join(f"{k} {ours.get(k, '–')} (else {first.get(k, '–')})" for k in keys)
-            said.append(f"{label}, seed {record.seed}: {told}")
+            message = ", ".join(f"{k} {ours.get(k, '–')} (else {first.get(k, '–')})" for k in keys)
+            said.append(f"{label}, seed {record.seed}: {message}")
     return said
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from btlib.evaluation.aggregate import SIZES, by_class, by_size
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Verdict
-from btlib.gate.standing import Standing
+from btlib.gate.ranking import Ranking
 from btlib.metrics import confusion_matrix, ece
 from btlib.metrics.calibration import confidence_bins
 from btlib.reporting.axes import SHARE, value_limits
@@ -70,7 +70,7 @@ def _differences(entries: Sequence[Entry]) -> Iterator[Drawn]:
         yield Drawn("differences", f"difference-{metric}", title, caption, svg)
 
 
-def _bar(entry: Entry, c: Verdict | Standing) -> charts.Bar:
+def _bar(entry: Entry, c: Verdict | Ranking) -> charts.Bar:
     value = c.difference or 0.0
     low, high = (value if bound is None else bound for bound in (c.low, c.high))
     label = charts.short(entry.label)

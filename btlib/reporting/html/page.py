@@ -9,12 +9,12 @@ from markupsafe import Markup
 
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Verdict
-from btlib.gate.standing import Standing
+from btlib.gate.ranking import Ranking
 from btlib.gate.verdict import HOLDS, WORST_FIRST
 from btlib.reporting.html.entries import Entry, Reference
+from btlib.reporting.html.explained_cases import ExplainedCase
 from btlib.reporting.html.figures import Drawn
 from btlib.reporting.html.gallery import Gallery
-from btlib.reporting.html.looks import Look
 from btlib.reporting.html.sections import Added
 from btlib.reporting.html.style import inline
 from btlib.reporting.html.views import View
@@ -63,7 +63,7 @@ class Page:
     figures: tuple[Drawn, ...]
     untested: str
     undrawn: tuple[str, ...]
-    looks: tuple[Look, ...]
+    explained_cases: tuple[ExplainedCase, ...]
     gallery: Gallery
     added: tuple[Added, ...] = ()
     not_added: tuple[str, ...] = ()
@@ -88,9 +88,9 @@ class Page:
         return [Card(status, reason, tuple(found[status, reason])) for status, reason in order]
 
     @cached_property
-    def standings(self) -> list[tuple[Entry, Standing]]:
+    def rankings(self) -> list[tuple[Entry, Ranking]]:
         """New cases beside each of the baseline's."""
-        return [(entry, one) for entry in self.entries for one in entry.standings]
+        return [(entry, one) for entry in self.entries for one in entry.rankings]
 
     @cached_property
     def verdicts(self) -> list[tuple[Entry, Verdict]]:
@@ -144,9 +144,9 @@ class Page:
                 whose = [label for v, label in known if v == value]
                 found.append((f"highest {METRICS[metric].title}", f"{value:.4f}", _names(whose)))
         fast = [
-            (pace.images_per_second, e.label, name)
+            (throughput.images_per_second, e.label, name)
             for e in self.entries
-            for name, pace in e.row.speeds.items()
+            for name, throughput in e.row.speeds.items()
             if name.startswith("inference")
         ]
         if fast:

@@ -16,8 +16,8 @@ from btlib.reporting.html.tiles import Tile
 from btlib.reporting.html.views import View
 from btlib.reporting.names import printable, visible
 from btlib.reporting.numbers import interval, number, p_value
+from btlib.reporting.ranking_table import NOTE, rank_of
 from btlib.reporting.speed import noise_line
-from btlib.reporting.standing_table import NOTE, rank_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -36,7 +36,7 @@ def render(page: Page) -> str:
             interval=interval,
             p_value=p_value,
             rank_of=rank_of,
-            standing_note=NOTE,
+            ranking_note=NOTE,
             metrics=METRICS,
             kinds=KINDS,
             runs=[_run(page, v) for v in page.views],

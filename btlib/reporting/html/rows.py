@@ -12,7 +12,7 @@ from btlib.reporting.intervals import Mean
 from btlib.reporting.metric_columns import MetricColumn, metric_columns
 from btlib.reporting.names import shortened, visible
 from btlib.reporting.numbers import number
-from btlib.runs.pace import Pace
+from btlib.runs.throughput import Throughput
 
 _MOST = 120  # columns of a title
 
@@ -110,7 +110,7 @@ def _line(label: str, row: Row, more: str, values: Sequence[Cell], speeds: Seque
         Cell(label, more),
         Cell(row.status, tone=tone(row.status)),
         *values,
-        *(_pace(row.speeds.get(name)) for name in speeds),
+        *(_throughput(row.speeds.get(name)) for name in speeds),
         *(_own(name, row.own.get(name)) for name in COLUMNS),
         Cell(number(row.peak_memory_mib, ".0f"), sort=row.peak_memory_mib),
         Cell(number(row.seconds, ".1f"), sort=row.seconds),
@@ -136,8 +136,8 @@ def _value(row: Row, column: MetricColumn, mean: Mean | None = None, place: int 
     return Cell(f"{value:{form}}", more, sort=value, rank=place)
 
 
-def _pace(pace: Pace | None) -> Cell:
-    if pace is None:
+def _throughput(throughput: Throughput | None) -> Cell:
+    if throughput is None:
         return Cell("–")
-    times = "" if pace.ratio is None else f"{pace.ratio:.2f}× reference"
-    return Cell(number(pace.images_per_second, ".1f"), times, sort=pace.images_per_second)
+    times = "" if throughput.ratio is None else f"{throughput.ratio:.2f}× reference"
+    return Cell(number(throughput.images_per_second, ".1f"), times, sort=throughput.images_per_second)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from btlib.errors import BaselineError
 from btlib.gate import Baseline
-from btlib.gate.held import NONE, load_baseline
 from btlib.gate.judgement import Judgement, judgement_of, stored_judgement
+from btlib.gate.loading import NONE, load_baseline
 from btlib.paths import baselines_folder, find_baseline
 from btlib.reporting.comparison import Comparison, compare
 from btlib.reporting.html.problems import Problems

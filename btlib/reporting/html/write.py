@@ -6,11 +6,11 @@ from pathlib import Path
 
 from btlib import files
 from btlib.errors import BtlibError
-from btlib.reporting.html import twins
+from btlib.reporting.html import exports
 from btlib.reporting.html.entries import Entry, entries, references
+from btlib.reporting.html.explained_cases import explained_cases
 from btlib.reporting.html.figures import figures
 from btlib.reporting.html.gallery import Gallery, gallery
-from btlib.reporting.html.looks import looks
 from btlib.reporting.html.page import Page
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.render import render, weigh
@@ -41,9 +41,9 @@ def write_report(folder: Path, baselines: Path | None = None, title: str | None 
     """
     page = _page([folder], baselines, [title])
     files.write_text(folder / "index.html", render(page))
-    twins.write_figures(page.figures, folder / "figures")
-    twins.write_numbers(page, folder / "report.json")
-    twins.write_per_sample(page.entries, folder / "per_sample.csv")
+    exports.write_figures(page.figures, folder / "figures")
+    exports.write_numbers(page, folder / "report.json")
+    exports.write_per_sample(page.entries, folder / "per_sample.csv")
     case = {entry.label: entry.row.case for entry in page.entries}
     means = {(case[label], metric): mean for (label, metric), mean in page.means.items()}
     files.write_text(folder / "summary.md", summary(page.views[0].comparison, means, page.unread))
@@ -84,7 +84,17 @@ def _page(folders: Sequence[Path], baselines: Path | None, titles: Sequence[str 
     shown = [column.metric for column in metric_columns(entry.row for entry in found)]
     means = mean_intervals([entry.result for entry in found], shown)
     beside = tuple(references(views))
-    page = Page(tuple(views), tuple(found), beside, means, drawn, untested, curves.said, tuple(looks(found)), Gallery())
+    page = Page(
+        tuple(views),
+        tuple(found),
+        beside,
+        means,
+        drawn,
+        untested,
+        curves.said,
+        tuple(explained_cases(found)),
+        Gallery(),
+    )
     if len(views) == 1:
         problems = Problems()
         page = replace(page, added=added(views[0], problems), not_added=problems.said)

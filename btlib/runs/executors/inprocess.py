@@ -14,8 +14,8 @@ from btlib.runs.cell import QUALITY, Cell
 from btlib.runs.execute import message_of, run_case
 from btlib.runs.measuring.live import Live
 from btlib.runs.measuring.measures import MEASURES
+from btlib.runs.measuring.meter import ThroughputMeter
 from btlib.runs.measuring.references import References
-from btlib.runs.measuring.throughput import Throughput
 from btlib.runs.record import CaseRecord
 from btlib.runs.store import RunStore
 from btlib.runs.workspace import Workspace
@@ -81,7 +81,7 @@ class InProcess:
     def _execute(self, cell: Cell) -> CaseRecord:
         self._release(but=cell)
         work, plan = self.workspace.work(cell), self.workspace.plan
-        with self.workspace.progress.speaking():
+        with self.workspace.progress.uncaptured():
             result = run_case(
                 _case(cell),
                 work,
@@ -121,7 +121,7 @@ class InProcess:
             measured = list(dict.fromkeys([*record.measured, name]))
             change: dict[str, object] = {"measured": measured}
             try:
-                with self.workspace.progress.speaking():
+                with self.workspace.progress.uncaptured():
                     change |= self._measure(name, cell, record)
                 problems = {what: why for what, why in record.problems.items() if what != name}
             except (Exception, SystemExit) as fault:  # of a case or an engine: the quality stands all the same
@@ -144,14 +144,14 @@ class InProcess:
                 record,
                 self.workspace,
                 self.store,
-                self._throughput,
+                self._meter,
                 self._references,
             )
         )
 
     @cached_property
-    def _throughput(self) -> Throughput:
-        return Throughput(self.workspace.plan.tier.bench_seconds, self.workspace.plan.options.device)
+    def _meter(self) -> ThroughputMeter:
+        return ThroughputMeter(self.workspace.plan.tier.bench_seconds, self.workspace.plan.options.device)
 
     @cached_property
     def _references(self) -> References:

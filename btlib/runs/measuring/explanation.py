@@ -32,6 +32,8 @@ def explain(live: Live) -> dict[str, object]:
     began = time.perf_counter()
     made = replace(explainer_of(live.prepared), patch=patch, stride=stride)
     built = time.perf_counter() - began
-    say = live.workspace.progress.now_and_then()
-    Study(live.case.name, made, dataset, split, live.prepared.fingerprint, say, built).run(at, live.store.explain_place)
+    report = live.workspace.progress.now_and_then()
+    Study(live.case.name, made, dataset, split, live.prepared.fingerprint, report, built).run(
+        at, live.store.explain_place
+    )
     return {}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
 from btlib.runs.cell import Cell
+from btlib.runs.measuring.meter import ThroughputMeter
 from btlib.runs.measuring.references import References
-from btlib.runs.measuring.throughput import Throughput
 from btlib.runs.record import CaseRecord
 from btlib.runs.store import RunStore
 from btlib.runs.workspace import Workspace
@@ -34,7 +34,7 @@ class Live:
     record: CaseRecord
     workspace: Workspace
     store: RunStore
-    throughput: Throughput
+    meter: ThroughputMeter
     references: References
 
     @property

@@ -86,7 +86,7 @@ class _Predictor:
         ids, images = self.workspace.batch(cell, job.batch_size)
         return Call(clocked(lambda: ask(ready.predictor, ids, images)), None)
 
-    def twin(self) -> "_Predictor":
+    def another(self) -> "_Predictor":
         return _Predictor(self.case, self.workspace, self._ready)
 
     def release(self) -> None:

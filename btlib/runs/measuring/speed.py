@@ -25,7 +25,7 @@ def inference(live: Live) -> dict[str, object]:
     for batch_size in BATCHES:
         ids, images = live.workspace.batch(live.cell, batch_size)
         size = images.shape[-1]
-        speed = live.throughput.measure(
+        speed = live.meter.measure(
             speed,
             live.prepared,
             inference_figure(batch_size),
@@ -41,7 +41,7 @@ def training_step(live: Live) -> dict[str, object]:
     if live.prepared.training_step is None:
         return {}
     batch_size, size = live.work.recipe.batch_size, live.given.image_size
-    speed = live.throughput.measure(
+    speed = live.meter.measure(
         _known(live),
         live.prepared,
         training_figure(batch_size),

@@ -30,14 +30,14 @@ class Store:
     Attributes:
         folder: Made on the first training.
         device: What to train on.
-        say: Told a line of progress.
-        live: Draw progress bars.
+        report: Told a line of progress.
+        progress_bars: Draw progress bars.
     """
 
     folder: Path
     device: torch.device
-    say: Callable[[str], None] = print
-    live: bool = False
+    report: Callable[[str], None] = print
+    progress_bars: bool = False
 
     def path(self, plan: Plan) -> Path:
         """Where the plan's checkpoint lies once it is trained."""
@@ -63,13 +63,13 @@ class Store:
             stored = None if retrain else self._load(plan)
             if stored is not None:
                 return stored
-            say = partial(self._say_of, plan)
-            self._explain(plan, retrain, say)
+            report = partial(self._report_of, plan)
+            self._explain(plan, retrain, report)
             if retrain and workplace.exists():
                 shutil.rmtree(workplace)  # what cannot be cleared away must not be gone on with
             from btlib.thesis.training import fit  # brings in Lightning, which takes seconds
 
-            fitted = fit(plan, workplace, self.device, None if start is None else start(), say, self.live)
+            fitted = fit(plan, workplace, self.device, None if start is None else start(), report, self.progress_bars)
             more = {"seconds": fitted.seconds, "trained_on": fitted.device, "epoch": fitted.epoch}
             manifest = self._keep(plan, workplace, fitted.model, more)
             shutil.rmtree(workplace, ignore_errors=True)  # the model is kept by now, whatever stays here
@@ -120,14 +120,14 @@ class Store:
         model.load_state_dict(payload["state_dict"])
         return Trained(model.eval(), "loaded", 0.0, path, manifest)
 
-    def _say_of(self, plan: Plan, line: str) -> None:
-        self.say(f"{plan.variant}, seed {plan.seed}: {line}")
+    def _report_of(self, plan: Plan, line: str) -> None:
+        self.report(f"{plan.variant}, seed {plan.seed}: {line}")
 
-    def _explain(self, plan: Plan, retrain: bool, say: Callable[[str], None]) -> None:
+    def _explain(self, plan: Plan, retrain: bool, report: Callable[[str], None]) -> None:
         """Say why it trains: what differs from the nearest stored model."""
         if retrain:
-            say("trained anew, as asked")
+            report("trained anew, as asked")
             return
         manifests = map(read_manifest, self.folder.glob(f"{plan.variant}-*.json"))
         if why := fingerprint.no_model_fits(plan.ingredients(), manifests):
-            say(why)
+            report(why)

@@ -45,7 +45,7 @@ def load_pretrained(model: TumourModel, weights: str | None) -> None:
     _fill(model, _download(stem, str(weights)))
 
 
-def settle(weights: str, backbone: str) -> tuple[str, tuple[str, ...]]:
+def resolve_weights(weights: str, backbone: str) -> tuple[str, tuple[str, ...]]:
     """Which weights "auto" comes to here, and what a reader of the numbers must know of it.
 
     "auto" is COCO's where they can be had, else none. Every other name stays as it is.

@@ -23,13 +23,13 @@ class Curves(pl.Callback):
     Args:
         path: The CSV.
         epochs: How many epochs there will be.
-        say: Told one line an epoch.
+        report: Told one line an epoch.
     """
 
-    def __init__(self, path: Path, epochs: int, say: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, epochs: int, report: Callable[[str], None]) -> None:
         self.path = path
         self.epochs = epochs
-        self.say = say
+        self.report = report
         self.rows: list[dict[str, float]] = []
         self.started = 0.0
 
@@ -53,7 +53,7 @@ class Curves(pl.Callback):
         writer.writerows({k: f"{v:.6g}" for k, v in r.items()} for r in self.rows)
         files.write_text(self.path, text.getvalue())
         scores = ", ".join(f"{k} {row[k]:.4f}" for k in COLUMNS[1:-1] if k in row)
-        self.say(f"epoch {row['epoch']:g} of {self.epochs}: {scores} ({row['seconds']:.0f} s)")
+        self.report(f"epoch {row['epoch']:g} of {self.epochs}: {scores} ({row['seconds']:.0f} s)")
 
     def state_dict(self) -> dict[str, Any]:
         """The rows so far."""

@@ -53,8 +53,8 @@ def fit(
     workplace: Path,
     device: torch.device,
     start: Mapping[str, Tensor] | None = None,
-    say: Callable[[str], None] = print,
-    live: bool = False,
+    report: Callable[[str], None] = print,
+    progress_bars: bool = False,
 ) -> Fitted:
     """Train a plan, or train it on from the last epoch that an interrupted run finished.
 
@@ -63,8 +63,8 @@ def fit(
         workplace: Folder for the state after each epoch (`last.ckpt`) and the curves (`curves.csv`).
         device: What to train on.
         start: See `build`.
-        say: Told one line an epoch.
-        live: Draw a progress bar.
+        report: Told one line an epoch.
+        progress_bars: Draw a progress bar.
 
     Raises:
         ModelError: The loss is not finite, or the best epoch is to be kept and there are no validation samples.
@@ -80,7 +80,7 @@ def fit(
     model = build(plan, start)
     module = Trainee.of(plan, model)
     module.model.to(memory_format=torch.channels_last)
-    curves = Curves(workplace / "curves.csv", plan.epochs, say)
+    curves = Curves(workplace / "curves.csv", plan.epochs, report)
     best = KeepBest() if plan.recipe.keep == "best" else None
     last = StateFile(workplace / "last.ckpt")
     left = last.read("epoch", "meta")
@@ -95,7 +95,7 @@ def fit(
             logger=_tensorboard(workplace),
             default_root_dir=workplace,
             enable_checkpointing=False,
-            enable_progress_bar=live,
+            enable_progress_bar=progress_bars,
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )

@@ -184,7 +184,9 @@ def test_a_case_that_became_slower_fails_its_item(
     make_run: MakeRun, cases: Toys, monkeypatch: pytest.MonkeyPatch, status: str | None
 ) -> None:
     verdict = SimpleNamespace(status=status, reason="half as fast")
-    judged = Mock(return_value=SimpleNamespace(pace=lambda figure: verdict if status and figure == FIGURE else None))
+    judged = Mock(
+        return_value=SimpleNamespace(throughput=lambda figure: verdict if status and figure == FIGURE else None)
+    )
     monkeypatch.setattr(Run, "judgement", judged)
     run, bench = make_run("--bt-seed=9", "--bt-seeds=2"), Bench()
     if status == "slower":

@@ -12,7 +12,7 @@ from btlib import cases as cases_room
 from btlib.api import opening
 from btlib.cases import Case
 from btlib.errors import BaselineError, BtlibError, DataError
-from btlib.gate.held import NONE
+from btlib.gate.loading import NONE
 from btlib.options import RunOptions
 from btlib.paths import new_stamp
 from btlib.plugin import gpus
@@ -78,7 +78,7 @@ def test_the_runs_of_all_collected_items_are_opened_before_the_first(begin: Begi
         kind, plan, progress, store, (path, baseline) = call.args
         assert (kind, call.kwargs) == (Run, {})
         assert (plan.tier.name, plan.options, plan.cases) == (tier, session.options, session.cases[tier])
-        assert (progress.say, progress.live) == (session.terminal.say, False)
+        assert (progress.report, progress.progress_bars) == (session.terminal.report, False)
         assert store == RunStore(tmp_path / "reports" / f"now-{tier}")
         assert path.stem == TIERS[tier].baseline
         assert baseline is session.baseline(tier)[1]

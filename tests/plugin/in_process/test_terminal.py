@@ -53,26 +53,28 @@ def session(isatty: bool = True, reporter: bool = True, capture: bool = True, wo
     ],
     ids=str,
 )
-def test_bars_are_for_who_watches_and_lines_for_who_reads(state: dict[str, bool], live: bool, writes: bool) -> None:
+def test_bars_are_for_who_watches_and_lines_for_who_reads(
+    state: dict[str, bool], progress_bars: bool, writes: bool
+) -> None:
     config = session(**state)
     terminal, captured = Terminal(config), not state.get("capture", True)
-    assert terminal.live is live
-    terminal.say("epoch 1")
+    assert terminal.progress_bars is progress_bars
+    terminal.report("epoch 1")
     assert config.found.lines == ([("newline", captured), ("epoch 1", captured)] if writes else [])
-    with terminal.speaking():
-        assert config.found.captured is not (live and not captured)
+    with terminal.uncaptured():
+        assert config.found.captured is not (progress_bars and not captured)
     assert config.found.captured
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_a_run_tells_the_terminal_of_its_progress(live: bool) -> None:
-    config = session(isatty=live)
+def test_a_run_tells_the_terminal_of_its_progress(progress_bars: bool) -> None:
+    config = session(isatty=progress_bars)
     progress = Terminal(config).progress()
-    assert progress.live is live
-    progress.say("epoch 1")
+    assert progress.progress_bars is progress_bars
+    progress.report("epoch 1")
     assert config.found.lines == [("newline", False), ("epoch 1", False)]
-    with progress.speaking():
-        assert config.found.captured is not live
+    with progress.uncaptured():
+        assert config.found.captured is not progress_bars
 
 
 def test_a_deliberate_error_is_the_users_to_correct() -> None:

@@ -11,7 +11,7 @@ from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.thresholds import ThresholdCurve
 from btlib.gate import Verdict
-from btlib.gate.standing import Standing
+from btlib.gate.ranking import Ranking
 from btlib.reporting import Comparison, PairTest
 from btlib.reporting.axes import SHARE
 from btlib.reporting.html import figures as room
@@ -23,7 +23,7 @@ from btlib.reporting.html.views import View
 from btlib.reporting.palette import ACCENT, BAD, GOOD, MUTED, WARN
 from btlib.runs import ModelInfo
 from btlib.runs.cell import Cell
-from btlib.runs.pace import Pace
+from btlib.runs.throughput import Throughput
 from btlib.sample_table import BOUNDARY, OVERLAP, TRUTH, SampleTable
 
 from ..tables import changed, in_order, with_boundary, with_measures
@@ -98,8 +98,8 @@ def test_differences_to_the_baseline(drawn: Callable[..., Any], entry: Make, mak
 def test_differences_of_a_new_case_are_to_each_reference(
     drawn: Callable[..., Any], entry: Make, make_table: Table, empty_view: View
 ):
-    standings = [
-        Standing(
+    rankings = [
+        Ranking(
             "N",
             reference,
             "dice",
@@ -119,7 +119,7 @@ def test_differences_of_a_new_case_are_to_each_reference(
         )
         for reference, status in (("old", "regressed"), ("other", "pass"))
     ]
-    view = replace(empty_view, comparison=Comparison(empty_view.info, (), standings=tuple(standings)))
+    view = replace(empty_view, comparison=Comparison(empty_view.info, (), rankings=tuple(rankings)))
     new = entry("N", make_table(6), view=view, verdicts=(verdict("N", "pass", reference="other"),))
     figure, (bars, _, _) = drawn([new, entry("A", make_table(6), view=view)])["difference-dice"]
     assert [(bar.label, bar.colour) for bar in bars] == [("N against old", BAD), ("N against other", GOOD)]
@@ -278,13 +278,13 @@ def test_learning_curves_are_of_their_case_and_seed(
 def test_quality_against_speed(drawn: Callable[..., Any], entry: Make, make_table: Table):
     """At batch 16 alone, of the cases that have both."""
 
-    def paces(**images: float) -> dict[str, Pace]:
-        return {f"inference, batch {name[1:]}": Pace(images_per_second=n) for name, n in images.items()}
+    def throughputs(**images: float) -> dict[str, Throughput]:
+        return {f"inference, batch {name[1:]}": Throughput(images_per_second=n) for name, n in images.items()}
 
     cases = [
-        entry("A", make_table(6, classes=False), speeds=paces(b1=5.0, b16=80.0)),
-        entry("B", make_table(6, wrong=3), speeds=paces(b16=40.0)),
-        entry("C", make_table(6), speeds=paces(b1=7.0)),
+        entry("A", make_table(6, classes=False), speeds=throughputs(b1=5.0, b16=80.0)),
+        entry("B", make_table(6, wrong=3), speeds=throughputs(b16=40.0)),
+        entry("C", make_table(6), speeds=throughputs(b1=7.0)),
     ]
     found = drawn(cases)
     dice = [per_sample(make_table(6), "dice").mean()] * 2

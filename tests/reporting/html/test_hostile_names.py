@@ -13,7 +13,7 @@ from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
 from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BtlibError
-from btlib.gate.held import NONE, load_baseline
+from btlib.gate.loading import NONE, load_baseline
 from btlib.protocol import Protocol, Recipe
 from btlib.reporting import write_comparison, write_significance
 from btlib.reporting.html import write_report

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from btlib.api.closing import close
 from btlib.cli import app
 from btlib.csv_text import inert
-from btlib.gate.held import load_baseline
+from btlib.gate.loading import load_baseline
 from btlib.reporting import table
 from btlib.reporting.html import write_page, write_report
 from btlib.reporting.names import visible
@@ -68,7 +68,7 @@ def test_the_page_shows_it_as_text(page: Reader, name: str):
 @NAMES
 def test_it_is_a_reference(beside: Reader, odd: Path, name: str):
     assert beside.row("cases", f"{visible(name)} title of", "reference")
-    rows = [row for row in beside.tables["standings"][1:] if row[1].startswith(f"{visible(name)} ")]
+    rows = [row for row in beside.tables["rankings"][1:] if row[1].startswith(f"{visible(name)} ")]
     assert [row[2] for row in rows] == ["Dice", "accuracy"]
     text = (odd.parent / "new" / "comparison.md").read_text()
     assert [cells[1] for cells in tables(text)[2] if cells[1] == visible(name)] == [visible(name)] * 2

@@ -14,7 +14,7 @@ from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline
 from btlib.gate.acceptance import propose
-from btlib.gate.figure import BaselineCase
+from btlib.gate.baseline_case import BaselineCase
 from btlib.reporting.html import write_page, write_report
 from btlib.runs import RunStore
 
@@ -72,7 +72,7 @@ def test_every_case_of_the_baseline_has_a_row(homes: dict[str, Path], pages: dic
         assert figures
         assert set(figures) <= set(row), name
     wanted = [(name, m) for m in ("dice", "accuracy") for name in KNOWN if m in baseline.gated(name)]
-    assert [(row[1].split()[0], row[2].lower()) for row in page.tables["standings"][1:]] == wanted
+    assert [(row[1].split()[0], row[2].lower()) for row in page.tables["rankings"][1:]] == wanted
     assert len(wanted) == 6
 
 
@@ -81,7 +81,7 @@ def test_the_page_says_what_the_terminal_and_the_markdown_say(
     homes: dict[str, Path], pages: dict[str, Reader], kind: str
 ):
     text = (homes[kind] / "comparison.md").read_text()
-    for row in pages[kind].tables["standings"][1:]:
+    for row in pages[kind].tables["rankings"][1:]:
         found = [line for line in text.splitlines() if line.startswith("| new ") and row[7] in line]
         assert any(re.search(rf"\| {row[1].split()[0]} +\|", line) and row[4] in line for line in found), row
     for name in KNOWN:
@@ -125,7 +125,7 @@ def test_the_card_of_what_cannot_be_compared_has_value_and_reason(homes: dict[st
     card = pages["not comparable"].card("not-comparable", "new")
     assert f"Dice {per_sample(record.samples, 'dice').mean():.4f}; reference" in card
     assert "image_size: measured 36, baseline 64" in card
-    assert {row[9] for row in pages["not comparable"].tables["standings"][1:]} == {"–"}, "no rank without comparison"
+    assert {row[9] for row in pages["not comparable"].tables["rankings"][1:]} == {"–"}, "no rank without comparison"
     assert (
         f"| {per_sample(record.samples, 'dice').mean():.4f} " in (homes["not comparable"] / "comparison.md").read_text()
     )

@@ -272,8 +272,8 @@ def test_the_gallery(page: Reader, records: dict[str, CaseRecord]):
 
 
 def test_what_the_maps_say(page: Reader):
-    assert "Do the maps of the explained samples point at the true masks?" in text_of(page, "looks")
-    assert "B hidden with zero" in text_of(page, "looks")
+    assert "Do the maps of the explained samples point at the true masks?" in text_of(page, "explained")
+    assert "B hidden with zero" in text_of(page, "explained")
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -161,7 +161,7 @@ def test_what_is_missing_says_so(make_run: Callable[..., Path], tmp_path: Path):
     assert "Nothing could be held against a baseline" in page.text["differences"]
     assert "fewer than two cases" in page.text["differences"]
     assert "The noise floor was not measured." in page.text["speed"]
-    assert "looks" not in page.text
+    assert "explained" not in page.text
     only = make_run(tmp_path / "only", names=("A",))
     page = Reader(write_report(only).read_text())
     assert page.text["classes"].count("No case predicts classes.") == 2
@@ -243,7 +243,7 @@ def test_what_the_maps_say_stands_in_a_table(make_run: Callable[..., Path], tmp_
     path = make_run(tmp_path / "run", names=("A", "B"), explained=4)
     page = Reader(write_report(path).read_text())
     everything = RunStore(path).explained()["B"].summary["all"]
-    text = " ".join(page.text["looks"].split())
+    text = " ".join(page.text["explained"].split())
     assert f"{everything.hits} of 4" in text
     for name in ("mass", "centre_mass", "random_mass", "chance"):
         assert f"{everything.means[name].value:.3f}" in text

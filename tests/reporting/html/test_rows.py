@@ -11,11 +11,11 @@ from btlib.evaluation.catalogue import METRICS
 from btlib.explain.explained import Group
 from btlib.explain.explained import Mean as MapMean
 from btlib.gate import Verdict
-from btlib.gate.standing import Standing
+from btlib.gate.ranking import Ranking
 from btlib.reporting import Comparison
 from btlib.reporting.html.entries import Entry, Reference
+from btlib.reporting.html.explained_cases import ExplainedCase
 from btlib.reporting.html.gallery import Gallery
-from btlib.reporting.html.looks import Look
 from btlib.reporting.html.page import Card, Page
 from btlib.reporting.html.render import render
 from btlib.reporting.html.rows import Cell, lines, ranks
@@ -25,7 +25,7 @@ from btlib.reporting.intervals import Mean
 from btlib.reporting.palette import ACCENT, BAD, GOOD, MUTED, WARN
 from btlib.reporting.speed import noise_line
 from btlib.runs import Timing
-from btlib.runs.pace import Pace
+from btlib.runs.throughput import Throughput
 from btlib.sample_table import SampleTable
 
 from .reader import Reader
@@ -42,10 +42,10 @@ def numbers(**known: float | None) -> dict[str, float | None]:
 def cases(entry: Make, make_table: Table) -> list[Entry]:
     """Three cases with values by hand, of which two share an accuracy; and one that failed."""
     table = make_table(6)
-    pace = {f"inference, batch {n}": Pace(images_per_second=10.0 * n, ratio=n / 4) for n in (16, 4)}
-    training = {"training": Pace(images_per_second=3.25)}
+    throughput = {f"inference, batch {n}": Throughput(images_per_second=10.0 * n, ratio=n / 4) for n in (16, 4)}
+    training = {"training": Throughput(images_per_second=3.25)}
     return [
-        entry("A", table, values=numbers(dice=0.5, hd95=9.0, accuracy=0.75), speeds=pace, peak_memory_mib=120.4),
+        entry("A", table, values=numbers(dice=0.5, hd95=9.0, accuracy=0.75), speeds=throughput, peak_memory_mib=120.4),
         entry("B", table, table, values=numbers(dice=0.75, hd95=2.5, accuracy=0.75), speeds=training, seconds=62.25),
         entry("C", table, values=numbers(accuracy=0.25), status="regressed", title=""),
         entry("D", status="error", source="–"),
@@ -53,7 +53,15 @@ def cases(entry: Make, make_table: Table) -> list[Entry]:
 
 
 def page_of(entries: list[Entry], view: View, **more: Any) -> Page:
-    usual = {"views": (view,), "references": (), "means": {}, "figures": (), "untested": "", "undrawn": (), "looks": ()}
+    usual = {
+        "views": (view,),
+        "references": (),
+        "means": {},
+        "figures": (),
+        "untested": "",
+        "undrawn": (),
+        "explained_cases": (),
+    }
     return Page(entries=tuple(entries), **{"gallery": Gallery(), **usual, **more})
 
 
@@ -146,7 +154,10 @@ def test_the_best_values_and_whose(cases: list[Entry], entry: Make, make_table: 
     ]
     equal = [entry(c, make_table(6), values=numbers(dice=0.5)) for c in "ABCDEF"]
     assert page_of(equal, empty_view).best == [("highest Dice", "0.5000", "A, B, C, D and 2 more")]
-    fast = {"training": Pace(images_per_second=9999.0), "inference, batch 1": Pace(images_per_second=1234.5)}
+    fast = {
+        "training": Throughput(images_per_second=9999.0),
+        "inference, batch 1": Throughput(images_per_second=1234.5),
+    }
     one = entry("A", make_table(6), values=numbers(), speeds=fast)
     assert page_of([one], empty_view).best == [("most images/s", "1,234", "A, inference, batch 1")]
     assert page_of([entry("D")], empty_view).best == []
@@ -203,10 +214,10 @@ def _table(html: str, label: str) -> list[list[str]]:
 
 def test_where_a_new_case_stands_in_a_table(entry: Make, empty_view: View):
     numbers = (0.5, 0.75, 0.02, -0.25, -0.375, -0.125, "paired by patient", 0.031, 2, 7, 1.0, 2.0)
-    one = Standing("N", "old", "dice", "regressed", *numbers)
-    view = replace(empty_view, comparison=Comparison(empty_view.info, (), standings=(one,)))
+    one = Ranking("N", "old", "dice", "regressed", *numbers)
+    view = replace(empty_view, comparison=Comparison(empty_view.info, (), rankings=(one,)))
     page = page_of([replace(entry("N", view=view), label="N · run"), entry("M", view=view)], view)
-    assert [(e.label, s) for e, s in page.standings] == [("N · run", one)]
+    assert [(e.label, s) for e, s in page.rankings] == [("N · run", one)]
     rows = _table(render(page), "New cases beside those of the baseline")
     assert dict(zip(rows[0], rows[1], strict=True)) == {
         "case": "N · run",
@@ -260,11 +271,13 @@ def test_what_the_maps_say(entry: Make, empty_view: View):
     means = {name: MapMean(value=0.1 * k, low=None, high=None) for k, name in enumerate(names, 1)}
     known = means | {"mass": MapMean(value=0.3, low=0.25, high=0.35)}
     group = {"n": 9, "unit": "patient", "units": 5, "ratio": None, "hits": 4, "silent": 0}
-    looks = tuple(
-        Look(label, Group(**group, hits_low=0.125, hits_high=0.75, means=found), fill, destroyed)
+    explained_cases = tuple(
+        ExplainedCase(label, Group(**group, hits_low=0.125, hits_high=0.75, means=found), fill, destroyed)
         for label, found, fill, destroyed in (("A", known, "zero", -0.125), ("B", means, "mean", None))
     )
-    head, first, second = _table(render(page_of([entry("A")], empty_view, looks=looks)), "Where the models look")
+    head, first, second = _table(
+        render(page_of([entry("A")], empty_view, explained_cases=explained_cases)), "Where the models look"
+    )
     assert head == [
         *("case", "hits", "centre prior", "random", "mass inside", "centre prior", "random", "chance"),
         "random weights",

@@ -19,8 +19,8 @@ from btlib.explain.maps import Maps
 from btlib.npz import write_npz
 from btlib.reporting.html.chosen import Chosen
 from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.explained_cases import explained_cases
 from btlib.reporting.html.gallery import Gallery, _share, gallery
-from btlib.reporting.html.looks import looks
 from btlib.reporting.html.maps import SliceMap, maps_of
 from btlib.reporting.html.page import Page
 from btlib.reporting.html.pictures import Picture, keep, pictures
@@ -403,7 +403,7 @@ def test_a_look_is_of_all_slices_and_of_random_weights_throughout(empty_view: Vi
     for case, known in (("A", sanity), ("B", None)):
         explained(case, known).save(empty_view.store.explain_place.file(case, "json"))
     empty_view.store.explain_place.file("damaged", "json").write_text("{")
-    found = looks([entry("B"), entry("A"), entry("nobody"), entry("damaged")])
+    found = explained_cases([entry("B"), entry("A"), entry("nobody"), entry("damaged")])
     assert [(one.label, one.group.n, one.fill, one.destroyed) for one in found] == [
         ("B", 2, "blur", None),
         ("A", 2, "blur", 0.25),

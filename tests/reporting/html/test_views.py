@@ -7,7 +7,7 @@ import pytest
 
 from btlib import Baseline
 from btlib.errors import BaselineError, RecordError
-from btlib.gate.held import NotComparedError
+from btlib.gate.loading import NotComparedError
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.style import inline
 from btlib.reporting.html.views import view

@@ -24,11 +24,11 @@ class Explainer:
     stride: int = 8
 
 
-def live(dataset: Dataset, executor: InProcess, case: Case, predictor: object, say: object) -> Any:
+def live(dataset: Dataset, executor: InProcess, case: Case, predictor: object, report: object) -> Any:
     """As much of a prepared case as is looked at."""
     split = Split("by hand", np.arange(3, 12), np.array([0, 2]), np.array([16, 12, 14, 1, 17]))
     tier = replace(executor.workspace.plan.tier, explain_slices=5, explain_patches=4, explain_steps=2)
-    progress = SimpleNamespace(now_and_then=lambda: say)
+    progress = SimpleNamespace(now_and_then=lambda: report)
     workspace = SimpleNamespace(plan=SimpleNamespace(tier=tier), progress=progress)
     prepared = Prepared(predictor, "given", fingerprint="abc")  # type: ignore[arg-type]
     return SimpleNamespace(
@@ -50,16 +50,16 @@ def test_test_samples_with_a_structure_are_explained_as_the_tier_says(
     monkeypatch: pytest.MonkeyPatch,
     study: MagicMock,
 ) -> None:
-    dataset, executor, say = make_dataset(18), make_executor({"X": ()}), Mock()
+    dataset, executor, report = make_dataset(18), make_executor({"X": ()}), Mock()
     dataset.masks[17] = False  # the fifth test sample: 16, 12, 14, 1, 17
     explainer = Mock(return_value=Explainer())
     monkeypatch.setattr(room, "explainer_of", explainer)
     now = iter([10.0, 12.5])
     monkeypatch.setattr(room, "time", SimpleNamespace(perf_counter=lambda: next(now)))
-    asked = live(dataset, executor, make_case("X"), object(), say)
+    asked = live(dataset, executor, make_case("X"), object(), report)
     assert explain(asked) == {}
     explainer.assert_called_once_with(asked.prepared)
-    study.assert_called_once_with("X", Explainer(patch=8, stride=4), dataset, asked.split, "abc", say, 2.5)
+    study.assert_called_once_with("X", Explainer(patch=8, stride=4), dataset, asked.split, "abc", report, 2.5)
     (at, place) = study.return_value.run.call_args.args
     assert dataset.strata[at].tolist() == [0, 1, 1, 2]
     assert at.tolist() == [12, 1, 16, 14], "by type, and each type in the order of the files"

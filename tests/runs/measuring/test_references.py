@@ -35,7 +35,7 @@ class Reference:
         self.jobs.append(job)
         return Call(0.25, None)
 
-    def twin(self) -> "Reference":
+    def another(self) -> "Reference":
         return Reference(self.name)
 
     def release(self) -> None:
@@ -238,10 +238,10 @@ def test_a_twin_has_the_predictor_and_an_end_of_its_own(
     assert one is not None
     assert references.of(make_case("Y")) is one
     assert one.call(job) is not None
-    twin = one.twin()
-    assert (twin.name, twin.kind) == (one.name, one.kind) == ("N", "case N")
-    twin.call(job)
-    twin.close()
+    another = one.another()
+    assert (another.name, another.kind) == (one.name, one.kind) == ("N", "case N")
+    another.call(job)
+    another.close()
     one.call(job)
     assert (len(made["N"].works), made["N"].batches) == (1, [3, 3, 3])
     references.release()

@@ -9,8 +9,8 @@ import pytest
 from btlib.adapters import device_choice
 from btlib.cases import Prepared
 from btlib.runs import Speed, Timing
-from btlib.runs.measuring import throughput as room
-from btlib.runs.measuring.throughput import Throughput, warm
+from btlib.runs.measuring import meter as room
+from btlib.runs.measuring.meter import ThroughputMeter, warm
 from btlib.speed import memory
 from btlib.speed.reference import Call, Job
 
@@ -26,16 +26,16 @@ class Reference:
     def __init__(self, letter: str = "b") -> None:
         self.letter, self.closed = letter, False
         self.jobs: list[Job] = []
-        self.twins: list[Reference] = []
+        self.others: list[Reference] = []
 
     def call(self, job: Job) -> Call:
         self.jobs.append(job)
         ORDER.append(self.letter)
         return Call({"b": 0.02, "c": 0.04}[self.letter], 100.0 + len(self.jobs))
 
-    def twin(self) -> "Reference":
-        self.twins.append(Reference("c"))
-        return self.twins[-1]
+    def another(self) -> "Reference":
+        self.others.append(Reference("c"))
+        return self.others[-1]
 
     def release(self) -> None: ...
 
@@ -58,7 +58,7 @@ class Meter:
 
 
 @pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Throughput]:
+def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ThroughputMeter]:
     """Measures with a clock of its own: a call of the case takes 0.1 s."""
     ORDER.clear()
     monkeypatch.setattr(room, "EnergyMeter", Meter)
@@ -71,7 +71,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Throughput]:
     monkeypatch.setattr(memory, "peak_mib", lambda: 7.0)
     monkeypatch.setattr(memory, "device_peak_mib", lambda device: {"cuda:1": 9.0}.get(device))
     monkeypatch.setattr(room, "machine", SimpleNamespace(digest=lambda: "this one"))
-    return lambda seconds=1.0: Throughput(seconds, "cpu")
+    return lambda seconds=1.0: ThroughputMeter(seconds, "cpu")
 
 
 SPEED = Speed(case="mine")
@@ -94,7 +94,7 @@ def done() -> None:
     ORDER.append("a")
 
 
-def test_a_case_and_its_reference_take_turns(measured: Callable[..., Throughput]) -> None:
+def test_a_case_and_its_reference_take_turns(measured: Callable[..., ThroughputMeter]) -> None:
     rate, reference = measured(seconds=1.0), Reference()
     rate._noise["a reference", "cpu"] = QUIET
     speed = rate.measure(SPEED, prepared(), "inference, batch 4", inference(4), done, reference)
@@ -130,7 +130,7 @@ def test_a_case_and_its_reference_take_turns(measured: Callable[..., Throughput]
     ids=["inference", "training step"],
 )
 def test_a_figure_says_how_the_case_worked(
-    measured: Callable[..., Throughput], job: Callable[[str], Job], expected: dict[str, object]
+    measured: Callable[..., ThroughputMeter], job: Callable[[str], Job], expected: dict[str, object]
 ) -> None:
     details = {
         **{"engine": "openvino", "precision": "bf16", "gflop_per_image": 1.5, "device": "cuda:1"},
@@ -144,7 +144,7 @@ def test_a_figure_says_how_the_case_worked(
     assert speed.ceilings == {str(expected["precision"]): 3.0}
 
 
-def test_a_case_that_says_nothing_trains_eagerly(measured: Callable[..., Throughput]) -> None:
+def test_a_case_that_says_nothing_trains_eagerly(measured: Callable[..., ThroughputMeter]) -> None:
     for job, engine in ((training, "eager"), (inference(1), None)):
         timing = measured().measure(SPEED, prepared(), "a figure", job, done).figures["a figure"]
         assert (timing.engine, timing.precision) == (engine, None)
@@ -152,7 +152,7 @@ def test_a_case_that_says_nothing_trains_eagerly(measured: Callable[..., Through
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:0"])
 def test_without_a_device_for_the_reference_the_case_is_timed_alone(
-    measured: Callable[..., Throughput], monkeypatch: pytest.MonkeyPatch, device: str
+    measured: Callable[..., ThroughputMeter], monkeypatch: pytest.MonkeyPatch, device: str
 ) -> None:
     monkeypatch.setattr(device_choice, "find_spec", lambda name: None)
     reference = Reference()
@@ -165,7 +165,7 @@ def test_without_a_device_for_the_reference_the_case_is_timed_alone(
 
 
 def test_without_counters_of_energy_there_is_none(
-    measured: Callable[..., Throughput], monkeypatch: pytest.MonkeyPatch
+    measured: Callable[..., ThroughputMeter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meter = SimpleNamespace(joules=None, start=lambda: None, stop=lambda: None)
     monkeypatch.setattr(room, "EnergyMeter", lambda: meter)
@@ -173,16 +173,16 @@ def test_without_counters_of_energy_there_is_none(
     assert speed.figures["a figure"].joules_per_image is None
 
 
-def test_the_null_run_is_the_reference_in_turns_with_its_twin_once(measured: Callable[..., Throughput]) -> None:
+def test_the_null_run_is_the_reference_in_turns_with_its_twin_once(measured: Callable[..., ThroughputMeter]) -> None:
     rate, reference = measured(seconds=0.5), Reference()
     speed = SPEED
     for figure, job in (("inference", inference(1)), ("training step", training)):
         speed = rate.measure(speed, prepared(), figure, job, done, reference)
-    (twin,) = reference.twins
+    (another,) = reference.others
     # 0.06 s for one of each, 0.12 s for a turn: four turns
     assert "".join(ORDER[:25]) == "b" + "bbbb" + "cccc" + "bccb" * 4
-    assert set(twin.jobs) == {Job("inference", 16, 32, "cpu")}
-    assert (twin.closed, reference.closed) == (True, False)
+    assert set(another.jobs) == {Job("inference", 16, 32, "cpu")}
+    assert (another.closed, reference.closed) == (True, False)
     expected = Timing(images=16, seconds=[0.02] * 8, reference="a reference", reference_seconds=[0.04] * 8)
     assert speed.noise == expected
     assert speed.noisiness == pytest.approx(1.0), "the twin takes twice as long"
@@ -206,7 +206,7 @@ def test_noise_is_the_larger_distance_of_the_null_run_from_one(
     [(1.0, 0.1, 5), (1.0, 0.099, 5), (1.0, 0.3, 2), (1.0, 9.0, 2), (1.0, 0.02, 25), (1.0, 0.001, 25), (1.0, 0.0, 25)],
 )
 def test_as_many_turns_as_the_time_allows_from_two_to_twenty_five(seconds: float, once: float, turns: int) -> None:
-    assert Throughput(seconds, "cpu")._turns(once) == turns
+    assert ThroughputMeter(seconds, "cpu")._turns(once) == turns
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_long_call_is_warm_when_it_takes_no_less_than_the_one_before(seconds: 
 
 
 def test_a_ceiling_is_measured_once_for_each_device_and_precision(
-    measured: Callable[..., Throughput], monkeypatch: pytest.MonkeyPatch
+    measured: Callable[..., ThroughputMeter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = list[tuple[str, str]]()
 

@@ -47,15 +47,15 @@ class Training:
         workplace: Path,
         device: torch.device,
         start: Mapping[str, torch.Tensor] | None,
-        say: Callable[[str], None],
-        live: bool,
+        report: Callable[[str], None],
+        progress_bars: bool,
     ) -> Fitted:
         workplace.mkdir(exist_ok=True)
         found = sorted(path.name for path in workplace.iterdir())
-        call = {"plan": plan, "device": device, "start": start, "live": live, "found": found}
+        call = {"plan": plan, "device": device, "start": start, "live": progress_bars, "found": found}
         self.calls.append({**call, "workplace": workplace})
         (workplace / "curves.csv").write_text(f"epoch,train_loss\n1,{len(self.calls)}\n")
-        say("epoch 1")
+        report("epoch 1")
         self.inside(workplace)
         seed = replace(plan, seed=plan.seed + len(self.calls))  # another model each time
         return Fitted(build(seed, start).eval(), 12.5 * len(self.calls), self.resumed, "cpu", "fp32", 3)
@@ -140,7 +140,7 @@ def test_a_model_of_another_task_is_loaded_by_its_file_alone(store: Store, plan:
 
 def test_a_store_unless_said(tmp_path: Path) -> None:
     plain = Store(tmp_path, CPU)
-    assert (plain.folder, plain.device, plain.say, plain.live) == (tmp_path, CPU, print, False)
+    assert (plain.folder, plain.device, plain.report, plain.progress_bars) == (tmp_path, CPU, print, False)
 
 
 def test_what_a_training_is_given(store: Store, plan: Plan, training: Training) -> None:
@@ -152,7 +152,7 @@ def test_what_a_training_is_given(store: Store, plan: Plan, training: Training) 
         calls += 1
         return start
 
-    lively = replace(store, device=torch.device("meta"), live=True)
+    lively = replace(store, device=torch.device("meta"), progress_bars=True)
     lively.train_or_load(plan, starting)
     store.train_or_load(replace(plan, seed=10))
     assert [call["start"] for call in training.calls] == [start, None]

@@ -231,11 +231,11 @@ def test_a_damaged_file_in_the_cache_is_named(damage: str, cached: Path) -> None
 
 
 def test_auto_takes_coco_where_it_can_be_had(cached: Path) -> None:
-    assert pretrained.settle("auto", "resnet50") == ("coco", ())
+    assert pretrained.resolve_weights("auto", "resnet50") == ("coco", ())
 
 
 def test_auto_goes_on_without_and_says_so(hub: Path, unreachable: None) -> None:
-    weights, notes = pretrained.settle("auto", "resnet50")
+    weights, notes = pretrained.resolve_weights("auto", "resnet50")
     assert weights == "none"
     assert len(notes) == 2
     assert "cannot get FCN_ResNet50_Weights" in notes[0]
@@ -254,12 +254,12 @@ def test_auto_goes_on_without_and_says_so(hub: Path, unreachable: None) -> None:
     ],
 )
 def test_named_weights_stay_as_they_are(
-    asked: str, backbone: str, settled: str, remarks: int, hub: Path, unreachable: None
+    asked: str, backbone: str, resolved: str, remarks: int, hub: Path, unreachable: None
 ) -> None:
-    weights, notes = pretrained.settle(asked, backbone)
-    assert (weights, len(notes)) == (settled, remarks)
+    weights, notes = pretrained.resolve_weights(asked, backbone)
+    assert (weights, len(notes)) == (resolved, remarks)
 
 
 def test_settling_unknown_weights_names_the_option(hub: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"--bt-weights: unknown weights 'cocoa'\n.*did you mean 'coco'"):
-        pretrained.settle("cocoa", "tiny")
+        pretrained.resolve_weights("cocoa", "tiny")

@@ -40,7 +40,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def train(plan: Plan, place: Path) -> dict[str, torch.Tensor]:
     start = build(replace(plan, variant="A")).state_dict() if plan.variant == "C" else None
-    return fit(plan, place, CPU, start, say=lambda line: None).model.state_dict()
+    return fit(plan, place, CPU, start, report=lambda line: None).model.state_dict()
 
 
 @pytest.mark.parametrize("variant", [*(pytest.param(variant, marks=pytest.mark.nightly) for variant in "AB"), "G"])

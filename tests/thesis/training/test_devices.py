@@ -54,7 +54,7 @@ def test_training_forks_and_seeds_the_generators_of_its_device_alone(
     fork = torch.random.fork_rng
     monkeypatch.setattr(torch.random, "fork_rng", lambda devices=None: forked.append(devices) or fork(devices))
     monkeypatch.setattr(torch, "manual_seed", lambda seed: pytest.fail("it seeds the generators of every device"))
-    fit(make_plan(epochs=1), tmp_path, CPU, say=lambda line: None)
+    fit(make_plan(epochs=1), tmp_path, CPU, report=lambda line: None)
     assert forked
     assert all(devices == [] for devices in forked)
 
@@ -97,7 +97,7 @@ def test_fp32_is_trained_in_ieee_fp32(
         return loss
 
     monkeypatch.setattr(Trainee, "training_step", spy)
-    fit(dataclasses.replace(make_plan(epochs=1), precision=precision), tmp_path, CPU, say=lambda line: None)
+    fit(dataclasses.replace(make_plan(epochs=1), precision=precision), tmp_path, CPU, report=lambda line: None)
     assert seen == {exact}
 
 
@@ -123,9 +123,9 @@ def test_samples_on_the_device_go_with_the_training(
     try:
         if fails:
             with pytest.raises(MemoryError):
-                fit(make_plan(epochs=1), tmp_path, CPU, say=lambda line: None)
+                fit(make_plan(epochs=1), tmp_path, CPU, report=lambda line: None)
         else:
-            model = fit(make_plan(epochs=1), tmp_path, CPU, say=lambda line: None).model
+            model = fit(make_plan(epochs=1), tmp_path, CPU, report=lambda line: None).model
             assert all(parameter.grad is None for parameter in model.parameters())
         assert len(seen) == 6
         assert all(ref() is None for ref in seen)

@@ -19,16 +19,16 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def start(make_plan: Make, tmp_path: Path) -> dict[str, torch.Tensor]:
     """Tensors of a trained A."""
-    return fit(make_plan("A"), tmp_path / "A", CPU, say=lambda line: None).model.state_dict()
+    return fit(make_plan("A"), tmp_path / "A", CPU, report=lambda line: None).model.state_dict()
 
 
 def test_it_is_the_same_head(
     make_plan: Make, tmp_path: Path, start: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ):
     plan = make_plan("C", epochs=4)
-    fast = fit(plan, tmp_path / "fast", CPU, start, say=lambda line: None).model.state_dict()
+    fast = fit(plan, tmp_path / "fast", CPU, start, report=lambda line: None).model.state_dict()
     monkeypatch.setattr(Plan, "head_only", False)
-    whole = fit(plan, tmp_path / "whole", CPU, start, say=lambda line: None).model.state_dict()
+    whole = fit(plan, tmp_path / "whole", CPU, start, report=lambda line: None).model.state_dict()
     untrained = build(plan, start).state_dict()
     for name, value in fast.items():
         assert torch.allclose(value, whole[name], atol=1e-4), name

@@ -34,7 +34,7 @@ def quietly(line: str) -> None:
 
 
 def train(plan: Plan, place: Path, **more: object) -> Fitted:
-    return fit(plan, place, CPU, say=quietly, **more)  # type: ignore[arg-type]
+    return fit(plan, place, CPU, report=quietly, **more)  # type: ignore[arg-type]
 
 
 def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
@@ -52,11 +52,11 @@ class StopError(Exception):
 
 
 def stop_after(epoch: int) -> Callable[[str], None]:
-    def say(line: str) -> None:
+    def report(line: str) -> None:
         if line.startswith(f"epoch {epoch} "):
             raise StopError
 
-    return say
+    return report
 
 
 def test_the_seed_decides_the_weights(tmp_path: Path, make_plan: Make):
@@ -77,7 +77,7 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path: Path,
     whole = train(plan, tmp_path / "whole")
     for epoch in (2, 3):  # each stops before the state of its epoch is kept
         with pytest.raises(StopError):
-            fit(plan, tmp_path / "cut", CPU, say=stop_after(epoch))
+            fit(plan, tmp_path / "cut", CPU, report=stop_after(epoch))
     resumed = train(plan, tmp_path / "cut")
     assert resumed.resumed
     assert not whole.resumed
@@ -112,14 +112,14 @@ def test_a_killed_training_is_taken_up(tmp_path: Path, make_plan: Make):
     rows = len(curves(tmp_path / "work"))
     assert 3 <= rows < 200
     with pytest.raises(StopError):
-        fit(plan, tmp_path / "work", CPU, say=stop_after(rows + 2))
+        fit(plan, tmp_path / "work", CPU, report=stop_after(rows + 2))
     assert [int(row["epoch"]) for row in curves(tmp_path / "work")] == list(range(1, rows + 3))
 
 
 def test_a_damaged_state_starts_again_and_says_so(tmp_path: Path, make_plan: Make):
     plan = make_plan()
     with pytest.raises(StopError):
-        fit(plan, tmp_path / "cut", CPU, say=stop_after(2))
+        fit(plan, tmp_path / "cut", CPU, report=stop_after(2))
     last = tmp_path / "cut" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:1000])
     with pytest.warns(BtlibWarning, match=r"last\.ckpt: .* training starts again"):
@@ -260,7 +260,7 @@ def test_ctrl_c_stops_the_run_and_keeps_what_is_done(tmp_path: Path, make_plan: 
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
     with pytest.raises(KeyboardInterrupt):
-        fit(make_plan(epochs=50), tmp_path, CPU, say=interrupt)
+        fit(make_plan(epochs=50), tmp_path, CPU, report=interrupt)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert len(curves(tmp_path)) < 50
     assert (tmp_path / "last.ckpt").exists()
@@ -303,7 +303,7 @@ def test_the_best_epoch_survives_a_resume(tmp_path: Path, make_plan: Make, monke
     plan = make_plan("D", keep="best", augment=True, epochs=4)
     whole = train(plan, tmp_path / "whole")
     with pytest.raises(StopError):
-        fit(plan, tmp_path / "cut", CPU, say=stop_after(4))
+        fit(plan, tmp_path / "cut", CPU, report=stop_after(4))
     resumed = train(plan, tmp_path / "cut")
     assert resumed.resumed
     assert resumed.epoch == whole.epoch == 2

@@ -69,13 +69,13 @@ def entered(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 
 def run(plan: Plan, place: Path, device: torch.device = CPU, **more: Any) -> Fitted:
-    return fit(plan, place, device, say=print, **more)
+    return fit(plan, place, device, report=print, **more)
 
 
 def test_a_plan_decides_how_lightning_trains(make_plan: Make, tmp_path: Path, entered: dict[str, object]) -> None:
     plan = make_plan("D", epochs=5, batch_size=4, seed=9)
     plan = replace(plan, protocol=replace(plan.protocol, threshold=0.25))
-    found = run(plan, tmp_path, live=True)
+    found = run(plan, tmp_path, progress_bars=True)
     trainer, module = Trainer.last, Trainer.last.module
     settings = trainer.settings
     assert settings.pop("logger") is not None

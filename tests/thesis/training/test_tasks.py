@@ -59,7 +59,7 @@ def make() -> Make:
 def test_an_epoch_of_each_variant(variant: str, make: Make, tmp_path: Path) -> None:
     plan, test = make(variant, augment=variant == "D")
     before = build(plan).state_dict()
-    model = fit(plan, tmp_path, CPU, say=lambda line: None).model
+    model = fit(plan, tmp_path, CPU, report=lambda line: None).model
     after = model.state_dict()
     assert {key.partition(".")[0] for key, value in before.items() if torch.equal(value, after[key])} <= {"aux"}
     table = evaluate(TorchPredictor(model, CPU, outputs=replace(NAMED, structures=2)), test).samples
@@ -72,9 +72,9 @@ def test_an_epoch_of_each_variant(variant: str, make: Make, tmp_path: Path) -> N
 
 def test_a_frozen_encoder_gives_features_of_every_channel(make: Make, tmp_path: Path) -> None:
     """C takes over A, and learns its head from features alone."""
-    start = fit(make("A")[0], tmp_path / "A", CPU, say=lambda line: None).model.state_dict()
+    start = fit(make("A")[0], tmp_path / "A", CPU, report=lambda line: None).model.state_dict()
     plan, test = make("C")
-    model = fit(plan, tmp_path / "C", CPU, start, say=lambda line: None).model
+    model = fit(plan, tmp_path / "C", CPU, start, report=lambda line: None).model
     said = TorchPredictor(model, CPU, outputs=replace(NAMED, structures=2)).predict(test.images)
     assert said.mask_prob is not None
     assert said.class_prob is not None
@@ -84,7 +84,7 @@ def test_a_frozen_encoder_gives_features_of_every_channel(make: Make, tmp_path: 
 def test_each_structure_is_learnt_as_itself(make: Make, tmp_path: Path) -> None:
     """Truth whose two masks change places costs more; and what is learnt finds each in its place."""
     plan, test = make("D", n=40, epochs=25, learning_rate=5e-3)
-    model = fit(plan, tmp_path, CPU, say=lambda line: None).model
+    model = fit(plan, tmp_path, CPU, report=lambda line: None).model
     trainee = Trainee(model.eval(), plan.recipe, plan.seed, 0.5)
     images, masks, labels = SampleBatches(plan.train)[np.arange(len(plan.train))]
     with torch.no_grad():

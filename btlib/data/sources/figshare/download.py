@@ -124,8 +124,8 @@ def _fetch(file: _RemoteFile, home: Path, hosts: Sequence[str], progress: bool, 
                 fetch(url, wanted, home / file.name, report)
             return
         except (requests.RequestException, FetchError) as error:
-            told = str(error) if isinstance(error, FetchError) else f"{type(error).__name__}: {error}"
-            failures.append(f"  {url}: {told}")
+            message = str(error) if isinstance(error, FetchError) else f"{type(error).__name__}: {error}"
+            failures.append(f"  {url}: {message}")
         except OSError as error:
             hint = "free some space, or choose a folder that can be written"
             raise DataError(f"cannot be written ({error})", where=home / file.name, hint=hint) from error

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from btlib.evaluation.aggregate import per_sample
 from btlib.gate import Baseline
-from btlib.gate.figure import BaselineCase, Figure, Making, PublishedTest, Spread
+from btlib.gate.baseline_case import BaselineCase, Provenance, PublishedTest, ReferenceValue, Spread
 from btlib.gate.text import compact
 from btlib.results import PatientFacts, SeedRun
 from btlib.sample_table import SampleTable
@@ -17,7 +17,7 @@ Table = Callable[..., SampleTable]
 Make = Callable[..., Baseline]
 
 
-def figure(**fields: Any) -> Figure:
+def figure(**fields: Any) -> ReferenceValue:
     usual: dict[str, Any] = {
         "metric": "dice",
         "value": 0.5,
@@ -25,7 +25,7 @@ def figure(**fields: Any) -> Figure:
         "margin": 0.02,
         "source": "test",
     }
-    return Figure(**usual | fields)
+    return ReferenceValue(**usual | fields)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_first_has_no_first() -> None:
 def test_what_a_baseline_says_of_a_case(measured_baseline: Make, make_table: Table) -> None:
     """What is for reading stands before what is gated, and is not taken for it."""
     table = make_table()
-    own = Making(source="own", created="2026-02-02", reason="added later")
+    own = Provenance(source="own", created="2026-02-02", reason="added later")
     reading = figure(value=0.2, margin=None)
     gated = figure(value=float(per_sample(table, "dice").mean()))
     other = figure(metric="accuracy", value=0.3, margin=None)
@@ -167,7 +167,7 @@ def test_what_a_baseline_says_of_a_case(measured_baseline: Make, make_table: Tab
     assert baseline.result("Z") is None
     assert baseline.made("Y") == own
     whole = {"source": "test", "created": "2026-01-01", "reason": "test", "commit": "abc"}
-    as_all = Making(**whole, recipe={"epochs": 3}, environment={"torch": "2"})
+    as_all = Provenance(**whole, recipe={"epochs": 3}, environment={"torch": "2"})
     assert baseline.made("X") == baseline.made("Z") == as_all
 
 

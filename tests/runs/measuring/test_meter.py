@@ -10,11 +10,11 @@ import pytest
 
 from btlib.adapters import device_choice
 from btlib.cases import Prepared
-from btlib.gate.pace import judge_pace
+from btlib.gate.throughput import judge_throughput
 from btlib.runs import Speed
-from btlib.runs.measuring import throughput
-from btlib.runs.measuring.throughput import Throughput, warm
-from btlib.runs.pace import Pace
+from btlib.runs.measuring import meter
+from btlib.runs.measuring.meter import ThroughputMeter, warm
+from btlib.runs.throughput import Throughput
 from btlib.speed.reference import Call, Job
 from btlib.types import Predictions
 
@@ -36,16 +36,16 @@ class Reference:
     def __init__(self, name: str = "another", kind: str = "a kind") -> None:
         self.name, self.kind = name, kind
         self.jobs: list[Job] = []
-        self.twins: list[Reference] = []
+        self.others: list[Reference] = []
         self.closed = False
 
     def call(self, job: Job) -> Call | None:
         self.jobs.append(job)
         return Call(0.01, 12.5)
 
-    def twin(self) -> "Reference":
-        self.twins.append(Reference(self.name, self.kind))
-        return self.twins[-1]
+    def another(self) -> "Reference":
+        self.others.append(Reference(self.name, self.kind))
+        return self.others[-1]
 
     def release(self) -> None: ...
     def close(self) -> None:
@@ -69,7 +69,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Mock:
     monkeypatch.setitem(sys.modules, "torch", torch)
     monkeypatch.setitem(sys.modules, "btlib.adapters.devices", devices)
     monkeypatch.setattr(device_choice, "find_spec", lambda name: name)
-    monkeypatch.setattr(throughput, "measure_ceiling", lambda device, precision: SimpleNamespace(flops=1e12))
+    monkeypatch.setattr(meter, "measure_ceiling", lambda device, precision: SimpleNamespace(flops=1e12))
     return torch
 
 
@@ -95,7 +95,7 @@ def test_the_reference_works_on_the_device_of_the_case(
 ):
     details = {} if named is None else {"device": named}
     prepared, reference = Prepared(Predictor(says), "given", details=details), Reference()
-    found = Throughput(1.0, wanted).measure(SPEED, prepared, "a figure", inference, lambda: None, reference)
+    found = ThroughputMeter(1.0, wanted).measure(SPEED, prepared, "a figure", inference, lambda: None, reference)
     timing = found.figures["a figure"]
     assert {job.device for job in reference.jobs} == ({beside} if beside else set())
     assert bool(timing.reference_seconds) == (beside is not None)
@@ -105,13 +105,16 @@ def test_the_reference_works_on_the_device_of_the_case(
 
 
 def test_what_another_gpu_measured_is_not_judged():
-    pace = {"images_per_second": 100.0, "ratio": 2.0, "low": 1.9, "high": 2.1}
-    here, there = Pace(**pace, gpu="NVIDIA A100"), Pace(**pace | {"ratio": 9.0, "low": 8.9}, gpu="NVIDIA H200")
+    throughput = {"images_per_second": 100.0, "ratio": 2.0, "low": 1.9, "high": 2.1}
+    here, there = (
+        Throughput(**throughput, gpu="NVIDIA A100"),
+        Throughput(**throughput | {"ratio": 9.0, "low": 8.9}, gpu="NVIDIA H200"),
+    )
     settings: Any = {"margin": 0.1, "alike": None, "same_machine": True, "noise": 0.0}
-    verdict = judge_pace("mine", "inference, batch 1", here, there, **settings)
+    verdict = judge_throughput("mine", "inference, batch 1", here, there, **settings)
     assert verdict.status == "not-judged"
     assert "gpu NVIDIA A100, the baseline with NVIDIA H200" in verdict.reason
-    assert judge_pace("mine", "inference, batch 1", here, here, **settings).status == "pass"
+    assert judge_throughput("mine", "inference, batch 1", here, here, **settings).status == "pass"
 
 
 @pytest.mark.parametrize(
@@ -131,9 +134,9 @@ def test_the_first_call_never_counts(seconds: list[float], calls: int, settled: 
 
 def test_one_slow_first_call_costs_no_turns(machine: Mock, monkeypatch: pytest.MonkeyPatch):
     took = iter([9.0] + [0.01] * 100)
-    monkeypatch.setattr(throughput, "clocked", lambda function: next(took))
+    monkeypatch.setattr(meter, "clocked", lambda function: next(took))
     prepared = Prepared(Predictor("cpu"), "given")
-    found = Throughput(8.0, "auto").measure(SPEED, prepared, "training step", inference, lambda: None, Reference())
+    found = ThroughputMeter(8.0, "auto").measure(SPEED, prepared, "training step", inference, lambda: None, Reference())
     assert len(found.figures["training step"].seconds) == 50, "25 turns, not 2"
 
 
@@ -149,7 +152,7 @@ def test_the_case_and_its_reference_take_turns(machine: Mock):
             order.append("B")
             return super().call(job)
 
-    measured = Throughput(1e-9, "auto")
+    measured = ThroughputMeter(1e-9, "auto")
     measured.measure(SPEED, PREPARED, "first", inference, lambda: None, Noted())  # with the null run
     order.clear()
     found = measured.measure(SPEED, PREPARED, "second", inference, lambda: order.append("A"), Noted())
@@ -160,7 +163,7 @@ def test_the_case_and_its_reference_take_turns(machine: Mock):
 
 
 def test_figures_of_a_case_come_together(machine: Mock):
-    measured = Throughput(1e-9, "auto")
+    measured = ThroughputMeter(1e-9, "auto")
     one = measured.measure(SPEED, PREPARED, "batch 1", inference, lambda: None)
     both = measured.measure(one, PREPARED, "batch 16", lambda device: inference(device, 16), lambda: None, Reference())
     assert both.figures["batch 1"] == one.figures["batch 1"]
@@ -172,14 +175,14 @@ def test_figures_of_a_case_come_together(machine: Mock):
 
 
 def test_the_null_run_is_made_once_for_a_kind_of_reference(machine: Mock):
-    measured = Throughput(1e-9, "auto")
+    measured = ThroughputMeter(1e-9, "auto")
     one, alike, other = Reference("one"), Reference("alike"), Reference("other", "another kind")
     for reference in (one, alike, other):
         measured.measure(SPEED, PREPARED, "a", inference, lambda: None, reference)
-    assert [len(reference.twins) for reference in (one, alike, other)] == [1, 0, 1]
-    assert all(twin.closed for reference in (one, other) for twin in reference.twins)
+    assert [len(reference.others) for reference in (one, alike, other)] == [1, 0, 1]
+    assert all(another.closed for reference in (one, other) for another in reference.others)
     assert not one.closed
-    assert {job.batch_size for job in one.twins[0].jobs} == {16}
+    assert {job.batch_size for job in one.others[0].jobs} == {16}
 
 
 def test_what_a_reference_cannot_do_has_no_ratio(machine: Mock):
@@ -188,7 +191,7 @@ def test_what_a_reference_cannot_do_has_no_ratio(machine: Mock):
             return super().call(job) if job.work == "inference" else None
 
     reference = Predicts()
-    found = Throughput(1e-9, "auto").measure(
+    found = ThroughputMeter(1e-9, "auto").measure(
         SPEED, PREPARED, "step", lambda device: Job("training", 4, 32, device), lambda: None, reference
     )
     timing = found.figures["step"]
@@ -199,12 +202,12 @@ def test_what_a_reference_cannot_do_has_no_ratio(machine: Mock):
 
 def test_a_twin_is_ended_where_the_null_run_fails(machine: Mock):
     class Fails(Reference):
-        def twin(self) -> "Reference":
-            twin = super().twin()
-            twin.call = Mock(side_effect=RuntimeError("out of memory"))  # type: ignore[method-assign]
-            return twin
+        def another(self) -> "Reference":
+            another = super().another()
+            another.call = Mock(side_effect=RuntimeError("out of memory"))  # type: ignore[method-assign]
+            return another
 
     reference = Fails()
     with pytest.raises(RuntimeError, match="out of memory"):
-        Throughput(1e-9, "auto").measure(SPEED, PREPARED, "a", inference, lambda: None, reference)
-    assert reference.twins[0].closed
+        ThroughputMeter(1e-9, "auto").measure(SPEED, PREPARED, "a", inference, lambda: None, reference)
+    assert reference.others[0].closed

@@ -15,12 +15,12 @@ from btlib.evaluation.thresholds import ThresholdCurve
 from btlib.metrics.calibration import confidence_bins
 from btlib.reporting.html import write as room
 from btlib.reporting.html.entries import Entry
+from btlib.reporting.html.exports import write_figures, write_numbers, write_per_sample
 from btlib.reporting.html.figures import Drawn
 from btlib.reporting.html.gallery import Gallery
 from btlib.reporting.html.maps import SliceMap
 from btlib.reporting.html.page import Page
 from btlib.reporting.html.tiles import Tile
-from btlib.reporting.html.twins import write_figures, write_numbers, write_per_sample
 from btlib.reporting.html.views import View
 from btlib.reporting.intervals import Mean
 from btlib.runs import CaseRecord, RunInfo, RunStore

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS
 from btlib.results import SeedRun
-from btlib.runs.pace import Pace
 from btlib.runs.provenance import CaseCode
+from btlib.runs.throughput import Throughput
 
 Aggregation = Literal["slice-mean", "batch-mean", "class-mean", "class", "slice-class-mean", "none"]
 """Over what a figure is a mean: slices; means of batches; tumour types; one tumour type's own score; slices of one
@@ -23,7 +23,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Figure(Strict):
+class ReferenceValue(Strict):
     """One number of a case.
 
     Attributes:
@@ -68,7 +68,7 @@ class Figure(Strict):
         return self
 
 
-class Making(Strict):
+class Provenance(Strict):
     """How numbers came about.
 
     Attributes:
@@ -118,13 +118,13 @@ class BaselineCase(Strict):
     """
 
     title: str
-    made: Making | None = None
+    made: Provenance | None = None
     code: CaseCode | None = None
-    figures: list[Figure]
+    figures: list[ReferenceValue]
     runs: list[SeedRun] = []
     spread: dict[str, Spread] = {}
     first: "BaselineCase | None" = None
-    speed: dict[str, Pace] = {}
+    speed: dict[str, Throughput] = {}
     peak_memory_mib: float | None = None
 
     @model_validator(mode="after")
@@ -143,7 +143,7 @@ class BaselineCase(Strict):
                 self._check_gated(figure)
         return self
 
-    def _check_gated(self, figure: Figure) -> None:
+    def _check_gated(self, figure: ReferenceValue) -> None:
         """A figure that its own slices contradict was edited by hand."""
         for run in self.runs:
             if not METRICS[figure.metric].available(run.samples):

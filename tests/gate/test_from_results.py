@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import RecordError
 from btlib.evaluation.catalogue import METRICS
-from btlib.gate.figure import BaselineCase
-from btlib.gate.making import MARGIN, baseline_of, reference, sound, with_costs
+from btlib.gate.baseline_case import BaselineCase
+from btlib.gate.from_results import MARGIN, baseline_of, reference, sound, with_costs
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.runs import CaseRecord, ModelInfo, RunInfo, RunStore, Speed, Timing
 from btlib.runs.provenance import CaseCode
@@ -172,7 +172,7 @@ def test_speed_and_memory_stand_beside_the_case_that_has_them(make: Callable[...
     records = [record("X", peak_memory_mib=512.0), record("Y")]
     found = with_costs(baseline([make("X", table()), make("Y", table())], records), run, records)
     assert {case: found.cases[case].peak_memory_mib for case in "XY"} == {"X": 512.0, "Y": None}
-    assert {case: found.cases[case].speed for case in "XY"} == {"X": {}, "Y": {"inference": timing.pace}}
+    assert {case: found.cases[case].speed for case in "XY"} == {"X": {}, "Y": {"inference": timing.throughput}}
 
 
 def test_only_sound_results_make_a_baseline(make: Callable[..., CaseResult]):

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class Pace(BaseModel):
+class Throughput(BaseModel):
     """One figure of a case's speed, as a baseline keeps it.
 
     Attributes:

@@ -2,16 +2,18 @@
 
 import pytest
 
-from btlib.gate.pace import SHORTEST, PaceVerdict, judge_pace
-from btlib.runs.pace import Pace
+from btlib.gate.throughput import SHORTEST, ThroughputVerdict, judge_throughput
+from btlib.runs.throughput import Throughput
 
 MARGIN = 0.25
-BASE = Pace(images_per_second=100.0, engine="openvino", precision="bf16", ratio=10.0, low=9.0, high=11.0)
+BASE = Throughput(images_per_second=100.0, engine="openvino", precision="bf16", ratio=10.0, low=9.0, high=11.0)
 
 
-def judged(baseline: Pace | None = BASE, alike: str | None = None, same: bool = False, noise: float = 0.0, **changes):
+def judged(
+    baseline: Throughput | None = BASE, alike: str | None = None, same: bool = False, noise: float = 0.0, **changes
+):
     measured = BASE.model_copy(update=changes)
-    return judge_pace(
+    return judge_throughput(
         "D", "inference, batch 16", measured, baseline, margin=MARGIN, alike=alike, same_machine=same, noise=noise
     )
 
@@ -45,7 +47,7 @@ def test_the_baseline_s_lower_bound_and_our_upper_one_are_compared():
     """Neither ratio, nor the other bounds: doubt on either side is for the case."""
     assert judged(ratio=1.0, low=0.5, high=BASE.low * 0.75).status == "pass"  # at the line
     assert judged(ratio=20.0, low=19.0, high=6.7).status == "slower"
-    assert judged(Pace(**BASE.model_dump() | {"ratio": 90.0, "high": 99.0}), high=6.8).status == "pass"
+    assert judged(Throughput(**BASE.model_dump() | {"ratio": 90.0, "high": 99.0}), high=6.8).status == "pass"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +106,6 @@ def test_each_way_of_running_must_be_the_same(name: str, ours: str | None, their
         (judged(images_per_second=1e6, ratio=1.0, low=1.0, high=1.0), "too short"),
     ],
 )
-def test_what_cannot_be_compared(verdict: PaceVerdict, told: str):
+def test_what_cannot_be_compared(verdict: ThroughputVerdict, told: str):
     assert verdict.status == "not-judged"
     assert told in verdict.reason

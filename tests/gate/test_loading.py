@@ -8,7 +8,7 @@ import pytest
 
 from btlib import Baseline
 from btlib.errors import BaselineError
-from btlib.gate.held import NONE, NotComparedError, load_baseline
+from btlib.gate.loading import NONE, NotComparedError, load_baseline
 
 
 def test_a_baseline_or_the_reason(

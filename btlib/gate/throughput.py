@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from btlib.gate.schema import Baseline
-from btlib.runs.pace import Pace
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.speed import Timing
+from btlib.runs.throughput import Throughput
 
 ABSOLUTE_MARGIN = 0.5
 """The share of its images/s that a case may lose on the very machine of the baseline: others work there too."""
@@ -19,7 +19,7 @@ SHORTEST = 1e-5
 
 
 @dataclass(frozen=True)
-class PaceVerdict:
+class ThroughputVerdict:
     """The gate's word on one figure.
 
     Attributes:
@@ -35,17 +35,17 @@ class PaceVerdict:
     reason: str
 
 
-def judge_pace(
+def judge_throughput(
     case: str,
     figure: str,
-    measured: Pace,
-    baseline: Pace | None,
+    measured: Throughput,
+    baseline: Throughput | None,
     *,
     margin: float,
     alike: str | None,
     same_machine: bool,
     noise: float,
-) -> PaceVerdict:
+) -> ThroughputVerdict:
     """Hold a figure against the baseline's.
 
     Args:
@@ -59,28 +59,30 @@ def judge_pace(
         noise: How far from 1 the null run's ratio may be, as a share: the farther bound of its interval.
     """
 
-    def word(status: Literal["pass", "slower", "not-judged"], reason: str) -> PaceVerdict:
-        return PaceVerdict(case, figure, status, reason)
+    def verdict(status: Literal["pass", "slower", "not-judged"], reason: str) -> ThroughputVerdict:
+        return ThroughputVerdict(case, figure, status, reason)
 
     if baseline is None:
-        return word("not-judged", "the baseline has no such figure")
+        return verdict("not-judged", "the baseline has no such figure")
     if alike is not None:
-        return word("not-judged", alike)
+        return verdict("not-judged", alike)
     for name in ("gpu", "engine", "precision"):
         ours, theirs = getattr(measured, name), getattr(baseline, name)
         if ours != theirs:
-            return word("not-judged", f"measured with {name} {ours}, the baseline with {theirs}")
+            return verdict("not-judged", f"measured with {name} {ours}, the baseline with {theirs}")
     if measured.high is None or baseline.ratio is None or baseline.low is None:
-        return word("not-judged", "no speed reference was measured beside it")
+        return verdict("not-judged", "no speed reference was measured beside it")
     if None not in (measured.reference, baseline.reference) and measured.reference != baseline.reference:
-        return word("not-judged", f"its speed reference is {measured.reference}, the baseline's {baseline.reference}")
+        return verdict(
+            "not-judged", f"its speed reference is {measured.reference}, the baseline's {baseline.reference}"
+        )
     if 1 / measured.images_per_second < SHORTEST:
-        return word("not-judged", "a call is too short for the clock")
+        return verdict("not-judged", "a call is too short for the clock")
     if margin + noise >= 1:
-        return word("not-judged", f"too much else went on: the null run was off by up to {noise:.0%}")
+        return verdict("not-judged", f"too much else went on: the null run was off by up to {noise:.0%}")
     least = baseline.low * (1 - margin - noise)
     if measured.high < least:
-        return word(
+        return verdict(
             "slower",
             f"{measured.ratio:.2f} times as fast as the reference (at most {measured.high:.2f}), the baseline "
             f"{baseline.ratio:.2f}; tolerated is {least:.2f}",
@@ -90,16 +92,16 @@ def judge_pace(
         and noise <= QUIET
         and measured.images_per_second < baseline.images_per_second * (1 - ABSOLUTE_MARGIN)
     ):
-        return word(
+        return verdict(
             "slower",
             f"{measured.images_per_second:.1f} images/s, the baseline {baseline.images_per_second:.1f} on such a one",
         )
-    return word("pass", f"{measured.ratio:.2f} times as fast as the reference, the baseline {baseline.ratio:.2f}")
+    return verdict("pass", f"{measured.ratio:.2f} times as fast as the reference, the baseline {baseline.ratio:.2f}")
 
 
 def judge_timing(
     record: CaseRecord, figure: str, timing: Timing, baseline: Baseline, noise: float, info: RunInfo
-) -> PaceVerdict:
+) -> ThroughputVerdict:
     """Hold a figure of a run against the baseline's.
 
     Args:
@@ -121,10 +123,10 @@ def judge_timing(
         "allocator": (here.get("allocator"), there.get("allocator")),
     }
     unlike = [f"{name} {a}, the baseline's {b}" for name, (a, b) in pairs.items() if a != b]
-    return judge_pace(
+    return judge_throughput(
         case,
         figure,
-        timing.pace,
+        timing.throughput,
         theirs,
         margin=info.speed_margin,
         alike="; ".join(unlike) or None,

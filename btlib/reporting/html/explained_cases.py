@@ -10,7 +10,7 @@ from btlib.reporting.html.problems import Problems
 
 
 @dataclass(frozen=True)
-class Look:
+class ExplainedCase:
     """One case that was explained.
 
     Attributes:
@@ -27,7 +27,7 @@ class Look:
     destroyed: float | None
 
 
-def looks(entries: Sequence[Entry]) -> list[Look]:
+def explained_cases(entries: Sequence[Entry]) -> list[ExplainedCase]:
     """Every case that was explained; of measures that cannot be read, the gallery tells."""
     unread = Problems()
     found = []
@@ -38,5 +38,5 @@ def looks(entries: Sequence[Entry]) -> list[Look]:
         if explained is not None:
             steps = explained.sanity.steps if explained.sanity else []
             last = steps[-1].correlation if steps else None
-            found.append(Look(entry.label, explained.summary["all"], explained.fill, last))
+            found.append(ExplainedCase(entry.label, explained.summary["all"], explained.fill, last))
     return found

@@ -14,15 +14,15 @@ from statsmodels.stats.multitest import multipletests
 from btlib import Baseline, stats
 from btlib.evaluation.aggregate import per_sample
 from btlib.gate import judge_new
-from btlib.gate.figure import BaselineCase, Figure
-from btlib.gate.standing import Standing, _rank, standings
+from btlib.gate.baseline_case import BaselineCase, ReferenceValue
+from btlib.gate.ranking import Ranking, _rank, rankings
 from btlib.reporting import write_comparison
 from btlib.reporting.pairing import pairing
-from btlib.reporting.standing_table import NOTE, standing_section, standing_table
+from btlib.reporting.ranking_table import NOTE, ranking_section, ranking_table
 from btlib.results import CaseResult, SeedRun
 from btlib.runs import CaseRecord, RunInfo
-from btlib.runs.pace import Pace
 from btlib.runs.results import as_results
+from btlib.runs.throughput import Throughput
 from btlib.sample_table import SampleTable
 
 from .cells import rows
@@ -49,7 +49,7 @@ def new(record: Callable[..., CaseRecord]) -> Callable[[SampleTable], CaseResult
 
 
 def test_it_stands_beside_every_reference(make_table: Table, new: Callable, baseline: Baseline):
-    found = {(s.reference, s.metric): s for s in standings(new(make_table(wrong=6, seed=2, patients=ALONE)), baseline)}
+    found = {(s.reference, s.metric): s for s in rankings(new(make_table(wrong=6, seed=2, patients=ALONE)), baseline)}
     assert set(found) == {(r, m) for r in ("good", "bad") for m in ("dice", "accuracy")} | {("seg", "dice")}
     assert found["bad", "accuracy"].status == "improved"
     assert found["good", "accuracy"].status == "regressed"
@@ -59,7 +59,7 @@ def test_it_stands_beside_every_reference(make_table: Table, new: Callable, base
 
 def test_p_is_corrected_over_all_rows_of_the_case(make_table: Table, new: Callable, baseline: Baseline):
     result = new(make_table(wrong=6, seed=2, patients=ALONE))
-    found = standings(result, baseline)
+    found = rankings(result, baseline)
     raw = []
     for s in found:
         theirs = baseline.cases[s.reference].runs[0].samples
@@ -87,15 +87,15 @@ def test_named_references_must_all_be_held_and_unnamed_ones_need_not(
 def test_a_model_that_knows_nothing_falls_short_of_all(make_table: Table, new: Callable, baseline: Baseline):
     lost = new(make_table(wrong=60, worse=0.6, seed=3))
     assert {v.metric: v.status for v in judge_new(lost, baseline)} == {"dice": "regressed", "accuracy": "regressed"}
-    assert all(s.rank == s.of for s in standings(lost, baseline))
+    assert all(s.rank == s.of for s in rankings(lost, baseline))
 
 
 def test_other_slices_cannot_be_compared(make_table: Table, new: Callable, baseline: Baseline):
     result = new(make_table())
     other = replace(result, conditions=result.conditions.model_copy(update={"image_size": 64}))
     assert {v.status for v in judge_new(other, baseline)} == {"not-comparable"}
-    for standing in standings(other, baseline):
-        assert (standing.status, standing.difference, standing.p_holm) == ("not-comparable", None, None)
+    for ranking in rankings(other, baseline):
+        assert (ranking.status, ranking.difference, ranking.p_holm) == ("not-comparable", None, None)
 
 
 def test_it_appears_in_every_report(
@@ -103,7 +103,7 @@ def test_it_appears_in_every_report(
 ):
     cases = {
         name: case.model_copy(
-            update={"speed": {"inference, batch 16": Pace(images_per_second=321.0)}, "peak_memory_mib": 654.0}
+            update={"speed": {"inference, batch 16": Throughput(images_per_second=321.0)}, "peak_memory_mib": 654.0}
         )
         for name, case in baseline.cases.items()
     }
@@ -155,10 +155,10 @@ def test_slices_are_paired_by_number_whatever_their_order(make_table: Table, new
         )
         for name, case in baseline.cases.items()
     }
-    wanted = standings(new(table), baseline)
-    for s, other in zip(wanted, standings(new(table), baseline.model_copy(update={"cases": cases})), strict=True):
+    wanted = rankings(new(table), baseline)
+    for s, other in zip(wanted, rankings(new(table), baseline.model_copy(update={"cases": cases})), strict=True):
         assert other == s
-    for s, other in zip(wanted, standings(new(shuffled(table)), baseline), strict=True):
+    for s, other in zip(wanted, rankings(new(shuffled(table)), baseline), strict=True):
         assert (other.reference, other.metric, other.status) == (s.reference, s.metric, s.status)
         assert (other.p_holm, other.low, other.high) == pytest.approx((s.p_holm, s.low, s.high), abs=0.02)
 
@@ -174,12 +174,14 @@ def test_the_rank_follows_the_direction_of_the_metric(make_table: Table, record:
     for name, value in (("far", 9.0), ("near", 2.0), ("same", 4.0)):
         slices = hd95_table(make_table, value)
         mean = round(float(slices.measure("hd95").mean()), 6)
-        figure = Figure(metric="hd95", value=mean, aggregation="slice-mean", unit="px", margin=0.5, source="test")
+        figure = ReferenceValue(
+            metric="hd95", value=mean, aggregation="slice-mean", unit="px", margin=0.5, source="test"
+        )
         runs = [SeedRun(seed=1, fingerprint=None, samples=slices)]
         cases[name] = BaselineCase(title="t", figures=[figure], runs=runs)
     one = record("new", hd95_table(make_table, 4.0)).model_copy(update={"metrics": {"hd95": 1}})
     (result,) = as_results([one])
-    found = {s.reference: s for s in standings(result, baseline.model_copy(update={"cases": cases}))}
+    found = {s.reference: s for s in rankings(result, baseline.model_copy(update={"cases": cases}))}
     assert {name: (s.rank, s.of) for name, s in found.items()} == dict.fromkeys(("far", "near", "same"), (2, 4))
     assert {name: s.difference for name, s in found.items()} == pytest.approx({"far": -5, "near": 2, "same": 0})
     assert {name: s.status for name, s in found.items()} == {"far": "improved", "near": "regressed", "same": "pass"}
@@ -192,19 +194,19 @@ def test_a_published_reference_has_no_p(make_table: Table, new: Callable, baseli
         name: case.model_copy(update={"runs": []} if name == "bad" else {}) for name, case in baseline.cases.items()
     }
     mixed = baseline.model_copy(update={"kind": "published", "cases": published})
-    found = {(s.reference, s.metric): s for s in standings(new(make_table(wrong=6, patients=ALONE)), mixed)}
+    found = {(s.reference, s.metric): s for s in rankings(new(make_table(wrong=6, patients=ALONE)), mixed)}
     assert {key for key, s in found.items() if s.p_holm is None} == {("bad", "dice"), ("bad", "accuracy")}
     assert found["bad", "accuracy"].difference is not None
     assert (found["bad", "accuracy"].rank, found["bad", "accuracy"].of) == (2, 3)
 
 
 def test_costs_are_the_references_at_batch_16(make_table: Table, new: Callable, baseline: Baseline):
-    pace = {f"inference, batch {n}": Pace(images_per_second=10.0 * n) for n in (1, 16)}
+    throughput = {f"inference, batch {n}": Throughput(images_per_second=10.0 * n) for n in (1, 16)}
     cases = {
-        "good": baseline.cases["good"].model_copy(update={"speed": pace, "peak_memory_mib": 7.0}),
-        "bad": baseline.cases["bad"].model_copy(update={"speed": {"training": pace["inference, batch 1"]}}),
+        "good": baseline.cases["good"].model_copy(update={"speed": throughput, "peak_memory_mib": 7.0}),
+        "bad": baseline.cases["bad"].model_copy(update={"speed": {"training": throughput["inference, batch 1"]}}),
     }
-    found = standings(new(make_table(patients=ALONE)), baseline.model_copy(update={"cases": cases}))
+    found = rankings(new(make_table(patients=ALONE)), baseline.model_copy(update={"cases": cases}))
     assert {(s.reference, s.images_per_second, s.peak_memory_mib) for s in found} == {
         ("good", 160.0, 7.0),
         ("bad", None, None),
@@ -215,14 +217,14 @@ def test_only_named_references_are_stood_beside_and_strictness_counts(
     make_table: Table, new: Callable, baseline: Baseline
 ):
     result = new(make_table(patients=ALONE))
-    assert {s.reference for s in standings(result, baseline, ["bad"])} == {"bad"}
+    assert {s.reference for s in rankings(result, baseline, ["bad"])} == {"bad"}
     rendered = baseline.conditions.model_copy(update={"input_fingerprint": "other"})
     other = baseline.model_copy(update={"conditions": rendered})
-    assert "not-comparable" not in {s.status for s in standings(result, other)}
-    assert {s.status for s in standings(result, other, strict=True)} == {"not-comparable"}
+    assert "not-comparable" not in {s.status for s in rankings(result, other)}
+    assert {s.status for s in rankings(result, other, strict=True)} == {"not-comparable"}
 
 
-STANDING = Standing(
+STANDING = Ranking(
     case="n|w",
     reference="old",
     metric="dice",
@@ -242,8 +244,8 @@ STANDING = Standing(
 )
 
 
-def test_every_number_of_a_standing_has_its_column():
-    (row,) = rows(standing_table([STANDING], "github").replace(r"\|", "/"))
+def test_every_number_of_a_ranking_has_its_column():
+    (row,) = rows(ranking_table([STANDING], "github").replace(r"\|", "/"))
     assert row == {
         "case": "n/w",
         "against": "old",
@@ -260,16 +262,16 @@ def test_every_number_of_a_standing_has_its_column():
         "reference's MiB": "654",
     }
     unknown = dict.fromkeys(("difference", "low", "high", "method", "p_holm", "rank", "images_per_second"))
-    (row,) = rows(standing_table([replace(STANDING, case="n", **unknown)], "github"))
+    (row,) = rows(ranking_table([replace(STANDING, case="n", **unknown)], "github"))
     assert [name for name, cell in row.items() if cell == "–"] == [
         *("difference", "95 % interval", "method", "Holm p", "rank", "reference's img/s"),
     ]
-    assert "n|w" in standing_table([STANDING])
+    assert "n|w" in ranking_table([STANDING])
 
 
 def test_the_section_says_how_it_was_paired():
-    assert standing_section([]) == []
-    lines = standing_section([STANDING, replace(STANDING, method="unpaired, by patient")])
+    assert ranking_section([]) == []
+    lines = ranking_section([STANDING, replace(STANDING, method="unpaired, by patient")])
     assert lines[:3] == ["", "## New cases beside those of the baseline", ""]
     assert lines[3].startswith("Paired only where the method says so")
     assert lines[3].endswith(NOTE)

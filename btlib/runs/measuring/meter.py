@@ -40,7 +40,7 @@ def warm(call: Callable[[], float]) -> float:
 
 
 @dataclass(eq=False)
-class Throughput:
+class ThroughputMeter:
     """Measures figures of the cases of one run.
 
     Attributes:
@@ -106,7 +106,7 @@ class Throughput:
             job = Job("inference", _NULL_RUN, asked.image_size, asked.device)
             ours: list[float] = []
             theirs: list[float] = []
-            other = reference.twin()
+            other = reference.another()
             try:
                 once = sum(warm(partial(_seconds, one, job)) for one in (reference, other))
                 for _ in range(self._turns(once)):

@@ -10,8 +10,8 @@ import numpy as np
 
 from btlib.errors import RecordError
 from btlib.evaluation.catalogue import METRICS
-from btlib.gate import Baseline, Figure
-from btlib.gate.figure import BaselineCase
+from btlib.gate import Baseline, ReferenceValue
+from btlib.gate.baseline_case import BaselineCase
 from btlib.results import CaseResult
 from btlib.runs.provenance import CaseCode
 from btlib.runs.record import CaseRecord, RunInfo
@@ -139,7 +139,7 @@ def with_costs(baseline: Baseline, run: RunStore, records: Sequence[CaseRecord])
     cases = {
         name: case.model_copy(
             update={
-                "speed": {f: t.pace for f, t in speeds[name].figures.items()} if name in speeds else {},
+                "speed": {f: t.throughput for f, t in speeds[name].figures.items()} if name in speeds else {},
                 "peak_memory_mib": peaks[name],
             }
         )
@@ -157,7 +157,7 @@ def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:
     )
 
 
-def _figure(result: CaseResult, metric: str, margin: float) -> Figure:
+def _figure(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
     values = result.values(metric)
     if unknown := int(np.isnan(values).sum()):
         raise RecordError(
@@ -165,7 +165,7 @@ def _figure(result: CaseResult, metric: str, margin: float) -> Figure:
             where=f"case {result.case}",
             hint="leave out its margin",
         )
-    return Figure(
+    return ReferenceValue(
         metric=metric,
         version=METRICS[metric].version,
         value=round(float(np.mean([run.mean() for run in result.seed_values(metric)])), 6),

@@ -8,7 +8,7 @@ import numpy as np
 from btlib import stats
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline, Verdict
-from btlib.gate.figure import BaselineCase
+from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.measured import with_value
 from btlib.gate.rule import judge_against
 from btlib.gate.verdict import COULD_NOT_TELL
@@ -16,7 +16,7 @@ from btlib.results import CaseResult, mean_in_order
 
 
 @dataclass(frozen=True)
-class Standing:
+class Ranking:
     """A new case beside one reference.
 
     Attributes:
@@ -58,14 +58,14 @@ class Standing:
     peak_memory_mib: float | None
 
 
-def standings(
+def rankings(
     result: CaseResult,
     baseline: Baseline,
     against: Sequence[str] | None = None,
     *,
     strict: bool = False,
     judged: Sequence[Verdict] | None = None,
-) -> list[Standing]:
+) -> list[Ranking]:
     """Hold a measured case against every reference.
 
     Args:
@@ -81,7 +81,7 @@ def standings(
     p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if v.status not in COULD_NOT_TELL])
     values = {m: [v.baseline for v in found if v.metric == m and v.baseline is not None] for m in result.metrics}
     return [
-        Standing(
+        Ranking(
             case=v.case,
             reference=v.reference or "",
             metric=v.metric,
@@ -104,8 +104,8 @@ def standings(
 
 
 def _batch_16(reference: BaselineCase) -> float | None:
-    pace = reference.speed.get("inference, batch 16")
-    return None if pace is None else pace.images_per_second
+    throughput = reference.speed.get("inference, batch 16")
+    return None if throughput is None else throughput.images_per_second
 
 
 def _rank(v: Verdict, others: Sequence[float]) -> int | None:

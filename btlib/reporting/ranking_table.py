@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from btlib.gate.standing import Standing
+from btlib.gate.ranking import Ranking
 from btlib.reporting.names import Naming, naming
 from btlib.reporting.numbers import interval, number, p_value
 from btlib.reporting.pairing import pairing
@@ -16,26 +16,26 @@ NOTE = (
 """What a reader of the table must know."""
 
 
-def standing_section(standings: Sequence[Standing]) -> list[str]:
+def ranking_section(rankings: Sequence[Ranking]) -> list[str]:
     """Lines of Markdown; none where every case is known."""
-    if not standings:
+    if not rankings:
         return []
-    notes = " ".join(filter(None, [pairing(one.method for one in standings), NOTE]))
-    return ["", "## New cases beside those of the baseline", "", notes, "", standing_table(standings, "github")]
+    notes = " ".join(filter(None, [pairing(one.method for one in rankings), NOTE]))
+    return ["", "## New cases beside those of the baseline", "", notes, "", ranking_table(rankings, "github")]
 
 
-def standing_table(standings: Sequence[Standing], style: str = "simple") -> str:
+def ranking_table(rankings: Sequence[Ranking], style: str = "simple") -> str:
     """A row for each new case, reference and metric, in a format of `tabulate`."""
     name = naming(style)
-    return tabulate([_row(one, name) for one in standings], "keys", style, disable_numparse=True)
+    return tabulate([_row(one, name) for one in rankings], "keys", style, disable_numparse=True)
 
 
-def rank_of(one: Standing) -> str:
+def rank_of(one: Ranking) -> str:
     """Such as "2 of 8"."""
     return "–" if one.rank is None else f"{one.rank} of {one.of}"
 
 
-def _row(one: Standing, name: Naming) -> dict[str, str]:
+def _row(one: Ranking, name: Naming) -> dict[str, str]:
     return {
         "case": name(one.case),
         "against": name(one.reference),
