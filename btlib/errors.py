@@ -21,11 +21,11 @@ class BtlibError(Exception):
 
 
 class DataError(BtlibError):
-    """A slice file, a data folder or the cache is not what it should be."""
+    """A sample file, a data folder or the cache is not what it should be."""
 
 
 class SplitError(BtlibError):
-    """A split cannot be made from these slices, or does not hold together."""
+    """A split cannot be made from these samples, or does not hold together."""
 
 
 class ModelError(BtlibError):

@@ -40,7 +40,7 @@ def checkpoints_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Where the user's slices are, in its `data/`."""
+    """Where the user's samples are, in its `data/`."""
     return _of_project("data_figshare")
 
 

@@ -19,10 +19,10 @@ class Protocol:
     Attributes:
         split: Name of the split (see `btlib.splits`).
         image_size: Side of the square input in pixels.
-        scaling: "thesis" (divide by 255) or "percentile" (1st to 99th percentile of the slice to 0…1); a recipe or a
+        scaling: "thesis" (divide by 255) or "percentile" (1st to 99th percentile of the sample to 0…1); a recipe or a
             case may ask for another.
         threshold: A pixel belongs to the mask where its probability is greater than this, 0…1; a recipe may let each
-            model choose its own on the validation slices instead.
+            model choose its own on the validation samples instead.
         batch_mean_size: Batch size of the aggregation "batch-mean" (the mean of the means of batches).
     """
 
@@ -85,16 +85,16 @@ class Tier:
         protocol: How its numbers are made.
         recipe: How its cases are trained.
         baseline: Name of the file in `baselines/`, without `.json`.
-        phantom_slices: How many phantom slices stand in where there are no real ones.
-        always_phantom: Use phantoms even where real slices lie in `data_figshare/data`, so that the numbers can be held
+        phantom_samples: How many phantom samples stand in where there are no real ones.
+        always_phantom: Use phantoms even where real samples lie in `data_figshare/data`, so that the numbers can be held
             against a baseline anywhere.
         bench_seconds: Time spent on one throughput figure, in seconds.
         speed_margin: The share of its ratio to the speed reference that a case may lose. Small models on small machines
             are timed in milliseconds beside whatever else runs there, and tell no more than halves.
         precision: "fp32" keeps the numbers of different machines close; "auto" takes the fastest.
         engine: What runs the trained models: "auto" takes the fastest, "eager" needs no conversion.
-        explain_slices: Test slices whose occlusion maps are made, shared among the tumour types.
-        explain_patches: How many of their patches stand side by side in a slice.
+        explain_samples: Test samples whose occlusion maps are made, shared among the tumour types.
+        explain_patches: How many of their patches stand side by side in a sample.
         explain_steps: Strides in a patch.
         fixed: Its protocol and recipe cannot be chosen by name, for its baseline is of these alone.
         preset: Name in `PRESETS` of the protocol that is meant where the user names a recipe alone.
@@ -104,13 +104,13 @@ class Tier:
     protocol: Protocol
     recipe: Recipe
     baseline: str
-    phantom_slices: int
+    phantom_samples: int
     always_phantom: bool
     bench_seconds: float
     speed_margin: float
     precision: str = "auto"
     engine: str = "auto"
-    explain_slices: int = 9
+    explain_samples: int = 9
     explain_patches: int = 8
     explain_steps: int = 4
     fixed: bool = False

@@ -1,4 +1,4 @@
-"""What was measured of one case: how, and by slice, once for each seed. What the gate and the comparisons work on.
+"""What was measured of one case: how, and by sample, once for each seed. What the gate and the comparisons work on.
 
 Records of a run and stored baselines are both read into it, so that judging and comparing have one kind of input.
 """
@@ -24,12 +24,12 @@ Failure = Literal["error", "out-of-memory", "timeout"]
 
 
 class PatientFacts(BaseModel):
-    """What is known of the patients behind the test slices.
+    """What is known of the patients behind the test samples.
 
     Attributes:
-        source: "files" (their own codes) or "table" (btlib's, of known slices).
-        n_test: Patients with test slices.
-        seen: Test slices whose patient has slices in training too: 0 where numbers hold for new patients.
+        source: "files" (their own codes) or "table" (btlib's, of known samples).
+        n_test: Patients with test samples.
+        seen: Test samples whose patient has samples in training too: 0 where numbers hold for new patients.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -50,14 +50,14 @@ class Conditions(BaseModel):
             verdict and does not stand in its way. None like `truth_fingerprint`.
         split_name: Such as "slice-seed42".
         split_fingerprint: Exact positions of the split; None where unknown.
-        n_test: Test slices.
+        n_test: Test samples.
         test_class_counts: Test samples of each class of the task; None where unknown.
         image_size: Side of the input in pixels.
         scaling: "thesis" or "percentile".
-        threshold: Of the mask probability, 0…1, for cases that chose none on validation slices.
+        threshold: Of the mask probability, 0…1, for cases that chose none on validation samples.
         epsilon: Of Dice and IoU.
-        patients: Who the test slices belong to; None where that is not known.
-        independent: The user says that slices without a patient id are independent.
+        patients: Who the test samples belong to; None where that is not known.
+        independent: The user says that samples without a patient id are independent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -83,7 +83,7 @@ class Conditions(BaseModel):
             raise ValueError(f"test_class_counts: expected {len(classes)} numbers, got {len(counts)}")
         known = self.patients
         if known is not None and max(known.n_test, known.seen) > self.n_test:
-            raise ValueError(f"patients: {known.n_test}, {known.seen} slices seen, among {self.n_test} test slices")
+            raise ValueError(f"patients: {known.n_test}, {known.seen} samples seen, among {self.n_test} test samples")
         return self
 
 
@@ -112,7 +112,7 @@ class CaseResult:
         title: What it is.
         conditions: How its numbers were made.
         metrics: The metrics it is held to → version of each metric's definition.
-        runs: One a seed, all of the same slices; empty where the case failed.
+        runs: One a seed, all of the same samples; empty where the case failed.
         batch_mean_size: For figures that are means of batch means.
         failure: Why there are no numbers, or none of some seed.
         message: What went wrong.
@@ -145,12 +145,12 @@ class CaseResult:
 
     @property
     def unit(self) -> Unit:
-        """What its intervals and tests draw whole, for slices of one patient are not independent."""
+        """What its intervals and tests draw whole, for samples of one patient are not independent."""
         return unit_of(self.samples.patient)
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Number of the patient of every slice, int64 [n] in the order of `samples`; of the slice where unknown."""
+        """Number of the patient of every sample, int64 [n] in the order of `samples`; of the sample where unknown."""
         return patient_groups(self.samples.patient)
 
     @property
@@ -165,7 +165,7 @@ class CaseResult:
 
     @property
     def strangers(self) -> int:
-        """How many slices have no patient id."""
+        """How many samples have no patient id."""
         return unknown(self.samples.patient)
 
     @property
@@ -174,16 +174,16 @@ class CaseResult:
         return tuple(run.seed for run in self.runs)
 
     def values(self, metric: str) -> NDArray[np.float64]:
-        """A metric of every slice, the mean over seeds, float64 [n] in the order of `samples`."""
+        """A metric of every sample, the mean over seeds, float64 [n] in the order of `samples`."""
         return mean_in_order(self.runs, self.samples, metric)
 
     def seed_values(self, metric: str) -> NDArray[np.float64]:
-        """A metric by seed and slice, float64 [seeds, n], samples in their order."""
+        """A metric by seed and sample, float64 [seeds, n], samples in their order."""
         return _in_order(self.runs, self.samples, metric)
 
 
 def mean_in_order(runs: Sequence[SeedRun], order: SampleTable, metric: str) -> NDArray[np.float64]:
-    """A metric of every slice, the mean over runs, float64 [n], in the order of another table of the same slices."""
+    """A metric of every sample, the mean over runs, float64 [n], in the order of another table of the same samples."""
     return np.asarray(_in_order(runs, order, metric).mean(axis=0))
 
 

@@ -166,7 +166,7 @@ def _default_data(tier: Tier, root: Path, progress: bool) -> Path:
     real = root / "data_figshare" / "data"
     if not tier.always_phantom and count_slices(real):
         return real
-    return phantom_folder(cache_root() / "phantoms", tier.phantom_slices, progress=progress)
+    return phantom_folder(cache_root() / "phantoms", tier.phantom_samples, progress=progress)
 
 
 def _require_writable(options: RunOptions) -> None:

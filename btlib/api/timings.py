@@ -13,7 +13,7 @@ class Timings:
         whole: From the start of the session to its last report.
         load: Opening the data.
         prepare: Training or loading models, and choosing engines.
-        predict: Predicting the test slices.
+        predict: Predicting the test samples.
         speed: Measuring speed, that of references included.
         explain: Making occlusion maps.
     """

@@ -47,7 +47,7 @@ Data = Annotated[
     typer.Argument(
         default_factory=data_folder,
         show_default="data_figshare/ of the project",
-        help="Folder for the slices; they go into its data/.",
+        help="Folder for the samples; they go into its data/.",
     ),
 ]
 Reports = Annotated[

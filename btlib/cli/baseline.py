@@ -56,7 +56,7 @@ def accept(
 def check(
     files: Annotated[list[Path], typer.Argument(help="Baseline files.")],
 ) -> None:
-    """Check that baseline files follow their schema and agree with their own slices."""
+    """Check that baseline files follow their schema and agree with their own samples."""
     from btlib.gate import Baseline
 
     for path in files:
@@ -67,7 +67,7 @@ def check(
 @app.command()
 def migrate(
     files: Annotated[list[Path], typer.Argument(help="Baseline files; each is written anew in its place.")],
-    data: Annotated[Path | None, typer.Option(help="Folder of the slices that they were measured on.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the samples that they were measured on.")] = None,
 ) -> None:
     """Write baseline files of an older schema in today's: no number changes, and what is added is checked."""
     from btlib.gate.migrate import migrate as upgrade
@@ -77,7 +77,7 @@ def migrate(
         upgraded.save(path)
         known = upgraded.conditions.patients
         message = (
-            "" if known is None else f", {known.n_test} test patients, {known.seen} test slices of patients in training"
+            "" if known is None else f", {known.n_test} test patients, {known.seen} test samples of patients in training"
         )
         print_line(f"{path}: {len(upgraded.cases)} cases{message}")
 

@@ -17,7 +17,7 @@ _MARKS = {"pass": "✓", "fail": "✗", "note": "!", "skip": "–"}
 def check(
     case: Annotated[str, typer.Argument(metavar="CASE", help="path/to/file.py::NAME, or the name of a known case.")],
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Slices, where the case has saved predictions of these.")
+        Path | None, typer.Option(metavar="DIR", help="Samples, where the case has saved predictions of these.")
     ] = None,
     device: Annotated[Device, typer.Option(help="What to train and predict on; auto: the fastest there is.")] = "auto",
 ) -> None:

@@ -22,7 +22,7 @@ def compare(
         ),
     ] = False,
     independent: Annotated[
-        bool, typer.Option(help="Slices without patient id are independent of each other: judge them.")
+        bool, typer.Option(help="Samples without patient id are independent of each other: judge them.")
     ] = False,
     name: Annotated[
         list[str], typer.Option(metavar="TITLE", help="Title of a source; give it once for each, in their order.")

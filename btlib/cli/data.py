@@ -1,4 +1,4 @@
-"""`btlib data`: get the slices, check them, make phantoms."""
+"""`btlib data`: get the samples, check them, make phantoms."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from btlib.data.sources.figshare.scan import ScanReport
 
 _REPORT = "verify.json"
-_SIZES = 10  # sizes of slices in the table: a folder may have as many as slices
+_SIZES = 10  # sizes of samples in the table: a folder may have as many as samples
 
-app = typer.Typer(no_args_is_help=True, help="Get the slices, check them, make phantoms.")
+app = typer.Typer(no_args_is_help=True, help="Get the samples, check them, make phantoms.")
 
 
 @app.command()
@@ -29,19 +29,19 @@ def download(
     from btlib.data.sources.figshare.download import download as get
 
     folder = get(out, base_url=base_url or BASE_URL, progress=True)
-    print_line(f"The slices are in {folder}. Check them with: btlib data verify {out} --expect 3064")
+    print_line(f"The samples are in {folder}. Check them with: btlib data verify {out} --expect 3064")
 
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="Folder of slices, or the one that holds their data/.")],
-    expect: Annotated[int | None, typer.Option(min=1, help="Slices 1…N must be there, and no others.")] = None,
+    folder: Annotated[Path, typer.Argument(help="Folder of samples, or the one that holds their data/.")],
+    expect: Annotated[int | None, typer.Option(min=1, help="Samples 1…N must be there, and no others.")] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help=f"All patients and faults, as JSON; else {_REPORT}, where there are faults."),
     ] = None,
 ) -> None:
-    """Check every slice of a folder; exit code 1 if any is faulty."""
+    """Check every sample of a folder; exit code 1 if any is faulty."""
     from btlib.data.sources.figshare.scan import scan
 
     report = scan(folder, expect, progress=True)
@@ -58,10 +58,10 @@ def phantom(
     slices: Annotated[int, typer.Option(min=1, help="How many.")],
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same phantoms.")] = 0,
 ) -> None:
-    """Draw synthetic slices that stand in for the real ones."""
+    """Draw synthetic samples that stand in for the real ones."""
     from btlib.data.sources.phantom.files import write_phantoms
 
-    print_line(f"{slices} phantoms are in {write_phantoms(out, slices, seed, progress=True)}")
+    print_line(f"{samples} phantoms are in {write_phantoms(out, samples, seed, progress=True)}")
 
 
 def _show(report: "ScanReport") -> None:
@@ -71,7 +71,7 @@ def _show(report: "ScanReport") -> None:
     print_counts("By size", _sizes(report))
     print_line(patients_line(report.patients))
     origins = ", ".join(f"{count} {origin}" for origin, count in report.origins.items())
-    print_line(f"{report.n} sound slices ({origins or 'none'}), {len(report.faults)} faults")
+    print_line(f"{report.n} sound samples ({origins or 'none'}), {len(report.faults)} faults")
     for note in report.notes:
         print_line(f"Note: {one_line(note)}")
     for line in fault_lines(report.faults):
@@ -94,7 +94,7 @@ def _write(report: "ScanReport", out: Path | None) -> None:
 
 
 def _sizes(report: "ScanReport") -> dict[str, int]:
-    """Slices of the most frequent sizes, and of all others together."""
+    """Samples of the most frequent sizes, and of all others together."""
     frequent = Counter(report.sizes).most_common(_SIZES)
     shown = {f"{height}×{width}": count for (height, width), count in frequent}
     others = len(report.sizes) - len(shown)

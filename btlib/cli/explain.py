@@ -12,10 +12,10 @@ from btlib.cli.output import print_line
 def explain(
     case: Annotated[str, typer.Argument(metavar="CASE", help="A … G as trained, a known case, or FILE.py::NAME.")],
     slices: Annotated[
-        str, typer.Option(help="Numbers (7,12), 'worst', 'worst N' or 'N per class' of the test slices.")
+        str, typer.Option(help="Numbers (7,12), 'worst', 'worst N' or 'N per class' of the test samples.")
     ] = "3 per class",
     patch: Annotated[
-        int | None, typer.Option(min=1, help="Side of the patch in pixels; else 1/8 of the slice's.")
+        int | None, typer.Option(min=1, help="Side of the patch in pixels; else 1/8 of the sample's.")
     ] = None,
     stride: Annotated[int | None, typer.Option(min=1, help="In pixels; else 1/4 of the patch.")] = None,
     fill: Annotated[Literal["zero", "mean", "blur"], typer.Option(help="What a patch is hidden with.")] = "zero",
@@ -26,14 +26,14 @@ def explain(
     precision: Annotated[Literal["auto", "fp32", "bf16"] | None, typer.Option(help="fp32, bf16 or auto.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Which trained model, of several.")] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Slices; else the phantoms of the smoke tier.")
+        Path | None, typer.Option(metavar="DIR", help="Samples; else the phantoms of the smoke tier.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Which slices are test slices.")] = "slice-seed42",
+    split: Annotated[str, typer.Option(help="Which samples are test samples.")] = "slice-seed42",
     *,
     out: Reports,
     checkpoints: Checkpoints,
 ) -> None:
-    """Map what hiding each part of a slice does to the probability of its true type, and measure the maps."""
+    """Map what hiding each part of a sample does to the probability of its true type, and measure the maps."""
     from btlib.explain.find import Where, find
     from btlib.explain.place import ExplainPlace
     from btlib.explain.select import select

@@ -21,5 +21,5 @@ def init(folder: Annotated[Path, typer.Argument(help="Folder of the project.")] 
     measure = "pytest" if configured else "pytest tests/test_mine.py --bt-baseline none"
     print_line(f"\nNext{'' if folder == Path() else f', in {folder}'}:")
     print_line("  btlib check mine.py::mine                       # does the case keep the protocol?")
-    print_line(f"  {measure:<47} # measure it on synthetic slices")
+    print_line(f"  {measure:<47} # measure it on synthetic samples")
     print_line('  btlib baseline accept latest --name mine --reason "first numbers"')

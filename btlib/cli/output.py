@@ -24,7 +24,7 @@ def print_error(error: BtlibError | OSError) -> None:
 def print_counts(title: str, counts: dict[str, int]) -> None:
     """A two-column table of names and numbers on stdout."""
     console = Console()
-    table = Table("", "slices", title=title, title_justify="left")
+    table = Table("", "samples", title=title, title_justify="left")
     table.columns[1].justify = "right"
     for name, count in counts.items():
         table.add_row(Text(_literal(name, console)), str(count))

@@ -36,11 +36,11 @@ def check_case(case: Case, data: Path | None = None, device: Device = "auto") ->
 
     Args:
         case: The case; its checkpoints go to a temporary folder.
-        data: A folder of slices, for predictions of those very slices; None takes phantoms.
+        data: A folder of samples, for predictions of those very samples; None takes phantoms.
         device: What the case is told to train and predict on, as in a run; "auto" takes the fastest that is there.
 
     Raises:
-        DataError: The folder of slices is not what it should be.
+        DataError: The folder of samples is not what it should be.
     """
     with tempfile.TemporaryDirectory(prefix="btlib-check-", ignore_cleanup_errors=True) as checkpoints:
         return examine(make_subject(case, Path(checkpoints), data, device))

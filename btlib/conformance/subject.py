@@ -1,4 +1,4 @@
-"""What is examined: a case, a small piece of work for it, and a handful of slices."""
+"""What is examined: a case, a small piece of work for it, and a handful of samples."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,12 +91,12 @@ class Subject:
 
 
 def make_subject(case: Case, checkpoints: Path, data: Path | None = None, device: Device = "auto") -> Subject:
-    """A case on phantoms, or on slices of a folder.
+    """A case on phantoms, or on samples of a folder.
 
     Args:
         case: The case.
         checkpoints: An empty folder.
-        data: A folder of slices; None takes phantoms.
+        data: A folder of samples; None takes phantoms.
         device: What the case is told to train and predict on.
     """
     protocol = Protocol(image_size=case.image_size or _SIDE, scaling=case.scaling or Protocol.scaling)

@@ -1,4 +1,4 @@
-"""Slices: reading and checking the dataset's files, phantoms, preprocessing, cache and the `Dataset` itself.
+"""Samples: reading and checking the dataset's files, phantoms, preprocessing, cache and the `Dataset` itself.
 
 Public names are imported on first use, so that `import btlib.data` loads neither h5py nor OpenCV.
 """

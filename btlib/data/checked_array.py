@@ -120,7 +120,7 @@ class CheckedArray(NDArrayOperatorsMixin):
         self._rebuild(rows)
         if not self._is_intact(block):
             raise DataError(
-                f"cached slices {rows.start + 1} to {rows.stop} are damaged, and making them anew gave others",
+                f"cached samples {rows.start + 1} to {rows.stop} are damaged, and making them anew gave others",
                 where=self._path,
                 hint=f"remove {self._path.parent}; it is made anew. If this comes again, test the disk and the memory",
             )

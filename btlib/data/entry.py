@@ -114,7 +114,7 @@ def open_entry(
 
     Raises:
         DamagedEntry: A file is missing or cut short, or the metadata are damaged or of other samples.
-        DataError: Patient codes contradict what is known of the slices.
+        DataError: Patient codes contradict what is known of the samples.
     """
     body = _read_meta(place / "meta.json")
     if body["content"] != content:

@@ -24,7 +24,7 @@ def load_dataset(
         progress: Draw a progress bar on stderr while files are read.
 
     Raises:
-        DataError: No samples, a folder of several kinds, phantom slices among real ones, or faulty files; all of them
+        DataError: No samples, a folder of several kinds, phantom samples among real ones, or faulty files; all of them
             are named at once.
     """
     check(image_size, scaling)

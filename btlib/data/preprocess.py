@@ -1,4 +1,4 @@
-"""From a slice to what a model sees: resized to a square and scaled. The thesis's rule, to the bit, is the default."""
+"""From a sample to what a model sees: resized to a square and scaled. The thesis's rule, to the bit, is the default."""
 
 from typing import Any, get_args
 

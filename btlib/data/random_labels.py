@@ -1,7 +1,7 @@
 """A control: classes drawn at random, one for all samples of a patient.
 
 Nobody can learn them for new patients. A model that scores above chance on them has recognised patients: its test
-slices have siblings among the training slices (10.1038/s41598-021-01681-w).
+samples have siblings among the training samples (10.1038/s41598-021-01681-w).
 """
 
 from dataclasses import replace
@@ -21,13 +21,13 @@ def with_random_labels(dataset: Dataset, seed: int = 42) -> Dataset:
         seed: Of the drawing.
 
     Raises:
-        DataError: Patients are unknown: what is drawn by slice cannot show that patients are recognised.
+        DataError: Patients are unknown: what is drawn by sample cannot show that patients are recognised.
     """
     if strange := unknown(dataset.patients):
         raise DataError(
             f"random classes are drawn by patient, and {strange} of {len(dataset)} samples have no patient id",
             where=dataset.folder,
-            hint="use slices whose patients are known",
+            hint="use samples whose patients are known",
         )
     if not dataset.task.classes:
         raise DataError("the task has no classes to draw", where=dataset.task.name, hint="leave random labels out")

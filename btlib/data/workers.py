@@ -13,7 +13,7 @@ T = TypeVar("T")
 P = TypeVar("P")
 
 _PARALLEL_FROM = 257  # below, starting processes costs more than it saves
-_MOST = 8  # processes: each holds 50 MB, and so many read 3000 slices in about two seconds
+_MOST = 8  # processes: each holds 50 MB, and so many read 3000 samples in about two seconds
 
 
 def map_files(

@@ -125,7 +125,7 @@ def _choices(device: Device) -> dict[str, Any]:
         "precision": precision,
         "why this precision": "this hardware multiplies bf16" if precision == "bf16" else "bf16 would be emulated",
         "engine": next((name for name, found in engines.items() if found == "yes"), None),
-        "why this engine": "the first that fits; a run holds it against fp32 on validation slices before it is used",
+        "why this engine": "the first that fits; a run holds it against fp32 on validation samples before it is used",
         "engines": engines,
     }
 
@@ -139,7 +139,7 @@ def _places(root: Path) -> dict[str, Any]:
         "btlib": str(Path(paths.__file__).parent),
         "python": sys.executable,
         "project": str(root),
-        "slices": f"{count_slices(data)} in {data}" if data.is_dir() else "none; phantoms are used",
+        "samples": f"{count_slices(data)} in {data}" if data.is_dir() else "none; phantoms are used",
         "cache": f"{_mib(cache):.0f} MiB in {cache}",
         "checkpoints": f"{sum(1 for _ in checkpoints.glob('*')) if checkpoints.is_dir() else 0} in {checkpoints}",
         "runs": f"{sum(1 for _ in reports.glob('*/run.json'))} in {reports}",

@@ -63,7 +63,7 @@ def phantom_work(
 
 
 def data(place: Path, device: str) -> str:
-    """Slices are written, read, cached and split, and perfect predictions have Dice 1."""
+    """Samples are written, read, cached and split, and perfect predictions have Dice 1."""
     dataset, split = phantoms(place)
     test = evaluate(_Truth(dataset), dataset, split.test).samples
     dice, right = float(METRICS["dice"].of(test).mean()), float(test.correct().mean())

@@ -34,7 +34,7 @@ class Chosen:
     Attributes:
         predictor: The model as it runs it.
         engine: Its name.
-        details: For the record: engine, precision, gaps from plain fp32, slices looked at.
+        details: For the record: engine, precision, gaps from plain fp32, samples looked at.
         notes: Engines that were passed over, and why.
     """
 

@@ -16,7 +16,7 @@ _WHERE = "engine compile"
 class CompiledPredictor(TorchPredictor):
     """A compiled model as a predictor: what it predicts was computed by compiled code, or it raises.
 
-    The first batch is compiled as it is, a batch of another size once more for any size, and a single slice by itself:
+    The first batch is compiled as it is, a batch of another size once more for any size, and a single sample by itself:
     on CUDA as one graph, for it takes longer to launch its kernels than to run them.
 
     Args:

@@ -57,7 +57,7 @@ class Engine:
         room: Module that holds `build(subject) -> Predictor`, of `btlib.engines` where its name has no dot.
         devices: Types of device it runs on.
         packages: What must be installed beside torch.
-        quantised: Whether it computes in int8, with ranges from calibration slices; "auto" never tries one that does.
+        quantised: Whether it computes in int8, with ranges from calibration samples; "auto" never tries one that does.
     """
 
     name: str

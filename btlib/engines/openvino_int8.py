@@ -1,7 +1,7 @@
 """The model quantised to int8 by NNCF after training, as OpenVINO runs it on the CPU.
 
-Convolutions and matrix products are computed in int8; ranges of their inputs come from calibration slices. The layers
-that read the image and those that write the answers stay in fp32: they are small, and rounding a whole slice to 256
+Convolutions and matrix products are computed in int8; ranges of their inputs come from calibration samples. The layers
+that read the image and those that write the answers stay in fp32: they are small, and rounding a whole sample to 256
 levels moves the masks most.
 """
 
@@ -28,14 +28,14 @@ _WHERE = "engine openvino-int8"
 
 
 def build(subject: Subject) -> CallablePredictor:
-    """Quantised once for each trained model, size and choice of calibration slices, then read from the cache.
+    """Quantised once for each trained model, size and choice of calibration samples, then read from the cache.
 
     Raises:
-        ModelError: There are no calibration slices, or it cannot be converted or quantised.
+        ModelError: There are no calibration samples, or it cannot be converted or quantised.
     """
     slices = None if subject.calibration is None else subject.calibration()
     if slices is None or len(slices) == 0:
-        raise ModelError("there are no training slices to calibrate it on", where=_WHERE)
+        raise ModelError("there are no training samples to calibrate it on", where=_WHERE)
     content = hashlib.sha256(np.ascontiguousarray(slices).data).hexdigest()
     depends_on = (_METHOD, *openvino.versions(), metadata.version("nncf"), len(slices), content)
     program = openvino.stored_program(

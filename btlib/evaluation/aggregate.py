@@ -21,7 +21,7 @@ SIZES = ("small", "middle", "large")
 def batch_mean(values: NDArray[np.float64], size: int) -> float:
     """Mean of the means of consecutive batches of `size`; a short last batch weighs as much as a full one.
 
-    This is how the thesis's README averages Dice for C–G (39 batches, the last of 4 slices).
+    This is how the thesis's README averages Dice for C–G (39 batches, the last of 4 samples).
     """
     return float(np.mean([values[i : i + size].mean() for i in range(0, len(values), size)]))
 
@@ -40,7 +40,7 @@ def by_class(values: NDArray[np.float64], table: SampleTable) -> dict[str, float
 
 
 def natural(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Key that sorts ids as people do: "slice 9" comes before "slice 10"."""
+    """Key that sorts ids as people do: "sample 9" comes before "sample 10"."""
     return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(_DIGITS.split(name))], name
 
 
@@ -75,7 +75,7 @@ def _mean_of(values: NDArray[np.float64]) -> float | None:
 def gated_value(table: SampleTable, metric: str, aggregation: str, batch_mean_size: int) -> float:
     """The one number of `metric` that a baseline figure of this aggregation is compared with.
 
-    A metric of all slices together has one number; it has no mean of batch means. NaN where it is undefined.
+    A metric of all samples together has one number; it has no mean of batch means. NaN where it is undefined.
 
     Raises:
         UnknownNameError: There is no such metric.

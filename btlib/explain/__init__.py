@@ -1,4 +1,4 @@
-"""Where a model looks: maps of what hiding a part of a slice does to the probability of a class.
+"""Where a model looks: maps of what hiding a part of a sample does to the probability of a class.
 
 Nothing here needs a framework until a PyTorch model is explained.
 """

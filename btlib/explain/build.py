@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # torch is imported when a model is explained, not when maps 
     from btlib.engines import Subject
 
 CPU_PIXELS = 4 * 256**2
-"""Pixels predicted at once on a CPU: four slices of 256 px, whose activations stay in its caches; more of smaller
+"""Pixels predicted at once on a CPU: four samples of 256 px, whose activations stay in its caches; more of smaller
 ones, for each call has a price, and a high one on a busy machine."""
 
 

@@ -53,14 +53,14 @@ class ExplainedSample(Strict):
         label: Its true class, which is what is explained.
         patient: Its patient; None where unknown.
         part: "train", "val" or "test"; None where the split leaves it out.
-        base: Probability of the type on the slice as it is.
+        base: Probability of the type on the sample as it is.
         effect: Largest drop less the smallest.
         engine: What ran the model.
         precision: In which the map was computed.
         deviation: Largest difference of a drop from plain fp32 where that was looked at.
         faithful: Whether that is small beside the effect; None where it was not looked at.
         notes: Why the map was computed again, where it was.
-        chance: The tumour's share of the slice.
+        chance: The tumour's share of the sample.
         total: Of the thesis's map.
         average: Of the average map.
         centre: Of a Gaussian where training tumours of this type lie.
@@ -89,7 +89,7 @@ class ExplainedSample(Strict):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, value: Any) -> Any:
-        """Read what older versions wrote: the number of a slice."""
+        """Read what older versions wrote: the number of a sample."""
         if not isinstance(value, dict) or type(value.get("number")) is not int:
             return value
         rest = {name: field for name, field in value.items() if name != "number"}
@@ -97,7 +97,7 @@ class ExplainedSample(Strict):
 
 
 class Mean(Strict):
-    """A mean over slices and its 95 % bootstrap interval, None where there are not two patients."""
+    """A mean over samples and its 95 % bootstrap interval, None where there are not two patients."""
 
     value: float
     low: float | None
@@ -105,17 +105,17 @@ class Mean(Strict):
 
 
 class Group(Strict):
-    """Slices together: those of a type, or all.
+    """Samples together: those of a type, or all.
 
     Attributes:
-        n: Slices.
-        unit: What the intervals of means draw: patients, else slices (in old records, blocks).
+        n: Samples.
+        unit: What the intervals of means draw: patients, else samples (in old records, blocks).
         units: How many of them there are.
         ratio: Mean inside / mean outside of the thesis's map; None where outside is 0.
-        hits: Slices whose strongest pixels (of the average map) lie in the tumour, most of them where they tie.
-        hits_low: Lower bound of Wilson's 95 % interval of their share, slices taken as independent.
+        hits: Samples whose strongest pixels (of the average map) lie in the tumour, most of them where they tie.
+        hits_low: Lower bound of Wilson's 95 % interval of their share, samples taken as independent.
         hits_high: Upper bound.
-        silent: Slices whose average map has no positive relevance.
+        silent: Samples whose average map has no positive relevance.
         means: Means by name (see docs/explain.md).
     """
 
@@ -129,15 +129,21 @@ class Group(Strict):
     silent: int
     means: dict[str, Mean]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, value: Any) -> Any:
+        """Read what older versions wrote, which called every sample a slice."""
+        return {**value, "unit": "sample"} if isinstance(value, dict) and value.get("unit") == "slice" else value
+
 
 class SanityStep(Strict):
     """One step of the sanity check: this layer's weights and those of all behind it are random.
 
     Attributes:
         layer: Its name.
-        correlation: Mean rank correlation of the maps with those of the trained model, over slices and draws, −1…1.
+        correlation: Mean rank correlation of the maps with those of the trained model, over samples and draws, −1…1.
         size: Mean of its absolute values, 0…1: random weights may turn a map's sign and leave its shape.
-        correlations: Of each slice with each draw; 0 where a map is constant.
+        correlations: Of each sample with each draw; 0 where a map is constant.
     """
 
     layer: str
@@ -169,10 +175,10 @@ class Explained(Stored):
         case: Its name.
         identity: Of all that decides the maps, so that one cut short goes on where it was; None where it has none.
         task: What was asked.
-        dataset_fingerprint: Of the slices.
+        dataset_fingerprint: Of the samples.
         split_name: Of the split.
         split_fingerprint: Of the split.
-        image_size: Side of the slices in pixels.
+        image_size: Side of the samples in pixels.
         scaling: Of their intensities.
         patch: Side of the patch in pixels.
         stride: In pixels.

@@ -1,4 +1,4 @@
-"""Maps of many slices by the fastest way to run a model that is precise enough for what each map shows."""
+"""Maps of many samples by the fastest way to run a model that is precise enough for what each map shows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ SHARE = 0.05
 """Largest deviation from plain fp32 that a map may have, as a share of its effects' range."""
 
 SPREAD, STRONGEST = 12, 4
-"""Positions that are scored again in plain fp32: spread evenly over the slice, and those with the largest effects."""
+"""Positions that are scored again in plain fp32: spread evenly over the sample, and those with the largest effects."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Runner:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The map of one slice, and how far it can be trusted.
+    """The map of one sample, and how far it can be trusted.
 
     Attributes:
         map: The map.
@@ -71,7 +71,7 @@ class Explanation:
 
 @dataclass(frozen=True, eq=False)
 class Explainer:
-    """Explains slices with engines that are built once.
+    """Explains samples with engines that are built once.
 
     Attributes:
         fast: What computes a map first; without `plain`, what computes it.
@@ -80,7 +80,7 @@ class Explainer:
         patch: Side of the patch in pixels.
         stride: From one patch to the next in pixels.
         fill: What a patch is hidden with.
-        batch_size: Slices predicted at once.
+        batch_size: Samples predicted at once.
     """
 
     fast: Runner
@@ -97,14 +97,14 @@ class Explainer:
         return None if self.make_exact is None else self.make_exact()
 
     def explain(self, image: NDArray[np.float32], label: int) -> Explanation:
-        """The map of one slice: by the fast way, and by the exact one where the fast one is too coarse for it.
+        """The map of one sample: by the fast way, and by the exact one where the fast one is too coarse for it.
 
         Args:
             image: float32 [channels, h, w], preprocessed as for the model.
             label: The class to explain, from 0; the thesis explains the true one.
 
         Raises:
-            OptionError: No such class, or patch, stride and slice do not go together.
+            OptionError: No such class, or patch, stride and sample do not go together.
             UnknownNameError: No such fill.
             PredictionError: The predictor gives no class probabilities, or none of an image.
         """

@@ -17,10 +17,10 @@ from btlib.splits import make_split
 
 @dataclass(frozen=True)
 class Where:
-    """Where models and slices are looked for, and how models are run.
+    """Where models and samples are looked for, and how models are run.
 
     Attributes:
-        data: Folder of slices; None takes the phantoms of the smoke tier.
+        data: Folder of samples; None takes the phantoms of the smoke tier.
         split: Name of the split.
         checkpoints: Folder of trained models.
         checkpoint: The trained model, of several; None takes the only one.
@@ -39,8 +39,8 @@ class Where:
 
     @property
     def folder(self) -> Path:
-        """Of the slices."""
-        return self.data or phantom_folder(cache_root() / "phantoms", TIERS["smoke"].phantom_slices)
+        """Of the samples."""
+        return self.data or phantom_folder(cache_root() / "phantoms", TIERS["smoke"].phantom_samples)
 
 
 def find(case: str, where: Where) -> Study:

@@ -1,4 +1,4 @@
-"""One slice's map, with all that is measured of it."""
+"""One sample's map, with all that is measured of it."""
 
 from typing import Literal
 
@@ -27,9 +27,9 @@ def measured(
 
     Args:
         found: The map.
-        dataset: Holds the slice.
+        dataset: Holds the sample.
         at: Where, 0-based.
-        part: What the slice was used for.
+        part: What the sample was used for.
         prior: Where tumours of its type are wont to lie, float [h, w].
         how: Says patch and stride.
 
@@ -66,7 +66,7 @@ def _seed(name: str) -> int:
 
 
 def flat(row: ExplainedSample) -> dict[str, object]:
-    """A slice as one row of a table; undefined values are None."""
+    """A sample as one row of a table; undefined values are None."""
     more = {
         "ratio": row.total.ratio,
         "tied": row.average.tied,

@@ -1,4 +1,4 @@
-"""Does a map point at the tumour? Measures of one map and one mask, and what maps get that never saw the slice.
+"""Does a map point at the tumour? Measures of one map and one mask, and what maps get that never saw the sample.
 
 - inside, outside, ratio: the thesis's. Their size is that of the model's confidence, and the ratio explodes where the
   mean outside is near 0.
@@ -114,7 +114,7 @@ def random_controls(mask: NDArray[np.bool_], patch: int, stride: int, seed: int)
         seed: Same seed, same result.
 
     Raises:
-        OptionError: Patch, stride and slice do not go together.
+        OptionError: Patch, stride and sample do not go together.
         StatsError: As `measure`.
     """
     rng = np.random.default_rng(seed)
@@ -143,6 +143,6 @@ def _counting(found: NDArray[np.floating], mask: NDArray[np.bool_]) -> tuple[NDA
             f"{np.count_nonzero(tumour)} of the {tumour.size} pixels under a patch belong to the tumour: there is "
             "nothing inside, or nothing outside",
             where="explanation",
-            hint="explain a slice with a tumour, with a stride that reaches it",
+            hint="explain a sample with a tumour, with a stride that reaches it",
         )
     return np.asarray(found[counts], dtype=np.float64), tumour

@@ -1,4 +1,4 @@
-"""Occlusion sensitivity: how much less sure a model is of a class with a patch of the slice hidden.
+"""Occlusion sensitivity: how much less sure a model is of a class with a patch of the sample hidden.
 
 As in Zeiler and Fergus, 2014 (https://doi.org/10.1007/978-3-319-10590-1_53).
 """
@@ -19,7 +19,7 @@ Score = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 """Images, float32 [n, …, h, w] → the probability of the class that is explained, [n], 0…1."""
 
 Fill = Literal["zero", "mean", "blur"]
-"""What a patch is hidden with: zeros, the slice's mean, or the slice itself blurred."""
+"""What a patch is hidden with: zeros, the sample's mean, or the sample itself blurred."""
 
 BATCH = 32
 """The thesis's batch size."""
@@ -30,12 +30,12 @@ _BLUR = 1 / 3
 
 @dataclass(frozen=True, eq=False)
 class OcclusionMap:
-    """What hiding each patch of a slice did. Positive where the model needs what is there.
+    """What hiding each patch of a sample did. Positive where the model needs what is there.
 
     Attributes:
         total: The thesis's map, float64 [h, w]: the sum of the drops of all patches over a pixel; 0 under none.
         average: Captum's convention, float64 [h, w]: their mean; NaN under none.
-        base: Probability of the class on the slice as it is.
+        base: Probability of the class on the sample as it is.
         drops: float64 [rows, columns]: `base` less the probability with the patch at that position.
     """
 
@@ -85,12 +85,12 @@ def occlusion_maps(
         patch: Side of the patch in pixels.
         stride: From one patch to the next in pixels.
         fill: What a patch is hidden with.
-        batch_size: Slices handed to `score` at once.
+        batch_size: Samples handed to `score` at once.
 
     Raises:
-        OptionError: Patch, stride, slice and batch size do not go together.
+        OptionError: Patch, stride, sample and batch size do not go together.
         UnknownNameError: No such fill.
-        PredictionError: The score is not one finite number a slice.
+        PredictionError: The score is not one finite number a sample.
     """
     if image.ndim not in (2, 3):
         raise OptionError(f"expected an image [h, w] or [channels, h, w], got shape {image.shape}", where="occlusion")
@@ -111,9 +111,9 @@ def drops(
     fill: Fill = "zero",
     batch_size: int = BATCH,
 ) -> tuple[float, NDArray[np.float64]]:
-    """The score of the slice as it is, and by how much it drops with each patch hidden, float64 [n].
+    """The score of the sample as it is, and by how much it drops with each patch hidden, float64 [n].
 
-    The slice as it is goes first in the first batch: scored alone, it may be rounded in another way.
+    The sample as it is goes first in the first batch: scored alone, it may be rounded in another way.
 
     Args:
         score: Of the class that is explained.
@@ -121,12 +121,12 @@ def drops(
         at: Top and left edge of each patch, int64 [n, 2].
         patch: Side of the patch in pixels.
         fill: What it is hidden with.
-        batch_size: Slices handed to `score` at once.
+        batch_size: Samples handed to `score` at once.
 
     Raises:
         OptionError: A batch size below 1.
         UnknownNameError: No such fill.
-        PredictionError: The score is not one finite number a slice.
+        PredictionError: The score is not one finite number a sample.
     """
     if batch_size < 1:
         raise OptionError(f"expected a batch size of at least 1, got {batch_size}", where="occlusion")
@@ -149,9 +149,9 @@ def _scored(score: Score, images: NDArray[np.float32]) -> NDArray[np.floating]:
     scores = np.asarray(score(images))
     if scores.shape != (len(images),) or not np.isfinite(scores).all():
         raise PredictionError(
-            f"expected {len(images)} finite scores, one a slice, got shape {scores.shape} with "
+            f"expected {len(images)} finite scores, one a sample, got shape {scores.shape} with "
             f"{np.isfinite(scores).sum()} finite",
             where="occlusion",
-            hint="return the probability of one class for each slice",
+            hint="return the probability of one class for each sample",
         )
     return scores

@@ -1,4 +1,4 @@
-"""Where patches lie on a slice, and how what each of them did becomes a map."""
+"""Where patches lie on a sample, and how what each of them did becomes a map."""
 
 from itertools import product
 
@@ -11,14 +11,14 @@ PATCH, STRIDE = 32, 8
 """The thesis's patch and stride in pixels."""
 
 PATCHES, STEPS = 256 // PATCH, PATCH // STRIDE
-"""The same as shares: patches side by side in the thesis's slice of 256 px, strides in a patch."""
+"""The same as shares: patches side by side in the thesis's sample of 256 px, strides in a patch."""
 
 
 def scaled(side: int, patches: int = PATCHES, steps: int = STEPS) -> tuple[int, int]:
-    """Patch and stride in pixels for a slice of another size; the thesis's 32 and 8 at its 256 px.
+    """Patch and stride in pixels for a sample of another size; the thesis's 32 and 8 at its 256 px.
 
     Args:
-        side: Of the slice in pixels, the shorter one.
+        side: Of the sample in pixels, the shorter one.
         patches: How many patches stand side by side in it.
         steps: Strides in a patch.
     """
@@ -40,12 +40,12 @@ def positions(
         stride: From one patch to the next in pixels, at most `patch`, so that no pixel between two stays bare.
 
     Raises:
-        OptionError: A stride below 1 or above the patch, or a patch that is larger than the slice.
+        OptionError: A stride below 1 or above the patch, or a patch that is larger than the sample.
     """
     if not 1 <= stride <= patch:
         raise OptionError(f"expected a stride of 1…{patch} (the patch), got {stride}", where="occlusion")
     if len(shape) != 2 or patch > min(shape):
-        raise OptionError(f"a patch of {patch} px does not fit a slice of shape {shape}", where="occlusion")
+        raise OptionError(f"a patch of {patch} px does not fit a sample of shape {shape}", where="occlusion")
     tops, lefts = (np.arange(0, side - patch + 1, stride, dtype=np.int64) for side in shape)
     return tops, lefts
 

@@ -1,6 +1,6 @@
 """Does a map depend on what the model has learnt? Its weights are randomised, layer by layer from the head backwards.
 
-The cascading randomisation of Adebayo et al., 2018 (arXiv 1810.03292). A map that stays the same shows the slice
+The cascading randomisation of Adebayo et al., 2018 (arXiv 1810.03292). A map that stays the same shows the sample
 and not the model.
 """
 

@@ -1,4 +1,4 @@
-"""Which slices to explain."""
+"""Which samples to explain."""
 
 import re
 from collections.abc import Callable
@@ -19,14 +19,14 @@ _WORST = 9
 def select(
     text: str, dataset: Dataset, split: Split, sure: Callable[[NDArray[np.int64]], NDArray[np.floating]]
 ) -> NDArray[np.int64]:
-    """Positions of slices in a dataset, int64.
+    """Positions of samples in a dataset, int64.
 
     Args:
-        text: "N per class" of the test slices, spread over the file order; "worst" or "worst N" of the test slices, by
+        text: "N per class" of the test samples, spread over the file order; "worst" or "worst N" of the test samples, by
             the probability of their true type; or ids, "7,12".
-        dataset: The slices.
-        split: Says which are test slices.
-        sure: Gives the probability of the true type of slices at some positions.
+        dataset: The samples.
+        split: Says which are test samples.
+        sure: Gives the probability of the true type of samples at some positions.
 
     Raises:
         OptionError: Neither of these, an id that no sample has or of an empty mask, or no test sample with a mask.

@@ -20,7 +20,7 @@ from btlib.explain.summary import summarise
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """One slice that was explained.
+    """One sample that was explained.
 
     Attributes:
         row: What was measured.
@@ -38,8 +38,8 @@ def keep(place: ExplainPlace, about: Mapping[str, Any], done: Sequence[Done], se
 
     Args:
         place: Where to.
-        about: The fields of `Explained` that do not depend on the slices.
-        done: The slices, at least one.
+        about: The fields of `Explained` that do not depend on the samples.
+        done: The samples, at least one.
         seconds: That their maps took.
     """
     rows = [one.row for one in done]

@@ -1,4 +1,4 @@
-"""Explaining the slices of one case: their maps, measured and kept; cut short, it goes on where it was."""
+"""Explaining the samples of one case: their maps, measured and kept; cut short, it goes on where it was."""
 
 import time
 from collections.abc import Callable
@@ -34,10 +34,10 @@ class Study:
     Attributes:
         case: Name of the case.
         explainer: Of its model.
-        dataset: The slices, as the model takes them.
-        split: Says what each slice was used for.
+        dataset: The samples, as the model takes them.
+        split: Says what each sample was used for.
         model: Identity of the trained model; None where it has none, and then nothing is taken over from before.
-        report: Told a line for each slice.
+        report: Told a line for each sample.
         built: Seconds that building the explainer took; they count as the maps'.
     """
 
@@ -65,14 +65,14 @@ class Study:
         )
 
     def with_settings(self, patch: int | None = None, stride: int | None = None, fill: Fill = "zero") -> "Study":
-        """The same with another patch and stride in pixels, None for those that fit the slices, and another fill."""
+        """The same with another patch and stride in pixels, None for those that fit the samples, and another fill."""
         fitting, _ = scaled(self.dataset.image_size)
         patch = fitting if patch is None else patch
         stride = max(patch // STEPS, 1) if stride is None else stride
         return replace(self, explainer=replace(self.explainer, patch=patch, stride=stride, fill=fill))
 
     def sure(self, at: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The probability of the true type of slices at some positions, float64 [n].
+        """The probability of the true type of samples at some positions, float64 [n].
 
         Raises:
             PredictionError: The predictor gives no class probabilities, or none of an image.
@@ -84,17 +84,17 @@ class Study:
         return np.array([float(score[labels[i]](np.array(images[i : i + 1]))[0]) for i in at.tolist()])
 
     def run(self, at: NDArray[np.int64], place: ExplainPlace, *, sanity: int = 0) -> tuple[Explained, Maps]:
-        """Explain the true type of slices, and write `explain/<case>.{npz,json,csv}`.
+        """Explain the true type of samples, and write `explain/<case>.{npz,json,csv}`.
 
         Args:
             at: Positions in the dataset; masks there are neither empty nor full.
             place: Where to; maps of the same identity that lie there are not made again.
-            sanity: Draw random weights so often for a sanity check on the first slice of each type; 0 leaves it out.
+            sanity: Draw random weights so often for a sanity check on the first sample of each type; 0 leaves it out.
 
         Raises:
             PredictionError: The predictor gives no class probabilities.
-            OptionError: Patch, stride and slices do not go together.
-            StatsError: A slice without a tumour pixel under a patch.
+            OptionError: Patch, stride and samples do not go together.
+            StatsError: A sample without a tumour pixel under a patch.
         """
         there = known(place, self.case, self.identity)
         done: list[Done] = []
@@ -151,7 +151,7 @@ class Study:
 
     @property
     def _about(self) -> dict[str, Any]:
-        """What holds for all slices, as `Explained` names it."""
+        """What holds for all samples, as `Explained` names it."""
         return {
             "case": self.case,
             "identity": self.identity,

@@ -1,4 +1,4 @@
-"""From the measures of slices to means with intervals, by tumour type and over all."""
+"""From the measures of samples to means with intervals, by tumour type and over all."""
 
 from collections.abc import Callable, Sequence
 
@@ -29,7 +29,7 @@ COLUMNS: dict[str, Callable[[ExplainedSample], float]] = {
     "mass_beyond_chance": lambda row: row.average.mass - row.chance,
     "mass_beyond_centre": lambda row: row.average.mass - row.centre.mass,
 }
-"""What is averaged over slices."""
+"""What is averaged over samples."""
 
 
 def summarise(rows: Sequence[ExplainedSample], classes: Sequence[str]) -> dict[str, Group]:
@@ -40,10 +40,10 @@ def summarise(rows: Sequence[ExplainedSample], classes: Sequence[str]) -> dict[s
         classes: Names, by label.
 
     Raises:
-        StatsError: No slices.
+        StatsError: No samples.
     """
     if not rows:
-        raise StatsError("expected at least 1 slice, got 0", where="explanation", hint="explain a slice")
+        raise StatsError("expected at least 1 sample, got 0", where="explanation", hint="explain a sample")
     groups = {name: [row for row in rows if row.label == label] for label, name in enumerate(classes)}
     return {name: _group(found) for name, found in {**groups, "all": list(rows)}.items() if found}
 

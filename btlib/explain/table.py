@@ -29,7 +29,7 @@ def tables(summary: Mapping[str, Group]) -> str:
     silent = summary["all"].silent
     parts = [
         "As the thesis: mean of the summed drops inside and outside of the tumour (the ratio explodes near 0)",
-        tabulate(thesis, ["", "slices", "inside", "outside", "ratio"], disable_numparse=True),
+        tabulate(thesis, ["", "samples", "inside", "outside", "ratio"], disable_numparse=True),
         "",
         "Average map: does the strongest pixel hit the tumour, and how much of the positive relevance lies in it",
         tabulate(
@@ -55,7 +55,7 @@ def sanity_lines(sanity: Sanity) -> list[str]:
 
 
 def _units(group: Group) -> str:
-    return f"Intervals: 95 %; of means by bootstrap of {group.units} {group.unit}s, of hits Wilson's over slices."
+    return f"Intervals: 95 %; of means by bootstrap of {group.units} {group.unit}s, of hits Wilson's over samples."
 
 
 def _ci(mean: Mean, form: str) -> str:

@@ -191,7 +191,7 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> 
     if old.tier != new.tier:
         found.append(f"the run is of the tier {new.tier}, the baseline of {old.tier}: choose another name")
     if new.conditions.n_test < old.conditions.n_test:
-        found.append(f"it has {new.conditions.n_test} test slices, the baseline {old.conditions.n_test}: measure all")
+        found.append(f"it has {new.conditions.n_test} test samples, the baseline {old.conditions.n_test}: measure all")
     rendering = other_rendering(new.conditions, old.conditions)
     if add and rendering:
         found.append(f"the cases that stay were measured on other images ({rendering}): choose another name")

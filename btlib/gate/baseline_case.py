@@ -11,7 +11,7 @@ from btlib.runs.provenance import CaseCode
 from btlib.runs.throughput import Throughput
 
 Aggregation = Literal["slice-mean", "batch-mean", "class-mean", "class", "slice-class-mean", "none"]
-"""Over what a figure is a mean: slices; means of batches; tumour types; one tumour type's own score; slices of one
+"""Over what a figure is a mean: samples; means of batches; tumour types; one tumour type's own score; samples of one
 tumour type; or nothing (a count, a time)."""
 
 _AGREE = 5e-5  # a stored mean is rounded to four digits at worst
@@ -32,8 +32,8 @@ class ReferenceValue(Strict):
         value: In `unit`.
         aggregation: Over what it is a mean.
         unit: "1" for shares of one, else such as "px", "s" or "images/s".
-        n: How many slices it rests on; None where it rests on none, or their number is not known.
-        std: Standard deviation (n − 1) over slices, where known.
+        n: How many samples it rests on; None where it rests on none, or their number is not known.
+        std: Standard deviation (n − 1) over samples, where known.
         tumour_class: The tumour type it belongs to, where it belongs to one.
         margin: The loss the gate tolerates, in `unit`; a figure without margin is for reading, not for gating.
         source: Where it was read or measured.
@@ -62,7 +62,7 @@ class ReferenceValue(Strict):
         if self.unit != METRICS[self.metric].unit:
             raise ValueError(f"{self.metric} is in {METRICS[self.metric].unit}, and the figure says {self.unit}")
         if self.aggregation not in ("slice-mean", "batch-mean") or not low <= self.value <= high:
-            raise ValueError(f"a figure with a margin must be a slice or batch mean within {low:g}…{high:g}")
+            raise ValueError(f"a figure with a margin must be a sample or batch mean within {low:g}…{high:g}")
         if self.margin >= high - low:
             raise ValueError(f"margin {self.margin:g} is wider than the range {low:g}…{high:g} of {self.metric}")
         return self
@@ -92,7 +92,7 @@ class Spread(Strict):
     """How much a metric differs between trainings of one recipe.
 
     Attributes:
-        sd: Standard deviation between trainings of the mean over slices, in the metric's unit.
+        sd: Standard deviation between trainings of the mean over samples, in the metric's unit.
         trainings: How many it rests on; n − 1 are its degrees of freedom.
         source: Where it was measured.
     """
@@ -144,14 +144,14 @@ class BaselineCase(Strict):
         return self
 
     def _check_gated(self, figure: ReferenceValue) -> None:
-        """A figure that its own slices contradict was edited by hand."""
+        """A figure that its own samples contradict was edited by hand."""
         for run in self.runs:
             if not METRICS[figure.metric].available(run.samples):
-                raise ValueError(f"figures: {figure.metric} is gated, but a run has no slices of it")
+                raise ValueError(f"figures: {figure.metric} is gated, but a run has no samples of it")
         values = [gated_value(run.samples, figure.metric, figure.aggregation, 16) for run in self.runs]
         mean = sum(values) / len(values)
         if not abs(mean - figure.value) <= _AGREE:  # NaN where a sample has no value
-            raise ValueError(f"figures: {figure.metric} says {figure.value}, but its slices give {mean:.6f}")
+            raise ValueError(f"figures: {figure.metric} says {figure.value}, but its samples give {mean:.6f}")
 
 
 class PublishedTest(Strict):
@@ -160,11 +160,11 @@ class PublishedTest(Strict):
     Attributes:
         first: One case.
         second: The case it is compared with.
-        metric: "dice" or "accuracy" (correctness by slice).
+        metric: "dice" or "accuracy" (correctness by sample).
         test: Which test.
         statistic: Its statistic.
         p: Two-sided p, uncorrected.
-        n: Slices.
+        n: Samples.
         source: Where it was read.
     """
 

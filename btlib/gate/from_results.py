@@ -54,7 +54,7 @@ def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
     """The same results, if a baseline can be made of them.
 
     Raises:
-        RecordError: There are none, one failed, they were made under different conditions, or have other slices than
+        RecordError: There are none, one failed, they were made under different conditions, or have other samples than
             these say.
     """
     if not results:
@@ -69,7 +69,7 @@ def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
         for run in result.runs:
             if run.samples.n != result.conditions.n_test:
                 raise RecordError(
-                    f"case {result.case} has {run.samples.n} slices, and its conditions say {result.conditions.n_test}",
+                    f"case {result.case} has {run.samples.n} samples, and its conditions say {result.conditions.n_test}",
                     where=folder,
                     hint="the record was edited or is damaged: run the case again",
                 )
@@ -129,7 +129,7 @@ def _code(codes: Sequence[CaseCode | None]) -> CaseCode | None:
 
 
 def _version(result: CaseResult) -> Literal[1, 2]:
-    """Records of version 1 know the truth by their slices alone, and so does what is made of them."""
+    """Records of version 1 know the truth by their samples alone, and so does what is made of them."""
     return 1 if result.conditions.truth_fingerprint is None else 2
 
 

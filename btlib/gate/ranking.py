@@ -30,9 +30,9 @@ class Ranking:
         difference: New − reference; None where they cannot be compared.
         low: Lower bound of its 95 % interval.
         high: Upper bound.
-        method: How the interval was made, as in `Verdict`: paired by slice, or not.
+        method: How the interval was made, as in `Verdict`: paired by sample, or not.
         p_holm: Two-sided p of sign flips, Holm-corrected over all references and metrics of the case; None where the
-            baseline has no slices.
+            baseline has no samples.
         rank: Of the new case among itself and the references by this metric, 1 is best; None where they cannot be
             compared.
         of: How many those are.
@@ -72,7 +72,7 @@ def rankings(
         result: What was measured.
         baseline: Holds the references.
         against: Names of references; None takes all.
-        strict: Another rendering of the same slices is "not-comparable".
+        strict: Another rendering of the same samples is "not-comparable".
         judged: What `judge_against` said of the very same, where that is known.
     """
     if judged is None:

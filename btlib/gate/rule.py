@@ -17,8 +17,8 @@ from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order
 from btlib.sample_table import SampleTable
 
 _NO_PATIENTS = (
-    "some or all slices have no patient id, so the interval is too narrow where a patient has several: give the "
-    "slices patient ids (PID), or say that they are independent (pytest --bt-independent, btlib compare --independent)"
+    "some or all samples have no patient id, so the interval is too narrow where a patient has several: give the "
+    "samples patient ids (PID), or say that they are independent (pytest --bt-independent, btlib compare --independent)"
 )
 
 _ROUNDING = 1e-12  # an interval that ends at 0 but for rounding does not exclude it
@@ -42,8 +42,8 @@ def judge(result: CaseResult, baseline: Baseline, *, strict: bool = False) -> tu
     the whole interval below 0; else "inconclusive". Without a true change a verdict of "regressed" so stays under
     2.5 %, and so does a "pass" at a true loss of δ.
 
-    Numbers made under other conditions are "not-comparable", however high or low they are. So are numbers on slices
-    whose patients are unknown, unless the user says that they are independent. Another rendering of the same slices
+    Numbers made under other conditions are "not-comparable", however high or low they are. So are numbers on samples
+    whose patients are unknown, unless the user says that they are independent. Another rendering of the same samples
     is named in the reason.
 
     Args:
@@ -58,13 +58,13 @@ def judge(result: CaseResult, baseline: Baseline, *, strict: bool = False) -> tu
 def judge_against(
     result: CaseResult, baseline: Baseline, references: Sequence[str] | None = None, *, strict: bool = False
 ) -> list[Verdict]:
-    """Hold a case that the baseline does not know against cases that it knows, on the same slices.
+    """Hold a case that the baseline does not know against cases that it knows, on the same samples.
 
     Args:
         result: What was measured.
         baseline: Holds the references' numbers.
         references: Names of cases; None takes all.
-        strict: Another rendering of the same slices is "not-comparable".
+        strict: Another rendering of the same samples is "not-comparable".
 
     Returns:
         One verdict for each metric of the case and each reference that has it, named in `reference`.
@@ -97,7 +97,7 @@ def judge_new(
         result: What was measured.
         baseline: Holds the references' numbers.
         references: Names of cases; None takes all.
-        strict: Another rendering of the same slices is "not-comparable".
+        strict: Another rendering of the same samples is "not-comparable".
         found: What `judge_against` said of the very same, where that is known.
     """
     if found is None:
@@ -139,7 +139,7 @@ def judge_metric(result: CaseResult, metric: str, baseline: Baseline, *, strict:
         return replace(
             verdict, status="not-comparable", reason="\n".join([_NO_PATIENTS, *filter(None, [verdict.reason])])
         )
-    stated = "slices without patient id are taken as independent, as the user says" if result.strangers else ""
+    stated = "samples without patient id are taken as independent, as the user says" if result.strangers else ""
     return replace(verdict, reason="\n".join(filter(None, [verdict.reason, rendering, stated])))
 
 
@@ -162,7 +162,7 @@ def three_way(gap: Gap, margin: float, sign: int = 1) -> Status:
 def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
     """Where two sets of conditions differ; what is not known (None) of the baseline is not compared.
 
-    Who the patients are does not make numbers: it is not compared. The truth is, where both know it; the test slices
+    Who the patients are does not make numbers: it is not compared. The truth is, where both know it; the test samples
     themselves are compared besides, wherever the baseline has them.
     """
     pairs = [
@@ -191,11 +191,11 @@ def other_rendering(measured: Conditions, baseline: Conditions) -> str:
     if ours is None or theirs is None:
         side = "what was measured" if ours is None else "the baseline"
         return f"inputs: {side} does not know its images, so they may be another rendering"
-    return f"inputs: another rendering of the slices (images measured {ours!r}, baseline {theirs!r})"
+    return f"inputs: another rendering of the samples (images measured {ours!r}, baseline {theirs!r})"
 
 
 def paired_gap(ours: CaseResult, runs: list[SeedRun], metric: str) -> Gap:
-    """On the same slices, the mean over seeds against that of other runs; whole patients are drawn."""
+    """On the same samples, the mean over seeds against that of other runs; whole patients are drawn."""
     theirs = mean_in_order(runs, ours.samples, metric)
     found = stats.paired(ours.values(metric), theirs, groups=ours.groups)
     return Gap(found.difference, found.low, found.high, f"paired by {ours.unit}")
@@ -248,7 +248,7 @@ def _compared(
     value = float(np.mean(seeds))
     try:
         gap = paired_gap(result, case.runs, metric) if case.runs else _unpaired(result, figure, value)
-    except StatsError as error:  # a single slice has no interval
+    except StatsError as error:  # a single sample has no interval
         return replace(known, status="error", reason=str(error), measured=value)
     status, reason = three_way(gap, margin, METRICS[metric].sign), _one_training_each(result.runs, case.runs, gap)
     if differences:
@@ -276,7 +276,7 @@ def _one_training_each(ours: Sequence[SeedRun], theirs: Sequence[SeedRun], gap: 
     if ours[0].seed == theirs[0].seed and alike:
         return ""
     return (
-        f"one training (seed {ours[0].seed}) against another (seed {theirs[0].seed}): the interval knows how slices "
+        f"one training (seed {ours[0].seed}) against another (seed {theirs[0].seed}): the interval knows how samples "
         "differ, not how trainings do; --bt-seeds 3 shows that"
     )
 
@@ -288,7 +288,7 @@ def _by_seed(runs: "list[SeedRun] | tuple[SeedRun, ...]", figure: ReferenceValue
 def _unpaired(result: CaseResult, figure: ReferenceValue, value: float) -> Gap:
     """Against a published mean. Without a published spread, a proportion's own, or else the spread measured here.
 
-    Slices of a patient count as fewer on both sides, by the design effect that is measured here.
+    Samples of a patient count as fewer on both sides, by the design effect that is measured here.
     """
     ours = result.values(figure.metric)
     spread = float(ours.std(ddof=1)) if len(ours) > 1 else math.nan
@@ -298,5 +298,5 @@ def _unpaired(result: CaseResult, figure: ReferenceValue, value: float) -> Gap:
     effect = stats.design_effect(ours, result.groups)
     n, their_n = len(ours) / effect, (figure.n or len(ours)) / effect
     gap = stats.unpaired_mean_difference(float(ours.mean()), spread, n, figure.value, published, their_n)
-    shift = value - figure.value - gap.difference  # the figure's own aggregation, where it is not the slice mean
+    shift = value - figure.value - gap.difference  # the figure's own aggregation, where it is not the sample mean
     return Gap(gap.difference + shift, gap.low + shift, gap.high + shift, f"unpaired, by {result.unit}")

@@ -40,7 +40,7 @@ class Baseline(Strict):
         facts: Published numbers that belong to no case.
         spreads: Metric → how much it differs between trainings, all cases together, where that was measured.
         schema_version: Of the file it was read from. A measured one of version 1 does not know the truth its numbers
-            rest on but by its test slices, and cannot be written again (`btlib baseline migrate`).
+            rest on but by its test samples, and cannot be written again (`btlib baseline migrate`).
     """
 
     name: str
@@ -65,7 +65,7 @@ class Baseline(Strict):
         known = ("truth_fingerprint", "input_fingerprint") if self.schema_version == 2 else ()
         for field in (*known, "split_fingerprint"):
             if self.kind == "measured" and getattr(self.conditions, field) is None:
-                raise ValueError(f"conditions.{field}: a measured baseline knows its slices")
+                raise ValueError(f"conditions.{field}: a measured baseline knows its samples")
         for name, case in self.cases.items():
             if self.kind == "measured" and not case.runs:
                 raise ValueError(f"cases.{name}.runs: a measured baseline needs per-slice numbers")
@@ -116,7 +116,7 @@ class Baseline(Strict):
         """Write it with sorted keys and a digest of its content, atomically.
 
         Raises:
-            BaselineError: It was read from a file of version 1, or its runs disagree on the slices.
+            BaselineError: It was read from a file of version 1, or its runs disagree on the samples.
         """
         fields = self.model_dump(mode="json", exclude_defaults=True)
         try:

@@ -55,7 +55,7 @@ class Verdict:
         difference: Measured − baseline.
         low: Lower bound of the 95 % interval of the difference.
         high: Its upper bound.
-        method: How the interval was made: "paired by patient", "unpaired, by patient", or "by slice".
+        method: How the interval was made: "paired by patient", "unpaired, by patient", or "by sample".
         seeds: The measured value of each seed, where there are several.
         baseline_seeds: The baseline's value of each seed, where there are several.
         reference: The case of the baseline it was held against, where that is another than `case`.
@@ -113,7 +113,7 @@ def worst(verdicts: tuple[Verdict, ...]) -> Status:
 
 
 def _spread(seeds: tuple[float, ...]) -> str:
-    """What training again moves, which the interval over slices does not show."""
+    """What training again moves, which the interval over samples does not show."""
     if len(seeds) < 2:
         return ""
     return f" ({len(seeds)} seeds: {mean(seeds):.4f} ± {stdev(seeds):.4f}, {min(seeds):.4f} … {max(seeds):.4f})"

@@ -62,7 +62,7 @@ def precision_from_counts(intersection: ArrayLike, pred_area: ArrayLike, truth_a
 
 
 def misses(dice: NDArray[np.float64], below: float = 0.1) -> NDArray[np.float64]:
-    """1 for each slice whose Dice is below 0.1, that is, whose tumour was missed; else 0."""
+    """1 for each sample whose Dice is below 0.1, that is, whose tumour was missed; else 0."""
     return np.asarray(dice < below, dtype=np.float64)
 
 

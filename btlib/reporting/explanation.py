@@ -1,4 +1,4 @@
-"""A picture of the maps: each slice with the true contour, beside it the thesis's map and the average map."""
+"""A picture of the maps: each sample with the true contour, beside it the thesis's map and the average map."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""How sure the mean of each case is: 95 % intervals over the test slices."""
+"""How sure the mean of each case is: 95 % intervals over the test samples."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,7 +19,7 @@ class Mean:
 
     Whole patients are drawn.
 
-    Where all slices are right, or all wrong, a bootstrap sees no spread; the interval is then Wilson's.
+    Where all samples are right, or all wrong, a bootstrap sees no spread; the interval is then Wilson's.
     """
 
     value: float

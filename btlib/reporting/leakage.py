@@ -25,7 +25,7 @@ class Gap:
     Attributes:
         case: Its name.
         metric: "dice" or "accuracy".
-        near: Mean over the test slices of the split on which test patients are trained on.
+        near: Mean over the test samples of the split on which test patients are trained on.
         apart: Mean over those of the split that keeps patients apart.
         gap: near − apart.
         low: Lower bound of its 95 % interval.
@@ -57,7 +57,7 @@ def leakage(near: Source, apart: Source) -> list[Gap]:
 
     Raises:
         RecordError: They share no case, or a case was trained by another recipe or with other seeds, or that is not
-            known; or it was measured on other slices, at another size or threshold, or on the same split twice; or
+            known; or it was measured on other samples, at another size or threshold, or on the same split twice; or
             patients are not known, or are in training and test of `apart`, or nowhere in both of `near`.
         StatsError: Fewer than two patients on a side.
     """
@@ -88,11 +88,11 @@ def leakage_table(gaps: Sequence[Gap], style: str = "simple") -> str:
 
 
 def seen_line(source: Source) -> str:
-    """A source, its split, and how many of its test slices have slices of their patient in training."""
+    """A source, its split, and how many of its test samples have samples of their patient in training."""
     conditions = source.results[0].conditions
     seen = "–" if conditions.patients is None else conditions.patients.seen
     return (
-        f"{visible(source.name)}: split {conditions.split_name}; of {conditions.n_test} test slices {seen} have slices "
+        f"{visible(source.name)}: split {conditions.split_name}; of {conditions.n_test} test samples {seen} have samples "
         "of their patient in training"
     )
 
@@ -123,17 +123,17 @@ def _check_patients(one: CaseResult, other: CaseResult) -> None:
     for result, known in sides:
         if known is None:
             raise RecordError(
-                "whose slices trained it is not known",
+                "whose samples trained it is not known",
                 where=f"case {result.case} on {result.conditions.split_name}",
-                hint="measure it on slices whose patients are known; for an old baseline, run `btlib baseline migrate`",
+                hint="measure it on samples whose patients are known; for an old baseline, run `btlib baseline migrate`",
             )
     seen_near, seen_apart = (known.seen for _, known in sides if known is not None)
     if seen_near == 0 or seen_apart > 0:
         raise RecordError(
             f"expected test patients in training on {one.conditions.split_name} and none on "
-            f"{other.conditions.split_name}; got {seen_near} and {seen_apart} such test slices",
+            f"{other.conditions.split_name}; got {seen_near} and {seen_apart} such test samples",
             where=f"case {one.case}",
-            hint="name the run on a split by slice first, and the run on a split by patient second",
+            hint="name the run on a split by sample first, and the run on a split by patient second",
         )
 
 

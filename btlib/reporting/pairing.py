@@ -1,4 +1,4 @@
-"""Whether differences are of the same slices."""
+"""Whether differences are of the same samples."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ def pairing(methods: Iterable[str | None]) -> str:
     if not paired:
         return ""
     if paired == {True}:
-        return "Paired: both sides of each difference were measured on the same slices."
+        return "Paired: both sides of each difference were measured on the same samples."
     if paired == {False}:
-        return "Unpaired: the other side is a published mean, of which no values by slice are known."
+        return "Unpaired: the other side is a published mean, of which no values by sample are known."
     return "Paired only where the method says so; against published means, differences are unpaired."

@@ -183,7 +183,7 @@ def _leakage(words: Sequence[str], baselines: Path) -> str:
 
 
 def _splits(words: Sequence[str], baselines: Path) -> str:
-    """Of the built-in splits of Figshare: test slices and persons, and how many of them are trained on."""
+    """Of the built-in splits of Figshare: test samples and persons, and how many of them are trained on."""
     table = figshare_patients()
     folds, persons = table.folds[table.persons - 1], table.persons
     by_slice = slice_seed42(len(persons))
@@ -195,7 +195,7 @@ def _splits(words: Sequence[str], baselines: Path) -> str:
         "slice-seed42": [_seen(persons, by_slice.train, by_slice.test)],
         f"patient-{FOLDS}fold-1 … -{FOLDS}": by_patient,
     }
-    head = ["split", "test slices", "of persons", "test slices whose person is also in training"]
+    head = ["split", "test samples", "of persons", "test samples whose person is also in training"]
     spans = [[name, *map(_span, zip(*found, strict=True))] for name, found in rows.items()]
     return tabulate(spans, head, "github", disable_numparse=True)
 

@@ -114,10 +114,10 @@ def _patients(conditions: Conditions) -> list[str]:
     """For whom the numbers hold."""
     known = conditions.patients
     if known is None:
-        stated = "slices without patient id are independent, as the user says"
+        stated = "samples without patient id are independent, as the user says"
         return [stated] if conditions.independent else []
     source = " (from btlib's table)" if known.source == "table" else ""
-    return [f"{known.n_test} test patients{source}; {known.seen} test slices have slices of their patient in training"]
+    return [f"{known.n_test} test patients{source}; {known.seen} test samples have samples of their patient in training"]
 
 
 def _conditions(source: Source) -> Conditions:

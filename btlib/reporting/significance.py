@@ -1,4 +1,4 @@
-"""Which cases differ: every pair on the same slices, tested for Dice and correctness and corrected for their number."""
+"""Which cases differ: every pair on the same samples, tested for Dice and correctness and corrected for their number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from btlib.reporting.names import Naming
 from btlib.results import CaseResult, mean_in_order
 
 TESTED = ("dice", "accuracy")
-"""The metrics that pairs are tested on; accuracy by slice is correctness, 1 or 0."""
+"""The metrics that pairs are tested on; accuracy by sample is correctness, 1 or 0."""
 
 ALL_PAIRS = "all pairs"
 
@@ -48,23 +48,23 @@ _ALPHA = 0.05
 
 @dataclass(frozen=True)
 class PairTest:
-    """One case against another on the same slices.
+    """One case against another on the same samples.
 
     Attributes:
         family: Name of a planned family, else "all pairs": p is corrected within each.
         first: One case.
         second: The other one.
         metric: "dice" or "accuracy".
-        n: Slices.
-        unit: What was resampled: "patient", or "slice" where patients are unknown.
+        n: Samples.
+        unit: What was resampled: "patient", or "sample" where patients are unknown.
         n_units: How many of them there are.
-        difference: Mean of first − second, over slices and seeds.
+        difference: Mean of first − second, over samples and seeds.
         low: Lower bound of its 95 % interval.
         high: Upper bound.
         p: Two-sided, of sign flips of patients.
         p_holm: The same, Holm-corrected within the family.
-        p_mcnemar: Exact McNemar, which takes slices as independent; for accuracy with one seed.
-        effect: Cohen's d_z for Dice, odds ratio of the discordant slices for accuracy; None where it is undefined.
+        p_mcnemar: Exact McNemar, which takes samples as independent; for accuracy with one seed.
+        effect: Cohen's d_z for Dice, odds ratio of the discordant samples for accuracy; None where it is undefined.
         equivalent: Whether the 90 % interval lies within ±0.02 (two one-sided tests at 5 %).
         words: The reading in words.
     """

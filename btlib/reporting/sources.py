@@ -91,8 +91,8 @@ def hold(source: Source, against: Source, *, strict: bool = False, independent: 
     Args:
         source: What is judged.
         against: What it is held against.
-        strict: Another rendering of the same slices is "not-comparable".
-        independent: Slices without patient id are independent of each other.
+        strict: Another rendering of the same samples is "not-comparable".
+        independent: Samples without patient id are independent of each other.
 
     Raises:
         BaselineError: The other cannot be held against.

@@ -18,9 +18,9 @@ class Value:
     """One metric of one case.
 
     Attributes:
-        value: The mean over its slices and seeds; of a published baseline, what was printed.
+        value: The mean over its samples and seeds; of a published baseline, what was printed.
         interval: Lower and upper bound of its 95 % interval over patients; None
-            for a metric of all slices together and for published figures.
+            for a metric of all samples together and for published figures.
     """
 
     value: float
@@ -91,7 +91,7 @@ def _measured(results: Sequence[CaseResult], metrics: Sequence[str]) -> Values:
 
 
 def _published(baseline: Baseline, metrics: Sequence[str]) -> Values:
-    """The figure that the gate uses, else the first of all slices together."""
+    """The figure that the gate uses, else the first of all samples together."""
     found: Values = {}
     for (name, case), metric in product(baseline.cases.items(), metrics):
         known = [f for f in case.figures if f.metric == metric and f.tumour_class is None]

@@ -13,10 +13,10 @@ from btlib.results import CaseResult
 
 SCHEMA = "btlib-significance/2"
 
-_HEAD = f"""Mean of first − second over the same slices. The interval is a bootstrap, p a sign-flip permutation test;
-both resample whole patients, or slices where patients are unknown.
-"Holm p" is corrected for all tests of its table. McNemar's exact p takes slices as independent. Effect: Cohen's d_z for
-Dice, the odds ratio of the slices on which only one is right for accuracy. "Within ±{MARGIN:g}" is two one-sided tests
+_HEAD = f"""Mean of first − second over the same samples. The interval is a bootstrap, p a sign-flip permutation test;
+both resample whole patients, or samples where patients are unknown.
+"Holm p" is corrected for all tests of its table. McNemar's exact p takes samples as independent. Effect: Cohen's d_z for
+Dice, the odds ratio of the samples on which only one is right for accuracy. "Within ±{MARGIN:g}" is two one-sided tests
 at 5 %."""
 
 
@@ -52,7 +52,7 @@ def _draw(tests: Sequence[PairTest], folder: Path) -> None:
 
 
 def _markdown(tests: Sequence[PairTest], results: Sequence[CaseResult]) -> str:
-    units = f"{tests[0].n} slices of {tests[0].n_units} {tests[0].unit}s"
+    units = f"{tests[0].n} samples of {tests[0].n_units} {tests[0].unit}s"
     parts = ["# Significance", ""]
     if results[0].conditions.task.synthetic:
         parts += [f"**{PHANTOM_NOTE}**", ""]

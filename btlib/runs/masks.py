@@ -1,4 +1,4 @@
-"""Predicted masks of a run, packed: what pictures of single slices are drawn from."""
+"""Predicted masks of a run, packed: what pictures of single samples are drawn from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

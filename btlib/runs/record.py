@@ -136,7 +136,7 @@ class CaseRecord(Stored):
 
     @property
     def threshold(self) -> float:
-        """Of its mask probabilities: its model's own, chosen on validation slices, else the protocol's."""
+        """Of its mask probabilities: its model's own, chosen on validation samples, else the protocol's."""
         own = self.model.details.get("threshold") if self.model else None
         return float(own) if isinstance(own, int | float) else self.conditions.threshold
 

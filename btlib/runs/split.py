@@ -24,7 +24,7 @@ class Part(Strict):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, value: Any) -> Any:
-        """Read what older versions wrote: the numbers of slices."""
+        """Read what older versions wrote: the numbers of samples."""
         if not isinstance(value, dict) or not isinstance(value.get("slices"), list):
             return value
         rest = {name: field for name, field in value.items() if name != "slices"}

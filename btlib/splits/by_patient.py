@@ -26,19 +26,19 @@ def patient_folds(
     """Fold `fold` of k: patients kept whole, classes in proportion; the next fold validates.
 
     Args:
-        patients: Patient id of every slice.
-        labels: Class of every slice, int64 [n].
+        patients: Patient id of every sample.
+        labels: Class of every sample, int64 [n].
         k: How many folds; at least 3, so that something is left to train on.
         fold: Which of them tests, 1…k.
-        cohort: The whole data set that the slices are a part of, whose folds they keep; None: they are the whole.
+        cohort: The whole data set that the samples are a part of, whose folds they keep; None: they are the whole.
 
     Raises:
-        SplitError: Slices without patient id, fewer patients than folds, or a fold outside 1…k.
+        SplitError: Samples without patient id, fewer patients than folds, or a fold outside 1…k.
     """
     name = f"patient-{k}fold-{fold}"
     if strange := unknown(patients):
         raise SplitError(
-            f"{strange} of {len(patients)} slices have no patient id (PID), and are no known slices of the Figshare "
+            f"{strange} of {len(patients)} samples have no patient id (PID), and are no known samples of the Figshare "
             "data set",
             where=name,
             hint="use the original files, or the split slice-seed42, which needs no patients",
@@ -49,7 +49,7 @@ def patient_folds(
         raise SplitError(
             f"patient {strangers[0]!r} is not among the patients of the whole data set",
             where=name,
-            hint="where patients are replaced, replace the cohort too (cohort=None: these slices are the whole)",
+            hint="where patients are replaced, replace the cohort too (cohort=None: these samples are the whole)",
         )
     return _from_folds(name, np.array([folds[str(patient)] for patient in patients]), fold, k)
 
@@ -63,7 +63,7 @@ def cohort_folds(cohort: Cohort, k: int, name: str) -> Mapping[str, int]:
     known = [(str(p), label) for p, label in zip(cohort.patients, cohort.labels, strict=True) if p is not None]
     ids, labels = [patient for patient, _ in known], np.array([label for _, label in known], dtype=np.int64)
     if len(set(ids)) < k:
-        raise SplitError(f"expected at least {k} patients, got {len(set(ids))}", where=name, hint="use more slices")
+        raise SplitError(f"expected at least {k} patients, got {len(set(ids))}", where=name, hint="use more samples")
     if cohort.folds is None or k != FOLDS:
         return assign_folds(ids, labels, k)
     strangers = sorted(set(ids) - cohort.folds.keys())
@@ -79,11 +79,11 @@ def cvind_folds(cvind: NDArray[np.int64], fold: int) -> Split:
     """Fold `fold` of the dataset's own patient-disjoint folds; the next fold validates.
 
     Args:
-        cvind: Fold of every slice, 1…5, int64 [n].
+        cvind: Fold of every sample, 1…5, int64 [n].
         fold: Which of them tests, 1…5.
 
     Raises:
-        SplitError: A fold outside 1…5, or a fold without slices.
+        SplitError: A fold outside 1…5, or a fold without samples.
     """
     strange = cvind[(cvind < 1) | (cvind > FOLDS)]
     if len(strange):

@@ -1,4 +1,4 @@
-"""A split: positions of the slices that train, validate and test."""
+"""A split: positions of the samples that train, validate and test."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +12,13 @@ from btlib.errors import SplitError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Positions (0-based, int64) of the slices in a dataset; the three sets share none.
+    """Positions (0-based, int64) of the samples in a dataset; the three sets share none.
 
     Attributes:
         name: One of `btlib.splits.SPLITS`, or a name of one's own.
-        train: Slices to learn from; not empty.
-        val: Slices to choose by; may be empty.
-        test: Slices to report; not empty.
+        train: Samples to learn from; not empty.
+        val: Samples to choose by; may be empty.
+        test: Samples to report; not empty.
     """
 
     name: str
@@ -30,14 +30,14 @@ class Split:
         for part in ("train", "val", "test"):
             object.__setattr__(self, part, self._positions(part))
             if part != "val" and len(getattr(self, part)) == 0:
-                raise SplitError(f"no slice is left for {part}", where=self.name, hint="use more slices")
+                raise SplitError(f"no sample is left for {part}", where=self.name, hint="use more samples")
         together = np.concatenate([self.train, self.val, self.test])
         values, times = np.unique(together, return_counts=True)
         if (times > 1).any():
             raise SplitError(
-                f"{int((times > 1).sum())} slices stand in it more than once, first position {values[times > 1][0]}",
+                f"{int((times > 1).sum())} samples stand in it more than once, first position {values[times > 1][0]}",
                 where=self.name,
-                hint="each slice belongs to one of train, val and test",
+                hint="each sample belongs to one of train, val and test",
             )
 
     def _positions(self, part: str) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What statistics accept: finite numbers of the same slices. Nothing is dropped, and nothing is repaired."""
+"""What statistics accept: finite numbers of the same samples. Nothing is dropped, and nothing is repaired."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from btlib.errors import StatsError
 Floats = NDArray[np.float64]
 
 Groups = Sequence[object] | NDArray[np.int64]
-"""Patient, or another group, of every slice: names or numbers."""
+"""Patient, or another group, of every sample: names or numbers."""
 
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a subtraction and a mean, generously
 _VANISHING = 1e-150  # squares of smaller numbers are 0
@@ -27,7 +27,7 @@ def numbers(values: ArrayLike, what: str, ndim: int = 1) -> Floats:
     except (TypeError, ValueError) as error:
         raise StatsError(f"expected numbers, got {values!r:.80}", where=what, hint="give floats or bools") from error
     if array.ndim != ndim:
-        hint = "one number a slice" if ndim == 1 else "one row a comparison or block"
+        hint = "one number a sample" if ndim == 1 else "one row a comparison or block"
         raise StatsError(f"expected {ndim} axes, got shape {array.shape}", where=what, hint=f"give {hint}")
     if not np.isfinite(array).all():
         hint = "look where NaN or infinity came from; nothing is dropped here"
@@ -35,19 +35,19 @@ def numbers(values: ArrayLike, what: str, ndim: int = 1) -> Floats:
     return array
 
 
-def same_slices(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
-    """Two measurements of the same slices as float64 [n] each, n at least 2.
+def same_samples(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
+    """Two measurements of the same samples as float64 [n] each, n at least 2.
 
     Raises:
-        StatsError: Lengths differ, values are not finite numbers, or fewer than two slices.
+        StatsError: Lengths differ, values are not finite numbers, or fewer than two samples.
     """
     first, second = np.shape(a), np.shape(b)
     if len(first) != 1 or first != second:
         raise StatsError(
             f"expected two lists of the same length, got shapes {first} and {second}",
-            hint="give one value a slice, of the same slices in the same order",
+            hint="give one value a sample, of the same samples in the same order",
         )
-    at_least(2, first[0], "slices")
+    at_least(2, first[0], "samples")
     return numbers(a, "a"), numbers(b, "b")
 
 
@@ -89,15 +89,15 @@ def without_spread(differences: Floats, scale: float) -> float | None:
 
 
 def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
-    """Number of each slice's group, int [n]. Groups are numbered by name, so that the order of rows is of no account.
+    """Number of each sample's group, int [n]. Groups are numbered by name, so that the order of rows is of no account.
 
     Raises:
-        StatsError: Not one group a slice, or a slice without one (None, NaN).
+        StatsError: Not one group a sample, or a sample without one (None, NaN).
     """
     if len(groups) != n:
-        raise StatsError(f"expected {n} groups, got {len(groups)}", hint="give one patient a slice")
+        raise StatsError(f"expected {n} groups, got {len(groups)}", hint="give one patient a sample")
     if any(group is None or group != group for group in groups):
-        raise StatsError("some slices have no group", hint="give every slice a patient, or groups=None")
+        raise StatsError("some samples have no group", hint="give every sample a patient, or groups=None")
     names = groups if isinstance(groups, np.ndarray) else [str(group) for group in groups]
     return np.asarray(np.unique(names, return_inverse=True)[1], np.intp)
 

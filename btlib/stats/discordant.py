@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from btlib.errors import StatsError
-from btlib.stats.checks import same_slices
+from btlib.stats.checks import same_samples
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class McNemar:
     """Outcome of McNemar's exact test.
 
     Attributes:
-        only_a: Slices on which only a is right.
-        only_b: Slices on which only b is right.
+        only_a: Samples on which only a is right.
+        only_b: Samples on which only b is right.
         p: Two-sided p; 1 where the two never disagree.
     """
 
@@ -25,30 +25,30 @@ class McNemar:
 
 
 def discordant(a: ArrayLike, b: ArrayLike) -> tuple[int, int]:
-    """Slices on which only a, and only b, is right.
+    """Samples on which only a, and only b, is right.
 
     Args:
         a: Whether a is right, bool [n] (or 0 and 1), n at least 2.
-        b: Whether b is right on the same slices, bool [n].
+        b: Whether b is right on the same samples, bool [n].
 
     Raises:
-        StatsError: What `same_slices` refuses, or values other than 0 and 1.
+        StatsError: What `same_samples` refuses, or values other than 0 and 1.
     """
-    first, second = same_slices(a, b)
+    first, second = same_samples(a, b)
     for values in (first, second):
         other = values[(values != 0) & (values != 1)]
         if len(other):
-            hint = "give correctness by slice, not a score or a class"
+            hint = "give correctness by sample, not a score or a class"
             raise StatsError(f"expected right or wrong (bool, or 0 and 1), got {other[0]:g}", hint=hint)
     return int(np.count_nonzero(first > second)), int(np.count_nonzero(first < second))
 
 
 def mcnemar(a: ArrayLike, b: ArrayLike) -> McNemar:
-    """McNemar's exact test of equal accuracy on the same slices, taken as independent (doi 10.1007/BF02295996).
+    """McNemar's exact test of equal accuracy on the same samples, taken as independent (doi 10.1007/BF02295996).
 
     Args:
         a: Whether a is right, bool [n] (or 0 and 1), n at least 2.
-        b: Whether b is right on the same slices, bool [n].
+        b: Whether b is right on the same samples, bool [n].
 
     Raises:
         StatsError: What `discordant` refuses.
@@ -57,11 +57,11 @@ def mcnemar(a: ArrayLike, b: ArrayLike) -> McNemar:
 
 
 def mcnemar_from_counts(only_a: int, only_b: int) -> McNemar:
-    """McNemar's exact test from the slices on which the two disagree: a two-sided binomial test of even chances.
+    """McNemar's exact test from the samples on which the two disagree: a two-sided binomial test of even chances.
 
     Args:
-        only_a: Slices on which only a is right, 0 or more.
-        only_b: Slices on which only b is right, 0 or more.
+        only_a: Samples on which only a is right, 0 or more.
+        only_b: Samples on which only b is right, 0 or more.
 
     Raises:
         StatsError: A count below 0.
@@ -80,4 +80,4 @@ def counted(only_a: int, only_b: int) -> None:
         StatsError: Below 0, or not whole.
     """
     if not all(count >= 0 and count % 1 == 0 for count in (only_a, only_b)):
-        raise StatsError(f"expected two counts of slices, got {only_a} and {only_b}", hint="see discordant")
+        raise StatsError(f"expected two counts of samples, got {only_a} and {only_b}", hint="see discordant")

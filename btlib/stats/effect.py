@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from btlib.errors import StatsError
-from btlib.stats.checks import confident, same_slices, without_spread
+from btlib.stats.checks import confident, same_samples, without_spread
 from btlib.stats.discordant import counted
 
 
@@ -30,16 +30,16 @@ def cohens_dz(a: ArrayLike, b: ArrayLike) -> float:
     """Cohen's d_z: the mean of a − b in standard deviations (n − 1) of a − b (doi 10.3389/fpsyg.2013.00863).
 
     Args:
-        a: One value a slice, float [n], n at least 2.
+        a: One value a sample, float [n], n at least 2.
         b: The same of the other, float [n].
 
     Returns:
         Any number; 0 where there is no difference at all.
 
     Raises:
-        StatsError: What `same_slices` refuses, or a constant difference other than 0.
+        StatsError: What `same_samples` refuses, or a constant difference other than 0.
     """
-    first, second = same_slices(a, b)
+    first, second = same_samples(a, b)
     differences = first - second
     only = without_spread(differences, float(np.abs([first, second]).max()))
     if only is None:
@@ -53,22 +53,22 @@ def cohens_dz(a: ArrayLike, b: ArrayLike) -> float:
 def rank_biserial(a: ArrayLike, b: ArrayLike) -> float:
     """The matched-pairs rank-biserial correlation, the effect beside Wilcoxon's test (doi 10.2466/11.IT.3.1).
 
-    The share of signed ranks in favour of a less the share in favour of b; slices without a difference are ranked and
+    The share of signed ranks in favour of a less the share in favour of b; samples without a difference are ranked and
     left out of the sums, as in `wilcoxon`.
 
     Args:
-        a: One value a slice, float [n], n at least 2.
+        a: One value a sample, float [n], n at least 2.
         b: The same of the other, float [n].
 
     Returns:
         −1…1; 0 where all are equal.
 
     Raises:
-        StatsError: What `same_slices` refuses.
+        StatsError: What `same_samples` refuses.
     """
     from scipy.stats import rankdata
 
-    first, second = same_slices(a, b)
+    first, second = same_samples(a, b)
     ranks = rankdata(np.abs(first - second))
     up, down = ranks[first > second].sum(), ranks[first < second].sum()
     return float((up - down) / (up + down)) if up + down > 0 else 0.0
@@ -80,8 +80,8 @@ def matched_odds_ratio(only_a: int, only_b: int, confidence: float = 0.95) -> Od
     The interval is the exact (Clopper–Pearson) one of a's share of the disagreements, as odds (doi 10.1002/sim.6148).
 
     Args:
-        only_a: Slices on which only a is right, 0 or more.
-        only_b: Slices on which only b is right, 0 or more.
+        only_a: Samples on which only a is right, 0 or more.
+        only_b: Samples on which only b is right, 0 or more.
         confidence: Of the interval, between 0 and 1.
 
     Raises:
@@ -93,7 +93,7 @@ def matched_odds_ratio(only_a: int, only_b: int, confidence: float = 0.95) -> Od
     counted(only_a, only_b)
     if only_a + only_b == 0:
         raise StatsError(
-            "the two never disagree: there are no odds", hint="report that they are right on the same slices"
+            "the two never disagree: there are no odds", hint="report that they are right on the same samples"
         )
     wins, n = int(only_a), int(only_a) + int(only_b)
     bounds = binomtest(wins, n).proportion_ci(confidence, method="exact")

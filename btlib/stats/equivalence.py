@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from btlib.stats.checks import between, plain, same_slices, without_spread
+from btlib.stats.checks import between, plain, same_samples, without_spread
 from btlib.stats.student import paired_t
 
 
@@ -33,22 +33,22 @@ class Equivalence:
 def tost(a: ArrayLike, b: ArrayLike, margin: float, alpha: float = 0.05) -> Equivalence:
     """Two one-sided paired t tests, as `statsmodels.stats.weightstats.ttost_paired` does them.
 
-    Slices are taken as independent (doi 10.1007/BF01068419). Where patients are known, hold the 90 % interval of
+    Samples are taken as independent (doi 10.1007/BF01068419). Where patients are known, hold the 90 % interval of
     `paired(a, b, groups, confidence=0.9)` against the margin with `inside_margin`. Differences without any spread are
     what they are: p is 0 inside the margin, else 1.
 
     Args:
-        a: One value a slice, float [n], n at least 2.
+        a: One value a sample, float [n], n at least 2.
         b: The same of the other, float [n].
         margin: The largest difference that does not matter, above 0, in the values' unit.
         alpha: Of each of the two tests, between 0 and 0.5.
 
     Raises:
-        StatsError: What `same_slices` refuses, or a margin or alpha out of range.
+        StatsError: What `same_samples` refuses, or a margin or alpha out of range.
     """
     from statsmodels.stats.weightstats import ttost_paired
 
-    first, second = same_slices(a, b)
+    first, second = same_samples(a, b)
     margin, alpha = plain(margin, alpha)
     between(0, margin, float("inf"), "a margin", "0.02 is usual for Dice")
     between(0, alpha, 0.5, "alpha", "0.05 is usual")

@@ -1,25 +1,25 @@
-"""The difference of two measurements of the same slices; of many such pairs at once."""
+"""The difference of two measurements of the same samples; of many such pairs at once."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from btlib.stats.checks import Floats, Groups, at_least, confident, group_numbers, numbers, same_slices
+from btlib.stats.checks import Floats, Groups, at_least, confident, group_numbers, numbers, same_samples
 from btlib.stats.resampling import CELLS, bootstrap_weights, sign_flips
 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Mean of a − b over the same slices.
+    """Mean of a − b over the same samples.
 
     Attributes:
         difference: Mean of a − b.
         low: Lower bound of its bootstrap interval.
         high: Upper bound.
         p: Two-sided p of the sign-flip permutation test of no difference.
-        n: Slices.
-        n_groups: Units that were resampled: patients where they are given, else slices.
+        n: Samples.
+        n_groups: Units that were resampled: patients where they are given, else samples.
     """
 
     difference: float
@@ -32,14 +32,14 @@ class PairedDifference:
 
 @dataclass(frozen=True, eq=False)
 class PairedDifferences:
-    """k comparisons on the same slices.
+    """k comparisons on the same samples.
 
     Attributes:
         difference: Mean of each row, float64 [k].
         low: Lower bounds, float64 [k].
         high: Upper bounds, float64 [k].
         p: Two-sided p, one a row and not adjusted for there being k, float64 [k].
-        n: Slices.
+        n: Samples.
         n_groups: Units that were resampled.
     """
 
@@ -69,20 +69,20 @@ def paired(
 ) -> PairedDifference:
     """Mean difference a − b with a bootstrap interval and a permutation test: `paired_many` of one pair.
 
-    Slices of one patient are not independent: give `groups`, and whole patients are drawn (and their signs flipped).
+    Samples of one patient are not independent: give `groups`, and whole patients are drawn (and their signs flipped).
 
     Args:
-        a: One value a slice, float [n].
+        a: One value a sample, float [n].
         b: The same of the other, float [n].
-        groups: Patient of every slice.
+        groups: Patient of every sample.
         n_resamples: Bootstrap draws, and permutations.
         confidence: Of the interval, between 0 and 1.
         seed: Same seed, same result.
 
     Raises:
-        StatsError: Lengths differ, values are not finite, or fewer than two slices or patients.
+        StatsError: Lengths differ, values are not finite, or fewer than two samples or patients.
     """
-    first, second = same_slices(a, b)
+    first, second = same_samples(a, b)
     return paired_many((first - second)[None], groups, n_resamples, confidence, seed).rows()[0]
 
 
@@ -96,20 +96,20 @@ def paired_many(
     """Mean of each row of differences, with bootstrap intervals and permutation tests that share their draws.
 
     Interval: percentiles of the mean over patients drawn with replacement (doi 10.1111/j.1467-9868.2007.00593.x), at
-    levels widened for few patients (`percentile_levels`). A patient weighs by its number of slices. With very few
+    levels widened for few patients (`percentile_levels`). A patient weighs by its number of samples. With very few
     patients, or where few of them differ at all, it still covers less than it says. p: the share of random sign flips
     of whole patients whose mean is as extreme (doi 10.1016/j.neuroimage.2014.01.060), the observed one counted in
     (doi 10.2202/1544-6115.1585), so never 0.
 
     Args:
-        differences: a − b of k pairs on the same n slices, float [k, n].
-        groups: Patient of every slice; None takes the slices as independent.
+        differences: a − b of k pairs on the same n samples, float [k, n].
+        groups: Patient of every sample; None takes the samples as independent.
         n_resamples: Bootstrap draws, and permutations, at least 1.
         confidence: Of each interval, between 0 and 1.
         seed: Same seed, same result; a row's result does not depend on the other rows.
 
     Raises:
-        StatsError: Not [k, n], values are not finite, or fewer than two slices or patients.
+        StatsError: Not [k, n], values are not finite, or fewer than two samples or patients.
     """
     rows = numbers(differences, "differences", ndim=2)
     confident(confidence)
@@ -117,7 +117,7 @@ def paired_many(
     at_least(1, n_resamples, "resamples")
     of = np.arange(rows.shape[1]) if groups is None else group_numbers(groups, rows.shape[1])
     sizes = np.bincount(of).astype(np.float64)
-    at_least(2, len(sizes), "slices" if groups is None else "patients")
+    at_least(2, len(sizes), "samples" if groups is None else "patients")
     mean, rest = _centre(rows)
     sums, left = _by_group(rows, of), _by_group(rest, of)
     levels = percentile_levels(confidence, len(sizes))
@@ -165,7 +165,7 @@ def _by_group(rows: Floats, of: NDArray[np.intp]) -> Floats:
 
 
 def _drawn_means(rng: np.random.Generator, sums: Floats, sizes: Floats, total: int) -> Floats:
-    """Mean over the slices of the patients drawn, [total, k]."""
+    """Mean over the samples of the patients drawn, [total, k]."""
     pieces = bootstrap_weights(rng, len(sizes), total)
     return np.concatenate([(weights @ sums.T) / (weights @ sizes)[:, None] for weights in pieces])
 

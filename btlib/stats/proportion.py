@@ -1,4 +1,4 @@
-"""A share of slices, such as accuracy, and how sure it is."""
+"""A share of samples, such as accuracy, and how sure it is."""
 
 from dataclasses import dataclass
 
@@ -24,19 +24,19 @@ class Proportion:
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Proportion:
     """Wilson's interval of a proportion (doi 10.1080/01621459.1927.10502953), as scipy computes it.
 
-    Trials are taken as independent: of slices, it is too narrow where patients give several.
+    Trials are taken as independent: of samples, it is too narrow where patients give several.
 
     Args:
-        successes: Such as slices classified rightly, 0…n.
-        n: Slices, at least 1.
+        successes: Such as samples classified rightly, 0…n.
+        n: Samples, at least 1.
         confidence: Between 0 and 1.
 
     Raises:
-        StatsError: Counts that are not whole or do not fit each other, or no slices.
+        StatsError: Counts that are not whole or do not fit each other, or no samples.
     """
     from scipy.stats import binomtest
 
-    at_least(1, n, "slices")
+    at_least(1, n, "samples")
     confident(confidence)
     if not (0 <= successes <= n and successes % 1 == 0):
         raise StatsError(f"expected 0 to {n} successes, got {successes}", hint="give a count, not a share")

@@ -44,7 +44,7 @@ def rank_models(scores: ArrayLike, *, higher_is_better: bool = True, alpha: floa
     """Friedman's test and Nemenyi's critical difference (Demšar 2006, jmlr.org/papers/v7/demsar06a.html).
 
     Args:
-        scores: Float [n, k]: n blocks (patients, folds or data sets, not slices of one patient), k at least 3 models.
+        scores: Float [n, k]: n blocks (patients, folds or data sets, not samples of one patient), k at least 3 models.
         higher_is_better: Whether rank 1 is the highest score; ties share the mean of their ranks.
         alpha: Of the critical difference, between 0 and 1.
 

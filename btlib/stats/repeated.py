@@ -17,8 +17,8 @@ def corrected_t(differences: ArrayLike, n_train: int, n_test: int) -> TTest:
 
     Args:
         differences: Score of a − score of b on each split or fold, float [J], J at least 2.
-        n_train: Slices (or patients) trained on in each.
-        n_test: Slices (or patients) tested on in each.
+        n_train: Samples (or patients) trained on in each.
+        n_test: Samples (or patients) tested on in each.
 
     Returns:
         The test with J − 1 degrees of freedom; its `interval` is corrected too.
@@ -28,8 +28,8 @@ def corrected_t(differences: ArrayLike, n_train: int, n_test: int) -> TTest:
     """
     values = numbers(differences, "differences")
     at_least(2, len(values), "splits")
-    at_least(1, n_train, "training slices")
-    at_least(1, n_test, "test slices")
+    at_least(1, n_train, "training samples")
+    at_least(1, n_test, "test samples")
     only = without_spread(values, float(np.abs(values).max()))
     if only is not None:
         return t_test(only, 0.0, len(values) - 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from btlib.stats.checks import same_slices
+from btlib.stats.checks import same_samples
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class SignedRanks:
     Attributes:
         statistic: The smaller of the two sums of ranks.
         p: Two-sided p.
-        n: Slices.
-        n_equal: Slices without a difference.
+        n: Samples.
+        n_equal: Samples without a difference.
     """
 
     statistic: float
@@ -28,19 +28,19 @@ class SignedRanks:
 def wilcoxon(a: ArrayLike, b: ArrayLike) -> SignedRanks:
     """Wilcoxon's signed-rank test, as `scipy.stats.wilcoxon` does it with Pratt's treatment of zeros.
 
-    Slices without a difference are ranked and then left out of the sums (doi 10.1080/01621459.1959.10501526), not
-    dropped beforehand. Where all are equal, p = 1. Slices are taken as independent (doi 10.2307/3001968).
+    Samples without a difference are ranked and then left out of the sums (doi 10.1080/01621459.1959.10501526), not
+    dropped beforehand. Where all are equal, p = 1. Samples are taken as independent (doi 10.2307/3001968).
 
     Args:
-        a: One value a slice, float [n], n at least 2.
+        a: One value a sample, float [n], n at least 2.
         b: The same of the other, float [n].
 
     Raises:
-        StatsError: What `same_slices` refuses.
+        StatsError: What `same_samples` refuses.
     """
     from scipy import stats
 
-    first, second = same_slices(a, b)
+    first, second = same_samples(a, b)
     differences = first - second
     n_equal = len(differences) - int(np.count_nonzero(differences))
     if n_equal == len(differences):

@@ -1,4 +1,4 @@
-"""Student's paired t test, from values or from printed summaries. It takes the slices as independent."""
+"""Student's paired t test, from values or from printed summaries. It takes the samples as independent."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from btlib.errors import StatsError
-from btlib.stats.checks import at_least, between, confident, plain, same_slices, without_spread
+from btlib.stats.checks import at_least, between, confident, plain, same_samples, without_spread
 from btlib.stats.unpaired import Interval
 
 
@@ -57,7 +57,7 @@ def t_test(difference: float, error: float, freedom: float) -> TTest:
 
     difference, error, freedom = plain(difference, error, freedom)
     between(-math.inf, difference, math.inf, "a difference", "look where NaN or infinity came from")
-    between(0, freedom, math.inf, "degrees of freedom", "compare on more slices")
+    between(0, freedom, math.inf, "degrees of freedom", "compare on more samples")
     if not 0 <= error < math.inf:
         raise StatsError(f"expected a standard error of 0 or more, got {error}", hint="look where it came from")
     if error == 0:
@@ -72,18 +72,18 @@ def t_test(difference: float, error: float, freedom: float) -> TTest:
 def paired_t(a: ArrayLike, b: ArrayLike) -> TTest:
     """The paired t test of a − b, as `scipy.stats.ttest_rel` does it; the thesis's test.
 
-    Slices of one patient are not independent, so it is too sure of itself: report `paired` beside it.
+    Samples of one patient are not independent, so it is too sure of itself: report `paired` beside it.
 
     Args:
-        a: One value a slice, float [n], n at least 2.
+        a: One value a sample, float [n], n at least 2.
         b: The same of the other, float [n].
 
     Raises:
-        StatsError: What `same_slices` refuses, or a constant difference other than 0.
+        StatsError: What `same_samples` refuses, or a constant difference other than 0.
     """
     from scipy.stats import ttest_rel
 
-    first, second = same_slices(a, b)
+    first, second = same_samples(a, b)
     differences = first - second
     only = without_spread(differences, float(np.abs([first, second]).max()))
     if only is not None:
@@ -103,13 +103,13 @@ def paired_t_from_summary(
         std_a: Its standard deviation (n − 1), at least 0.
         mean_b: Mean of the other.
         std_b: Its standard deviation.
-        correlation: Pearson's, between the two over the slices, −1…1.
-        n: Slices, at least 2.
+        correlation: Pearson's, between the two over the samples, −1…1.
+        n: Samples, at least 2.
 
     Raises:
         StatsError: A number out of its range, or no spread of the difference.
     """
-    at_least(2, n, "slices")
+    at_least(2, n, "samples")
     for spread in (std_a, std_b):
         if not 0 <= spread < math.inf:
             raise StatsError(f"expected a standard deviation of 0 or more, got {spread}", hint="give it as printed")
@@ -128,12 +128,12 @@ def implied_correlation(mean_a: float, std_a: float, mean_b: float, std_b: float
         mean_b: Mean of the other.
         std_b: Its standard deviation, above 0.
         statistic: The printed t, not 0.
-        n: Slices, at least 2.
+        n: Samples, at least 2.
 
     Raises:
         StatsError: No correlation gives this t.
     """
-    at_least(2, n, "slices")
+    at_least(2, n, "samples")
     if not (statistic != 0 and std_a > 0 and std_b > 0):
         raise StatsError(f"t = {statistic} with spreads {std_a} and {std_b} implies nothing", hint="none may be 0")
     mean_a, std_a, mean_b, std_b, statistic = plain(mean_a, std_a, mean_b, std_b, statistic)

@@ -1,4 +1,4 @@
-"""The difference of two means of different slices."""
+"""The difference of two means of different samples."""
 
 import math
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def unpaired_mean_difference(
 
     confident(confidence)
     if min(n_a, n_b) < 2:
-        raise StatsError(f"expected at least 2 values on each side, got {n_a} and {n_b}", hint="compare more slices")
+        raise StatsError(f"expected at least 2 values on each side, got {n_a} and {n_b}", hint="compare more samples")
     if not all(map(math.isfinite, (mean_a, std_a, mean_b, std_b))):
         raise StatsError(f"not finite: {mean_a} ± {std_a} and {mean_b} ± {std_b}", hint="look where NaN came from")
     mean_a, std_a, n_a, mean_b, std_b, n_b = plain(mean_a, std_a, n_a, mean_b, std_b, n_b)
@@ -70,7 +70,7 @@ def design_effect(values: Floats, groups: Groups) -> float:
         raise StatsError("some value is not finite", hint="look where NaN came from")
     sums = np.bincount(group, weights=values - values.mean())
     if len(sums) < 2:
-        raise StatsError(f"expected at least 2 groups, got {len(sums)}", hint="compare more slices")
+        raise StatsError(f"expected at least 2 groups, got {len(sums)}", hint="compare more samples")
     independent = float(values.var(ddof=1)) * len(values)
     clustered = float((sums**2).sum()) * len(sums) / (len(sums) - 1)
     return max(1.0, clustered / independent) if independent > 0 else 1.0
@@ -112,7 +112,7 @@ def _means(values: Floats, groups: Groups, n_resamples: int, rng: np.random.Gene
     group = group_numbers(groups, len(values))
     sums, sizes = np.bincount(group, weights=values), np.bincount(group)
     if len(sizes) < 2:
-        raise StatsError(f"expected at least 2 groups, got {len(sizes)}", hint="compare more slices")
+        raise StatsError(f"expected at least 2 groups, got {len(sizes)}", hint="compare more samples")
     if not np.isfinite(sums).all():
         raise StatsError("some value is not finite", hint="look where NaN came from")
     return np.concatenate([(w @ sums) / (w @ sizes) for w in bootstrap_weights(rng, len(sizes), n_resamples)])

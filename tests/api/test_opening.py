@@ -362,7 +362,7 @@ def test_the_tiers_own_data(
     phantoms = Mock()
     monkeypatch.setattr(room, "phantom_folder", phantoms)
     monkeypatch.setenv("BTLIB_CACHE", str(tmp_path / "cache"))
-    settings = replace(TIERS[tier], phantom_slices=7)
+    settings = replace(TIERS[tier], phantom_samples=7)
     found = room._default_data(settings, tmp_path, True)
     assert found == (folder if real else phantoms.return_value)
     if not real:

@@ -127,7 +127,7 @@ def test_other_slices_or_another_split_are_noted(
 
 def test_phantoms_stand_in_for_slices(where: Where, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(room, "phantom_folder", lambda folder, n: (folder.name, n))
-    assert replace(where, data=None).folder == ("phantoms", TIERS["smoke"].phantom_slices)
+    assert replace(where, data=None).folder == ("phantoms", TIERS["smoke"].phantom_samples)
     assert where.folder == tmp_path / "data"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from btlib import stats
 from btlib.errors import StatsError
-from btlib.stats.checks import at_least, between, numbers, plain, same_slices, without_spread
+from btlib.stats.checks import at_least, between, numbers, plain, same_samples, without_spread
 
 
 def test_as_many_as_the_least_are_enough() -> None:
@@ -37,11 +37,11 @@ def test_numbers_are_float64_of_the_axes_asked_for() -> None:
 
 
 def test_two_lists_are_told_apart_by_name_and_keep_their_order() -> None:
-    first, second = same_slices([1, 2], [3, 4])
+    first, second = same_samples([1, 2], [3, 4])
     assert (first.tolist(), second.tolist()) == ([1, 2], [3, 4])
     for a, b, where in (([1, math.nan], [1, 2], "a"), ([1, 2], [1, math.inf], "b")):
         with pytest.raises(StatsError, match=f"^{where}: 1 values are not finite"):
-            same_slices(a, b)
+            same_samples(a, b)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1000.0])

@@ -25,7 +25,7 @@ _MOST = 30  # columns of a name in a label
 _FAR = 8  # from this ratio of speeds on, their axis is logarithmic
 _BESIDE, _NAME = 3, 20  # groups in a line of a legend, columns of a group's name
 _MARKERS, _TINTS = "os^DvPX", (ACCENT, SECOND, INK)  # together they repeat after 21 groups
-_LEAST = 5  # slices from which quartiles are drawn; of fewer, the points say all
+_LEAST = 5  # samples from which quartiles are drawn; of fewer, the points say all
 
 Limits = tuple[float, float | None]
 """Ends of an axis (see `btlib.reporting.axes`)."""
@@ -63,10 +63,10 @@ def forest(bars: Sequence[Bar], margins: Sequence[float | None], axis: str) -> s
 
 
 def boxes(rows: Sequence[tuple[str, NDArray[np.float64]]], axis: str, limits: Limits) -> str:
-    """Every slice as a point, and quartiles with whiskers at 1.5 times their distance where slices are enough.
+    """Every sample as a point, and quartiles with whiskers at 1.5 times their distance where samples are enough.
 
     Args:
-        rows: Label and the values of the slices, top first.
+        rows: Label and the values of the samples, top first.
         axis: Title of the axis.
         limits: Ends of the axis.
     """

@@ -1,4 +1,4 @@
-"""Which slices of a case are shown: the worst, those in the middle, those that changed most, and the explained ones."""
+"""Which samples of a case are shown: the worst, those in the middle, those that changed most, and the explained ones."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ KINDS = {"worst": "worst", "median": "around the median", "changed": "most chang
 
 @dataclass(frozen=True)
 class Chosen:
-    """One slice.
+    """One sample.
 
     Attributes:
         at: Its position in the first seed's table.
@@ -32,10 +32,10 @@ class Chosen:
 
 
 def choose(entry: Entry, explained: Collection[str]) -> list[Chosen]:
-    """The slices of a case, each once, those of one kind together; ties go by id.
+    """The samples of a case, each once, those of one kind together; ties go by id.
 
     Args:
-        entry: The case; without masks only its explained slices are chosen.
+        entry: The case; without masks only its explained samples are chosen.
         explained: Ids of the samples that it has maps of.
     """
     if not entry.result.runs:
@@ -53,7 +53,7 @@ def choose(entry: Entry, explained: Collection[str]) -> list[Chosen]:
 
 
 def changes(entry: Entry) -> NDArray[np.float64] | None:
-    """Dice of every slice minus what it was before, float64 [n]; None where that is not known of all of them."""
+    """Dice of every sample minus what it was before, float64 [n]; None where that is not known of all of them."""
     order = entry.result.samples
     if not order.has_mask or not entry.before:
         return None

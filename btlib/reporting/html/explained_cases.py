@@ -1,4 +1,4 @@
-"""Where the models look: what the maps of each case say, beside what knows nothing of the slice."""
+"""Where the models look: what the maps of each case say, beside what knows nothing of the sample."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class ExplainedCase:
 
     Attributes:
         label: Its label.
-        group: Its measures over all slices.
+        group: Its measures over all samples.
         fill: What a patch was hidden with.
         destroyed: Rank correlation with the maps of the same model with random weights throughout; None where the
             sanity check was not made.

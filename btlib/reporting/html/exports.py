@@ -55,7 +55,7 @@ def write_per_sample(entries: Sequence[Entry], path: Path) -> None:
 
 
 def write_numbers(page: Page, path: Path) -> None:
-    """What is in neither `comparison.json` nor `significance.json`: intervals, ranks, curves, chosen slices."""
+    """What is in neither `comparison.json` nor `significance.json`: intervals, ranks, curves, chosen samples."""
     places = ranks(page.entries)
     value = {
         "schema": SCHEMA,

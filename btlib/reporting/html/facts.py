@@ -65,7 +65,7 @@ def _conditions(conditions: Conditions) -> dict[str, Any]:
     message = "unknown"
     if known is not None:
         source = "btlib's table" if known.source == "table" else "the files"
-        message = f"{known.n_test} in test, from {source}; {known.seen} test slices are of patients in training"
+        message = f"{known.n_test} in test, from {source}; {known.seen} test samples are of patients in training"
     task = conditions.task
     asked = {name: list(getattr(task, name)) for name in ("classes", "structures", "channels")}
     return {"task": task.name} | asked | conditions.model_dump(exclude={"task", "patients"}) | {"patients": message}
@@ -125,7 +125,7 @@ def _words(record: CaseRecord, model: ModelInfo) -> str:
     when = training.get("created") if isinstance(training, dict) else None
     said = _SOURCES[model.source] + (f" ({when})" if when and model.source == "loaded" else "")
     own = record.threshold != record.conditions.threshold
-    return said + (f"; masks at its own threshold {record.threshold:g}, chosen on validation slices" if own else "")
+    return said + (f"; masks at its own threshold {record.threshold:g}, chosen on validation samples" if own else "")
 
 
 def _facts(title: str, values: dict[str, Any]) -> Facts:

@@ -31,7 +31,7 @@ class Drawn:
     """A figure.
 
     Attributes:
-        section: Of the page: "differences", "pairs", "slices", "groups", "confusion", "calibration", "threshold",
+        section: Of the page: "differences", "pairs", "samples", "groups", "confusion", "calibration", "threshold",
             "speed" or "learning".
         name: Of its file, without ending; unique.
         title: What it shows, for those who do not see it.
@@ -101,11 +101,11 @@ def _distributions(entries: Sequence[Entry]) -> Iterator[Drawn]:
         if rows:
             unit = "" if METRICS[metric].unit == "1" else f" [{METRICS[metric].unit}]"
             svg = charts.boxes(rows, METRICS[metric].title + unit, value_limits(metric))
-            yield Drawn("slices", f"slices-{metric}", f"{METRICS[metric].title} of every sample", "", svg)
+            yield Drawn("samples", f"samples-{metric}", f"{METRICS[metric].title} of every sample", "", svg)
     rows = [(e.label, _truth_probability(e)) for e in entries if e.has("accuracy")]
     if rows:
         svg = charts.boxes(rows, "probability of the true class", SHARE)
-        yield Drawn("slices", "slices-probability", "Probability of the true class of every sample", "", svg)
+        yield Drawn("samples", "samples-probability", "Probability of the true class of every sample", "", svg)
 
 
 def _truth_probability(entry: Entry) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Slices to look at: those of each case that were chosen, as far as the page has room, shared among the cases."""
+"""Samples to look at: those of each case that were chosen, as far as the page has room, shared among the cases."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ class Gallery:
 
 
 def gallery(entries: Sequence[Entry], room: int, weigh: Callable[[Tile], int]) -> Gallery:
-    """Choose slices of each case and draw them.
+    """Choose samples of each case and draw them.
 
     Args:
         entries: The cases.
@@ -45,7 +45,7 @@ def gallery(entries: Sequence[Entry], room: int, weigh: Callable[[Tile], int]) -
     kept = _share(made, images, room, weigh)
     for some, shown in zip(made, kept, strict=True):
         if len(shown) < len(some):
-            of = f"{len(some) - len(shown)} of the {len(some)} chosen slices of {some[0].entry.label}"
+            of = f"{len(some) - len(shown)} of the {len(some)} chosen samples of {some[0].entry.label}"
             problems.add(f"left out, to keep the page small: {of}")
     found = tuple(tile for shown in kept for tile in shown)
     return Gallery(found, {tile.picture: images[tile.picture] for tile in found}, problems.said)

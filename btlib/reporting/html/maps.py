@@ -1,4 +1,4 @@
-"""Maps of what mattered for a slice (`btlib explain`), drawn beside it: red where the model needs what is there."""
+"""Maps of what mattered for a sample (`btlib explain`), drawn beside it: red where the model needs what is there."""
 
 import base64
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from btlib.reporting.html.problems import Problems
 
 @dataclass(frozen=True)
 class SliceMap:
-    """The map of one slice.
+    """The map of one sample.
 
     Attributes:
         address: The thesis's map as a data address, PNG.
         mass: Share of the average map's positive relevance that lies in the tumour; None where that is not there.
-        chance: The tumour's share of the slice; None likewise.
+        chance: The tumour's share of the sample; None likewise.
     """
 
     address: str

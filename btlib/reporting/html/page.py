@@ -51,7 +51,7 @@ class Page:
         untested: Why pairs of cases were not tested; empty where they were.
         undrawn: Which learning curves could not be drawn, and why.
         looks: What the maps of each explained case say.
-        gallery: Slices to look at.
+        gallery: Samples to look at.
         added: Sections of installed packages.
         not_added: Which of them could not be had, and why.
     """

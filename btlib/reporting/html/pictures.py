@@ -1,4 +1,4 @@
-"""Images and true masks of single slices: from the run's folder where they were kept, else from the data set."""
+"""Images and true masks of single samples: from the run's folder where they were kept, else from the data set."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ _HINT = "delete the file: pictures are taken from the data set again"
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One slice to look at.
+    """One sample to look at.
 
     Attributes:
         image: Grey values, uint8 [s, s], s at most 256.
@@ -58,7 +58,7 @@ class Picture:
 
 
 def pictures(view: View, areas: Mapping[str, list[int]], problems: Problems) -> dict[str, Picture]:
-    """Pictures of slices, kept in `pictures.npz` of the run's folder so that they can be had without the data.
+    """Pictures of samples, kept in `pictures.npz` of the run's folder so that they can be had without the data.
 
     Args:
         view: The run.

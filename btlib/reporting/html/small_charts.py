@@ -53,10 +53,10 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[str], title: str) -> 
 
 
 def calibration(bins: Bins, error: float, title: str) -> str:
-    """Accuracy against probability by bin; the size of a point is the number of slices.
+    """Accuracy against probability by bin; the size of a point is the number of samples.
 
     Args:
-        bins: Of the slices.
+        bins: Of the samples.
         error: The expected calibration error, 0…1.
         title: The case.
     """

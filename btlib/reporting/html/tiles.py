@@ -1,4 +1,4 @@
-"""One slice of one case as the gallery shows it: contours, numbers, and the map of what mattered."""
+"""One sample of one case as the gallery shows it: contours, numbers, and the map of what mattered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from btlib.runs.masks import Masks
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One slice of one case.
+    """One sample of one case.
 
     Attributes:
         anchor: Its place in the page.
@@ -64,11 +64,11 @@ def tiles(
     masks: Masks | None,
     maps: Mapping[str, SliceMap],
 ) -> list[Tile]:
-    """A tile for each chosen slice that there is a picture of.
+    """A tile for each chosen sample that there is a picture of.
 
     Args:
         entry: The case.
-        chosen: Its slices.
+        chosen: Its samples.
         found: Pictures by id.
         anchors: Where they stand in the page, by id.
         masks: What the case predicted; None where that is not there.

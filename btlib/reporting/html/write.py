@@ -56,7 +56,7 @@ def write_page(
     """Write one page that shows several runs side by side, and no other file.
 
     Args:
-        folders: Of the runs; the later ones' slices are held against the first one's.
+        folders: Of the runs; the later ones' samples are held against the first one's.
         target: The page.
         baselines: As in `write_report`.
         titles: What the page calls each run; none for the folders' names.

@@ -26,7 +26,7 @@ def explain(live: Live) -> dict[str, object]:
         return {}
     tier, dataset, split = live.workspace.plan.tier, live.given, live.split
     test = np.sort(split.test)
-    shared = shares([1] * len(dataset.task.classes), tier.explain_slices)
+    shared = shares([1] * len(dataset.task.classes), tier.explain_samples)
     at = per_class(dataset, test[dataset.has_structure(test)], shared)
     patch, stride = scaled(dataset.image_size, tier.explain_patches, tier.explain_steps)
     began = time.perf_counter()

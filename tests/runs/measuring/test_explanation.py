@@ -27,7 +27,7 @@ class Explainer:
 def live(dataset: Dataset, executor: InProcess, case: Case, predictor: object, report: object) -> Any:
     """As much of a prepared case as is looked at."""
     split = Split("by hand", np.arange(3, 12), np.array([0, 2]), np.array([16, 12, 14, 1, 17]))
-    tier = replace(executor.workspace.plan.tier, explain_slices=5, explain_patches=4, explain_steps=2)
+    tier = replace(executor.workspace.plan.tier, explain_samples=5, explain_patches=4, explain_steps=2)
     progress = SimpleNamespace(now_and_then=lambda: report)
     workspace = SimpleNamespace(plan=SimpleNamespace(tier=tier), progress=progress)
     prepared = Prepared(predictor, "given", fingerprint="abc")  # type: ignore[arg-type]
