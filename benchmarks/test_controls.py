@@ -2,8 +2,8 @@
 
     pytest benchmarks -m controls [--bt-data DIR] -s
 
-On a split by slice a model may still do well: it recognises patients, whose other slices trained it. On splits that
-keep patients apart it must fall to chance. All five folds are pooled, so that every slice is tested once.
+On a split by sample a model may still do well: it recognises patients, whose other samples trained it. On splits that
+keep patients apart it must fall to chance. All five folds are pooled, so that every sample is tested once.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ FOLDS_BY_PATIENT = tuple(f"patient-{FOLDS}fold-{k}" for k in range(1, FOLDS + 1)
 
 @pytest.fixture(scope="module")
 def dataset(request: pytest.FixtureRequest) -> Dataset:
-    """Real slices where there are any, else phantoms, at 64 pixels: thumbnails are all the control looks at."""
+    """Real samples where there are any, else phantoms, at 64 pixels: thumbnails are all the control looks at."""
     given = request.config.getoption("bt_data")
     real = Path(given) if given else request.config.rootpath / "data_figshare" / "data"
     folder = real if given or any(real.glob("*.mat")) else phantom_folder(cache_root() / "phantoms", 600)
@@ -43,7 +43,7 @@ Right = tuple[NDArray[np.bool_], list[str | None]]
 
 
 def right(dataset: Dataset, split_names: tuple[str, ...], labelled: Dataset, place: Path) -> Right:
-    """Whether a random forest on thumbnails has each test slice right, and whose slice it is, over all the splits.
+    """Whether a random forest on thumbnails has each test sample right, and whose sample it is, over all the splits.
 
     The forest is trained and tested on `labelled`; the splits are of `dataset`.
     """
@@ -81,7 +81,7 @@ def test_random_labels(benchmark: Any, dataset: Dataset, tmp_path: Path) -> None
         print(f"\n{name}: accuracy {value:.4f} ({low:.4f} … {high:.4f}), chance {chance:.4f}", end="")
     patients = len(set(dataset.patients))
     benchmark.extra_info.update(
-        {"slices": len(dataset), "patients": patients, "task": dataset.task.name, "accuracy": found}
+        {"samples": len(dataset), "patients": patients, "task": dataset.task.name, "accuracy": found}
     )
     _, low, high = found["random types, patient-5fold, pooled"]
     assert low <= chance <= high, "it learned types that were drawn at random: patients are on both sides"
@@ -89,18 +89,18 @@ def test_random_labels(benchmark: Any, dataset: Dataset, tmp_path: Path) -> None
 
 
 def test_folds_keep_patients_apart(dataset: Dataset) -> None:
-    """No patient on two sides, every slice tested once, class shares within 3 points of the whole's."""
+    """No patient on two sides, every sample tested once, class shares within 3 points of the whole's."""
     classes = len(dataset.task.classes)
     whole = np.bincount(dataset.strata, minlength=classes) / len(dataset)
     tested: list[int] = []
-    print(f"\n{len(dataset)} slices of {len(set(dataset.patients))} patients, known by the {dataset.patient_source}")
+    print(f"\n{len(dataset)} samples of {len(set(dataset.patients))} patients, known by the {dataset.patient_source}")
     for name in FOLDS_BY_PATIENT:
         split = make_split(name, dataset)
         sides = [{dataset.patients[i] for i in part} for part in (split.train, split.val, split.test)]
         shares = np.bincount(dataset.strata[split.test], minlength=classes) / len(split.test)
         print(
             f"{name} ({split.fingerprint}): {len(split.train)} train, {len(split.val)} val, {len(split.test)} test"
-            f" slices of {len(sides[2])} patients; class shares {np.round(shares, 3).tolist()}"
+            f" samples of {len(sides[2])} patients; class shares {np.round(shares, 3).tolist()}"
         )
         assert len(sides[0] | sides[1] | sides[2]) == sum(map(len, sides)), "a patient is on two sides"
         assert abs(shares - whole).max() < 0.03

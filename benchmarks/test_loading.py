@@ -1,8 +1,8 @@
-"""From slice files to arrays: time and memory against the number of slices, and against the thesis's loop.
+"""From sample files to arrays: time and memory against the number of samples, and against the thesis's loop.
 
     pytest benchmarks -m performance -k loading -s
 
-Generated slices: noise within a head, so that gzip has as much to do as on the real ones (300 kB a file at 512×512).
+Generated samples: noise within a head, so that gzip has as much to do as on the real ones (300 kB a file at 512×512).
 Times are the machine's own and fail nobody; what is asserted is memory, and a ratio taken in turns.
 """
 
@@ -66,7 +66,7 @@ def large(place: Path) -> Path:
 
 
 def write(folder: Path, n: int, side: int) -> Path:
-    """N slices of their own, int16 [side, side]."""
+    """N samples of their own, int16 [side, side]."""
     y, x = np.mgrid[:side, :side] / side - 0.5
     head, tumour = (x / 0.36) ** 2 + (y / 0.44) ** 2 < 1, (x - 0.1) ** 2 + (y - 0.05) ** 2 < 0.006
     for k in range(n):
@@ -79,7 +79,7 @@ def write(folder: Path, n: int, side: int) -> Path:
 
 
 def linked(source: Path, folder: Path, n: int) -> Path:
-    """N slices that share the files of `source`: each is read and stored like one of its own."""
+    """N samples that share the files of `source`: each is read and stored like one of its own."""
     there = list_slices(source)
     folder.mkdir()
     for k in range(n):
@@ -88,7 +88,7 @@ def linked(source: Path, folder: Path, n: int) -> Path:
 
 
 def loaded(folder: Path, n: int, size: int) -> dict[str, Any]:
-    """A process of its own loads n slices into an empty cache, then thrice from it.
+    """A process of its own loads n samples into an empty cache, then thrice from it.
 
     Its memory is the peak of it and its workers together, shared pages counted once (PSS), taken 20 times a second.
     """
@@ -102,7 +102,7 @@ def loaded(folder: Path, n: int, size: int) -> dict[str, Any]:
                 time.sleep(0.05)
             assert process.returncode == 0
             cold, warm = map(float, process.stdout.read().split())  # type: ignore[union-attr]
-    return {"slices": n, "cold s": cold, "cold ms/slice": 1000 * cold / n, "warm s": warm, "peak MiB": peak}
+    return {"samples": n, "cold s": cold, "cold ms/sample": 1000 * cold / n, "warm s": warm, "peak MiB": peak}
 
 
 def memory(pid: int) -> float:
@@ -131,7 +131,7 @@ def tell(config: pytest.Config, name: str, rows: list[dict[str, Any]]) -> None:
 def test_loading_costs_the_same_for_each_of_many_slices(small: Path, pytestconfig: pytest.Config) -> None:
     rows = [loaded(linked(small, small.with_name(f"small-{n}"), n), n, SMALL) for n in COUNTS]
     tell(pytestconfig, "loading-count", rows)
-    peaks = {row["slices"]: row["peak MiB"] for row in rows}
+    peaks = {row["samples"]: row["peak MiB"] for row in rows}
     assert peaks[100_000] <= 1.3 * peaks[1000] + 32
 
 
@@ -189,7 +189,7 @@ def test_loading_against_the_thesis_loop(
     rows = [
         {
             "way": name,
-            "ms/slice": 1000 * statistics.median(seconds) / LARGE_FILES,
+            "ms/sample": 1000 * statistics.median(seconds) / LARGE_FILES,
             "times the thesis loop": statistics.median(ratios[name]),
             "least": min(ratios[name]),
             "most": max(ratios[name]),

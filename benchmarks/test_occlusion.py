@@ -1,4 +1,4 @@
-"""How long a map of one slice takes: the thesis's loop and ours, in one process, turn about."""
+"""How long a map of one sample takes: the thesis's loop and ours, in one process, turn about."""
 
 import csv
 import os
@@ -24,8 +24,8 @@ from btlib.explain.patches import PATCH, corners
 pytestmark = pytest.mark.performance
 
 SIDE, LABEL = 256, 1
-TURNS = "ABCCBA" * 2  # A: the thesis's loop, B: ours, C: what ours scores again in plain fp32, once a slice
-POSITIONS = {"A": 32, "B": 128, "C": SPREAD + STRONGEST}  # in each turn, and the slice as it is
+TURNS = "ABCCBA" * 2  # A: the thesis's loop, B: ours, C: what ours scores again in plain fp32, once a sample
+POSITIONS = {"A": 32, "B": 128, "C": SPREAD + STRONGEST}  # in each turn, and the sample as it is
 Places = NDArray[np.int64]
 
 
@@ -109,16 +109,16 @@ def test_a_map_of_one_slice(variant: str, rows: list[dict[str, Any]], tmp_path: 
             "threads": torch.get_num_threads(),
             "load of the machine": os.getloadavg()[0],
             "MALLOC_MMAP_MAX_": os.environ.get("MALLOC_MMAP_MAX_", "not set"),
-            "positions of a slice": len(places),
+            "positions of a sample": len(places),
             "positions timed, thesis": POSITIONS["A"] * TURNS.count("A"),
             "positions timed, ours": POSITIONS["B"] * TURNS.count("B"),
             "ms a position, thesis": 1000 * each["A"],
             "ms a position, ours": 1000 * each["B"],
             "times as fast, a position": each["A"] / each["B"],
-            "s a slice, thesis, extrapolated": thesis,
-            "s a slice, ours, extrapolated": map_,
-            "s a slice, ours, measured": whole,
-            "s a slice, check in plain fp32": check,
+            "s a sample, thesis, extrapolated": thesis,
+            "s a sample, ours, extrapolated": map_,
+            "s a sample, ours, measured": whole,
+            "s a sample, check in plain fp32": check,
             "times as fast, with the check": thesis / (map_ + check),
             "s to build the engine, once": built,
         }

@@ -204,9 +204,9 @@ def test_training_overhead(folder: Path, tmp_path: Path) -> None:
     whole, after = time.perf_counter() - began, steps()
     bare = (before + after) / 2 * recipe.epochs * len(split.train) / recipe.batch_size
     text = (
-        f"training D, 128 px, {len(split.train)} slices, {recipe.epochs} epochs: {whole:.1f} s, "
+        f"training D, 128 px, {len(split.train)} samples, {recipe.epochs} epochs: {whole:.1f} s, "
         f"its bare steps {bare:.1f} s: overhead {100 * (whole / bare - 1):.1f} %, of which {len(split.val)} validation "
-        f"slices an epoch are the most"
+        f"samples an epoch are the most"
     )
     print(f"\n{text}")
     files.write_text(folder / "training-overhead.txt", f"{text}\n")

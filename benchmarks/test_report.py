@@ -1,9 +1,9 @@
-"""The report of seven cases with 612 slices each, and of two such runs side by side: time, memory and bytes.
+"""The report of seven cases with 612 samples each, and of two such runs side by side: time, memory and bytes.
 
     pytest benchmarks -m performance -k report -s
 
-Runs as the suite leaves them, with generated slices, tables, masks, maps and curves. Seconds are the machine's own and
-fail nobody; what is asserted is memory, the size of the page, and that no slice is left out.
+Runs as the suite leaves them, with generated samples, tables, masks, maps and curves. Seconds are the machine's own and
+fail nobody; what is asserted is memory, the size of the page, and that no sample is left out.
 """
 
 import json
@@ -64,7 +64,7 @@ def runs() -> Iterator[list[Path]]:
 
 
 def heads() -> Dataset:
-    """Slices with about as much to compress as real ones: noise within a head, and a bright ellipse as tumour."""
+    """Samples with about as much to compress as real ones: noise within a head, and a bright ellipse as tumour."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
     head = (x / 0.36) ** 2 + (y / 0.44) ** 2 < 1
@@ -111,7 +111,7 @@ def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
         epsilon=1e-6,
     )
     thesis = {name: load_cases()[name] for name in VARIANTS}
-    usual = {"command": "pytest benchmarks", "data": f"{SLICES} slices", "started": "now", "seeds": [SEED]}
+    usual = {"command": "pytest benchmarks", "data": f"{SLICES} samples", "started": "now", "seeds": [SEED]}
     info = RunInfo(tier="full", baseline=str(baseline), task=PHANTOM, cases=list(thesis), **usual)
     folder.save_info(info)
     for name, case in thesis.items():
@@ -190,7 +190,7 @@ def built(page: Path, *folders: Path) -> str:
     html, names = page.read_text(), " and ".join(folder.name for folder in folders)
     tiles = html.count("data-kinds=")
     took = f"{seconds:.1f} s, {busy:.1f} s of the processor, {mib:.0f} MiB"
-    print(f"\n{names}: {took}, {len(html.encode()) / 1e6:.2f} MB, {tiles} slices to look at")
+    print(f"\n{names}: {took}, {len(html.encode()) / 1e6:.2f} MB, {tiles} samples to look at")
     assert len(html.encode()) < MOST_BYTES
     assert mib < MOST_MIB
     assert "to keep the page small" not in html

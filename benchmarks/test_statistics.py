@@ -24,7 +24,7 @@ pytestmark = pytest.mark.statistics
 
 Array = NDArray[np.float64]
 SIMULATIONS, SLICES, MARGIN = 2000, 612, 0.02
-MEAN, SPREAD, CORRELATION = 0.74, 0.25, 0.64  # of Dice by slice, as in the thesis
+MEAN, SPREAD, CORRELATION = 0.74, 0.25, 0.64  # of Dice by sample, as in the thesis
 _COPULA = 0.68  # correlation of the normals behind it, which gives Dice a correlation of 0.64
 
 
@@ -88,7 +88,7 @@ def test_intervals_cover_the_truth(benchmark: Any) -> None:
     before, after = dice_pairs(np.random.default_rng(3), 0.05)
     share = covered(once(benchmark, lambda: paired_many(after - before)), -0.05)
     benchmark.extra_info.update(coverage=share)
-    print(f"\n95 % intervals over {SLICES} independent slices cover the truth in {100 * share:.2f} %")
+    print(f"\n95 % intervals over {SLICES} independent samples cover the truth in {100 * share:.2f} %")
     assert 0.93 <= share <= 0.97
 
 
@@ -100,15 +100,15 @@ def test_slices_of_one_patient_need_patients_resampled(benchmark: Any) -> None:
     by_patient = covered(once(benchmark, lambda: paired_many(differences, groups)), 0.0)
     by_slice = covered(paired_many(differences), 0.0)
     benchmark.extra_info.update(by_patient=by_patient, by_slice=by_slice)
-    print(f"\n{patients} patients of {each} slices, correlation {within}: 95 % intervals cover the truth in")
-    print(f"{100 * by_patient:.2f} % by patient, {100 * by_slice:.2f} % by slice")
+    print(f"\n{patients} patients of {each} samples, correlation {within}: 95 % intervals cover the truth in")
+    print(f"{100 * by_patient:.2f} % by patient, {100 * by_slice:.2f} % by sample")
     assert 0.93 <= by_patient <= 0.97
     assert by_slice < 0.8
 
 
 @pytest.mark.parametrize("split", ["slice-seed42", "patient-5fold-1"])
 def test_intervals_by_person_cover_the_truth_on_the_figshare_splits(benchmark: Any, split: str) -> None:
-    """The persons of the real test slices, each with its number of slices; intervals over slices are too narrow."""
+    """The persons of the real test samples, each with its number of samples; intervals over samples are too narrow."""
     table = figshare_patients()
     test = slice_seed42(len(table.persons)).test
     if split == "patient-5fold-1":
@@ -118,8 +118,10 @@ def test_intervals_by_person_cover_the_truth_on_the_figshare_splits(benchmark: A
     by_person = covered(once(benchmark, lambda: paired_many(differences, persons)), 0.0)
     by_slice = covered(paired_many(differences), 0.0)
     benchmark.extra_info.update(by_person=by_person, by_slice=by_slice)
-    print(f"\n{split}, {len(test)} test slices of {len(np.unique(persons))} persons: 95 % intervals cover the truth in")
-    print(f"{100 * by_person:.2f} % by person, {100 * by_slice:.2f} % by slice")
+    print(
+        f"\n{split}, {len(test)} test samples of {len(np.unique(persons))} persons: 95 % intervals cover the truth in"
+    )
+    print(f"{100 * by_person:.2f} % by person, {100 * by_slice:.2f} % by sample")
     assert 0.92 <= by_person <= 0.97
     assert by_slice < 0.85
 
@@ -136,7 +138,7 @@ def covered(found: PairedDifferences, truth: float) -> float:
 
 
 def results(n: int = 8) -> list[CaseResult]:
-    """Cases like the thesis's, each on the same 612 slices."""
+    """Cases like the thesis's, each on the same 612 samples."""
     rng = np.random.default_rng(5)
     truth = rng.integers(100, 4000, SLICES)
     labels = rng.integers(0, 3, SLICES)

@@ -1,6 +1,6 @@
 """Readers of what older versions of btlib wrote, in baselines and in records of runs.
 
-They knew one question only: the Figshare samples, or phantoms of them. Samples were whole numbers, and the data a number
+They knew one question only: the Figshare slices, or phantoms of them. Samples were whole numbers, and the data a number
 rests on had one fingerprint, patient codes included, or a name in place of a task.
 """
 
@@ -13,7 +13,7 @@ from btlib.data.task import RESERVED
 from btlib.sample_table import BOUNDARY, OVERLAP, TRUTH
 
 FIGSHARE_V1: Final = "2baa8472d6a89c34"
-"""Under version 1, the fingerprint of all 3064 Figshare samples as 8-bit images at 256 px without patient codes."""
+"""Under version 1, the fingerprint of all 3064 Figshare slices as 8-bit images at 256 px without patient codes."""
 
 _MEASURES = (*OVERLAP, *BOUNDARY)
 
@@ -42,10 +42,10 @@ def conditions_of_1(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def table(slices: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A table of samples as one of samples.
+    """A table of slices as one of samples.
 
     Args:
-        samples: Its fields as JSON values.
+        slices: Its fields as JSON values.
         more: Other columns, which stood beside it.
 
     Raises:
@@ -76,7 +76,7 @@ def table(slices: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> d
 
 
 def with_known_patients(slices: Mapping[str, Any], dataset_fingerprint: object) -> dict[str, Any]:
-    """A table of version 1, with the patients of samples that are known by their data set's old fingerprint."""
+    """A table of version 1, with the patients of slices that are known by their data set's old fingerprint."""
     persons, numbers = figshare_patients().persons, slices.get("number")
     if dataset_fingerprint != FIGSHARE_V1 or not isinstance(numbers, list):
         return dict(slices)

@@ -86,7 +86,7 @@ class Tier:
         recipe: How its cases are trained.
         baseline: Name of the file in `baselines/`, without `.json`.
         phantom_samples: How many phantom samples stand in where there are no real ones.
-        always_phantom: Use phantoms even where real samples lie in `data_figshare/data`, so that the numbers can be held
+        always_phantom: Use phantoms even where real slices lie in `data_figshare/data`, so that the numbers can be held
             against a baseline anywhere.
         bench_seconds: Time spent on one throughput figure, in seconds.
         speed_margin: The share of its ratio to the speed reference that a case may lose. Small models on small machines

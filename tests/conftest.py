@@ -107,9 +107,9 @@ def make_dataset() -> Callable[..., Dataset]:
 
 @pytest.fixture
 def make_table() -> Callable[..., SampleTable]:
-    """A table whose Dice and correctness are chosen: mean Dice falls with `worse`, `wrong` slices are misclassified.
+    """A table whose Dice and correctness are chosen: mean Dice falls with `worse`, `wrong` samples are misclassified.
 
-    Each slice is a patient's only one, unless patients are given.
+    Each sample is a patient's only one, unless patients are given.
     """
 
     def make(
@@ -122,7 +122,7 @@ def make_table() -> Callable[..., SampleTable]:
         patients: Sequence[str | None] | None = None,
         seed: int = 0,
     ) -> SampleTable:
-        truth = np.random.default_rng(0).integers(300, 400, n)  # whatever is predicted, the slices are the same
+        truth = np.random.default_rng(0).integers(300, 400, n)  # whatever is predicted, the samples are the same
         rng = np.random.default_rng(seed)
         rng.integers(300, 400, n)
         kept = np.clip(rng.normal(0.9 - worse, 0.03, n), 0, 1)

@@ -81,7 +81,7 @@ def test_a_metric_a_split_and_an_engine_are_one_file_each(environment: dict[str,
 
 
 def test_a_source_is_one_file(environment: dict[str, str], tmp_path: Path):
-    """A folder of its kind is recognised, and serves where a folder of slices does."""
+    """A folder of its kind is recognised, and serves where a folder of samples does."""
     for k in range(5):
         np.save(tmp_path / f"scan {k}.npy", np.random.default_rng(k).random((2, 20, 24)) > 0.5)
     program = f"""

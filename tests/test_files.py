@@ -90,7 +90,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "pictures": ("a.npz", lambda path: keep(path, {"7": PICTURE})),
     "predictions": ("a.npz", save_constant),
     "a stored folder": ("a/b", lambda path: write_folder(path.parent, "s", lambda part: (part / "b").touch(), {})),
-    "a slice": ("1.mat", lambda path: write_slice(path, PIXELS[0], PIXELS[0] > 9, 0)),
+    "a sample": ("1.mat", lambda path: write_slice(path, PIXELS[0], PIXELS[0] > 9, 0)),
     "a report of a scan": ("a.json", lambda path: write_report(REPORT, path)),
     "run.json": ("run.json", lambda path: RunStore(path.parent).save_info(INFO)),
     "the split of a fold": ("splits/s.json", lambda path: RunStore(path.parents[1]).save_split(SPLIT, "s")),

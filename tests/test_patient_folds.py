@@ -1,4 +1,4 @@
-"""Folds of a cohort: whose they are where only a part of the slices is used, and of patients nobody has stored."""
+"""Folds of a cohort: whose they are where only a part of the samples is used, and of patients nobody has stored."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -57,7 +57,7 @@ def test_as_many_patients_as_folds_are_enough() -> None:
 @pytest.mark.parametrize("unknown", [(3,), (3, 7)])
 def test_a_single_slice_without_patient_is_too_many(unknown: tuple[int, ...]) -> None:
     patients = [None if i in unknown else patient for i, patient in enumerate(PATIENTS)]
-    with pytest.raises(SplitError, match=f"patient-5fold-2: {len(unknown)} of 60 slices have no patient id"):
+    with pytest.raises(SplitError, match=f"patient-5fold-2: {len(unknown)} of 60 samples have no patient id"):
         splits.patient_folds(patients, LABELS, fold=2)
 
 

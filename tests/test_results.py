@@ -79,7 +79,7 @@ def test_a_metric_that_was_not_measured_has_no_values(three: CaseResult, metric:
 
 @pytest.mark.parametrize("at", [1, 2])
 def test_seeds_of_other_slices_are_refused(at: int, conditions: Conditions) -> None:
-    """As many slices are not the same slices, and the last seed counts like the second."""
+    """As many samples are not the same samples, and the last seed counts like the second."""
     runs = [run(10, table(FIRST)), run(9, table(SECOND)), run(42, table(THIRD))]
     runs[at] = run(7, table(SECOND, id=["9", "10", "2", "101"]))
     with pytest.raises(RecordError, match="case X: seeds 10 and 7 were measured on different samples"):
@@ -107,14 +107,14 @@ def test_slices_of_one_patient_are_one_group(three: CaseResult) -> None:
     groups = three.groups
     assert groups.dtype == np.int64
     assert groups[0] == groups[2]
-    assert len(set(groups.tolist())) == 3  # two patients, and the slice without one by itself
+    assert len(set(groups.tolist())) == 3  # two patients, and the sample without one by itself
     assert three.unit == "patient"
     assert three.strangers == 1
 
 
 def test_without_any_patient_slices_are_the_unit(conditions: Conditions) -> None:
     nobody = result(conditions, run(1, table(FIRST, patient=[None] * 4)))
-    assert nobody.unit == "slice"
+    assert nobody.unit == "sample"
     assert nobody.strangers == 4
     assert sorted(nobody.groups.tolist()) == [0, 1, 2, 3]
 
@@ -138,7 +138,7 @@ def test_patients_and_their_slices_are_among_the_test_slices(conditions: Conditi
 @pytest.mark.parametrize(("n_test", "seen"), [(61, 0), (1, 61)])
 def test_more_patients_than_test_slices_are_refused(conditions: Conditions, n_test: int, seen: int) -> None:
     facts = PatientFacts(source="table", n_test=n_test, seen=seen)
-    problem = f"patients: {n_test}, {seen} slices seen, among 60 test slices"
+    problem = f"patients: {n_test}, {seen} samples seen, among 60 test samples"
     with pytest.raises(ValidationError, match=problem):
         Conditions(**conditions.model_dump() | {"patients": facts})
 

@@ -77,7 +77,9 @@ def migrate(
         upgraded.save(path)
         known = upgraded.conditions.patients
         message = (
-            "" if known is None else f", {known.n_test} test patients, {known.seen} test samples of patients in training"
+            ""
+            if known is None
+            else f", {known.n_test} test patients, {known.seen} test samples of patients in training"
         )
         print_line(f"{path}: {len(upgraded.cases)} cases{message}")
 

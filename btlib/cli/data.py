@@ -61,7 +61,7 @@ def phantom(
     """Draw synthetic samples that stand in for the real ones."""
     from btlib.data.sources.phantom.files import write_phantoms
 
-    print_line(f"{samples} phantoms are in {write_phantoms(out, samples, seed, progress=True)}")
+    print_line(f"{slices} phantoms are in {write_phantoms(out, slices, seed, progress=True)}")
 
 
 def _show(report: "ScanReport") -> None:

@@ -1,4 +1,4 @@
-"""`btlib explain`: where does a case look when it names the tumour type?"""
+"""`btlib explain`: where does a case look when it names the class?"""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,8 +11,11 @@ from btlib.cli.output import print_line
 
 def explain(
     case: Annotated[str, typer.Argument(metavar="CASE", help="A … G as trained, a known case, or FILE.py::NAME.")],
-    slices: Annotated[
-        str, typer.Option(help="Numbers (7,12), 'worst', 'worst N' or 'N per class' of the test samples.")
+    samples: Annotated[
+        str,
+        typer.Option(
+            "--samples", "--slices", help="Ids (7,12), 'worst', 'worst N' or 'N per class' of the test samples."
+        ),
     ] = "3 per class",
     patch: Annotated[
         int | None, typer.Option(min=1, help="Side of the patch in pixels; else 1/8 of the sample's.")
@@ -33,7 +36,7 @@ def explain(
     out: Reports,
     checkpoints: Checkpoints,
 ) -> None:
-    """Map what hiding each part of a sample does to the probability of its true type, and measure the maps."""
+    """Map what hiding each part of a sample does to the probability of its true class, and measure the maps."""
     from btlib.explain.find import Where, find
     from btlib.explain.place import ExplainPlace
     from btlib.explain.select import select
@@ -43,7 +46,7 @@ def explain(
 
     study = find(case, Where(data, split, checkpoints, checkpoint, engine, precision, print_line))
     study = study.with_settings(patch, stride, fill)
-    at = select(slices, study.dataset, study.split, study.sure)
+    at = select(samples, study.dataset, study.split, study.sure)
     place = ExplainPlace(out)
     explained, maps = study.run(at, place, sanity=sanity)
     draw(explained, maps, study.dataset, place.file(study.case, "svg"))

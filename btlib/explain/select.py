@@ -22,7 +22,7 @@ def select(
     """Positions of samples in a dataset, int64.
 
     Args:
-        text: "N per class" of the test samples, spread over the file order; "worst" or "worst N" of the test samples, by
+        text: "N per class", spread over the order of the test samples; "worst" or "worst N" of the test samples, by
             the probability of their true type; or ids, "7,12".
         dataset: The samples.
         split: Says which are test samples.
@@ -40,7 +40,7 @@ def select(
     else:
         return _positions_of(text, dataset)
     if not len(at):
-        raise OptionError("no test sample has a structure", where="--slices", hint="use more samples")
+        raise OptionError("no test sample has a structure", where="--samples", hint="use more samples")
     return at
 
 
@@ -61,7 +61,7 @@ def _positions_of(text: str, dataset: Dataset) -> NDArray[np.int64]:
     if unknown:
         raise OptionError(
             f"there is no sample {', '.join(map(repr, unknown))}",
-            where="--slices",
+            where="--samples",
             hint=f"the {len(place)} ids are {dataset.ids[0]} … {dataset.ids[-1]}; or say 'worst 5' or '3 per class'",
         )
     at = np.array([place[name] for name in names], dtype=np.int64)
@@ -69,7 +69,7 @@ def _positions_of(text: str, dataset: Dataset) -> NDArray[np.int64]:
     if len(empty):
         raise OptionError(
             f"sample {', '.join(empty)} has an empty mask at {dataset.image_size} px: there is no inside",
-            where="--slices",
+            where="--samples",
             hint="choose others",
         )
     return at

@@ -69,7 +69,7 @@ def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
         for run in result.runs:
             if run.samples.n != result.conditions.n_test:
                 raise RecordError(
-                    f"case {result.case} has {run.samples.n} samples, and its conditions say {result.conditions.n_test}",
+                    f"case {result.case} has {run.samples.n} samples, its conditions say {result.conditions.n_test}",
                     where=folder,
                     hint="the record was edited or is damaged: run the case again",
                 )

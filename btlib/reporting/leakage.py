@@ -92,8 +92,8 @@ def seen_line(source: Source) -> str:
     conditions = source.results[0].conditions
     seen = "–" if conditions.patients is None else conditions.patients.seen
     return (
-        f"{visible(source.name)}: split {conditions.split_name}; of {conditions.n_test} test samples {seen} have samples "
-        "of their patient in training"
+        f"{visible(source.name)}: split {conditions.split_name}; {seen} of {conditions.n_test} test samples have "
+        "samples         "of their patient in training"
     )
 
 
@@ -125,7 +125,7 @@ def _check_patients(one: CaseResult, other: CaseResult) -> None:
             raise RecordError(
                 "whose samples trained it is not known",
                 where=f"case {result.case} on {result.conditions.split_name}",
-                hint="measure it on samples whose patients are known; for an old baseline, run `btlib baseline migrate`",
+                hint="measure it on samples with known patients; for an old baseline, run `btlib baseline migrate`",
             )
     seen_near, seen_apart = (known.seen for _, known in sides if known is not None)
     if seen_near == 0 or seen_apart > 0:

@@ -117,7 +117,9 @@ def _patients(conditions: Conditions) -> list[str]:
         stated = "samples without patient id are independent, as the user says"
         return [stated] if conditions.independent else []
     source = " (from btlib's table)" if known.source == "table" else ""
-    return [f"{known.n_test} test patients{source}; {known.seen} test samples have samples of their patient in training"]
+    return [
+        f"{known.n_test} test patients{source}; {known.seen} test samples have samples of their patient in training"
+    ]
 
 
 def _conditions(source: Source) -> Conditions:

@@ -1,4 +1,4 @@
-"""Which cases differ: every pair on the same samples, tested for Dice and correctness and corrected for their number."""
+"""Which cases differ: tests of every pair on the same samples, for Dice and correctness, corrected for multiplicity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

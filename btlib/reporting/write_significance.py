@@ -15,7 +15,7 @@ SCHEMA = "btlib-significance/2"
 
 _HEAD = f"""Mean of first − second over the same samples. The interval is a bootstrap, p a sign-flip permutation test;
 both resample whole patients, or samples where patients are unknown.
-"Holm p" is corrected for all tests of its table. McNemar's exact p takes samples as independent. Effect: Cohen's d_z for
+"Holm p" is corrected for all tests of its table. McNemar's exact p takes samples as independent. Effect: d_z for
 Dice, the odds ratio of the samples on which only one is right for accuracy. "Within ±{MARGIN:g}" is two one-sided tests
 at 5 %."""
 

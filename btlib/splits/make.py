@@ -27,7 +27,7 @@ def require_split(name: str) -> None:
     """
     if name == "block-seed42":
         raise SplitError(
-            "this split was withdrawn: it held neighbouring samples together, and of its 612 test samples 567 had samples "
+            "this split was withdrawn: it held neighbouring slices together, and of its 612 test slices 567 had slices "
             "of the same patient in training",
             where=name,
             hint="use the split patient-5fold-1",
@@ -77,22 +77,22 @@ for _fold in range(1, FOLDS + 1):
 
 
 def _cvind_of(dataset: Dataset, name: str) -> NDArray[np.int64]:
-    """The folds of a dataset's samples, found by file number, so that a limited dataset keeps them."""
+    """The folds of a dataset's slices, found by file number, so that a limited dataset keeps them."""
     from btlib.data.sources.figshare.cvind import read_cvind
 
     cvind = read_cvind(dataset.folder, name)
     numbers = [int(one) if one.isdecimal() else 0 for one in dataset.ids.tolist()]
     if min(numbers) < 1:
         raise SplitError(
-            f"cvind.mat has folds for samples by number, but there is a sample {dataset.ids[np.argmin(numbers)]}",
+            f"cvind.mat has folds for slices by number, but there is a sample {dataset.ids[np.argmin(numbers)]}",
             where=name,
             hint="use the split patient-5fold-1, or slice-seed42",
         )
     if max(numbers) > len(cvind):
         raise SplitError(
-            f"cvind.mat has folds for {len(cvind)} samples, but there is a sample {max(numbers)}",
+            f"cvind.mat has folds for {len(cvind)} slices, but there is a slice {max(numbers)}",
             where=name,
-            hint="use the cvind.mat that belongs to these samples",
+            hint="use the cvind.mat that belongs to these slices",
         )
     return np.asarray(cvind[np.array(numbers) - 1])
 

@@ -269,9 +269,9 @@ def test_the_judgement_is_of_all_seeds_and_stored(make_run: MakeRun, cases: Toys
 
 def test_the_header_says_on_what_and_against_what(make_run: MakeRun) -> None:
     run = make_run({"baseline": BaselineError("damaged")})
-    run.store.save_info(run.store.info().model_copy(update={"data": "18 slices", "baseline": "some.json"}))
-    first = "btlib smoke: 18 slices"
+    run.store.save_info(run.store.info().model_copy(update={"data": "18 samples", "baseline": "some.json"}))
+    first = "btlib smoke: 18 samples"
     assert run.header() == [first, f"  compared with baseline some.json; records in {run.store.path}"]
     run.baseline = make_run().baseline
-    run.store.save_info(run.store.info().model_copy(update={"data": "18 slices"}))
+    run.store.save_info(run.store.info().model_copy(update={"data": "18 samples"}))
     assert run.header() == [first, f"  compared with nothing, as asked; records in {run.store.path}"]

@@ -62,7 +62,7 @@ def left(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> Left:
     def run(of: tuple[str, ...] = ("toy1",), **changes: Any) -> BenchmarkRun:
         made = make_run({"cases": dict.fromkeys(of, frozenset())})
         made.result("toy1")
-        made.store.save_info(made.store.info().model_copy(update={"data": "18 slices", **changes}))
+        made.store.save_info(made.store.info().model_copy(update={"data": "18 samples", **changes}))
         return made
 
     return run
@@ -74,7 +74,7 @@ def test_a_run_ends_with_its_summary(left: Left, monkeypatch: pytest.MonkeyPatch
     summary = close(run.store.path, began=10.0)
     folder = run.store.path
     assert (summary.title, summary.missing) == ("btlib smoke compared with nothing", ())
-    assert summary.lines[:3] == ["18 slices", PHANTOM_NOTE, ""]
+    assert summary.lines[:3] == ["18 samples", PHANTOM_NOTE, ""]
     (row,) = (line for line in summary.lines if line.startswith("toy1"))
     assert "measured" in row
     at = summary.lines.index(f"comparison:   {folder / 'comparison.md'}")
@@ -89,7 +89,7 @@ def test_what_was_not_measured_is_named(left: Left, cases: Toys) -> None:
     run = left(("toy2", "toy1", "late"), task=FIGSHARE, baseline="/somewhere/mine.json")
     summary = close(run.store.path)
     assert (summary.title, summary.missing) == ("btlib smoke against mine", ("toy2", "late"))
-    assert summary.lines[:2] == ["18 slices", ""]
+    assert summary.lines[:2] == ["18 samples", ""]
     at = summary.lines.index("not measured: toy2, late")
     assert summary.lines[at - 1] == ""
     assert not any(line.startswith("time:") for line in summary.lines), "its time was shared with others"
@@ -100,7 +100,7 @@ def test_a_run_of_nothing(left: Left) -> None:
     for path in run.store.record_paths():
         path.unlink()
     lines = close(run.store.path).lines
-    assert lines[:5] == ["18 slices", PHANTOM_NOTE, "", "no case was run", ""]
+    assert lines[:5] == ["18 samples", PHANTOM_NOTE, "", "no case was run", ""]
     assert "not measured: toy1" in lines
 
 
@@ -176,5 +176,5 @@ def test_a_page_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(html, "write_report", write)
     assert closing._page(tmp_path) == [f"report:       {tmp_path / 'index.html'}"]
     write.assert_called_once_with(tmp_path)
-    write.side_effect = BtlibError("no slices")
-    assert closing._page(tmp_path) == ["report: not written: no slices"]
+    write.side_effect = BtlibError("no samples")
+    assert closing._page(tmp_path) == ["report: not written: no samples"]

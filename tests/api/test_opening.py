@@ -58,7 +58,7 @@ def loads(make_dataset: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def opened(tmp_path: Path, cases: Toys, loads: Loads, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Opens a run of 36 samples of 32 pixels; the baseline is one that cannot be had, unless it is given."""
-    (tmp_path / "slices").mkdir()
+    (tmp_path / "samples").mkdir()
     monkeypatch.setattr(tuning, "tune", Mock())
     cases.add("new")
 
@@ -66,7 +66,7 @@ def opened(tmp_path: Path, cases: Toys, loads: Loads, monkeypatch: pytest.Monkey
         tier: str = "smoke",
         held: Any = None,
         of: tuple[str, ...] = ("toy1", "toy2"),
-        data: Path | None = tmp_path / "slices",
+        data: Path | None = tmp_path / "samples",
         progress: ProgressReporter | None = None,
         again: bool = False,
         **more: Any,
@@ -141,7 +141,7 @@ def test_data_are_read_once_for_each_size_and_scaling(opened: Open, loads: Loads
     for size, scaling in ((32, "percentile"), (32, "thesis"), (48, "percentile"), (32, "thesis")):
         found = run.workspace.load(size, scaling)  # type: ignore[arg-type]
         assert (found.image_size, found.scaling) == (size, scaling)
-    folder = tmp_path / "slices"
+    folder = tmp_path / "samples"
     expected = [(folder, 32, "percentile", False), (folder, 32, "thesis", False), (folder, 48, "percentile", False)]
     assert loads.asked == expected
     assert run.truth.scaling == run.workspace.work(Cell("toy1", 42)).train.scaling == "percentile"
@@ -378,7 +378,7 @@ def test_without_data_of_the_user_the_tier_has_its_own(
     own.assert_not_called()
     run = opened(data=None, progress=ProgressReporter(progress_bars=True))
     own.assert_called_once_with(run.tier, tmp_path, True)
-    assert [folder for folder, *_ in loads.asked] == [tmp_path / "slices", tmp_path / "phantoms"]
+    assert [folder for folder, *_ in loads.asked] == [tmp_path / "samples", tmp_path / "phantoms"]
     assert [progress_bars for *_, progress_bars in loads.asked] == [False, True]
 
 

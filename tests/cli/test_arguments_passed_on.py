@@ -51,7 +51,9 @@ def spy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Spy]:
 def test_download(spy: Callable[..., Spy], tmp_path: Path):
     get = spy("btlib.data.sources.figshare.download.download", tmp_path / "d" / "data")
     result = run("data", "download", "d", "--base-url", "https://x")
-    assert result.stdout == f"The slices are in {tmp_path}/d/data. Check them with: btlib data verify d --expect 3064\n"
+    assert (
+        result.stdout == f"The samples are in {tmp_path}/d/data. Check them with: btlib data verify d --expect 3064\n"
+    )
     run("data", "download")
     assert get.calls == [
         ((Path("d"),), {"base_url": "https://x", "progress": True}),
@@ -73,7 +75,7 @@ def test_verify(spy: Callable[..., Spy]):
     scan = spy("btlib.data.sources.figshare.scan.scan", report)
     spy("btlib.data.sources.figshare.scan_output.patients_line", "no patients")
     result = run("data", "verify", "f", "--expect", 12)
-    assert "0 sound slices (none), 0 faults" in result.stdout
+    assert "0 sound samples (none), 0 faults" in result.stdout
     assert scan.calls == [((Path("f"), 12), {"progress": True})]
 
 
@@ -89,7 +91,7 @@ def test_migrate(spy: Callable[..., Spy]):
     migrate = spy("btlib.gate.migrate.migrate", upgraded)
     result = run("baseline", "migrate", "a.json", "b.json", "--data", "d")
     assert result.stdout == (
-        "a.json: 1 cases\nb.json: 1 cases, 5 test patients, 3 test slices of patients in training\n"
+        "a.json: 1 cases\nb.json: 1 cases, 5 test patients, 3 test samples of patients in training\n"
     )
     assert saved == [("a.json", Path("a.json")), ("b.json", Path("b.json"))]
     assert [call[0][1] for call in migrate.calls] == [Path("d"), Path("d")]
@@ -228,7 +230,20 @@ def study(spy: Callable[..., Spy], monkeypatch: pytest.MonkeyPatch) -> dict[str,
 
 
 def test_explain(study: dict[str, Any], tmp_path: Path):
-    options = ["--slices", "worst 2", "--patch", 9, "--stride", 3, "--fill", "blur", "--sanity", 5, "--engine", "eager"]
+    options = [
+        "--samples",
+        "worst 2",
+        "--patch",
+        9,
+        "--stride",
+        3,
+        "--fill",
+        "blur",
+        "--sanity",
+        5,
+        "--engine",
+        "eager",
+    ]
     options += ["--precision", "bf16", "--checkpoint", "x.ckpt", "--data", "d", "--split", "s", "--out", "o"]
     result = run("explain", "F", *options, "--checkpoints", "c")
     assert result.exit_code == 0, result.output
@@ -256,7 +271,7 @@ def test_explain_without_options(study: dict[str, Any]):
 
 
 def test_export(spy: Callable[..., Spy], monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Any]):
-    """The stored model, on test slices of the size and scaling that it was trained on."""
+    """The stored model, on test samples of the size and scaling that it was trained on."""
     pytest.importorskip("torch")
     from btlib.adapters.outputs import NAMED
 

@@ -17,7 +17,7 @@ def run(*args: object) -> Result:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Six sound slices of three patients."""
+    """Six sound samples of three patients."""
     home = tmp_path / "figshare" / "data"
     home.mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -42,7 +42,7 @@ def test_without_a_command_it_helps():
 def test_a_sound_folder(folder: Path):
     result = run("data", "verify", folder.parent, "--expect", 6)
     assert result.exit_code == 0
-    assert "6 sound slices (6 figshare), 0 faults" in result.stdout
+    assert "6 sound samples (6 figshare), 0 faults" in result.stdout
     for name, count in (("meningioma", 2), ("40×52", 6), ("3 patients", 2)):
         assert any(name in line and str(count) in line for line in result.stdout.splitlines())
 
@@ -68,7 +68,7 @@ def test_every_bad_file_is_named_and_the_exit_code_says_so(
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["data", "verify", "nowhere"], "nowhere: expected a folder of slices, found nothing"),
+        (["data", "verify", "nowhere"], "nowhere: expected a folder of samples, found nothing"),
         (["baseline", "check", "nowhere.json"], "nowhere.json: no such baseline file"),
         (["baseline", "accept", "nowhere", "--name", "x", "--reason", "y"], "unknown run 'nowhere'"),
     ],
@@ -86,7 +86,7 @@ def test_phantoms_are_drawn_and_found_sound(tmp_path: Path):
     assert run("data", "phantom", tmp_path / "ph", "--slices", 12).exit_code == 0
     result = run("data", "verify", tmp_path / "ph", "--expect", 12)
     assert result.exit_code == 0
-    assert "12 sound slices (12 phantom), 0 faults" in result.stdout
+    assert "12 sound samples (12 phantom), 0 faults" in result.stdout
     assert run("data", "phantom", tmp_path / "ph", "--slices", 12).exit_code == 2  # never over what is there
 
 

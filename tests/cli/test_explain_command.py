@@ -87,7 +87,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_trained_variant(trained: Callable[..., Path], data: Path, tmp_path: Path):
     args = ("F", "--data", data, "--checkpoints", trained("F"), "--out", tmp_path / "run", "--engine", "eager")
-    result = run(*args, "--precision", "fp32", "--slices", "1 per class", "--sanity", 1)
+    result = run(*args, "--precision", "fp32", "--samples", "1 per class", "--sanity", 1)
     assert result.exit_code == 0, result.output
     explained = RunStore(tmp_path / "run").explained()["F"]
     assert (explained.patch, explained.stride, explained.image_size, explained.fill) == (4, 1, 32, "zero")
@@ -100,25 +100,25 @@ def test_a_trained_variant(trained: Callable[..., Path], data: Path, tmp_path: P
     assert written == {"F.json", "F.npz", "F.csv", "F.svg"}
     for words in ("PHANTOM DATA", "As the thesis", "mass in tumour", "Sanity check", "bootstrap of", "F.svg"):
         assert words in result.stdout
-    assert "Note: trained on other slices" not in result.stdout
+    assert "Note: trained on other samples" not in result.stdout
     again = run(*args, "--precision", "fp32", "--slices", "1 per class")
     assert again.stdout.count("its map is there") == len(explained.samples)
     assert "Sanity check" not in again.stdout
 
 
-@pytest.mark.filterwarnings("ignore:patient-5fold-1")  # a class is absent from its test slices
+@pytest.mark.filterwarnings("ignore:patient-5fold-1")  # a class is absent from its test samples
 def test_other_slices_than_it_was_trained_on_are_noted(trained: Callable[..., Path], data: Path, tmp_path: Path):
     args = ("B", "--data", data, "--checkpoints", trained("B", "patient-5fold-1"), "--out", tmp_path / "run")
-    result = run(*args, "--engine", "eager", "--slices", "worst 1", "--patch", 16)
+    result = run(*args, "--engine", "eager", "--samples", "worst 1", "--patch", 16)
     assert result.exit_code == 0, result.output
-    assert "Note: trained on other slices or another split" in result.stdout
-    same = run(*args, "--engine", "eager", "--slices", "worst 1", "--patch", 16, "--split", "patient-5fold-1")
+    assert "Note: trained on other samples or another split" in result.stdout
+    same = run(*args, "--engine", "eager", "--samples", "worst 1", "--patch", 16, "--split", "patient-5fold-1")
     assert "Note" not in same.stdout
 
 
 def test_a_foreign_case(foreign: Path, data: Path, tmp_path: Path):
     spec = f"{foreign}::bright explained"
-    result = run(spec, "--data", data, "--slices", "7,12", "--fill", "mean", "--stride", 6, "--out", tmp_path / "run")
+    result = run(spec, "--data", data, "--samples", "7,12", "--fill", "mean", "--stride", 6, "--out", tmp_path / "run")
     assert result.exit_code == 0, result.output
     explained = RunStore(tmp_path / "run").explained()["bright explained"]
     assert [row.id for row in explained.samples] == ["7", "12"]
@@ -128,7 +128,7 @@ def test_a_foreign_case(foreign: Path, data: Path, tmp_path: Path):
         ("predictor", "as given", None)
     }
     assert explained.identity is None
-    refused = run(spec, "--data", data, "--slices", "7", "--out", tmp_path / "run", "--sanity", 1)
+    refused = run(spec, "--data", data, "--samples", "7", "--out", tmp_path / "run", "--sanity", 1)
     assert refused.exit_code == 2
     assert "only the weights of a PyTorch module can be randomised" in refused.stderr
 
@@ -137,14 +137,14 @@ def test_mistakes_are_told(foreign: Path, data: Path, tmp_path: Path, trained: C
     bright, checkpoints = f"{foreign}::bright explained", trained("A")
     for args, told in (
         ((f"{foreign}::masks unexplained",), "has no classes"),
-        ((f"{foreign}::saved unexplained", "--slices", "7"), "saved predictions are found by the ids of samples"),
+        ((f"{foreign}::saved unexplained", "--samples", "7"), "saved predictions are found by the ids of samples"),
         ((f"{foreign}::nobody",), "nobody"),
         (("A", "--checkpoints", checkpoints), "case A: has no classes"),
         (("B", "--checkpoints", checkpoints), "holds no trained model of variant B"),
-        ((bright, "--slices", "99"), "there is no sample '99'"),
-        ((bright, "--slices", "best"), "or say 'worst 5' or '3 per class'"),
-        ((bright, "--slices", "7", "--patch", 49), "does not fit a slice of shape (48, 48)"),
-        ((bright, "--slices", "7", "--patch", 4, "--stride", 5), "expected a stride of 1…4"),
+        ((bright, "--samples", "99"), "there is no sample '99'"),
+        ((bright, "--samples", "best"), "or say 'worst 5' or '3 per class'"),
+        ((bright, "--samples", "7", "--patch", 49), "does not fit a sample of shape (48, 48)"),
+        ((bright, "--samples", "7", "--patch", 4, "--stride", 5), "expected a stride of 1…4"),
         ((bright, "--split", "slice-seed41"), "unknown split"),
     ):
         result = run(*args, "--data", data, "--out", tmp_path / "run")

@@ -56,7 +56,7 @@ def with_failure(make_run: Callable[..., Path], make_table: Table) -> Path:
     run = make_run("ours", A=make_table(), B=make_table())
     folder = RunStore(run)
     record = CaseRecord.load(folder.record_path(Cell("B", 42)))
-    lost = {"outcome": "timeout", "error": "too slow", "slices": None, "summary": None}
+    lost = {"outcome": "timeout", "error": "too slow", "samples": None, "summary": None}
     folder.save_record(record.model_copy(update=lost))
     return run
 

@@ -222,8 +222,8 @@ def test_what_a_case_is_given(
     assert work.train.ids.tolist() == data.ids[split.train].tolist()
     assert work.val.ids.tolist() == data.ids[split.val].tolist()
     assert found.images.flags.c_contiguous
-    make_subject(case, tmp_path / "checkpoints", tmp_path / "own slices")
-    assert loaded[1][0] == tmp_path / "own slices"
+    make_subject(case, tmp_path / "checkpoints", tmp_path / "own samples")
+    assert loaded[1][0] == tmp_path / "own samples"
     assert len(made) == 1
 
 

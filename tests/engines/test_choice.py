@@ -207,7 +207,7 @@ def test_a_quantised_program_depends_on_the_calibration_slices_themselves(
         assert kind == "openvino-int8"
         assert depends_on[:5] == ("ends in fp32", "1", "2", "nncf 3", 4)
         seen.append(depends_on)
-    assert len(set(seen)) == 3, "as many slices, but not the same"
+    assert len(set(seen)) == 3, "as many samples, but not the same"
     assert seen[0] == seen[3]
     assert built.call_args.args[1:] == ("program", "f32")
 

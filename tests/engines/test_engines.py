@@ -243,9 +243,9 @@ import numpy as np, torch
 from btlib.adapters.outputs import NAMED
 from btlib.engines import ENGINES, Subject
 from btlib.thesis.models import create
-slices = np.random.default_rng(0).random((4, 1, 32, 32), dtype=np.float32)
+samples = np.random.default_rng(0).random((4, 1, 32, 32), dtype=np.float32)
 model = create("B", backbone="tiny").eval()
-subject = Subject(model, NAMED, torch.device("cpu"), "fp32", 32, calibration=lambda: slices)
+subject = Subject(model, NAMED, torch.device("cpu"), "fp32", 32, calibration=lambda: samples)
 made = [ENGINES["{name}"].build(subject) for _ in range(3)]
 while made:
     del made[0]

@@ -107,7 +107,7 @@ def test_in_bf16_it_is_tried_once_as_int8(sure: Subject, slices: Dataset):
 def test_ranges_from_other_images_are_refused(
     which: str, problem: str, slices: Dataset, request: pytest.FixtureRequest
 ):
-    """A calibration on slices that are near black clips everything; no other engine takes its place."""
+    """A calibration on samples that are near black clips everything; no other engine takes its place."""
     model: Subject = request.getfixturevalue(which)
     dark = model.calibration() * np.float32(1e-3)
     for precision in ("fp32", "bf16"):
@@ -120,7 +120,7 @@ def test_ranges_from_other_images_are_refused(
 def test_without_training_slices_it_says_so(
     given: Subject, slices: Dataset, calibration: Callable[[], NDArray[np.float32]] | None
 ):
-    with pytest.raises(ModelError, match="int8 was passed over: there are no training slices to calibrate it on"):
+    with pytest.raises(ModelError, match="int8 was passed over: there are no training samples to calibrate it on"):
         chosen_by(replace(given, calibration=calibration), slices)
 
 

@@ -147,8 +147,8 @@ def test_samples_of_one_size_are_told_apart_by_id(of_numbers: Make) -> None:
 
 
 def test_ids_are_sorted_as_people_do() -> None:
-    names = ["slice 9", "slice 10", "slice 10b", "a", "2", "10", "07", "7", ""]
-    assert sorted(names, key=natural) == ["", "2", "07", "7", "10", "a", "slice 9", "slice 10", "slice 10b"]
+    names = ["sample 9", "sample 10", "sample 10b", "a", "2", "10", "07", "7", ""]
+    assert sorted(names, key=natural) == ["", "2", "07", "7", "10", "a", "sample 9", "sample 10", "sample 10b"]
 
 
 def test_a_batch_is_of_sixteen_unless_it_is_said(make_table: Make) -> None:

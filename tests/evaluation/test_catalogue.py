@@ -84,7 +84,7 @@ def test_metrics_of_all_slices_are_scikit_learns(noise: SampleTable) -> None:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("name", list(METRICS))
 def test_values_lie_in_the_declared_range(name: str, seed: int, make_dataset: Callable[..., Dataset]) -> None:
-    """Of few slices too, where a type is absent; undefined is allowed only of all slices together."""
+    """Of few samples too, where a type is absent; undefined is allowed only of all samples together."""
     table = evaluate(Noise(seed), make_dataset(1 + 3 * seed, seed=seed)).samples
     metric = METRICS[name]
     values = metric.of(table)
@@ -179,7 +179,7 @@ def without(table: SampleTable, *names: str) -> SampleTable:
 
 
 def test_older_tables_still_load(noise: SampleTable) -> None:
-    """Of slices, by number, and before distances were measured."""
+    """Of samples, by number, and before distances were measured."""
     measures = ("truth_area", "intersection", "pred_area")
     rows = {"number": list(range(1, 25)), "label": noise.label, "patient": noise.patient}
     rows |= {name: noise.columns[f"tumour/{name}"] for name in measures} | {"class_prob": noise.class_prob.tolist()}
@@ -280,7 +280,7 @@ def test_what_each_metric_declares() -> None:
 
 
 def test_each_metric_is_its_formula_over_the_columns(of_numbers: Callable[..., SampleTable]) -> None:
-    """Four slices whose numbers all differ, one of them empty and one without a tumour; the third type is absent."""
+    """Four samples whose numbers all differ, one of them empty and one without a tumour; the third type is absent."""
     table = of_numbers(
         [10, 9, 2, 1],
         label=[1, 0, 1, 0],

@@ -22,7 +22,7 @@ Make = Callable[..., Dataset]
 
 
 class Noisy:
-    """Says what the slice itself says, so that its prediction does not depend on its neighbours in the batch."""
+    """Says what the sample itself says, so that its prediction does not depend on its neighbours in the batch."""
 
     def predict(self, images: np.ndarray) -> Predictions:
         mask = np.clip(images / 7, 0, 1)
@@ -194,7 +194,7 @@ def test_no_slices_at_all(make_dataset: Make) -> None:
 
 
 def test_the_mean_of_batch_means_is_another_number_than_the_slice_mean() -> None:
-    """612 slices in batches of 16 leave 4 for the last, which weigh fourfold in the thesis's README."""
+    """612 samples in batches of 16 leave 4 for the last, which weigh fourfold in the thesis's README."""
     values = np.concatenate([np.ones(608), np.zeros(4)])
     assert batch_mean(values, 16) == pytest.approx(38 / 39)
     assert values.mean() == pytest.approx(608 / 612)
@@ -226,7 +226,7 @@ def test_masks_of_another_size_are_scored_at_the_protocols(make_dataset: Callabl
 
 @pytest.mark.parametrize("change", ["fewer", "others", "another order"])
 def test_truth_of_other_slices_is_refused(change: str, make_dataset: Make) -> None:
-    """As many slices are not the same slices, and the same ones in another order would be paired wrongly."""
+    """As many samples are not the same samples, and the same ones in another order would be paired wrongly."""
     dataset = make_dataset(6)
     truth = {
         "fewer": dataset.limit(5),

@@ -79,7 +79,7 @@ def test_a_model_in_fp32_stays_so(learnt: Subject, samples: Dataset):
     given = explainer(replace(learnt, precision="fp32"), samples.part(AT), "openvino")
     found = replace(given, patch=32, stride=16, fill="mean").explain(samples.images[0], 0)
     assert given.make_exact is None
-    assert given.batch_size == 64  # as many pixels as four slices of 256 px
+    assert given.batch_size == 64  # as many pixels as four samples of 256 px
     assert (found.precision, found.engine, found.faithful) == ("fp32", "openvino", True)
     assert found.deviation < 1e-4
     assert found.map.drops.shape == (3, 3)

@@ -1,4 +1,4 @@
-"""From the name of a case to a study: which slices, which split, which settings reach the model."""
+"""From the name of a case to a study: which samples, which split, which settings reach the model."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,7 +40,7 @@ class Asked:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset]) -> Asked:
-    """A stored variant, trained on these slices and this split."""
+    """A stored variant, trained on these samples and this split."""
     asked, slices = Asked(), make_dataset(24, 16)
     ingredients = {
         **{"recipe": {"name": "modern"}, "image_size": 16, "scaling": "percentile"},
@@ -94,7 +94,7 @@ def test_a_trained_variant(asked: Asked, where: Where):
     assert engine == "auto"
     assert (subject.precision, subject.image_size, subject.identity) == ("for auto", 16, "s" * 64)
     assert subject.cache == where.checkpoints / "engines"
-    assert np.array_equal(subject.calibration(), study.dataset.images[[0, 3, 9, 11]]), "of training slices"
+    assert np.array_equal(subject.calibration(), study.dataset.images[[0, 3, 9, 11]]), "of training samples"
 
 
 def test_what_the_user_asks_for(asked: Asked, where: Where, tmp_path: Path):
@@ -122,7 +122,7 @@ def test_other_slices_or_another_split_are_noted(
     else:
         monkeypatch.setattr(explaining, "make_split", lambda name, dataset: replace(SPLIT, val=np.array([5])))
     find("E", where)
-    assert asked.said[-1].startswith("Note: trained on other slices or another split than these")
+    assert asked.said[-1].startswith("Note: trained on other samples or another split than these")
 
 
 def test_phantoms_stand_in_for_slices(where: Where, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The measures against plain loops, on maps whose answer is known, and what knows nothing of the slice."""
+"""The measures against plain loops, on maps whose answer is known, and what knows nothing of the sample."""
 
 import numpy as np
 import pytest

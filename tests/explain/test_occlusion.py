@@ -37,7 +37,7 @@ def noise(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
 
 
 def restated(score, image, patch, stride, instead=None, *, partial=False):
-    """The rule, one slice at a time: (sum of drops, number of patches) over each pixel.
+    """The rule, one sample at a time: (sum of drops, number of patches) over each pixel.
 
     With `partial`, one patch more where the stride does not divide, cut off at the border, as Captum does.
     """
@@ -200,7 +200,7 @@ def test_fills():
         ({"stride": 0}, "expected a stride of 1…32"),
         ({"patch": 8, "stride": 9}, "expected a stride of 1…8"),
         ({"patch": 0, "stride": 0}, "expected a stride"),
-        ({"patch": 41}, r"a patch of 41 px does not fit a slice of shape \(64, 40\)"),
+        ({"patch": 41}, r"a patch of 41 px does not fit a sample of shape \(64, 40\)"),
         ({"batch_size": 0}, "batch size of at least 1"),
     ],
 )
@@ -220,5 +220,5 @@ def test_what_is_no_slice_no_fill_no_score():
     with pytest.raises(UnknownNameError, match="did you mean 'blur'"):
         occlusion_maps(mean, noise((64, 64)), fill="blurred")
     for score in (lambda images: np.full(len(images), np.nan), lambda images: images.mean(2), lambda images: 0.5):
-        with pytest.raises(PredictionError, match="finite scores, one a slice"):
+        with pytest.raises(PredictionError, match="finite scores, one a sample"):
             occlusion_maps(score, noise((64, 64)))

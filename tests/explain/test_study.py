@@ -93,7 +93,7 @@ def test_it_goes_on_where_it_was(study: Callable[..., Study], folder: ExplainPla
     first, again = Bright(), Bright()
     before, maps = study(first).run(AT[:2], folder)
     after, more = study(again).run(AT, folder)
-    assert first.asked == 2 * again.asked == 100  # 49 positions and the slice itself
+    assert first.asked == 2 * again.asked == 100  # 49 positions and the sample itself
     assert after.samples[:2] == before.samples
     assert np.array_equal(more.total[:2], maps.total)
     assert after.summary["all"].n == 3
@@ -152,7 +152,7 @@ def test_a_variant_by_its_engine(learnt: Subject, samples: Dataset, folder: Expl
     assert {row.engine for row in explained.samples} == {"eager"}
     assert all(row.deviation is not None for row in explained.samples)
     assert explained.sanity is not None
-    assert explained.sanity.ids == ["80", "30"]  # the first slice of each type: 1, 2, 1
+    assert explained.sanity.ids == ["80", "30"]  # the first sample of each type: 1, 2, 1
     assert folder.all()["F"] == explained
 
 

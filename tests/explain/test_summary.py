@@ -74,7 +74,7 @@ def test_intervals_draw_patients_or_else_slices(row: Callable[..., ExplainedSamp
     assert (mean.value, mean.low, mean.high) == pytest.approx((expected.difference, expected.low, expected.high))
     rows = [row(10 * i + 1, patient=None, mass=0.1 * i) for i in range(9)]
     group = summarise(rows, CLASSES)["all"]
-    assert (group.unit, group.units) == ("slice", 9)
+    assert (group.unit, group.units) == ("sample", 9)
     expected = paired_many([[r.average.mass for r in rows]], [int(r.id) for r in rows]).rows()[0]
     assert (group.means["mass"].low, group.means["mass"].high) == pytest.approx((expected.low, expected.high))
 
@@ -107,7 +107,7 @@ def test_two_patients_have_an_interval(row: Callable[..., ExplainedSample]):
 
 
 def test_no_slices():
-    with pytest.raises(StatsError, match="at least 1 slice"):
+    with pytest.raises(StatsError, match="at least 1 sample"):
         summarise([], CLASSES)
 
 
@@ -137,7 +137,7 @@ def test_a_flat_row_has_every_column(row: Callable[..., ExplainedSample]):
 
 @pytest.fixture
 def distinct(row: Callable[..., ExplainedSample]) -> Callable[[int], ExplainedSample]:
-    """A slice of which no two numbers are the same."""
+    """A sample of which no two numbers are the same."""
 
     def make(number: int) -> ExplainedSample:
         def measures(k: float) -> Measures:
@@ -209,19 +209,19 @@ def test_every_cell_of_the_tables():
     names = ("total_inside", "total_outside", "centre_pointing", "random_pointing", "mass", "centre_mass")
     values = dict(zip((*names, "random_mass", "chance"), (1.5, -0.25, 0.12, 0.34, 0.5, 0.61, 0.72, 0.83), strict=True))
     means = {name: Mean(value=v, low=v - 0.125, high=v + 0.0625) for name, v in values.items()}
-    group = Group(n=9, unit="slice", units=8, ratio=-6.0, hits=4, hits_low=0.14, hits_high=0.79, silent=0, means=means)
+    group = Group(n=9, unit="sample", units=8, ratio=-6.0, hits=4, hits_low=0.14, hits_high=0.79, silent=0, means=means)
     lines = [" ".join(line.split()) for line in tables({"glioma": group, "all": group}).splitlines()]
     assert lines[1:5] == [
-        "slices inside outside ratio",
+        "samples inside outside ratio",
         lines[2],
         "glioma 9 +1.5 [+1.38, +1.56] -0.25 [-0.375, -0.188] -6",
         "all 9 +1.5 [+1.38, +1.56] -0.25 [-0.375, -0.188] -6",
     ]
     assert lines[7] == "hits centre prior random mass in tumour centre prior random chance"
     assert lines[9] == "glioma 4/9 [0.14, 0.79] 0.12 0.34 0.500 [0.375, 0.562] 0.610 0.720 0.830"
-    assert lines[-1] == "Intervals: 95 %; of means by bootstrap of 8 slices, of hits Wilson's over slices."
+    assert lines[-1] == "Intervals: 95 %; of means by bootstrap of 8 samples, of hits Wilson's over samples."
     more = tables({"glioma": group, "all": group.model_copy(update={"silent": 2, "units": 5, "unit": "patient"})})
     assert more.splitlines()[-2:] == [
-        "Intervals: 95 %; of means by bootstrap of 5 patients, of hits Wilson's over slices.",
+        "Intervals: 95 %; of means by bootstrap of 5 patients, of hits Wilson's over samples.",
         "2 maps have no positive relevance; their mass is chance.",
     ]

@@ -54,13 +54,13 @@ def test_a_figure_that_is_allowed(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"value": -1e-9}, "must be a slice or batch mean within 0…1"),
-        ({"value": 1 + 1e-9}, "must be a slice or batch mean within 0…1"),
+        ({"value": -1e-9}, "must be a sample or batch mean within 0…1"),
+        ({"value": 1 + 1e-9}, "must be a sample or batch mean within 0…1"),
         ({"margin": 1.0}, "margin 1 is wider than the range 0…1 of dice"),
         ({"metric": "brier", "margin": 2.0}, "margin 2 is wider than the range 0…2 of brier"),
         ({"margin": 0.0}, "margin"),
-        *(({"aggregation": name}, "must be a slice or batch mean") for name in ("class-mean", "class", "none")),
-        ({"aggregation": "slice-class-mean"}, "must be a slice or batch mean"),
+        *(({"aggregation": name}, "must be a sample or batch mean") for name in ("class-mean", "class", "none")),
+        ({"aggregation": "slice-class-mean"}, "must be a sample or batch mean"),
         ({"aggregation": "patient-mean"}, "aggregation"),
         ({"metric": "macro_f1"}, "macro_f1: only a metric that every sample has can carry a margin"),
         ({"metric": "parameters"}, "parameters: only a metric that every sample has can carry a margin"),
@@ -116,18 +116,18 @@ def test_a_gated_figure_is_the_mean_of_its_runs(metric: str, apart: float, agree
     if agrees:
         BaselineCase(title="x", figures=[figure(metric=metric, value=value)], runs=runs_of(*tables))
     else:
-        with pytest.raises(ValidationError, match=f"figures: {metric} says .*, but its slices give"):
+        with pytest.raises(ValidationError, match=f"figures: {metric} says .*, but its samples give"):
             BaselineCase(title="x", figures=[figure(metric=metric, value=value)], runs=runs_of(*tables))
     BaselineCase(title="x", figures=[figure(metric=metric, value=0.1, margin=None)], runs=runs_of(*tables))
 
 
 @pytest.mark.parametrize("at", range(3))
 def test_every_run_of_a_case_is_checked(at: int, make_table: Table, changed: Table, reordered: Table) -> None:
-    """For what a figure needs, and for the slices, which are the same in any order and not merely as many."""
+    """For what a figure needs, and for the samples, which are the same in any order and not merely as many."""
     plain = make_table()
     accuracy = figure(metric="accuracy", value=1.0)
     tables = [make_table(classes=i != at) for i in range(3)]
-    with pytest.raises(ValidationError, match="accuracy is gated, but a run has no slices of it"):
+    with pytest.raises(ValidationError, match="accuracy is gated, but a run has no samples of it"):
         BaselineCase(title="x", figures=[accuracy], runs=runs_of(*tables))
     turned = reordered(plain, range(60)[::-1])
     BaselineCase(title="x", figures=[accuracy], runs=runs_of(*(turned if i == at else plain for i in range(3))))

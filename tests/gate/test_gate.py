@@ -52,7 +52,7 @@ def test_accuracy_against_a_measured_baseline(
 
 
 def test_patients_widen_the_interval(make_table: Table, measured_baseline: Make, measured: Result):
-    """Twelve wrong slices of one patient out of five are one accident, not twelve."""
+    """Twelve wrong samples of one patient out of five are one accident, not twelve."""
     alone, people = [f"P{i}" for i in range(60)], [f"P{i // 12}" for i in range(60)]
     by_slice, by_patient = (
         judge_metric(measured(make_table(wrong=12, patients=patients)), "accuracy", measured_baseline())
@@ -92,7 +92,7 @@ def test_unknown_patients_are_not_comparable_unless_slices_are_independent(
 def test_known_patients_stay_together_beside_a_stranger(
     make_table: Table, measured_baseline: Make, measured: Result, conditions: Conditions
 ):
-    """One slice without patient, called independent, must not turn an inconclusive loss into a regression or a pass."""
+    """One sample without patient, called independent, must not turn an inconclusive loss into another verdict."""
     people = [f"P{i // 12}" for i in range(60)]
     stated = conditions.model_copy(update={"independent": True})
     known, strange = (
@@ -109,7 +109,7 @@ def test_another_rendering_is_named_and_only_strictly_not_comparable(
     other = measured(make_table(), under=conditions.model_copy(update={"input_fingerprint": "i2"}))
     verdict = judge_metric(other, "dice", measured_baseline())
     assert verdict.status == "pass"
-    assert "inputs: another rendering of the slices (images measured 'i2', baseline 'i1')" in verdict.reason
+    assert "inputs: another rendering of the samples (images measured 'i2', baseline 'i1')" in verdict.reason
     strict = judge_metric(other, "dice", measured_baseline(), strict=True)
     assert strict.status == "not-comparable"
     assert "another rendering" in strict.reason
@@ -133,7 +133,7 @@ def test_other_truth_under_the_same_conditions_is_not_comparable(
     measured_baseline: Make,
     measured: Result,
 ):
-    """A file that was edited, or one of version 1, whose conditions do not know the truth: the slices tell."""
+    """A file that was edited, or one of version 1, whose conditions do not know the truth: the samples tell."""
     table = make_table()
     fields = {}
     for name, step in change.items():
@@ -229,7 +229,7 @@ def test_a_single_slice_has_no_verdict(
     one = conditions.model_copy(update={"n_test": 1})
     verdict = judge_metric(measured(make_table(1), under=one), "dice", measured_baseline(make_table(1), conditions=one))
     assert verdict.status == "error"
-    assert "at least 2 slices" in verdict.reason
+    assert "at least 2 samples" in verdict.reason
 
 
 def test_against_a_published_mean_the_unpaired_interval(make_table: Table, published_baseline: Make, measured: Result):
@@ -268,7 +268,7 @@ def test_like_is_compared_with_like(make_table: Table, published_baseline: Make,
 def test_far_from_a_publication_is_not_comparable_on_other_slices(
     make_table: Table, published_baseline: Make, measured: Result, conditions: Conditions
 ):
-    """Nothing made on other slices passes, and nothing is called worse for being low."""
+    """Nothing made on other samples passes, and nothing is called worse for being low."""
     other = conditions.model_copy(update={"n_test": 99})
     table = make_table(worse=0.3)
     below = judge_metric(measured(table), "dice", published_baseline(other, value=0.9, std=0.1, n=99))

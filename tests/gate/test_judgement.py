@@ -85,7 +85,7 @@ def store(tmp_path: Path, record: Make, make_table: Table, baseline: Baseline) -
     store.save_info(
         RunInfo(
             **{"tier": "smoke", "command": "pytest", "baseline": str(tmp_path / "known.json"), "task": PHANTOM},
-            **{"data": "60 slices", "started": "now", "cases": ["X", "Y", "N"], "seeds": SEEDS},
+            **{"data": "60 samples", "started": "now", "cases": ["X", "Y", "N"], "seeds": SEEDS},
             image_size=32,
         )
     )
@@ -520,7 +520,7 @@ def test_numbers_that_are_none_are_kept_as_none_and_stay_failures(
     told = Verdict(
         *("X", "dice", "not-comparable", "undefined"),
         **{"measured": nan, "baseline": 0.9, "margin": 0.02, "difference": nan, "low": -inf, "high": inf},
-        **{"method": "paired by slice", "seeds": (0.5, nan), "baseline_seeds": (0.9, 0.9)},
+        **{"method": "paired by sample", "seeds": (0.5, nan), "baseline_seeds": (0.9, 0.9)},
     )
     monkeypatch.setattr(module, "judge", lambda result, *args, **more: (told,))
     real = module.rankings

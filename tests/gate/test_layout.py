@@ -89,7 +89,7 @@ def test_samples_stand_once_and_ids_are_text(measured_baseline: Make, make_table
 
 
 def test_every_number_comes_back(measured_baseline: Make, make_table: Table, reordered: Table, tmp_path: Path):
-    """Runs in another order too: what a seed says of a slice stays with the slice."""
+    """Runs in another order too: what a seed says of a sample stays with the sample."""
     back = range(60)[::-1]
     first, second = make_table(), reordered(make_table(worse=0.1, wrong=5), back)
     baseline = measured_baseline(first, second)
@@ -301,7 +301,7 @@ def test_version_1_loads_and_judges(
     conditions: Conditions,
     tmp_path: Path,
 ):
-    """Its data are known by the test slices: the same ones pass, and others do not."""
+    """Its data are known by the test samples: the same ones pass, and others do not."""
     path = as_version_1(measured_baseline(), tmp_path / "made.json")
     old = Baseline.load(path)
     assert old.schema_version == 1

@@ -20,7 +20,7 @@ Result = Callable[..., CaseResult]
 
 
 def welch(ours: np.ndarray, effect: float, mean: float, std: float, n: float) -> tuple[float, float, float]:
-    """Difference and 95 % interval, by SciPy; slices of both sides count for less by the design effect."""
+    """Difference and 95 % interval, by SciPy; samples of both sides count for less by the design effect."""
     sizes: Any = (len(ours) / effect, n / effect)
     found = sp.ttest_ind_from_stats(ours.mean(), ours.std(ddof=1), sizes[0], mean, std, sizes[1], equal_var=False)
     var = ours.var(ddof=1) / sizes[0], std**2 / sizes[1]
@@ -72,7 +72,7 @@ def test_without_any_patient_the_interval_is_by_slice(
     make_table: Table, published_baseline: Make, measured: Result
 ) -> None:
     verdict = judge_metric(measured(make_table(patients=[None] * 60)), "dice", published_baseline(std=0.1))
-    assert verdict.method == "unpaired, by slice"
+    assert verdict.method == "unpaired, by sample"
 
 
 def test_batches_are_of_the_size_of_the_run(make_table: Table, published_baseline: Make, measured: Result) -> None:
@@ -113,7 +113,7 @@ def test_no_word_on_quality_under_other_conditions(
     measured: Result,
     conditions: Conditions,
 ) -> None:
-    """Neither on other slices nor on slices of unknown patients, whatever the interval says; the numbers are shown."""
+    """Neither on other samples nor on samples of unknown patients; the numbers are shown."""
     figure = {"value": value, "std": std, "margin": margin, "n": 60}
     usual = judge_metric(measured(make_table()), "dice", published_baseline(**figure))
     assert usual.status == alone

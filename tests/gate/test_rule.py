@@ -53,7 +53,7 @@ def test_the_bounds_of_the_rule(difference: float, low: float, high: float, stat
 
 
 def boundary_table(good: bool) -> SampleTable:
-    """Twelve slices in which every metric of a slice is good, or bad in three of four; no two slices are alike."""
+    """Twelve samples in which every metric of a sample is good, or bad in three of four; no two samples are alike."""
     n = 12
     hit = np.array([good or i % 4 == 0 for i in range(n)])
     truth = 300 + 7 * np.arange(n)
@@ -168,7 +168,7 @@ def test_a_verdict_in_full() -> None:
         difference=-0.05,
         low=-0.1,
         high=0.025,
-        method="by slice",
+        method="by sample",
         seeds=(0.6, 0.9, 0.9),
         baseline_seeds=(0.8, 0.7),
         reference="Y",
@@ -177,7 +177,7 @@ def test_a_verdict_in_full() -> None:
         "case X, dice against Y: INCONCLUSIVE",
         "  measured   0.8000 (3 seeds: 0.8000 ± 0.1732, 0.6000 … 0.9000)",
         "  baseline   0.7500, margin 0.02 (2 seeds: 0.7500 ± 0.0707, 0.7000 … 0.8000)",
-        "  difference -0.0500, 95 % [-0.1000, +0.0250] (by slice)",
+        "  difference -0.0500, 95 % [-0.1000, +0.0250] (by sample)",
         "  one line",
         "  and another",
     ]

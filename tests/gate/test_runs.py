@@ -1,4 +1,4 @@
-"""Several runs on either side: each is looked at, and its slices are paired by number."""
+"""Several runs on either side: each is looked at, and its samples are paired by number."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -160,8 +160,8 @@ def test_a_training_is_called_another_where_seed_or_model_differ(
         return judge_metric(replace(result, runs=(run,)), "accuracy", baseline).reason
 
     told = (
-        "one training (seed {}) against another (seed 42): the interval knows how slices differ, not how trainings do; "
-        "--bt-seeds 3 shows that"
+        "one training (seed {}) against another (seed 42): the interval knows how samples differ, not how trainings do"
+        "; --bt-seeds 3 shows that"
     )
     assert reason(42, None, 2) == ""
     assert reason(42, "f1", 1) == ""  # the very same numbers
@@ -210,7 +210,7 @@ def test_a_single_slice_is_an_error_with_its_number(
     one, table = conditions.model_copy(update={"n_test": 1}), make_table(1, patients=[patient])
     verdict = judge_metric(measured(table, under=one), "dice", measured_baseline(table, conditions=one))
     assert (verdict.status, verdict.measured, verdict.low) == ("error", per_sample(table, "dice")[0], None)
-    assert "at least 2 slices" in verdict.reason
+    assert "at least 2 samples" in verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_single_slice_is_an_error_with_its_number(
     [
         ("i1", "i1", ""),
         (None, None, ""),
-        ("i2", "i1", "inputs: another rendering of the slices (images measured 'i2', baseline 'i1')"),
+        ("i2", "i1", "inputs: another rendering of the samples (images measured 'i2', baseline 'i1')"),
         (None, "i1", "inputs: what was measured does not know its images, so they may be another rendering"),
         ("i1", None, "inputs: the baseline does not know its images, so they may be another rendering"),
     ],

@@ -79,7 +79,7 @@ def of_its_own(value: dict, **change: object) -> None:
         (lambda b: b["samples"]["columns"]["tumour/truth_area"].__setitem__(0, 10**400), "does not follow"),
         (
             lambda b: b["conditions"].update(patients={"source": "files", "n_test": 61, "seen": 1}),
-            "patients: 61, 1 slices seen, among 60 test slices",
+            "patients: 61, 1 samples seen, among 60 test samples",
         ),
         (
             lambda b: (
@@ -112,17 +112,17 @@ def of_its_own(value: dict, **change: object) -> None:
         (lambda b: b.update(colour="red"), "colour: Extra inputs"),
         (lambda b: b["cases"].clear(), "cases: .*at least 1"),
         (lambda b: b["cases"]["X"]["figures"][0].update(value="0.9"), r"cases\.X\.figures\.0\.value: .*valid number"),
-        (lambda b: b["cases"]["X"]["figures"][0].update(value=0.95), "dice says 0.95, but its slices give 0.9"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(value=0.95), "dice says 0.95, but its samples give 0.9"),
         (lambda b: b["cases"]["X"]["figures"][0].update(margin=2), "margin 2 is wider than the range 0…1 of dice"),
         (lambda b: b["cases"]["X"]["figures"][0].update(margin=0), "margin: .*greater than 0"),
         (lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95"), "hd95 is in px, and the figure says 1"),
         (
             lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95", unit="px"),
-            "hd95 is gated, but a run has no slices of it",
+            "hd95 is gated, but a run has no samples of it",
         ),
         (lambda b: b["cases"]["X"]["figures"][0].update(metric="macro_f1"), "only a metric that every sample has"),
         (lambda b: b["cases"]["X"]["figures"][0].update(metric="speed"), "only a metric that every sample has"),
-        (lambda b: b["cases"]["X"]["figures"][0].update(aggregation="class"), "must be a slice or batch mean"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(aggregation="class"), "must be a sample or batch mean"),
         (lambda b: b["cases"]["X"]["figures"][0].update(value=1.5), "within 0…1"),
         (lambda b: b["cases"]["X"]["runs"].append(b["cases"]["X"]["runs"][0]), "a seed stands in it more than once"),
         (lambda b: b["cases"]["X"]["figures"].append(b["cases"]["X"]["figures"][0]), "more than one gated figure"),

@@ -47,7 +47,7 @@ def test_ece_is_torchmetricss(seed: int):
 
 
 def test_ece_by_hand():
-    """Four slices that are sure of the first type, three of which are right: 25 % too sure."""
+    """Four samples that are sure of the first type, three of which are right: 25 % too sure."""
     prob = np.tile([1.0, 0.0, 0.0], (4, 1))
     assert ece(prob, np.array([0, 0, 0, 1])) == pytest.approx(0.25)
     assert ece(prob, np.zeros(4, int)) == 0

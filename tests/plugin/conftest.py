@@ -230,7 +230,7 @@ def run(
 
 @pytest.fixture
 def measure(run: Callable[..., pytest.RunResult], phantoms: Path) -> Callable[..., pytest.RunResult]:
-    """Runs pytest in the folder: what is measured is so on a few small slices, and compared with nothing."""
+    """Runs pytest in the folder: what is measured is so on a few small samples, and compared with nothing."""
     return lambda *args: run("--bt-baseline=none", f"--bt-data={phantoms}", "--bt-image-size=32", *args)
 
 

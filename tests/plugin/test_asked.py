@@ -1,4 +1,4 @@
-"""What a session is asked for: tier, protocol, recipe, options, slices; and sessions that ask for nothing."""
+"""What a session is asked for: tier, protocol, recipe, options, samples; and sessions that ask for nothing."""
 
 import shutil
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def test_an_item_named_by_its_id_runs_whatever_its_tier(accepted: Run, pytester:
         (["--bt-data=nowhere"], "*--bt-data: *nowhere is not a folder*"),
         (["--bt-split=slice-seed41"], "*unknown split 'slice-seed41'*"),
         (["--bt-baseline=smoek"], "*smoek.json: no such baseline file*"),
-        (["--bt-limit=4"], "*no slice is left for test*"),
+        (["--bt-limit=4"], "*no sample is left for test*"),
         (["--bt-image-size=1"], "*image*"),
         (
             ["--bt-protocol=cpu128"],
@@ -109,7 +109,7 @@ def test_a_bad_slice_stops_the_run_and_is_named(project: Run, phantoms: Path, tm
 def test_an_empty_folder_of_slices(project: Run, tmp_path: Path):
     result = project(data=tmp_path)
     assert result.ret == 4
-    result.stderr.fnmatch_lines([f"*{tmp_path}*no slices*", "*btlib data download*"])
+    result.stderr.fnmatch_lines([f"*{tmp_path}*no samples*", "*btlib data download*"])
 
 
 def test_sessions_without_benchmarks_are_left_alone(pytester: pytest.Pytester):

@@ -1,4 +1,4 @@
-"""A model of one's own, brought by a file: measured alone, held against the baseline's cases on the same slices."""
+"""A model of one's own, brought by a file: measured alone, held against the baseline's cases on the same samples."""
 
 import json
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class Model:
             prob = prob * np.nan
         if self.how == "outside":
             masks = masks * 3
-        if self.how == "other slices":
+        if self.how == "other samples":
             masks = np.roll(masks, 1, axis=0)
         return Predictions(masks, prob)
 
@@ -54,7 +54,7 @@ def add(how, **more):
         return Prepared(Model(how), "given")
 
 
-for how in ("perfect", "constant", "random", "shape", "nan", "outside", "other slices", "crash"):
+for how in ("perfect", "constant", "random", "shape", "nan", "outside", "other samples", "crash"):
     add(how)
 add("sized", image_size=48, scaling="percentile")
 """
@@ -87,7 +87,7 @@ def test_it_alone_is_measured_and_stands_beside_the_others(
     assert "## New cases beside those of the baseline" in text
 
 
-@pytest.mark.parametrize("name", ["constant", "random", "other slices"])
+@pytest.mark.parametrize("name", ["constant", "random", "other samples"])
 def test_models_that_know_nothing_get_the_verdict_they_deserve(mine: Callable[..., pytest.RunResult], name: str):
     result = mine(name)
     assert result.ret == 1
@@ -111,7 +111,7 @@ def test_each_fault_is_one_failed_case_and_the_others_finish(mine: Callable[...,
 
 
 def test_a_size_and_scaling_of_its_own(mine: Callable[..., pytest.RunResult], latest: Latest):
-    """It sees its own slices, and is scored on the same pixels as all others."""
+    """It sees its own samples, and is scored on the same pixels as all others."""
     result = mine("sized")
     assert result.ret == 1, "an edge at 48 pixels is not quite where it is at 32"
     result.stdout.fnmatch_lines(["case my sized, dice against toy1: REGRESSED"])
@@ -182,7 +182,7 @@ def test_what_cannot_be_explained_says_why(accepted: Run, latest: Latest, pytest
 
 
 def test_without_a_baseline_it_is_measured_and_nothing_is_judged(project: Run, latest: Latest):
-    """Whatever the tier's own baseline is, and on few slices too; what cannot be measured still fails."""
+    """Whatever the tier's own baseline is, and on few samples too; what cannot be measured still fails."""
     options = ("--benchmark-disable", "--bt-baseline=none", "--bt-limit=30")
     result = project(*options, select="toy and quality", toy2="bad")
     assert result.ret == 0

@@ -57,7 +57,7 @@ def test_another_rendering_is_named_and_fails_where_the_user_is_strict(
             file["cjdata"].create_dataset("image", data=image.astype(np.float32))
     result = accepted("--benchmark-disable", data=home, select="toy and quality")
     assert result.ret == 0
-    assert "another rendering of the slices" in (latest() / "comparison.md").read_text()
+    assert "another rendering of the samples" in (latest() / "comparison.md").read_text()
     strict = accepted("--benchmark-disable", "--bt-strict", data=home, select="toy and quality")
     assert strict.ret == COULD_NOT_JUDGE
     assert RunStore(latest()).info().strict

@@ -56,7 +56,7 @@ def test_a_run_that_holds_up(
             "29 train, 3 validation, 8 test; * simulated patients, 8 of 8 test samples of patients in training",
             "  compared with baseline *smoke.json; records in *reports*-smoke",
             "*btlib smoke against smoke*",
-            "PHANTOM DATA: synthetic slices*",
+            "PHANTOM DATA: synthetic samples*",
             "toy1 a toy*pass*1.0000*given",
             "toy2 a toy*pass*1.0000*given",
             "comparison:   *comparison.md",

@@ -161,12 +161,12 @@ def test_a_file_that_tests_import_and_an_option_names_is_one_case(
 def test_data_that_cannot_be_opened_fails_the_benchmark_and_no_other_test(
     written: Callable[..., None], run: Callable[..., pytest.RunResult], args: Sequence[str]
 ):
-    written({"tests/test_bench.py": BENCH, "slices/1.mat": "no slice"})
-    result = run("--bt-data", "slices", "--bt-baseline=none", *args)
+    written({"tests/test_bench.py": BENCH, "samples/1.mat": "no sample"})
+    result = run("--bt-data", "samples", "--bt-baseline=none", *args)
     result.assert_outcomes(passed=2, errors=1)
     assert result.ret == COULD_NOT_JUDGE
     assert "1.mat" in result.stdout.str()
-    assert run("--bt-data", "slices", "--bt-baseline=none", "-k", "quality").ret == pytest.ExitCode.USAGE_ERROR
+    assert run("--bt-data", "samples", "--bt-baseline=none", "-k", "quality").ret == pytest.ExitCode.USAGE_ERROR
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from btlib.sample_table import SampleTable
 
 @pytest.fixture
 def info() -> RunInfo:
-    return RunInfo(tier="smoke", command="pytest x", baseline="b.json", task=PHANTOM, data="60 slices", started="now")
+    return RunInfo(tier="smoke", command="pytest x", baseline="b.json", task=PHANTOM, data="60 samples", started="now")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ Table = Callable[..., SampleTable]
 @pytest.fixture
 def result(conditions: Conditions) -> Callable[..., CaseResult]:
     def make(case: str, *tables: SampleTable, seen: int | None = -1, **other: object) -> CaseResult:
-        """By slice all test patients are trained on, and by patient none, unless said otherwise."""
+        """By sample all test patients are trained on, and by patient none, unless said otherwise."""
         runs = tuple(SeedRun(seed=k, fingerprint=None, samples=table) for k, table in enumerate(tables))
         if seen == -1:
             seen = 0 if "split_name" in other else 60
@@ -110,10 +110,10 @@ def test_other_seeds_have_no_gap(result: Callable[..., CaseResult], make_table: 
 @pytest.mark.parametrize(
     ("near", "apart", "problem"),
     [
-        (None, 0, "case X on slice-seed42: whose slices trained it is not known"),
-        (60, None, "case X on patient-5fold-1: whose slices trained it is not known"),
-        (0, 0, "and none on patient-5fold-1; got 0 and 0 such test slices"),
-        (60, 1, "got 60 and 1 such test slices"),
+        (None, 0, "case X on slice-seed42: whose samples trained it is not known"),
+        (60, None, "case X on patient-5fold-1: whose samples trained it is not known"),
+        (0, 0, "and none on patient-5fold-1; got 0 and 0 such test samples"),
+        (60, 1, "got 60 and 1 such test samples"),
     ],
 )
 def test_what_is_told_is_leakage_only_where_patients_tell_the_splits_apart(
@@ -191,7 +191,7 @@ def test_every_number_of_a_gap_has_its_column():
 
 
 def test_whose_slices_were_trained_on_in_a_line(result: Callable[..., CaseResult], make_table: Table):
-    told = "split slice-seed42; of 60 test slices {} have slices of their patient in training"
+    told = "split slice-seed42; of 60 test samples {} have samples of their patient in training"
     assert seen_line(measured(result("X", make_table(), seen=7), name="r")) == "r: " + told.format(7)
     assert seen_line(measured(result("X", make_table(), seen=0), name="r")) == "r: " + told.format(0)
     assert seen_line(measured(result("X", make_table(), seen=None), name="r")) == "r: " + told.format("–")

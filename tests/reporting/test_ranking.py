@@ -32,12 +32,12 @@ from .tables import in_order, with_boundary
 Table = Callable[..., SampleTable]
 
 ALONE = [f"P{i}" for i in range(60)]
-"""Every slice of another patient."""
+"""Every sample of another patient."""
 
 
 @pytest.fixture
 def baseline(make_table: Table, baseline_of: Callable[..., Baseline]) -> Baseline:
-    """Three references: "good" knows all, "bad" misclassifies 20 of 60 slices, "seg" has no classes."""
+    """Three references: "good" knows all, "bad" misclassifies 20 of 60 samples, "seg" has no classes."""
     good, bad = baseline_of(make_table(), "good"), baseline_of(make_table(wrong=20, worse=0.2, seed=1), "bad")
     seg = good.cases["good"].model_copy(update={"figures": good.cases["good"].figures[:1]})
     return good.model_copy(update={"cases": good.cases | bad.cases | {"seg": seg}})
@@ -128,17 +128,17 @@ def test_it_appears_in_every_report(
         ([], ""),
         ([None], ""),
         (
-            ["paired by patient", None, "paired by slice"],
+            ["paired by patient", None, "paired by sample"],
             "Paired: both sides of each difference were measured on the same",
         ),
         (["unpaired, by patient"], "Unpaired: the other side is a published mean"),
-        (["paired by patient", "unpaired, by slice"], "Paired only where the method says so"),
+        (["paired by patient", "unpaired, by sample"], "Paired only where the method says so"),
     ],
 )
 def test_pairing_is_what_the_methods_say(methods: list[str | None], told: str):
     assert pairing(methods).startswith(told)
     assert bool(pairing(methods)) == bool(told)
-    assert ("same slices" in pairing(methods)) == told.startswith("Paired:")
+    assert ("same samples" in pairing(methods)) == told.startswith("Paired:")
 
 
 def shuffled(table: SampleTable) -> SampleTable:

@@ -33,7 +33,7 @@ def test_the_committed_page_is_what_the_baselines_say():
     text = (ROOT / "docs" / "results.md").read_text()
     assert fill(text, BASELINES) == text, "run: btlib results docs/results.md"
     assert len(text.splitlines()) <= 150
-    assert "611" in text[:200], "it opens with what a split by slice does"
+    assert "611" in text[:200], "it opens with what a split by sample does"
 
 
 def test_the_splits_say_who_is_trained_on():

@@ -101,7 +101,7 @@ def test_the_axes_are_those_of_the_metrics(panels: list[Axes]):
 
 @pytest.fixture
 def source(conditions: Conditions, make_table: Table) -> Callable[..., Source]:
-    """A run of one case, its slices without patients where these are unknown."""
+    """A run of one case, its samples without patients where these are unknown."""
 
     def make(known: bool = True, **changes: object) -> Source:
         table = make_table() if known else make_table(patients=[None] * 60)
@@ -119,10 +119,10 @@ LINE = (
 
 def test_the_conditions_in_a_line(source: Callable[..., Source]):
     assert conditions_line(source()) == LINE
-    stated = "; slices without patient id are independent, as the user says"
+    stated = "; samples without patient id are independent, as the user says"
     assert conditions_line(source(independent=True)) == LINE + stated
     assert conditions_line(source(known=False)).startswith(f"{LINE}; patients are unknown of 60 of 60 samples")
-    seen = "7 test slices have slices of their patient in training"
+    seen = "7 test samples have samples of their patient in training"
     for origin, words in (("table", "41 test patients (from btlib's table)"), ("files", "41 test patients")):
         facts = PatientFacts(source=origin, n_test=41, seen=7)
         assert conditions_line(source(patients=facts)) == f"{LINE}; {words}; {seen}"
@@ -134,7 +134,7 @@ def test_a_published_baseline_has_conditions_too(make_table: Table, baseline_of:
 
 
 def test_a_published_value_is_the_gated_figure(make_table: Table, baseline_of: Callable[..., Baseline]):
-    """Else the first of all slices together, never that of one tumour type."""
+    """Else the first of all samples together, never that of one tumour type."""
 
     def number(value: float, metric: str = "dice", **more: object) -> ReferenceValue:
         return ReferenceValue(metric=metric, value=value, aggregation="slice-mean", source="s", **more)  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ Table = Callable[..., SampleTable]
 Make = Callable[..., CaseRecord]
 
 ALONE = [f"P{i}" for i in range(60)]
-"""Every slice of another patient."""
+"""Every sample of another patient."""
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def cases(make_table: Table, record: Make) -> Callable[..., list[CaseResult]]:
 
 @pytest.fixture(scope="module")
 def known() -> dict[tuple[str | None, ...], tuple[PairTest, ...]]:
-    """The tests of these cases by the patients of their slices: each takes a second."""
+    """The tests of these cases by the patients of their samples: each takes a second."""
     return {}
 
 
@@ -110,7 +110,7 @@ def test_the_readings(tested: Callable[..., tuple[PairTest, ...]]):
 
 @pytest.mark.parametrize(
     ("patients", "unit", "n"),
-    [([f"P{i // 12}" for i in range(60)], "patient", 5), ([None] * 60, "slice", 60)],
+    [([f"P{i // 12}" for i in range(60)], "patient", 5), ([None] * 60, "sample", 60)],
 )
 def test_what_may_be_of_one_patient_is_resampled_together(
     tested: Callable[..., tuple[PairTest, ...]], patients: Sequence[str | None], unit: str, n: int
@@ -121,7 +121,7 @@ def test_what_may_be_of_one_patient_is_resampled_together(
         assert (t.n, t.unit, t.n_units) == (60, unit, n)
         assert t.difference == pytest.approx(by_slice[key].difference)
     key = ("G", "F", "accuracy")
-    assert (together[key].p > 2 * by_slice[key].p) == (n == 5), "the wrong slices are of few patients"
+    assert (together[key].p > 2 * by_slice[key].p) == (n == 5), "the wrong samples are of few patients"
 
 
 def test_cases_of_different_conditions_are_not_compared(cases: Callable[..., list[CaseResult]]):
@@ -255,7 +255,7 @@ def test_two_cases_without_a_disagreement_have_no_odds_ratio(make_table: Table, 
 
 
 def test_the_odds_ratio_is_of_the_first_to_the_second(make_table: Table, record: Make):
-    """Only Y is right on three slices, only X on one."""
+    """Only Y is right on three samples, only X on one."""
 
     def table(*wrong: int) -> SampleTable:
         right = make_table(24)
@@ -337,7 +337,7 @@ def test_the_report_says_how_many_of_what(cases: Callable[..., list[CaseResult]]
     path = write_significance(cases(patients)[:2], tmp_path)
     assert path is not None
     text = path.read_text()
-    assert "- 60 slices of 5 patients; seeds: 1\n" in text
+    assert "- 60 samples of 5 patients; seeds: 1\n" in text
     assert "## All pairs: 1 tests" in text
     assert "## The thesis's four comparisons: 1 tests" in text
     frame = pd.read_csv(tmp_path / "significance.csv")

@@ -76,7 +76,7 @@ def test_a_run_with_a_failed_case_can_be_held_but_not_held_against(
 
 @pytest.fixture
 def source(record: Make, make_table: Table) -> Callable[..., Source]:
-    """Named cases with some wrong slices each; patients are unknown where `known` is not."""
+    """Named cases with some wrong samples each; patients are unknown where `known` is not."""
 
     def make(known: bool = True, **wrong: int) -> Source:
         patients = None if known else [None] * 60

@@ -82,15 +82,15 @@ def test_reasons_stand_once_with_all_that_they_hold_for(row: Callable[..., Row],
     found = (
         row("A", "error", lost("A", "dice", "error", "crashed\nin line 7"), lost("A", "accuracy", "error", "crashed")),
         row("B", "pass", lost("B", status="pass", reason="holds, though the images differ")),
-        row("D", "inconclusive", lost("D", status="inconclusive", reason="too few *slices*")),
+        row("D", "inconclusive", lost("D", status="inconclusive", reason="too few *samples*")),
         row("E", "regressed", lost("E", reason="")),
         row("F", "measured", lost("F", status="measured", reason="not compared")),
     )
     text = summary(Comparison(info, found), {})
     assert [line for line in text.splitlines() if line.startswith("- ")] == [
         "- A dice, A accuracy (error): crashed",
-        r"- D dice (inconclusive): too few \*slices\*",
-        "- 60 slices",
+        r"- D dice (inconclusive): too few \*samples\*",
+        "- 60 samples",
     ]
 
 

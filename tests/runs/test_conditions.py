@@ -1,4 +1,4 @@
-"""What is put down of how numbers were made: of the test slices, and of their patients."""
+"""What is put down of how numbers were made: of the test samples, and of their patients."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def split_of(train: list[int], val: list[int], test: list[int]) -> Split:
 
 
 def test_conditions_are_of_the_test_slices_under_the_protocol(dataset: Dataset):
-    """A type that no test slice has is counted too; size and scaling are the protocol's, not the images'."""
+    """A type that no test sample has is counted too; size and scaling are the protocol's, not the images'."""
     split = split_of([0, 2, 4, 5], [1, 6], [20, 3, 9])  # of types 2, 0, 0
     dataset = replace(dataset, independent=True, patient_source="table")
     protocol = Protocol(image_size=64, scaling="percentile", threshold=0.4)
@@ -48,7 +48,7 @@ def test_conditions_are_of_the_test_slices_under_the_protocol(dataset: Dataset):
     [
         ("aabb ccdd", (2, 0)),
         ("aabb cccd", (2, 0)),
-        ("aabb aacd", (3, 2)),  # slices are counted, not patients
+        ("aabb aacd", (3, 2)),  # samples are counted, not patients
         ("aabb aaab", (2, 4)),
         ("aacb ccdd", (2, 2)),  # the third trains
         ("aaac ccdd", (2, 0)),  # the fourth validates, which is not seen

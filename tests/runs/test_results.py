@@ -208,7 +208,7 @@ def test_conditions_of_folds_are_pooled(fold_of: Make, conditions: Conditions):
 
 
 def test_a_patient_in_several_folds_counts_once(fold_of: Make, make_table: Callable[..., SampleTable]):
-    """As with folds of slices: then patients of test samples are in training too."""
+    """As with folds of samples: then patients of test samples are in training too."""
     whole = make_table(patients=[f"P{i % 7}" for i in range(60)])
     records = [fold_of(fold, samples=rows(whole, PARTS[fold])) for fold in FOLDS]
     assert as_results(records)[0].conditions.patients == PatientFacts(source="files", n_test=7, seen=3)

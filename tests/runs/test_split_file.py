@@ -1,4 +1,4 @@
-"""A split written out by slice number and patient: each part in its place."""
+"""A split written out by sample number and patient: each part in its place."""
 
 from dataclasses import replace
 

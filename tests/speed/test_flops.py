@@ -10,7 +10,7 @@ from btlib.thesis.models import create
 
 
 def test_the_thesiss_network():
-    """69.16 GFLOP for a slice of 256 × 256, 49.83 of them in the backbone."""
+    """69.16 GFLOP for a sample of 256 × 256, 49.83 of them in the backbone."""
     model = create("A")
     assert flops_per_image(model, (1, 256, 256)) / 1e9 == pytest.approx(69.16, rel=1e-4)
     assert flops_per_image(model.backbone, (3, 256, 256)) / 1e9 == pytest.approx(49.83, rel=2e-4)

@@ -12,9 +12,9 @@ from btlib.stats.checks import at_least, between, numbers, plain, same_samples, 
 
 
 def test_as_many_as_the_least_are_enough() -> None:
-    at_least(2, 2, "slices")
-    with pytest.raises(StatsError, match="expected at least 2 slices, got 1\nHint: compare on more slices"):
-        at_least(2, 1, "slices")
+    at_least(2, 2, "samples")
+    with pytest.raises(StatsError, match="expected at least 2 samples, got 1\nHint: compare on more samples"):
+        at_least(2, 1, "samples")
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.1, 1.1, math.nan])
@@ -29,7 +29,7 @@ def test_numbers_are_float64_of_the_axes_asked_for() -> None:
     assert found.dtype == np.float64
     assert found.tolist() == [1, 2, 0.5]
     assert numbers([[1, 2]], "x", ndim=2).shape == (1, 2)
-    for values, ndim, hint in (([[1.0]], 1, "one number a slice"), ([1.0], 2, "one row a comparison or block")):
+    for values, ndim, hint in (([[1.0]], 1, "one number a sample"), ([1.0], 2, "one row a comparison or block")):
         with pytest.raises(StatsError, match=f"x: expected {ndim} axes, got shape .*\n.*give {hint}"):
             numbers(values, "x", ndim=ndim)
     with pytest.raises(StatsError, match="x: 2 values are not finite"):
@@ -100,7 +100,7 @@ def test_the_correlation_that_a_t_implies_may_be_1() -> None:
     for spreads in ((0.0, 0.25), (0.5, 0.0)):
         with pytest.raises(StatsError, match="implies nothing"):
             stats.implied_correlation(0.75, spreads[0], 0.5, spreads[1], 4.0, 16)
-    with pytest.raises(StatsError, match="at least 2 slices, got 1"):
+    with pytest.raises(StatsError, match="at least 2 samples, got 1"):
         stats.implied_correlation(0.75, 0.5, 0.5, 0.25, 4.0, 1)
     with pytest.raises(StatsError, match=r"implies a correlation of 1\.\d+ and a spread of 0\.2"):
         stats.implied_correlation(0.75, 0.5, 0.5, 0.25, 5.0, 16)

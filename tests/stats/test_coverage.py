@@ -1,6 +1,6 @@
 """Intervals cover, and tests reject, as often as they say: 400 simulated comparisons, all with no true difference.
 
-One call compares all of them: they share slices and patients, as `paired_many` wants. The standard error of a share of
+One call compares all of them: they share samples and patients, as `paired_many` wants. The standard error of a share of
 95 % of 400 is 1.1 points, and the bounds are three of them wide.
 """
 
@@ -13,13 +13,13 @@ N = 400
 
 
 def normals(rng, groups, within):
-    """Standard normal numbers [N, slices] whose correlation within a group is `within`."""
+    """Standard normal numbers [N, samples] whose correlation within a group is `within`."""
     of_group = rng.normal(size=(N, groups.max() + 1))[:, groups]
     return np.sqrt(within) * of_group + np.sqrt(1 - within) * rng.normal(size=(N, len(groups)))
 
 
 def pairs(groups, within, seed):
-    """Two measurements of every slice with correlation 0.64, as the thesis's E and A."""
+    """Two measurements of every sample with correlation 0.64, as the thesis's E and A."""
     rng = np.random.default_rng(seed)
     common, *own = (normals(rng, groups, within) for _ in range(3))
     return [0.8 * common + 0.6 * x for x in own]
@@ -39,7 +39,7 @@ def covered(result):
 
 @pytest.mark.parametrize("shape", [lambda x: 0.25 * x, dice], ids=["normal", "dice"])
 @pytest.mark.parametrize(
-    ("groups", "within"), [(np.arange(612), 0.0), (np.repeat(np.arange(47), 13), 0.5)], ids=["slices", "patients"]
+    ("groups", "within"), [(np.arange(612), 0.0), (np.repeat(np.arange(47), 13), 0.5)], ids=["samples", "patients"]
 )
 def test_coverage_and_size(shape, groups, within):
     a, b = (shape(x) for x in pairs(groups, within, seed=1))
@@ -49,7 +49,7 @@ def test_coverage_and_size(shape, groups, within):
 
 
 def test_slices_taken_as_independent_cover_far_less():
-    """Thirteen slices of a patient that correlate at 0.5 are worth less than two."""
+    """Thirteen samples of a patient that correlate at 0.5 are worth less than two."""
     groups = np.repeat(np.arange(47), 13)
     a, b = pairs(groups, 0.5, seed=2)
     result = stats.paired_many(a - b, n_resamples=500)
@@ -65,7 +65,7 @@ def test_a_handful_of_patients_still_covers():
 
 
 def test_the_corrected_t_keeps_its_size_where_the_plain_one_does_not():
-    """Means of repeated random tests of a fifth of the same slices: the plain t takes them for new ones."""
+    """Means of repeated random tests of a fifth of the same samples: the plain t takes them for new ones."""
     from scipy.stats import ttest_1samp
 
     rng = np.random.default_rng(4)

@@ -36,7 +36,7 @@ def by_hand(values: np.ndarray, names: list[str], confidence: float, seed: int) 
 
 @pytest.mark.parametrize(("confidence", "seed"), [(0.95, 0), (0.8, 9), (0.95, 10)])
 @pytest.mark.parametrize(
-    "names", [NAMES, list("abcdefghabc"), [f"P{i:02d}" for i in range(11)]], ids=["patients", "eight", "slices"]
+    "names", [NAMES, list("abcdefghabc"), [f"P{i:02d}" for i in range(11)]], ids=["patients", "eight", "samples"]
 )
 def test_a_paired_difference_is_of_its_seeds_draws(names: list[str], confidence: float, seed: int) -> None:
     found = stats.paired(A, B, names, DRAWS, confidence, seed)
@@ -71,5 +71,5 @@ def test_groups_are_numbered_by_name_or_by_number() -> None:
 
 @pytest.mark.parametrize("groups", [["a", None], [None, "a"], [float("nan"), 1.0], np.array([1.0, np.nan])])
 def test_a_slice_without_a_group_is_refused(groups: list[object]) -> None:
-    with pytest.raises(StatsError, match="some slices have no group"):
+    with pytest.raises(StatsError, match="some samples have no group"):
         group_numbers(groups, 2)

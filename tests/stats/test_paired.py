@@ -43,7 +43,7 @@ def test_p_is_exact_in_a_case_that_can_be_counted():
 
 
 def test_whole_patients_are_drawn():
-    """Slices of a patient that agree add no information: the interval is that of the patients' means."""
+    """Samples of a patient that agree add no information: the interval is that of the patients' means."""
     rng = np.random.default_rng(0)
     by_patient = rng.normal(0, 1, 30)
     many = np.repeat(by_patient, 13)
@@ -112,7 +112,7 @@ def test_groups_of_one_slice_in_any_order_are_no_groups_but_for_chance(pair):
 
 
 def test_whole_patients_agree_with_a_plain_loop():
-    """Written independently: draw patients by name and take the mean of all their slices."""
+    """Written independently: draw patients by name and take the mean of all their samples."""
     rng = np.random.default_rng(7)
     sizes = rng.integers(1, 30, 15)
     groups = np.repeat(np.arange(15), sizes)
@@ -179,7 +179,7 @@ def test_no_difference_at_all_is_certain():
 @pytest.mark.parametrize(
     ("a", "b", "groups", "problem"),
     [
-        ([1.0], [0.0], None, "at least 2 slices, got 1"),
+        ([1.0], [0.0], None, "at least 2 samples, got 1"),
         ([1.0, 2.0], [0.0, 0.0], ["x", "x"], "at least 2 patients, got 1"),
         ([1.0, math.nan], [0.0, 0.0], None, "not finite"),
         ([1.0, 2.0], [0.0, math.inf], None, "not finite"),

@@ -66,7 +66,7 @@ def test_every_patient_is_drawn_and_flipped_alike():
     [
         ([1.0, 2.0], "expected 2 axes"),
         (np.empty((0, 5)), "at least 1 pairs, got 0"),
-        (np.empty((2, 0)), "at least 2 slices, got 0"),
+        (np.empty((2, 0)), "at least 2 samples, got 0"),
         ([[1.0, 2.0], [1.0, math.nan]], "1 values are not finite"),
     ],
 )

@@ -27,7 +27,7 @@ def test_all_right_is_not_certain():
 @pytest.mark.parametrize(
     ("successes", "n", "problem"),
     [
-        (1, 0, "at least 1 slices, got 0"),
+        (1, 0, "at least 1 samples, got 0"),
         (7, 6, "expected 0 to 6 successes, got 7"),
         (-1, 6, "got -1"),
         (0.9, 6, "got 0.9"),

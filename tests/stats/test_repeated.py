@@ -35,8 +35,8 @@ def test_no_difference_on_any_split():
         ([0.1], 4, 1, "at least 2 splits, got 1"),
         ([], 4, 1, "at least 2 splits, got 0"),
         ([0.1, math.nan], 4, 1, "not finite"),
-        ([0.1, 0.2], 0, 1, "at least 1 training slices, got 0"),
-        ([0.1, 0.2], 4, 0, "at least 1 test slices, got 0"),
+        ([0.1, 0.2], 0, 1, "at least 1 training samples, got 0"),
+        ([0.1, 0.2], 4, 0, "at least 1 test samples, got 0"),
         ([0.1, 0.1, 0.1], 4, 1, "without spread"),
     ],
 )

@@ -32,7 +32,7 @@ def test_all_equal_is_no_difference():
 
 
 def test_one_slice_that_differs_is_a_difference() -> None:
-    """Of fourteen slices scipy takes the normal: one rank of 14 and a spread of 14, whose z is −1."""
+    """Of fourteen samples scipy takes the normal: one rank of 14 and a spread of 14, whose z is −1."""
     one = stats.wilcoxon([1.0, *[0.5] * 13], [0.5] * 14)
     assert one == stats.SignedRanks(0, pytest.approx(2 * sp.norm.sf(1)), 14, 13)
 

@@ -85,7 +85,7 @@ def test_two_slices_are_enough():
         ((0.5, 0.1, 0.4, 0.1, 1.5, 9), "correlation between -1 and 1, got 1.5"),
         ((0.5, 0.1, 0.4, 0.1, math.nan, 9), "correlation between -1 and 1, got nan"),
         ((math.nan, 0.1, 0.4, 0.1, 0.5, 9), "a difference between -inf and inf, got nan"),
-        ((0.5, 0.1, 0.4, 0.1, 0.5, 1), "at least 2 slices, got 1"),
+        ((0.5, 0.1, 0.4, 0.1, 0.5, 1), "at least 2 samples, got 1"),
         ((0.5, 0.1, 0.25, 0.1, 1.0, 9), "without spread"),
     ],
 )

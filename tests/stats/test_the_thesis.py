@@ -20,7 +20,7 @@ PRINTED_P = {"E-A": 0.0383, "F-B": 0.000382, "G-F": 0.1939, "F-E": 0.7114}
 
 
 def correctness(both: int, only_a: int, only_b: int):
-    """Two bool arrays [612] with these numbers of slices; neither is right on the rest."""
+    """Two bool arrays [612] with these numbers of samples; neither is right on the rest."""
     a = np.arange(N) < both + only_a
     b = (np.arange(N) < both) | ((np.arange(N) >= both + only_a) & (np.arange(N) < both + only_a + only_b))
     return a, b

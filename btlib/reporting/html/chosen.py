@@ -1,4 +1,4 @@
-"""Which samples of a case are shown: the worst, those in the middle, those that changed most, and the explained ones."""
+"""Which samples of a case are shown: the worst, the median, those that changed most, and those explained."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ class Entry:
         result: What was measured, under the label.
         records: One a seed.
         speed: What was timed; None where nothing was.
-        before: Numbers to hold single samples against: the first run's, else the baseline's; empty where there are none.
+        before: To compare single samples with: the first run's, else the baseline's; empty where there are none.
         before_name: Whose they are.
     """
 

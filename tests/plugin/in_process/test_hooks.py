@@ -378,8 +378,8 @@ def test_the_fixture_of_the_run_is_that_of_its_tier(
     request = SimpleNamespace(config=started().config)
     monkeypatch.setattr(Session, "run", lambda self, tier: f"run of {tier}")
     assert bt_run(request, "full") == "run of full"
-    monkeypatch.setattr(Session, "run", Mock(side_effect=BtlibError("no slices")))
-    with pytest.raises(pytest.fail.Exception, match=r"^no slices$") as caught:
+    monkeypatch.setattr(Session, "run", Mock(side_effect=BtlibError("no samples")))
+    with pytest.raises(pytest.fail.Exception, match=r"^no samples$") as caught:
         bt_run(request, "full")
     assert getattr(caught.value, STATUS) == "error"
 

@@ -165,13 +165,13 @@ def test_folders_that_are_read_are_where_the_user_stands_and_those_that_are_writ
     parse: Parse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("here/slices", "here/theirs", "slices", "home/slices"):
+    for name in ("here/samples", "here/theirs", "samples", "home/samples"):
         (tmp_path / name).mkdir(parents=True)
-    found = parse("--bt-data=slices", "--bt-thesis-checkpoints=theirs", "--bt-output=out", "--bt-checkpoints=kept")
-    assert (found.data, found.plugins["thesis_checkpoints"]) == (tmp_path / "here/slices", tmp_path / "here/theirs")
+    found = parse("--bt-data=samples", "--bt-thesis-checkpoints=theirs", "--bt-output=out", "--bt-checkpoints=kept")
+    assert (found.data, found.plugins["thesis_checkpoints"]) == (tmp_path / "here/samples", tmp_path / "here/theirs")
     assert (found.output, found.checkpoints) == (tmp_path / "out", tmp_path / "kept")
-    found = parse("--bt-data=~/slices", "--bt-output=~/out", f"--bt-checkpoints={tmp_path}/elsewhere")
-    assert (found.data, found.output) == (tmp_path / "home/slices", tmp_path / "home/out")
+    found = parse("--bt-data=~/samples", "--bt-output=~/out", f"--bt-checkpoints={tmp_path}/elsewhere")
+    assert (found.data, found.output) == (tmp_path / "home/samples", tmp_path / "home/out")
     assert found.checkpoints == tmp_path / "elsewhere"
 
 

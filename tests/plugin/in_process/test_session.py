@@ -97,7 +97,7 @@ def test_a_session_without_benchmarks_opens_nothing(begin: Begin, opens: Mock) -
 
 
 @pytest.mark.parametrize(
-    ("error", "kind"), [(DataError("no slices"), DataError), (BtlibError("x"), BtlibError), (OSError("x"), DataError)]
+    ("error", "kind"), [(DataError("no samples"), DataError), (BtlibError("x"), BtlibError), (OSError("x"), DataError)]
 )
 def test_a_run_that_cannot_be_opened_fails_its_own_items(
     begin: Begin, opens: Mock, error: Exception, kind: type

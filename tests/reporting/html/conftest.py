@@ -136,7 +136,7 @@ def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
         work = Work.on(dataset, split, Protocol(image_size=size), Recipe(), 7, path / "checkpoints")
         known = {"A": (True, False), "B": (False, True)}
         folder = RunStore(path)
-        usual = {"task": dataset.task, "baseline": str(path / "none.json"), "data": f"{n} slices", "seeds": [7]}
+        usual = {"task": dataset.task, "baseline": str(path / "none.json"), "data": f"{n} samples", "seeds": [7]}
         folder.save_info(RunInfo(tier="smoke", command="pytest", started="now", cases=list(names), **(usual | info)))
         for name in names:
             mask, classes = known.get(name, (True, True))

@@ -99,7 +99,7 @@ def test_boxes(drawn: list[Figure]):
     (median,) = [line for line in lines(axes) if line.get_linewidth() == 2]
     assert np.asarray(median.get_xdata()) == pytest.approx(np.median(many))
     ink = np.concatenate([np.asarray(line.get_xydata()) for line in lines(axes, colour=INK)])
-    assert set(ink[:, 1].round(6)) <= {-0.25, -0.125, 0.0, 0.125, 0.25}, "only the case of six slices has a box"
+    assert set(ink[:, 1].round(6)) <= {-0.25, -0.125, 0.0, 0.125, 0.25}, "only the case of six samples has a box"
     low, high = np.percentile(many, (25, 75))
     assert {round(x, 6) for x in ink[:, 0]} >= {round(float(low), 6), round(float(high), 6), 0.1, 0.97}
     assert axes.get_xlim() == SHARE
@@ -247,7 +247,7 @@ def test_a_confusion_matrix(drawn: list[Figure]):
 
 
 def test_a_calibration_curve(drawn: list[Figure]):
-    """Probability across, accuracy up; bins without slices are left out."""
+    """Probability across, accuracy up; bins without samples are left out."""
     count = np.array([0.0, 1.0, 4.0, 0.0])
     bins = Bins(count=count, confidence=count * [0, 0.5, 0.75, 0], right=count * [0, 0.0, 0.25, 0])
     calibration(bins, 0.4567, "the case")

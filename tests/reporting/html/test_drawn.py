@@ -1,4 +1,4 @@
-"""What each figure is made of: which values, of which slices, in which colour, with which margin."""
+"""What each figure is made of: which values, of which samples, in which colour, with which margin."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -150,7 +150,7 @@ def test_pairs_are_coloured_by_the_corrected_p(drawn: Callable[..., Any]):
 
 @pytest.fixture
 def seeds(make_table: Table) -> list[SampleTable]:
-    """Two seeds of nine slices, the second in another order; with boundaries, and without a pituitary tumour."""
+    """Two seeds of nine samples, the second in another order; with boundaries, and without a pituitary tumour."""
     made = []
     for seed, wrong in ((1, 7), (2, 5)):
         table = make_table(9, seed=seed, wrong=wrong)

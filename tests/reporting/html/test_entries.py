@@ -1,4 +1,4 @@
-"""Cases of runs as a page shows them: labels, order, and what single slices are held against."""
+"""Cases of runs as a page shows them: labels, order, and what single samples are held against."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -148,8 +148,8 @@ def test_the_worst_and_those_around_the_median(entry: Make):
 
 
 def test_of_the_same_dice_ids_come_as_people_count(entry: Make):
-    table = changed(table_of([1, 2, 3], [0.5] * 3), id=["slice 10", "slice 9", "a/slice 9"])
-    assert [table.id[one.at] for one in choose(entry("A", table), ())] == ["a/slice 9", "slice 9", "slice 10"]
+    table = changed(table_of([1, 2, 3], [0.5] * 3), id=["sample 10", "sample 9", "a/sample 9"])
+    assert [table.id[one.at] for one in choose(entry("A", table), ())] == ["a/sample 9", "sample 9", "sample 10"]
 
 
 def test_few_slices_are_chosen_once_each(entry: Make):

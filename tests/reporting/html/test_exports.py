@@ -1,4 +1,4 @@
-"""What the page shows, for programs: every slice of every seed, and the numbers that stand nowhere else."""
+"""What the page shows, for programs: every sample of every seed, and the numbers that stand nowhere else."""
 
 import json
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_without_numbers_there_is_a_head(entry: Make, tmp_path: Path):
 def test_figures_of_before_are_removed(tmp_path: Path):
     for name in ("old.svg", "kept.svg", "notes.txt"):
         (tmp_path / name).write_text("old")
-    write_figures([Drawn("slices", name, "", "", f"<{name}/>") for name in ("kept", "new")], tmp_path)
+    write_figures([Drawn("samples", name, "", "", f"<{name}/>") for name in ("kept", "new")], tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
         "kept.svg": "<kept/>",
         "new.svg": "<new/>",
@@ -86,7 +86,7 @@ def test_the_numbers_of_each_case(entry: Make, make_table: Table, empty_view: Vi
     two = entry("B", make_table(9, classes=False))
     shown = Gallery((tile(one, "7", SliceMap("", 0.75, 0.125)), tile(two, "7"), tile(one, "3")))
     means = {("A · run", "dice"): Mean(0.5, 0.25, 0.75), ("B", "dice"): Mean(0.9, 0.8, 1.0)}
-    figures = (Drawn("slices", "slices-dice", "", "", ""),)
+    figures = (Drawn("samples", "slices-dice", "", "", ""),)
     page = Page((empty_view,), (one, two), (), means, figures, "", ("a curve",), (), replace(shown, problems=("lost",)))
     write_numbers(page, tmp_path / "report.json")
     value = json.loads((tmp_path / "report.json").read_text())

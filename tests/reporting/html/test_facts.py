@@ -76,7 +76,7 @@ def test_the_patients_in_words(with_records: Callable[..., Entry], empty_view: V
     patients = PatientFacts(source=source, n_test=41, seen=7)
     under = one.records[0].conditions.model_copy(update={"patients": patients})
     _, data = facts(empty_view, [with_records("A", {"conditions": under})])
-    told = f"41 in test, from {words}; 7 test slices are of patients in training"
+    told = f"41 in test, from {words}; 7 test samples are of patients in training"
     assert [value for name, value in data.pairs if name == "patients"] == [told]
 
 
@@ -121,7 +121,7 @@ def test_when_it_was_trained_and_its_own_threshold(with_records: Callable[..., E
     )
     assert loaded.words == f"{SOURCES['loaded'][1]} (yesterday)"
     assert (trained.words, trained.fingerprint) == (SOURCES["trained"][1], "")
-    assert own.words == "given ready-made by the case; masks at its own threshold 0.35, chosen on validation slices"
+    assert own.words == "given ready-made by the case; masks at its own threshold 0.35, chosen on validation samples"
     assert same.words == "given ready-made by the case"
     assert [one.seed for one in (loaded, trained, own, same)] == [9, 10, 11, 12]
 

@@ -1,4 +1,4 @@
-"""Slices to look at: all of them while the page has room, fair shares where it has not."""
+"""Samples to look at: all of them while the page has room, fair shares where it has not."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def two_runs(make_run: Callable[..., Path], home: Path, **how: Any) -> list[Entr
 
 @pytest.fixture(scope="module")
 def shown(make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> list[Entry]:
-    """Masks, types, and two of both; twelve small test slices of which three are explained."""
+    """Masks, types, and two of both; twelve small test samples of which three are explained."""
     return two_runs(make_run, tmp_path_factory.mktemp("two"), n=120, size=32, names=("A", "B", "C", "D"), explained=3)
 
 
@@ -43,7 +43,7 @@ def counts(found: Gallery) -> Counter[str]:
 
 @pytest.mark.nightly
 def test_two_runs_of_seven_cases_fit_whole(make_run: Callable[..., Path], tmp_path: Path):
-    """30 test slices of 256 pixels, of which nine are explained."""
+    """30 test samples of 256 pixels, of which nine are explained."""
     shown = two_runs(make_run, tmp_path, n=150, size=256, names=tuple("ABCDEFG"), explained=9)
     found = gallery(shown, PAGE, weigh)
     assert found.problems == ()
@@ -58,7 +58,7 @@ def test_two_runs_of_seven_cases_fit_whole(make_run: Callable[..., Path], tmp_pa
         assert sum(tile.map is not None for tile in ours) == named.get("explained", 0)
     assert len(found.tiles) > 160
     assert bytes_of(found) < PAGE
-    assert len(found.images) <= 30  # a slice that both runs show is in the page once
+    assert len(found.images) <= 30  # a sample that both runs show is in the page once
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.7])
@@ -71,7 +71,7 @@ def test_where_room_is_short_every_case_keeps_its_share(shown: list[Entry], whol
     assert all(kept[label] >= min(wanted[label], full - 2) for label in wanted)  # none loses all to another
     lost = {label: wanted[label] - kept[label] for label in wanted if kept[label] < wanted[label]}
     assert list(found.problems) == [
-        f"left out, to keep the page small: {n} of the {wanted[label]} chosen slices of {label}"
+        f"left out, to keep the page small: {n} of the {wanted[label]} chosen samples of {label}"
         for label, n in lost.items()
     ]
     assert found.images.keys() == {tile.picture for tile in found.tiles}

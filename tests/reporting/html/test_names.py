@@ -61,7 +61,7 @@ def test_the_page_shows_it_as_text(page: Reader, name: str):
     assert visible(name) in rows
     assert page.row("cases", f"{visible(name)} title of")
     assert f"Confusion matrix of {visible(name)}" in {a.get("aria-label") for _, a in page.tags}
-    assert visible(name) in {a.get("value") for tag, a in page.tags if tag == "option"}  # its slices can be chosen
+    assert visible(name) in {a.get("value") for tag, a in page.tags if tag == "option"}  # its samples can be chosen
     assert visible(name) in {a["data-case"] for tag, a in page.tags if tag == "li" and "data-case" in a}
 
 

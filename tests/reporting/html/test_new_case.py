@@ -27,7 +27,7 @@ KNOWN = ("A", "B", "both", "other")
 
 
 def published(baseline: Baseline) -> Baseline:
-    """The same figures without numbers by slice."""
+    """The same figures without numbers by sample."""
     cases = {name: case.model_copy(update={"runs": []}) for name, case in baseline.cases.items()}
     return baseline.model_copy(update={"kind": "published", "cases": cases})
 
@@ -157,7 +157,7 @@ def test_pairing_is_claimed_only_where_it_is(homes: dict[str, Path], kind: str):
     baseline = str(home.with_suffix(".json"))
     told = outputs(home, ["compare", baseline, str(home)], ["show", baseline, str(home)])
     told["terminal"] = "\n".join(close(home).lines)
-    said = {name for name, text in told.items() if re.search(r"same\s+slices|(?<!un)paired by", text, re.IGNORECASE)}
+    said = {name for name, text in told.items() if re.search(r"same\s+samples|(?<!un)paired by", text, re.IGNORECASE)}
     assert {"index.html", "comparison.md", "compare"} <= told.keys()
     if kind == "measured":
         assert said >= {"index.html", "comparison.md", "compare"}

@@ -67,7 +67,7 @@ def test_nothing_is_loaded_from_anywhere(html: str, page: Reader):
 
 def test_it_says_what_is_phantom_and_what_was_reused(page: Reader):
     assert "Phantom data." in page.text["verdicts"]
-    assert "All slices are phantoms" in page.text["origin"]
+    assert "All samples are phantoms" in page.text["origin"]
     assert "3 of 4 models were reused" in page.text["origin"]
     assert "no model: the case failed" in page.text["origin"]
 
@@ -172,7 +172,7 @@ def test_only_failures(make_run: Callable[..., Path], tmp_path: Path):
     path = make_run(tmp_path / "run", names=("broken",))
     page = Reader(write_report(path).read_text())
     assert "out of luck" in page.text["verdicts"]
-    assert "No case has numbers." in page.text["slices"]
+    assert "No case has numbers." in page.text["samples"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -194,7 +194,7 @@ def test_records_of_before_have_no_masks_and_no_curve(run: Path, tmp_path: Path)
         files.write_json(path, value)
     page = Reader(write_report(tmp_path / "run").read_text())
     assert "case A: its predicted masks were not stored" in page.text["gallery"]
-    assert "before curves were kept" in page.text["slices"]
+    assert "before curves were kept" in page.text["samples"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -217,7 +217,7 @@ def test_without_data_the_page_says_so(run: Path, tmp_path: Path):
 
 @pytest.mark.usefixtures("undrawn")
 def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
-    """Explained slices join the gallery, whatever their Dice; red is where the model needs what is there."""
+    """Explained samples join the gallery, whatever their Dice; red is where the model needs what is there."""
     folder = RunStore(shutil.copytree(run, tmp_path / "run"))
     shown = {s["id"] for s in json.loads((run / "report.json").read_text())["cases"][0]["samples"]}
     record = folder.records()[0]
@@ -256,7 +256,7 @@ def test_what_the_maps_say_stands_in_a_table(make_run: Callable[..., Path], tmp_
 
 
 def test_a_threshold_of_its_own_is_marked(run: Path, tmp_path: Path):
-    """A model that chose its threshold on validation slices has that one in its figure, not the protocol's."""
+    """A model that chose its threshold on validation samples has that one in its figure, not the protocol's."""
     folder = RunStore(shutil.copytree(run, tmp_path / "run"))
     protocols = (run / "figures" / "threshold-A.svg").read_text()
     record = next(r for r in folder.records() if r.case == "A")
@@ -267,7 +267,7 @@ def test_a_threshold_of_its_own_is_marked(run: Path, tmp_path: Path):
     figure = (folder.path / "figures" / "threshold-A.svg").read_text()
     assert [" 0.65" in svg for svg in (protocols, figure)] == [True, False]
     assert [" 0.35" in svg for svg in (protocols, figure)] == [False, True]
-    assert "at its own threshold 0.35, chosen on validation slices" in page.text["origin"]
+    assert "at its own threshold 0.35, chosen on validation samples" in page.text["origin"]
 
 
 @pytest.mark.usefixtures("undrawn")

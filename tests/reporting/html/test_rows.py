@@ -138,7 +138,7 @@ def test_the_page_has_what_to_sort_by_and_who_is_a_reference(cases: list[Entry],
     ]
     sort = [a["data-sort"] for tag, a in page.tags if tag == "td" and "data-sort" in a]
     assert sort[:8] == ["0.5", "9.0", "0.75", "40.0", "160.0", "", "120.4", "1.5"]
-    assert "Means over test slices," in page.text["table"]
+    assert "Means over test samples," in page.text["table"]
 
 
 def test_zero_is_a_number_to_sort_by(entry: Make, make_table: Table, empty_view: View):
@@ -315,6 +315,6 @@ def test_the_facts_of_each_run_stand_under_its_own_title(entry: Make, make_table
     assert "B, seed 1: cpu other of second (else second)" in text
     assert text.count("Measured in another environment") == 2
     assert page.text["verdicts"].index("data of first") < page.text["verdicts"].index("data of second")
-    assert page.text["verdicts"].count("Synthetic slices") == 2
+    assert page.text["verdicts"].count("Synthetic samples") == 2
     for view, _ in views:
         assert f"{view.label}: {noise_line(view.noise)}" in page.text["speed"]

@@ -1,4 +1,4 @@
-"""Single slices: the picture, the contours of truth and prediction, the map, and the numbers beside them."""
+"""Single samples: the picture, the contours of truth and prediction, the map, and the numbers beside them."""
 
 import base64
 import re
@@ -207,7 +207,7 @@ def test_cases_take_turns_where_room_is_short():
 
 @pytest.fixture
 def view(empty_view: View) -> View:
-    """A run with pictures of its two slices."""
+    """A run with pictures of its two samples."""
     keep(empty_view.store.path / "pictures.npz", FOUND)
     return empty_view
 
@@ -228,7 +228,7 @@ def test_the_gallery_of_a_run(view: View, entry: Make, table: SampleTable, masks
     short = gallery([one, other], size, lambda tile: 10)
     assert [t.id for t in short.tiles] == ["3"]
     assert list(short.images) == [short.tiles[0].picture]
-    assert short.problems == ("left out, to keep the page small: 1 of the 2 chosen slices of A",)
+    assert short.problems == ("left out, to keep the page small: 1 of the 2 chosen samples of A",)
 
 
 def test_masks_that_were_not_kept_are_missed(view: View, entry: Make, table: SampleTable, masks: Masks):
@@ -355,7 +355,7 @@ def explained(case: str = "A", sanity: Sanity | None = None) -> Explained:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunStore:
-    """Maps of slices 3 and 7: the first needs its left half, the second is surer without its top."""
+    """Maps of samples 3 and 7: the first needs its left half, the second is surer without its top."""
     folder = RunStore(tmp_path / "run")
     total = np.zeros((2, *SIZE), np.float32)
     total[0, :, :5] = 0.5
