@@ -93,7 +93,7 @@ def seen_line(source: Source) -> str:
     seen = "–" if conditions.patients is None else conditions.patients.seen
     return (
         f"{visible(source.name)}: split {conditions.split_name}; {seen} of {conditions.n_test} test samples have "
-        "samples         "of their patient in training"
+        "samples of their patient in training"
     )
 
 
