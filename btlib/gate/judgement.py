@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any, Literal, TypeVar
 
 from filelock import FileLock
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AliasChoices, ConfigDict, Field
 
 from btlib import fingerprint
 from btlib.errors import BaselineError, RecordError
@@ -27,8 +27,6 @@ from btlib.stored import Stored, Strict
 
 T = TypeVar("T", Verdict, Ranking)
 
-_OLDER = {"standings": "rankings"}
-
 
 class CaseJudgement(Strict):
     """All verdicts on one case.
@@ -44,14 +42,11 @@ class CaseJudgement(Strict):
     case: str
     records: str
     verdicts: list[Verdict] = Field(default_factory=list)
-    rankings: list[Ranking] = Field(default_factory=list)
+    rankings: list[Ranking] = Field(
+        default_factory=list,
+        validation_alias=AliasChoices("rankings", "standings"),  # the name in older files
+    )
     speed: list[ThroughputVerdict] = Field(default_factory=list)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _upgrade(cls, value: Any) -> Any:
-        """Read judgements of before 2026-11-30, which called the rankings "standings"."""
-        return {_OLDER.get(name, name): field for name, field in value.items()} if isinstance(value, dict) else value
 
     def verdict(self, metric: str) -> Verdict | None:
         """The verdict on a metric; None where it was not judged."""
