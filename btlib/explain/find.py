@@ -76,7 +76,7 @@ def _prepared(case: Case, where: Where) -> Study:
     dataset = load_dataset(where.folder, case.image_size or protocol.image_size, case.scaling or protocol.scaling)
     given: dict[str, Any] = {"precision": where.precision or tier.precision, "engine": where.engine or tier.engine}
     split = make_split(where.split, dataset)
-    given |= {"say": where.report, "case": case.name}
+    given |= {"report": where.report, "case": case.name}
     work = Work.on(dataset, split, protocol, tier.recipe, 42, where.checkpoints, **given)
     prepared = case.prepare(work)
     return Study(case.name, explainer_of(prepared), dataset, split, prepared.fingerprint, where.report)

@@ -27,7 +27,7 @@ def stored_study(variant: str, where: Where) -> Study:
     dataset = load_dataset(where.folder, ingredients["image_size"], ingredients["scaling"])
     split = make_split(where.split, dataset)
     if [ingredients["data"], ingredients["split"]] != [dataset.fingerprint, split.fingerprint]:
-        where.report("Note: trained on other slices or another split than these; it may have seen the test slices")
+        where.report("Note: trained on other samples or another split than these; it may have seen the test samples")
     subject = Subject(
         stored.model.to(device),
         NAMED,

@@ -68,7 +68,7 @@ def test_every_bad_file_is_named_and_the_exit_code_says_so(
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["data", "verify", "nowhere"], "nowhere: expected a folder of samples, found nothing"),
+        (["data", "verify", "nowhere"], "nowhere: expected a folder of slices, found nothing"),
         (["baseline", "check", "nowhere.json"], "nowhere.json: no such baseline file"),
         (["baseline", "accept", "nowhere", "--name", "x", "--reason", "y"], "unknown run 'nowhere'"),
     ],

@@ -199,8 +199,8 @@ def test_leakage_of_two_runs(make_run: Callable[..., Path], make_table: Table, c
     apart = make_run("apart", other, X=make_table(wrong=30))
     result = run("leakage", near, apart)
     assert result.exit_code == 0
-    assert "split slice-seed42; of 60 test samples 59 have samples of their patient in training" in result.stdout
-    assert "split patient-5fold-1; of 60 test samples 0 have" in result.stdout
+    assert "split slice-seed42; 59 of 60 test samples have samples of their patient in training" in result.stdout
+    assert "split patient-5fold-1; 0 of 60 test samples have" in result.stdout
     rows = [line.split() for line in result.stdout.splitlines() if line.startswith("X")]
     assert [row[1] for row in rows] == ["dice", "accuracy"]
     assert rows[1][2:5] == ["1.0000", "0.5000", "+0.5000"]

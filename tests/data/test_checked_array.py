@@ -113,7 +113,7 @@ def test_it_cannot_be_written_to(byte: int | None, reopened: Open):
 @pytest.mark.parametrize("key", [key for key in KEYS if VALUES[key].size], ids=str)
 def test_a_turned_bit_in_what_is_read_is_noticed(key: Any, reopened: Open):
     first = int(VALUES[key].ravel()[0]) * 4
-    with pytest.raises(DataError, match=r"cached slices . to . are damaged, and making them anew gave others"):
+    with pytest.raises(DataError, match=r"cached samples . to . are damaged, and making them anew gave others"):
         reopened(first)[key]
 
 
@@ -129,7 +129,7 @@ def test_a_turned_bit_anywhere_is_noticed_where_all_is_read(
 def test_rows_of_sound_blocks_can_be_read_beside_a_damaged_one(reopened: Open):
     array = reopened(419)
     assert np.array_equal(array[:6], VALUES[:6])
-    with pytest.raises(DataError, match="slices 7 to 7 are"):
+    with pytest.raises(DataError, match="samples 7 to 7 are"):
         array[6]
 
 

@@ -94,7 +94,7 @@ def test_facts_are_plain_json(tmp_path: Path):
     found = facts.facts(tmp_path, "cpu")
     assert json.loads(json.dumps(found)) == found
     assert found["choices"]["device"] == "cpu"
-    assert found["places"]["slices"] == "none; phantoms are used"
+    assert found["places"]["samples"] == "none; phantoms are used"
 
 
 def test_a_broken_library_is_told_and_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

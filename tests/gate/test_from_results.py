@@ -186,7 +186,7 @@ def test_only_sound_results_make_a_baseline(make: Callable[..., CaseResult]):
         "has no records": [],
         "case Y failed: it broke": [good, make("Y", failure="error", message="it broke")],
         "case Y was made under other conditions than case X": [good, make("Y", table(), conditions=other)],
-        "case X has 3 samples, and its conditions say 2": [make("X", cut, conditions=good.conditions)],
+        "case X has 3 samples, its conditions say 2": [make("X", cut, conditions=good.conditions)],
     }
     for problem, results in wrong.items():
         with pytest.raises(RecordError, match=problem) as caught:

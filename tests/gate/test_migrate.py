@@ -307,8 +307,8 @@ def test_a_record_that_contradicts_its_conditions_is_refused_by_name(measured: R
     value["conditions"]["n_test"] += 1
     del value["digest"], value["sealed"]
     path.write_text(json.dumps(value))
-    assert "case X has 8 slices, and its conditions say 9" in load_source(str(measured.path), measured.path).problem
-    with pytest.raises(RecordError, match="case X has 8 slices, and its conditions say 9"):
+    assert "case X has 8 samples, its conditions say 9" in load_source(str(measured.path), measured.path).problem
+    with pytest.raises(RecordError, match="case X has 8 samples, its conditions say 9"):
         propose(measured.path, "mine", "because")
 
 

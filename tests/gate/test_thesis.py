@@ -90,7 +90,7 @@ def test_counts_of_slices_add_up():
         found = [f for f in THESIS.facts if f.metric == metric]
         return next(f.value for f in found if not f.tumour_class), [f.value for f in found if f.tumour_class]
 
-    total, by_class = fact("samples")
+    total, by_class = fact("slices")
     assert (total, by_class) == (3064, [708, 1426, 930])
     parts = [fact(f"{part}_slices") for part in ("train", "val", "test")]
     assert [n for n, _ in parts] == [2207, 245, 612]

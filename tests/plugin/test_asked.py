@@ -109,7 +109,7 @@ def test_a_bad_slice_stops_the_run_and_is_named(project: Run, phantoms: Path, tm
 def test_an_empty_folder_of_slices(project: Run, tmp_path: Path):
     result = project(data=tmp_path)
     assert result.ret == 4
-    result.stderr.fnmatch_lines([f"*{tmp_path}*no samples*", "*btlib data download*"])
+    result.stderr.fnmatch_lines([f"*{tmp_path}*no slices*", "*btlib data download*"])
 
 
 def test_sessions_without_benchmarks_are_left_alone(pytester: pytest.Pytester):

@@ -191,7 +191,7 @@ def test_every_number_of_a_gap_has_its_column():
 
 
 def test_whose_slices_were_trained_on_in_a_line(result: Callable[..., CaseResult], make_table: Table):
-    told = "split slice-seed42; of 60 test samples {} have samples of their patient in training"
+    told = "split slice-seed42; {} of 60 test samples have samples of their patient in training"
     assert seen_line(measured(result("X", make_table(), seen=7), name="r")) == "r: " + told.format(7)
     assert seen_line(measured(result("X", make_table(), seen=0), name="r")) == "r: " + told.format(0)
     assert seen_line(measured(result("X", make_table(), seen=None), name="r")) == "r: " + told.format("–")

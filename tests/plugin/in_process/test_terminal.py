@@ -42,7 +42,7 @@ def session(isatty: bool = True, reporter: bool = True, capture: bool = True, wo
 
 
 @pytest.mark.parametrize(
-    ("state", "live", "writes"),
+    ("state", "progress_bars", "writes"),
     [
         ({}, True, True),
         ({"isatty": False}, False, True),
@@ -66,7 +66,7 @@ def test_bars_are_for_who_watches_and_lines_for_who_reads(
     assert config.found.captured
 
 
-@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("progress_bars", [True, False])
 def test_a_run_tells_the_terminal_of_its_progress(progress_bars: bool) -> None:
     config = session(isatty=progress_bars)
     progress = Terminal(config).progress()

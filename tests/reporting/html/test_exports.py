@@ -86,12 +86,12 @@ def test_the_numbers_of_each_case(entry: Make, make_table: Table, empty_view: Vi
     two = entry("B", make_table(9, classes=False))
     shown = Gallery((tile(one, "7", SliceMap("", 0.75, 0.125)), tile(two, "7"), tile(one, "3")))
     means = {("A · run", "dice"): Mean(0.5, 0.25, 0.75), ("B", "dice"): Mean(0.9, 0.8, 1.0)}
-    figures = (Drawn("samples", "slices-dice", "", "", ""),)
+    figures = (Drawn("samples", "samples-dice", "", "", ""),)
     page = Page((empty_view,), (one, two), (), means, figures, "", ("a curve",), (), replace(shown, problems=("lost",)))
     write_numbers(page, tmp_path / "report.json")
     value = json.loads((tmp_path / "report.json").read_text())
     assert (value["schema"], value["figures"], value["problems"]) == (
-        *("btlib-report/2", ["figures/slices-dice.svg"], ["a curve", "lost"]),
+        *("btlib-report/2", ["figures/samples-dice.svg"], ["a curve", "lost"]),
     )
     first, second = value["cases"]
     assert (first["case"], second["case"]) == ("A", "B")

@@ -238,9 +238,9 @@ def test_the_figures_have_every_class(run: Path):
     counts = np.bincount(dataset(KNEES).labels[_test(run)], minlength=4)
     caption = ", ".join(f"{n} {name}" for n, name in zip(counts, escaped, strict=True))
     assert f"<figcaption>{caption}; 12 samples.</figcaption>" in page
-    assert "n = 12" in texts("slices-dice")
+    assert "n = 12" in texts("samples-dice")
     known = 12 - counts[0]
-    assert f"n = {known}" in texts("slices-hd95"), "samples without a value are no points"
+    assert f"n = {known}" in texts("samples-hd95"), "samples without a value are no points"
 
 
 def _test(run: Path) -> np.ndarray:
