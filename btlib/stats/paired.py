@@ -1,12 +1,13 @@
 """The difference of two measurements of the same samples; of many such pairs at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from btlib.stats.checks import Floats, Groups, at_least, confident, group_numbers, numbers, same_samples
-from btlib.stats.resampling import CELLS, bootstrap_weights, sign_flips
+from btlib.stats.resampling import CELLS, draws
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,9 @@ def paired_many(
     deviations, p = [], []
     block = max(1, CELLS // n_resamples)
     for at in (slice(start, start + block) for start in range(0, len(rows), block)):
-        rng = np.random.default_rng(seed)  # the same draws for every block
-        deviations.append(np.quantile(_drawn_means(rng, left[at], sizes, n_resamples), levels, axis=0))
-        p.append(_sign_flip_p(rng, sums[at], n_resamples))
+        weights, signs = draws(seed, len(sizes), n_resamples)  # the same draws for every block
+        deviations.append(np.quantile(_drawn_means(weights, left[at], sizes), levels, axis=0))
+        p.append(_sign_flip_p(signs, sums[at], n_resamples))
     low, high = mean + np.concatenate(deviations, axis=1)
     return PairedDifferences(mean, low, high, np.concatenate(p), rows.shape[1], len(sizes))
 
@@ -164,16 +165,15 @@ def _by_group(rows: Floats, of: NDArray[np.intp]) -> Floats:
     return np.asarray(np.add.reduceat(rows[:, order], starts, axis=1))
 
 
-def _drawn_means(rng: np.random.Generator, sums: Floats, sizes: Floats, total: int) -> Floats:
-    """Mean over the samples of the patients drawn, [total, k]."""
-    pieces = bootstrap_weights(rng, len(sizes), total)
+def _drawn_means(pieces: Iterable[Floats], sums: Floats, sizes: Floats) -> Floats:
+    """Mean over the samples of the patients drawn, [n_resamples, k]."""
     return np.concatenate([(weights @ sums.T) / (weights @ sizes)[:, None] for weights in pieces])
 
 
-def _sign_flip_p(rng: np.random.Generator, sums: Floats, total: int) -> Floats:
+def _sign_flip_p(pieces: Iterable[Floats], sums: Floats, total: int) -> Floats:
     rounding = 1e-12 * np.abs(sums).sum(axis=1)  # must not lose flips that are as extreme as the observed
     observed = np.abs(sums.sum(axis=1)) - rounding
     extreme = np.zeros(len(sums))
-    for signs in sign_flips(rng, sums.shape[1], total):
+    for signs in pieces:
         extreme += np.count_nonzero(np.abs(signs @ sums.T) >= observed, axis=0)
     return np.asarray((1 + extreme) / (1 + total))

@@ -1,12 +1,43 @@
 """Random draws of patients and of signs, as matrices: k comparisons share them by one matrix product."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import numpy as np
 
 from btlib.stats.checks import Floats
 
 CELLS = 4_000_000  # numbers held at once by one matrix: 32 MB
+REMEMBERED = 1_000_000  # numbers of a matrix that is kept for the next metric or case: 8 MB
+
+
+def draws(seed: int, n_groups: int, n_resamples: int) -> tuple[Iterable[Floats], Iterable[Floats]]:
+    """Bootstrap weights and random signs from one seed; iterate over the weights first.
+
+    A run compares many metrics and cases of the same patients: small matrices are drawn once for all of them.
+
+    Args:
+        seed: Seed of the generator.
+        n_groups: Number of groups, such as patients.
+        n_resamples: Number of resamples.
+
+    Returns:
+        What `bootstrap_weights` and then `sign_flips` yield with a generator of this seed; read-only where remembered.
+    """
+    if n_groups * n_resamples <= REMEMBERED:
+        weights, signs = _remembered(int(seed), n_groups, n_resamples)
+        return [weights], [signs]
+    rng = np.random.default_rng(seed)
+    return bootstrap_weights(rng, n_groups, n_resamples), sign_flips(rng, n_groups, n_resamples)
+
+
+@lru_cache(maxsize=4)
+def _remembered(seed: int, n_groups: int, n_resamples: int) -> tuple[Floats, Floats]:
+    rng = np.random.default_rng(seed)
+    weights = np.concatenate(list(bootstrap_weights(rng, n_groups, n_resamples)))
+    signs = np.concatenate(list(sign_flips(rng, n_groups, n_resamples)))
+    weights.flags.writeable = signs.flags.writeable = False
+    return weights, signs
 
 
 def bootstrap_weights(rng: np.random.Generator, n_groups: int, n_resamples: int) -> Iterator[Floats]:

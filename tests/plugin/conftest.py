@@ -96,7 +96,7 @@ class Instant:
     def call(self, job):
         return Call(0.01, 10.0)
 
-    def twin(self):
+    def another(self):
         return Instant()
 
     def release(self):

@@ -52,6 +52,17 @@ def test_draws_come_in_pieces_that_add_up(monkeypatch, cells):
     assert set(np.unique(np.concatenate(signs))) == {-1, 1}
 
 
+@pytest.mark.parametrize("remembered", [0, 99, 10**6], ids=["never", "just", "always"])
+def test_remembered_draws_are_those_of_the_seed(monkeypatch, remembered):
+    monkeypatch.setattr(resampling, "REMEMBERED", remembered)
+    rng = np.random.default_rng(7)
+    weights, signs = resampling.draws(7, 11, 9)
+    for drawn, of in ((weights, resampling.bootstrap_weights), (signs, resampling.sign_flips)):
+        assert np.concatenate(list(drawn)).tolist() == np.concatenate(list(of(rng, 11, 9))).tolist()
+    others = [np.concatenate(list(resampling.draws(*one)[0])).tolist() for one in ((8, 11, 9), (7, 9, 11), (7, 11, 8))]
+    assert all(other != np.concatenate(list(resampling.draws(7, 11, 9)[0])).tolist() for other in others)
+
+
 def test_every_patient_is_drawn_and_flipped_alike():
     """1/n of the draws each, with the variance of draws with replacement; half of the signs each."""
     weights = np.concatenate(list(resampling.bootstrap_weights(np.random.default_rng(0), 5, 40_000)))
