@@ -1,7 +1,7 @@
 """What the user asks of a run: declared once, as fields; the options of pytest and of `btlib run` are made of them."""
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -207,9 +207,34 @@ def plugin_options() -> list[PluginOption]:
 
 
 def written(name: str) -> str:
-    """An option as users write it, for errors."""
-    dashed = name.replace("_", "-")
-    return f"--bt-{dashed} (btlib run: --{dashed})"
+    """An option as users write it, for errors; `btlib run` takes it without "bt-", too."""
+    return f"--bt-{name.replace('_', '-')}"
+
+
+def plugin_values(options: Iterable[PluginOption], given: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Values of the options of plug-ins, by key: what was given, else their defaults; paths are absolute.
+
+    Args:
+        options: The options of all plug-ins.
+        given: Values by key, parsed or as Python values.
+        base: Folder that relative paths start from.
+
+    Raises:
+        OptionError: A value is not among the choices of its option.
+    """
+    found = {}
+    for option in options:
+        value = given.get(option.key)
+        value = option.default if value is None else value
+        choices = option.declared.choices
+        if value is not None and choices is not None and value not in choices:
+            raise OptionError(f"expected one of {', '.join(choices)}, got {value!r}", where=written(option.name))
+        if value is not None and option.declared.kind in ("folder", "place"):
+            value = base / Path(value).expanduser()
+        elif option.declared.kind in ("list", "repeated"):
+            value = value if value is None else tuple(value)
+        found[option.key] = value
+    return found
 
 
 def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any]:

@@ -20,7 +20,7 @@ FRAMEWORKS = {
 # Each room may import from rooms on its own line and on lines above it.
 STOREYS = [
     {"errors", "extras", "registry", "files", "fingerprint", "hdf5", "npz", "arrays", "csv_text", "stored"},
-    {"paths", "stored_folder", "types", "hooks"},
+    {"paths", "stored_folder", "types", "hooks", "interruption"},
     {"protocol", "metrics", "stats", "data", "speed"},
     {"sample_table", "splits", "older"},
     {"evaluation"},

@@ -1,13 +1,9 @@
 """Run benchmarks from Python: `btlib.run(cases, data, …)`; `btlib run` is a thin shell over it."""
 
-import signal
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from btlib.api.benchmark_run import BenchmarkRun
@@ -19,7 +15,8 @@ from btlib.data.source import DatasetSource
 from btlib.errors import OptionError, RecordError
 from btlib.gate.judgement import Judgement
 from btlib.gate.verdict import COULD_NOT_JUDGE, FELL_SHORT, exit_code
-from btlib.options import PluginOption, RunOptions, adjusted, plugin_options
+from btlib.interruption import interrupt_on_sigterm
+from btlib.options import RunOptions, adjusted, plugin_options, plugin_values
 from btlib.paths import new_stamp, project_root
 from btlib.protocol import TIERS, Protocol, Recipe, Tier
 from btlib.runs import RunStore
@@ -150,7 +147,8 @@ def _execute(
     for line in opened.header():
         progress.report(line)
     interruption: KeyboardInterrupt | None = None
-    with _interruptible():
+    restore = interrupt_on_sigterm()
+    try:
         try:
             for cell in plan.cells():
                 opened.executor.submit(cell).result()
@@ -162,6 +160,8 @@ def _execute(
         finally:
             opened.close()
         finished = _finished(plan, store, close(store.path, None if again else began))
+    finally:
+        restore()
     if interruption is not None:
         raise InterruptedRunError(finished) from interruption
     return finished
@@ -177,24 +177,6 @@ def _finished(plan: RunPlan, store: RunStore, summary: Summary) -> Finished:
     return Finished(store.path, summary, summary.judgement, code)
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """While it lasts SIGTERM, which schedulers send before they kill, is Ctrl-C; a program's own handler is kept."""
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    if ours:
-        signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # once is enough: a second one must not end the writing of reports
-    raise KeyboardInterrupt(f"signal {signal.Signals(number).name}")
-
-
 def _options(given: Mapping[str, Any]) -> RunOptions:
     """The options of a call, those of plug-ins apart."""
     own = {f.name for f in fields(RunOptions)}
@@ -206,19 +188,7 @@ def _options(given: Mapping[str, Any]) -> RunOptions:
         raise unknown_name("option", strange[0], [*own, *plugins], where="btlib.run")
     values = {name: value for name, value in given.items() if name in own}
     values.setdefault("root", project_root())
-    return RunOptions(**values, plugins=_plugin_values(plugins, given))
-
-
-def _plugin_values(plugins: Mapping[str, PluginOption], given: Mapping[str, Any]) -> dict[str, Any]:
-    found = {}
-    for name, option in plugins.items():
-        value = given.get(name, option.default)
-        choices = option.declared.choices
-        if value is not None and choices is not None and value not in choices:
-            raise OptionError(f"expected one of {', '.join(choices)}, got {value!r}", where=option.name)
-        folder = option.declared.kind in ("folder", "place") and value is not None
-        found[name] = Path(value).expanduser().absolute() if folder else value
-    return found
+    return RunOptions(**values, plugins=plugin_values(plugins.values(), given, Path.cwd()))
 
 
 def _cases(cases: str | Case | Iterable[str | Case] | None) -> list[str]:

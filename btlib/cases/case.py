@@ -3,7 +3,7 @@
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -217,6 +217,8 @@ def case(
     has_classes: bool,
     image_size: int | None = None,
     scaling: Scaling | None = None,
+    needs: Sequence[str] = (),
+    speed_reference: MakeReference | None = None,
 ) -> Callable[[Callable[[Work], Prepared]], Callable[[Work], Prepared]]:
     """Decorator that registers a `prepare` function as a case.
 
@@ -227,6 +229,8 @@ def case(
         has_classes: Whether it predicts classes.
         image_size: Side of the square images it takes in pixels; None takes the protocol's.
         scaling: "thesis" or "percentile"; None takes the recipe's or else the protocol's.
+        needs: Names of cases whose models it starts from; they are executed before it.
+        speed_reference: Makes what its speed is compared with; None leaves that to the user.
 
     Raises:
         BtlibError: The name is taken, or it predicts nothing.
@@ -236,7 +240,18 @@ def case(
 
     def register(prepare: Callable[[Work], Prepared]) -> Callable[[Work], Prepared]:
         module = sys._getframe(1).f_globals.get("__name__")
-        new = Case(name, title, has_mask, has_classes, prepare, image_size, scaling, module)
+        new = Case(
+            name,
+            title,
+            has_mask,
+            has_classes,
+            prepare,
+            image_size,
+            scaling,
+            registered_in=module,
+            needs=tuple(needs),
+            speed_reference=speed_reference,
+        )
         if not (name in CASES and _is_same_file(CASES[name], new)):
             CASES.add(name, new)
         return prepare

@@ -94,22 +94,25 @@ def _with_options(command: Any) -> Any:
 
 
 def _parameter(name: str, declared: Declared, default: Any) -> Parameter:
-    written = f"--{name.replace('_', '-')}"
+    written, as_in_pytest = f"--{name.replace('_', '-')}", f"--bt-{name.replace('_', '-')}"
     if declared.kind == "flag":
         return Parameter(
             name,
             Parameter.KEYWORD_ONLY,
             default=False,
-            annotation=Annotated[bool, typer.Option(written, help=declared.text)],
+            annotation=Annotated[bool, typer.Option(written, as_in_pytest, help=declared.text)],
         )
+    several = declared.kind == "repeated"
     option = typer.Option(
         written,
+        as_in_pytest,
         help=declared.text,
         metavar=declared.metavar or ("|".join(declared.choices) if declared.choices else None),
-        parser=parser_of(declared, Path.cwd(), written),
+        parser=None if several else parser_of(declared, Path.cwd(), written),
         show_default=False,
     )
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Any, option])
+    kind = list[str] | None if several else Any
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option])
 
 
 _with_options(run)

@@ -1,5 +1,6 @@
 """The hooks of pytest, in the order in which pytest calls them. Each does nothing where no item is btlib's."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -8,13 +9,14 @@ from weakref import WeakKeyDictionary
 import pytest
 from pluggy import PluginValidationError
 
+from btlib.interruption import interrupt_on_sigterm
 from btlib.paths import new_stamp
-from btlib.plugin import gpus, interruption, options
+from btlib.plugin import gpus, options
 from btlib.plugin.items import grouped, parametrised, register_markers, require_known_markers, tier_name
 from btlib.plugin.options import STATUS
 from btlib.plugin.reports import ERROR_OF, summarised
 from btlib.plugin.session import SESSION, Session
-from btlib.plugin.terminal import as_usage_error
+from btlib.plugin.terminal import as_usage_error, how_to_continue
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -114,7 +116,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     ours = session.config.stash[SESSION]
     ours.open(session.items)
     if ours.cases:
-        interruption.listen(session.config)
+        session.config.stash[_END_OF_LISTENING] = interrupt_on_sigterm()
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -156,7 +158,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         config.stash[_SUMMARIES] = [close(path.parent, began) for path in started]
         missing = any(summary.missing for summary in config.stash[_SUMMARIES])
         session.exitstatus = exit_status(int(session.exitstatus), ours.failures, missing and ours.options.strict)
-    interruption.stop_listening(config)
+    if _END_OF_LISTENING in config.stash:
+        config.stash[_END_OF_LISTENING]()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -166,9 +169,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         for line in summary.lines:
             terminalreporter.write_line(line)
         if config.stash[SESSION].interrupted:
-            terminalreporter.write_line(interruption.how_to_go_on(config.stash[SESSION].options))
+            terminalreporter.write_line(how_to_continue(config.stash[SESSION].options))
 
 
+_END_OF_LISTENING: pytest.StashKey[Callable[[], None]] = pytest.StashKey()
 _SUMMARIES: pytest.StashKey[list[Any]] = pytest.StashKey()
 _HOOKED: WeakKeyDictionary[pytest.PytestPluginManager, list[ModuleType]] = WeakKeyDictionary()
 """What each session has made known to btlib's hooks; a session within another forgets its own only."""

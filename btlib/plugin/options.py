@@ -32,7 +32,7 @@ def read(config: pytest.Config) -> "RunOptions":
         UsageError: A folder that is not there, or options that do not go together.
     """
     from btlib.errors import BtlibError
-    from btlib.options import RunOptions, declarations, parser_of, plugin_options
+    from btlib.options import RunOptions, declarations, parser_of, plugin_options, plugin_values
 
     here = config.invocation_params.dir
     values: dict[str, Any] = {}
@@ -45,7 +45,7 @@ def read(config: pytest.Config) -> "RunOptions":
             if declared.kind == "repeated":
                 value = tuple(value or ())
             values[name] = value
-        given = {name: values.pop(name) for name in plugins}
+        given = plugin_values(plugins.values(), {name: values.pop(name) for name in plugins}, here)
         return RunOptions(root=config.rootpath, plugins=given, **values)
     except BtlibError as error:
         raise pytest.UsageError(str(error)) from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from btlib.options import RunOptions
     from btlib.runs.progress import ProgressReporter
 
 
@@ -58,3 +59,12 @@ def as_usage_error() -> Iterator[None]:
         yield
     except BtlibError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def how_to_continue(options: "RunOptions") -> str:
+    """The line below an interrupted run."""
+    but = ", without --bt-retrain" if options.retrain else ""
+    return (
+        f"interrupted; to continue, repeat the command{but}: trained models are loaded from {options.checkpoints}, "
+        "and a training resumes after its last stored epoch"
+    )

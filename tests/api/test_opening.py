@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(
         monkeypatch.setenv(where, str(place))
     with pytest.raises(OptionError, match=r"can be written there: .*place is (not a folder|a link to)") as caught:
         opened(**({} if where == "BTLIB_CACHE" else {where: Path("place")}))
-    assert caught.value.where == (where if where == "BTLIB_CACHE" else f"--bt-{where} (btlib run: --{where})")
+    assert caught.value.where == (where if where == "BTLIB_CACHE" else f"--bt-{where}")
     assert loads.asked == []
 
 
@@ -288,16 +288,16 @@ def test_what_a_run_needs_is_checked_before_data_are_read(
         opened(folds="no-such-fold-1")
     for options in ({"against": ("A",)}, {"strict": True}):
         (name,) = options
-        with pytest.raises(OptionError, match=rf"^--bt-{name} \(btlib run: --{name}\) with --bt-baseline none: "):
+        with pytest.raises(OptionError, match=rf"^--bt-{name} with --bt-baseline none: "):
             opened(**options, held=none)
     with pytest.raises(BaselineError, match="damaged"):
         opened(baseline="mine", held=(Path("mine.json"), BaselineError("damaged")))
     for name, value in {"protocol": "cpu128", "recipe": "modern"}.items():
-        with pytest.raises(OptionError, match=rf"^--bt-{name} .*: the tier smoke has a protocol and"):
+        with pytest.raises(OptionError, match=rf"^--bt-{name}: the tier smoke has a protocol and"):
             opened(**{name: value})
     with pytest.raises(UnknownNameError, match="unknown engine 'eagre'"):
         opened(engine="eagre")
-    with pytest.raises(OptionError, match=r"^--bt-speed-reference (?s:.*)unknown case 'toy3'"):
+    with pytest.raises(OptionError, match=r"^--bt-speed-reference: unknown case 'toy3'"):
         opened(speed_reference="toy3")
     assert loads.asked == []
     assert isinstance(opened(held=none).baseline, NotComparedError)
@@ -334,7 +334,7 @@ def test_strict_wants_every_case_of_the_baseline(
     if left_out is None:
         opened(strict=strict, held=held, of=of)
         return
-    told = f"^--bt-strict .*: baseline 'smoke' has cases that were not collected: {left_out}\nHint"
+    told = f"^--bt-strict: baseline 'smoke' has cases that were not collected: {left_out}\nHint"
     with pytest.raises(OptionError, match=told):
         opened(strict=strict, held=held, of=of)
     assert loads.asked == []
@@ -343,7 +343,7 @@ def test_strict_wants_every_case_of_the_baseline(
 
 def test_references_are_cases_of_the_baseline(opened: Open) -> None:
     for held, against in (((Path("smoke.json"), TOYS), ("toy1", "toy3")), (None, ("toy3",))):
-        with pytest.raises(UnknownNameError, match=r"^--bt-against .*: unknown case of the baseline 'toy3'"):
+        with pytest.raises(UnknownNameError, match=r"^--bt-against: unknown case of the baseline 'toy3'"):
             opened(against=against, held=held)
     opened(against=("toy2",), held=(Path("smoke.json"), TOYS))
 

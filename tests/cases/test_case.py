@@ -47,6 +47,17 @@ def test_what_a_case_is_given_unless_said(work: Work, dataset: Dataset) -> None:
     assert (ready.training_step, ready.curves, ready.threshold, ready.explainer) == (None, None, None, None)
 
 
+def test_what_a_case_declares_by_its_decorator() -> None:
+    def reference(recipe: object, threads: int) -> Any: ...
+
+    more: dict[str, Any] = {"image_size": 64, "scaling": "percentile", "speed_reference": reference}
+    case("declared", "all of it", has_mask=True, has_classes=False, needs=["A", "B"], **more)(prepare)
+    found = CASES["declared"]
+    assert (found.title, found.has_mask, found.has_classes, found.prepare) == ("all of it", True, False, prepare)
+    assert (found.needs, found.registered_in) == (("A", "B"), __name__)
+    assert {name: getattr(found, name) for name in more} == more
+
+
 def test_a_case_is_given_training_and_validation_samples_and_no_others(dataset: Dataset, tmp_path: Path) -> None:
     split = slice_seed42(12)
     work = Work.on(dataset, split, Protocol(image_size=32), Recipe(), 0, tmp_path)

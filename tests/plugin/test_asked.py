@@ -75,12 +75,12 @@ def test_an_item_named_by_its_id_runs_whatever_its_tier(accepted: Run, pytester:
         (["--bt-image-size=1"], "*image*"),
         (
             ["--bt-protocol=cpu128"],
-            "*--bt-protocol (btlib run: --protocol): the tier smoke has a protocol and a recipe of its own*",
+            "*--bt-protocol: the tier smoke has a protocol and a recipe of its own*",
         ),
         *(
             (
                 ["-m", "full", "--bt-thesis-checkpoints=.", f"--bt-{given}"],
-                f"*--bt-{name} (btlib run: --{name}) with --bt-thesis-checkpoints*",
+                f"*--bt-{name} with --bt-thesis-checkpoints*",
             )
             for name, given in (("retrain", "retrain"), ("recipe", "recipe=modern"), ("seeds", "seeds=2"))
         ),

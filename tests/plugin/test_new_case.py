@@ -135,7 +135,7 @@ def test_references_by_name(mine: Callable[..., pytest.RunResult], latest: Lates
         (["--bt-case=mine.py::my perfekt"], "*unknown case 'my perfekt'*"),
         (
             ["--bt-case=mine.py::my perfect", "--bt-against=toy3"],
-            "*--bt-against (btlib run: --against): unknown case of the baseline 'toy3'*",
+            "*--bt-against: unknown case of the baseline 'toy3'*",
         ),
     ],
 )

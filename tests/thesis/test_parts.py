@@ -105,7 +105,9 @@ def spies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Spies:
 
     monkeypatch.setattr("btlib.explain.explainer", noted(found.explainers, "explainer"))
     monkeypatch.setattr("btlib.thesis.training.step.bare_step", noted(found.steps, "step"))
-    monkeypatch.setattr("btlib.thesis.models.pretrained.resolve_weights", lambda *args: ("none", (f"weights of {args}",)))
+    monkeypatch.setattr(
+        "btlib.thesis.models.pretrained.resolve_weights", lambda *args: ("none", (f"weights of {args}",))
+    )
     monkeypatch.setattr(thesis_cases, "best_threshold", threshold)
     return found
 
@@ -123,7 +125,7 @@ def test_a_case_of_the_store(work: Work, spies: Spies, tmp_path: Path) -> None:
     assert (plan.variant, start, retrain) == ("D", None, True)
     assert (prepared.predictor, prepared.source, prepared.seconds) == ("the predictor", "resumed", 2.5)
     assert (prepared.fingerprint, prepared.curves) == (plan.fingerprint, tmp_path / "D.csv")
-    assert prepared.notes == ("weights of ('auto', 'tiny')", "note of the engine")
+    assert prepared.notes == ("for ('auto', 'tiny')", "note of the engine")
     details = dict(prepared.details)
     assert details.pop("gflop_per_image") > 0
     assert details == {
@@ -212,7 +214,7 @@ def test_a_training_step_is_that_of_the_case(variant: str, work: Work, spies: Sp
 def test_the_plan_of_each_variant(variant: str, work: Work, spies: Spies) -> None:
     """With its weights settled; where it starts from another, that one's plan is part of it."""
     plan, notes = thesis_cases.plan_of(variant, work)
-    assert notes == ("weights of ('auto', 'tiny')",)
+    assert notes == ("for ('auto', 'tiny')",)
     before = VARIANTS[variant].frozen_from
     starts_from = None if before is None else thesis_cases.plan_of(before, work)[0].fingerprint
     expected = Plan(

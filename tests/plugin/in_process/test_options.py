@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from btlib import hooks
+from btlib.api.execution import _options
 from btlib.api.opening import tier_of
+from btlib.cli.run import _with_options
 from btlib.errors import OptionError, UnknownNameError
 from btlib.options import Declared, PluginOption, RunOptions
 from btlib.protocol import TIERS, Protocol
@@ -133,6 +137,45 @@ def test_options_of_plug_ins_appear_beside_those_of_btlib(parse: Parse, tmp_path
             parse(wrong)
     with pytest.raises(pytest.UsageError, match=r"^--bt-my-folder: .*nowhere is not a folder"):
         parse("--bt-my-folder=nowhere")
+
+
+@pytest.mark.usefixtures("_brought")
+def test_pytest_the_command_and_python_give_the_same_values(
+    parse: Parse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of paths that start from where the user stands; the command takes pytest's spelling, too."""
+    (tmp_path / "here" / "there").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    args = {
+        **{"my-text": "b", "my-list": "p,q", "my-count": "7", "my-seed": "5", "my-folder": "there"},
+        **{"my-place": "new/one", "my-choice": "y", "seed": "3", "data": "there", "against": "A,B", "timeout": "9"},
+    }
+
+    def by_command(prefix: str) -> RunOptions:
+        found: list[RunOptions] = []
+
+        def command(**options: Any) -> None:
+            found.append(_options({name: value for name, value in options.items() if value is not None}))
+
+        app = typer.Typer()
+        app.command()(_with_options(command))
+        spelt = [f"--{prefix}{name}={value}" for name, value in args.items()] + [f"--{prefix}my-flag"]
+        spelt += [f"--{prefix}my-repeated=1", f"--{prefix}my-repeated=2"]
+        result = CliRunner().invoke(app, spelt, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return found[0]
+
+    repeated = ("--bt-my-repeated=1", "--bt-my-repeated=2")
+    given = {"my_text": "b", "my_list": ["p", "q"], "my_repeated": ["1", "2"], "my_count": 7, "my_seed": 5, "seed": 3}
+    given |= {"my_folder": "there", "my_place": "new/one", "my_choice": "y", "my_flag": True, "data": Path("there")}
+    python = _options(given | {"against": ("A", "B"), "timeout": 9})
+    by_pytest = parse(*(f"--bt-{name}={value}" for name, value in args.items()), "--bt-my-flag", *repeated)
+    assert by_pytest.plugins["my_place"] == tmp_path / "here" / "new" / "one"
+    for found in (python, by_command(""), by_command("bt-")):
+        assert found.plugins == by_pytest.plugins
+        for name in ("seed", "data", "against", "timeout"):
+            theirs, ours = getattr(found, name), getattr(by_pytest, name)
+            assert (theirs.absolute() if isinstance(theirs, Path) else theirs) == ours
 
 
 @pytest.mark.parametrize("name", ["strict", "image-size", "weights"])

@@ -287,6 +287,6 @@ def test_what_is_no_case_is_refused_by_the_name_of_the_option(tmp_path: Path, ca
         with pytest.raises(OptionError) as caught:
             require_reference(name)
         assert isinstance(caught.value, BtlibError)
-        assert str(caught.value.where) == "--bt-speed-reference (btlib run: --speed-reference)"
+        assert str(caught.value.where) == "--bt-speed-reference"
     with pytest.raises(OptionError, match="did you mean 'known'"):
         require_reference("knwon")
