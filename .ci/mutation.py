@@ -62,7 +62,7 @@ def fewer_tests() -> Iterator[None]:
     stats = json.loads(whole)
     seconds = stats["duration_by_test"]
     for function, tests in stats["tests_by_mangled_function_name"].items():
-        room = f"tests/{room_of(function)}/"
+        room = f"tests/{room_of(function).replace(".", "/")}/"
         total, kept = 0.0, []
         for test in sorted(tests, key=lambda name: (not name.startswith(room), seconds[name])):
             total += seconds[test]
