@@ -243,7 +243,7 @@ def test_auto_goes_on_without_and_says_so(hub: Path, unreachable: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "backbone", "settled", "remarks"),
+    ("asked", "backbone", "resolved", "remarks"),
     [
         ("auto", "tiny", "none", 0),
         ("none", "tiny", "none", 0),
