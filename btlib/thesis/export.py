@@ -48,7 +48,7 @@ def export(
     samples = _test_samples(stored.task, ingredients["image_size"], ingredients["scaling"], data)
     outputs = replace(NAMED, structures=max(len(stored.task.structures), 1))
     parity = export_onnx(TorchPredictor(stored.model, "cpu", outputs=outputs), out, samples.images, samples.masks)
-    dice = "" if parity.dice is None else f", and the Dice of a sample by at most {parity.dice:.1e}"
+    dice = "" if parity.dice is None else f", Dice of a sample by at most {parity.dice:.1e}"
     print_line(
         f"{out}: on {parity.samples} {samples.task.name} samples of {samples.image_size} px probabilities differ by at "
         f"most {parity.probabilities:.1e}{dice}"
