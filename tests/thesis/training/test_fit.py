@@ -95,7 +95,7 @@ def test_a_killed_training_is_taken_up(tmp_path: Path, make_plan: Make):
     import torch
     from btlib.thesis.training import fit
     plan = pickle.loads(Path(sys.argv[1]).read_bytes())
-    fit(plan, Path(sys.argv[2]), torch.device("cpu"), say=lambda line: print(line, flush=True))
+    fit(plan, Path(sys.argv[2]), torch.device("cpu"), report=lambda line: print(line, flush=True))
     """
     import pickle
 
