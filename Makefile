@@ -1,25 +1,25 @@
-# Each command does its own set-up: it makes .venv and installs btlib into it, once.
+# Each command creates .venv and installs btlib into it, if this has not been done.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-unexport PYTHONDONTWRITEBYTECODE  # where it is set, each of the tests' processes compiles all it imports
+unexport PYTHONDONTWRITEBYTECODE  # with it, each test process compiles all its imports again
 
 .PHONY: smoke test nightly statistics journey lint types format clean
 
 smoke: $(READY)  ## all seven variants on phantoms, minutes on two cores
 	$(BIN)/pytest benchmarks -m smoke
 
-test: $(READY)  ## the tests, one on each core
+test: $(READY)  ## the tests, one process on each core
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 
-nightly: $(READY)  ## the tests that take longest
+nightly: $(READY)  ## the longest tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal -m nightly
 
-statistics: $(READY)  ## what the gate is worth, by simulation
+statistics: $(READY)  ## error rates of the gate, by simulation
 	$(BIN)/pytest benchmarks -m statistics -s
 
-journey: $(READY)  ## the wheel in a fresh environment without torch, from `btlib init` to a fault that fails
+journey: $(READY)  ## the wheel in a fresh environment without torch: from `btlib init` to a planted fault that is detected
 	PYTHON=$(PYTHON) .ci/journey
 
 lint: $(READY)
@@ -33,7 +33,7 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## everything but data and trained models
+clean:  ## delete everything except data and trained models
 	rm -rf .venv reports build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 
 $(READY): pyproject.toml

@@ -1,10 +1,10 @@
-"""Mutation testing by mutmut: a share of all mutants, the next one each night, and the score of each room.
+"""Mutation testing by mutmut: another share of all mutants each night, and the score of each room.
 
-A mutant meets the tests that call its function: first those of its room, then the fastest, until they take SECONDS
-together. Other tests might notice it too, so a score is a lower bound.
+A mutant is tested by the tests that call its function: first those of its room, then the fastest, until the total time
+is SECONDS. Other tests might detect it, too, so a score is a lower bound.
 
-Prints survivors with what was changed. Ends with exit code 1 where a room falls short of its goal beyond chance: the
-upper end of the share's 95 % interval (Wilson, doi:10.1080/01621459.1927.10502953) lies below it.
+The script prints the surviving mutants with their changes. The exit code is 1 if the score of a room is significantly
+below its goal: the upper bound of its 95 % interval (Wilson, doi:10.1080/01621459.1927.10502953) is below the goal.
 """
 
 import argparse
@@ -25,75 +25,80 @@ from scipy.stats import binomtest
 ROOT = Path(__file__).resolve().parents[1]
 MUTMUT = ROOT / ".venv" / "bin" / "mutmut"
 GOALS = {
-    **dict.fromkeys(("metrics", "stats", "splits", "evaluation", "gate", "runs", "thesis.checkpoints", "cases"), 0.90),
-    **dict.fromkeys(("plugin", "reporting", "thesis.training", "data", "adapters", "engines"), 0.75),
+    **dict.fromkeys(("metrics", "stats", "splits", "evaluation", "gate", "runs", "thesis/checkpoints", "cases"), 0.90),
+    **dict.fromkeys(("plugin", "reporting", "thesis/training", "data", "adapters", "engines"), 0.75),
 }
-"""Room → least share of mutants that the tests must notice."""
+"""Room → smallest share of mutants that the tests must detect."""
 NOTICED = {"killed", "timeout", "segfault", "suspicious"}
 STATS = ROOT / "mutants" / "mutmut-stats.json"
-"""Which tests call which function, and how long each takes, as mutmut found it."""
+"""File of mutmut with the tests that call each function, and the duration of each test."""
 SECONDS = 6.0
-"""What the tests of one mutant may take together."""
+"""Total time limit for the tests of one mutant, in seconds."""
 
 
 def mutmut(*args: str) -> subprocess.CompletedProcess[str]:
-    """Run mutmut on the checkout, without its progress."""
+    """Run mutmut on the checkout and capture its output."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.run([MUTMUT, *args], capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
 
 
 def mutants() -> list[str]:
-    """Names of all mutants that were generated."""
+    """Return the names of all generated mutants."""
     files = (ROOT / "mutants" / "btlib").rglob("*.meta")
     return sorted(name for file in files for name in json.loads(file.read_text())["exit_code_by_key"])
 
 
 def room_of(mutant: str) -> str:
-    """The folder below `btlib` in which it was planted; of the thesis, the one below that."""
+    """Return the folder below `btlib` of a mutant; of the thesis, the folder below that."""
     _, *names = mutant.split(".")
-    return ".".join(names[:2] if names[0] == "thesis" else names[:1])
+    return "/".join(names[:2] if names[0] == "thesis" else names[:1])
 
 
 @contextmanager
 def fewer_tests() -> Iterator[None]:
-    """While it lasts, mutmut knows no more tests of a function than fit into SECONDS."""
-    whole = STATS.read_text()
-    stats = json.loads(whole)
+    """Limit the tests of each function to SECONDS inside this context."""
+    original = STATS.read_text()
+    stats = json.loads(original)
     seconds = stats["duration_by_test"]
     for function, tests in stats["tests_by_mangled_function_name"].items():
-        room = f"tests/{room_of(function).replace(".", "/")}/"
-        total, kept = 0.0, []
+        room = f"tests/{room_of(function)}/"
+        total, selected = 0.0, []
         for test in sorted(tests, key=lambda name: (not name.startswith(room), seconds[name])):
             total += seconds[test]
-            if kept and total > SECONDS:
+            if selected and total > SECONDS:
                 break
-            kept.append(test)
-        stats["tests_by_mangled_function_name"][function] = kept
+            selected.append(test)
+        stats["tests_by_mangled_function_name"][function] = selected
     STATS.write_text(json.dumps(stats))
     try:
         yield
     finally:
-        STATS.write_text(whole)
+        STATS.write_text(original)
 
 
 def results(chosen: set[str]) -> dict[str, str]:
-    """Mutant → "killed", "survived", "no tests" and so on."""
+    """Return mutant → "killed", "survived", "no tests" and so on."""
     lines = mutmut("results", "--all", "true").stdout.splitlines()
     found = dict(re.fullmatch(r"\s*(\S+): (.+)", line).groups() for line in lines if ": " in line)
     return {name: found[name] for name in sorted(chosen)}
 
 
 def main() -> int:
-    """Generate, choose, run, and print."""
+    """Generate mutants, choose a share, run their tests, and print the scores."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--share", type=int, default=32, help="test one in so many mutants (default: %(default)s)")
+    parser.add_argument("--share", type=int, default=32, help="test one of this many mutants (default: %(default)s)")
     parser.add_argument(
-        "--night", type=int, default=int(time.time() // 86400), help="which of these (default: the day)"
+        "--night",
+        type=int,
+        default=int(time.time() // 86400),
+        help="number of the share (default: derived from the date)",
     )
     parser.add_argument("--rooms", nargs="*", default=sorted(GOALS), help="folders of btlib (default: all with a goal)")
     options = parser.parse_args()
-    first = mutmut("run", "*.x_make_split")  # generates mutants, learns which tests call what, and tries no mutant
+    first = mutmut(
+        "run", "*.x_make_split"
+    )  # generates mutants and records which tests call each function, but tests no mutant
     names = [name for name in mutants() if room_of(name) in options.rooms]
     chosen = {name for name in names if crc32(name.encode()) % options.share == options.night % options.share}
     if not chosen:
@@ -117,7 +122,7 @@ def main() -> int:
 
 
 def summary(status: dict[str, str]) -> int:
-    """Print the score of each room; 1 where one falls short of its goal."""
+    """Print the score of each room; return 1 if a room is below its goal, else 0."""
     rooms: dict[str, Counter[str]] = defaultdict(Counter)
     for name, outcome in status.items():
         rooms[room_of(name)][outcome] += 1
@@ -127,7 +132,7 @@ def summary(status: dict[str, str]) -> int:
         noticed = sum(outcomes[name] for name in NOTICED)
         score = noticed / outcomes.total()
         short |= binomtest(noticed, outcomes.total()).proportion_ci(method="wilson").high < GOALS[room]
-        print(f"{room:12} {outcomes.total():8} {noticed:8} {score:7.1%} {GOALS[room]:6.0%}")
+        print(f"{room:18} {outcomes.total():8} {noticed:8} {score:7.1%} {GOALS[room]:6.0%}")
     return int(short)
 
 

@@ -1,4 +1,4 @@
-"""A small U-Net in Flax, trained with Optax: nothing here but JAX.
+"""A small U-Net in Flax, trained with Optax, without any other framework than JAX.
 
 pip install 'btlib[jax]'
 btlib check examples/flax_unet.py::flax
@@ -21,26 +21,26 @@ from btlib.cases import Prepared, Work, case, fit_or_load
 
 
 class Block(nn.Module):
-    """Two convolutions; group norm, so that an image never depends on its neighbours in the batch."""
+    """Two convolutions with group norm, so that an image does not depend on the other images of the batch."""
 
     channels: int
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Features [n, h, w, c] → [n, h, w, channels]."""
+        """Compute features [n, h, w, c] → [n, h, w, channels]."""
         for _ in range(2):
             x = nn.relu(nn.GroupNorm(num_groups=4)(nn.Conv(self.channels, (3, 3), use_bias=False)(x)))
         return x
 
 
 class Unet(nn.Module):
-    """Images [n, h, w, 1] → a dict with "mask", logits [n, h, w, 1], and "classes", logits [n, 3]."""
+    """U-Net: images [n, h, w, 1] → a dict with "mask", logits [n, h, w, 1], and "classes", logits [n, 3]."""
 
     widths: tuple[int, ...]
 
     @nn.compact
     def __call__(self, images: jax.Array) -> dict[str, jax.Array]:
-        """Padded to a size that halves evenly, and the mask cut back."""
+        """Pad the images so that each pooling halves them exactly; crop the mask to the original size."""
         height, width = images.shape[1:3]
         mean, spread = images.mean(axis=(1, 2, 3), keepdims=True), images.std(axis=(1, 2, 3), keepdims=True)
         side = 2 ** (len(self.widths) - 1)
@@ -57,18 +57,18 @@ class Unet(nn.Module):
         return {"mask": nn.Conv(1, (1, 1))(x)[:, :height, :width], "classes": nn.Dense(3)(pooled)}
 
 
-def loss_of(said: dict[str, jax.Array], masks: jax.Array, labels: jax.Array) -> jax.Array:
-    """Soft Dice by slice, cross-entropy of pixels and of types."""
-    logits, share = said["mask"][..., 0], jax.nn.sigmoid(said["mask"][..., 0])
+def loss_of(output: dict[str, jax.Array], masks: jax.Array, labels: jax.Array) -> jax.Array:
+    """Compute the loss: soft Dice by sample, and cross-entropy of pixels and of classes."""
+    logits, share = output["mask"][..., 0], jax.nn.sigmoid(output["mask"][..., 0])
     overlap, area = (share * masks).sum(axis=(1, 2)), (share + masks).sum(axis=(1, 2))
     dice = 1 - (2 * overlap + 1) / (area + 1)
     pixels = optax.sigmoid_binary_cross_entropy(logits, masks)
-    types = optax.softmax_cross_entropy_with_integer_labels(said["classes"], labels)
+    types = optax.softmax_cross_entropy_with_integer_labels(output["classes"], labels)
     return dice.mean() + pixels.mean() + 0.5 * types.mean()
 
 
 def stepper(model: nn.Module, optimizer: optax.GradientTransformation) -> Callable[..., tuple[Any, Any, jax.Array]]:
-    """One compiled step of the optimiser: (params, state, images, masks, labels) → (params, state, loss)."""
+    """Return a compiled step of the optimiser: (params, state, images, masks, labels) → (params, state, loss)."""
 
     @jax.jit
     def step(params: Any, state: Any, images: jax.Array, masks: jax.Array, labels: jax.Array) -> Any:
@@ -80,12 +80,12 @@ def stepper(model: nn.Module, optimizer: optax.GradientTransformation) -> Callab
 
 
 def fit(work: Work, model: nn.Module) -> Any:
-    """Train on the training samples, mirrored at random; the last step's parameters are the model."""
+    """Train on randomly mirrored training samples; return the parameters after the last step."""
     recipe, train = work.recipe, work.train
-    size = min(recipe.batch_size, len(train))  # all batches of one size: each size is compiled anew
+    size = min(recipe.batch_size, len(train))  # one size for all batches: each size is compiled separately
     steps = recipe.epochs * (len(train) // size)
     optimizer = optax.adamw(optax.warmup_cosine_decay_schedule(0.0, recipe.learning_rate, max(1, steps // 20), steps))
-    key = jax.random.key(work.seed, impl="rbg")  # compiles in a fifth of the time that the default takes
+    key = jax.random.key(work.seed, impl="rbg")  # compiles five times as fast as the default
     params = jax.jit(model.init)(key, jnp.zeros((1, train.image_size, train.image_size, 1)))
     state, step, rng = optimizer.init(params), stepper(model, optimizer), np.random.default_rng(work.seed)
     for epoch in range(recipe.epochs):
@@ -99,13 +99,13 @@ def fit(work: Work, model: nn.Module) -> Any:
 
 
 def load(folder: Path) -> Any:
-    """The parameters that were saved there."""
+    """Load the stored parameters."""
     return msgpack_restore((folder / "params.msgpack").read_bytes())
 
 
 @case("flax", "small U-Net in Flax", has_mask=True, has_classes=True, scaling="percentile")
 def prepare(work: Work) -> Prepared:
-    """Train it, or load it where it was trained on the same before."""
+    """Train the model, or load it if it was already trained on the same data with the same settings."""
     model = Unet(widths=(8, 16, 32) if work.recipe.quick else (32, 64, 128, 256))
     fitted = fit_or_load(
         work,

@@ -1,12 +1,12 @@
-"""Predictions made on another machine, found by the ids of samples.
+"""Predictions from another machine, looked up by sample id.
 
-    btlib data phantom phantoms --slices 240                        # the slices of the smoke tier
-    python examples/saved_predictions.py phantoms predictions.npz   # the other machine
+    btlib data phantom phantoms --slices 240                        # the samples of the smoke tier
+    python examples/saved_predictions.py phantoms predictions.npz   # on the other machine
     btlib check examples/saved_predictions.py::saved
     pytest benchmarks -m smoke --bt-case examples/saved_predictions.py::saved
 
-The file may come from any language: `.npz` or HDF5 with `id`, text [n], and `mask_prob` [n, h, w] or
-`class_prob` [n, 3] or both. The variable PREDICTIONS names another file than predictions.npz.
+Any program can write the file: `.npz` or HDF5 with `id`, text [n], and `mask_prob` [n, h, w] or `class_prob` [n, 3] or
+both. The environment variable PREDICTIONS selects another file than predictions.npz.
 """
 
 import os
@@ -20,7 +20,7 @@ from btlib.cases import Prepared, Work, case
 from btlib.data import load_dataset
 from btlib.types import Predictions
 
-SIDE = 96  # pixels, of the masks in the file
+SIDE = 96  # side of the masks in the file, in pixels
 
 
 @case("saved", "predictions made elsewhere", has_mask=True, has_classes=False, image_size=SIDE, scaling="percentile")
@@ -30,7 +30,7 @@ def prepare(work: Work) -> Prepared:
 
 
 def bright(images: NDArray[np.float32]) -> Predictions:
-    """Stands in for your model: the brighter a pixel, the likelier a tumour."""
+    """Placeholder for your model: the mask probability is the brightness of the pixel."""
     return Predictions(mask_prob=np.clip(images, 0, 1), class_prob=None)
 
 

@@ -1,9 +1,9 @@
-"""The control that every table should contain: a threshold for the mask, a random forest on features for the type.
+"""A simple control for every table: a threshold for the mask, and a random forest on features for the class.
 
     btlib check examples/sklearn_control.py::control
     pytest benchmarks -m smoke --bt-case examples/sklearn_control.py::control
 
-No deep-learning framework is needed. What does not beat this has learned nothing worth a network.
+No deep-learning framework is needed. A useful network should be better than this control.
 """
 
 from functools import partial
@@ -24,14 +24,14 @@ SIDE = 16
 
 
 def brightest(images: NDArray[np.float32], quantile: float) -> NDArray[np.float32]:
-    """Masks [n, h, w] of the pixels that are brighter than a quantile of their own image, smoothed a little."""
+    """Return masks [n, h, w] of the pixels that are brighter than a quantile of their smoothed image."""
     smooth = np.stack([cv2.blur(image[0], (3, 3)) for image in images])
     limits = np.quantile(smooth, quantile, axis=(1, 2), keepdims=True)
     return (smooth > limits).astype(np.float32)
 
 
 def features(images: NDArray[np.float32], quantile: float) -> NDArray[np.float64]:
-    """For each image a thumbnail, and centre and spread of its bright pixels: [n, SIDE² + 4]."""
+    """Return a thumbnail of each image, and centre and spread of its bright pixels: [n, SIDE² + 4]."""
     rows = []
     for image, mask in zip(images, brightest(images, quantile), strict=True):
         thumbnail = cv2.resize(image[0], (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel()
@@ -42,7 +42,7 @@ def features(images: NDArray[np.float32], quantile: float) -> NDArray[np.float64
 
 
 def fit(work: Work) -> tuple[RandomForestClassifier, float]:
-    """The forest, and the quantile whose masks have the highest mean Dice on the training slices."""
+    """Fit the forest; choose the quantile whose masks have the highest mean Dice on the training samples."""
     images, masks = np.array(work.train.images), np.array(work.train.masks)[:, 0]
 
     def dice(quantile: float) -> float:
@@ -54,13 +54,13 @@ def fit(work: Work) -> tuple[RandomForestClassifier, float]:
 
 
 def save(model: tuple[RandomForestClassifier, float], folder: Path) -> None:
-    """Write it into the folder."""
+    """Store the model in the folder."""
     joblib.dump(model, folder / "control.joblib", compress=3)
 
 
 @case("control", "threshold and random forest", has_mask=True, has_classes=True)
 def prepare(work: Work) -> Prepared:
-    """Fit it, or load it where it was fitted on the same before."""
+    """Fit the model, or load it if it was already fitted on the same data with the same settings."""
     fitted = fit_or_load(
         work, "control", lambda folder: fit(work), save=save, load=lambda folder: joblib.load(folder / "control.joblib")
     )

@@ -1,4 +1,4 @@
-"""A U-Net with a class head (segmentation_models_pytorch), from scratch: the reference that should beat A–G.
+"""A U-Net with a class head (segmentation_models_pytorch), trained from scratch, as a stronger reference than A–G.
 
     pip install 'btlib[smp]'
     btlib check examples/unet_smp.py::unet
@@ -7,14 +7,14 @@
     pytest benchmarks -m full --bt-recipe modern --bt-case examples/unet_smp.py::unet-staged
     pytest benchmarks -m full --bt-recipe modern --bt-case examples/unet_smp.py::unet-tuned
 
-The second case is the same net trained in two stages: most epochs see the slices at half their size, which is cheaper,
-and the last ones as they are, only mirrored (progressive resizing, arXiv:2104.00298; no augmentation in the last
-epochs, arXiv:2107.08430). The third takes the second's net through more of these last epochs, in cycles that each begin
-with a high learning rate again (arXiv:1608.03983), and is the mean of the last cycles' nets (snapshot ensemble,
-arXiv:1704.00109), of as many as do best on the validation slices. docs/results.md has what each scores.
+The case `unet-staged` trains the same net in two stages: most epochs use samples of half the size, which is faster, and
+the last epochs use the full size with mirroring only (progressive resizing, arXiv:2104.00298; no augmentation in the
+last epochs, arXiv:2107.08430). The case `unet-tuned` continues the training of this net in cycles, each of which starts
+with a high learning rate again (arXiv:1608.03983). Its prediction is the mean of the nets of the last cycles (snapshot
+ensemble, arXiv:1704.00109); their number is chosen by Dice on the validation samples. Results: docs/results.md.
 
-Epochs, learning rate, augmentation and threshold are the recipe's. Its own are the optimiser (AdamW), label smoothing,
-a cosine schedule, and averaged weights (EMA) in place of the best epoch. In smoke the net is a small one.
+Epochs, learning rate, augmentation and threshold come from the recipe. The case defines the optimiser (AdamW), label
+smoothing, a cosine schedule, and averaged weights (EMA) instead of the best epoch. In smoke the net is small.
 """
 
 import copy
@@ -44,14 +44,14 @@ from btlib.fingerprint import of_sources
 from btlib.thesis.training.augment import augmented
 
 CLASS_WEIGHT, SMOOTHING, WEIGHT_DECAY, EMA = 0.5, 0.05, 1e-2, 0.999
-HALF_SIZE = 0.75  # of the staged case's epochs
-CYCLES = (1 / 6, 1 / 6, 1 / 6, 1 / 4)  # of the tuned case; the length of each, as a share of the recipe's epochs
-TOGETHER = 3  # of these cycles' nets, at most
-AUGMENTATION = of_sources([Path(inspect.getfile(augmented))])  # which stands in another file
+HALF_SIZE = 0.75  # share of the epochs of the staged case
+CYCLES = (1 / 6, 1 / 6, 1 / 6, 1 / 4)  # tuned case: length of each cycle, as a share of the recipe's epochs
+TOGETHER = 3  # largest number of nets in the ensemble
+AUGMENTATION = of_sources([Path(inspect.getfile(augmented))])  # the code is in another file
 
 
 class UnetWithClasses(nn.Module):
-    """Images [n, 1, h, w] → mask logits [n, 1, h, w] and class logits [n, 3]."""
+    """U-Net with a class head: images [n, 1, h, w] → mask logits [n, 1, h, w] and class logits [n, 3]."""
 
     def __init__(self, small: bool) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class UnetWithClasses(nn.Module):
         self.head = nn.Linear(self.unet.encoder.out_channels[-1] + widths[-1], 3)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The class head sees the pooled bottleneck, and the decoder's features where the mask is."""
+        """Compute both outputs; the class head gets the pooled bottleneck, and mask-weighted decoder features."""
         height, width = images.shape[-2:]
         spread, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True)
         padded = functional.pad((images - mean) / (spread + 1e-6), (0, -width % 32, 0, -height % 32))
@@ -74,24 +74,24 @@ class UnetWithClasses(nn.Module):
 
 
 class MeanOfFlips(nn.Module):
-    """Images [n, 1, h, w] → probabilities, averaged over the nets, and over an image and its three mirror images."""
+    """Ensemble: images [n, 1, h, w] → probabilities, averaged over the nets and the four mirror images."""
 
     def __init__(self, nets: list[nn.Module]) -> None:
         super().__init__()
         self.nets = nn.ModuleList(nets)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Mask probabilities [n, 1, h, w] and class probabilities [n, 3]."""
+        """Return mask probabilities [n, 1, h, w] and class probabilities [n, 3]."""
         flips = ([], [2], [3], [2, 3])
-        said = [(net(images.flip(dims)), dims) for net in self.nets for dims in flips]
-        masks = torch.stack([mask.sigmoid().flip(dims) for (mask, _), dims in said])
-        classes = torch.stack([logits.softmax(dim=1) for (_, logits), _ in said])
+        outputs = [(net(images.flip(dims)), dims) for net in self.nets for dims in flips]
+        masks = torch.stack([mask.sigmoid().flip(dims) for (mask, _), dims in outputs])
+        classes = torch.stack([logits.softmax(dim=1) for (_, logits), _ in outputs])
         return masks.mean(dim=0), classes.mean(dim=0)
 
 
-def loss_of(said: tuple[Tensor, Tensor], masks: Tensor, labels: Tensor) -> Tensor:
-    """Soft Dice by slice (pooled over the batch, small tumours would not count), cross-entropy of pixels and types."""
-    logits, classes = said
+def loss_of(output: tuple[Tensor, Tensor], masks: Tensor, labels: Tensor) -> Tensor:
+    """Compute the loss: soft Dice by sample (so that small tumours count), cross-entropy of pixels and of classes."""
+    logits, classes = output
     share = logits.sigmoid()
     overlap, area = (share * masks).sum(dim=(1, 2, 3)), (share + masks).sum(dim=(1, 2, 3))
     dice = 1 - (2 * overlap + 1) / (area + 1)
@@ -101,7 +101,7 @@ def loss_of(said: tuple[Tensor, Tensor], masks: Tensor, labels: Tensor) -> Tenso
 
 
 def factor(step: int, steps: int) -> float:
-    """Of the learning rate: up over the first 1/24 of the steps, then half a cosine down."""
+    """Return the factor of the learning rate: linear increase over 1/24 of the steps, then half a cosine to 0."""
     warm_up = max(1, steps // 24)
     if step < warm_up:
         return (step + 1) / warm_up
@@ -110,7 +110,7 @@ def factor(step: int, steps: int) -> float:
 
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, step: int) -> None:
-    """Move the running average of the weights; quickly at first, so that it forgets the initial ones."""
+    """Update the running average of the weights; faster at first, so that the initial weights lose their influence."""
     decay = min(EMA, (1 + step) / (10 + step))
     for mean, value in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
         if mean.is_floating_point():
@@ -120,12 +120,12 @@ def follow(average: nn.Module, model: nn.Module, step: int) -> None:
 
 
 def halved(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Both at half their height and width; of a mask's pixel, the share that is tumour."""
+    """Return images and masks at half their height and width; mask pixels become the share of tumour."""
     return functional.avg_pool2d(images, 2), functional.avg_pool2d(masks, 2)
 
 
 def mirrored(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The whole batch as one of the four mirror images over which `MeanOfFlips` averages."""
+    """Return the batch as one of the four mirror images over which `MeanOfFlips` averages, chosen at random."""
     dims = [dim for dim in (2, 3) if torch.rand((), device=images.device, generator=rng) < 0.5]
     return images.flip(dims), masks.flip(dims)
 
@@ -139,11 +139,11 @@ def fit(
     start: nn.Module | None = None,
     cycle: int = 0,
 ) -> nn.Module:
-    """Train on the training slices, on from the state in `folder`; the last epoch's averaged weights are the net.
+    """Train on the training samples, or resume from the state in `folder`; return the net with averaged weights.
 
-    The first `halves` epochs see slices of half the size, and the first `augmentations` augmented ones; the others, if
-    the recipe augments, mirrored ones. It begins with random weights or with those of `start`, and sees the slices in
-    another order in another `cycle`.
+    The first `halves` epochs use samples of half the size. If the recipe augments, the first `augmentations` epochs use
+    augmented samples and the others mirrored ones. The initial weights are random, or those of `start`. The order of
+    the samples depends on the seed and on `cycle`.
     """
     device, recipe, small = resolve_device(work.device), work.recipe, work.recipe.quick
     precision = resolve_precision(work.precision, device)
@@ -152,7 +152,7 @@ def fit(
         for part in (work.train.images, work.train.masks, work.train.labels)
     )
     size = recipe.batch_size
-    batches = max(1, len(images) // size)  # a short one at the end is left out: batch norm wants company
+    batches = max(1, len(images) // size)  # a shorter last batch is left out, because of batch norm
     seed = work.seed + 1000 * cycle
     rng, order = torch.Generator(device).manual_seed(seed), torch.Generator().manual_seed(seed)
     with forked_rng(device):
@@ -182,8 +182,8 @@ def fit(
                 if epoch < halves:
                     batch, truth = halved(batch, truth)
                 with autocast(device, precision):
-                    said = model(batch)
-                loss = loss_of(said, truth, labels[chosen])
+                    output = model(batch)
+                loss = loss_of(output, truth, labels[chosen])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -196,7 +196,7 @@ def fit(
 
 
 def load(folder: Path, small: bool) -> list[nn.Module]:
-    """The nets that were saved there."""
+    """Load the stored nets."""
     nets: list[nn.Module] = []
     for state in torch.load(folder / "nets.pt", map_location="cpu", weights_only=True):
         nets.append(UnetWithClasses(small))
@@ -205,7 +205,7 @@ def load(folder: Path, small: bool) -> list[nn.Module]:
 
 
 def fitted(work: Work, name: str, train: Callable[[Path], list[nn.Module]]) -> FittedModel[list[nn.Module]]:
-    """The nets: loaded where they were trained on the same before, else trained."""
+    """Train the nets, or load them if they were already trained on the same data with the same settings."""
     return fit_or_load(
         work,
         name,
@@ -217,13 +217,13 @@ def fitted(work: Work, name: str, train: Callable[[Path], list[nn.Module]]) -> F
 
 
 def mean_of(nets: list[nn.Module], work: Work) -> TorchPredictor:
-    """The nets, averaged over mirror images."""
+    """Return a predictor that averages over the nets and mirror images."""
     outputs = Outputs(mask=0, classes=1, mask_kind="probabilities", class_kind="probabilities")
     return TorchPredictor(MeanOfFlips(nets), work.device, work.precision, outputs)
 
 
 def prepared(work: Work, found: FittedModel[list[nn.Module]], name: str) -> Prepared:
-    """What the case returns: the nets' mean, with the recipe's threshold."""
+    """Return the prepared case: the mean of the nets, with the threshold that the recipe requires."""
     predictor = mean_of(found.model, work)
     chosen = work.recipe.threshold == "validation"
     details = {
@@ -239,14 +239,14 @@ def prepared(work: Work, found: FittedModel[list[nn.Module]], name: str) -> Prep
 
 
 def in_stages(work: Work) -> FittedModel[list[nn.Module]]:
-    """Most epochs on slices of half that size, augmented, and the others not."""
+    """Train or load the staged net: most epochs with augmented samples of half the size, the others at full size."""
     epochs = work.recipe.epochs
     halves = round(HALF_SIZE * epochs)
     return fitted(work, "unet-staged", lambda folder: [fit(work, folder, epochs, halves, augmentations=halves)])
 
 
 def in_cycles(work: Work, folder: Path) -> list[nn.Module]:
-    """The staged net, trained or loaded, taken through the cycles: of their nets, the last that do best together."""
+    """Train the staged net in cycles; return the last nets whose mean has the highest Dice on validation samples."""
     nets = [*in_stages(work).model]
     for cycle, share in enumerate(CYCLES):
         epochs = max(1, round(share * work.recipe.epochs))
@@ -260,7 +260,7 @@ def in_cycles(work: Work, folder: Path) -> list[nn.Module]:
 
 @case("unet", "U-Net, ResNet-34 encoder, class head", has_mask=True, has_classes=True, scaling="percentile")
 def unet(work: Work) -> Prepared:
-    """All epochs on slices of the protocol's size, augmented."""
+    """U-Net trained on augmented samples of the protocol's size."""
     epochs = work.recipe.epochs
     found = fitted(work, "unet", lambda folder: [fit(work, folder, epochs, augmentations=epochs)])
     return prepared(work, found, "unet")
@@ -268,11 +268,11 @@ def unet(work: Work) -> Prepared:
 
 @case("unet-staged", "U-Net, first at half size", has_mask=True, has_classes=True, scaling="percentile")
 def unet_staged(work: Work) -> Prepared:
-    """Trained in two stages."""
+    """U-Net trained in two stages."""
     return prepared(work, in_stages(work), "unet-staged")
 
 
 @case("unet-tuned", "U-Net, first at half size, then tuned", has_mask=True, has_classes=True, scaling="percentile")
 def unet_tuned(work: Work) -> Prepared:
-    """Trained in two stages and some cycles, and the mean of the last cycles' nets."""
+    """U-Net trained in two stages and several cycles; the mean of the nets of the last cycles."""
     return prepared(work, fitted(work, "unet-tuned", lambda folder: in_cycles(work, folder)), "unet-tuned")

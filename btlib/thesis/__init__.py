@@ -1,1 +1,1 @@
-"""The thesis as the first plug-in: its variants, their training and checkpoints, its recipes, its speed reference."""
+"""The thesis as a plug-in: variants A–G, their training, checkpoints and recipes, and the speed reference."""

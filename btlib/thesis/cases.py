@@ -36,7 +36,7 @@ def prepare(variant: str, work: Work) -> Prepared:
     from btlib.thesis.checkpoints import Store, load_thesis_checkpoint
 
     device = resolve_device(work.device)
-    precision = resolve_precision(work.precision, device)  # of training; an engine may have another
+    precision = resolve_precision(work.precision, device)  # precision of training; an engine may use another one
     engine = "compile" if _plan_of_step(variant, work).compiled else "eager"
     details: dict[str, Any] = {"device": str(device), "training_precision": precision, "training_engine": engine}
     theirs = work.options.get("thesis_checkpoints")
@@ -93,14 +93,14 @@ def _subject(model: "TumourModel", identity: str, device: "torch.device", work: 
 
 
 def _threshold(variant: str, predictor: "Predictor", work: Work) -> float | None:
-    """Of the mask, chosen on validation samples where the recipe says so."""
+    """Return the mask threshold chosen on the validation samples; None if the recipe takes the protocol's threshold."""
     if work.recipe.threshold == "protocol" or not VARIANTS[variant].has_mask:
         return None
     return best_threshold(predictor, work.val, where=f"variant {variant}")
 
 
 def _engine(subject: "Subject", work: Work) -> "Chosen":
-    """The engine that was asked for, held against fp32."""
+    """Build the requested engine and compare it with fp32."""
     from btlib.engines import choose
 
     return choose(subject, work.engine, work.held_out, work.protocol.threshold, work.report)
@@ -113,7 +113,7 @@ def _explainer(subject: "Subject", work: Work) -> "Explainer":
 
 
 def _calibration(work: Work) -> "NDArray[np.float32]":
-    """Training images to measure ranges on, float32 [n, channels, h, w]: all, or 300 spread over their ids."""
+    """Return training images for calibration, float32 [n, channels, h, w]: at most 300, evenly spread over the ids."""
     import numpy as np
 
     from btlib.engines.engine import CALIBRATION_SLICES
@@ -125,7 +125,7 @@ def _calibration(work: Work) -> "NDArray[np.float32]":
 
 
 def plan_of(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:
-    """How a variant is trained for some work, and notes on the weights it starts from."""
+    """Return the training plan of a variant, and notes on the weights from which it starts."""
     from btlib.thesis.models.pretrained import resolve_weights
     from btlib.thesis.training import Plan
 
@@ -148,7 +148,7 @@ def plan_of(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:
 
 
 def _start(plan: "Plan", store: "Store", work: Work) -> Callable[[], Mapping[str, "torch.Tensor"]] | None:
-    """For C: A's tensors, from the store or trained first."""
+    """Return a function that gives the initial tensors (for C: those of a trained A); None for other variants."""
     before = plan.row.frozen_from
     if before is None:
         return None
@@ -168,14 +168,14 @@ def _size(model: "TumourModel", work: Work) -> dict[str, float]:
 def _training_step(
     variant: str, model: "TumourModel", device: "torch.device", work: Work, batch_size: int
 ) -> Callable[[], None]:
-    """One optimiser step on a copy of the model, synchronised, as the variant is trained by this recipe."""
+    """Return one optimiser step on a copy of the model, as in a training with this recipe; the step is synchronised."""
     from btlib.thesis.training.step import bare_step
 
     return bare_step(_plan_of_step(variant, work), model, batch_size, device)
 
 
 def _plan_of_step(variant: str, work: Work) -> "Plan":
-    """A training of which one step is made: what it starts from does not matter."""
+    """Return the plan for one timed training step; its initial weights do not matter."""
     from btlib.thesis.training import Plan
 
     samples = (work.train, work.val, work.data, work.split)

@@ -1,4 +1,4 @@
-"""The thesis's part of `btlib doctor`: a training and an engine, in seconds."""
+"""Checks of `btlib doctor` for the thesis's variants: a short training and an engine."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ _CASE = "D"
 
 
 def training(place: Path, device: str) -> str:
-    """The smallest variant D is trained, stored and loaded again."""
+    """Train variant D with the tiny backbone, store it, and load it again."""
     with extras.named():
         import torch
 
@@ -26,7 +26,7 @@ def training(place: Path, device: str) -> str:
 
 
 def engine(place: Path, device: str) -> str:
-    """The smallest variant D is run by the engine that a run would choose; on a GPU by the one that is not compiled."""
+    """Run variant D with the tiny backbone by the engine that a run would choose; on a GPU by the eager engine."""
     with extras.named():
         import torch
 

@@ -1,4 +1,4 @@
-"""The four comparisons of the thesis, a family of their own."""
+"""The four planned comparisons of the thesis, as a separate family of tests."""
 
 from btlib.reporting.significance import FAMILIES, Family
 

@@ -1,4 +1,4 @@
-"""Explaining a variant as it was trained: its model comes from the store of checkpoints."""
+"""Explaining a trained variant: its model is loaded from the store of checkpoints."""
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from btlib.splits import make_split
 
 
 def stored_study(variant: str, where: Where) -> Study:
-    """A variant as it was trained, from the store of checkpoints, and what explains it.
+    """Load a trained variant from the store of checkpoints and build its explainer.
 
     Raises:
-        BtlibError: There is no such model, or data and split cannot be had.
+        BtlibError: There is no such model, or the data or the split are not available.
     """
     with extras.named():
         from btlib.adapters.devices import resolve_device, resolve_precision
@@ -27,7 +27,7 @@ def stored_study(variant: str, where: Where) -> Study:
     dataset = load_dataset(where.folder, ingredients["image_size"], ingredients["scaling"])
     split = make_split(where.split, dataset)
     if [ingredients["data"], ingredients["split"]] != [dataset.fingerprint, split.fingerprint]:
-        where.report("Note: trained on other samples or another split than these; it may have seen the test samples")
+        where.report("Note: trained on other samples or another split; the model may have seen these test samples")
     subject = Subject(
         stored.model.to(device),
         NAMED,

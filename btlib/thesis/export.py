@@ -1,4 +1,4 @@
-"""`btlib export`: a trained variant as a file for other runtimes, once it has shown that it says the same."""
+"""`btlib export`: export a trained variant for other runtimes, and compare its predictions with the original's."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,18 +22,21 @@ def export(
     variant: Annotated[str, typer.Argument(help="A … G.")],
     out: Annotated[Path, typer.Argument(help="The file to write.")],
     to: Annotated[Literal["onnx"], typer.Option(help="Format of the file.")] = "onnx",
-    checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Which trained model, of several.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Checkpoint to export, if there are several.")
+    ] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Slices to compare on, of their test split; else phantoms.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Data for the comparison (its test samples); else phantoms."),
     ] = None,
     *,
     checkpoints: Checkpoints,
 ) -> None:
-    """Write a trained variant as an ONNX file; without parity on slices there is no file, and exit code 2."""
+    """Export a trained variant to ONNX; if its predictions differ from the model's: no file, exit code 2."""
     from btlib import extras
     from btlib.thesis.models.variants import VARIANTS
 
-    VARIANTS[variant]  # an unknown name is told before anything is loaded
+    VARIANTS[variant]  # raises the error for an unknown name before anything is loaded
     with extras.named():
         from btlib.adapters.export import export_onnx
         from btlib.adapters.outputs import NAMED
@@ -53,7 +56,7 @@ def export(
 
 
 def _test_samples(task: "Task", image_size: int, scaling: "Scaling", data: Path | None) -> "Dataset":
-    """A few samples of the thesis's test split; phantoms where no data are named."""
+    """Return a few test samples of the thesis's split; phantoms if no data set is given."""
     from btlib.data import load_dataset, phantom_folder
     from btlib.data.cache import cache_root
     from btlib.data.source import DatasetSource

@@ -1,4 +1,4 @@
-"""Checks that only a GPU answers. Each runs on the CPU too, where it says little."""
+"""Checks of `btlib doctor --gpu`. They run on the CPU too, but are only informative on a GPU."""
 
 import gc
 from dataclasses import replace
@@ -35,7 +35,7 @@ _STEP_RATIO = (0.7, 1.3)
 
 
 def tf32_gap(place: Path, device: str) -> str:
-    """A convolution in IEEE fp32 is as near to fp64 as fp32 can be; how far TF32 is, is told."""
+    """Compare convolutions in IEEE fp32 and in TF32 with fp64; IEEE fp32 must be within its limit."""
     generator = torch.Generator().manual_seed(0)
     images, kernel = (torch.randn(*shape, generator=generator) for shape in ((4, 256, 32, 32), (256, 256, 3, 3)))
     exact = torch.nn.functional.conv2d(images.double(), kernel.double())
@@ -50,12 +50,12 @@ def tf32_gap(place: Path, device: str) -> str:
         torch.backends.cudnn.conv.fp32_precision = "tf32"  # type: ignore[attr-defined]
         rounded = gap()
     if not ieee < _IEEE_GAP:
-        raise BtlibError(f"IEEE fp32 is off by {ieee:.2g} of the largest value, expected less than {_IEEE_GAP:g}")
-    return f"IEEE fp32 is off by {ieee:.2g} of the largest value, where TF32 is allowed {rounded:.2g}"
+        raise BtlibError(f"error of IEEE fp32: {ieee:.2g} of the largest value, expected less than {_IEEE_GAP:g}")
+    return f"error relative to the largest value: IEEE fp32 {ieee:.2g}, TF32 {rounded:.2g}"
 
 
 def memory_after_each_fit(place: Path, device: str) -> str:
-    """After each variant was trained, run and let go, the device holds what it held before."""
+    """Train, run and release each variant; the memory in use on the device must be the same as before."""
     work = phantom_work(place, device, side=SIDE, recipe=_recipe())
     left: dict[str, float] = {}
     for variant in VARIANTS:
@@ -71,12 +71,12 @@ def memory_after_each_fit(place: Path, device: str) -> str:
         left[variant] = (bytes_on(device) - before) / _MIB
     message = ", ".join(f"{variant} {mib:.1f}" for variant, mib in left.items())
     if max(left.values()) > _LEFT_MIB:
-        raise BtlibError(f"MiB that stayed after each: {message}; expected at most {_LEFT_MIB:g}")
-    return f"MiB that stayed after each: {message}"
+        raise BtlibError(f"MiB not released after each variant: {message}; expected at most {_LEFT_MIB:g}")
+    return f"MiB not released after each variant: {message}"
 
 
 def bytes_on(device: str) -> int:
-    """Bytes of all tensors on a device."""
+    """Return the number of bytes of all tensors on a device."""
     if device.startswith("cuda"):
         return int(torch.cuda.memory_allocated(device))
     gc.collect()
@@ -84,7 +84,7 @@ def bytes_on(device: str) -> int:
 
 
 def graphs_of_each_variant(place: Path, device: str) -> str:
-    """Every variant is compiled whole, and runs batches of 16, 5 and 1 slices by compiled code."""
+    """Compile each variant completely and run batches of 16, 5 and 1 images; count the compiled graphs."""
     from torch._dynamo.utils import counters
 
     from btlib.engines.compiled import build
@@ -105,7 +105,7 @@ def graphs_of_each_variant(place: Path, device: str) -> str:
 
 
 def reservations(place: Path, device: str) -> str:
-    """What this process and the thesis path's have of the device, and that the latter gives it back between cases."""
+    """Report the device memory of this process and of the thesis path, which must release it between cases."""
 
     def free() -> float:
         return torch.cuda.mem_get_info(device)[0] / _MIB if device.startswith("cuda") else 0.0
@@ -125,7 +125,7 @@ def reservations(place: Path, device: str) -> str:
 
 
 def step_as_trained(place: Path, device: str) -> str:
-    """The step that is timed takes as long as a step of a training."""
+    """Compare the time of the measured training step with a step of a real training."""
     work = phantom_work(place, device, slices=240, side=SIDE, recipe=_recipe(3))
     at = torch.device(device)
     plan = plan_of("D", work)[0]
@@ -136,15 +136,15 @@ def step_as_trained(place: Path, device: str) -> str:
     measured = median(clocked(step) for _ in range(10))
     steps = -(-len(plan.train) // plan.recipe.batch_size)
     trained = min(_epochs(place / "fit" / "curves.csv")) / steps
-    text = f"ms: {1000 * measured:.1f} as measured, {1000 * trained:.1f} as trained, validation included"
+    text = f"ms: measured step {1000 * measured:.1f}, step in training {1000 * trained:.1f}, validation included"
     ratio = measured / trained
     if device.startswith("cuda") and not _STEP_RATIO[0] < ratio < _STEP_RATIO[1]:
-        raise BtlibError(f"{text}: {ratio:.2f} times, expected {_STEP_RATIO[0]:g} to {_STEP_RATIO[1]:g}")
-    return f"{text}: {ratio:.2f} times"
+        raise BtlibError(f"{text}: ratio {ratio:.2f}, expected {_STEP_RATIO[0]:g} to {_STEP_RATIO[1]:g}")
+    return f"{text}: ratio {ratio:.2f}"
 
 
 def compiled_step(place: Path, device: str) -> str:
-    """How a compiled training step compares with one that is not, in turns: what `--bt-compile-training` would give."""
+    """Time a compiled and an eager training step in turns: the effect of `--bt-compile-training`."""
     work = phantom_work(place, device, side=SIDE, recipe=_recipe())
     at, plan = torch.device(device), plan_of("D", work)[0]
     model = create("D", None, backbone=BACKBONE)
@@ -156,7 +156,7 @@ def compiled_step(place: Path, device: str) -> str:
         for step, found in zip(steps, seconds, strict=True):
             found.append(clocked(step))
     eager, compiled = (1000 * median(found) for found in seconds)
-    return f"ms, batch 16: {eager:.1f} as it is, {compiled:.1f} compiled: {eager / compiled:.2f} times as fast"
+    return f"ms, batch 16: {eager:.1f} eager, {compiled:.1f} compiled: {eager / compiled:.2f} times as fast"
 
 
 def _recipe(epochs: int = 1) -> ThesisRecipe:
@@ -164,7 +164,7 @@ def _recipe(epochs: int = 1) -> ThesisRecipe:
 
 
 def _storage(value: object) -> tuple[int, int] | None:
-    """Address and bytes of what lies behind a tensor on the CPU; None for all else, such as fake tensors."""
+    """Return address and bytes of a CPU tensor's storage; None for other objects, such as fake tensors."""
     if type(value) not in (torch.Tensor, torch.nn.Parameter):
         return None
     tensor: Any = value
@@ -180,7 +180,7 @@ def _folder(path: Path) -> Path:
 
 
 def _epochs(curves: Path) -> list[float]:
-    """Seconds of each epoch."""
+    """Read the seconds of each epoch."""
     import csv
 
     with curves.open(encoding="utf-8", newline="") as file:

@@ -1,4 +1,4 @@
-"""The thesis's hooks: its options, and what they do to a run."""
+"""Hooks of the thesis plug-in: its options and their effect on a run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from btlib.runs.plan import RunPlan
 
 WEIGHTS = ("auto", "coco", "imagenet", "none")
-_CHECKPOINTS = "load the thesis's own .ckpt files of this folder, train nothing"
+_CHECKPOINTS = "A-G: load the thesis's .ckpt files from this folder instead of training"
 
 
 @hookimpl
 def btlib_options() -> list[PluginOption]:
-    """Pretrained weights, a compiled training step, and the thesis's own checkpoints."""
-    weights = Declared("A-G: pretrained weights; auto: COCO where they can be had, else none", choices=WEIGHTS)
+    """Options for pretrained weights, a compiled training step, and the thesis's checkpoints."""
+    weights = Declared("A-G: pretrained weights; auto: COCO if available, else none", choices=WEIGHTS)
     return [
         PluginOption("weights", weights),
         PluginOption("compile-training", Declared("A-G: compile the training step (torch.compile)", "flag"), False),
@@ -29,7 +29,7 @@ def btlib_options() -> list[PluginOption]:
 
 @hookimpl
 def btlib_adjust_tier(options: RunOptions, given: Mapping[str, Any]) -> "Callable[[Tier], Tier]":
-    """The thesis's recipe with what the user asked for."""
+    """Return a function that applies the user's options to the thesis's recipe."""
     changes: dict[str, Any] = {"weights": given["weights"]} if "weights" in given else {}
     changes |= {"compiled": True} if given.get("compile_training") else {}
     changes |= {"head_epochs": None} if options.epochs is not None else {}
@@ -44,14 +44,14 @@ def btlib_adjust_tier(options: RunOptions, given: Mapping[str, Any]) -> "Callabl
 
 @hookimpl
 def btlib_check_plan(plan: "RunPlan") -> None:
-    """The thesis's checkpoints are one training each, by its own recipe."""
+    """Refuse options that contradict the thesis's checkpoints: retraining, another recipe, several seeds."""
     options = plan.options
     if options.plugins.get("thesis_checkpoints") is None:
         return
     asked = {"retrain": options.retrain, "recipe": options.recipe is not None, "seeds": options.seeds > 1}
     for name in (name for name, given in asked.items() if given):
         raise OptionError(
-            "the thesis's checkpoints are one training each, by its own recipe, and are not trained again",
+            "the thesis's checkpoints are one training each, with the thesis's recipe, and are not trained again",
             where=f"{written(name)} with --bt-thesis-checkpoints",
-            hint="leave one of the two out",
+            hint="leave out one of the two options",
         )

@@ -1,5 +1,5 @@
-"""The thesis's tiers, and its protocols under a name with the recipes of each. All presets train from scratch, so that
-anyone can repeat them.
+"""The thesis's tiers, and its named protocols with their recipes. All presets train from scratch, so they need no
+downloaded weights.
 
 Their baselines are `baselines/figshare-<protocol>.json` for the thesis's recipe, and
 `baselines/figshare-<protocol>-<recipe>.json` for any other.
@@ -12,7 +12,7 @@ from btlib.protocol import PRESETS, TIERS, Preset, Protocol, Tier
 from btlib.thesis.recipe import ThesisRecipe
 
 THESIS = ThesisRecipe(weights="none")
-"""The thesis's recipe, but for the pretrained weights."""
+"""The thesis's recipe without pretrained weights."""
 
 MODERN = replace(
     THESIS,
@@ -24,12 +24,13 @@ MODERN = replace(
     keep="best",
     threshold="validation",
 )
-"""The same losses, optimiser and batches with what the field does around them."""
+"""The same losses, optimiser and batches, with augmentation, a cosine schedule, percentile scaling, the best epoch and
+a threshold chosen on validation samples."""
 
 
 LARGE = replace(MODERN, name="large-batch", batch_size=64, learning_rate=2e-3)
-"""Fewer and larger steps, for a GPU that 16 slices do not fill; the learning rate grows with the root of their number
-(arXiv 1404.5997)."""
+"""Fewer and larger steps, for a GPU that batches of 16 slices do not use fully; the learning rate grows with the square
+root of the batch size (arXiv 1404.5997)."""
 
 
 def _preset(name: str, protocol: Protocol, recipes: Mapping[str, ThesisRecipe]) -> None:

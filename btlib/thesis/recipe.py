@@ -1,4 +1,4 @@
-"""The thesis's recipe: what its variants are trained by, beside what any case may follow."""
+"""The thesis's recipe: the settings of any case, and additional ones for the training of variants A–G."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
@@ -8,21 +8,21 @@ from btlib.protocol import Recipe
 
 @dataclass(frozen=True)
 class ThesisRecipe(Recipe):
-    """How a variant is trained; the defaults are the thesis's recipe.
+    """Training recipe of a variant; the defaults are the thesis's recipe.
 
-    `augment` turns, mirrors, stretches, shifts, brightens and roughens training slices
-    (`btlib.thesis.training.augment`), but not where a head learns from features computed once (C). `keep="best"` keeps
-    the epoch with the highest mean of Dice and accuracy on the validation slices.
+    `augment` rotates, mirrors, scales and shifts training slices, changes their gamma and adds noise
+    (`btlib.thesis.training.augment`), except if a head is trained on stored features (C). `keep="best"` selects the
+    epoch with the highest mean of Dice and accuracy on the validation slices.
 
     Attributes:
         name: Name of the recipe.
         backbone: Name in `btlib.models`' backbone registry.
-        weights: "auto" (COCO where it can be had, else from scratch with a note), "coco", "imagenet" or "none".
-        head_epochs: Epochs where encoder and decoder are frozen and only the class head learns; None takes `epochs`.
+        weights: "auto" (COCO if available, else from scratch with a note), "coco", "imagenet" or "none".
+        head_epochs: Number of epochs if encoder and decoder are frozen (C); None: `epochs`.
         seg_weight: Weight of the segmentation loss in a joint variant.
         cls_weight: Weight of the classification loss in a joint variant.
-        drifting_batch_norm: Let the frozen encoder's running statistics move while C's head trains, as the thesis did.
-        compiled: Compile the training step with `torch.compile`; not where a head learns from features.
+        drifting_batch_norm: Update the frozen encoder's running statistics while C's head trains, as in the thesis.
+        compiled: Compile the training step with `torch.compile`; without effect if a head is trained on features.
     """
 
     name: str = "thesis"
@@ -35,13 +35,13 @@ class ThesisRecipe(Recipe):
     compiled: bool = False
 
     def with_epochs(self, epochs: int) -> Self:
-        """The same with another number of epochs; those of a head that learns alone follow in proportion."""
+        """Return the recipe with another number of epochs; `head_epochs` changes in proportion."""
         head = None if self.head_epochs is None else max(1, self.head_epochs * epochs // self.epochs)
         return replace(self, epochs=epochs, head_epochs=head)
 
 
 def thesis_recipe(recipe: Recipe) -> ThesisRecipe:
-    """A recipe with the thesis's own fields: at their defaults, or tiny and from scratch where it is quick."""
+    """Add the thesis's fields to a recipe: their defaults, or the tiny backbone from scratch if the recipe is quick."""
     if isinstance(recipe, ThesisRecipe):
         return recipe
     common: dict[str, Any] = {field.name: getattr(recipe, field.name) for field in fields(Recipe)}

@@ -1,7 +1,7 @@
-"""The thesis's way of running a variant, the yardstick of speed: plain PyTorch, IEEE fp32, NCHW, in its own process.
+"""Thesis path, the speed reference of A–G: a variant in plain PyTorch, IEEE fp32, NCHW, in a separate process.
 
-The process has the default allocator and keeps one job at a time. It is asked over its standard input, a line of JSON
-for each call, and answers with a line of JSON.
+The process has the default allocator and prepares one job at a time. It reads one line of JSON from standard input for
+each call, and answers with one line of JSON.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ from btlib.thesis.recipe import ThesisRecipe
 
 @dataclass(frozen=True)
 class ThesisJob:
-    """What the thesis path is to do in one call.
+    """Job of the thesis path for one call.
 
     Attributes:
         variant: Letter of the variant.
         backbone: Name in the backbone registry.
         work: "inference" from images to probabilities in memory, or a "training" step with Adam.
-        batch_size: Slices in a call.
-        image_size: Their side in pixels.
-        device: Such as "cpu" or "cuda".
+        batch_size: Number of images in a call.
+        image_size: Side of the images in pixels.
+        device: Device, such as "cpu" or "cuda".
     """
 
     variant: str
@@ -44,22 +44,22 @@ class ThesisJob:
 
 
 class ThesisPath:
-    """The process, started with the first call; a context, or to be closed.
+    """Process of the thesis path, started by the first call. Use it as a context manager, or call `close`.
 
     Args:
-        threads: Processors it may use; None leaves that to PyTorch.
+        threads: Number of threads; None: PyTorch's default.
     """
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
         self._process: subprocess.Popen[str] | None = None
-        self._said: Any = None
+        self._stderr: Any = None
 
     def call(self, job: ThesisJob) -> Call:
         """Do a job once, warmed up.
 
         Raises:
-            BtlibError: The process failed; with what it said.
+            BtlibError: The process failed; the message contains its error output.
         """
         found = self._ask(self._process or self._start(), asdict(job))
         if "error" in found:
@@ -67,13 +67,13 @@ class ThesisPath:
         return Call(**found)
 
     def release(self) -> None:
-        """Let the process, where there is one, free the model and memory of its last job; one that died has none."""
+        """Free the model and memory of the last job, if the process runs; a process that has ended is ignored."""
         if self._process is not None:
             with contextlib.suppress(BtlibError):
                 self._ask(self._process, None)
 
     def _ask(self, process: subprocess.Popen[str], question: dict[str, Any] | None) -> dict[str, Any]:
-        """A line to the process, and its answer."""
+        """Send one line to the process and return its answer."""
         try:
             assert process.stdin is not None
             assert process.stdout is not None  # both are pipes
@@ -83,7 +83,11 @@ class ThesisPath:
         except OSError:
             answer = ""
         if not answer:
-            raise BtlibError(f"its process ended:\n{self._last_words()}", where="thesis path", hint="see its message")
+            raise BtlibError(
+                f"its process ended:\n{self._last_output()}",
+                where="thesis path",
+                hint="see its output above",
+            )
         found: dict[str, Any] = json.loads(answer)
         return found
 
@@ -92,7 +96,7 @@ class ThesisPath:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
-            self._said.close()
+            self._stderr.close()
             self._process = None
 
     def __enter__(self) -> Self:
@@ -106,36 +110,36 @@ class ThesisPath:
         if self.threads is not None:
             environment["OMP_NUM_THREADS"] = str(self.threads)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-        self._said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - open as long as the process
+        self._stderr = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - open as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "btlib.thesis.speed_reference"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             text=True,
             env=environment,
         )
         return self._process
 
-    def _last_words(self) -> str:
+    def _last_output(self) -> str:
         assert self._process is not None
         self._process.wait()
-        self._said.seek(0)
-        words = self._said.read()[-1000:].strip() or f"exit code {self._process.returncode}"
+        self._stderr.seek(0)
+        output = self._stderr.read()[-1000:].strip() or f"exit code {self._process.returncode}"
         self.close()
-        return words
+        return output
 
 
 class ThesisReference:
-    """The thesis path of one variant, as the speed reference of its case.
+    """Thesis path of one variant, as the speed reference of its case.
 
-    All of them share one process, which keeps one job at a time.
+    All references share one process, which prepares one job at a time.
 
     Args:
         variant: Letter of the variant.
         backbone: Name in the backbone registry.
-        threads: Processors that the process may use; None leaves that to PyTorch.
-        path: A process of its own; None takes the shared one.
+        threads: Number of threads of the process; None: PyTorch's default.
+        path: A separate process; None: the shared one.
     """
 
     kind = "thesis path"
@@ -150,15 +154,15 @@ class ThesisReference:
         return self._path.call(ThesisJob(self.variant, self.backbone, **asdict(job)))
 
     def another(self) -> "ThesisReference":
-        """The same in another process."""
+        """Return the same reference in a separate process."""
         return ThesisReference(self.variant, self.backbone, self.threads, ThesisPath(self.threads))
 
     def release(self) -> None:
-        """Let the process free what it did last."""
+        """Free the model and memory of the last job."""
         self._path.release()
 
     def close(self) -> None:
-        """End the process; whoever shares it starts another with the next call."""
+        """End the process; the next call of any reference that shares it starts another."""
         self._path.close()
 
 
@@ -168,7 +172,7 @@ def _shared(threads: int | None) -> ThesisPath:
 
 
 def prepare(job: ThesisJob) -> Callable[[], object]:
-    """What does the job once and returns when the device is done; the model is untrained, which costs the same."""
+    """Return a function that does the job once and waits for the device; the model is untrained (same cost)."""
     import torch
 
     from btlib.adapters.devices import seed_rng, synchronize
@@ -189,7 +193,7 @@ def prepare(job: ThesisJob) -> Callable[[], object]:
                         part.cpu()
 
         return predict
-    from btlib.thesis.training.module import Trainee  # brings in Lightning, which takes seconds
+    from btlib.thesis.training.module import Trainee  # Lightning takes seconds to import
 
     recipe = ThesisRecipe()
     trainee = Trainee(model, recipe, seed=0, threshold=0.5).train()
@@ -209,16 +213,16 @@ def prepare(job: ThesisJob) -> Callable[[], object]:
 
 
 def _nothing() -> None:
-    """Between two jobs."""
+    """Do nothing; the function between two jobs."""
 
 
 def main() -> None:
-    """Answer one call a line, until the input ends."""
+    """Answer one call for each input line, until the input ends."""
     current: ThesisJob | None = None
     function: Callable[[], object] | None = None
     with (
         os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answers,
-        contextlib.redirect_stdout(sys.stderr),  # whatever a library prints must not be taken for an answer
+        contextlib.redirect_stdout(sys.stderr),  # text that a library prints is not an answer
     ):
         for line in sys.stdin:
             question = json.loads(line)
@@ -226,7 +230,7 @@ def main() -> None:
             answer: dict[str, Any] = {}
             try:
                 if job != current or function is None:
-                    current, function = job, None  # the last model goes before the next one comes
+                    current, function = job, None  # release the last model before the next one is built
                     memory.release()
                     memory.reset_peak()
                     function = _nothing if job is None else prepare(job)
@@ -234,7 +238,7 @@ def main() -> None:
                 began = time.perf_counter()
                 function()
                 answer = asdict(Call(time.perf_counter() - began, memory.peak_mib()))
-            except Exception as error:  # told to the one who asked, and the process lives on
+            except Exception as error:  # sent to the caller; the process continues
                 answer = {"error": f"{type(error).__name__}: {error}"}
                 current, function = None, None
                 memory.release(error)

@@ -50,10 +50,10 @@ def test_of_several_one_must_be_chosen(train: Callable[..., Path], tmp_path: Pat
     paths = [train("B", seed) for seed in (1, 2)]
     result = run("B", tmp_path / "b.onnx", "--checkpoints", paths[0].parent)
     assert result.exit_code == 2
-    assert "holds 2 trained models of variant B" in result.stderr
+    assert "contains 2 trained models of variant B" in result.stderr
     for seed, path in enumerate(paths, start=1):
         assert f"{path} (recipe test, 1 epochs, 32 px, seed {seed})" in result.stderr
-    assert "say which with --checkpoint" in result.stderr
+    assert "choose one with --checkpoint" in result.stderr
     assert not (tmp_path / "b.onnx").exists()
     assert run("B", tmp_path / "b.onnx", "--checkpoint", paths[1]).exit_code == 0
     assert OnnxPredictor(tmp_path / "b.onnx").names == ["class_prob"]
@@ -63,16 +63,16 @@ def test_what_is_refused_leaves_no_file(train: Callable[..., Path], tmp_path: Pa
     path, out = train("B"), tmp_path / "out.onnx"
     for args, message in (
         (("b", out), "did you mean 'B'?"),
-        (("A", out, "--checkpoints", path.parent), "holds no trained model of variant A"),
-        (("A", out, "--checkpoint", path), "holds variant B, expected A"),
-        (("B", out, "--checkpoint", tmp_path / "nix.ckpt"), "is not there, is damaged"),
+        (("A", out, "--checkpoints", path.parent), "contains no trained model of variant A"),
+        (("A", out, "--checkpoint", path), "contains variant B, expected A"),
+        (("B", out, "--checkpoint", tmp_path / "nix.ckpt"), "is missing, is damaged"),
         (("B", out, "--to", "tflite"), "tflite"),
     ):
         result = run(*args)
         assert result.exit_code == 2, args
         assert message in result.stderr
     path.write_bytes(path.read_bytes()[:-1])
-    assert "is not there, is damaged" in run("B", out, "--checkpoint", path).stderr
+    assert "is missing, is damaged" in run("B", out, "--checkpoint", path).stderr
     assert not out.exists()
 
 
@@ -83,7 +83,7 @@ def test_tensors_of_another_architecture(train: Callable[..., Path], tmp_path: P
     files.write_json(manifest, files.sealed(known))
     result = run("B", tmp_path / "b.onnx", "--checkpoint", path)
     assert result.exit_code == 2
-    assert "does not fit today's variant" in result.stderr
+    assert "does not fit the current code of the variant" in result.stderr
 
 
 def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -140,7 +140,7 @@ def test_mistakes_are_told(foreign: Path, data: Path, tmp_path: Path, trained: C
         ((f"{foreign}::saved unexplained", "--samples", "7"), "saved predictions are found by the ids of samples"),
         ((f"{foreign}::nobody",), "nobody"),
         (("A", "--checkpoints", checkpoints), "case A: has no classes"),
-        (("B", "--checkpoints", checkpoints), "holds no trained model of variant B"),
+        (("B", "--checkpoints", checkpoints), "contains no trained model of variant B"),
         ((bright, "--samples", "99"), "there is no sample '99'"),
         ((bright, "--samples", "best"), "or say 'worst 5' or '3 per class'"),
         ((bright, "--samples", "7", "--patch", 49), "does not fit a sample of shape (48, 48)"),

@@ -173,7 +173,7 @@ def test_one_trained_f_scores_alike_through_torch_as_an_onnx_file_and_as_saved_p
 
     monkeypatch.chdir(tmp_path)
     given = case("onnx_variant_f.py::onnx-f")
-    with pytest.raises(ModelError, match=r"there is no such file\n.*btlib export F --to onnx variant_f\.onnx"):
+    with pytest.raises(ModelError, match=r"file not found\n.*btlib export F --to onnx variant_f\.onnx"):
         given.prepare(bench.work)
     work = replace(bench.work, checkpoints=tmp_path / "checkpoints", recipe=replace(RECIPE, epochs=1))
     f = load_cases()["F"].prepare(work).predictor

@@ -122,7 +122,7 @@ def test_other_slices_or_another_split_are_noted(
     else:
         monkeypatch.setattr(explaining, "make_split", lambda name, dataset: replace(SPLIT, val=np.array([5])))
     find("E", where)
-    assert asked.said[-1].startswith("Note: trained on other samples or another split than these")
+    assert asked.said[-1].startswith("Note: trained on other samples or another split")
 
 
 def test_phantoms_stand_in_for_slices(where: Where, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

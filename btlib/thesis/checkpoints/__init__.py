@@ -1,4 +1,4 @@
-"""Trained models on disk: the store, models read by their file, and the thesis's own."""
+"""Trained models on disk: the store, loading a stored file, and the checkpoints of the thesis."""
 
 from btlib.thesis.checkpoints.store import Store
 from btlib.thesis.checkpoints.thesis import load_thesis_checkpoint

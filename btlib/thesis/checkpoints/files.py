@@ -1,4 +1,4 @@
-"""The files of a checkpoint, read with care: what cannot be read is None, and whoever asked says what follows."""
+"""Reading checkpoint files. An unreadable file gives None; the caller decides what to do."""
 
 import warnings
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ SCHEMA = "btlib-checkpoint/1"
 
 
 def read_payload(path: Path) -> dict[str, Any] | None:
-    """What a checkpoint holds; None if it cannot be read."""
+    """Return the content of a checkpoint; None if it cannot be read."""
     try:
         files.require_regular(path)
         payload = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise almost anything
+    except Exception as error:  # torch raises many types of exceptions for a damaged file
         if not is_damage(error):
             raise
         return None
@@ -30,19 +30,19 @@ def read_payload(path: Path) -> dict[str, Any] | None:
 
 
 def read_manifest(path: Path) -> dict[str, Any] | None:
-    """What the store knows of a checkpoint; None if there is no manifest, or one that cannot be read."""
+    """Return the manifest of a checkpoint; None if it is missing or cannot be read."""
     try:
         manifest = files.read_sealed(path, required=False)
     except FileNotFoundError:
         return None
     except (OSError, files.DamagedFileError) as error:
-        warn(f"{path}: {error}; the checkpoint beside it is not used")
+        warn(f"{path}: {error}; the checkpoint next to it is not used")
         return None
     return manifest if manifest.get("schema") == SCHEMA else None
 
 
 def task_of(manifest: Mapping[str, Any]) -> Task | None:
-    """What a model was trained for; None if the manifest holds no task there. Older ones were of Figshare's alone."""
+    """Return the task of a model; None if the manifest's task is invalid. Without one (older manifests): Figshare."""
     try:
         return Task.model_validate(manifest["task"]) if "task" in manifest else FIGSHARE
     except ValidationError:
@@ -50,7 +50,10 @@ def task_of(manifest: Mapping[str, Any]) -> Task | None:
 
 
 def is_complete(manifest: Mapping[str, Any]) -> bool:
-    """Whether a manifest tells how to build its model; one of an older version, without a digest, may be edited."""
+    """Whether a manifest has all fields that are needed to build its model.
+
+    Manifests of older versions have no digest, so they may have been edited.
+    """
     ingredients = manifest.get("ingredients")
     if not isinstance(ingredients, dict) or not {"image_size", "seed", "recipe"} <= set(ingredients):
         return False
@@ -63,5 +66,5 @@ def is_complete(manifest: Mapping[str, Any]) -> bool:
 
 
 def warn(text: str) -> None:
-    """Tell the user of a file that is not used."""
+    """Warn that a file is not used."""
     warnings.warn(text, BtlibWarning, stacklevel=3)

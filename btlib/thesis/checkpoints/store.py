@@ -1,4 +1,4 @@
-"""The store of trained models: train a plan, or load what was trained from the very same ingredients."""
+"""The store of trained models: train a plan, or load a model that was trained from the same ingredients."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -23,15 +23,15 @@ from btlib.thesis.training.initial import build
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of checkpoints, each `<variant>-<fingerprint>.ckpt` with a manifest (`.json`) and its curves (`.csv`).
+    """Folder of checkpoints, each `<variant>-<fingerprint>.ckpt` with a manifest (`.json`) and its curves (`.csv`).
 
-    The manifest is written last: a checkpoint without one was never finished.
+    The manifest is written last: a checkpoint without a manifest is incomplete.
 
     Attributes:
-        folder: Made on the first training.
-        device: What to train on.
-        report: Told a line of progress.
-        progress_bars: Draw progress bars.
+        folder: Folder of the checkpoints; created by the first training.
+        device: Device for training.
+        report: Progress reporter, called with one line of text.
+        progress_bars: Whether to draw progress bars.
     """
 
     folder: Path
@@ -40,21 +40,21 @@ class Store:
     progress_bars: bool = False
 
     def path(self, plan: Plan) -> Path:
-        """Where the plan's checkpoint lies once it is trained."""
+        """Path of the plan's checkpoint."""
         return self.folder / f"{plan.variant}-{plan.fingerprint}.ckpt"
 
     def train_or_load(
         self, plan: Plan, start: Callable[[], Mapping[str, Tensor]] | None = None, *, retrain: bool = False
     ) -> Trained:
-        """The plan's model: loaded where the store has it, else trained. Several processes may ask at once.
+        """Load the plan's model from the store, or train it. Safe for several processes at the same time.
 
         Args:
-            plan: What to train.
-            start: Gives the tensors that a training starts from (C takes A's); called only if there is one.
-            retrain: Train even if the store has it.
+            plan: The training.
+            start: Returns the initial tensors (for C: those of A); called only if the model is trained.
+            retrain: Train even if the store has the model.
 
         Raises:
-            CheckpointError: The file in its place is another variant's.
+            CheckpointError: The file belongs to another plan.
             ModelError: The training failed.
         """
         workplace = self.folder / "work" / self.path(plan).stem
@@ -66,13 +66,13 @@ class Store:
             report = partial(self._report_of, plan)
             self._explain(plan, retrain, report)
             if retrain and workplace.exists():
-                shutil.rmtree(workplace)  # what cannot be cleared away must not be gone on with
-            from btlib.thesis.training import fit  # brings in Lightning, which takes seconds
+                shutil.rmtree(workplace)  # an error here is raised: an old state must not be resumed
+            from btlib.thesis.training import fit  # Lightning takes seconds to import
 
             fitted = fit(plan, workplace, self.device, None if start is None else start(), report, self.progress_bars)
             more = {"seconds": fitted.seconds, "trained_on": fitted.device, "epoch": fitted.epoch}
             manifest = self._keep(plan, workplace, fitted.model, more)
-            shutil.rmtree(workplace, ignore_errors=True)  # the model is kept by now, whatever stays here
+            shutil.rmtree(workplace, ignore_errors=True)  # the model is already stored
             source: Literal["resumed", "trained"] = "resumed" if fitted.resumed else "trained"
             return Trained(fitted.model, source, fitted.seconds, self.path(plan), manifest)
 
@@ -106,15 +106,15 @@ class Store:
         payload = read_payload(path)
         if payload is not None and payload.get("fingerprint") != plan.fingerprint:
             raise CheckpointError(
-                f"holds variant {payload.get('variant')} ({payload.get('fingerprint')}), "
+                f"contains variant {payload.get('variant')} ({payload.get('fingerprint')}), "
                 f"expected variant {plan.variant} ({plan.fingerprint})",
                 where=path,
-                hint="the file was renamed or copied over: remove it, and the variant is trained anew",
+                hint="the file was renamed or overwritten: remove it, and the variant is trained again",
             )
         if payload is None or fingerprint.of_file(path) != manifest.get("sha256"):
             aside = path.with_suffix(".damaged")
             path.replace(aside)
-            warn(f"{path}: damaged, it is not the file its manifest describes; kept as {aside.name}, trained anew")
+            warn(f"{path}: damaged, it does not match its manifest; renamed to {aside.name}, trained again")
             return None
         model = build(plan, start={})
         model.load_state_dict(payload["state_dict"])
@@ -124,9 +124,9 @@ class Store:
         self.report(f"{plan.variant}, seed {plan.seed}: {line}")
 
     def _explain(self, plan: Plan, retrain: bool, report: Callable[[str], None]) -> None:
-        """Say why it trains: what differs from the nearest stored model."""
+        """Report why the model is trained: what differs from the nearest stored model."""
         if retrain:
-            report("trained anew, as asked")
+            report("trained again, as requested")
             return
         manifests = map(read_manifest, self.folder.glob(f"{plan.variant}-*.json"))
         if why := fingerprint.no_model_fits(plan.ingredients(), manifests):

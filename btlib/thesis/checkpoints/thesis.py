@@ -1,4 +1,4 @@
-"""The thesis's own checkpoint files."""
+"""The checkpoint files of the thesis."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from btlib.thesis.models.variants import VARIANTS
 
 
 def load_thesis_checkpoint(variant: str, folder: Path) -> tuple[TumourModel, Path]:
-    """One of the thesis's own checkpoint files.
+    """Load a checkpoint file of the thesis; return the model and the file's path.
 
     Args:
         variant: "A" … "G".
-        folder: Holds the thesis's `.ckpt` files under their own names.
+        folder: Folder of the thesis's `.ckpt` files under their original names.
 
     Raises:
-        CheckpointError: No file, several, one that cannot be read, or one of another variant.
+        CheckpointError: There is no file or more than one, it cannot be read, or it belongs to another variant.
     """
     row = VARIANTS[variant]
     pattern = row.thesis_file or f"Model_{variant}_*.ckpt"
@@ -33,7 +33,7 @@ def load_thesis_checkpoint(variant: str, folder: Path) -> tuple[TumourModel, Pat
         raise CheckpointError(
             "cannot be read as a file of plain tensors",
             where=found[0],
-            hint="it is damaged, or holds Python objects, which are never run: save its state_dict alone",
+            hint="the file is damaged, or contains Python objects, which btlib does not load: save only its state_dict",
         )
     try:
         return load_thesis_state_dict(variant, state), found[0]

@@ -1,4 +1,4 @@
-"""A trained model, and one read by its file alone."""
+"""A trained model, and loading one from the store by its file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from btlib.thesis.models.network import TumourModel
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained model and where it comes from.
+    """A trained model and its origin.
 
     Attributes:
-        model: In eval mode.
+        model: The model in eval mode.
         source: "trained" now, "resumed" from an interrupted run, or "loaded" from the store.
-        seconds: Time spent training now; 0 where it was loaded.
-        path: Its checkpoint.
-        manifest: What the store knows of it: ingredients, task, device, precision, training seconds.
+        seconds: Training time in seconds; 0 if the model was loaded.
+        path: Path of the checkpoint.
+        manifest: Manifest of the checkpoint: ingredients, task, device, epoch, training seconds.
     """
 
     model: TumourModel
@@ -33,55 +33,59 @@ class Trained:
 
     @property
     def task(self) -> Task:
-        """What it was trained for; stored models of before were of the Figshare task alone."""
+        """Task of the model; stored models of older versions have the Figshare task."""
         task = task_of(self.manifest)
-        assert task is not None  # a manifest is complete when a model is made of it
+        assert task is not None  # a model is only built from a complete manifest
         return task
 
     @property
     def curves(self) -> Path | None:
-        """CSV of losses and validation scores by epoch; None where it is damaged or gone."""
+        """CSV of losses and validation scores by epoch; None if it is damaged or missing."""
         path, expected = self.path.with_suffix(".csv"), self.manifest.get("curves_sha256")
         if path.is_file() and expected in (None, fingerprint.of_file(path)):
             return path
-        warn(f"{path}: damaged or gone, so the run has no learning curves of this model")
+        warn(f"{path}: damaged or missing, so the run has no learning curves of this model")
         return None
 
 
 def load_stored(path: Path, variant: str) -> Trained:
-    """A model of a store by its file alone, whatever data and code it was trained with.
+    """Load a model of a store by its file, independent of the data and code of its training.
 
     Args:
-        path: `<variant>-<fingerprint>.ckpt`, its manifest beside it.
-        variant: Which variant is expected.
+        path: `<variant>-<fingerprint>.ckpt`, with its manifest (`.json`) next to it.
+        variant: Expected variant.
 
     Raises:
-        CheckpointError: The file or its manifest is not there or damaged, or is of another variant.
+        CheckpointError: The file or its manifest is missing or damaged, or belongs to another variant.
     """
     manifest, payload = read_manifest(path.with_suffix(".json")), read_payload(path)
     task = task_of(manifest) if manifest is not None and is_complete(manifest) else None
     if manifest is None or payload is None or task is None or fingerprint.of_file(path) != manifest["sha256"]:
         raise CheckpointError(
-            "is not there, is damaged, or has no manifest (.json) beside it", where=path, hint="train the variant anew"
+            "is missing, is damaged, or has no manifest (.json) next to it",
+            where=path,
+            hint="train the variant again",
         )
     if manifest["variant"] != variant:
         raise CheckpointError(
-            f"holds variant {manifest['variant']}, expected {variant}", where=path, hint="choose another file"
+            f"contains variant {manifest['variant']}, expected {variant}", where=path, hint="choose another file"
         )
     recipe = manifest["ingredients"]["recipe"]
     model = create(variant, backbone=recipe["backbone"], drifting_batch_norm=recipe["drifting_batch_norm"], task=task)
     try:
         model.load_state_dict(payload["state_dict"])
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"does not fit today's variant: {error}", where=path, hint="train it anew") from error
+        raise CheckpointError(
+            f"does not fit the current code of the variant: {error}", where=path, hint="train it again"
+        ) from error
     return Trained(model.eval(), "loaded", 0.0, path, manifest)
 
 
 def find_stored(folder: Path, variant: str) -> Path:
-    """The one trained model of a variant in a store.
+    """Return the path of the only trained model of a variant in a store.
 
     Raises:
-        CheckpointError: There is none, or there are several; these are listed.
+        CheckpointError: There is no such model, or there are several; the message lists them.
     """
     found = {path.with_suffix(".ckpt"): read_manifest(path) for path in sorted(folder.glob(f"{variant}-*.json"))}
     rows = {
@@ -91,9 +95,9 @@ def find_stored(folder: Path, variant: str) -> Path:
     }
     if not rows:
         raise CheckpointError(
-            f"holds no trained model of variant {variant}",
+            f"contains no trained model of variant {variant}",
             where=folder,
-            hint=f"train one, for example by: pytest benchmarks -m smoke -k smoke-{variant}",
+            hint=f"train one, for example with: pytest benchmarks -m smoke -k smoke-{variant}",
         )
     if len(rows) > 1:
         listing = "".join(
@@ -102,8 +106,8 @@ def find_stored(folder: Path, variant: str) -> Path:
             for path, row in rows.items()
         )
         raise CheckpointError(
-            f"holds {len(rows)} trained models of variant {variant}:{listing}",
+            f"contains {len(rows)} trained models of variant {variant}:{listing}",
             where=folder,
-            hint="say which with --checkpoint",
+            hint="choose one with --checkpoint",
         )
     return next(iter(rows))

@@ -1,4 +1,4 @@
-"""Encoders: three-channel images in, features at 1/8 of the input's resolution out."""
+"""Encoders: from three-channel images to features at 1/8 of the input's resolution."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from btlib.registry import Registry
 
 @dataclass(frozen=True)
 class Backbone:
-    """How to build one encoder.
+    """Specification of an encoder.
 
     Attributes:
-        build: Makes the module, float32 [n, 3, h, w] → [n, channels, ceil(h/8), ceil(w/8)].
-        channels: Channels of its features.
-        aux_channels: Channels an auxiliary head would see, one stage earlier.
-        pretrained: Stem of torchvision's names for its weights ("resnet50"); None where there are none.
+        build: Builds the module, float32 [n, 3, h, w] → [n, channels, ceil(h/8), ceil(w/8)].
+        channels: Number of channels of its features.
+        aux_channels: Number of input channels of an auxiliary head, one stage earlier.
+        pretrained: Stem of torchvision's names for its weights ("resnet50"); None if there are no such weights.
     """
 
     build: Callable[[], nn.Module]
@@ -30,9 +30,9 @@ class Backbone:
 
 
 def _dilated_resnet(depth: str) -> nn.Module:
-    """A torchvision ResNet without its classifier; dilation in the last two stages keeps 1/8 resolution.
+    """Build a torchvision ResNet without its classifier; dilation in the last two stages keeps 1/8 resolution.
 
-    Its children keep their names, so torchvision's weights and the thesis's checkpoints fit.
+    The names of its children are unchanged, so torchvision's weights and the thesis's checkpoints fit.
     """
     network = resnet.__dict__[depth](weights=None, replace_stride_with_dilation=[False, True, True])
     return nn.Sequential(OrderedDict(list(network.named_children())[:-2]))
@@ -44,7 +44,7 @@ def _block(channels_in: int, channels_out: int, *, stride: int = 1, dilation: in
 
 
 class TinyBackbone(nn.Module):
-    """Five convolutions, 0.3 million parameters: for smoke runs and tests, not for results."""
+    """Encoder of five convolutions and 0.3 million parameters, for smoke runs and tests only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class TinyBackbone(nn.Module):
         self.context = _block(128, 128, dilation=4)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features [n, 128, h/8, w/8]."""
+        """Return features [n, 128, ceil(h/8), ceil(w/8)]."""
         features: Tensor = self.widen(self.down(images))
         wide: Tensor = self.context(features)
         return torch.add(features, wide)

@@ -1,4 +1,4 @@
-"""A variant cut down to what its classes need: a map of a class asks 842 times, and never for a mask."""
+"""The part of a variant that predicts classes. Occlusion maps run it hundreds of times and need no masks."""
 
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class ClassesOnly(nn.Module):
-    """A variant's class logits: its encoder and class head, and for F the coarse mask, which is not up-sampled.
+    """Module for the class logits of a variant: encoder and class head, and for F the coarse mask without up-sampling.
 
-    It shares the variant's parts. Those that engines fold have the names by which they are folded.
+    It shares the modules of the variant, under the same names, which engines use to fold batch norm.
     """
 
     def __init__(self, model: "TumourModel") -> None:
@@ -25,7 +25,7 @@ class ClassesOnly(nn.Module):
         self.head = model.head
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class logits [n, classes] of images, float32 [n, 1 or 3, h, w]."""
+        """Return class logits [n, classes] of images, float32 [n, 1 or 3, h, w]."""
         features = self.backbone(images.expand(-1, 3, -1, -1))
         logits: Tensor = self.coupling(features, self.decoder, self.head)[1]
         return logits

@@ -1,16 +1,16 @@
-"""Class head and couplings: what stands between the encoder's features and the two outputs."""
+"""Class head and couplings: the modules between the encoder's features and the two outputs."""
 
 import torch
 from torch import Tensor, nn
 
 
 class ClassHead(nn.Module):
-    """Pooled features → embedding → class logits (Linear, ReLU, Dropout 0.4, Linear).
+    """Class head: pooled features → embedding → class logits (Linear, ReLU, Dropout 0.4, Linear).
 
     Args:
         channels: Length of the pooled feature vector.
         hidden: Length of the embedding (512 for a ResNet).
-        classes: How many there are.
+        classes: Number of classes.
     """
 
     def __init__(self, channels: int, hidden: int, classes: int) -> None:
@@ -20,7 +20,7 @@ class ClassHead(nn.Module):
         self.out = nn.Linear(hidden, classes)
 
     def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        """Embedding [n, hidden] and class logits [n, classes] of pooled features [n, channels]."""
+        """Return embedding [n, hidden] and class logits [n, classes] of pooled features [n, channels]."""
         embedding = torch.relu(self.embed(pooled))
         return embedding, self.out(self.drop(embedding))
 
@@ -31,24 +31,24 @@ def pool(features: Tensor) -> Tensor:
 
 
 class SideBySide(nn.Module):
-    """No coupling (A–D): decoder and class head see the same features and nothing of each other."""
+    """No coupling (A–D): decoder and class head get the same features, and are independent of each other."""
 
     def forward(
         self, features: Tensor, decoder: nn.Module | None, head: nn.Module | None
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Coarse mask logits and class logits, each None without its part."""
+        """Return coarse mask logits and class logits; None for a missing decoder or class head."""
         mask = None if decoder is None else decoder(features)
         classes = None if head is None else head(pool(features))[1]
         return mask, classes
 
 
 class ProjectAndAdd(nn.Module):
-    """What the class head knows is projected to the features' channels and added at every position (E and G).
+    """Coupling of E and G: class logits or embedding, projected to the features' channels, added at every position.
 
     Args:
         source: "logits" (E) or "embedding" (G).
-        width: Length of what is projected.
-        channels: Channels of the features.
+        width: Length of the projected vector.
+        channels: Number of channels of the features.
     """
 
     def __init__(self, source: str, width: int, channels: int) -> None:
@@ -57,14 +57,14 @@ class ProjectAndAdd(nn.Module):
         self.project = nn.Linear(width, channels)
 
     def forward(self, features: Tensor, decoder: nn.Module, head: nn.Module) -> tuple[Tensor, Tensor]:
-        """Coarse mask logits [n, structures, h/8, w/8] and class logits [n, classes]."""
+        """Return coarse mask logits [n, structures, h/8, w/8] and class logits [n, classes]."""
         embedding, logits = head(pool(features))
         shift = self.project(logits if self.source == "logits" else embedding)
         return decoder(features + shift[:, :, None, None]), logits
 
 
 class MaskToClasses(nn.Module):
-    """Features of the coarse mask are concatenated behind the pooled features for the class head (F)."""
+    """Coupling of F: features of the coarse mask are appended to the pooled features for the class head."""
 
     CHANNELS = 64
 
@@ -78,7 +78,7 @@ class MaskToClasses(nn.Module):
         )
 
     def forward(self, features: Tensor, decoder: nn.Module, head: nn.Module) -> tuple[Tensor, Tensor]:
-        """Coarse mask logits [n, structures, h/8, w/8] and class logits [n, classes]."""
+        """Return coarse mask logits [n, structures, h/8, w/8] and class logits [n, classes]."""
         mask: Tensor = decoder(features)
         pooled = torch.cat([pool(features), pool(self.extract(mask))], dim=1)
         return mask, head(pooled)[1]

@@ -1,4 +1,4 @@
-"""One module for all variants: backbone, decoder, class head and coupling, put together from the table."""
+"""One module for all variants: backbone, decoder, class head and coupling, built from the table of variants."""
 
 from typing import NamedTuple
 
@@ -19,11 +19,11 @@ MIN_SIDE = 16
 
 
 class ModelOutput(NamedTuple):
-    """What every variant returns; a part it does not have is None.
+    """Output of every variant; a part that the variant does not have is None.
 
     Attributes:
         mask_logits: [n, structures, h, w], up-sampled bilinearly to the input's size.
-        mask_prob: [n, structures, h, w], 0…1. The sigmoid of `mask_logits`, but for C, which up-samples probabilities.
+        mask_prob: [n, structures, h, w], 0…1. Sigmoid of `mask_logits`; C up-samples the probabilities instead.
         class_logits: [n, classes].
     """
 
@@ -33,13 +33,13 @@ class ModelOutput(NamedTuple):
 
 
 class TumourModel(nn.Module):
-    """A variant of the thesis, untrained.
+    """Untrained model of a variant.
 
     Args:
-        variant: Its row in the table.
+        variant: Row of the variant in the table.
         backbone: Name in `BACKBONES`.
-        drifting_batch_norm: For a frozen variant, leave the encoder's batch norm in train mode, as the thesis did.
-        task: Says how many classes and structures there are.
+        drifting_batch_norm: For a frozen variant, leave the encoder's batch norm in train mode, as in the thesis.
+        task: Task with the classes and structures.
     """
 
     def __init__(
@@ -64,26 +64,26 @@ class TumourModel(nn.Module):
         self.head = ClassHead(width, hidden, len(task.classes)) if variant.has_classes else None
         for part in self._frozen():
             part.requires_grad_(False)
-        self.train()  # nobody need call it before training (Lightning does not), so frozen parts are set here
+        self.train()  # Lightning does not call it before training, so the modes of frozen parts are set here
 
     def _frozen(self) -> list[nn.Module]:
         return [m for m in (self.backbone, self.decoder) if m is not None] if self.variant.frozen_from else []
 
     def train(self, mode: bool = True) -> "TumourModel":
-        """As `nn.Module.train`, but frozen parts stay in eval mode: neither batch norm nor dropout may move them."""
+        """Set the mode like `nn.Module.train`; frozen parts stay in eval mode, except a drifting encoder."""
         super().train(mode)
         for part in self._frozen():
             part.train(mode and self.drifting_batch_norm and part is self.backbone)
         return self
 
     def classes_only(self) -> nn.Module | None:
-        """Its encoder and class head alone, class logits [n, classes]; None for a variant without classes."""
+        """Return only encoder and class head, a module for class logits [n, classes]; None if it has no classes."""
         from btlib.thesis.models.classes_only import ClassesOnly
 
         return None if self.head is None else ClassesOnly(self)
 
     def forward(self, images: Tensor) -> ModelOutput:
-        """Predict.
+        """Predict masks and classes.
 
         Args:
             images: float32 [n, 1 or 3, h, w], scaled by the protocol, h and w of at least 16; one channel is repeated.
@@ -109,7 +109,7 @@ class TumourModel(nn.Module):
 
 
 def _upsample(coarse: Tensor, size: torch.Size) -> Tensor:
-    """Bilinear to the input's size, in float32 whatever the autocast: masks are thresholded at this precision."""
+    """Up-sample bilinearly to the input's size, in float32 also under autocast, because masks are thresholded."""
     return functional.interpolate(coarse.float(), size=size, mode="bilinear", align_corners=False)
 
 

@@ -1,4 +1,4 @@
-"""Weights to start from: torchvision's COCO segmentation weights (the thesis) or ImageNet's."""
+"""Pretrained weights: torchvision's COCO segmentation weights (the thesis) or ImageNet weights."""
 
 import contextlib
 import socket
@@ -14,21 +14,21 @@ from btlib.thesis.models.backbone import BACKBONES
 from btlib.thesis.models.network import TumourModel
 
 WEIGHTS = ("coco", "imagenet", "none")
-TIMEOUT = 20.0  # seconds without an answer; offline, "auto" must not hang
+TIMEOUT = 20.0  # seconds; without a network, "auto" must not hang
 
 
 class WeightsUnavailableError(ModelError):
-    """Pretrained weights can be had neither from the cache nor from the network."""
+    """Pretrained weights are neither in the cache nor available from the network."""
 
 
 def load_pretrained(model: TumourModel, weights: str | None) -> None:
-    """Start a model from pretrained weights, in place.
+    """Load pretrained weights into a model, in place.
 
-    "coco" fills the backbone and all of decoder and auxiliary head that has the same shape (their last convolution is
-    new, except A's 21-class auxiliary head); "imagenet" the backbone alone; "none" nothing.
+    "coco" fills the backbone, and all tensors of decoder and auxiliary head that have the same shape (the last
+    convolution stays random, except in A's 21-class auxiliary head). "imagenet" fills only the backbone.
 
     Raises:
-        UnknownNameError: Another name.
+        UnknownNameError: No such weights.
         ModelError: The backbone has no such weights.
         WeightsUnavailableError: They cannot be downloaded.
     """
@@ -46,9 +46,9 @@ def load_pretrained(model: TumourModel, weights: str | None) -> None:
 
 
 def resolve_weights(weights: str, backbone: str) -> tuple[str, tuple[str, ...]]:
-    """Which weights "auto" comes to here, and what a reader of the numbers must know of it.
+    """Resolve "auto" to available weights; return the weights and notes for the reader of the results.
 
-    "auto" is COCO's where they can be had, else none. Every other name stays as it is.
+    "auto" is "coco" if these weights are available, else "none". Every other name is returned unchanged.
 
     Raises:
         UnknownNameError: No such weights.
@@ -94,12 +94,10 @@ def _download(stem: str, weights: str) -> dict[str, Tensor]:
     try:
         with _timeout(TIMEOUT):
             state = models.get_weight(name).get_state_dict(progress=True, check_hash=True)
-    except (
-        Exception
-    ) as error:  # offline, timed out, not HTTP, a wrong hash, a damaged file in the cache: no end of kinds
+    except Exception as error:  # no network, timeout, wrong hash, damaged file in the cache: many types
         raise WeightsUnavailableError(
             f"cannot get {name}: {error}",
-            hint="connect to the network, put the file into torch's hub cache, or start from scratch (weights none)",
+            hint="connect to the network, put the file into torch's hub cache, or train from scratch (weights none)",
         ) from error
     return _renamed(state, {"backbone": "backbone", "classifier": "decoder", "aux_classifier": "aux"}, weights)
 

@@ -1,4 +1,4 @@
-"""The thesis's checkpoints: its names for our parts, in both directions."""
+"""Conversion of tensor names between the thesis's checkpoints and btlib's models, in both directions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,19 +11,19 @@ from btlib.thesis.models.variants import VARIANTS, Variant
 
 
 def load_thesis_state_dict(variant: str, state_dict: Mapping[str, Any], *, backbone: str = "resnet50") -> TumourModel:
-    """A variant with the weights of one of the thesis's checkpoints.
+    """Build a variant with the weights of a checkpoint of the thesis.
 
     Args:
         variant: "A" … "G".
-        state_dict: The thesis's names → tensors, or a whole Lightning checkpoint that holds them under "state_dict".
-        backbone: The thesis's is "resnet50".
+        state_dict: The thesis's names → tensors, or a complete Lightning checkpoint with them under "state_dict".
+        backbone: Name of the backbone; the thesis has "resnet50".
 
     Returns:
         The model in eval mode.
 
     Raises:
         UnknownNameError: No such variant.
-        CheckpointError: Tensors are missing, left over or of another shape; if they fit another variant, it is named.
+        CheckpointError: Tensors are missing, unexpected or of another shape; the hint names a variant that fits.
     """
     row = VARIANTS[variant]
     state = state_dict.get("state_dict", state_dict)
@@ -50,13 +50,13 @@ def load_thesis_state_dict(variant: str, state_dict: Mapping[str, Any], *, backb
 
 
 def to_thesis_state_dict(model: TumourModel) -> dict[str, Tensor]:
-    """A model's tensors under the thesis's names."""
+    """Return a model's tensors under the thesis's names."""
     back = {ours: theirs for theirs, ours in model.variant.checkpoint_names.items()}
     return {_swap(key, back) or key: value for key, value in model.state_dict().items()}
 
 
 def _rename(row: Variant, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The thesis's names in ours; a name that the variant does not have stays, and is reported as unexpected."""
+    """Replace the thesis's names by btlib's; an unknown name is marked, and reported as unexpected."""
     return {_swap(key, row.checkpoint_names) or f"{key} (the thesis's name)": value for key, value in state.items()}
 
 
@@ -68,7 +68,7 @@ def _swap(key: str, names: Mapping[str, str]) -> str | None:
 
 
 def _guess(variant: str, state: Mapping[str, Tensor]) -> str:
-    """Name the other variants whose prefixes explain every tensor and are all there."""
+    """Return a hint that names the other variants whose prefixes match all tensors."""
     fits = [
         name
         for name in VARIANTS
@@ -77,5 +77,5 @@ def _guess(variant: str, state: Mapping[str, Tensor]) -> str:
         and all(any(key.startswith(old + ".") for key in state) for old in VARIANTS[name].checkpoint_names)
     ]
     if fits:
-        return f"its names are those of variant {' or '.join(fits)}; load it as that, or give this variant's own file"
-    return "give the file that the thesis wrote for this variant"
+        return f"its tensor names are those of variant {' or '.join(fits)}; load it as that, or use another file"
+    return "use the thesis's checkpoint file of this variant"

@@ -1,4 +1,4 @@
-"""The thesis's seven variants as a table: what each is made of, and the names it has in the thesis's checkpoints."""
+"""Table of the thesis's seven variants: their parts, and their names in the thesis's checkpoints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from typing import Literal
 from btlib.registry import Registry
 
 Coupling = Literal["none", "logits-to-mask", "embedding-to-mask", "mask-to-classes"]
-"""How the two tasks inform each other: not at all, class logits (E) or class embedding (G) added to the features the
-decoder sees, or features of the coarse mask handed to the class head (F)."""
+"""Coupling of the two tasks: none; class logits (E) or class embedding (G) added to the decoder's input features; or
+features of the coarse mask as additional input of the class head (F)."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of the thesis's table.
+    """Row of the table of variants.
 
     Attributes:
-        name: Its letter.
-        title: What it is.
+        name: Letter of the variant.
+        title: Short description.
         has_mask: Whether it has a decoder.
         has_classes: Whether it has a class head.
-        coupling: How decoder and class head inform each other.
-        aux_classes: Output channels of the unused auxiliary head; 0 where it has none.
-        frozen_from: The variant whose trained encoder and decoder it takes over and freezes.
-        checkpoint_names: Prefix in the thesis's `state_dict` → prefix in ours.
-        thesis_file: File name of the thesis's checkpoint; None where it is not known.
+        coupling: Coupling of decoder and class head.
+        aux_classes: Output channels of the unused auxiliary head; 0 if it has none.
+        frozen_from: Variant whose trained encoder and decoder are copied and frozen; None if nothing is frozen.
+        checkpoint_names: Prefix in the thesis's `state_dict` → prefix in btlib's model.
+        thesis_file: File name of the thesis's checkpoint; None if it is not known.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Variant:
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """The losses it is trained on: "seg", "cls" or both; C's decoder is frozen, so its only loss is "cls"."""
+        """Training losses: "seg", "cls" or both; C's decoder is frozen, so its only loss is "cls"."""
         return ("seg",) * (self.has_mask and self.frozen_from is None) + ("cls",) * self.has_classes
 
 

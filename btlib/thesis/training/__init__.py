@@ -1,6 +1,6 @@
-"""Training the variants with Lightning. Everything that decides what weights come out lies here and in `models`.
+"""Training of the variants with Lightning. All code that determines the trained weights is here and in `models`.
 
-Lightning takes seconds to import: it is brought in by `fit`, not by a plan.
+Lightning takes seconds to import, so only `fit` imports it, not a plan.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Random changes of training slices that leave the tumour type as it is, made where the slices lie."""
+"""Random augmentation of training images that does not change the class, computed on the images' device."""
 
 import math
 
@@ -8,21 +8,21 @@ from torch.nn import functional
 
 TURN = math.pi / 6
 ZOOM = (0.75, 1.3)
-SHIFT = 0.1  # of half the image
+SHIFT = 0.1  # share of half the image
 GAMMA = (0.7, 1.5)
-NOISE = 0.05  # standard deviation, of the slice's brightest pixel
+NOISE = 0.05  # largest standard deviation, as a share of the image's brightest pixel
 
 
 def augmented(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Mirror, turn (±30°), zoom (0.75…1.3), shift, brighten (gamma) and add noise, each slice by itself.
+    """Mirror, rotate (±30°), zoom (0.75…1.3), shift, change gamma and add noise, each image independently.
 
     Args:
-        images: float32 [n, 1, h, w], whatever their scale.
-        masks: float32 [n, 1, h, w] of 0 and 1; they stay so.
-        rng: On the device of the images.
+        images: float32 [n, 1, h, w], in any scale.
+        masks: float32 [n, 1, h, w] of 0 and 1.
+        rng: Generator on the device of the images.
 
     Returns:
-        Images and masks of the same shapes. What comes in from outside the image is 0.
+        Images and masks of the same shapes; masks still contain only 0 and 1. Pixels from outside the image are 0.
     """
 
     def uniform(low: float, high: float) -> Tensor:
@@ -33,7 +33,7 @@ def augmented(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tens
     flip_x, flip_y = uniform(-1, 1).sign(), uniform(-1, 1).sign()
     shift_x, shift_y = uniform(-SHIFT, SHIFT), uniform(-SHIFT, SHIFT)
     cos, sin = angle.cos() * zoom, angle.sin() * zoom
-    # grid_sample counts each axis from -1 to 1: an angle in pixels needs the sides' ratio
+    # grid_sample scales each axis to -1 … 1, so a rotation in pixels needs the ratio of the sides
     across = torch.stack([cos * flip_x, -sin * flip_y * height / width, shift_x], dim=1)
     down = torch.stack([sin * flip_x * width / height, cos * flip_y, shift_y], dim=1)
     grid = functional.affine_grid(torch.stack([across, down], dim=1), list(images.shape), align_corners=False)

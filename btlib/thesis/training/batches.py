@@ -1,4 +1,4 @@
-"""Batches of samples in an order that depends on seed and epoch alone, so that a resumed run sees the same."""
+"""Batches of samples. Their order depends only on seed and epoch, so that a resumed run has the same order."""
 
 from collections.abc import Iterator
 
@@ -13,28 +13,28 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """Images float32 [n, channels, h, w], masks float32 [n, structures, h, w] of 0 and 1, labels int64 [n]."""
 
 Batches = torch.utils.data.Dataset[Batch]
-"""Whole batches, by the positions of their samples."""
+"""Data set of complete batches, indexed by the positions of their samples."""
 
 
 class SampleBatches(Batches):
-    """A whole batch by its positions: one read of the memory-mapped arrays instead of one for each sample."""
+    """Batches from memory-mapped arrays, with one read for a batch instead of one for each sample."""
 
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
 
     def __getitem__(self, at: NDArray[np.int64]) -> Batch:
-        """Images, masks and labels at `at`."""
+        """Return images, masks and labels at the positions `at`."""
         images = torch.from_numpy(np.array(self.samples.images[at], dtype=np.float32))
         masks = torch.from_numpy(np.asarray(self.samples.masks[at], dtype=np.float32))
         return images, masks, torch.from_numpy(np.array(self.samples.strata[at], dtype=np.int64))
 
 
 class DeviceBatches(Batches):
-    """The same batches from arrays that lie on the device: nothing is copied to it while it trains.
+    """Batches from arrays on the device: nothing is copied to it during training.
 
     Args:
-        samples: Their images and masks are all copied, in pieces.
-        device: Where to.
+        samples: Samples; all images and masks are copied, in pieces.
+        device: Target device.
     """
 
     _PIECE = 256  # samples copied at once
@@ -49,19 +49,19 @@ class DeviceBatches(Batches):
         self.labels = torch.from_numpy(np.array(samples.strata, dtype=np.int64)).to(device)
 
     def __getitem__(self, at: NDArray[np.int64]) -> Batch:
-        """Images, masks and labels at `at`."""
+        """Return images, masks and labels at the positions `at`."""
         positions = torch.from_numpy(at).to(self.images.device, non_blocking=True)
         return self.images[positions], self.masks[positions].float(), self.labels[positions]
 
     def close(self) -> None:
-        """Let the arrays go at once; a trainer keeps its loaders in reference cycles."""
+        """Release the arrays immediately; a trainer holds its loaders in reference cycles."""
         del self.images, self.masks, self.labels
 
 
 def batches_of(train: Samples, val: Samples, device: torch.device) -> tuple[Batches, Batches]:
-    """Batches of both from the device where they take less than half of its free memory, else from their files.
+    """Return batches of both parts, on the device if they take less than half of its free memory, else from files.
 
-    On the CPU the memory-mapped files are already the array that lies in memory.
+    On the CPU the memory-mapped files are used directly.
     """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
@@ -72,13 +72,13 @@ def batches_of(train: Samples, val: Samples, device: torch.device) -> tuple[Batc
 
 
 class EpochOrder(Sampler[NDArray[np.int64]]):
-    """Positions 0…n-1 in batches; shuffled anew each epoch where there is a seed. The last batch may be short.
+    """Positions 0…n-1 in batches; with a seed, shuffled again in each epoch. The last batch may be shorter.
 
     Args:
-        n: How many samples there are.
+        n: Number of samples.
         batch_size: Samples in a batch.
-        seed: None keeps the given order.
-        epoch: The first epoch; a resumed run starts later. (Lightning tells the epoch too late for the first one.)
+        seed: Seed of the shuffling; None: no shuffling.
+        epoch: First epoch; a resumed run starts later. (Lightning calls `set_epoch` too late for the first epoch.)
     """
 
     def __init__(self, n: int, batch_size: int, seed: int | None, epoch: int = 0) -> None:
@@ -88,7 +88,7 @@ class EpochOrder(Sampler[NDArray[np.int64]]):
         self.epoch = epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Set the epoch; Lightning calls this before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -103,5 +103,5 @@ class EpochOrder(Sampler[NDArray[np.int64]]):
 
 
 def loader(batches: Batches, n: int, batch_size: int, seed: int | None, epoch: int = 0) -> DataLoader[Batch]:
-    """A loader that yields whole batches in this process: slicing memory-mapped arrays needs no workers."""
+    """Return a loader of complete batches without workers: indexing memory-mapped arrays does not need any."""
     return DataLoader(batches, sampler=EpochOrder(n, batch_size, seed, epoch), batch_size=None)

@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch: a row of the curves, and a state to resume from."""
+"""Callbacks at the end of an epoch: learning curves, best weights, and the state for a resume."""
 
 import csv
 import io
@@ -18,12 +18,12 @@ COLUMNS = ("epoch", "train_loss", "val_loss", "val_dice", "val_accuracy", "secon
 
 
 class Curves(pl.Callback):
-    """Losses and validation scores by epoch, in a CSV that is whole after each epoch and survives a resume.
+    """Losses and validation scores by epoch, in a CSV that is complete after each epoch and continued by a resume.
 
     Args:
-        path: The CSV.
-        epochs: How many epochs there will be.
-        report: Told one line an epoch.
+        path: Path of the CSV.
+        epochs: Number of epochs.
+        report: Progress reporter, called with one line for each epoch.
     """
 
     def __init__(self, path: Path, epochs: int, report: Callable[[str], None]) -> None:
@@ -36,12 +36,12 @@ class Curves(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: object, batch_idx: int
     ) -> None:
-        """Start the epoch's clock (Lightning leaves out the hook of the epoch's start when it resumes)."""
+        """Start the epoch's clock at the first batch (when resuming, Lightning skips the hook of the epoch's start)."""
         if batch_idx == 0:
             self.started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Add the epoch's row and write the file anew."""
+        """Add the epoch's row and write the file again."""
         row: dict[str, float] = {"epoch": trainer.current_epoch + 1, "seconds": time.perf_counter() - self.started}
         assert isinstance(module, Trainee)
         row |= {"train_loss": module.mean_loss()}
@@ -56,23 +56,23 @@ class Curves(pl.Callback):
         self.report(f"epoch {row['epoch']:g} of {self.epochs}: {scores} ({row['seconds']:.0f} s)")
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows so far."""
+        """Return the rows so far."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on behind the rows of an interrupted run."""
+        """Restore the rows of an interrupted run."""
         self.rows = state_dict["rows"]
 
     @property
     def seconds(self) -> float:
-        """Time of all epochs, those before a resume included."""
+        """Seconds of all epochs, including those before a resume."""
         return sum(row["seconds"] for row in self.rows)
 
 
 class KeepBest(pl.Callback):
-    """Remembers the weights of the epoch with the highest mean of Dice and accuracy on the validation slices.
+    """Store the weights of the epoch with the highest mean of Dice and accuracy on the validation samples.
 
-    They are part of the state that an interrupted run resumes from. Of equal epochs the later one is taken.
+    They are part of the state from which an interrupted run resumes. If epochs are equal, the later one is taken.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class KeepBest(pl.Callback):
         self.weights: dict[str, torch.Tensor] = {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Copy the weights where the epoch is the best so far."""
+        """Copy the weights if the epoch is the best so far."""
         assert isinstance(module, Trainee)
         found = [float(v) for k, v in trainer.callback_metrics.items() if k in ("val_dice", "val_accuracy")]
         score = sum(found) / len(found)
@@ -90,19 +90,19 @@ class KeepBest(pl.Callback):
             self.weights = {k: v.detach().cpu().clone() for k, v in module.model.state_dict().items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Score, epoch and weights of the best so far."""
+        """Return score, epoch and weights of the best epoch so far."""
         return {"score": self.score, "epoch": self.epoch, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from an interrupted run."""
+        """Restore the best epoch of an interrupted run."""
         self.score, self.epoch, self.weights = (state_dict[k] for k in ("score", "epoch", "weights"))
 
 
 class KeepLast(pl.Callback):
-    """Writes the whole state of the training after an epoch. Must be the last callback.
+    """Write the complete state of the training after each epoch. Must be the last callback.
 
     Args:
-        file: Where to.
+        file: File of the state.
     """
 
     def __init__(self, file: StateFile) -> None:

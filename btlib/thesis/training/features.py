@@ -1,4 +1,4 @@
-"""What a frozen encoder says of each sample, computed once: the class head learns from that alone."""
+"""Features of a frozen encoder, computed once for each sample; only the class head is trained on them."""
 
 import numpy as np
 import torch
@@ -13,14 +13,14 @@ from btlib.thesis.training.plan import Plan
 
 
 class FeatureBatches(Batches):
-    """Batches of pooled features [n, channels] in place of images, without masks.
+    """Batches of pooled features [n, channels] instead of images, without masks.
 
-    A frozen encoder gives a sample the same features in every epoch, so the head that is trained on them is the one
-    that would come out of the whole model.
+    A frozen encoder gives the same features for a sample in every epoch, so training the head on stored features gives
+    the same head as training with the complete model.
 
     Args:
-        features: Of the samples, float32 [n, channels].
-        samples: Whose labels are learned.
+        features: Features of the samples, float32 [n, channels].
+        samples: Samples with the labels.
     """
 
     def __init__(self, features: torch.Tensor, samples: Samples) -> None:
@@ -28,7 +28,7 @@ class FeatureBatches(Batches):
         self.labels = torch.from_numpy(np.array(samples.strata, dtype=np.int64))
 
     def __getitem__(self, at: NDArray[np.int64]) -> Batch:
-        """Features, no masks, and labels at `at`."""
+        """Return features, empty masks, and labels at the positions `at`."""
         positions = torch.from_numpy(at)
         return self.features[positions], torch.empty(len(at), 0), self.labels[positions]
 
@@ -36,19 +36,19 @@ class FeatureBatches(Batches):
 def feature_batches(
     plan: Plan, model: TumourModel, device: torch.device, precision: Precision
 ) -> tuple[FeatureBatches, FeatureBatches]:
-    """Of the training and the validation samples, computed once.
+    """Compute the features of the training and the validation samples.
 
     Args:
-        plan: Of a variant whose encoder is frozen, batch norm included.
-        model: With the encoder's weights in place.
-        device: Where to compute.
-        precision: In which to compute.
+        plan: Plan of a variant whose encoder is frozen, batch norm included.
+        model: Model with the trained encoder.
+        device: Device of the computation.
+        precision: Precision of the computation.
     """
     images, size = (SampleBatches(plan.train), SampleBatches(plan.val)), plan.recipe.batch_size
     model.to(device)
     n = len(plan.train)
     found = []
-    for start in range(0, n + len(plan.val), size):  # one batch may hold the last training samples and more
+    for start in range(0, n + len(plan.val), size):  # one batch may contain both training and validation samples
         at = np.arange(start, min(start + size, n + len(plan.val)))
         parts = [images[0][at[at < n]][0], images[1][at[at >= n] - n][0]]
         found.append(features(model, torch.cat(parts).to(device), precision).cpu())
@@ -57,12 +57,12 @@ def feature_batches(
 
 
 def features(model: TumourModel, images: torch.Tensor, precision: Precision) -> torch.Tensor:
-    """What a frozen encoder says of images.
+    """Compute the pooled features of images.
 
     Args:
-        model: With the encoder; it is left in training mode.
+        model: Model with the encoder; it is in training mode afterwards.
         images: float32 [n, 1 or 3, h, w], on the model's device.
-        precision: In which to compute.
+        precision: Precision of the computation.
 
     Returns:
         float32 [n, channels], on the same device.
@@ -71,4 +71,4 @@ def features(model: TumourModel, images: torch.Tensor, precision: Precision) -> 
     with torch.inference_mode(), autocast(images.device, precision):
         pooled: torch.Tensor = pool(model.backbone(images.expand(-1, 3, -1, -1))).float()
     model.train()
-    return pooled.clone()  # outside of inference mode, lest nothing can be learnt from it
+    return pooled.clone()  # a copy outside inference mode, so that a head can be trained on it

@@ -1,4 +1,4 @@
-"""Running one plan with Lightning: fit, resume where an earlier run stopped."""
+"""Training of one plan with Lightning, with resume after an interruption."""
 
 import contextlib
 import importlib.util
@@ -32,12 +32,12 @@ class Fitted:
     """A trained model.
 
     Attributes:
-        model: In eval mode, on the CPU.
-        seconds: Time of all its epochs.
-        resumed: Whether an interrupted run was taken up.
-        device: What it was trained on, such as "cpu".
+        model: The model in eval mode, on the CPU.
+        seconds: Seconds of all epochs.
+        resumed: Whether an interrupted run was resumed.
+        device: Device of the training, such as "cpu".
         precision: "fp32" or "bf16".
-        epoch: Whose weights these are, from 1.
+        epoch: Epoch of the weights, from 1.
     """
 
     model: TumourModel
@@ -56,18 +56,18 @@ def fit(
     report: Callable[[str], None] = print,
     progress_bars: bool = False,
 ) -> Fitted:
-    """Train a plan, or train it on from the last epoch that an interrupted run finished.
+    """Train a plan, or resume an interrupted training after its last complete epoch.
 
     Args:
-        plan: What to train.
+        plan: The training.
         workplace: Folder for the state after each epoch (`last.ckpt`) and the curves (`curves.csv`).
-        device: What to train on.
+        device: Device for training.
         start: See `build`.
-        report: Told one line an epoch.
-        progress_bars: Draw a progress bar.
+        report: Progress reporter, called with one line for each epoch.
+        progress_bars: Whether to draw a progress bar.
 
     Raises:
-        ModelError: The loss is not finite, or the best epoch is to be kept and there are no validation samples.
+        ModelError: The loss is not finite, or the recipe keeps the best epoch and there are no validation samples.
     """
     if plan.recipe.keep == "best" and len(plan.val) == 0:
         raise ModelError(
@@ -108,7 +108,7 @@ def fit(
         validation = loader(batches[1], len(plan.val), plan.recipe.batch_size, None) if len(plan.val) else None
         try:
             trainer.fit(module, train, validation, ckpt_path=str(last.path) if done else None)
-        except SystemExit as stop:  # how Lightning passes on Ctrl-C, which must stop the whole run and not one case
+        except SystemExit as stop:  # Lightning raises it on Ctrl-C, which must stop the complete run
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from stop
         finally:
@@ -136,14 +136,14 @@ def _tensorboard(workplace: Path) -> Any:
 
 @contextlib.contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """Without Lightning's notes on the machine and on workers; its errors come through."""
+    """Hide Lightning's messages about the machine and workers; errors are still shown."""
     logger = logging.getLogger("pytorch_lightning")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PossibleUserWarning)
-            # Lightning calls what the newest torch deprecates: its authors' business, not our user's
+            # Lightning uses functions that the newest torch deprecates; the user cannot change that
             warnings.filterwarnings("ignore", category=FutureWarning, module="pytorch_lightning")
             yield
     finally:

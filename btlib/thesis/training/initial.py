@@ -1,4 +1,4 @@
-"""The model that a training starts from."""
+"""The initial model of a training."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,11 @@ from btlib.thesis.training.plan import Plan
 
 
 def build(plan: Plan, start: Mapping[str, Tensor] | None = None) -> TumourModel:
-    """The plan's untrained model; initialised by its seed, whatever the state of torch's generator.
+    """Build the plan's untrained model, initialised by the plan's seed.
 
     Args:
-        plan: What to build.
-        start: Tensors of another variant whose encoder and decoder it takes over (C takes A's).
+        plan: The training.
+        start: Tensors of another variant, whose encoder and decoder are copied (for C: those of A).
     """
     with forked_rng(torch.device("cpu")):
         seed_rng(plan.seed, torch.device("cpu"))

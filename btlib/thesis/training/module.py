@@ -1,4 +1,4 @@
-"""The Lightning module: losses, optimiser, and validation scores by the one formula of `btlib.metrics`."""
+"""Lightning module: losses, optimiser, and validation scores by the formulas of `btlib.metrics`."""
 
 import math
 from collections.abc import Callable
@@ -21,19 +21,19 @@ from btlib.thesis.training.batches import Batch
 from btlib.thesis.training.plan import Plan
 
 LOOK_EVERY = 50
-"""Steps after which the losses are looked at."""
+"""Number of steps between two checks of the losses."""
 
 
 class Trainee(pl.LightningModule):
     """A variant in training.
 
     Args:
-        model: The variant.
-        recipe: Losses' weights, learning rate, schedule.
-        seed: Seeds dropout, anew for each epoch.
-        threshold: Of the mask, for the validation Dice.
-        head_only: Batches hold pooled features in place of images, and only the class head is run.
-        compile_step: Run the losses by compiled code.
+        model: Model of the variant.
+        recipe: Training recipe: weights of the losses, learning rate, schedule.
+        seed: Seed of dropout and augmentation, combined with the epoch.
+        threshold: Mask threshold for the validation Dice.
+        head_only: Whether batches contain pooled features instead of images, and only the class head is run.
+        compile_step: Whether the forward pass and the loss are compiled.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Trainee(pl.LightningModule):
 
     @classmethod
     def of(cls, plan: Plan, model: TumourModel) -> Self:
-        """As the plan trains its variant."""
+        """Create the module for a plan."""
         return cls(
             model,
             plan.recipe,
@@ -69,7 +69,7 @@ class Trainee(pl.LightningModule):
         )
 
     def configure_optimizers(self) -> Any:
-        """Adam; with "cosine", one warm-up epoch, then down to zero."""
+        """Return Adam; with the schedule "cosine": one warm-up epoch, then a decrease to zero."""
         optimizer = adam(self.model, self.recipe)
         if self.recipe.schedule == "constant":
             return optimizer
@@ -79,9 +79,9 @@ class Trainee(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed dropout and augmentation by epoch, so that a run resumed at an epoch goes on as it would have.
+        """Seed dropout and augmentation by epoch, so that a resumed run gives the same result as an uninterrupted one.
 
-        At the first batch, for Lightning leaves out the hook of the epoch's start when it resumes.
+        This is done at the first batch, because Lightning skips the hook of the epoch's start when resuming.
         """
         if batch_idx == 0:
             self._losses, self._sizes = [], []
@@ -89,10 +89,10 @@ class Trainee(pl.LightningModule):
             self._rng = torch.Generator(batch[0].device).manual_seed(self.seed * 100_003 + self.current_epoch)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """The loss of one batch.
+        """Compute the loss of one batch.
 
         Raises:
-            ModelError: A loss since the last look was not finite, or the step cannot be compiled.
+            ModelError: A loss since the last check was not finite, or the step cannot be compiled.
         """
         if self.recipe.augment and not self.head_only:
             batch = (*augmented(batch[0], batch[1], self._rng), batch[2])
@@ -111,16 +111,16 @@ class Trainee(pl.LightningModule):
         return loss
 
     def mean_loss(self) -> float:
-        """Of the slices of the epoch so far.
+        """Return the mean loss over the samples of the epoch so far.
 
         Raises:
-            ModelError: A loss since the last look was not finite.
+            ModelError: A loss since the last check was not finite.
         """
         self._look()
         return float(np.average(torch.stack(self._losses).double().cpu().numpy(), weights=self._sizes))
 
     def _look(self) -> None:
-        """At many losses at once: to look at each would make the device wait for Python after every step."""
+        """Check many losses at once; checking each one would synchronise with the device after every step."""
         finite = torch.isfinite(torch.stack(self._losses)).cpu()
         if finite.all():
             return
@@ -132,7 +132,7 @@ class Trainee(pl.LightningModule):
         )
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Loss, Dice and accuracy on validation slices."""
+        """Log loss, Dice and accuracy of a validation batch."""
         images, masks, labels = batch
         output = self.output(images)
         n = len(images)
@@ -146,22 +146,22 @@ class Trainee(pl.LightningModule):
             self.log("val_accuracy", accuracy, batch_size=n, prog_bar=True)
 
     def output(self, inputs: Tensor) -> ModelOutput:
-        """What the model says of images, or its head of features."""
+        """Run the model on images, or its class head on features."""
         if not self.head_only:
             output: ModelOutput = self.model(inputs)
             return output
-        assert self.model.head is not None  # a variant that trains its head has one
+        assert self.model.head is not None  # a variant with `head_only` has a class head
         return ModelOutput(None, None, self.model.head(inputs)[1])
 
     def _eager(self, images: Tensor, masks: Tensor, labels: Tensor) -> Tensor:
         return self.loss(self.output(images), (images, masks, labels))
 
     def _compiled(self) -> Callable[..., Tensor]:
-        """The same in one graph, for each size of batch that comes."""
+        """Return the loss function, compiled to one graph for each batch size."""
         return compiled(lambda *batch: self._eager(*batch), dynamic=False)
 
     def loss(self, output: ModelOutput, batch: Batch) -> Tensor:
-        """The variant's loss: one alone as it is, both with the recipe's weights."""
+        """Return the variant's loss: a single loss unweighted, two losses with the recipe's weights."""
         parts = {}
         if "seg" in self.model.variant.losses:
             parts["seg"] = losses.segmentation_loss(output, batch[1])
@@ -173,14 +173,14 @@ class Trainee(pl.LightningModule):
 
 
 def adam(model: TumourModel, recipe: ThesisRecipe) -> torch.optim.Adam:
-    """Adam on what is not frozen, in one kernel for all parameters where the device has that."""
+    """Return Adam for the parameters that are not frozen; fused on CPU and CUDA."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
     return torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=fused)
 
 
 def cosine(step: int, warm_up: int, total: int) -> float:
-    """Factor of the learning rate: linear to 1 over `warm_up` steps, then half a cosine to 0 at `total`."""
+    """Return the factor of the learning rate: linear to 1 over `warm_up` steps, then half a cosine to 0 at `total`."""
     if step < warm_up:
         return (step + 1) / warm_up
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, total - warm_up))))

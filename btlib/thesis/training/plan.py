@@ -1,4 +1,4 @@
-"""What is trained: a variant, a recipe, and slices. Its identity decides whether a stored model may be used."""
+"""Training plan: variant, recipe and samples. Its fingerprint decides whether a stored model can be used."""
 
 import functools
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ _BTLIB = _THESIS.parent
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """One training, settled in every point.
+    """Complete specification of one training.
 
     Attributes:
         variant: Letter of the variant.
-        recipe: How to train; `weights` is already settled ("coco", "imagenet" or "none").
-        train: The training samples.
-        val: The validation samples; there may be none.
-        data: Identity of the whole data set.
-        split: Identity of the split.
-        protocol: For the threshold of the validation scores.
+        recipe: Training recipe; `weights` is already resolved ("coco", "imagenet" or "none").
+        train: Training samples.
+        val: Validation samples; may be empty.
+        data: Fingerprint of the complete data set.
+        split: Fingerprint of the split.
+        protocol: Protocol, used for the threshold of the validation scores.
         seed: Seed of initialisation, order and dropout.
-        precision: As asked for; "auto" leaves it to the device, and a model trained on one device serves on another.
-        starts_from: Fingerprint of the model whose encoder and decoder it takes over; None for all but C.
-        threads: Number of threads of a training that is to be the same to the bit; None of one that need not be.
+        precision: Requested precision; "auto" depends on the device, but the fingerprint does not.
+        starts_from: Fingerprint of the model whose encoder and decoder are copied; None except for C.
+        threads: Number of threads of a deterministic (bit-identical) training; None otherwise.
     """
 
     variant: str
@@ -53,21 +53,21 @@ class Plan:
 
     @property
     def epochs(self) -> int:
-        """Passes over the training samples."""
+        """Number of passes over the training samples."""
         return self.recipe.head_epochs or self.recipe.epochs if self.row.frozen_from else self.recipe.epochs
 
     @property
     def head_only(self) -> bool:
-        """Whether nothing but the class head changes: its inputs are then computed once."""
+        """Whether only the class head is trained, so that its input features are computed once."""
         return self.row.frozen_from is not None and not self.recipe.drifting_batch_norm
 
     @property
     def compiled(self) -> bool:
-        """Whether its step is compiled; a head that learns from features has nothing to compile."""
+        """Whether the training step is compiled; False if only the head is trained on features."""
         return self.recipe.compiled and not self.head_only
 
     def ingredients(self) -> dict[str, Any]:
-        """All that decides which weights come out, as plain JSON values."""
+        """Return everything that determines the trained weights, as plain JSON values."""
         return {
             "variant": self.variant,
             "recipe": self.recipe.identity(),
@@ -87,13 +87,13 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """Identity of the model that comes out."""
+        """Fingerprint of the trained model."""
         return fingerprint.of(self.ingredients())
 
 
-@functools.cache  # as it was when first asked: what is edited during a training is not what ran
+@functools.cache  # computed once: an edit during a training does not change the running code
 def code_fingerprint() -> str:
-    """Identity of the code that decides which weights come out."""
+    """Return the fingerprint of the code that determines the trained weights."""
     rooms = [path for room in ("models", "training") for path in (_THESIS / room).glob("*.py")]
     precision = [_BTLIB / "speed" / "ieee.py", *(_BTLIB / "adapters" / name for name in ("devices.py", "compiling.py"))]
-    return fingerprint.of_sources([*rooms, *precision, _BTLIB / "metrics" / "overlap.py"])  # which chooses the epoch
+    return fingerprint.of_sources([*rooms, *precision, _BTLIB / "metrics" / "overlap.py"])  # its Dice selects the epoch

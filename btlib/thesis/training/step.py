@@ -1,4 +1,4 @@
-"""One step of a training as `fit` makes it, without Lightning around it: what a figure of speed is of."""
+"""One training step as in `fit`, but without Lightning, for speed measurements."""
 
 import copy
 from collections.abc import Callable
@@ -22,16 +22,16 @@ from btlib.thesis.training.plan import Plan
 
 
 def bare_step(plan: Plan, model: TumourModel, batch_size: int, device: torch.device) -> Callable[[], None]:
-    """One optimiser step on a copy of a model, always on the same samples, which lie on the device; synchronised.
+    """Return a synchronised optimiser step on a copy of a model, always with the same samples on the device.
 
-    It does what a step of the plan's training does: augmentation where the recipe has it, the head alone where only
-    that is trained, the search for the fastest kernels, the precision.
+    The step is the same as in the plan's training: with the recipe's augmentation, only the head if only the head is
+    trained, with the search for the fastest kernels, and in the plan's precision.
 
     Args:
-        plan: What would be trained.
-        model: The variant, trained or not; it stays as it is.
-        batch_size: Samples in the step: training samples, repeated where they are few.
-        device: Where to work.
+        plan: The training.
+        model: Model of the variant, trained or untrained; it is not changed.
+        batch_size: Number of training samples in the step; they are repeated if there are too few.
+        device: Device of the computation.
     """
     precision = resolve_precision(plan.precision, device)
     own = copy.deepcopy(model).to(device)

@@ -292,7 +292,7 @@ def test_retraining_replaces_model_manifest_and_state(
     (left / "last.ckpt").touch()
     again = store.train_or_load(plan, retrain=True)
     assert training.calls[1]["found"] == []
-    assert said == ["A, seed 9: epoch 1", "A, seed 9: trained anew, as asked", "A, seed 9: epoch 1"]
+    assert said == ["A, seed 9: epoch 1", "A, seed 9: trained again, as requested", "A, seed 9: epoch 1"]
     loaded = store.train_or_load(plan)
     assert (again.source, again.seconds, loaded.manifest["seconds"]) == ("trained", 25.0, 25.0)
     assert tensors(loaded.model) == tensors(again.model) != tensors(first.model)
@@ -322,7 +322,7 @@ def test_a_file_of_another_training_is_refused(
     with pytest.raises(CheckpointError) as caught:
         store.train_or_load(plan)
     assert caught.value.problem == (
-        f"holds variant {other.variant} ({other.fingerprint}), expected variant A ({plan.fingerprint})"
+        f"contains variant {other.variant} ({other.fingerprint}), expected variant A ({plan.fingerprint})"
     )
     assert caught.value.where == str(store.path(plan))
     assert store.path(plan).exists()
@@ -341,7 +341,7 @@ def test_weights_that_its_manifest_does_not_describe_are_set_aside(
     with pytest.warns(BtlibWarning) as told:
         again = store.train_or_load(plan)
     assert [str(one.message) for one in told] == [
-        f"{path}: damaged, it is not the file its manifest describes; kept as {path.stem}.damaged, trained anew"
+        f"{path}: damaged, it does not match its manifest; renamed to {path.stem}.damaged, trained again"
     ]
     assert again.source == "trained"
     assert path.with_suffix(".damaged").read_bytes() == damaged
@@ -352,9 +352,9 @@ def test_weights_that_its_manifest_does_not_describe_are_set_aside(
 def test_a_manifest_without_its_file_is_no_model(store: Store, plan: Plan, training: Training) -> None:
     path = store.train_or_load(plan).path
     path.unlink()
-    with pytest.raises(CheckpointError, match="is not there"):
+    with pytest.raises(CheckpointError, match="is missing"):
         load_stored(path, "A")
-    with pytest.raises(CheckpointError, match="holds no trained model of variant A"):
+    with pytest.raises(CheckpointError, match="contains no trained model of variant A"):
         find_stored(store.folder, "A")
     assert store.train_or_load(plan).source == "trained"
 
@@ -390,7 +390,7 @@ def test_a_manifest_that_is_none(content: bytes, tmp_path: Path) -> None:
 )
 def test_a_manifest_that_cannot_be_read_is_told(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_bytes(content)
-    with pytest.warns(BtlibWarning, match=r"m\.json: .*; the checkpoint beside it is not used"):
+    with pytest.warns(BtlibWarning, match=r"m\.json: .*; the checkpoint next to it is not used"):
         assert read_manifest(tmp_path / "m.json") is None
 
 

@@ -48,7 +48,7 @@ def test_a_model_of_a_store(write: Write) -> None:
     path = write("A-1")
     found = load_stored(path, "A")
     assert (found.source, found.seconds, found.path) == ("loaded", 0.0, path)
-    with pytest.warns(BtlibWarning, match=r"A-1\.csv: damaged or gone, so the run has no learning curves"):
+    with pytest.warns(BtlibWarning, match=r"A-1\.csv: damaged or missing, so the run has no learning curves"):
         assert found.curves is None
     path.with_suffix(".csv").write_text("epoch\n1\n")
     assert found.curves == path.with_suffix(".csv")
@@ -91,7 +91,7 @@ def test_it_is_built_for_the_task_of_its_manifest(variant: str, write: Write) ->
 
 def test_a_model_of_another_task_than_its_manifest_says(write: Write) -> None:
     for said in ({}, {"task": PHANTOM.model_dump(mode="json")}):
-        with pytest.raises(CheckpointError, match="does not fit today's variant"):
+        with pytest.raises(CheckpointError, match="does not fit the current code of the variant"):
             load_stored(write("D-1", "D", of=FOUR, **said), "D")
     assert load_stored(write("D-2", "D"), "D").task == FIGSHARE, "older manifests name none"
 
@@ -116,7 +116,7 @@ def test_a_file_that_is_not_what_its_manifest_says(damage: Callable[[Path], None
     damage(path)
     with pytest.raises(CheckpointError) as caught:
         load_stored(path, "A")
-    assert caught.value.problem == "is not there, is damaged, or has no manifest (.json) beside it"
+    assert caught.value.problem == "is missing, is damaged, or has no manifest (.json) next to it"
     assert caught.value.where == str(path)
 
 
@@ -124,7 +124,7 @@ def test_a_file_of_another_variant(write: Write) -> None:
     path = write("A-1", "B")
     with pytest.raises(CheckpointError) as caught:
         load_stored(path, "A")
-    assert (caught.value.problem, caught.value.where) == ("holds variant B, expected A", str(path))
+    assert (caught.value.problem, caught.value.where) == ("contains variant B, expected A", str(path))
 
 
 def test_a_file_of_yesterdays_variant(write: Write) -> None:
@@ -134,9 +134,9 @@ def test_a_file_of_yesterdays_variant(write: Write) -> None:
     torch.save(payload, path)
     manifest = json.loads(path.with_suffix(".json").read_text()) | {"sha256": fingerprint.of_file(path)}
     path.with_suffix(".json").write_text(json.dumps(manifest))
-    with pytest.raises(CheckpointError, match=r"A-1\.ckpt: does not fit today's variant") as caught:
+    with pytest.raises(CheckpointError, match=r"A-1\.ckpt: does not fit the current code of the variant") as caught:
         load_stored(path, "A")
-    assert caught.value.hint == "train it anew"
+    assert caught.value.hint == "train it again"
 
 
 def test_the_one_model_of_a_variant(write: Write, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_the_one_model_of_a_variant(write: Write, tmp_path: Path) -> None:
 def test_two_models_are_too_many(write: Write, tmp_path: Path) -> None:
     for name in ("A-1", "A-2"):
         write(name)
-    with pytest.raises(CheckpointError, match="holds 2 trained models of variant A"):
+    with pytest.raises(CheckpointError, match="contains 2 trained models of variant A"):
         find_stored(tmp_path, "A")
 
 
@@ -159,7 +159,7 @@ def test_no_model_of_a_variant(write: Write, tmp_path: Path) -> None:
     write("B-1", "B")
     with pytest.raises(CheckpointError) as caught:
         find_stored(tmp_path, "A")
-    assert (caught.value.problem, caught.value.where) == ("holds no trained model of variant A", str(tmp_path))
+    assert (caught.value.problem, caught.value.where) == ("contains no trained model of variant A", str(tmp_path))
     assert str(caught.value.hint).endswith("-k smoke-A")
 
 
@@ -169,7 +169,7 @@ def test_several_models_of_a_variant_are_listed(write: Write, tmp_path: Path) ->
     with pytest.raises(CheckpointError) as caught:
         find_stored(tmp_path, "A")
     assert caught.value.problem.splitlines() == [
-        "holds 3 trained models of variant A:",
+        "contains 3 trained models of variant A:",
         f"  {paths[1]} (recipe test, 3 epochs, 32 px, seed 10)",
         f"  {paths[2]} (recipe test, 3 epochs, 32 px, seed 9)",
         f"  {paths[0]} (recipe test, 3 epochs, 32 px, seed 8)",
@@ -230,5 +230,5 @@ def test_a_manifest_that_does_not_tell_enough_blocks_no_other_model(write: Write
 def test_curves_that_are_not_those_of_the_training_are_left_out(write: Write) -> None:
     path = write("A-1", curves_sha256=fingerprint.of(1))
     path.with_suffix(".csv").write_text("epoch\n1\n")
-    with pytest.warns(BtlibWarning, match="damaged or gone"):
+    with pytest.warns(BtlibWarning, match="damaged or missing"):
         assert load_stored(path, "A").curves is None

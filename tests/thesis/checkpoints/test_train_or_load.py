@@ -65,7 +65,7 @@ def test_another_plan_is_trained_and_the_difference_named(store: Store, plan: Pl
 def test_retrain_trains(store: Store, plan: Plan, said: list[str]):
     store.train_or_load(plan)
     assert store.train_or_load(plan, retrain=True).source == "trained"
-    assert "A, seed 7: trained anew, as asked" in said
+    assert "A, seed 7: trained again, as requested" in said
 
 
 def test_retraining_starts_from_nothing(store: Store, plan: Plan):
@@ -138,7 +138,7 @@ def test_a_checkpoint_of_another_variant_is_refused(store: Store, plan: Plan):
     store.train_or_load(other)
     for suffix in (".ckpt", ".json"):
         store.path(plan).with_suffix(suffix).write_bytes(store.path(other).with_suffix(suffix).read_bytes())
-    with pytest.raises(CheckpointError, match=r"A-\w+\.ckpt: holds variant B \(\w+\), expected variant A") as caught:
+    with pytest.raises(CheckpointError, match=r"A-\w+\.ckpt: contains variant B \(\w+\), expected variant A") as caught:
         store.train_or_load(plan)
     assert "remove it" in str(caught.value.hint)
 
