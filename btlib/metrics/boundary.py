@@ -61,7 +61,7 @@ class BoundaryDistances:
 def boundary_distances(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> BoundaryDistances:
     """Compute the distances between the boundaries of two masks.
 
-    The boundary is the mask minus its erosion with the 4-neighbourhood. Pixels beyond the image border count as outside.
+    A mask's boundary is the mask minus its erosion by the four neighbours. Pixels beyond the image border are outside.
 
     Args:
         pred: Predicted mask, bool [h, w].

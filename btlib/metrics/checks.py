@@ -60,8 +60,8 @@ def check_probabilities(
         normalised: Whether each row must sum to 1.
 
     Raises:
-        PredictionError: Wrong shape, a value that is not finite or outside 0…1, a row that does not sum to 1, or `truth`
-            does not hold classes 0…k-1.
+        PredictionError: The shape is wrong, a value is not finite or outside 0…1, a row does not sum to 1, or `truth`
+            is not of classes 0…k-1.
     """
     if class_prob.ndim != 2:
         raise PredictionError(f"expected probabilities [n, k], got shape {class_prob.shape}", where="class_prob")

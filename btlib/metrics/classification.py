@@ -72,8 +72,8 @@ def auroc(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArra
         Float64 [c]; NaN for a class that no sample or every sample has.
 
     Raises:
-        PredictionError: The arrays have different lengths or are empty, a value is not finite or outside 0…1, or a class
-            is out of range.
+        PredictionError: The arrays have different lengths or are empty, a value is not finite or outside 0…1, or a
+            class is out of range.
     """
     from scipy.stats import rankdata
 

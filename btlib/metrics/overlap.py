@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 from btlib.metrics.checks import check_masks
 
 EPSILON = 1e-6
-"""Constant added to numerator and denominator, as in the thesis. Two empty masks get 1; if only one is empty, about 0."""
+"""Constant added to numerator and denominator, as in the thesis. Two empty masks get 1, only one empty mask about 0."""
 
 
 def counts(

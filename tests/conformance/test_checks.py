@@ -128,7 +128,7 @@ def riddle(images: np.ndarray) -> Predictions:
 BROKEN = {
     "crash": (crash, "predict", "ZeroDivisionError: by chance"),
     "an array": (lambda images: images, "predict", "return btlib.types.Predictions"),
-    "nothing": (lambda images: Predictions(None, None), "predict", "fill at least one"),
+    "nothing": (lambda images: Predictions(None, None), "predict", "return at least one"),
     "a part missing": (no_classes, "declared parts", "declare has_classes=False in @case"),
     "logits": (logits, "ranges", "apply a sigmoid"),
     "noise": (noise, "determinism", "switch off dropout"),
