@@ -75,6 +75,6 @@ def spread(
 
 
 def _under(edges: NDArray[np.int64], side: int, patch: int) -> NDArray[np.float64]:
-    """Return a matrix [side, patches]: 1 if the pixel lies under the patch, else 0. Products with it sum over patches."""
+    """Return a matrix [side, patches]: 1 if a pixel lies under a patch, else 0. A product with it sums over patches."""
     pixels = np.arange(side)[:, None]
     return ((edges <= pixels) & (pixels < edges + patch)).astype(np.float64)

@@ -65,7 +65,7 @@ def test_samples_with_empty_masks_are_not_chosen(data: Dataset, split: Split):
 @pytest.mark.parametrize("text", ["best", "0 per class", "worst 0", "10,,20", "-3", "1.5", "", "per class"])
 def test_what_is_no_choice(data: Dataset, split: Split, text: str):
     """Ids are any text, so what is neither a choice nor an id is an id that no sample has."""
-    with pytest.raises(OptionError, match=r"(?s)there is no sample '.*'.*say 'worst 5' or '3 per class'"):
+    with pytest.raises(OptionError, match=r"(?s)there is no sample '.*'.*give 'worst 5' or '3 per class'"):
         select(text, data, split, unsure)
 
 
