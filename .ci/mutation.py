@@ -127,7 +127,7 @@ def summary(status: dict[str, str]) -> int:
     for name, outcome in status.items():
         rooms[room_of(name)][outcome] += 1
     short = False
-    print(f"\n{'room':12} {'mutants':>8} {'noticed':>8} {'score':>7} {'goal':>6}")
+    print(f"\n{'room':18} {'mutants':>8} {'noticed':>8} {'score':>7} {'goal':>6}")
     for room, outcomes in sorted(rooms.items()):
         noticed = sum(outcomes[name] for name in NOTICED)
         score = noticed / outcomes.total()

@@ -1,4 +1,4 @@
-"""Does a case keep its promises? Seconds, on phantoms, before any benchmark is run."""
+"""Conformance checks of a case. They take seconds on phantoms and find errors before a benchmark is run."""
 
 from btlib.conformance.checks import CHECKS, Check, Remark
 from btlib.conformance.run import CheckResult, check_case, examine

@@ -1,4 +1,4 @@
-"""The checks, each a function that raises where a promise is broken; in the order in which they are run."""
+"""Conformance checks, in the order in which they are run. Each is a function that raises if the case breaks a rule."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,18 +14,18 @@ from btlib.evaluation.predictor import copied
 from btlib.registry import Registry
 from btlib.types import Predictions
 
-_SAME = 1e-5  # of probabilities that come from the same computation
-_CLOSE = 1e-3  # of probabilities that come from the same numbers in another order
+_SAME = 1e-5  # tolerance for probabilities of the same computation
+_CLOSE = 1e-3  # tolerance for probabilities computed from the same numbers in another order
 _WHERE = "predict"
 
 
 @dataclass(frozen=True)
 class Remark:
-    """Why a check neither passes nor fails.
+    """Result of a check that neither passes nor fails.
 
     Attributes:
-        outcome: "skip" where it does not apply; "note" where a reader should know of a limit that breaks no promise.
-        message: The reason, or the limit and how to lift it.
+        outcome: "skip" if the check does not apply; "note" for a limitation that breaks no rule.
+        message: Reason why it does not apply; or the limitation and how to remove it.
     """
 
     outcome: Literal["skip", "note"]
@@ -37,12 +37,12 @@ Run = Callable[[Subject], Remark | None]
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of a case.
+    """Check of one rule that a case must follow.
 
     Attributes:
-        name: Short.
-        needs: Checks that must have passed; without them this one would only say the same again.
-        run: Raises where the promise is broken; returns None where it is kept.
+        name: Short name.
+        needs: Checks that must pass first; otherwise this check would report the same error again.
+        run: Function that raises if the case breaks the rule, and returns None if it follows the rule.
     """
 
     name: str
@@ -74,14 +74,14 @@ def _predict(subject: Subject) -> None:
 
 @_check("declared parts", "predict")
 def _declared(subject: Subject) -> None:
-    said, case = subject.predict(), subject.case
+    predictions, case = subject.predict(), subject.case
     for part, declared, values in (
-        ("mask", case.has_mask, said.mask_prob),
-        ("classes", case.has_classes, said.class_prob),
+        ("mask", case.has_mask, predictions.mask_prob),
+        ("classes", case.has_classes, predictions.class_prob),
     ):
         if declared != (values is not None):
             raise PredictionError(
-                f"has_{part} is {declared}, the predictor gives {'none' if values is None else 'some'}",
+                f"has_{part} is {declared}, but the predictor returns {'none' if values is None else 'some'}",
                 hint=f"declare has_{part}={not declared} in @case, or correct the predictor",
             )
 
@@ -91,7 +91,7 @@ def _shapes(subject: Subject) -> None:
     task = subject.samples.task
     counts = (("mask [h, w]", "masks [h, w]", task.structures), ("class", "classes", task.classes))
     parts = [f"{len(names)} {one if len(names) == 1 else many}" for one, many, names in counts if names]
-    with _with_hint(f"give {' and '.join(parts)} for each image"):
+    with _with_hint(f"return {' and '.join(parts)} for each image"):
         in_shape(subject.predict(), subject.images.shape, task, _WHERE)
 
 
@@ -107,7 +107,7 @@ def _determinism(subject: Subject) -> None:
         subject.predict(),
         _SAME,
         "the same images predicted twice",
-        "switch off dropout and random augmentation, or seed them anew in each predict",
+        "disable dropout and random augmentation, or seed them again in each call of predict",
     )
 
 
@@ -121,8 +121,8 @@ def _own_arrays(subject: Subject) -> Remark | None:
         if then is not None and not np.array_equal(then, now, equal_nan=True):
             return Remark(
                 "note",
-                f"{name} of one call changes with the next: predict gives the same array again. btlib copies what it "
-                "gets; other code would score wrong numbers. Return a copy: np.array(…)",
+                f"{name} of one call changes with the next call, because predict returns the same array again. btlib "
+                "copies the array, but other code would use wrong numbers. Return a copy: np.array(…)",
             )
     return None
 
@@ -135,7 +135,7 @@ def _order(subject: Subject) -> None:
         _take(subject.predict(back), back),
         _CLOSE,
         "the same images in another order",
-        "predict each image by itself: keep no state from image to image, nor count positions",
+        "predict each image separately: results must not depend on earlier images or on the position in the batch",
     )
 
 
@@ -149,21 +149,21 @@ def _batch_size(subject: Subject) -> None:
         joined,
         _CLOSE,
         "the same images one by one",
-        "put batch norm into eval mode; scale by the image's own statistics, not the batch's",
+        "set batch norm to eval mode; scale by the statistics of each image, not of the batch",
     )
 
 
 @_check("odd sizes", "shapes")
 def _odd_sizes(subject: Subject) -> Remark | None:
     if subject.case.image_size is not None:
-        return Remark("skip", f"the case takes {subject.case.image_size} pixels only")
+        return Remark("skip", f"the case accepts only {subject.case.image_size} pixels")
     if subject.is_saved:
-        return Remark("skip", "saved predictions are of the size they are")
+        return Remark("skip", "saved predictions have a fixed size")
     height, width = subject.images.shape[2:]
     images = subject.images[:2, :, : height - 1, : width - 15].copy()
     what = f"images of {height - 1}×{width - 15}"
     try:
-        with _with_hint("pad inside predict and cut the mask back, or declare image_size in @case", what):
+        with _with_hint("pad inside predict and crop the mask, or declare image_size in @case", what):
             predictions = subject.predictor.predict(images)
             swapped = _has_swapped_axes(predictions, images)
             if not swapped:
@@ -171,22 +171,22 @@ def _odd_sizes(subject: Subject) -> Remark | None:
     except PredictionError as error:
         return Remark("note", str(error))
     if swapped:
-        problem = "mask_prob has height and width swapped, which square images hide"
+        problem = "mask_prob has height and width swapped, which is not visible with square images"
         raise PredictionError(
-            problem, where=what, hint="give it in the order of the images' axes, [n, structures, h, w]"
+            problem, where=what, hint="return it in the axis order of the images, [n, structures, h, w]"
         )
     return None
 
 
 @_check("empty input", "predict")
 def _empty(subject: Subject) -> None:
-    with _with_hint("raise ValueError or PredictionError, or return arrays of length 0", "no images at all"):
+    with _with_hint("raise ValueError or PredictionError, or return arrays of length 0", "an empty batch"):
         try:
-            said = subject.predict(slice(0, 0))
+            predictions = subject.predict(slice(0, 0))
         except (ValueError, BtlibError):
             return
-        check_kind(said, _WHERE)
-        in_shape(said, subject.images[:0].shape, subject.samples.task, _WHERE)
+        check_kind(predictions, _WHERE)
+        in_shape(predictions, subject.images[:0].shape, subject.samples.task, _WHERE)
 
 
 @_check("save and load", "determinism")
@@ -195,26 +195,27 @@ def _save_and_load(subject: Subject) -> None:
         subject.predict(),
         subject.predict(predictor=subject.prepare().predictor),
         _SAME,
-        "prepared a second time",
-        "save and load all of the model (batch norm's statistics too), or seed the training with work.seed",
+        "the same images after preparing the case a second time",
+        "save and load the complete model (including batch norm statistics), or seed the training with work.seed",
     )
 
 
 def _has_swapped_axes(predictions: Predictions, images: np.ndarray) -> bool:
-    """Whether the mask is [n, …, w, h]."""
+    """Whether the shape of the mask is [n, …, w, h]."""
     mask, (height, width) = predictions.mask_prob, images.shape[2:]
     return mask is not None and mask.shape[-2:] == (width, height)
 
 
-def _take(said: Predictions, at: np.ndarray) -> Predictions:
-    return Predictions(*(None if part is None else part[at] for part in (said.mask_prob, said.class_prob)))
+def _take(predictions: Predictions, at: np.ndarray) -> Predictions:
+    parts = (predictions.mask_prob, predictions.class_prob)
+    return Predictions(*(None if part is None else part[at] for part in parts))
 
 
 def _require_same(first: Predictions, second: Predictions, tolerance: float, what: str, hint: str) -> None:
     for name in ("mask_prob", "class_prob"):
         one, other = getattr(first, name), getattr(second, name)
         if (one is None) != (other is None) or (one is not None and one.shape != other.shape):
-            raise PredictionError(f"{what}: {name} has another shape, or is there only once", hint=hint)
+            raise PredictionError(f"{what}: {name} has another shape, or is present only once", hint=hint)
         gap = 0.0 if one is None else float(np.abs(one.astype(np.float64) - other).max())
         if not gap <= tolerance:
             raise PredictionError(f"{what}: {name} differs by up to {gap:.2g}", hint=hint)
@@ -222,7 +223,7 @@ def _require_same(first: Predictions, second: Predictions, tolerance: float, wha
 
 @contextmanager
 def _with_hint(hint: str, what: str = _WHERE) -> Iterator[None]:
-    """Whatever a framework says of it, the remedy is the same."""
+    """Turn any exception into a PredictionError with this hint."""
     try:
         yield
     except (Exception, SystemExit) as error:

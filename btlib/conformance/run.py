@@ -1,4 +1,4 @@
-"""Running the checks: each to its end, whatever the case does."""
+"""Running the checks. An exception in the case fails one check and does not stop the others."""
 
 import tempfile
 import traceback
@@ -17,13 +17,13 @@ Outcome = Literal["pass", "fail", "note", "skip"]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came of one check.
+    """Result of one check.
 
     Attributes:
-        check: Its name.
-        outcome: "pass"; "fail"; "note" for a limit that breaks no promise; "skip" where it does not apply or another
-            had to pass first.
-        message: What is wrong or limited and what to change, or why it was skipped; empty for a pass.
+        check: Name of the check.
+        outcome: "pass"; "fail"; "note" for a limitation that breaks no rule; "skip" if the check does not apply or
+            another check must pass first.
+        message: Error or limitation with a hint, or the reason of a skip; empty for a pass.
     """
 
     check: str
@@ -32,22 +32,22 @@ class CheckResult:
 
 
 def check_case(case: Case, data: Path | None = None, device: Device = "auto") -> list[CheckResult]:
-    """Examine a case: one result for each of `CHECKS`, in their order.
+    """Check a case and return one result for each of `CHECKS`, in their order.
 
     Args:
         case: The case; its checkpoints go to a temporary folder.
-        data: A folder of samples, for predictions of those very samples; None takes phantoms.
-        device: What the case is told to train and predict on, as in a run; "auto" takes the fastest that is there.
+        data: Folder of samples, needed for saved predictions of these samples; None uses phantoms.
+        device: Device to train and predict on, as in a run; "auto" takes the fastest available one.
 
     Raises:
-        DataError: The folder of samples is not what it should be.
+        DataError: The folder of samples is not valid.
     """
     with tempfile.TemporaryDirectory(prefix="btlib-check-", ignore_cleanup_errors=True) as checkpoints:
         return examine(make_subject(case, Path(checkpoints), data, device))
 
 
 def examine(subject: Subject) -> list[CheckResult]:
-    """Run `CHECKS` on a subject: one result for each, in their order."""
+    """Run `CHECKS` on a subject and return one result for each, in their order."""
     results: dict[str, CheckResult] = {}
     for name in CHECKS:
         results[name] = _run(CHECKS[name], subject, results)
@@ -55,20 +55,20 @@ def examine(subject: Subject) -> list[CheckResult]:
 
 
 def _run(check: Check, subject: Subject, before: dict[str, CheckResult]) -> CheckResult:
-    wanting = [name for name in check.needs if before[name].outcome != "pass"]
-    if wanting:
+    not_passed = [name for name in check.needs if before[name].outcome != "pass"]
+    if not_passed:
         prepared = before["prepare"].outcome == "pass"
-        return CheckResult(check.name, "skip", f"once {wanting[0]!r} passes" if prepared else "no predictor")
+        return CheckResult(check.name, "skip", f"{not_passed[0]!r} must pass first" if prepared else "no predictor")
     try:
         remark = check.run(subject)
     except BtlibError as error:
         return CheckResult(check.name, "fail", str(error))
-    except (Exception, SystemExit) as error:  # a case is foreign code: whatever it raises is the result
+    except (Exception, SystemExit) as error:  # the case is user code and may raise anything
         return CheckResult(check.name, "fail", str(_of_the_case(error)))
     return CheckResult(check.name, remark.outcome, remark.message) if remark else CheckResult(check.name, "pass")
 
 
 def _of_the_case(error: Exception | SystemExit) -> BtlibError:
-    """What a case raised, with the place in its own code."""
+    """Turn an exception of the case into an error that shows the line in the case's code."""
     lines = "".join(traceback.format_exception(error, limit=-3)).rstrip()
-    return BtlibError(lines, hint="this line of the case's own code fails")
+    return BtlibError(lines, hint="correct this line of the case's code")

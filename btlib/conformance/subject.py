@@ -1,4 +1,4 @@
-"""What is examined: a case, a small piece of work for it, and a handful of samples."""
+"""Subject of the checks: a case with a small training setup and a few samples."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,20 +19,20 @@ from btlib.splits import make_split
 from btlib.types import Predictions
 
 _PHANTOMS = 40
-_SAMPLES = 6  # of the test samples: enough for batches of several sizes
+_SAMPLES = 6  # number of test samples, enough for batches of several sizes
 _SIDE = 64
 _RECIPE = Recipe(name="check", quick=True, epochs=1, batch_size=8, learning_rate=3e-3)
 
 
 @dataclass(eq=False)
 class Subject:
-    """A case under examination.
+    """Case that is checked, with its work and samples.
 
     Attributes:
         case: The case.
-        work: What it is given: one epoch of the smallest backbone in fp32, checkpoints in a folder of its own.
-        samples: Those that it is asked about.
-        images: Their images, float32 [n, channels, h, w].
+        work: Work given to the case: one epoch of the smallest backbone in fp32, with a separate checkpoint folder.
+        samples: Samples to predict.
+        images: Images of these samples, float32 [n, channels, h, w].
         tested: Ids of all test samples.
     """
 
@@ -44,60 +44,60 @@ class Subject:
     _ready: Prepared | None = field(default=None)
 
     def first(self) -> Prepared:
-        """What preparing it for the first time gave."""
+        """Return the result of preparing the case for the first time."""
         if self._ready is None:
             self._ready = self.prepare()
         return self._ready
 
     @property
     def predictor(self) -> Predictor:
-        """Its predictor."""
+        """Predictor of the case, prepared on first use."""
         return self.first().predictor
 
     @property
     def is_saved(self) -> bool:
-        """Whether it looks up ids and never looks at images."""
+        """Whether the predictor is saved predictions, which are looked up by id."""
         return isinstance(self.predictor, SavedPredictions)
 
     def prepare(self) -> Prepared:
-        """Prepare the case, from the second time on with what the first left in the folder of checkpoints.
+        """Prepare the case. The second and later calls can use the checkpoints that the first call stored.
 
         Raises:
-            BtlibError: It gave something else than `Prepared` with a predictor.
+            BtlibError: The case did not return `Prepared` with a predictor.
         """
         prepared = self.case.prepare(self.work)
         if not (isinstance(prepared, Prepared) and isinstance(prepared.predictor, Predictor)):
             raise BtlibError(
-                f"prepare gave {type(prepared).__name__}, expected Prepared with a predictor",
-                hint='return Prepared(predictor, "given"), where predictor.predict(images) gives Predictions',
+                f"prepare returned {type(prepared).__name__}, expected Prepared with a predictor",
+                hint='return Prepared(predictor, "given"), where predictor.predict(images) returns Predictions',
             )
         return prepared
 
     def require_all(self) -> None:
-        """Refuse saved predictions that lack test samples.
+        """Check that saved predictions contain all test samples, not only those that are predicted here.
 
         Raises:
-            PredictionError: Some of all the test samples are lacking, not only of those that are asked for here.
+            PredictionError: Test samples are missing.
         """
         require_all(self.predictor, self.tested, "test samples")
 
     def predict(self, at: NDArray[np.int64] | slice = slice(None), predictor: Predictor | None = None) -> Predictions:
-        """Predictions of the samples at some positions, all by default; in arrays of their own."""
+        """Predict the samples at some positions, all by default, and copy the arrays."""
         return ask(self.predictor if predictor is None else predictor, self.samples.ids[at], self.images[at].copy())
 
     def predict_uncopied(self, at: NDArray[np.int64] | slice = slice(None)) -> Predictions:
-        """As `predict`, in the predictor's own arrays."""
+        """Predict as `predict`, but without copying the predictor's arrays."""
         return ask_uncopied(self.predictor, self.samples.ids[at], self.images[at].copy())
 
 
 def make_subject(case: Case, checkpoints: Path, data: Path | None = None, device: Device = "auto") -> Subject:
-    """A case on phantoms, or on samples of a folder.
+    """Set up the checks of a case, on phantoms or on the samples of a folder.
 
     Args:
         case: The case.
-        checkpoints: An empty folder.
-        data: A folder of samples; None takes phantoms.
-        device: What the case is told to train and predict on.
+        checkpoints: Empty folder for checkpoints.
+        data: Folder of samples; None uses phantoms.
+        device: Device to train and predict on.
     """
     protocol = Protocol(image_size=case.image_size or _SIDE, scaling=case.scaling or Protocol.scaling)
     folder = data or phantom_folder(cache_root() / "phantoms", _PHANTOMS)

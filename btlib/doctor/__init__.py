@@ -1,4 +1,4 @@
-"""What btlib finds on this machine, what it would choose, and whether that works: to attach to a bug report."""
+"""Diagnosis for bug reports: what btlib finds on this machine, what it would choose, and whether it works."""
 
 from btlib.doctor.diagnosis import Diagnosis, Finding, diagnose
 

@@ -1,4 +1,4 @@
-"""A diagnosis: facts by section, and checks that passed, failed or were left out."""
+"""Diagnosis: facts by section, and checks that passed, failed or were skipped."""
 
 import time
 import traceback
@@ -12,23 +12,23 @@ from btlib.errors import BtlibError, OptionError
 from btlib.registry import Registry
 
 Check = Callable[[Path, str], str]
-"""Works in an empty folder, on a device of PyTorch's name; says what it found, or raises."""
+"""Check that gets an empty folder and the PyTorch name of a device. It returns a message, or raises if it fails."""
 
 GPU_CHECKS: Registry[Check] = Registry("check for a GPU", group="btlib.gpu_checks")
-"""Checks that only a GPU answers, which installed packages bring."""
+"""Checks that need a GPU, provided by installed packages."""
 
 SCHEMA = "btlib-diagnosis/1"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check.
+    """Result of one check.
 
     Attributes:
-        check: Its name.
-        outcome: "skip" where something that it needs is not installed.
-        message: What it found, or what went wrong.
-        seconds: It took.
+        check: Name of the check.
+        outcome: "pass", "fail", or "skip" if a required package is not installed.
+        message: Result of the check, or the error.
+        seconds: Duration of the check in seconds.
     """
 
     check: str
@@ -39,11 +39,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found.
+    """Facts about the machine and results of the checks.
 
     Attributes:
         facts: Section → name → value, as plain JSON.
-        findings: One for each check, in their order.
+        findings: One finding for each check, in their order.
     """
 
     facts: Mapping[str, Mapping[str, Any]]
@@ -55,7 +55,7 @@ class Diagnosis:
         return [finding.check for finding in self.findings if finding.outcome == "fail"]
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, as plain JSON."""
+        """Return facts and findings as plain JSON."""
         return {"schema": SCHEMA, "facts": self.facts, "checks": [asdict(finding) for finding in self.findings]}
 
 
@@ -63,13 +63,13 @@ def diagnose(place: Path, root: Path, device: Device = "auto", *, gpu: bool = Fa
     """Gather facts and run the self-test.
 
     Args:
-        place: An empty folder to work in.
-        root: The user's project.
-        device: What the user asks for, as in a run.
-        gpu: Run the checks that only a GPU answers, too; they take minutes.
+        place: Empty folder to work in.
+        root: Folder of the user's project.
+        device: Requested device, as in a run.
+        gpu: Whether to run the checks that need a GPU in addition; they take minutes.
 
     Raises:
-        OptionError: This machine does not have the device, or `gpu` and it has no CUDA device.
+        OptionError: This machine does not have the device, or `gpu` is set and the device is not a CUDA device.
     """
     from btlib.doctor.facts import facts
     from btlib.doctor.selftest import SELF_TEST
@@ -83,7 +83,7 @@ def diagnose(place: Path, root: Path, device: Device = "auto", *, gpu: bool = Fa
             raise OptionError(
                 f"these checks need a CUDA device, and this run would use {where}",
                 where="--gpu",
-                hint="leave --gpu out, or see under devices why PyTorch finds no GPU",
+                hint="omit --gpu, or see the section devices for the reason why PyTorch finds no GPU",
             )
         checks |= {name: GPU_CHECKS[name] for name in GPU_CHECKS}
     findings = []
@@ -95,7 +95,7 @@ def diagnose(place: Path, root: Path, device: Device = "auto", *, gpu: bool = Fa
 
 
 def examine(name: str, check: Check, place: Path, device: str) -> Finding:
-    """Run one check; whatever it raises is its outcome."""
+    """Run one check and return its result; an exception becomes a failure or a skip."""
     from btlib.errors import MissingExtraError
 
     began = time.perf_counter()
@@ -106,6 +106,6 @@ def examine(name: str, check: Check, place: Path, device: str) -> Finding:
         outcome, message = "skip", str(error)
     except BtlibError as error:
         outcome, message = "fail", str(error)
-    except Exception as error:  # of a library: what it raises is what the user is to report
+    except Exception as error:  # from a library: the user reports it
         outcome, message = "fail", "".join(traceback.format_exception(error, limit=-4)).rstrip()
     return Finding(name, outcome, message, time.perf_counter() - began)

@@ -1,4 +1,4 @@
-"""What there is: versions, machine, devices, what would be chosen, and where files lie."""
+"""Facts for the diagnosis: versions, machine, devices, choices of a run, and paths of files."""
 
 import importlib.util
 import os
@@ -26,11 +26,11 @@ _GIB = 2**30
 
 
 def facts(root: Path, device: Device) -> dict[str, dict[str, Any]]:
-    """All facts as plain JSON, by section.
+    """Collect all facts as plain JSON, by section.
 
     Args:
-        root: The user's project.
-        device: What the user asks for.
+        root: Folder of the user's project.
+        device: Requested device.
     """
     sections: dict[str, Callable[[], dict[str, Any]]] = {
         "versions": _versions,
@@ -43,10 +43,10 @@ def facts(root: Path, device: Device) -> dict[str, dict[str, Any]]:
 
 
 def _guarded(section: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What a section says; where it fails, as with a broken library, that is what there is to be told."""
+    """Return the facts of a section, or the error if it fails, for example because of a broken library."""
     try:
         return section()
-    except Exception as error:  # of a library or a driver
+    except Exception as error:  # from a library or a driver
         return {"cannot be told": f"{type(error).__name__}: {error}"}
 
 
@@ -73,7 +73,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _devices() -> dict[str, Any]:
-    """Each device of PyTorch, and why there are no more."""
+    """Describe each device of PyTorch, and the versions that explain why a GPU is not found."""
     if importlib.util.find_spec("torch") is None:
         return {"cpu": "torch is not installed: pip install 'btlib[torch]'"}
     import torch
@@ -102,9 +102,9 @@ def _devices() -> dict[str, Any]:
 
 
 def _choices(device: Device) -> dict[str, Any]:
-    """What a run without further options would take, and why."""
+    """Describe what a run without further options would choose, and why."""
     if importlib.util.find_spec("torch") is None:
-        return {"device": "cpu", "why": "torch is not installed; a case's own framework chooses"}
+        return {"device": "cpu", "why": "torch is not installed; the framework of a case chooses"}
     from btlib.adapters.devices import resolve_device, resolve_precision
     from btlib.engines import ENGINES
 
@@ -118,14 +118,14 @@ def _choices(device: Device) -> dict[str, Any]:
         elif engine.extra is not None:
             engines[name] = f"no: pip install 'btlib[{engine.extra}]'"
         else:
-            engines[name] = "where it is asked for" if engine.quantised else "yes"
+            engines[name] = "only if requested" if engine.quantised else "yes"
     return {
         "device": str(place),
-        "why": f"asked for {device}" if device != "auto" else "the first of cuda, mps, cpu that is there",
+        "why": f"{device} was requested" if device != "auto" else "the first available of cuda, mps, cpu",
         "precision": precision,
-        "why this precision": "this hardware multiplies bf16" if precision == "bf16" else "bf16 would be emulated",
+        "why this precision": "the hardware supports bf16" if precision == "bf16" else "bf16 would be emulated",
         "engine": next((name for name, found in engines.items() if found == "yes"), None),
-        "why this engine": "the first that fits; a run holds it against fp32 on validation samples before it is used",
+        "why this engine": "the first available; a run compares it with fp32 on validation samples before using it",
         "engines": engines,
     }
 
@@ -157,7 +157,7 @@ def _existing(path: Path) -> Path:
 
 
 def _meminfo() -> dict[str, int]:
-    """Bytes, as Linux tells them; empty on other systems."""
+    """Read the memory information of Linux in bytes; empty on other systems."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The self-test: phantoms through data, split and score, the gate, and pytest; in seconds. Packages bring more."""
+"""Self-test in seconds: data, split and scoring on phantoms, the gate, and pytest. Packages can add checks."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ _SLICES, _SIDE = 40, 64
 
 
 class _Truth:
-    """Knows samples by their pixels, and says what is true of them."""
+    """Predictor that recognises samples by their pixels and returns the true masks and classes."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -40,7 +40,7 @@ class _Truth:
 
 
 def phantoms(place: Path, slices: int = _SLICES, side: int = _SIDE) -> tuple[Dataset, Split]:
-    """Phantoms, drawn once in a place, and their split."""
+    """Return phantoms and their split; the phantoms are written to `place` on the first call."""
     folder = place / "phantoms"
     dataset = load_dataset(folder if folder.exists() else write_phantoms(folder, slices), side)
     return dataset, make_split("slice-seed42", dataset)
@@ -49,7 +49,7 @@ def phantoms(place: Path, slices: int = _SLICES, side: int = _SIDE) -> tuple[Dat
 def phantom_work(
     place: Path, device: str, *, slices: int = _SLICES, side: int = _SIDE, recipe: Recipe | None = None
 ) -> Work:
-    """Phantoms and their split, with a short recipe; checkpoints go to the same folder."""
+    """Return work on phantoms with a short recipe; its checkpoints go to `place`."""
     return Work.on(
         *phantoms(place, slices, side),
         Protocol(image_size=side),
@@ -63,31 +63,35 @@ def phantom_work(
 
 
 def data(place: Path, device: str) -> str:
-    """Samples are written, read, cached and split, and perfect predictions have Dice 1."""
+    """Check that samples can be written, read, cached and split, and that perfect predictions have Dice 1."""
     dataset, split = phantoms(place)
     test = evaluate(_Truth(dataset), dataset, split.test).samples
     dice, right = float(METRICS["dice"].of(test).mean()), float(test.correct().mean())
     if not (dice > 0.999 and right == 1):
-        raise BtlibError(f"perfect predictions have Dice {dice:.4f} and accuracy {right:.4f}", where="score")
+        raise BtlibError(
+            f"perfect predictions have Dice {dice:.4f} and accuracy {right:.4f}, expected 1 and 1", where="score"
+        )
     return f"{len(dataset)} phantoms written, read and split; perfect predictions of {test.n} have Dice {dice:.4f}"
 
 
 def gate(place: Path, device: str) -> str:
-    """A shipped baseline holds against itself, and falls short where its masks are gone."""
+    """Check that a shipped baseline passes when compared with itself, and regresses without its masks."""
     baseline = Baseline.load(shipped_baselines() / "smoke.json")
     both = (name for name in baseline.cases if {"dice", "accuracy"} <= {*baseline.gated(name)})
     result = next(filter(None, map(baseline.result, both)), None)
     if result is None:
-        raise BtlibError("has no samples of a case with masks and classes", where="shipped baseline smoke")
+        raise BtlibError("contains no samples of a case with masks and classes", where="shipped baseline smoke")
     missed = tuple(run.model_copy(update={"samples": _without_masks(run.samples)}) for run in result.runs)
     found = [verdict.status for given in (result, replace(result, runs=missed)) for verdict in judge(given, baseline)]
     if found != ["pass", "pass", "regressed", "pass"]:
-        raise BtlibError(f"expected Dice to pass, and to regress where masks are missing, got {', '.join(found)}")
+        raise BtlibError(
+            f"expected pass, pass, and without masks regressed, pass (Dice, accuracy), got {', '.join(found)}"
+        )
     return f"{result.case} of the shipped baseline smoke passes against itself, and regresses without its masks"
 
 
 def pytest_plugin(place: Path, device: str) -> str:
-    """The project of `btlib init` passes under pytest, in a process of its own."""
+    """Check that the project of `btlib init` passes under pytest, in a separate process."""
     starter.start(place)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(place), str(place)]
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
@@ -97,7 +101,7 @@ def pytest_plugin(place: Path, device: str) -> str:
 
 
 SELF_TEST: Registry[Check] = Registry("check", group="btlib.checks")
-"""The checks in their order; installed packages bring more."""
+"""Checks in their order; installed packages can add checks."""
 for _name, _check in {"data": data, "gate": gate, "pytest": pytest_plugin}.items():
     SELF_TEST.add(_name, _check)
 

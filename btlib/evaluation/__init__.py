@@ -1,4 +1,4 @@
-"""From a predictor to a table of per-slice numbers, and from the table to aggregates."""
+"""Scoring of a predictor: a table with the numbers of each sample, and aggregates of the table."""
 
 from btlib.evaluation.aggregate import batch_mean, patient_mean, summarise
 from btlib.evaluation.predictor import Predictor

@@ -1,4 +1,4 @@
-"""Aggregates are views of the per-slice table: every mean says over what."""
+"""Aggregates of the table of samples. Every mean names what it is taken over."""
 
 import math
 import re
@@ -15,19 +15,19 @@ from btlib.sample_table import SampleTable
 _DIGITS = re.compile(r"(\d+)")
 
 SIZES = ("small", "middle", "large")
-"""Tertiles of the true area, all structures together, among the samples of a table."""
+"""Names of the thirds of a table's samples by true area, summed over all structures."""
 
 
 def batch_mean(values: NDArray[np.float64], size: int) -> float:
-    """Mean of the means of consecutive batches of `size`; a short last batch weighs as much as a full one.
+    """Mean of the means of consecutive batches of `size`; a short last batch has the same weight as a full one.
 
-    This is how the thesis's README averages Dice for C–G (39 batches, the last of 4 samples).
+    The README of the thesis averages Dice of C–G in this way (39 batches, the last of 4 samples).
     """
     return float(np.mean([values[i : i + size].mean() for i in range(0, len(values), size)]))
 
 
 def patient_mean(values: NDArray[np.float64], patients: list[str | None]) -> float | None:
-    """Mean of the patients' means, so that a patient of 38 samples counts as one; None without patient ids."""
+    """Mean of the patients' means, so that all patients have the same weight; None if a patient id is missing."""
     if any(p is None for p in patients):
         return None
     _, of = np.unique(np.array(patients, dtype=str), return_inverse=True)
@@ -35,19 +35,19 @@ def patient_mean(values: NDArray[np.float64], patients: list[str | None]) -> flo
 
 
 def by_class(values: NDArray[np.float64], table: SampleTable) -> dict[str, float | None]:
-    """Mean within each class over the samples that have a value; None for a class without any."""
+    """Mean of each class over the samples that have a value; None for a class without values."""
     return {name: _mean_of(values[table.labels == k]) for k, name in enumerate(table.classes)}
 
 
 def natural(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Key that sorts ids as people do: "sample 9" comes before "sample 10"."""
+    """Sort key for ids in natural order: "sample 9" comes before "sample 10"."""
     return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(_DIGITS.split(name))], name
 
 
 def size_of(table: SampleTable) -> NDArray[np.int64]:
-    """Which third of the samples each belongs to by true area, int64 [n]: 0 small, 1 middle, 2 large.
+    """Return the third by true area that each sample belongs to, int64 [n]: 0 small, 1 middle, 2 large.
 
-    Ties are broken by id, so that the thirds do not depend on the order of the table.
+    Samples of equal area are ordered by id, so that the thirds do not depend on the order of the table.
     """
     areas = table.truth_area.sum(axis=1).tolist()
     order = np.array(sorted(range(table.n), key=lambda i: (areas[i], natural(table.id[i]))))
@@ -57,13 +57,13 @@ def size_of(table: SampleTable) -> NDArray[np.int64]:
 
 
 def by_size(values: NDArray[np.float64], table: SampleTable) -> dict[str, float | None]:
-    """Mean within each third by true area over the samples that have a value; None for a third without any."""
+    """Mean of each third by true area over the samples that have a value; None for a third without values."""
     third = size_of(table)
     return {name: _mean_of(values[third == k]) for k, name in enumerate(SIZES)}
 
 
 def defined_mean(values: NDArray[np.float64]) -> float:
-    """Mean over the samples that have a value; NaN where none has one. How many have none is told beside it."""
+    """Mean over the samples that have a value; NaN if no sample has one."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else math.nan
 
@@ -73,13 +73,13 @@ def _mean_of(values: NDArray[np.float64]) -> float | None:
 
 
 def gated_value(table: SampleTable, metric: str, aggregation: str, batch_mean_size: int) -> float:
-    """The one number of `metric` that a baseline figure of this aggregation is compared with.
+    """Return the number of `metric` that is compared with a baseline value of this aggregation; NaN if undefined.
 
-    A metric of all samples together has one number; it has no mean of batch means. NaN where it is undefined.
+    A metric of level "set" has one number for all samples and no mean of batch means.
 
     Raises:
         UnknownNameError: There is no such metric.
-        StatsError: The table does not have it, or not this aggregation of it.
+        StatsError: The table does not have what the metric needs, or the metric does not have this aggregation.
     """
     if METRICS[metric].level == "set" and aggregation != "batch-mean":
         return float(_available(metric, table).of(table))
@@ -88,16 +88,16 @@ def gated_value(table: SampleTable, metric: str, aggregation: str, batch_mean_si
 
 
 def per_sample(table: SampleTable, metric: str) -> NDArray[np.float64]:
-    """A metric's value for every sample, float64 [n], NaN where it has none; accuracy is 1 (right) or 0 (wrong).
+    """Return a metric's value for every sample, float64 [n]; NaN if undefined. Accuracy is 1 (right) or 0 (wrong).
 
     Raises:
         UnknownNameError: There is no such metric.
-        StatsError: The table does not have what the metric needs, or only all samples together have a value.
+        StatsError: The table does not have what the metric needs, or the metric is of level "set".
     """
     found = _available(metric, table)
     if found.level == "set":
         raise StatsError(
-            "is of all samples together; one sample has no value of it",
+            "is defined for all samples together; a single sample has no value",
             where=metric,
             hint=f"choose one of {', '.join(name for name in METRICS if METRICS[name].level == 'sample')}",
         )
@@ -105,7 +105,7 @@ def per_sample(table: SampleTable, metric: str) -> NDArray[np.float64]:
 
 
 def _available(name: str, table: SampleTable) -> Metric:
-    """The metric, where a table has what it needs: elsewhere its formula would make numbers of nothing."""
+    """Return the metric, or raise StatsError if the table does not have what it needs."""
     metric = METRICS[name]
     if not metric.available(table):
         needs = {"mask": "masks", "boundary": "distances between boundaries", "classes": "class probabilities"}[
@@ -114,19 +114,21 @@ def _available(name: str, table: SampleTable) -> Metric:
         if metric.structure is not None and metric.structure not in table.structures:
             needs = f"structure {metric.structure!r}"
         raise StatsError(
-            f"the table has no {needs}", where=name, hint="choose another metric, or measure the case anew"
+            f"the table has no {needs}", where=name, hint="choose another metric, or measure the case again"
         )
     return metric
 
 
 def summarise(table: SampleTable, batch_mean_size: int = 16) -> dict[str, Any]:
-    """All aggregates as plain JSON values; metrics that a model does not have are left out.
+    """Compute all aggregates as plain JSON values; metrics that a model does not have are left out.
 
     Returns:
-        "n"; for each metric that every sample has, its means over samples, batches, patients, classes, sizes and
-        volumes, its standard deviation, and how many samples have no value, over which no mean is; for each metric of
-        all samples together its value, None where that is undefined. With several structures also the metrics of each.
-        Where there are masks "empty_predictions", where there are classes "confusion" (rows: truth) and "per_class".
+        - "n": number of samples.
+        - For each metric of level "sample": its means over samples, batches, patients, classes, sizes and volumes, its
+          standard deviation, and the number of samples without a value, which no mean includes.
+        - For each metric of level "set": its value, None if undefined.
+        - With several structures, the same for the metrics of each structure.
+        - With masks: "empty_predictions". With classes: "confusion" (rows: true class) and "per_class".
     """
     summary: dict[str, Any] = {"n": table.n}
     volumes = table.by_volume()
@@ -149,9 +151,9 @@ def summarise(table: SampleTable, batch_mean_size: int = 16) -> dict[str, Any]:
 
 
 def _means(values: NDArray[np.float64], table: SampleTable, batch_mean_size: int) -> dict[str, Any]:
-    """Samples without a value are counted in "undefined", and are in no mean."""
+    """Compute the means of one metric. Samples without a value are counted in "undefined" and are in no mean."""
     known = np.isfinite(values)
-    defined, patients = values[known], [p for p, there in zip(table.patient, known, strict=True) if there]
+    defined, patients = values[known], [p for p, has_value in zip(table.patient, known, strict=True) if has_value]
     return {
         "slice_mean": _mean_of(values),
         "std": _or_none(float(defined.std(ddof=1))) if len(defined) > 1 else None,

@@ -1,4 +1,4 @@
-"""Every metric with what a reader must know of it: definition, direction, range, unit, level, rule for undefined."""
+"""All metrics with their definition, direction, range, unit, level and rule for undefined values."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,19 +19,19 @@ class Metric:
     """One metric.
 
     Attributes:
-        name: As in files and options; `<metric>/<structure>` where it is of one structure.
-        title: As in tables.
-        of: From a table to its values: float64 [n] where every sample has one, else float64 []. A sample without a
-            value has NaN.
-        level: "sample" where every sample has a value, "set" where only all samples together have one.
-        needs: What a table must have: "mask", "boundary" (masks and distances), or "classes".
-        undefined: Its rule where the formula has no value.
-        direction: Which is better.
+        name: Name in files and options; `<metric>/<structure>` for a metric of one structure.
+        title: Name in tables.
+        of: Function that computes the values from a table: float64 [n] for level "sample", NaN for a sample without a
+            value; float64 [] for level "set".
+        level: "sample" if every sample has a value, "set" if only all samples together have one.
+        needs: What the table must have: "mask", "boundary" (masks and distances), or "classes".
+        undefined: Rule for cases in which the formula has no value.
+        direction: Whether higher or lower values are better.
         range: Lowest and highest possible value.
-        unit: "1" for shares of one, else "px" or "nat".
-        version: Of the definition; numbers of different versions are not comparable.
-        source: DOI or arXiv id; None for what needs none.
-        structure: The structure it is of; None where it is the mean over all, or of classes.
+        unit: "1" for shares, else "px" or "nat".
+        version: Version of the definition; numbers of different versions are not comparable.
+        source: DOI or arXiv id; None if none is needed.
+        structure: Structure of the metric; None if it is the mean over all structures, or a metric of classes.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """1 where higher is better, −1 where lower is."""
+        """1 if higher is better, −1 if lower is better."""
         return 1 if self.direction == "higher" else -1
 
     def available(self, table: SampleTable) -> bool:
@@ -59,7 +59,7 @@ class Metric:
         return {"mask": table.has_mask, "boundary": table.has_boundary, "classes": table.has_classes}[self.needs]
 
     def of_structure(self, structure: str) -> "Metric":
-        """The same metric of one structure alone."""
+        """Return the same metric, computed for one structure only."""
 
         def of(table: SampleTable) -> Values:
             return self.of(table.of_structure(structure))
@@ -69,7 +69,7 @@ class Metric:
 
 
 def over_structures(values: Values) -> Values:
-    """Mean over the structures that have a value, [n, k] → [n]; NaN for a sample of which none has one."""
+    """Mean over the structures that have a value, [n, k] → [n]; NaN for a sample without any value."""
     defined = ~np.isnan(values)
     count = defined.sum(axis=1)
     total = np.where(defined, values, 0.0).sum(axis=1)
@@ -77,7 +77,7 @@ def over_structures(values: Values) -> Values:
 
 
 class Metrics(Registry[Metric]):
-    """The metrics by name; `<metric>/<structure>` is the metric of masks of that structure alone."""
+    """Registry of metrics by name. `<metric>/<structure>` is a mask metric of that structure only."""
 
     def __getitem__(self, name: str) -> Metric:
         base, slash, structure = name.partition("/")
@@ -92,7 +92,7 @@ class Metrics(Registry[Metric]):
         return bool(structure) and super().__contains__(base) and super().__getitem__(base).needs != "classes"
 
     def of_table(self, table: SampleTable) -> Iterator[str]:
-        """Names of all that a table has: each metric and, where there are several structures, each of these too."""
+        """Yield the names of all metrics that a table has; with several structures, also those of each structure."""
         for name in self:
             if self[name].available(table):
                 yield name
@@ -146,7 +146,7 @@ for _metric in (
         _of_masks(_dice),
         "sample",
         "mask",
-        "where one mask is empty it is 0; where both are, 1, by the protocol's epsilon",
+        "0 if only one mask is empty, 1 if both are empty, due to the protocol's epsilon",
         source="10.2307/1932409",
     ),
     Metric(
@@ -155,7 +155,7 @@ for _metric in (
         _of_masks(_iou),
         "sample",
         "mask",
-        "where one mask is empty it is 0; where both are, 1, by the protocol's epsilon",
+        "0 if only one mask is empty, 1 if both are empty, due to the protocol's epsilon",
         source="10.1111/j.1469-8137.1912.tb05611.x",
     ),
     Metric(
@@ -164,7 +164,7 @@ for _metric in (
         _of_masks(_sensitivity),
         "sample",
         "mask",
-        "an empty prediction is 0; without a true mask there is no value",
+        "0 if only the prediction is empty (a miss); undefined if the true mask is empty",
         source="10.1038/s41592-023-02151-z",
     ),
     Metric(
@@ -173,7 +173,7 @@ for _metric in (
         _of_masks(_precision),
         "sample",
         "mask",
-        "an empty prediction is a miss: 0; where both masks are empty there is no value",
+        "0 if only the prediction is empty (a miss); undefined if both masks are empty",
         source="10.1038/s41592-023-02151-z",
     ),
     Metric(
@@ -182,7 +182,7 @@ for _metric in (
         _of_masks(_misses),
         "sample",
         "mask",
-        "an empty prediction is a miss: 1, and so is a prediction where the true mask is empty; both masks empty: 0",
+        "1 if only one mask is empty, 0 if both are empty",
         direction="lower",
     ),
     Metric(
@@ -191,7 +191,7 @@ for _metric in (
         _measured("hd95"),
         "sample",
         "boundary",
-        "where one mask is empty, the image's diagonal; where both are, there is no value",
+        "the image's diagonal if only one mask is empty (a miss); undefined if both are empty",
         direction="lower",
         range=(0.0, np.inf),
         unit="px",
@@ -204,7 +204,7 @@ for _metric in (
             _measured(f"surface_dice_{k}px"),
             "sample",
             "boundary",
-            "where one mask is empty it is a miss: 0; where both are, there is no value",
+            "0 if only one mask is empty (a miss); undefined if both are empty",
             source="10.2196/26151",
         )
         for k in (1, 2)
@@ -215,7 +215,7 @@ for _metric in (
         lambda t: t.correct().astype(np.float64),
         "sample",
         "classes",
-        "always defined; of equal probabilities the first class counts",
+        "always defined; if probabilities are equal, the first class counts",
     ),
     Metric(
         "brier",
@@ -246,7 +246,7 @@ for _metric in (
         lambda t: np.asarray(metrics.balanced_accuracy(_confusion(t))),
         "set",
         "classes",
-        "the mean over the classes that are there",
+        "mean over the classes that have samples",
         source="10.1109/ICPR.2010.764",
     ),
     Metric(
@@ -255,7 +255,7 @@ for _metric in (
         lambda t: np.asarray(metrics.macro_f1(_confusion(t))),
         "set",
         "classes",
-        "the mean over the classes that are there or are predicted",
+        "mean over the classes that have samples or are predicted",
         source="arXiv 1911.03347",
     ),
     Metric(
@@ -264,7 +264,7 @@ for _metric in (
         _macro_auroc,
         "set",
         "classes",
-        "the mean over the classes that some samples have and some have not; without one, no value",
+        "mean over the classes that some but not all samples have; undefined if there is no such class",
         source="10.1148/radiology.143.1.7063747",
     ),
     Metric(

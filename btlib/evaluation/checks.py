@@ -1,4 +1,4 @@
-"""What a predictor says is checked before it is scored: nothing wrong gets through as a number."""
+"""Checks of predictions before they are scored."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,15 +7,15 @@ from btlib.data.task import Task
 from btlib.errors import PredictionError
 from btlib.types import Predictions
 
-_NUMBERS = "biuf"  # kinds of dtypes: bool, integers, floating point
-_TOLERANCE = 1e-3  # probabilities computed in bf16 need not sum to 1 more closely
+_NUMBERS = "biuf"  # accepted kinds of dtypes: bool, integers, floating point
+_TOLERANCE = 1e-3  # accepted deviation of a row sum from 1, for probabilities computed in bf16
 
 
 def check_kind(predictions: object, where: str) -> None:
-    """Refuse what is not `Predictions`, says nothing, or says it in other than real numbers.
+    """Check that an object is `Predictions` with at least one part, and that its parts are arrays of real numbers.
 
     Raises:
-        PredictionError: As said.
+        PredictionError: A check fails.
     """
     if not isinstance(predictions, Predictions):
         raise PredictionError(
@@ -24,36 +24,36 @@ def check_kind(predictions: object, where: str) -> None:
             hint="return btlib.types.Predictions(mask_prob=…, class_prob=…)",
         )
     if predictions.mask_prob is None and predictions.class_prob is None:
-        raise PredictionError("gave neither masks nor classes", where=where, hint="fill at least one of the two")
+        raise PredictionError("returned neither masks nor classes", where=where, hint="return at least one of the two")
     for name, values in (("mask_prob", predictions.mask_prob), ("class_prob", predictions.class_prob)):
         if values is not None and not isinstance(values, np.ndarray):
             raise PredictionError(
                 f"{name}: expected a NumPy array, got {type(values).__name__}",
                 where=where,
-                hint="convert it: np.asarray(…), for tensors of PyTorch .detach().cpu().numpy()",
+                hint="convert it by np.asarray(…), or a PyTorch tensor by .detach().cpu().numpy()",
             )
         if isinstance(values, np.ma.MaskedArray):
-            hint = "give every value: array.filled(0) takes 0 for those that are masked"
+            hint = "return a value for every element: array.filled(0) replaces masked elements by 0"
             raise PredictionError(f"{name}: expected a plain array, got a masked one", where=where, hint=hint)
         if values is not None and values.dtype.kind not in _NUMBERS:
             raise PredictionError(
                 f"{name}: expected real numbers, got dtype {values.dtype}",
                 where=where,
-                hint="give probabilities as floating-point numbers, such as array.astype(np.float32)",
+                hint="return probabilities as floating-point numbers, for example array.astype(np.float32)",
             )
 
 
 def in_shape(predictions: Predictions, shape: tuple[int, ...], task: Task, where: str) -> Predictions:
-    """Masks as [n, structures, h, w] and classes as [n, classes]; anything of another shape is refused.
+    """Return masks as [n, structures, h, w] and classes as [n, classes], and check these shapes.
 
     Args:
-        predictions: Masks may be [n, h, w] where the task has one structure.
-        shape: Of the images, [n, channels, h, w].
-        task: Says how many structures and classes there are.
-        where: Named in error messages.
+        predictions: Predictions to check. Masks may be [n, h, w] if the task has one structure.
+        shape: Shape of the images, [n, channels, h, w].
+        task: Task with its structures and classes.
+        where: Name of the predictor in error messages.
 
     Raises:
-        PredictionError: Another shape, or masks or classes that the task does not ask for.
+        PredictionError: A shape is wrong, or there are masks or classes that the task does not have.
     """
     n, _, *side = shape
     masks = predictions.mask_prob
@@ -65,7 +65,7 @@ def in_shape(predictions: Predictions, shape: tuple[int, ...], task: Task, where
     ):
         if values is not None and not asked:
             parts = "structures" if name == "mask_prob" else "classes"
-            raise PredictionError(f"{name}: the task {task.name!r} has no {parts}", where=where, hint="give None")
+            raise PredictionError(f"{name}: the task {task.name!r} has no {parts}", where=where, hint="return None")
         if values is not None and values.shape != expected:
             given = getattr(predictions, name).shape
             raise PredictionError(f"{name}: expected shape {expected}, got {given}", where=where)
@@ -73,10 +73,10 @@ def in_shape(predictions: Predictions, shape: tuple[int, ...], task: Task, where
 
 
 def check_ranges(predictions: Predictions, where: str) -> None:
-    """Refuse what is not finite or outside 0…1, and classes that do not sum to 1.
+    """Check that all values are finite and in 0…1, and that class probabilities sum to 1.
 
     Raises:
-        PredictionError: As said.
+        PredictionError: A check fails.
     """
     if predictions.mask_prob is not None:
         _check_range("mask_prob", predictions.mask_prob, where)
@@ -96,11 +96,11 @@ def _check_range(name: str, values: NDArray[np.floating], where: str) -> None:
         raise PredictionError(
             f"{name}: {int((~np.isfinite(values)).sum())} of {values.size} values are not finite",
             where=where,
-            hint="look for a diverged training or a division by zero",
+            hint="check for diverged training or a division by zero",
         )
     if values.min() < 0 or values.max() > 1:
         raise PredictionError(
             f"{name}: expected probabilities in 0…1, got {values.min():.4g}…{values.max():.4g}",
             where=where,
-            hint="apply a sigmoid (mask) or a softmax (classes): these look like logits",
+            hint="apply a sigmoid (mask) or a softmax (classes); these values look like logits",
         )

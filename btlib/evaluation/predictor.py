@@ -1,4 +1,4 @@
-"""The framework-agnostic seam: NumPy in, NumPy out."""
+"""Interface between btlib and models of any framework: NumPy arrays in, NumPy arrays out."""
 
 from typing import Protocol, runtime_checkable
 
@@ -11,58 +11,58 @@ from btlib.types import Predictions
 
 @runtime_checkable
 class Predictor(Protocol):
-    """Anything that turns samples into predictions, whatever framework it is made of."""
+    """Interface of a model that predicts masks, classes or both for images, in any framework."""
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        """Predict for a batch.
+        """Predict a batch.
 
         Args:
             images: Preprocessed samples, float32 [n, channels, h, w], n ≥ 1.
 
         Returns:
-            Mask probabilities [n, structures, h, w] and class probabilities [n, classes], each None where the model has
-            none; masks may be [n, h, w] where the task has one structure.
+            Mask probabilities [n, structures, h, w] and class probabilities [n, classes]; None for a part that the
+            model does not predict. Masks may be [n, h, w] if the task has one structure.
         """
         ...
 
 
 def require_all(predictor: Predictor, ids: NDArray[np.str_], kind: str) -> None:
-    """Refuse saved predictions that lack samples, by all of them at once: batch by batch, the first would hide others.
+    """Check that saved predictions have all samples. One check of all ids reports all missing samples at once.
 
     Args:
-        predictor: Any other passes: it predicts whatever it is given.
-        ids: Of all samples that will be asked for, text [n].
-        kind: What they are, for the message: "test samples".
+        predictor: Predictor; only saved predictions are checked.
+        ids: Ids of all samples that will be predicted, text [n].
+        kind: Description of the samples for the error message, such as "test samples".
 
     Raises:
-        PredictionError: Saved predictions lack some.
+        PredictionError: Saved predictions lack some of the samples.
     """
-    if type(predictor) is SavedPredictions:  # a class derived from it is a case's own, and is given no ids
+    if type(predictor) is SavedPredictions:  # a subclass belongs to a case and gets no ids
         predictor.require(ids, kind)
 
 
 def ask(predictor: Predictor, ids: NDArray[np.str_], images: NDArray[np.float32]) -> Predictions:
-    """A predictor's answer for samples, in arrays that it cannot change afterwards: some reuse one buffer for all.
+    """Predict samples and copy the arrays, because some predictors reuse one buffer for all batches.
 
     Args:
-        predictor: It is given the images alone. Only saved predictions are looked up by id.
-        ids: Of the samples, text [n].
+        predictor: Predictor. It gets only the images; saved predictions are looked up by id instead.
+        ids: Ids of the samples, text [n].
         images: Preprocessed samples, float32 [n, channels, h, w].
     """
     return copied(ask_uncopied(predictor, ids, images))
 
 
 def ask_uncopied(predictor: Predictor, ids: NDArray[np.str_], images: NDArray[np.float32]) -> Predictions:
-    """As `ask`, in the predictor's own arrays."""
-    if type(predictor) is SavedPredictions:  # a class derived from it is a case's own, and is given no ids
+    """Predict samples as `ask`, but without copying the predictor's arrays."""
+    if type(predictor) is SavedPredictions:  # a subclass belongs to a case and gets no ids
         return predictor.look_up(ids, images)
     return predictor.predict(images)
 
 
 def copied(predictions: Predictions) -> Predictions:
-    """The same predictions in arrays of their own; what is none, or has parts that are no arrays, is refused later."""
+    """Copy the arrays of predictions. Other objects are returned unchanged; later checks refuse them."""
     if not isinstance(predictions, Predictions):
         return predictions
     parts = (predictions.mask_prob, predictions.class_prob)
-    # subclasses stay what they are: a masked array is refused, and must not look like one without a mask
+    # subok keeps subclasses: a masked array is refused later and must not be converted to a plain one here
     return Predictions(*(np.array(part, subok=True) if isinstance(part, np.ndarray) else part for part in parts))

@@ -1,4 +1,4 @@
-"""Predictions made elsewhere, found by the ids of samples: on another machine, in another language, months ago."""
+"""Predictions that were made elsewhere and saved to a file, looked up by the ids of the samples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ from btlib.files import DamagedFileError
 from btlib.types import Predictions
 
 _MAKE = (
-    "write id [n], and mask_prob [n, structures, h, w] or class_prob [n, classes] or both "
-    "(btlib.adapters.save_predictions does)"
+    "write id [n], and mask_prob [n, structures, h, w] or class_prob [n, classes] or both, "
+    "for example with btlib.adapters.save_predictions"
 )
 _FORMAT = "it must be a .npz or HDF5 file"
-_NAMED = 5  # missing samples that a message names
+_NAMED = 5  # largest number of missing samples that an error message names
 
 
 class SavedPredictions:
-    """Predictions in a `.npz` or HDF5 file as a predictor.
+    """Predictor that returns predictions stored in a `.npz` or HDF5 file.
 
-    The file holds `id`, text [n], each sample's id in the data set; `mask_prob`, floats [n, structures, h, w] (for one
-    structure [n, h, w]), or `class_prob`, floats [n, classes], or both. In place of `id` there may be `number`, whole
-    numbers [n] for ids that are numbers. Of an HDF5 file only the rows asked for are read.
+    The file contains `id`, text [n], the id of each sample in the data set; and `mask_prob`, floats [n, structures, h,
+    w] (for one structure also [n, h, w]), or `class_prob`, floats [n, classes], or both. Ids that are numbers may be
+    stored as `number`, integers [n], instead of `id`. From an HDF5 file only the requested rows are read.
 
     Args:
-        path: The file.
+        path: Path of the file.
 
     Attributes:
         device: "cpu".
 
     Raises:
-        PredictionError: It cannot be read, lacks one of these, its lengths differ, or its ids are not text (or whole
-            numbers from 1), each once.
+        PredictionError: The file cannot be read, an array is missing, the lengths differ, an id is not text (or
+            `number` not an integer from 1), or an id occurs twice.
     """
 
     device = "cpu"
@@ -47,7 +47,7 @@ class SavedPredictions:
         lengths = {name: part.shape[0] if part.shape else 0 for name, part in self._parts.items()}
         named = [name for name in ("id", "number") if name in lengths]
         if len(named) != 1 or len(lengths) < 2:
-            raise self._error(f"holds {', '.join(lengths) or 'nothing'}", _MAKE)
+            raise self._error(f"contains {', '.join(lengths) or 'nothing'}", _MAKE)
         if len(set(lengths.values())) > 1:
             raise self._error(f"lengths differ: {lengths}", _MAKE)
         ids = self._ids() if named == ["id"] else self._numbers()
@@ -71,7 +71,11 @@ class SavedPredictions:
         return [str(int(number)) for number in numbers.tolist()]
 
     def look_up(self, ids: NDArray[np.str_], images: NDArray[np.float32]) -> Predictions:
-        """Predictions of the samples with these ids [n]; of the images [n, channels, h, w] only the size counts.
+        """Return the predictions of samples.
+
+        Args:
+            ids: Ids of the samples, text [n].
+            images: Images of the samples, [n, channels, h, w]; only their size is used.
 
         Raises:
             PredictionError: The file lacks a sample, or its masks have another size than the images.
@@ -81,21 +85,21 @@ class SavedPredictions:
         mask = self._parts.get("mask_prob")
         if mask is not None and mask.shape[-2:] != images.shape[-2:]:
             raise self._error(
-                f"holds masks of {mask.shape[-2:]}, the samples are {images.shape[-2:]}",
+                f"contains masks of {mask.shape[-2:]}, expected the size of the samples, {images.shape[-2:]}",
                 f"declare image_size={mask.shape[-1]} in @case" if len(mask.shape) in (3, 4) else _MAKE,
             )
         classes = self._parts.get("class_prob")
         return Predictions(*(None if part is None else self._read(part, rows) for part in (mask, classes)))
 
     def require(self, ids: NDArray[np.str_], kind: str = "samples") -> None:
-        """Refuse samples of which the file has no prediction.
+        """Check that the file has predictions of all given samples.
 
         Args:
-            ids: Of the samples, text [n].
-            kind: What they are, for the message: "test samples".
+            ids: Ids of the samples, text [n].
+            kind: Description of the samples for the error message, such as "test samples".
 
         Raises:
-            PredictionError: It lacks some; how many, and the first of them are named.
+            PredictionError: Samples are missing. The message states their number and names the first of them.
         """
         wanted = list(dict.fromkeys(ids.tolist()))
         missing = [name for name in wanted if name not in self._rows]
@@ -103,16 +107,16 @@ class SavedPredictions:
             named = ", ".join(missing[:_NAMED]) + (" …" if len(missing) > _NAMED else "")
             raise self._error(
                 f"has no prediction for {len(missing)} of {len(wanted)} {kind}: {named}",
-                f"predict all {kind}; ids are those of the data set (Dataset.ids; 7.mat is 7)",
+                f"predict all {kind}; use the ids of the data set (Dataset.ids; 7.mat has the id 7)",
             )
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        """There is nothing to go by but images, so this always raises.
+        """Always raise an error: saved predictions are found by id, and here only images are given.
 
         Raises:
             PredictionError: Always.
         """
-        raise self._error("saved predictions are found by the ids of samples, not by images", "call look_up")
+        raise self._error("saved predictions are found by the ids of samples, not by images", "call `look_up`")
 
     def _read(self, part: "_Part", rows: NDArray[np.int64] | None) -> NDArray[Any]:
         try:
@@ -130,13 +134,13 @@ def _first_twice(names: list[str]) -> str:
 
 
 class _Part(Protocol):
-    """One array of a file."""
+    """One array of the file."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
 
     def read(self, rows: NDArray[np.int64] | None) -> NDArray[Any]:
-        """These rows, any of them as often as asked for; None: all."""
+        """Read some rows, in the given order and with repetitions; None reads all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +170,7 @@ class _InHdf5:
                 raise DamagedFileError(f"{self.name} has changed since it was opened")
             if rows is None:
                 return hdf5.values(found)
-            unique, back = np.unique(rows, return_inverse=True)  # HDF5 wants them in order and once each
+            unique, back = np.unique(rows, return_inverse=True)  # HDF5 requires sorted and unique rows
             return np.asarray(found[unique])[back]
 
 

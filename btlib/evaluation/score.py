@@ -1,4 +1,4 @@
-"""Scoring: run a predictor over samples, check all it says, keep every sample's numbers."""
+"""Scoring: predict samples, check the predictions and compute the numbers of every sample."""
 
 import time
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from btlib.sample_table import BOUNDARY, OVERLAP, TRUTH, SampleTable, sample_tab
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The table of samples of one predictor, and how long predicting took.
+    """Result of scoring one predictor: the table of samples and the prediction time.
 
     Attributes:
-        samples: One row a sample, in the order they were asked for.
-        predict_seconds: Time inside `predict`, all batches together.
-        masks: Predicted masks of the same samples, eight pixels a byte (`np.packbits` along the width), uint8
+        samples: Table with one row per sample, in the requested order.
+        predict_seconds: Total time in `predict` over all batches, in seconds.
+        masks: Predicted masks of the same samples, eight pixels per byte (`np.packbits` along the width), uint8
             [n, structures, h, ⌈w/8⌉]; None for a model without masks.
         curve: Mean Dice at other thresholds; None for a model without masks.
     """
@@ -34,7 +34,7 @@ class Evaluation:
 
     @property
     def images_per_second(self) -> float:
-        """Samples predicted in a second of `predict`, first batch included."""
+        """Throughput: samples per second of `predict`, including the first batch."""
         return self.samples.n / self.predict_seconds
 
 
@@ -50,22 +50,22 @@ def evaluate(
 ) -> Evaluation:
     """Score a predictor on samples of a data set.
 
-    The batch size changes speed only: every sample is scored by itself.
+    Every sample is scored separately, so the batch size only affects the speed.
 
     Args:
-        predictor: Gives masks, classes or both; the same of them in every batch. It is given images alone; only
-            `SavedPredictions` are looked up by id.
+        predictor: Model that predicts masks, classes or both, the same parts in every batch. It gets only images;
+            `SavedPredictions` are looked up by id instead.
         dataset: Preprocessed samples.
-        positions: Which samples, 0-based; all by default.
-        threshold: A pixel belongs to the mask where its probability is greater, 0…1.
-        batch_size: Samples handed to `predict` at once.
-        where: Named in error messages.
-        truth: The same samples at the size at which masks are scored, where that is not the predictor's own: predicted
-            masks are resized to it (bilinear).
+        positions: Positions of the samples to score, 0-based; all by default.
+        threshold: A pixel belongs to the mask if its probability is greater than this value, 0…1.
+        batch_size: Number of samples per call of `predict`.
+        where: Name of the predictor in error messages.
+        truth: The same samples at the size at which masks are scored, if it differs from the predictor's size.
+            Predicted masks are resized to it (bilinear).
 
     Raises:
-        PredictionError: A prediction of the wrong shape, not finite, outside 0…1, or with masks in one batch only;
-            before any is scored, that saved predictions lack samples.
+        PredictionError: A prediction has the wrong shape, is not finite or outside 0…1, or only some batches have masks
+            (or classes). Saved predictions that lack samples are reported before any sample is scored.
     """
     chosen = np.arange(len(dataset)) if positions is None else np.asarray(positions)
     truth = dataset if truth is None else _same_samples(truth, dataset, where)
@@ -109,7 +109,7 @@ def _table(
     probabilities: list[NDArray[np.floating]],
     where: str,
 ) -> SampleTable:
-    """Join the batches; a part that only some batches had is an error, never a shorter table."""
+    """Join the batches. A part that only some batches have is an error."""
     overlap = np.concatenate(overlaps, axis=1) if overlaps else None
     class_prob = np.concatenate(probabilities) if probabilities else None
     for name, rows in (
@@ -118,9 +118,9 @@ def _table(
     ):
         if rows is not None and rows != len(chosen):
             raise PredictionError(
-                f"gave {name} for {rows} of {len(chosen)} samples",
+                f"returned {name} for {rows} of {len(chosen)} samples",
                 where=where,
-                hint="give them in every batch or in none",
+                hint="return them in every batch or in none",
             )
     measures = {TRUTH: truth.masks[chosen].sum(axis=(2, 3))}
     if overlap is not None:
@@ -139,12 +139,12 @@ def _table(
 
 def _same_samples(truth: Samples, dataset: Samples, where: str) -> Samples:
     if not np.array_equal(truth.ids, dataset.ids):
-        raise PredictionError("its images and the masks it is scored on are of different samples", where=where)
+        raise PredictionError("the predicted images and the true masks belong to different samples", where=where)
     return truth
 
 
 def _resized(mask_prob: NDArray[np.floating], shape: tuple[int, ...]) -> NDArray[np.floating]:
-    """Probabilities at the size at which they are scored, [n, k, h, w]; as they are where that is their own."""
+    """Resize probabilities to the size at which they are scored, [n, k, h, w]; unchanged if they have this size."""
     if mask_prob.shape == shape:
         return mask_prob
     import cv2
@@ -156,7 +156,7 @@ def _resized(mask_prob: NDArray[np.floating], shape: tuple[int, ...]) -> NDArray
 
 
 def _boundaries(masks: NDArray[np.bool_], truths: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The measures of `BOUNDARY` to four decimals, float64 [3, n, k]; NaN where both masks are empty."""
+    """Compute the measures of `BOUNDARY`, rounded to four decimals, float64 [3, n, k]; NaN if both masks are empty."""
     found = np.empty((len(BOUNDARY), *masks.shape[:2]))
     for i, k in np.ndindex(masks.shape[:2]):
         distances = boundary_distances(masks[i, k], truths[i, k])

@@ -1,4 +1,4 @@
-"""What Dice would have been at other thresholds, gathered while the probabilities are still there."""
+"""Dice at other thresholds, computed during scoring, while the probabilities are available."""
 
 from typing import Annotated, Self
 
@@ -21,11 +21,13 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ThresholdCurve(BaseModel):
-    """Mean Dice over samples at each threshold. For reading only: a threshold chosen on test samples flatters.
+    """Mean Dice over samples at each threshold.
+
+    It is for information only: a threshold chosen on test samples gives results that are too optimistic.
 
     Attributes:
-        thresholds: Rising.
-        dice: Mean over samples and structures at each.
+        thresholds: Thresholds in ascending order, 0…1.
+        dice: Mean Dice over samples and structures at each threshold, 0…1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -40,20 +42,20 @@ class ThresholdCurve(BaseModel):
 
 
 def counts_at(mask_prob: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Pixels in both masks, and in the predicted one, at every threshold of `GRID`.
+    """Count the pixels of the intersection and of the predicted mask at every threshold of `GRID`.
 
     Args:
-        mask_prob: Probabilities [n, structures, h, w], 0…1.
+        mask_prob: Mask probabilities [n, structures, h, w], 0…1.
         truth: True masks, bool of the same shape.
 
     Returns:
-        int64 [2, n, structures, 19]. A pixel counts where its probability is greater than the threshold, both in the
-        precision of `mask_prob`, as in scoring.
+        Intersection and predicted area, int64 [2, n, structures, 19]. As in scoring, a pixel belongs to the mask if its
+        probability is greater than the threshold, compared in the precision of `mask_prob`.
     """
     grid = np.array(GRID, dtype=np.result_type(mask_prob, np.float16))
     planes = mask_prob.shape[:2]
     pixels = mask_prob.shape[2] * mask_prob.shape[3]
-    above = np.searchsorted(grid, mask_prob.reshape(-1, pixels), side="left")  # how many it is greater than
+    above = np.searchsorted(grid, mask_prob.reshape(-1, pixels), side="left")  # number of thresholds below it
     found = np.empty((2, len(above), len(GRID)), dtype=np.int64)
     for i, (row, mask) in enumerate(zip(above, truth.reshape(-1, pixels), strict=True)):
         for k, chosen in enumerate((row[mask], row)):
@@ -62,14 +64,19 @@ def counts_at(mask_prob: NDArray[np.floating], truth: NDArray[np.bool_]) -> NDAr
 
 
 def threshold_curve(counts: NDArray[np.int64], truth_area: NDArray[np.int64]) -> ThresholdCurve:
-    """Counts [2, n, structures, 19] and pixels of the true masks [n, structures] → mean Dice at each threshold."""
+    """Compute the mean Dice at each threshold.
+
+    Args:
+        counts: Intersection and predicted area, int64 [2, n, structures, 19], see `counts_at`.
+        truth_area: Pixels of the true masks, int64 [n, structures].
+    """
     dice = dice_from_counts(counts[0], counts[1], np.broadcast_to(truth_area[..., None], counts[0].shape))
     mean = dice.reshape(-1, len(GRID)).mean(axis=0)
     return ThresholdCurve(thresholds=list(GRID), dice=[round(float(v), 6) for v in mean])
 
 
 def best_threshold(predictor: Predictor, samples: Samples, *, where: str = "predictor") -> float:
-    """The threshold of `GRID` with the highest mean Dice over samples; the lowest of equal ones.
+    """Return the threshold of `GRID` with the highest mean Dice over samples; the lowest one if several are equal.
 
     Arguments and errors are those of `curve_of`.
     """
@@ -77,30 +84,36 @@ def best_threshold(predictor: Predictor, samples: Samples, *, where: str = "pred
 
 
 def curve_of(predictor: Predictor, samples: Samples, *, where: str = "predictor") -> ThresholdCurve:
-    """Mean Dice over samples at each threshold of `GRID`.
+    """Compute the mean Dice over samples at each threshold of `GRID`.
 
     Args:
-        predictor: Gives masks of the samples' own size.
-        samples: Validation samples (`work.val`); on test samples the choice would flatter.
-        where: Named in error messages.
+        predictor: Model that predicts masks of the samples' size.
+        samples: Validation samples (`work.val`). Do not use test samples: results would be too optimistic.
+        where: Name of the predictor in error messages.
 
     Raises:
-        PredictionError: No samples, saved predictions that lack some of them, no masks, or masks of the wrong shape,
-            not finite or outside 0…1.
+        PredictionError: There are no samples, saved predictions lack some of them, or masks are missing, have the wrong
+            shape, or have values that are not finite or outside 0…1.
     """
     if len(samples) == 0:
-        raise PredictionError("no validation samples to choose a threshold on", where=where, hint="use more samples")
+        raise PredictionError(
+            "there are no validation samples to choose a threshold on", where=where, hint="use more samples"
+        )
     require_all(predictor, samples.ids, "validation samples")
     counts = []
     for start in range(0, len(samples), _BATCH):
         at = slice(start, start + _BATCH)
-        images = np.array(samples.images[at], dtype=np.float32, order="C")  # a copy, which may be written into
-        said = ask(predictor, samples.ids[at], images)
-        check_kind(said, where)
-        said = in_shape(said, images.shape, samples.task, where)
-        check_ranges(said, where)
-        if said.mask_prob is None:
-            raise PredictionError("gave no masks to choose a threshold for", where=where, hint="choose none for it")
-        counts.append(counts_at(said.mask_prob, np.asarray(samples.masks[at])))
+        images = np.array(samples.images[at], dtype=np.float32, order="C")  # a copy: the predictor may write to it
+        predictions = ask(predictor, samples.ids[at], images)
+        check_kind(predictions, where)
+        predictions = in_shape(predictions, images.shape, samples.task, where)
+        check_ranges(predictions, where)
+        if predictions.mask_prob is None:
+            raise PredictionError(
+                "returned no masks, so no threshold can be chosen",
+                where=where,
+                hint="choose a threshold only for models with masks",
+            )
+        counts.append(counts_at(predictions.mask_prob, np.asarray(samples.masks[at])))
     areas = np.asarray(samples.masks).sum(axis=(2, 3))
     return threshold_curve(np.concatenate(counts, axis=1), areas)

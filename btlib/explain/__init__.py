@@ -1,6 +1,6 @@
-"""Where a model looks: maps of what hiding a part of a sample does to the probability of a class.
+"""Occlusion maps: how much the probability of a class drops if a part of a sample is hidden.
 
-Nothing here needs a framework until a PyTorch model is explained.
+A deep-learning framework is needed only to explain a PyTorch model.
 """
 
 from btlib.explain.build import explainer

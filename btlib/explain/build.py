@@ -1,4 +1,4 @@
-"""An explainer of a PyTorch model, by its engines."""
+"""Explainer of a PyTorch model that runs on btlib's engines."""
 
 import copy
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from btlib.explain.explainer import Explainer, Runner
 from btlib.explain.occlusion import BATCH
 
-if TYPE_CHECKING:  # torch is imported when a model is explained, not when maps are computed
+if TYPE_CHECKING:  # torch is imported only when a model is explained
     from btlib.adapters.devices import Precision
     from btlib.data.dataset import Samples
     from btlib.engines import Subject
 
 CPU_PIXELS = 4 * 256**2
-"""Pixels predicted at once on a CPU: four samples of 256 px, whose activations stay in its caches; more of smaller
-ones, for each call has a price, and a high one on a busy machine."""
+"""Number of pixels per call on a CPU: four samples of 256 px, whose activations fit the caches. A call has more samples
+if they are smaller, because each call has a fixed cost."""
 
 
 def explainer(
@@ -25,19 +25,20 @@ def explainer(
     wanted: str = "auto",
     report: Callable[[str], None] = print,
 ) -> Explainer:
-    """An explainer of a PyTorch model, of which it runs only what the classes need. `dataclasses.replace` sets patch,
-    stride and fill.
+    """Build the explainer of a PyTorch model. Only the parts of the model that the classes need are run.
+
+    Use `dataclasses.replace` to set patch, stride and fill.
 
     Args:
         subject: The model, with the precision to try first.
-        samples: Validation or training samples that the engines are held against plain fp32 on.
-        wanted: The engine, one of `btlib.engines.engine_names()`.
-        report: Told why an engine is passed over.
+        samples: Validation or training samples, on which the engines are compared with plain fp32.
+        wanted: Name of the engine, one of `btlib.engines.engine_names()`.
+        report: Function that gets a message if an engine is skipped, with the reason.
 
     Raises:
-        UnknownNameError: No such engine.
-        OptionError: The engine does not fit this device, or its package is not installed.
-        ModelError: The model has no classes, or no engine says what plain fp32 says.
+        UnknownNameError: There is no such engine.
+        OptionError: The engine does not support this device, or its package is not installed.
+        ModelError: The model has no classes, or no engine agrees with plain fp32.
     """
     from btlib.adapters.torch import TorchPredictor
     from btlib.engines import choose
@@ -46,9 +47,8 @@ def explainer(
     classes = classes_only(subject)
 
     def runner(precision: "Precision") -> Runner:
-        chosen = choose(
-            replace(classes, precision=precision), wanted, samples, 0.5, report
-        )  # of a mask, which there is none
+        # 0.5 is the mask threshold, which is not used: there is no mask
+        chosen = choose(replace(classes, precision=precision), wanted, samples, 0.5, report)
         return Runner(chosen.predictor, chosen.engine, chosen.details["precision"])
 
     fast = runner(subject.precision)

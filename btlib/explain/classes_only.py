@@ -1,4 +1,4 @@
-"""A model of which only the classes are asked for: a map of a class asks hundreds of times, and never for a mask."""
+"""Model reduced to its classes. An occlusion map needs hundreds of class predictions, but no masks."""
 
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
@@ -13,24 +13,24 @@ from btlib.errors import ModelError
 
 @runtime_checkable
 class HasSmaller(Protocol):
-    """A model that can leave out what its classes do not need."""
+    """Interface of a model that can leave out the parts that its classes do not need."""
 
     def classes_only(self) -> nn.Module | None:
-        """The same model, returning class logits [n, classes] alone; None where it has no classes."""
+        """Return the same model, with class logits [n, classes] as its only output; None if it has no classes."""
         ...
 
 
 def classes_only(subject: Subject) -> Subject:
-    """The same model without its mask. Of one that cannot leave it out, the whole is run and only its classes are read.
+    """Return the same model without its mask. If the model cannot leave it out, it is computed but not used.
 
     Raises:
-        ModelError: It has no classes.
+        ModelError: The model has no classes.
     """
     model, outputs = subject.model, subject.outputs
     smaller = model.classes_only() if isinstance(model, HasSmaller) else None
     if outputs.classes is None or (isinstance(model, HasSmaller) and smaller is None):
         raise ModelError(
-            "has no classes: there is no class probability to explain",
+            "has no classes, so there is no class probability to explain",
             where="occlusion",
             hint="explain a model that predicts classes",
         )

@@ -1,4 +1,4 @@
-"""What a run keeps of its occlusion maps beside the maps themselves: `explain/<case>.json`, the measures."""
+"""Stored measures of a case's occlusion maps: `explain/<case>.json`. The maps are in `explain/<case>.npz`."""
 
 from typing import Any, Literal
 
@@ -12,16 +12,16 @@ from btlib.types import Scaling
 
 
 class Measures(Strict):
-    """How a map lies to the tumour (see `btlib.explain.measures`).
+    """Measures of one map with respect to the tumour (see `btlib.explain.measures`).
 
     Attributes:
-        inside: Mean over the tumour.
-        outside: Mean over the rest.
-        ratio: Inside / outside; None where outside is 0.
+        inside: Mean of the map over the tumour.
+        outside: Mean of the map over all other pixels.
+        ratio: Inside / outside; None if outside is 0.
         pointing: Share of the strongest pixels that lie in the tumour, 0…1.
-        tied: How many pixels are the strongest.
+        tied: Number of strongest pixels.
         mass: Share of the positive relevance that lies in the tumour, 0…1.
-        silent: Whether there is no positive relevance; `mass` is then chance.
+        silent: Whether there is no positive relevance; `mass` is then equal to chance.
     """
 
     inside: float
@@ -34,11 +34,11 @@ class Measures(Strict):
 
 
 class Control(Strict):
-    """What a map gets that never saw the sample.
+    """Measures of a control map, which does not depend on the sample's image.
 
     Attributes:
-        pointing: As in `Measures`.
-        mass: As in `Measures`.
+        pointing: Share of the strongest pixels that lie in the tumour, 0…1.
+        mass: Share of the positive relevance that lies in the tumour, 0…1.
     """
 
     pointing: float
@@ -46,26 +46,26 @@ class Control(Strict):
 
 
 class ExplainedSample(Strict):
-    """One sample and its map.
+    """One explained sample with the measures of its map.
 
     Attributes:
-        id: Of the sample.
-        label: Its true class, which is what is explained.
-        patient: Its patient; None where unknown.
-        part: "train", "val" or "test"; None where the split leaves it out.
-        base: Probability of the type on the sample as it is.
-        effect: Largest drop less the smallest.
-        engine: What ran the model.
-        precision: In which the map was computed.
-        deviation: Largest difference of a drop from plain fp32 where that was looked at.
-        faithful: Whether that is small beside the effect; None where it was not looked at.
-        notes: Why the map was computed again, where it was.
-        chance: The tumour's share of the sample.
-        total: Of the thesis's map.
-        average: Of the average map.
-        centre: Of a Gaussian where training tumours of this type lie.
-        random_total: Of sums of random drops.
-        random_average: Of averages of random drops.
+        id: Id of the sample.
+        label: True class of the sample, which is explained.
+        patient: Patient id; None if unknown.
+        part: Part of the split: "train", "val" or "test"; None if the sample is in none of them.
+        base: Probability of the class on the unchanged sample, 0…1.
+        effect: Largest drop minus smallest drop.
+        engine: Engine that ran the model.
+        precision: Precision in which the map was computed.
+        deviation: Largest difference of a drop from plain fp32; None if it was not compared.
+        faithful: Whether the deviation is small compared with the effect; None if it was not compared.
+        notes: Reasons why the map was computed again; empty if it was not.
+        chance: Share of the tumour in the pixels that count, 0…1.
+        total: Measures of the thesis's map.
+        average: Measures of the average map.
+        centre: Measures of a Gaussian at the position of training tumours of the same class.
+        random_total: Measures of sums of random drops.
+        random_average: Measures of averages of random drops.
     """
 
     id: str
@@ -89,7 +89,7 @@ class ExplainedSample(Strict):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, value: Any) -> Any:
-        """Read what older versions wrote: the number of a sample."""
+        """Read records of older versions, which contain a sample number instead of an id."""
         if not isinstance(value, dict) or type(value.get("number")) is not int:
             return value
         rest = {name: field for name, field in value.items() if name != "number"}
@@ -97,7 +97,7 @@ class ExplainedSample(Strict):
 
 
 class Mean(Strict):
-    """A mean over samples and its 95 % bootstrap interval, None where there are not two patients."""
+    """Mean over samples with its 95 % bootstrap interval. The bounds are None if there are fewer than two units."""
 
     value: float
     low: float | None
@@ -105,17 +105,17 @@ class Mean(Strict):
 
 
 class Group(Strict):
-    """Samples together: those of a type, or all.
+    """Summary of a group of samples: those of one class, or all.
 
     Attributes:
-        n: Samples.
-        unit: What the intervals of means draw: patients, else samples (in old records, blocks).
-        units: How many of them there are.
-        ratio: Mean inside / mean outside of the thesis's map; None where outside is 0.
-        hits: Samples whose strongest pixels (of the average map) lie in the tumour, most of them where they tie.
-        hits_low: Lower bound of Wilson's 95 % interval of their share, samples taken as independent.
-        hits_high: Upper bound.
-        silent: Samples whose average map has no positive relevance.
+        n: Number of samples.
+        unit: Unit that is resampled for the intervals of means: patients, else samples (in old records, blocks).
+        units: Number of units.
+        ratio: Mean inside / mean outside of the thesis's map; None if outside is 0.
+        hits: Number of samples of which more than half of the strongest pixels of the average map lie in the tumour.
+        hits_low: Lower bound of Wilson's 95 % interval of the share of hits; samples are assumed to be independent.
+        hits_high: Upper bound of that interval.
+        silent: Number of samples whose average map has no positive relevance.
         means: Means by name (see docs/explain.md).
     """
 
@@ -132,18 +132,18 @@ class Group(Strict):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, value: Any) -> Any:
-        """Read what older versions wrote, which called every sample a slice."""
+        """Read records of older versions, in which the unit "sample" is called "slice"."""
         return {**value, "unit": "sample"} if isinstance(value, dict) and value.get("unit") == "slice" else value
 
 
 class SanityStep(Strict):
-    """One step of the sanity check: this layer's weights and those of all behind it are random.
+    """One step of the sanity check: the weights of this layer and of all later layers are random.
 
     Attributes:
-        layer: Its name.
+        layer: Name of the layer.
         correlation: Mean rank correlation of the maps with those of the trained model, over samples and draws, −1…1.
-        size: Mean of its absolute values, 0…1: random weights may turn a map's sign and leave its shape.
-        correlations: Of each sample with each draw; 0 where a map is constant.
+        size: Mean absolute rank correlation, 0…1. Random weights may change the sign of a map but not its shape.
+        correlations: Rank correlation of each sample and draw, −1…1; 0 if a map is constant.
     """
 
     layer: str
@@ -153,13 +153,13 @@ class SanityStep(Strict):
 
 
 class Sanity(Strict):
-    """The sanity check.
+    """Result of the sanity check.
 
     Attributes:
-        ids: Of the samples.
-        draws: How often the weights were drawn.
-        patch: Side of the patch, and stride, in pixels.
-        steps: From the last layer to the first.
+        ids: Ids of the samples.
+        draws: Number of draws of random weights.
+        patch: Side of the patch in pixels; the stride is the same.
+        steps: Steps from the last layer to the first.
     """
 
     ids: list[str]
@@ -169,24 +169,25 @@ class Sanity(Strict):
 
 
 class Explained(Stored):
-    """The maps of one case, measured.
+    """Record of the measured maps of one case.
 
     Attributes:
-        case: Its name.
-        identity: Of all that decides the maps, so that one cut short goes on where it was; None where it has none.
-        task: What was asked.
-        dataset_fingerprint: Of the samples.
-        split_name: Of the split.
-        split_fingerprint: Of the split.
+        case: Name of the case.
+        identity: Fingerprint of everything that determines the maps, used to resume an interrupted study; None if the
+            model has no fingerprint.
+        task: Task of the data set.
+        dataset_fingerprint: Fingerprint of the samples.
+        split_name: Name of the split.
+        split_fingerprint: Fingerprint of the split.
         image_size: Side of the samples in pixels.
-        scaling: Of their intensities.
+        scaling: Scaling of the intensities.
         patch: Side of the patch in pixels.
-        stride: In pixels.
-        fill: What a patch is hidden with.
-        samples: In the order they were asked for, as in the `.npz`.
-        summary: By class, and of "all".
-        sanity: Where it was asked for.
-        seconds: That the maps took, building the engine included.
+        stride: Distance from one patch to the next in pixels.
+        fill: Fill of a hidden patch: "zero", "mean" or "blur".
+        samples: Explained samples in the requested order, as in the `.npz`.
+        summary: Summary by class name, and of "all".
+        sanity: Result of the sanity check; None if it was not requested.
+        seconds: Time for the maps in seconds, including building the engine.
         created: Time of writing, ISO 8601, UTC.
     """
 
@@ -212,7 +213,7 @@ class Explained(Stored):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, value: Any) -> Any:
-        """Read version 1 too, which named the task by "origin" and samples by number."""
+        """Read records of version 1, which name the task by "origin" and identify samples by number."""
         if not isinstance(value, dict) or value.get("schema") != "btlib-explain/1":
             return value
         fields = {name: field for name, field in older.conditions(value).items() if name != "slices"}

@@ -1,4 +1,4 @@
-"""Maps of many samples by the fastest way to run a model that is precise enough for what each map shows."""
+"""Maps of many samples, computed with the fastest engine that is precise enough for each map."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,20 +13,20 @@ from btlib.explain.patches import PATCH, STRIDE, corners, positions
 from btlib.explain.probability import probability_of
 
 SHARE = 0.05
-"""Largest deviation from plain fp32 that a map may have, as a share of its effects' range."""
+"""Largest accepted deviation of a map from plain fp32, as a share of its effect (the range of its drops)."""
 
 SPREAD, STRONGEST = 12, 4
-"""Positions that are scored again in plain fp32: spread evenly over the sample, and those with the largest effects."""
+"""Numbers of positions that are scored again in plain fp32: evenly spaced ones, and those with the largest effects."""
 
 
 @dataclass(frozen=True, eq=False)
 class Runner:
-    """A way to run a model.
+    """Predictor with the engine and precision that it uses.
 
     Attributes:
-        predictor: Gives class probabilities.
-        engine: Its name.
-        precision: "fp32" or "bf16"; "as given" for a predictor that btlib knows nothing of.
+        predictor: Predictor of class probabilities.
+        engine: Name of the engine.
+        precision: "fp32" or "bf16"; "as given" if btlib does not know it.
     """
 
     predictor: Predictor
@@ -36,16 +36,16 @@ class Runner:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The map of one sample, and how far it can be trusted.
+    """Map of one sample, with its deviation from plain fp32.
 
     Attributes:
         map: The map.
-        label: The class it explains.
-        engine: What ran the model.
-        precision: In which the map was computed.
-        deviation: Largest difference of a drop from plain fp32, on the positions that were scored again; None where
-            there was nothing to hold it against.
-        notes: Why the map was computed again, where it was.
+        label: Class that the map explains.
+        engine: Engine that ran the model.
+        precision: Precision in which the map was computed.
+        deviation: Largest difference of a drop from plain fp32 on the positions that were scored again; None if there
+            is no plain fp32 model to compare with.
+        notes: Reasons why the map was computed again; empty if it was not.
     """
 
     map: OcclusionMap
@@ -62,25 +62,26 @@ class Explanation:
 
     @property
     def faithful(self) -> bool | None:
-        """Whether the deviation is small beside the effects; None where it is not known.
+        """Whether the deviation is small compared with the effect; None if the deviation is unknown.
 
-        A map that is not faithful even in fp32 shows no more than rounding.
+        A map that is not faithful even in fp32 shows only rounding errors.
         """
         return None if self.deviation is None else self.deviation <= SHARE * self.effect
 
 
 @dataclass(frozen=True, eq=False)
 class Explainer:
-    """Explains samples with engines that are built once.
+    """Explainer of samples. Its engines are built once.
 
     Attributes:
-        fast: What computes a map first; without `plain`, what computes it.
-        plain: Plain fp32, which a map is held against.
-        make_exact: Builds the fastest way in fp32 for the first map that needs it; None where `fast` is in fp32.
+        fast: Runner that computes a map first, or always if `plain` is None.
+        plain: Predictor in plain fp32, with which a map is compared.
+        make_exact: Function that builds the fastest runner in fp32, called for the first map that needs it; None if
+            `fast` is in fp32.
         patch: Side of the patch in pixels.
-        stride: From one patch to the next in pixels.
-        fill: What a patch is hidden with.
-        batch_size: Samples predicted at once.
+        stride: Distance from one patch to the next in pixels.
+        fill: Fill of a hidden patch.
+        batch_size: Number of samples per prediction call.
     """
 
     fast: Runner
@@ -93,20 +94,20 @@ class Explainer:
 
     @cached_property
     def exact(self) -> Runner | None:
-        """The fastest way in fp32, built when it is first asked for."""
+        """Fastest runner in fp32, built on first use; None if `fast` is in fp32."""
         return None if self.make_exact is None else self.make_exact()
 
     def explain(self, image: NDArray[np.float32], label: int) -> Explanation:
-        """The map of one sample: by the fast way, and by the exact one where the fast one is too coarse for it.
+        """Compute the map of one sample with `fast`, and again with `exact` if `fast` is not precise enough.
 
         Args:
-            image: float32 [channels, h, w], preprocessed as for the model.
-            label: The class to explain, from 0; the thesis explains the true one.
+            image: Sample, float32 [channels, h, w], preprocessed as for the model.
+            label: Class to explain, from 0; the thesis explains the true class.
 
         Raises:
-            OptionError: No such class, or patch, stride and sample do not go together.
-            UnknownNameError: No such fill.
-            PredictionError: The predictor gives no class probabilities, or none of an image.
+            OptionError: There is no such class, or patch, stride and sample size do not fit each other.
+            UnknownNameError: There is no such fill.
+            PredictionError: The predictor returns no class probabilities, or not one finite number per image.
         """
         found = self._map(self.fast, image, label)
         if self.plain is None:
@@ -118,8 +119,8 @@ class Explainer:
             return first
         second = _held(self.exact, self._map(self.exact, image, label), label, at, truth)
         note = (
-            f"computed again in fp32: engine {first.engine} in {first.precision} moves a drop by up to "
-            f"{first.deviation:.2g}, more than {100 * SHARE:g} % of the effects' range of {first.effect:.2g}"
+            f"computed again in fp32: engine {first.engine} in {first.precision} changes a drop by up to "
+            f"{first.deviation:.2g}, more than {100 * SHARE:g} % of the drops' range of {first.effect:.2g}"
         )
         return replace(second, notes=(note,))
 
@@ -136,14 +137,14 @@ class Explainer:
     def _drops(
         self, predictor: Predictor, image: NDArray[np.float32], label: int, at: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """The drops at some positions, counted row by row."""
+        """Compute the drops at some positions, which are numbered row by row."""
         places = corners(*positions(image.shape[-2:], self.patch, self.stride))[at]
         score = probability_of(predictor, label)
         return drops(score, image, places, patch=self.patch, fill=self.fill, batch_size=self.batch_size)[1]
 
 
 def sample(found: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Positions to score again, counted row by row: some spread evenly, and those with the largest drops or rises."""
+    """Choose positions to score again, numbered row by row: evenly spaced ones and those with the largest changes."""
     spread = np.linspace(0, found.size - 1, SPREAD).round().astype(np.int64)
     strongest = np.argsort(np.abs(found), axis=None)[-STRONGEST:]
     return np.union1d(spread, strongest)
@@ -152,6 +153,6 @@ def sample(found: NDArray[np.float64]) -> NDArray[np.int64]:
 def _held(
     runner: Runner, found: OcclusionMap, label: int, at: NDArray[np.int64], truth: NDArray[np.float64]
 ) -> Explanation:
-    """A map beside what plain fp32 says at some positions."""
+    """Compare a map with plain fp32 at some positions."""
     deviation = float(np.abs(found.drops.ravel()[at] - truth).max())
     return Explanation(found, label, runner.engine, runner.precision, deviation)

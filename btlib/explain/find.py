@@ -1,4 +1,4 @@
-"""From the name of a case to what explains it: its stored model, or any case through its predictor."""
+"""Find a case by name and set up its study: with its stored model, or with the predictor of the prepared case."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,16 +17,17 @@ from btlib.splits import make_split
 
 @dataclass(frozen=True)
 class Where:
-    """Where models and samples are looked for, and how models are run.
+    """Locations of models and samples, and settings to run models.
 
     Attributes:
-        data: Folder of samples; None takes the phantoms of the smoke tier.
+        data: Folder of samples; None uses the phantoms of the smoke tier.
         split: Name of the split.
-        checkpoints: Folder of trained models.
-        checkpoint: The trained model, of several; None takes the only one.
-        engine: One of `btlib.engines.engine_names()`; None leaves it to the tier, a trained variant takes the fastest.
-        precision: "auto", "fp32" or "bf16"; None as for `engine`.
-        report: Told what was found.
+        checkpoints: Folder of checkpoints.
+        checkpoint: Checkpoint to use if there are several; None uses the only one.
+        engine: One of `btlib.engines.engine_names()`; None uses the tier's engine, or the fastest one for a trained
+            variant.
+        precision: "auto", "fp32" or "bf16"; None uses the tier's precision, or the fastest one for a trained variant.
+        report: Function that gets a message for each step.
     """
 
     data: Path | None
@@ -39,20 +40,22 @@ class Where:
 
     @property
     def folder(self) -> Path:
-        """Of the samples."""
+        """Folder of the samples."""
         return self.data or phantom_folder(cache_root() / "phantoms", TIERS["smoke"].phantom_samples)
 
 
 def find(case: str, where: Where) -> Study:
-    """What explains a case, by its name or "FILE.py::NAME": its stored model where it has one, else prepared anew.
+    """Return the study of a case, by its name or "FILE.py::NAME".
+
+    The stored model is used if the case has one; otherwise the case is prepared again.
 
     Raises:
-        BtlibError: There is no such case or model, it has no classes, or data and split cannot be had.
+        BtlibError: There is no such case or model, it has no classes, or data or split cannot be loaded.
     """
     known = load_case(case)
     if not known.has_classes:
         raise ModelError(
-            "has no classes: there is no class probability to explain",
+            "has no classes, so there is no class probability to explain",
             where=f"case {known.name}",
             hint="explain a case that predicts classes",
         )
@@ -63,7 +66,7 @@ def find(case: str, where: Where) -> Study:
 
 
 def explainer_of(prepared: Prepared) -> Explainer:
-    """What explains a prepared case: its own explainer, or else its predictor as it is."""
+    """Return the explainer of a prepared case: its own one, or one that uses its predictor."""
     if prepared.explainer is None:
         return Explainer(Runner(prepared.predictor))
     made: Explainer = prepared.explainer()

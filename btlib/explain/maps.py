@@ -1,4 +1,4 @@
-"""The occlusion maps of a run's case: `explain/<case>.npz`."""
+"""Stored occlusion maps of a case: `explain/<case>.npz`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +16,15 @@ _OLDER = {"number": "n", **{name: shape for name, shape in _SHAPES.items() if na
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """The maps of n samples.
+    """Maps of n samples.
 
     Attributes:
-        ids: Of the samples, text [n].
-        label: The explained classes, int64 [n].
-        base: Probabilities of them on the samples as they are, float64 [n].
+        ids: Ids of the samples, text [n].
+        label: Explained classes, int64 [n].
+        base: Probabilities of these classes on the unchanged samples, float64 [n].
         total: The thesis's maps, float32 [n, h, w].
-        average: The average maps, float32 [n, h, w]; NaN where no patch lies.
-        identity: As in `Explained`; empty for None.
+        average: Average maps, float32 [n, h, w]; NaN for pixels under no patch.
+        identity: Identity as in `Explained`; empty for None.
     """
 
     ids: NDArray[np.str_]
@@ -35,15 +35,15 @@ class Maps:
     identity: str = ""
 
     def save(self, path: Path) -> None:
-        """Write the `.npz`, atomically."""
+        """Write the `.npz` file atomically."""
         write_npz(path, vars(self))
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read it.
+        """Read the `.npz` file.
 
         Raises:
-            RecordError: The file cannot be read, or does not hold what it should.
+            RecordError: The file cannot be read, or its arrays are not as expected.
         """
         found = load_arrays(path, [_SHAPES, _OLDER], "explain the case again")
         if "number" in found:

@@ -1,4 +1,4 @@
-"""One sample's map, with all that is measured of it."""
+"""All measures of one sample's map."""
 
 from typing import Literal
 
@@ -23,18 +23,18 @@ def measured(
     prior: NDArray[np.float64],
     how: Explainer,
 ) -> ExplainedSample:
-    """Measure a map against the structures together, beside what knows nothing of the sample.
+    """Measure a map with respect to the union of all structures, and measure the control maps.
 
     Args:
         found: The map.
-        dataset: Holds the sample.
-        at: Where, 0-based.
-        part: What the sample was used for.
-        prior: Where tumours of its type are wont to lie, float [h, w].
-        how: Says patch and stride.
+        dataset: Data set of the sample.
+        at: Position of the sample in the data set, 0-based.
+        part: Part of the split that the sample belongs to.
+        prior: Centre prior: map of the usual position of tumours of the same class, float [h, w].
+        how: Explainer, for its patch and stride.
 
     Raises:
-        StatsError: No tumour pixel lies under a patch.
+        StatsError: No tumour pixel, or no other pixel, lies under a patch.
     """
     maps, name = found.map, str(dataset.ids[at])
     mask: NDArray[np.bool_] = np.logical_or.reduce(dataset.masks[at], axis=0)
@@ -61,12 +61,12 @@ def measured(
 
 
 def _seed(name: str) -> int:
-    """A number for an id: itself where it is one."""
+    """Return the seed of an id: the id itself if it is a number, else a number computed from it."""
     return int(name) if name.isascii() and name.isdecimal() else int(fingerprint.of(name), 16)
 
 
 def flat(row: ExplainedSample) -> dict[str, object]:
-    """A sample as one row of a table; undefined values are None."""
+    """Return a sample as one row of a table; undefined values are None."""
     more = {
         "ratio": row.total.ratio,
         "tied": row.average.tied,

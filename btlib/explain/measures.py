@@ -1,14 +1,14 @@
-"""Does a map point at the tumour? Measures of one map and one mask, and what maps get that never saw the sample.
+"""Measures of whether a map points at the tumour, and the same measures of control maps without a model.
 
-- inside, outside, ratio: the thesis's. Their size is that of the model's confidence, and the ratio explodes where the
-  mean outside is near 0.
-- pointing game: is the strongest pixel in the mask (Zhang et al., 2018, doi 10.1007/s11263-017-1059-x; without their
-  tolerance of 15 px)? Occlusion maps are constant between two strides, so the strongest pixels tie: the measure is the
-  share of them that lie in the mask, what a pixel drawn among them hits on average.
+- inside, outside, ratio: the measures of the thesis. Their size depends on the model's confidence, and the ratio is
+  unstable if the mean outside is near 0.
+- pointing game: whether the strongest pixel is in the mask (Zhang et al., 2018, doi 10.1007/s11263-017-1059-x; without
+  their tolerance of 15 px). Occlusion maps are constant between two strides, so several pixels are the strongest. The
+  measure is the share of them that lie in the mask, the expected result for one of them drawn at random.
 - relevance mass: the share of the positive relevance that lies in the mask (Arras et al., 2022,
   doi 10.1016/j.inffus.2021.11.008).
 
-For both, chance is the mask's share of the pixels; that is what a constant map gets.
+For the last two, chance is the mask's share of the pixels, which is the result of a constant map.
 """
 
 import numpy as np
@@ -19,28 +19,28 @@ from btlib.explain.explained import Control, Measures
 from btlib.explain.patches import positions, spread
 
 DRAWS = 20
-"""Random maps whose measures are averaged."""
+"""Number of random maps whose measures are averaged."""
 
 _TIE = 1e-6
-"""Pixels closer to the strongest than this share of the map's range are as strong: sums are rounded."""
+"""Tolerance for the strongest pixels, as a share of the map's range; it allows for rounding of the sums."""
 
 
 def measure(found: NDArray[np.floating], mask: NDArray[np.bool_]) -> Measures:
-    """How a map lies to a mask.
+    """Compute the measures of a map with respect to a mask.
 
     Args:
-        found: The map, float [h, w]; pixels that are NaN do not count.
-        mask: The tumour, bool [h, w].
+        found: Map, float [h, w]; pixels that are NaN do not count.
+        mask: Tumour mask, bool [h, w].
 
     Raises:
-        StatsError: Shapes differ, an infinite value, or no pixel that counts inside or outside of the mask.
+        StatsError: The shapes differ, a value is infinite, or no pixel inside or outside of the mask counts.
     """
     values, tumour = _counting(found, mask)
     inside, outside = float(values[tumour].mean()), float(values[~tumour].mean())
     reach = values.max() - _TIE * np.ptp(values) - 1e-12 * np.abs(values).max()
     strongest = values >= reach
     relevance = np.maximum(values, 0)
-    whole = float(relevance.sum())
+    relevance_sum = float(relevance.sum())
     share = float(tumour.mean())
     return Measures(
         inside=inside,
@@ -48,19 +48,19 @@ def measure(found: NDArray[np.floating], mask: NDArray[np.bool_]) -> Measures:
         ratio=ratio_of(inside, outside),
         pointing=float(tumour[strongest].mean()),
         tied=int(np.count_nonzero(strongest)),
-        mass=float(relevance[tumour].sum()) / whole if whole > 0 else share,
-        silent=whole <= 0,
+        mass=float(relevance[tumour].sum()) / relevance_sum if relevance_sum > 0 else share,
+        silent=relevance_sum <= 0,
     )
 
 
 def ratio_of(inside: float, outside: float) -> float | None:
-    """Inside / outside; None where that is no finite number."""
+    """Return inside / outside; None if it is not a finite number."""
     ratio = float(np.divide(inside, outside)) if abs(outside) > np.finfo(float).tiny else np.inf
     return ratio if np.isfinite(ratio) else None
 
 
 def chance(found: NDArray[np.floating], mask: NDArray[np.bool_]) -> float:
-    """The mask's share of the pixels that count, 0…1.
+    """Return the mask's share of the pixels that count, 0…1.
 
     Raises:
         StatsError: As `measure`.
@@ -69,7 +69,7 @@ def chance(found: NDArray[np.floating], mask: NDArray[np.bool_]) -> float:
 
 
 def control(found: NDArray[np.floating], mask: NDArray[np.bool_]) -> Control:
-    """The two measures that a map without any model has too.
+    """Compute the measures of a control map: pointing and mass.
 
     Raises:
         StatsError: As `measure`.
@@ -79,15 +79,15 @@ def control(found: NDArray[np.floating], mask: NDArray[np.bool_]) -> Control:
 
 
 def centre_prior(masks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """A map that knows only where tumours are wont to lie: a Gaussian with their mean position and spread.
+    """Compute the centre prior: a Gaussian with the mean position and spread of the training tumours.
 
     Args:
-        masks: Training masks, of one tumour type, bool [n, h, w]. Without a tumour pixel in them the Gaussian stands in
-            the middle, a quarter of each side wide.
+        masks: Training masks of one class, bool [n, h, w]. If they have no tumour pixel, the Gaussian is in the middle,
+            with a standard deviation of a quarter of each side.
         shape: Height and width.
 
     Returns:
-        float64 [h, w], at most 1.
+        Map, float64 [h, w], at most 1.
     """
     often = masks.sum(axis=0, dtype=np.float64) if len(masks) else np.zeros(shape)
     sides = []
@@ -103,18 +103,21 @@ def centre_prior(masks: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np
 
 
 def random_controls(mask: NDArray[np.bool_], patch: int, stride: int, seed: int) -> tuple[Control, Control]:
-    """What sums and averages of random drops get: normal ones at the positions of the patches, mean of `DRAWS` maps.
+    """Measure sums and averages of random drops: mean measures of `DRAWS` maps of normally distributed drops.
 
-    Sums are larger in the middle, where more patches overlap: what they gain by that is shown here.
+    Sums are larger in the middle, where more patches overlap. This control shows the advantage that this gives.
 
     Args:
-        mask: The tumour, bool [h, w].
+        mask: Tumour mask, bool [h, w].
         patch: Side of the patch in pixels.
-        stride: In pixels.
-        seed: Same seed, same result.
+        stride: Distance from one patch to the next in pixels.
+        seed: Seed of the drops; the same seed gives the same result.
+
+    Returns:
+        Measures of the sums, and of the averages.
 
     Raises:
-        OptionError: Patch, stride and sample do not go together.
+        OptionError: Patch, stride and sample size do not fit each other.
         StatsError: As `measure`.
     """
     rng = np.random.default_rng(seed)
@@ -131,18 +134,18 @@ def _mean(controls: list[Control]) -> Control:
 
 
 def _counting(found: NDArray[np.floating], mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Values and mask of the pixels that count, [k] each."""
+    """Return values and mask of the pixels that count, [k] each."""
     if found.shape != mask.shape:
-        raise StatsError(f"a map of shape {found.shape} for a mask of shape {mask.shape}", where="explanation")
+        raise StatsError(f"the shapes of map {found.shape} and mask {mask.shape} differ", where="explanation")
     if np.isinf(found).any():
-        raise StatsError("the map is infinite somewhere", where="explanation", hint="look where that came from")
+        raise StatsError("the map has infinite values", where="explanation", hint="find their source")
     counts = ~np.isnan(found)
     tumour = np.asarray(mask[counts], dtype=bool)
     if not (tumour.any() and not tumour.all()):
         raise StatsError(
-            f"{np.count_nonzero(tumour)} of the {tumour.size} pixels under a patch belong to the tumour: there is "
-            "nothing inside, or nothing outside",
+            f"{np.count_nonzero(tumour)} of the {tumour.size} pixels under a patch belong to the tumour, expected at "
+            "least one inside and one outside",
             where="explanation",
-            hint="explain a sample with a tumour, with a stride that reaches it",
+            hint="explain a sample with a tumour, and choose a stride with which a patch covers it",
         )
     return np.asarray(found[counts], dtype=np.float64), tumour

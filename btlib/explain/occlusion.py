@@ -1,6 +1,6 @@
-"""Occlusion sensitivity: how much less sure a model is of a class with a patch of the sample hidden.
+"""Occlusion sensitivity: the drop of a class probability if a patch of the sample is hidden.
 
-As in Zeiler and Fergus, 2014 (https://doi.org/10.1007/978-3-319-10590-1_53).
+See Zeiler and Fergus, 2014 (https://doi.org/10.1007/978-3-319-10590-1_53).
 """
 
 from collections.abc import Callable
@@ -16,27 +16,27 @@ from btlib.explain.patches import PATCH, STRIDE, corners, positions, spread
 from btlib.registry import unknown_name
 
 Score = Callable[[NDArray[np.float32]], NDArray[np.floating]]
-"""Images, float32 [n, …, h, w] → the probability of the class that is explained, [n], 0…1."""
+"""Function from images, float32 [n, …, h, w], to the probability of the explained class, [n], 0…1."""
 
 Fill = Literal["zero", "mean", "blur"]
-"""What a patch is hidden with: zeros, the sample's mean, or the sample itself blurred."""
+"""Fill of a hidden patch: zeros, the sample's mean, or the blurred sample."""
 
 BATCH = 32
 """The thesis's batch size."""
 
 _BLUR = 1 / 3
-"""Sigma of the blur as a share of the patch's side: 11 px at 32, so that nothing of a patch's size is left to see."""
+"""Sigma of the blur as a share of the patch's side: 11 px at 32, so that structures of a patch's size disappear."""
 
 
 @dataclass(frozen=True, eq=False)
 class OcclusionMap:
-    """What hiding each patch of a sample did. Positive where the model needs what is there.
+    """Occlusion map of one sample. Values are positive where hiding a region lowers the probability.
 
     Attributes:
-        total: The thesis's map, float64 [h, w]: the sum of the drops of all patches over a pixel; 0 under none.
-        average: Captum's convention, float64 [h, w]: their mean; NaN under none.
-        base: Probability of the class on the sample as it is.
-        drops: float64 [rows, columns]: `base` less the probability with the patch at that position.
+        total: The thesis's map, float64 [h, w]: sum of the drops of all patches over a pixel; 0 under no patch.
+        average: Map by Captum's convention, float64 [h, w]: mean of these drops; NaN under no patch.
+        base: Probability of the class on the unchanged sample.
+        drops: `base` minus the probability with the patch at each position, float64 [rows, columns].
     """
 
     total: NDArray[np.float64]
@@ -46,15 +46,15 @@ class OcclusionMap:
 
     @property
     def effect(self) -> float:
-        """Range of the drops, largest less smallest: what a map has to show."""
+        """Range of the drops: the largest minus the smallest."""
         return float(np.ptp(self.drops))
 
 
 def filled(image: NDArray[np.float32], fill: Fill, patch: int = PATCH) -> NDArray[np.float32]:
-    """What the patches show instead of the image: one of its shape, each channel by itself.
+    """Return the values that replace hidden pixels, in the shape of the image. Each channel is filled separately.
 
     Raises:
-        UnknownNameError: No such fill.
+        UnknownNameError: There is no such fill.
     """
     match fill:
         case "zero":
@@ -80,17 +80,17 @@ def occlusion_maps(
     """Hide each patch in turn and map the drops of the score.
 
     Args:
-        score: Of the class that is explained. It may not write to what it is given, which is used again.
-        image: float32 [h, w] or [channels, h, w]; a patch hides all channels.
+        score: Score of the explained class. It must not write to its images, which are used again.
+        image: Sample, float32 [h, w] or [channels, h, w]; a patch hides all channels.
         patch: Side of the patch in pixels.
-        stride: From one patch to the next in pixels.
-        fill: What a patch is hidden with.
-        batch_size: Samples handed to `score` at once.
+        stride: Distance from one patch to the next in pixels.
+        fill: Fill of a hidden patch.
+        batch_size: Number of images per call of `score`.
 
     Raises:
-        OptionError: Patch, stride, sample and batch size do not go together.
-        UnknownNameError: No such fill.
-        PredictionError: The score is not one finite number a sample.
+        OptionError: Patch, stride and sample size do not fit each other, or the batch size is below 1.
+        UnknownNameError: There is no such fill.
+        PredictionError: The score is not one finite number per image.
     """
     if image.ndim not in (2, 3):
         raise OptionError(f"expected an image [h, w] or [channels, h, w], got shape {image.shape}", where="occlusion")
@@ -111,22 +111,22 @@ def drops(
     fill: Fill = "zero",
     batch_size: int = BATCH,
 ) -> tuple[float, NDArray[np.float64]]:
-    """The score of the sample as it is, and by how much it drops with each patch hidden, float64 [n].
+    """Compute the score of the unchanged sample, and its drop with each patch hidden, float64 [n].
 
-    The sample as it is goes first in the first batch: scored alone, it may be rounded in another way.
+    The unchanged sample is the first image of the first batch, because a separate call may round differently.
 
     Args:
-        score: Of the class that is explained.
-        image: float32 [h, w] or [channels, h, w]; a patch hides all channels.
-        at: Top and left edge of each patch, int64 [n, 2].
+        score: Score of the explained class. It must not write to its images, which are used again.
+        image: Sample, float32 [h, w] or [channels, h, w]; a patch hides all channels.
+        at: Top and left edge of each patch in pixels, int64 [n, 2].
         patch: Side of the patch in pixels.
-        fill: What it is hidden with.
-        batch_size: Samples handed to `score` at once.
+        fill: Fill of a hidden patch.
+        batch_size: Number of images per call of `score`.
 
     Raises:
-        OptionError: A batch size below 1.
-        UnknownNameError: No such fill.
-        PredictionError: The score is not one finite number a sample.
+        OptionError: The batch size is below 1.
+        UnknownNameError: There is no such fill.
+        PredictionError: The score is not one finite number per image.
     """
     if batch_size < 1:
         raise OptionError(f"expected a batch size of at least 1, got {batch_size}", where="occlusion")
@@ -149,9 +149,9 @@ def _scored(score: Score, images: NDArray[np.float32]) -> NDArray[np.floating]:
     scores = np.asarray(score(images))
     if scores.shape != (len(images),) or not np.isfinite(scores).all():
         raise PredictionError(
-            f"expected {len(images)} finite scores, one a sample, got shape {scores.shape} with "
+            f"expected {len(images)} finite scores, one per image, got shape {scores.shape} with "
             f"{np.isfinite(scores).sum()} finite",
             where="occlusion",
-            hint="return the probability of one class for each sample",
+            hint="return the probability of one class for each image",
         )
     return scores

@@ -1,4 +1,4 @@
-"""From a predictor to what a map is made of: the probability of one class."""
+"""Probability of one class from a predictor, as a score for occlusion maps."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,29 +10,33 @@ from btlib.explain.occlusion import Score
 
 
 def probability_of(predictor: Predictor, label: int) -> Score:
-    """The probability that a predictor gives to one class, of any images.
+    """Return a function that computes the probability of one class for any images.
+
+    The function raises OptionError if there is no such class, and PredictionError without class probabilities.
 
     Raises:
-        OptionError: A class below 0; when it is called: no such class.
-        PredictionError: It is saved predictions; when it is called: it gives no class probabilities.
+        OptionError: The class is below 0.
+        PredictionError: The predictor is saved predictions.
     """
     if label < 0:
-        raise OptionError(f"expected a class from 0, got {label}", where="occlusion")
+        raise OptionError(f"expected a class of 0 or more, got {label}", where="occlusion")
     if isinstance(predictor, SavedPredictions):
         raise PredictionError(
-            "saved predictions are found by the ids of samples, and a sample with a patch hidden has none",
+            "saved predictions are found by the ids of samples, and a sample with a hidden patch has no id",
             where="occlusion",
             hint="explain the model itself",
         )
 
     def score(images: NDArray[np.float32]) -> NDArray[np.floating]:
-        said = copied(predictor.predict(images)).class_prob
-        if said is None:
+        class_prob = copied(predictor.predict(images)).class_prob
+        if class_prob is None:
             raise PredictionError(
-                "gives no class probabilities to explain", where="occlusion", hint="explain a model with classes"
+                "the predictor returns no class probabilities to explain",
+                where="occlusion",
+                hint="explain a model with classes",
             )
-        if label >= said.shape[1]:
-            raise OptionError(f"expected a class 0…{said.shape[1] - 1}, got {label}", where="occlusion")
-        return said[:, label]
+        if label >= class_prob.shape[1]:
+            raise OptionError(f"expected a class 0…{class_prob.shape[1] - 1}, got {label}", where="occlusion")
+        return class_prob[:, label]
 
     return score

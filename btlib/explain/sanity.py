@@ -1,7 +1,7 @@
-"""Does a map depend on what the model has learnt? Its weights are randomised, layer by layer from the head backwards.
+"""Sanity check of maps: the weights of the model are randomised, layer by layer from the head backwards.
 
-The cascading randomisation of Adebayo et al., 2018 (arXiv 1810.03292). A map that stays the same shows the sample
-and not the model.
+This is the cascading randomisation of Adebayo et al., 2018 (arXiv 1810.03292). If a map stays the same, it depends on
+the sample and not on what the model has learnt.
 """
 
 import copy
@@ -29,19 +29,20 @@ def sanity_check(
     ids: NDArray[np.str_],
     draws: int = 3,
 ) -> Sanity:
-    """Rank correlations of maps with those of the trained model, in plain fp32, one step a layer.
+    """Compute rank correlations of maps with those of the trained model, in plain fp32, one step per layer.
 
-    The stride is the patch, whatever the explainer's: there are many maps, and drops of patches apart are ranked.
+    The stride is always equal to the patch, whatever the explainer's stride is: many maps are computed, and the ranked
+    drops are those of patches that do not overlap.
 
     Args:
-        explainer: Of a PyTorch model.
-        images: float32 [n, channels, h, w].
-        labels: The classes to explain, int64 [n].
-        ids: Of the samples, text [n].
-        draws: How often weights are drawn, at least 1: one draw may turn a map's sign by chance.
+        explainer: Explainer of a PyTorch model.
+        images: Samples, float32 [n, channels, h, w].
+        labels: Classes to explain, int64 [n].
+        ids: Ids of the samples, text [n].
+        draws: Number of draws of random weights, at least 1. A single draw may change a map's sign by chance.
 
     Raises:
-        OptionError: No draws, what the explainer runs is no PyTorch module, or has no parameters.
+        OptionError: `draws` is below 1, or the model is not a PyTorch module or has no parameters.
     """
     plain = _torch_predictor(explainer)
     if draws < 1:
@@ -61,7 +62,7 @@ def sanity_check(
             for image, label in zip(images, labels, strict=True)
         ]
 
-    assert isinstance(plain.model, nn.Module)  # `_torch_predictor` says so
+    assert isinstance(plain.model, nn.Module)  # checked by `_torch_predictor`
     learnt = drops_of(plain.model)
     found: dict[str, list[float]] = {}
     for seed in range(draws):
@@ -76,15 +77,16 @@ def sanity_check(
 
 
 def cascade(model: nn.Module, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
-    """A copy of a model with more and more of its layers as random as before training, the last layer first.
+    """Randomise the layers of a copy of a model one after the other, the last layer first.
 
-    A layer is what stands two names deep ("backbone.layer4", "head.out"); layers without parameters are left out.
+    A layer is a submodule whose name has at most two parts ("backbone.layer4", "head.out"). Layers without parameters
+    are left out.
 
     Yields:
-        Name of the layer that was randomised last, and the copy; the same object each time.
+        Name of the layer that was randomised last, and the copy; it is the same object each time.
 
     Raises:
-        OptionError: It has no parameters.
+        OptionError: The model has no parameters.
     """
     changed = copy.deepcopy(model).eval()
     layers = list(dict.fromkeys(".".join(name.split(".")[:-1][:2]) for name, _ in changed.named_parameters()))
@@ -103,7 +105,7 @@ def cascade(model: nn.Module, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
 
 
 def rank_correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
-    """Spearman's correlation of two maps of one shape, −1…1; 0 where one of them is constant: no rank agrees."""
+    """Spearman's correlation of two maps of the same shape, −1…1; 0 if one of them is constant."""
     first, second = (rankdata(x.ravel()) for x in (a, b))
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
@@ -111,7 +113,7 @@ def rank_correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
 
 
 def _randomise(layer: nn.Module, *, whole: bool) -> None:
-    """Each part as its own class initialises it; parameters of no such part keep their values in random order."""
+    """Reset each module with its `reset_parameters`; without this method, shuffle the values of its parameters."""
     for module in layer.modules() if whole else [layer]:
         reset = getattr(module, "reset_parameters", None)
         if callable(reset):

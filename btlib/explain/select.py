@@ -1,4 +1,4 @@
-"""Which samples to explain."""
+"""Selection of the samples to explain."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from btlib.errors import OptionError
 from btlib.splits import Split
 
 PER_CLASS = "3 per class"
-"""The thesis's choice."""
+"""Selection of the thesis."""
 
 _WORST = 9
 
@@ -19,17 +19,17 @@ _WORST = 9
 def select(
     text: str, dataset: Dataset, split: Split, sure: Callable[[NDArray[np.int64]], NDArray[np.floating]]
 ) -> NDArray[np.int64]:
-    """Positions of samples in a dataset, int64.
+    """Return the positions of the selected samples in a data set, int64.
 
     Args:
-        text: "N per class", spread over the order of the test samples; "worst" or "worst N" of the test samples, by
-            the probability of their true type; or ids, "7,12".
+        text: "N per class", evenly spaced in the order of the test samples; "worst" or "worst N", the test samples with
+            the lowest probability of their true class; or ids, such as "7,12".
         dataset: The samples.
-        split: Says which are test samples.
-        sure: Gives the probability of the true type of samples at some positions.
+        split: Split that defines the test samples.
+        sure: Function that returns the probability of the true class for the samples at some positions.
 
     Raises:
-        OptionError: Neither of these, an id that no sample has or of an empty mask, or no test sample with a mask.
+        OptionError: There is no sample with one of the ids, its mask is empty, or no test sample has a mask.
     """
     test = np.sort(split.test)
     test = test[dataset.has_structure(test)]
@@ -40,12 +40,21 @@ def select(
     else:
         return _positions_of(text, dataset)
     if not len(at):
-        raise OptionError("no test sample has a structure", where="--samples", hint="use more samples")
+        raise OptionError("all test samples have empty masks", where="--samples", hint="use more samples")
     return at
 
 
 def per_class(dataset: Dataset, among: NDArray[np.int64], counts: list[int]) -> NDArray[np.int64]:
-    """Of the positions `among`, so many of each type or all there are, spread evenly; by type, then in their order."""
+    """Choose evenly spaced positions of each class.
+
+    Args:
+        dataset: The samples.
+        among: Positions to choose from, int64 [n].
+        counts: Number of positions for each class; all positions of a class are chosen if it has fewer.
+
+    Returns:
+        Positions sorted by class, then in the order of `among`.
+    """
     chosen = [among[:0]]
     for label, wanted in enumerate(counts):
         members = among[dataset.strata[among] == label]
@@ -62,14 +71,14 @@ def _positions_of(text: str, dataset: Dataset) -> NDArray[np.int64]:
         raise OptionError(
             f"there is no sample {', '.join(map(repr, unknown))}",
             where="--samples",
-            hint=f"the {len(place)} ids are {dataset.ids[0]} … {dataset.ids[-1]}; or say 'worst 5' or '3 per class'",
+            hint=f"the {len(place)} ids are {dataset.ids[0]} … {dataset.ids[-1]}; or give 'worst 5' or '3 per class'",
         )
     at = np.array([place[name] for name in names], dtype=np.int64)
     empty = dataset.ids[at[~dataset.has_structure(at)]]
     if len(empty):
         raise OptionError(
-            f"sample {', '.join(empty)} has an empty mask at {dataset.image_size} px: there is no inside",
+            f"sample {', '.join(empty)} has an empty mask at {dataset.image_size} px",
             where="--samples",
-            hint="choose others",
+            hint="choose samples with a mask",
         )
     return at

@@ -1,4 +1,4 @@
-"""What a study writes into a folder, and takes over from there when it is resumed."""
+"""Files of a study: writing them, and reading them again to resume the study."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from btlib.explain.summary import summarise
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """One sample that was explained.
+    """One explained sample with its maps.
 
     Attributes:
-        row: What was measured.
+        row: Measures of the sample.
         total: The thesis's map, float32 [h, w].
-        average: The average map, float32 [h, w].
+        average: Average map, float32 [h, w].
     """
 
     row: ExplainedSample
@@ -37,10 +37,10 @@ def keep(place: ExplainPlace, about: Mapping[str, Any], done: Sequence[Done], se
     """Write `explain/<case>.{npz,json,csv}`.
 
     Args:
-        place: Where to.
-        about: The fields of `Explained` that do not depend on the samples.
-        done: The samples, at least one.
-        seconds: That their maps took.
+        place: Folder to write to.
+        about: Fields of `Explained` that do not depend on the samples.
+        done: Explained samples, at least one.
+        seconds: Time for their maps in seconds.
     """
     rows = [one.row for one in done]
     explained = Explained(
@@ -65,7 +65,7 @@ def keep(place: ExplainPlace, about: Mapping[str, Any], done: Sequence[Done], se
 
 
 def known(place: ExplainPlace, case: str, identity: str | None) -> dict[str, Done]:
-    """What an earlier study of the same identity left, by id. Where anything is amiss, nothing."""
+    """Return the samples of an earlier study with the same identity, by id; empty if there is none or it is damaged."""
     path = place.file(case, "json")
     if identity is None or not path.exists():
         return {}

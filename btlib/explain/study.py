@@ -1,4 +1,4 @@
-"""Explaining the samples of one case: their maps, measured and kept; cut short, it goes on where it was."""
+"""Study of one case: its samples are explained, measured and stored. An interrupted study can be resumed."""
 
 import time
 from collections.abc import Callable
@@ -29,16 +29,16 @@ _PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """What is explained, and with what.
+    """Study that explains samples of one case.
 
     Attributes:
         case: Name of the case.
-        explainer: Of its model.
-        dataset: The samples, as the model takes them.
-        split: Says what each sample was used for.
-        model: Identity of the trained model; None where it has none, and then nothing is taken over from before.
-        report: Told a line for each sample.
-        built: Seconds that building the explainer took; they count as the maps'.
+        explainer: Explainer of the case's model.
+        dataset: Samples, preprocessed as for the model.
+        split: Split that defines whether a sample was used for training, validation or testing.
+        model: Fingerprint of the trained model; None if it has none, and then maps of earlier studies are not reused.
+        report: Function that gets a message for each sample.
+        built: Time to build the explainer in seconds; it is added to the time for the maps.
     """
 
     case: str
@@ -51,7 +51,7 @@ class Study:
 
     @property
     def identity(self) -> str | None:
-        """Of all that decides the maps but for the samples' ids."""
+        """Fingerprint of everything that determines the maps except the samples' ids; None if the model has none."""
         if self.model is None:
             return None
         how = self.explainer
@@ -65,17 +65,23 @@ class Study:
         )
 
     def with_settings(self, patch: int | None = None, stride: int | None = None, fill: Fill = "zero") -> "Study":
-        """The same with another patch and stride in pixels, None for those that fit the samples, and another fill."""
+        """Return the same study with another patch and stride in pixels, and another fill.
+
+        Args:
+            patch: Side of the patch in pixels; None scales the thesis's patch to the size of the samples.
+            stride: Stride in pixels; None uses a quarter of the patch, as in the thesis.
+            fill: Fill of a hidden patch.
+        """
         fitting, _ = scaled(self.dataset.image_size)
         patch = fitting if patch is None else patch
         stride = max(patch // STEPS, 1) if stride is None else stride
         return replace(self, explainer=replace(self.explainer, patch=patch, stride=stride, fill=fill))
 
     def sure(self, at: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The probability of the true type of samples at some positions, float64 [n].
+        """Return the probability of the true class for the samples at some positions, float64 [n].
 
         Raises:
-            PredictionError: The predictor gives no class probabilities, or none of an image.
+            PredictionError: The predictor returns no class probabilities.
         """
         images, labels = self.dataset.images, self.dataset.strata
         score = [
@@ -84,26 +90,26 @@ class Study:
         return np.array([float(score[labels[i]](np.array(images[i : i + 1]))[0]) for i in at.tolist()])
 
     def run(self, at: NDArray[np.int64], place: ExplainPlace, *, sanity: int = 0) -> tuple[Explained, Maps]:
-        """Explain the true type of samples, and write `explain/<case>.{npz,json,csv}`.
+        """Explain the true class of samples, and write `explain/<case>.{npz,json,csv}`.
 
         Args:
-            at: Positions in the dataset; masks there are neither empty nor full.
-            place: Where to; maps of the same identity that lie there are not made again.
-            sanity: Draw random weights so often for a sanity check on the first sample of each type; 0 leaves it out.
+            at: Positions in the data set; the masks of these samples must be neither empty nor full.
+            place: Folder to write to; stored maps of the same identity are reused.
+            sanity: Number of draws for the sanity check, which uses the first sample of each class; 0 disables it.
 
         Raises:
-            PredictionError: The predictor gives no class probabilities.
-            OptionError: Patch, stride and samples do not go together.
-            StatsError: A sample without a tumour pixel under a patch.
+            PredictionError: The predictor returns no class probabilities.
+            OptionError: Patch, stride and samples do not fit each other.
+            StatsError: No tumour pixel of a sample lies under a patch.
         """
-        there = known(place, self.case, self.identity)
+        stored = known(place, self.case, self.identity)
         done: list[Done] = []
         seconds, saved = self.built, time.perf_counter()
         for i in at.tolist():
             name = str(self.dataset.ids[i])
-            if name in there:
-                self.report(f"sample {name}: its map is there")
-                done.append(there[name])
+            if name in stored:
+                self.report(f"sample {name}: reusing the stored map")
+                done.append(stored[name])
                 continue
             began = time.perf_counter()
             done.append(self._explain(i))
@@ -133,7 +139,7 @@ class Study:
             self.report(f"sample {row.id}: {note}")
 
     def _sanity(self, at: NDArray[np.int64], draws: int) -> Sanity:
-        from btlib.explain.sanity import sanity_check  # it needs torch
+        from btlib.explain.sanity import sanity_check  # imported here because it needs torch
 
         labels = self.dataset.strata
         first = at[np.sort(np.unique(labels[at], return_index=True)[1])]
@@ -144,14 +150,14 @@ class Study:
 
     @cached_property
     def _priors(self) -> list[NDArray[np.float64]]:
-        """Where training tumours of each type lie."""
+        """Centre priors: maps of the usual position of training tumours, one per class."""
         data, train = self.dataset, np.sort(self.split.train)
         of_class = (train[data.strata[train] == label] for label in range(len(data.task.classes)))
         return [centre_prior(data.masks[at].any(axis=1), data.masks.shape[2:]) for at in of_class]
 
     @property
     def _about(self) -> dict[str, Any]:
-        """What holds for all samples, as `Explained` names it."""
+        """Fields of `Explained` that are the same for all samples."""
         return {
             "case": self.case,
             "identity": self.identity,

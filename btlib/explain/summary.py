@@ -1,4 +1,4 @@
-"""From the measures of samples to means with intervals, by tumour type and over all."""
+"""Means of the samples' measures with intervals, by class and over all samples."""
 
 from collections.abc import Callable, Sequence
 
@@ -29,18 +29,18 @@ COLUMNS: dict[str, Callable[[ExplainedSample], float]] = {
     "mass_beyond_chance": lambda row: row.average.mass - row.chance,
     "mass_beyond_centre": lambda row: row.average.mass - row.centre.mass,
 }
-"""What is averaged over samples."""
+"""Measures that are averaged over samples: name → value of one sample."""
 
 
 def summarise(rows: Sequence[ExplainedSample], classes: Sequence[str]) -> dict[str, Group]:
-    """By the name of each class that there is, and "all".
+    """Summarise samples by the name of each class that has samples, and over "all".
 
     Args:
-        rows: The samples.
-        classes: Names, by label.
+        rows: Explained samples.
+        classes: Names of the classes, by label.
 
     Raises:
-        StatsError: No samples.
+        StatsError: There are no samples.
     """
     if not rows:
         raise StatsError("expected at least 1 sample, got 0", where="explanation", hint="explain a sample")

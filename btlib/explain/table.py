@@ -1,4 +1,4 @@
-"""What the maps of a case say, as text."""
+"""Text tables of the measures of a case's maps."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from btlib.explain.explained import Group, Mean, Sanity
 
 
 def tables(summary: Mapping[str, Group]) -> str:
-    """The thesis's table, and the measures that do not explode beside what knows nothing gets."""
+    """Return two tables as text: the measures of the thesis, and hits and mass with those of control maps."""
     thesis = [
         [name, g.n, _ci(g.means["total_inside"], "+.3g"), _ci(g.means["total_outside"], "+.3g"), _ratio(g.ratio)]
         for name, g in summary.items()
@@ -28,7 +28,7 @@ def tables(summary: Mapping[str, Group]) -> str:
     ]
     silent = summary["all"].silent
     parts = [
-        "As the thesis: mean of the summed drops inside and outside of the tumour (the ratio explodes near 0)",
+        "As in the thesis: mean of the summed drops inside and outside of the tumour (the ratio is unstable near 0)",
         tabulate(thesis, ["", "samples", "inside", "outside", "ratio"], disable_numparse=True),
         "",
         "Average map: does the strongest pixel hit the tumour, and how much of the positive relevance lies in it",
@@ -39,23 +39,23 @@ def tables(summary: Mapping[str, Group]) -> str:
         ),
         "",
         _units(summary["all"]),
-        *([f"{silent} maps have no positive relevance; their mass is chance."] if silent else []),
+        *([f"{silent} maps have no positive relevance; their mass is equal to chance."] if silent else []),
     ]
     return "\n".join(parts)
 
 
 def sanity_lines(sanity: Sanity) -> list[str]:
-    """The sanity check: one line a layer."""
+    """Return the result of the sanity check as text lines, one line per layer."""
     rows = [[step.layer, f"{step.correlation:+.2f}", f"{step.size:.2f}"] for step in sanity.steps]
     return [
-        "Sanity check: rank correlation with the trained model's map, weights random from the last layer down to this "
-        f"one ({len(sanity.ids)} samples, {sanity.draws} draws)",
-        *tabulate(rows, ["layer", "correlation", "its size"], disable_numparse=True).splitlines(),
+        "Sanity check: rank correlation with the trained model's map if the weights from the last layer down to this "
+        f"one are random ({len(sanity.ids)} samples, {sanity.draws} draws)",
+        *tabulate(rows, ["layer", "correlation", "absolute"], disable_numparse=True).splitlines(),
     ]
 
 
 def _units(group: Group) -> str:
-    return f"Intervals: 95 %; of means by bootstrap of {group.units} {group.unit}s, of hits Wilson's over samples."
+    return f"Intervals: 95 %; means: bootstrap of {group.units} {group.unit}s; hits: Wilson's interval over samples."
 
 
 def _ci(mean: Mean, form: str) -> str:

@@ -1,4 +1,4 @@
-"""Metrics in NumPy, independent of batch size: overlap and boundaries of masks, classification and calibration."""
+"""Metrics in NumPy for mask overlap, mask boundaries, classification and calibration; independent of batch size."""
 
 from btlib.metrics.boundary import BoundaryDistances, boundary_distances, hd95, surface_dice
 from btlib.metrics.calibration import brier, ece, nll

@@ -11,12 +11,12 @@ from btlib.metrics.checks import check_masks
 
 @dataclass(frozen=True, eq=False)
 class BoundaryDistances:
-    """From each boundary pixel of one mask to the nearest boundary pixel of the other, and back.
+    """Distances from each boundary pixel of one mask to the nearest boundary pixel of the other, in both directions.
 
     Attributes:
-        forth: From the predicted to the true boundary, float64 [pixels of the predicted boundary].
-        back: From the true to the predicted boundary, float64 [pixels of the true boundary].
-        diagonal: Of the image: the distance that a miss counts for.
+        forth: Distances from the predicted to the true boundary, float64 [pixels of the predicted boundary].
+        back: Distances from the true to the predicted boundary, float64 [pixels of the true boundary].
+        diagonal: Diagonal of the image, used as the distance of a miss.
     """
 
     forth: NDArray[np.float64]
@@ -34,16 +34,19 @@ class BoundaryDistances:
         return len(self.forth) == len(self.back) == 0
 
     def hd95(self) -> float:
-        """The larger of the two 95th percentiles; the diagonal for a miss, NaN where both masks are empty."""
+        """Return the larger of the two 95th percentiles; the diagonal for a miss, NaN if both masks are empty."""
         if self.undefined or self.missed:
             return float("nan") if self.undefined else self.diagonal
         return float(max(np.percentile(self.forth, 95), np.percentile(self.back, 95)))
 
     def surface_dice(self, tolerance: float) -> float:
-        """Share of both boundaries within `tolerance` of the other; 0 for a miss, NaN where both masks are empty.
+        """Return the share of both boundaries within `tolerance` of the other one.
+
+        Returns:
+            0…1; 0 for a miss, NaN if both masks are empty.
 
         Raises:
-            StatsError: A tolerance below 0, or none: every prediction would be 0.
+            StatsError: The tolerance is below 0 or NaN.
         """
         if not tolerance >= 0:
             raise StatsError(
@@ -56,16 +59,16 @@ class BoundaryDistances:
 
 
 def boundary_distances(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> BoundaryDistances:
-    """Distances between the boundaries of two masks.
+    """Compute the distances between the boundaries of two masks.
 
-    A mask's boundary is the mask without its erosion by the four neighbours; beyond the image is outside.
+    A mask's boundary is the mask minus its erosion by the four neighbours. Pixels beyond the image border are outside.
 
     Args:
         pred: Predicted mask, bool [h, w].
         truth: True mask of the same shape.
 
     Raises:
-        PredictionError: Not boolean, of different shapes, or a stack of masks.
+        PredictionError: The masks are not boolean, have different shapes, or are stacks of masks.
     """
     check_masks(pred, truth, single=True)
     diagonal = float(np.hypot(*pred.shape))
@@ -84,35 +87,35 @@ def hd95(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
         truth: True mask of the same shape.
 
     Returns:
-        The larger of the two directed 95th percentiles. Where only one mask is empty, the image's diagonal: a miss is
-        as bad as can be (MONAI says NaN, and drops it). Where both are, NaN.
+        The larger of the two directed 95th percentiles. If only one mask is empty (a miss), the image's diagonal, which
+        is the worst possible value (MONAI returns NaN and excludes it). If both masks are empty, NaN.
 
     Raises:
-        PredictionError: Not boolean, of different shapes, or a stack of masks.
+        PredictionError: The masks are not boolean, have different shapes, or are stacks of masks.
     """
     return boundary_distances(pred, truth).hd95()
 
 
 def surface_dice(pred: NDArray[np.bool_], truth: NDArray[np.bool_], tolerance: float = 1.0) -> float:
-    """Normalised surface Dice: the share of both boundaries within a tolerance, 0…1 (10.2196/26151).
+    """Normalised surface Dice: the share of both boundaries within a tolerance, 0…1 (doi 10.2196/26151).
 
     Args:
         pred: Predicted mask, bool [h, w].
         truth: True mask of the same shape.
-        tolerance: In pixels, 0 or more.
+        tolerance: Largest accepted distance in pixels, 0 or more.
 
     Returns:
-        0 where only one mask is empty, NaN where both are.
+        0…1; 0 if only one mask is empty, NaN if both are empty.
 
     Raises:
-        PredictionError: Not boolean, of different shapes, or a stack of masks.
-        StatsError: A tolerance below 0.
+        PredictionError: The masks are not boolean, have different shapes, or are stacks of masks.
+        StatsError: The tolerance is below 0.
     """
     return boundary_distances(pred, truth).surface_dice(tolerance)
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Where the mask is: nothing outside it can be nearest to anything inside."""
+    """Bounding box of the mask. Pixels outside it never affect the distances."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
@@ -124,7 +127,7 @@ def _boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _to(boundary: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Distance of every pixel to the nearest pixel of a boundary."""
+    """Compute the distance of every pixel to the nearest pixel of a boundary."""
     from scipy.ndimage import distance_transform_edt
 
     return np.asarray(distance_transform_edt(~boundary), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Whether probabilities of classes can be believed."""
+"""Calibration of class probabilities: Brier score, negative log-likelihood and calibration error."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from btlib.errors import StatsError
 from btlib.metrics.checks import check_probabilities
 
 SMALLEST = 1e-6
-"""Probabilities below it count as it: tables keep six digits, and the logarithm of 0 would hide all else."""
+"""Lower limit of probabilities in the logarithm. Tables store six digits, and log(0) would dominate every mean."""
 
 
 def brier(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -18,27 +18,29 @@ def brier(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArra
     Brier 1950, doi 10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
 
     Args:
-        class_prob: Probabilities [n, k], rows summing to 1.
+        class_prob: Class probabilities [n, k]; each row sums to 1.
         truth: True classes 0…k-1, [n].
 
     Raises:
-        PredictionError: Of different lengths, empty, no probabilities, or a class out of range.
+        PredictionError: The arrays have different lengths or are empty, a value is not a probability, or a class is out
+            of range.
     """
     check_probabilities(class_prob, truth)
     return np.asarray(((class_prob - np.eye(class_prob.shape[1])[truth]) ** 2).sum(axis=1))
 
 
 def nll(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Negative log-likelihood of every sample in nats, 0…13.8: minus the logarithm of the true class's probability.
+    """Negative log-likelihood of every sample in nats, 0…13.8: −log of the probability of the true class.
 
     Gneiting and Raftery 2007, doi 10.1198/016214506000001437.
 
     Args:
-        class_prob: Probabilities [n, k], rows summing to 1; below 1e-6 they count as 1e-6.
+        class_prob: Class probabilities [n, k]; each row sums to 1. Values below 1e-6 count as 1e-6.
         truth: True classes 0…k-1, [n].
 
     Raises:
-        PredictionError: Of different lengths, empty, no probabilities, or a class out of range.
+        PredictionError: The arrays have different lengths or are empty, a value is not a probability, or a class is out
+            of range.
     """
     check_probabilities(class_prob, truth)
     return np.asarray(-np.log(np.maximum(class_prob[np.arange(len(truth)), truth], SMALLEST)))
@@ -46,12 +48,12 @@ def nll(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Samples sorted by the probability of their most probable class into bins of equal width.
+    """Samples grouped by confidence, the probability of their most probable class, into bins of equal width.
 
     Attributes:
-        count: Samples in each bin, int64 [bins].
-        confidence: Sum of that probability over the samples of each bin, float64 [bins].
-        right: How many of them are classified rightly, int64 [bins].
+        count: Number of samples in each bin, int64 [bins].
+        confidence: Sum of the confidence over the samples of each bin, float64 [bins].
+        right: Number of correctly classified samples in each bin, int64 [bins].
     """
 
     count: NDArray[np.int64]
@@ -60,20 +62,21 @@ class Bins:
 
 
 def confidence_bins(class_prob: NDArray[np.float64], truth: NDArray[np.integer], bins: int = 15) -> Bins:
-    """What a calibration curve is drawn from.
+    """Count samples by confidence, for a calibration curve.
 
     Args:
-        class_prob: Probabilities [n, k], rows summing to 1.
+        class_prob: Class probabilities [n, k]; each row sums to 1.
         truth: True classes 0…k-1, [n].
-        bins: How many, 1 or more. A probability at the edge of two belongs to the lower.
+        bins: Number of bins, 1 or more. A probability on the edge of two bins belongs to the lower bin.
 
     Raises:
-        PredictionError: Of different lengths, empty, no probabilities, or a class out of range.
+        PredictionError: The arrays have different lengths or are empty, a value is not a probability, or a class is out
+            of range.
         StatsError: Fewer than one bin.
     """
     check_probabilities(class_prob, truth)
     if bins < 1:
-        raise StatsError(f"expected at least 1 bin, got {bins}", where="bins", hint="use 15, as is common")
+        raise StatsError(f"expected at least 1 bin, got {bins}", where="bins", hint="15 is common")
     confidence, right = class_prob.max(axis=1), class_prob.argmax(axis=1) == truth
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # bins are open below, closed above
     return Bins(
@@ -86,15 +89,17 @@ def confidence_bins(class_prob: NDArray[np.float64], truth: NDArray[np.integer],
 def ece(class_prob: NDArray[np.float64], truth: NDArray[np.integer], bins: int = 15) -> float:
     """Expected calibration error of the most probable class, 0…1 (arXiv 1706.04599).
 
-    The gap between mean probability and accuracy of each bin (see `confidence_bins`) counts by its number of samples.
+    It is the mean gap between confidence and accuracy of the bins (see `confidence_bins`), weighted by their number of
+    samples.
 
     Args:
-        class_prob: Probabilities [n, k], rows summing to 1.
+        class_prob: Class probabilities [n, k]; each row sums to 1.
         truth: True classes 0…k-1, [n].
-        bins: How many, 1 or more.
+        bins: Number of bins, 1 or more.
 
     Raises:
-        PredictionError: Of different lengths, empty, no probabilities, or a class out of range.
+        PredictionError: The arrays have different lengths or are empty, a value is not a probability, or a class is out
+            of range.
         StatsError: Fewer than one bin.
     """
     found = confidence_bins(class_prob, truth, bins)

@@ -1,4 +1,4 @@
-"""What metrics are given, checked: an index out of place would count silently from the end."""
+"""Checks of the inputs of metrics. Without them a negative class index would silently count from the end."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,19 +6,19 @@ from numpy.typing import NDArray
 from btlib.errors import PredictionError
 
 SUM_TOLERANCE = 2e-3
-"""Rounded probabilities, or those computed in bf16, need not sum to 1 more closely."""
+"""Accepted deviation of a row sum from 1, for probabilities that were rounded or computed in bf16."""
 
 
 def check_masks(pred: NDArray[np.bool_], truth: NDArray[np.bool_], *, single: bool = False) -> None:
-    """Refuse what is no pair of masks.
+    """Check that two arrays are masks of the same shape.
 
     Args:
         pred: Predicted masks, bool [..., h, w].
         truth: True masks of the same shape.
-        single: Whether one mask [h, w] is expected, and no stack.
+        single: Whether exactly one mask [h, w] is expected instead of a stack.
 
     Raises:
-        PredictionError: Not boolean, of different shapes, or a stack where one mask is expected.
+        PredictionError: A mask is not boolean, the shapes differ, or a stack is given where one mask is expected.
     """
     expected = "[h, w]" if single else "[..., h, w]"
     for name, mask in (("pred", pred), ("truth", truth)):
@@ -34,10 +34,10 @@ def check_masks(pred: NDArray[np.bool_], truth: NDArray[np.bool_], *, single: bo
 
 
 def check_types(name: str, values: NDArray[np.integer], n: int, n_types: int) -> None:
-    """Refuse what are no `n` classes 0…n_types-1.
+    """Check that an array holds `n` classes in 0…n_types-1.
 
     Raises:
-        PredictionError: Of another length, empty, not whole numbers, or a class out of range.
+        PredictionError: The array has another length, is empty, is not of integers, or has a class out of range.
     """
     if values.ndim != 1 or len(values) != n or n == 0 or values.dtype.kind not in "iu":
         raise PredictionError(f"expected {n} whole numbers, got {values.dtype} {values.shape}", where=name)
@@ -52,24 +52,25 @@ def check_types(name: str, values: NDArray[np.integer], n: int, n_types: int) ->
 def check_probabilities(
     class_prob: NDArray[np.floating], truth: NDArray[np.integer], *, normalised: bool = True
 ) -> None:
-    """Refuse what are no probabilities of classes beside their truth.
+    """Check class probabilities and the true classes that belong to them.
 
     Args:
-        class_prob: Probabilities [n, k], 0…1.
+        class_prob: Class probabilities [n, k], 0…1.
         truth: True classes 0…k-1, [n].
         normalised: Whether each row must sum to 1.
 
     Raises:
-        PredictionError: Of the wrong shape, not finite, outside 0…1, rows that do not sum to 1, or no classes.
+        PredictionError: The shape is wrong, a value is not finite or outside 0…1, a row does not sum to 1, or `truth`
+            is not of classes 0…k-1.
     """
     if class_prob.ndim != 2:
         raise PredictionError(f"expected probabilities [n, k], got shape {class_prob.shape}", where="class_prob")
     check_types("truth", truth, *class_prob.shape)
-    if not ((class_prob >= 0) & (class_prob <= 1)).all():  # NaN is neither
+    if not ((class_prob >= 0) & (class_prob <= 1)).all():  # also refuses NaN
         raise PredictionError(
             f"expected probabilities in 0…1, got {class_prob.min():.4g}…{class_prob.max():.4g}",
             where="class_prob",
-            hint="apply a softmax over the classes, and look for NaN",
+            hint="apply a softmax over the classes, and check for NaN",
         )
     if normalised and (np.abs(class_prob.sum(axis=1) - 1) > SUM_TOLERANCE).any():
         raise PredictionError("each row must sum to 1", where="class_prob", hint="apply a softmax over the classes")

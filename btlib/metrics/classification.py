@@ -1,4 +1,4 @@
-"""Classification scores, all from one confusion matrix."""
+"""Classification metrics from the confusion matrix, and AUROC from class probabilities."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,19 +9,19 @@ from btlib.metrics.checks import check_probabilities, check_types
 def confusion_matrix(
     truth: NDArray[np.integer], predicted: NDArray[np.integer], n_classes: int | None = None
 ) -> NDArray[np.int64]:
-    """Counts by true (row) and predicted (column) class, int64 [c, c].
+    """Count samples by true (row) and predicted (column) class, int64 [c, c].
 
     Args:
-        truth: True classes, whole numbers 0…c-1, [n].
-        predicted: Predicted classes, the same.
-        n_classes: c; None for one more than the largest class that is true or predicted.
+        truth: True classes, integers 0…c-1, [n].
+        predicted: Predicted classes, integers 0…c-1, [n].
+        n_classes: Number of classes c; None takes the largest true or predicted class plus one.
 
     Raises:
-        PredictionError: Of different lengths, empty, or a class outside 0…c-1.
+        PredictionError: The arrays have different lengths or are empty, or a class is outside 0…c-1.
     """
     if n_classes is None:
-        whole = [values for values in (truth, predicted) if values.dtype.kind in "iu" and values.size]
-        n_classes = 1 + max([0, *(int(values.max()) for values in whole)])
+        integers = [values for values in (truth, predicted) if values.dtype.kind in "iu" and values.size]
+        n_classes = 1 + max([0, *(int(values.max()) for values in integers)])
     for name, values in (("truth", truth), ("predicted", predicted)):
         check_types(name, values, len(truth), n_classes)
     cells = np.bincount(truth.astype(np.int64) * n_classes + predicted, minlength=n_classes**2)
@@ -29,15 +29,15 @@ def confusion_matrix(
 
 
 def accuracy(confusion: NDArray[np.int64]) -> float:
-    """Share of samples on the diagonal, 0…1."""
+    """Share of correctly classified samples, 0…1."""
     return float(np.trace(confusion) / confusion.sum())
 
 
 def per_class(confusion: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     """Precision, recall and F1 of each class, float64 [c], 0…1.
 
-    Undefined values are NaN: the precision of a class never predicted, the recall of a class that no sample has, the F1
-    of a class that is neither. (scikit-learn says 0 there, which a reader takes for a failure.)
+    Undefined values are NaN: the precision of a class that is never predicted, the recall of a class without samples,
+    and the F1 of a class to which both apply. (scikit-learn returns 0, which looks like a failure.)
     """
     hits = np.diag(confusion).astype(np.float64)
     predicted, true = confusion.sum(axis=0), confusion.sum(axis=1)
@@ -49,29 +49,31 @@ def per_class(confusion: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
-    """Mean F1 of the classes that are there or are predicted, 0…1."""
+    """Mean F1 of the classes that have samples or are predicted, 0…1."""
     return float(np.nanmean(per_class(confusion)["f1"]))
 
 
 def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
-    """Mean recall of the classes that are there, 0…1."""
+    """Mean recall of the classes that have samples, 0…1."""
     return float(np.nanmean(per_class(confusion)["recall"]))
 
 
 def auroc(class_prob: NDArray[np.float64], truth: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Area under the ROC curve of each class against the rest, float64 [c], 0…1 (10.1148/radiology.143.1.7063747).
+    """Area under the ROC curve of each class against the rest, 0…1 (doi 10.1148/radiology.143.1.7063747).
 
-    The chance that a sample of the class is given a higher probability of it than another sample; ties count half.
+    It is the probability that a sample of the class gets a higher probability for this class than a sample of another
+    class; ties count half.
 
     Args:
-        class_prob: Probabilities [n, c].
+        class_prob: Class probabilities [n, c].
         truth: True classes 0…c-1, [n].
 
     Returns:
-        NaN for a class that no sample has, or every sample.
+        Float64 [c]; NaN for a class that no sample or every sample has.
 
     Raises:
-        PredictionError: Of different lengths, empty, not finite, outside 0…1, or a class out of range.
+        PredictionError: The arrays have different lengths or are empty, a value is not finite or outside 0…1, or a
+            class is out of range.
     """
     from scipy.stats import rankdata
 

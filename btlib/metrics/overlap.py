@@ -1,4 +1,4 @@
-"""Overlap of a predicted with a true mask. Integers are counted first, so that one table serves every formula."""
+"""Overlap of a predicted and a true mask. All formulas use the same pixel counts, which are integers."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -6,13 +6,13 @@ from numpy.typing import ArrayLike, NDArray
 from btlib.metrics.checks import check_masks
 
 EPSILON = 1e-6
-"""Added to numerator and denominator, as in the thesis: two empty masks agree (1), an empty and a full one do not."""
+"""Constant added to numerator and denominator, as in the thesis. Two empty masks get 1, only one empty mask about 0."""
 
 
 def counts(
     pred: NDArray[np.bool_], truth: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Pixels in the intersection, in the predicted mask and in the true mask.
+    """Count the pixels of the intersection, of the predicted mask and of the true mask.
 
     Args:
         pred: Predicted masks, bool [..., h, w].
@@ -22,7 +22,7 @@ def counts(
         Intersection, predicted area and true area, int64 [...].
 
     Raises:
-        PredictionError: Not boolean, or of different shapes.
+        PredictionError: The masks are not boolean or have different shapes.
     """
     check_masks(pred, truth)
     return _pixels(pred & truth), _pixels(pred), _pixels(truth)
@@ -47,7 +47,7 @@ def iou_from_counts(intersection: ArrayLike, pred_area: ArrayLike, truth_area: A
 def sensitivity_from_counts(intersection: ArrayLike, truth_area: ArrayLike) -> NDArray[np.float64]:
     """Share of the true mask that was found, 0…1 (doi 10.1038/s41592-023-02151-z).
 
-    0 where nothing was predicted, for that is a miss; NaN where the true mask is empty.
+    It is 0 if the predicted mask is empty (a miss), and NaN if the true mask is empty.
     """
     return _share(intersection, truth_area, np.nan)
 
@@ -55,14 +55,14 @@ def sensitivity_from_counts(intersection: ArrayLike, truth_area: ArrayLike) -> N
 def precision_from_counts(intersection: ArrayLike, pred_area: ArrayLike, truth_area: ArrayLike) -> NDArray[np.float64]:
     """Share of the predicted mask that is true, 0…1 (doi 10.1038/s41592-023-02151-z).
 
-    0 where nothing was predicted, for that is a miss; NaN where both masks are empty.
+    It is 0 if only the predicted mask is empty (a miss), and NaN if both masks are empty.
     """
-    nothing = (np.asarray(pred_area) == 0) & (np.asarray(truth_area) == 0)
-    return np.where(nothing, np.nan, _share(intersection, pred_area, 0.0))
+    both_empty = (np.asarray(pred_area) == 0) & (np.asarray(truth_area) == 0)
+    return np.where(both_empty, np.nan, _share(intersection, pred_area, 0.0))
 
 
 def misses(dice: NDArray[np.float64], below: float = 0.1) -> NDArray[np.float64]:
-    """1 for each sample whose Dice is below 0.1, that is, whose tumour was missed; else 0."""
+    """Mark missed samples: 1 for each sample whose Dice is below `below`, else 0."""
     return np.asarray(dice < below, dtype=np.float64)
 
 
@@ -72,22 +72,22 @@ def _share(part: ArrayLike, whole: ArrayLike, undefined: float) -> NDArray[np.fl
 
 
 def dice(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Dice coefficient of one mask, bool [h, w], 0…1; 1 where both are empty (Dice 1945, doi 10.2307/1932409).
+    """Dice coefficient of two masks, bool [h, w], 0…1; 1 if both are empty (Dice 1945, doi 10.2307/1932409).
 
     Raises:
-        PredictionError: Not boolean, of different shapes, or a stack of masks.
+        PredictionError: The masks are not boolean, have different shapes, or are stacks of masks.
     """
     check_masks(pred, truth, single=True)
     return float(dice_from_counts(*counts(pred, truth)))
 
 
 def iou(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Intersection over union of one mask, bool [h, w], 0…1; 1 where both are empty.
+    """Intersection over union of two masks, bool [h, w], 0…1; 1 if both are empty.
 
     Jaccard 1912, doi 10.1111/j.1469-8137.1912.tb05611.x.
 
     Raises:
-        PredictionError: Not boolean, of different shapes, or a stack of masks.
+        PredictionError: The masks are not boolean, have different shapes, or are stacks of masks.
     """
     check_masks(pred, truth, single=True)
     return float(iou_from_counts(*counts(pred, truth)))

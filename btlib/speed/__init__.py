@@ -1,1 +1,1 @@
-"""What makes a figure of speed worth something: a tuned process, the machine it holds for, and what that could do."""
+"""Basis of speed measurements: process tuning, facts about the machine, and its peak performance."""

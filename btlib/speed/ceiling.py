@@ -1,4 +1,4 @@
-"""The most floating-point operations a second that this machine was seen to do: what a model's speed is a share of."""
+"""Ceiling of this machine: the highest measured rate of floating-point operations, with which models are compared."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from btlib.errors import OptionError
 
 ROUNDS = 3
-"""Times that each product is looked at, in turn: what disturbs the machine for a moment does not hit one alone."""
+"""Number of rounds in which the products are timed in turn, so that a short disturbance does not affect only one."""
 
 
 @dataclass(frozen=True)
 class Ceiling:
-    """The fastest of some dense products.
+    """Highest measured rate of several dense products.
 
     Attributes:
-        flops: Operations a second (multiply-add is 2), above 0.
-        by: The product that gave it, such as "torch packed 1024x512x512".
-        measured: What each product gave. One that this machine cannot do is not here.
+        flops: Highest rate in operations per second (a multiply-add counts as 2), above 0.
+        by: Name of the fastest product, such as "torch packed 1024x512x512".
+        measured: Rate of each product by name. Products that this machine does not support are left out.
     """
 
     flops: float
@@ -28,16 +28,16 @@ class Ceiling:
 def measure_ceiling(device: str = "cpu", precision: str = "fp32", seconds: float = 1.5) -> Ceiling:
     """Measure this machine's ceiling with matrix products and 1×1 convolutions of several sizes and libraries.
 
-    A short product that fits the caches runs undisturbed more often than a long one, so the best of many is taken.
+    The fastest of many runs is used, because a short product that fits the caches often runs without disturbance.
 
     Args:
         device: "cpu", "cuda" or "mps".
         precision: "fp32", "bf16", or on the CPU "int8" (with OpenVINO).
-        seconds: To spend in all, beside setting up; each product runs at least `ROUNDS` times.
+        seconds: Total measuring time, without setup; each product runs at least `ROUNDS` times.
 
     Raises:
         MissingExtraError: torch is not installed.
-        OptionError: Nothing here computes in this precision on this device.
+        OptionError: No product can be computed in this precision on this device.
     """
     from btlib.speed.products import products
 
@@ -46,7 +46,7 @@ def measure_ceiling(device: str = "cpu", precision: str = "fp32", seconds: float
         raise OptionError(
             f"no product in {precision} can be measured on {device}",
             where="measure_ceiling",
-            hint="choose fp32 or bf16; int8 takes the CPU and pip install 'btlib[openvino]'",
+            hint="choose fp32 or bf16; int8 needs the CPU and pip install 'btlib[openvino]'",
         )
     best = dict.fromkeys((product.name for product in candidates), 0.0)
     share = seconds / ROUNDS / len(candidates)
@@ -58,7 +58,12 @@ def measure_ceiling(device: str = "cpu", precision: str = "fp32", seconds: float
 
 
 def fastest(run: Callable[[], object], seconds: float) -> float:
-    """Seconds of the fastest of the runs that begin within a time, after one that does not count."""
+    """Time a function repeatedly and return the shortest time in seconds.
+
+    Args:
+        run: Function to time. A first call is not counted.
+        seconds: Period in which new calls are started; at least one call is timed.
+    """
     run()
     end, best = time.perf_counter() + seconds, float("inf")
     while True:

@@ -1,11 +1,11 @@
-"""The time that a call takes."""
+"""Timing of a call."""
 
 import time
 from collections.abc import Callable
 
 
 def clocked(function: Callable[[], object]) -> float:
-    """Seconds of a call, which returns when its device is done."""
+    """Call a function and return its duration in seconds. The function must return only after its device is done."""
     began = time.perf_counter()
     function()
     return time.perf_counter() - began

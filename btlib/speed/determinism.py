@@ -1,4 +1,4 @@
-"""The same numbers to the bit: on one machine, with one set of versions and one number of threads.
+"""Deterministic computation: bit-identical results on one machine, with the same versions and number of threads.
 
 See https://docs.pytorch.org/docs/stable/notes/randomness.html.
 """
@@ -12,15 +12,15 @@ _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 
 def enforce() -> Callable[[], None]:
-    """From now on PyTorch takes deterministic algorithms only, and raises where an operation has none.
+    """Make PyTorch use only deterministic algorithms, and raise an error for operations that have none.
 
-    Without PyTorch there is nothing to do: a case of another framework sees to itself.
+    Without PyTorch only the cuBLAS setting is made; a case of another framework must be deterministic by itself.
 
     Returns:
-        Sets everything as it was before.
+        Function that restores the previous settings.
     """
     before = os.environ.get(_WORKSPACE)
-    os.environ.setdefault(_WORKSPACE, ":4096:8")  # cuBLAS asks for it before its first use
+    os.environ.setdefault(_WORKSPACE, ":4096:8")  # cuBLAS reads it at its first use
     if importlib.util.find_spec("torch") is None:
         return lambda: _restore(before)
     import torch
@@ -36,7 +36,7 @@ def enforce() -> Callable[[], None]:
 
 
 def threads() -> int:
-    """Threads that this process computes with, which decide in what order floating-point numbers are added."""
+    """Number of threads that this process computes with; it affects the order of floating-point sums."""
     torch = sys.modules.get("torch")
     if torch is not None:
         return int(torch.get_num_threads())
@@ -47,7 +47,7 @@ def threads() -> int:
 
 
 def is_enforced() -> bool:
-    """Whether PyTorch is loaded and takes deterministic algorithms only."""
+    """Whether PyTorch is loaded and uses only deterministic algorithms."""
     torch = sys.modules.get("torch")
     return torch is not None and bool(torch.are_deterministic_algorithms_enabled())
 

@@ -1,4 +1,4 @@
-"""Energy, where the machine tells it: Linux reads it off the processor (RAPL), NVIDIA's library off its GPUs."""
+"""Energy use, if the machine reports it: of processors by Linux (RAPL), of GPUs by NVIDIA's library."""
 
 import importlib
 import importlib.util
@@ -10,13 +10,14 @@ RAPL = Path("/sys/class/powercap")
 
 
 class EnergyMeter:
-    """Adds up the joules of what lies between `start` and `stop`.
+    """Meter that sums the energy used between `start` and `stop`.
 
     Args:
-        powercap: Linux's folder of energy counters.
+        powercap: Linux folder of energy counters.
 
     Attributes:
-        joules: So far, of all processor packages and GPUs of this machine together; None where none can be read.
+        joules: Energy so far in joules, of all processor packages and GPUs of this machine; None if no counter can be
+            read.
     """
 
     def __init__(self, powercap: Path = RAPL) -> None:
@@ -25,29 +26,29 @@ class EnergyMeter:
         self.joules: float | None = 0.0 if self._counters else None
 
     def start(self) -> None:
-        """Begin to count."""
+        """Read the counters at the beginning of a measurement."""
         self._before = [read() for read, _ in self._counters]
 
     def stop(self) -> None:
-        """Add what was used since `start`; a counter that ran over its end is taken to have done so once."""
+        """Add the energy used since `start`. A counter is assumed to overflow at most once in this time."""
         for (read, end), before in zip(self._counters, self._before, strict=True):
             used = read() - before
             self.joules = (self.joules or 0.0) + (used if used >= 0 else used + end)
 
 
 _Counter = tuple[Callable[[], float], float]
-"""Reads joules; and where the counter starts again from zero."""
+"""Function that reads joules, and the value at which the counter restarts from zero."""
 
 
 def _packages(powercap: Path) -> list[_Counter]:
-    """Whole processors; their parts (`intel-rapl:0:1`) are already in them."""
+    """Find the counters of processor packages. Their parts (`intel-rapl:0:1`) are already included."""
     found: list[_Counter] = []
     for folder in sorted(powercap.glob("intel-rapl:[0-9]*")):
         try:
             if folder.name.count(":") == 1 and (folder / "name").read_text().startswith("package"):
                 _joules(folder / "energy_uj")
                 found.append((lambda at=folder: _joules(at / "energy_uj"), _joules(folder / "max_energy_range_uj")))  # type: ignore[misc]
-        except (OSError, ValueError):  # only the administrator may read it, on most machines
+        except (OSError, ValueError):  # on most machines only the administrator may read it
             continue
     return found
 

@@ -1,4 +1,4 @@
-"""The FLOPs of a PyTorch model, counted without computing anything."""
+"""FLOPs of a PyTorch model, counted without running the computation."""
 
 import copy
 from typing import TYPE_CHECKING
@@ -11,17 +11,18 @@ if TYPE_CHECKING:
 
 
 def flops_per_image(model: "torch.nn.Module", shape: tuple[int, ...]) -> int:
-    """FLOPs of a forward pass over one image; a multiply-add is 2, and only matrix products and convolutions count.
+    """Count the FLOPs of a forward pass over one image.
 
-    The model is run in eval mode, as a copy on torch's "meta" device, where tensors have shapes and no values.
+    A multiply-add counts as 2. Only matrix products and convolutions are counted. A copy of the model runs in eval mode
+    on torch's "meta" device, where tensors have shapes but no values.
 
     Args:
-        model: Any; it is left as it is.
-        shape: Of one image as the model takes it, without the batch: [c, h, w].
+        model: Any PyTorch model; it is not changed.
+        shape: Shape of one image as the model takes it, without the batch axis: [c, h, w].
 
     Raises:
         MissingExtraError: torch is not installed.
-        ModelError: It refuses such an image, or does something that depends on values.
+        ModelError: The model does not accept such an image, or its operations depend on values.
     """
     with extras.named():
         import torch

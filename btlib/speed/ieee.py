@@ -1,4 +1,4 @@
-"""IEEE arithmetic in PyTorch: what is called fp32 is computed in fp32."""
+"""IEEE arithmetic in PyTorch: fp32 operations are really computed in fp32."""
 
 import contextlib
 import itertools
@@ -15,13 +15,13 @@ _OPERATIONS = ("matmul", "conv", "rnn")
 
 @contextlib.contextmanager
 def ieee_fp32() -> Iterator[None]:
-    """Products and convolutions of fp32 are computed in fp32, whatever the user or PyTorch has set.
+    """Compute fp32 products and convolutions in fp32, whatever the user or PyTorch has set.
 
     By default cuDNN rounds the factors of convolutions to TF32, with 10 bits of mantissa instead of 23, on every NVIDIA
-    GPU from Ampere. https://pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
+    GPU since Ampere. https://pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
 
-    Afterwards all is as it was. An operation takes over what is set for its backend, and a backend what is set for all,
-    unless it has a value of its own; so each is written only where that is needed, lest a setting is pinned for good.
+    All settings are restored afterwards. An operation without its own value inherits that of its backend, and a backend
+    inherits the generic value. Values are therefore written only if needed, so that inherited settings stay inherited.
     """
     read, write = torch._C._get_fp32_precision_getter, torch._C._set_fp32_precision_setter
     every = read("generic", "all")
@@ -50,7 +50,7 @@ def ieee_fp32() -> Iterator[None]:
 
 
 def _products() -> str | None:
-    """The switch for products from before torch 2.9; None where newer ones contradict it."""
+    """Return the matrix product setting used before torch 2.9; None if it conflicts with newer settings."""
     try:
         return torch.get_float32_matmul_precision()
     except RuntimeError:

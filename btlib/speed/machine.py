@@ -1,4 +1,4 @@
-"""What decides how fast this machine is: two runs are of the same kind of machine where all of it agrees."""
+"""Facts that determine the speed of this machine. Two runs are from the same kind of machine if all facts agree."""
 
 import os
 import platform
@@ -13,10 +13,10 @@ _FAMILIES = {"x86_64": ("amx_bf16", "avx512_bf16", "avx512f", "avx2"), "aarch64"
 
 
 def facts() -> dict[str, str]:
-    """Processor, how many of them this process may use, and what arithmetic they have; nothing that an update changes.
+    """Describe the processors and GPUs of this machine. Software updates do not change these facts.
 
-    Keys: "cpu" (the model), "cpus", "simd" (the instruction sets that decide which kernels run), and "gpu", "gpus"
-    where PyTorch has been imported and has CUDA.
+    Keys: "cpu" (the model), "cpus" (number that this process may use), "simd" (instruction sets that determine which
+    kernels run); and "gpu", "gpus" if PyTorch is imported and has CUDA.
     """
     from joblib import cpu_count
 
@@ -29,12 +29,12 @@ def facts() -> dict[str, str]:
 
 
 def digest() -> str:
-    """Of `facts`."""
+    """Fingerprint of `facts`."""
     return fingerprint.of(facts())
 
 
 def _simd(flags: str) -> str:
-    """The sets that matter, the widest first, as limited by `ONEDNN_MAX_CPU_ISA` where that is set."""
+    """Return the relevant instruction sets, the widest first, and the limit `ONEDNN_MAX_CPU_ISA` if it is set."""
     have = flags.split()
     known = [name for family in _FAMILIES.values() for name in family if name in have]
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA")
@@ -43,7 +43,7 @@ def _simd(flags: str) -> str:
 
 @cache
 def _cpuinfo() -> dict[str, str]:
-    """Model and flags; other systems than Linux tell the kind of machine only."""
+    """Return processor model and flags; on systems other than Linux only the processor type, without flags."""
     found = {"model name": platform.processor() or platform.machine(), "flags": ""}
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")

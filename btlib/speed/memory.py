@@ -1,4 +1,4 @@
-"""Memory of this process and of its accelerator: the largest for a while, what to give back, and whether it ran out."""
+"""Memory of this process and its accelerator: peak use, release of unused memory, and out-of-memory errors."""
 
 import ctypes
 import gc
@@ -19,18 +19,18 @@ _RAN_OUT = re.compile(
 
 
 def reset_peak(device: str = "cpu") -> None:
-    """Start to measure, on a device such as "cuda:1" too: the peak so far is forgotten."""
+    """Reset the memory peak of this process and of a device such as "cuda:1"."""
     cuda = _cuda(device)
     if cuda is not None:
         cuda.reset_peak_memory_stats(device)
     try:
         _CLEAR.write_text(_RESET_PEAK)
-    except OSError:  # another system, or not allowed here: `peak_mib` then says None or the peak since the start
+    except OSError:  # not Linux, or not permitted: `peak_mib` then returns None or the peak since the start
         return
 
 
 def peak_mib() -> float | None:
-    """Largest resident memory since `reset_peak`, in MiB, all of the process; None where the system does not tell."""
+    """Peak resident memory of the process since `reset_peak`, in MiB; None if the system does not report it."""
     try:
         lines = _STATUS.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -40,19 +40,19 @@ def peak_mib() -> float | None:
 
 
 def device_peak_mib(device: str) -> float | None:
-    """Largest memory that PyTorch reserved on a GPU since `reset_peak`, in MiB; None where it reserved none."""
+    """Peak memory that PyTorch reserved on a GPU since `reset_peak`, in MiB; None if it reserved none."""
     cuda = _cuda(device)
     reserved = 0 if cuda is None else int(cuda.max_memory_reserved(device))
     return reserved / 2**20 if reserved else None
 
 
 def release(error: BaseException | None = None) -> None:
-    """Free what nobody uses, and return it: caches of the accelerator to its driver, freed memory to the system.
+    """Release unused memory: caches of the accelerator to its driver, freed memory to the system.
 
-    Call it when the last reference to a model is gone. What lies in reference cycles is found.
+    Call it after the last reference to a model is removed. Objects in reference cycles are freed too.
 
     Args:
-        error: One that was caught: the local variables of the calls that it ended are let go.
+        error: Caught error. The local variables in its traceback are released.
     """
     for one in _chain(error):
         traceback.clear_frames(one.__traceback__)
@@ -68,10 +68,10 @@ def release(error: BaseException | None = None) -> None:
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error, or one that it was raised from, says that the host or an accelerator has no memory left.
+    """Whether an error, or an error that caused it, reports that the host or an accelerator is out of memory.
 
-    The frameworks have no class in common: PyTorch raises OutOfMemoryError, AcceleratorError, or a RuntimeError of
-    cuBLAS or cuDNN, JAX and TensorFlow raise RESOURCE_EXHAUSTED, the others what their allocator writes.
+    The frameworks have no common class of errors. PyTorch raises OutOfMemoryError, AcceleratorError, or a RuntimeError
+    of cuBLAS or cuDNN; JAX and TensorFlow raise RESOURCE_EXHAUSTED; others raise the message of their allocator.
     """
     return any(
         isinstance(one, MemoryError) or _RAN_OUT.search(f"{type(one).__name__}: {one}")
@@ -80,7 +80,7 @@ def ran_out(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException | None, *, implicit: bool = True) -> Iterator[BaseException]:
-    """An error, that which it was raised from, and so on; where `implicit`, that during which it was raised too."""
+    """Yield an error and its causes; if `implicit`, also errors during whose handling another one was raised."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -89,6 +89,6 @@ def _chain(error: BaseException | None, *, implicit: bool = True) -> Iterator[Ba
 
 
 def _cuda(device: str) -> Any:
-    """PyTorch's module for CUDA, where the device is of that kind and PyTorch uses it."""
+    """Return `torch.cuda` if the device is a CUDA device and PyTorch has initialised CUDA; else None."""
     torch = sys.modules.get("torch")
     return torch.cuda if device.startswith("cuda") and torch is not None and torch.cuda.is_initialized() else None

@@ -1,4 +1,4 @@
-"""Dense products whose FLOPs are known, in torch and in OpenVINO."""
+"""Dense products with known FLOPs, in torch and OpenVINO."""
 
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -16,7 +16,11 @@ with extras.named():
     from btlib.speed.ieee import ieee_fp32
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-_HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}  # what is left of an int8 program runs in fp32
+_HINTS = {
+    "fp32": "f32",
+    "bf16": "bf16",
+    "int8": "f32",
+}  # the operations of an int8 program that are not quantised run in fp32
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,9 @@ class Product:
     """One dense product.
 
     Attributes:
-        name: The library, the operation and its size.
-        flop: Operations in a run; multiply-add is 2.
-        run: Does it, and waits for it.
+        name: Library, operation and size.
+        flop: Number of operations per run; a multiply-add counts as 2.
+        run: Function that computes the product and waits until it is done.
     """
 
     name: str
@@ -35,7 +39,7 @@ class Product:
 
 
 def products(device: str, precision: str) -> list[Product]:
-    """All that can be measured here; each was run once. Small ones on the CPU, large ones on an accelerator."""
+    """Return all products that this machine supports: small ones on the CPU, large ones on an accelerator."""
     found = [*_torch(torch.device(device), _DTYPES[precision])] if precision in _DTYPES else []
     if device == "cpu" and precision in _HINTS and importlib.util.find_spec("openvino"):
         found += _openvino(precision)
@@ -59,8 +63,9 @@ def _torch(device: torch.device, dtype: torch.dtype) -> Iterator[Product]:
 
 
 def _packed(dtype: torch.dtype) -> Iterator[Product]:
-    """With weights laid out for oneDNN beforehand, as torch.compile does when it freezes them; the operators are
-    torch's own and not public, so a version that has them otherwise goes without.
+    """Yield products with weights in oneDNN's layout, as torch.compile produces them when it freezes weights.
+
+    The operators are not a public interface of torch. If a version does not have them, no product is returned.
     """
     for m, k, n in ((1024, 512, 512), (2048, 512, 512), (2048, 256, 256)):
         x, w = torch.randn(m, k, dtype=dtype), torch.randn(n, k, dtype=dtype)
@@ -86,14 +91,14 @@ def _of_torch(name: str, flop: int, operation: Callable[..., Any], *inputs: Any)
 
 
 def _openvino(precision: str) -> Iterator[Product]:
-    """Four layers on end: what goes in and out is fp32 always, and converting it counts the less."""
+    """Yield chains of four layers. Input and output are always fp32, and a chain reduces the share of conversions."""
     for m, k in ((512, 512), (1024, 512), (2048, 512)):
         yield _layers(f"openvino 4 matmul {m}x{k}x{k}", (m, k), precision)
     yield _layers("openvino 4 conv 1x1 1x512x32x32", (1, 512, 32, 32), precision)
 
 
 def _layers(name: str, shape: tuple[int, ...], precision: str, depth: int = 4) -> Product:
-    """A chain of equal layers on [n, c] or [n, c, h, w], with ReLU, down to one number."""
+    """Return a chain of equal layers with ReLU on [n, c] or [n, c, h, w], reduced to one number at the end."""
     ov = extras.openvino()
     ops, width, rng = ov.opset13, shape[1], np.random.default_rng(0)
     given = ops.parameter(list(shape), np.float32)
@@ -119,6 +124,6 @@ _PLAIN = ([1, 1], [0, 0], [0, 0], [1, 1])  # strides, padding before and after, 
 
 
 def _rounded(ops: Any, value: Any, low: float, high: float, levels: int) -> Any:
-    """As NNCF marks what is to be computed in int8."""
+    """Mark a value for computation in int8, as NNCF does."""
     ends = [ops.constant(np.float32(end)) for end in (low, high)]
     return ops.fake_quantize(value, *ends, *ends, levels)

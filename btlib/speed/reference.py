@@ -1,4 +1,4 @@
-"""What the speed of a case is compared with: the same work, done another way, in turns with it."""
+"""Reference for the speed of a case: another implementation of the same work, timed in turns with the case."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from btlib.protocol import Recipe
 
 @dataclass(frozen=True)
 class Job:
-    """What a reference is to do in one call.
+    """Work of a reference in one call.
 
     Attributes:
-        work: "inference" from images to probabilities in memory, or a "training" step.
-        batch_size: Samples in a call.
-        image_size: Their side in pixels.
-        device: Such as "cpu" or "cuda:1".
+        work: "inference" from images to probabilities in memory, or one "training" step.
+        batch_size: Number of samples per call.
+        image_size: Side of the samples in pixels.
+        device: Name of the device, such as "cpu" or "cuda:1".
     """
 
     work: Literal["inference", "training"]
@@ -29,8 +29,9 @@ class Call:
     """One timed call.
 
     Attributes:
-        seconds: It took.
-        peak_memory_mib: Largest memory of its process since the job was begun; None where the system does not tell.
+        seconds: Duration in seconds.
+        peak_memory_mib: Peak memory of its process since the start of the job, in MiB; None if the system does not
+            report it.
     """
 
     seconds: float
@@ -38,36 +39,37 @@ class Call:
 
 
 class SpeedReference(Protocol):
-    """Does jobs and times them.
+    """Interface of a reference that runs and times jobs.
 
     Attributes:
-        name: What it is called beside a ratio.
-        kind: References of one kind differ from their twins alike, so that this is measured once for all of them.
+        name: Name shown next to a ratio.
+        kind: Kind of the reference. The noise between two equal references is the same for all of one kind, so it is
+            measured once per kind.
     """
 
     name: str
     kind: str
 
     def call(self, job: Job) -> Call | None:
-        """Do a job once and time it, warmed up; None for work that it cannot do.
+        """Run a job once after warm-up and time it; None for work that the reference does not support.
 
         Raises:
-            BtlibError: It failed.
+            BtlibError: The job failed.
         """
         ...
 
     def another(self) -> Self:
-        """Another one of its kind: what the two differ by is noise."""
+        """Return a second reference of the same kind; the difference between the two is noise."""
         ...
 
     def release(self) -> None:
-        """Free the memory of the last job."""
+        """Release the memory of the last job."""
         ...
 
     def close(self) -> None:
-        """End what it started."""
+        """End all processes and other resources that the reference started."""
         ...
 
 
 MakeReference = Callable[[Recipe, int | None], SpeedReference]
-"""Given a recipe and the number of threads (None: as usual), returns a reference."""
+"""Function from a recipe and the number of threads (None: default) to a reference."""

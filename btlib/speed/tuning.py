@@ -1,8 +1,8 @@
-"""The allocator and the threads of this process, set for large arrays that come and go.
+"""Tuning of the memory allocator and the number of threads of this process, for large temporary arrays.
 
-A network on the CPU frees and asks for hundreds of megabytes in every batch. By default the C library gives each of
-them back to the system, which hands it out again page by page, zeroed. Here the process keeps what it once had. Threads
-are held to the processors that this process may use, shared among workers.
+A network on the CPU allocates and frees hundreds of megabytes in every batch. By default the C library returns this
+memory to the system, which provides it again page by page, filled with zeros. With this tuning the process keeps freed
+memory. The number of threads is limited to the processors that this process may use, divided among workers.
 """
 
 import ctypes
@@ -17,11 +17,11 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Tuning:
-    """What was set.
+    """Settings that were made.
 
     Attributes:
-        allocator: "kept" where freed memory stays with the process, "default" where nothing was changed.
-        threads: Processors that this process works with; None where that was left alone.
+        allocator: "kept" if freed memory stays with the process, "default" if nothing was changed.
+        threads: Number of threads of this process; None if it was not changed.
     """
 
     allocator: str = "default"
@@ -32,12 +32,12 @@ _now = Tuning()
 
 
 def tune(workers: int = 1) -> Tuning:
-    """Set both, for the rest of this process; on systems without glibc the allocator is left alone.
+    """Set allocator and threads for the rest of this process. Without glibc the allocator is not changed.
 
-    The same as starting it with `MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=-1 MALLOC_TOP_PAD_=536870912`.
+    The allocator settings are those of `MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=-1 MALLOC_TOP_PAD_=536870912`.
 
     Args:
-        workers: Processes that share this machine's processors, this one included.
+        workers: Number of processes that share this machine's processors, including this one.
     """
     global _now
     _now = Tuning(_keep_memory(), _share_threads(workers))
@@ -45,7 +45,7 @@ def tune(workers: int = 1) -> Tuning:
 
 
 def current() -> Tuning:
-    """What was set in this process."""
+    """Return the settings of this process."""
     return _now
 
 
@@ -58,15 +58,13 @@ def _keep_memory() -> str:
 
 
 def _share_threads(workers: int) -> int | None:
-    """Only where there is something to share out, and the user has not done it."""
-    from joblib import cpu_count
+    """Limit the threads if this process may not use all processors and the user has not set a limit."""
+    from joblib import cpu_count  # it considers affinity and cgroups, which the frameworks' defaults do not
 
-    mine: int = max(
-        1, cpu_count() // workers
-    )  # it knows affinity and cgroups, which the frameworks' own defaults do not
+    mine: int = max(1, cpu_count() // workers)
     if mine == os.cpu_count() or any(name in os.environ for name in _THREADS):
         return None
-    os.environ.update(dict.fromkeys(_THREADS, str(mine)))  # for what is not loaded yet
+    os.environ.update(dict.fromkeys(_THREADS, str(mine)))  # for libraries that are not loaded yet
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(mine)
     return mine

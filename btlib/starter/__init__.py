@@ -1,4 +1,4 @@
-"""The project that `btlib init` writes: a case, its test, settings of pytest and a workflow."""
+"""Starter project that `btlib init` writes: a case, its test, pytest settings and a GitHub workflow."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,19 +12,19 @@ NEW = {
     "tests/test_mine.py": "tests/test_mine.py",
     "benchmark.yml": ".github/workflows/benchmark.yml",
 }
-"""Files of the starter → where they go; none of them may be there."""
+"""Files of the starter → paths in the project; none of these may exist."""
 
 SHARED = {"pyproject.fragment.toml": "pyproject.toml", "gitignore": ".gitignore"}
-"""Files of the starter that a project may have already → where they go; those that are there stay as they are."""
+"""Files of the starter that a project may already have → paths in the project; existing files are not changed."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """What was written.
+    """Files that were written.
 
     Attributes:
-        written: The new files.
-        to_add: File that was there already → the lines to add to it by hand.
+        written: Paths of the new files.
+        to_add: Path of an existing file → lines that the user must add to it.
     """
 
     written: tuple[Path, ...]
@@ -32,18 +32,18 @@ class Started:
 
 
 def start(folder: Path) -> Started:
-    """Write the starter project into a folder; nothing that is there is changed.
+    """Write the starter project into a folder. Existing files are not changed.
 
     Args:
-        folder: The project's; made where it is not there.
+        folder: Folder of the project; created if it does not exist.
 
     Raises:
-        OptionError: One of the files of `NEW` is there already; then none is written.
+        OptionError: One of the files of `NEW` already exists; then no file is written.
     """
-    there = [place for place in NEW.values() if (folder / place).exists()]
-    if there:
+    existing = [place for place in NEW.values() if (folder / place).exists()]
+    if existing:
         raise OptionError(
-            f"{', '.join(there)}: already there; nothing was written",
+            f"{', '.join(existing)}: already exists; nothing was written",
             where=folder.absolute(),
             hint="choose another folder, or move these files away",
         )

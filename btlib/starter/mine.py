@@ -1,7 +1,7 @@
-"""A benchmark case to start from. Put your own model in place of `Simple`; `prepare` is all that btlib calls.
+"""Example of a benchmark case. Replace `Simple` by your own model; btlib calls only `prepare`.
 
-The model needs no deep-learning framework, and is trained in a second: bright pixels are tumour, and the class is that
-whose mean training image is nearest.
+The model needs no deep-learning framework and is trained in a second. Bright pixels are predicted as tumour. The
+predicted class is the one whose mean training image is nearest.
 """
 
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 from btlib.cases import Prepared, Work, case, fit_or_load
 from btlib.types import Predictions
 
-SIDE = 8  # of a thumbnail, in pixels
+SIDE = 8  # side of a thumbnail in pixels
 
 
 def thumbnails(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The first channel of images [n, channels, h, w] as thumbnails [n, SIDE * SIDE]."""
+    """Return the first channel of images [n, channels, h, w] as thumbnails [n, SIDE * SIDE]."""
     small = [cv2.resize(image[0], (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel() for image in images]
     return np.stack(small).astype(np.float32)
 
 
 @dataclass
 class Simple:
-    """A model: the mean thumbnail of each class, float32 [classes, SIDE * SIDE]."""
+    """Model that consists of the mean thumbnail of each class, float32 [classes, SIDE * SIDE]."""
 
     means: NDArray[np.float32]
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        """Predictions for images [n, channels, h, w]: masks [n, h, w] and classes [n, classes]."""
+        """Predict masks [n, h, w] and classes [n, classes] for images [n, channels, h, w]."""
         grey = images[:, 0]
         brightest = grey.max(axis=(1, 2), keepdims=True)
         distances = ((thumbnails(images)[:, None] - self.means) ** 2).mean(axis=2)
@@ -42,7 +42,7 @@ class Simple:
 
 
 def fit(work: Work) -> Simple:
-    """Train on the training samples alone."""
+    """Train on the training samples only."""
     labels, small = np.array(work.train.labels), thumbnails(work.train.images)
     of_class = [small[labels == k] for k in range(len(work.task.classes))]
     return Simple(np.stack([found.mean(axis=0) if len(found) else small[0] for found in of_class]))
@@ -60,6 +60,6 @@ def load(folder: Path) -> Simple:
 
 @case("mine", "my model", has_mask=True, has_classes=True)
 def prepare(work: Work) -> Prepared:
-    """Train the model, or load it where the same one was trained before."""
+    """Train the model, or load it if the same model was trained before."""
     fitted = fit_or_load(work, "mine", lambda folder: fit(work), save=save, load=load)
     return fitted.prepared(fitted.model)

@@ -1,4 +1,4 @@
-"""Statistics of comparisons: arrays in, numbers out."""
+"""Statistics for comparing models. The functions take arrays and return numbers."""
 
 from btlib.stats.discordant import McNemar, discordant, mcnemar, mcnemar_from_counts
 from btlib.stats.effect import OddsRatio, cohens_dz, matched_odds_ratio, rank_biserial

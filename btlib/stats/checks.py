@@ -1,4 +1,4 @@
-"""What statistics accept: finite numbers of the same samples. Nothing is dropped, and nothing is repaired."""
+"""Checks of the inputs of statistics: finite numbers of the same samples. No value is dropped or corrected."""
 
 from collections.abc import Sequence
 
@@ -10,49 +10,49 @@ from btlib.errors import StatsError
 Floats = NDArray[np.float64]
 
 Groups = Sequence[object] | NDArray[np.int64]
-"""Patient, or another group, of every sample: names or numbers."""
+"""Group of every sample, such as its patient: names or numbers."""
 
-_ROUNDING = 64 * float(np.finfo(np.float64).eps)  # of a subtraction and a mean, generously
-_VANISHING = 1e-150  # squares of smaller numbers are 0
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)  # generous bound for the rounding of a subtraction and a mean
+_VANISHING = 1e-150  # squares of smaller numbers underflow to 0
 
 
 def numbers(values: ArrayLike, what: str, ndim: int = 1) -> Floats:
-    """Finite float64 numbers with a given number of axes.
+    """Convert values to finite float64 numbers with a given number of axes.
 
     Raises:
-        StatsError: Not numbers, another number of axes, NaN or infinity.
+        StatsError: The values are not numbers, have another number of axes, or contain NaN or infinity.
     """
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise StatsError(f"expected numbers, got {values!r:.80}", where=what, hint="give floats or bools") from error
     if array.ndim != ndim:
-        hint = "one number a sample" if ndim == 1 else "one row a comparison or block"
+        hint = "one number per sample" if ndim == 1 else "one row per comparison or block"
         raise StatsError(f"expected {ndim} axes, got shape {array.shape}", where=what, hint=f"give {hint}")
     if not np.isfinite(array).all():
-        hint = "look where NaN or infinity came from; nothing is dropped here"
+        hint = "find the source of NaN or infinity; no value is dropped here"
         raise StatsError(f"{np.count_nonzero(~np.isfinite(array))} values are not finite", where=what, hint=hint)
     return array
 
 
 def same_samples(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
-    """Two measurements of the same samples as float64 [n] each, n at least 2.
+    """Convert two measurements of the same samples to float64 [n] each, n at least 2.
 
     Raises:
-        StatsError: Lengths differ, values are not finite numbers, or fewer than two samples.
+        StatsError: The lengths differ, values are not finite numbers, or there are fewer than two samples.
     """
     first, second = np.shape(a), np.shape(b)
     if len(first) != 1 or first != second:
         raise StatsError(
             f"expected two lists of the same length, got shapes {first} and {second}",
-            hint="give one value a sample, of the same samples in the same order",
+            hint="give one value per sample, of the same samples in the same order",
         )
     at_least(2, first[0], "samples")
     return numbers(a, "a"), numbers(b, "b")
 
 
 def at_least(least: int, n: int, what: str) -> None:
-    """Refuse too few of something.
+    """Check that there are enough items.
 
     Raises:
         StatsError: `n` is below `least`.
@@ -62,26 +62,31 @@ def at_least(least: int, n: int, what: str) -> None:
 
 
 def between(low: float, value: float, high: float, what: str, hint: str) -> None:
-    """Refuse a number that is not strictly between two others (NaN never is).
+    """Check that a number is strictly between two others; NaN never is.
 
     Raises:
-        StatsError: It is not.
+        StatsError: The number is not between them.
     """
     if not low < value < high:
         raise StatsError(f"expected {what} between {low:g} and {high:g}, got {value}", hint=hint)
 
 
 def confident(confidence: float) -> None:
-    """Refuse what is no confidence, such as 95.
+    """Check that a confidence level is between 0 and 1; 95, for example, is refused.
 
     Raises:
-        StatsError: It is not between 0 and 1.
+        StatsError: The confidence is not between 0 and 1.
     """
     between(0, confidence, 1, "a confidence", "0.95 is usual")
 
 
 def without_spread(differences: Floats, scale: float) -> float | None:
-    """The number that all differences are but for rounding, of values as large as `scale`; None where they spread."""
+    """Return the value that all differences share up to rounding; None if they differ.
+
+    Args:
+        differences: Differences, float [n].
+        scale: Largest absolute value of the measurements; it determines the rounding error.
+    """
     if np.ptp(differences) > max(_ROUNDING * scale, _VANISHING):
         return None
     middle = float(differences.mean())
@@ -89,13 +94,13 @@ def without_spread(differences: Floats, scale: float) -> float | None:
 
 
 def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
-    """Number of each sample's group, int [n]. Groups are numbered by name, so that the order of rows is of no account.
+    """Return the number of each sample's group, int [n]. The order of names sets the numbers, not the order of rows.
 
     Raises:
-        StatsError: Not one group a sample, or a sample without one (None, NaN).
+        StatsError: There is not one group per sample, or a sample has none (None, NaN).
     """
     if len(groups) != n:
-        raise StatsError(f"expected {n} groups, got {len(groups)}", hint="give one patient a sample")
+        raise StatsError(f"expected {n} groups, got {len(groups)}", hint="give one patient per sample")
     if any(group is None or group != group for group in groups):
         raise StatsError("some samples have no group", hint="give every sample a patient, or groups=None")
     names = groups if isinstance(groups, np.ndarray) else [str(group) for group in groups]
@@ -103,5 +108,5 @@ def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
 
 
 def plain(*numbers: float) -> tuple[float, ...]:
-    """Python's own numbers in place of NumPy's, which warn where they divide by 0 and show in every result."""
+    """Convert NumPy numbers to Python numbers. NumPy's warn on division by 0, and their type shows in every result."""
     return tuple(number.item() if isinstance(number, np.generic) else number for number in numbers)

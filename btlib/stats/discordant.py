@@ -1,4 +1,4 @@
-"""McNemar's exact test: who is right where only one of two is."""
+"""McNemar's exact test, computed from the samples on which exactly one of two models is right."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from btlib.stats.checks import same_samples
 
 @dataclass(frozen=True)
 class McNemar:
-    """Outcome of McNemar's exact test.
+    """Result of McNemar's exact test.
 
     Attributes:
-        only_a: Samples on which only a is right.
-        only_b: Samples on which only b is right.
-        p: Two-sided p; 1 where the two never disagree.
+        only_a: Number of samples on which only a is right.
+        only_b: Number of samples on which only b is right.
+        p: Two-sided p; 1 if the two never disagree.
     """
 
     only_a: int
@@ -25,46 +25,48 @@ class McNemar:
 
 
 def discordant(a: ArrayLike, b: ArrayLike) -> tuple[int, int]:
-    """Samples on which only a, and only b, is right.
+    """Count the samples on which only a is right, and those on which only b is right.
 
     Args:
         a: Whether a is right, bool [n] (or 0 and 1), n at least 2.
         b: Whether b is right on the same samples, bool [n].
 
     Raises:
-        StatsError: What `same_samples` refuses, or values other than 0 and 1.
+        StatsError: As `same_samples`, or a value is neither 0 nor 1.
     """
     first, second = same_samples(a, b)
     for values in (first, second):
         other = values[(values != 0) & (values != 1)]
         if len(other):
-            hint = "give correctness by sample, not a score or a class"
+            hint = "give the correctness of each sample, not a score or a class"
             raise StatsError(f"expected right or wrong (bool, or 0 and 1), got {other[0]:g}", hint=hint)
     return int(np.count_nonzero(first > second)), int(np.count_nonzero(first < second))
 
 
 def mcnemar(a: ArrayLike, b: ArrayLike) -> McNemar:
-    """McNemar's exact test of equal accuracy on the same samples, taken as independent (doi 10.1007/BF02295996).
+    """McNemar's exact test of equal accuracy on the same samples (doi 10.1007/BF02295996).
+
+    It assumes that the samples are independent.
 
     Args:
         a: Whether a is right, bool [n] (or 0 and 1), n at least 2.
         b: Whether b is right on the same samples, bool [n].
 
     Raises:
-        StatsError: What `discordant` refuses.
+        StatsError: As `discordant`.
     """
     return mcnemar_from_counts(*discordant(a, b))
 
 
 def mcnemar_from_counts(only_a: int, only_b: int) -> McNemar:
-    """McNemar's exact test from the samples on which the two disagree: a two-sided binomial test of even chances.
+    """McNemar's exact test from the counts of disagreement: a two-sided binomial test with probability 0.5.
 
     Args:
-        only_a: Samples on which only a is right, 0 or more.
-        only_b: Samples on which only b is right, 0 or more.
+        only_a: Number of samples on which only a is right, 0 or more.
+        only_b: Number of samples on which only b is right, 0 or more.
 
     Raises:
-        StatsError: A count below 0.
+        StatsError: A count is below 0 or not an integer.
     """
     from statsmodels.stats import contingency_tables
 
@@ -74,10 +76,10 @@ def mcnemar_from_counts(only_a: int, only_b: int) -> McNemar:
 
 
 def counted(only_a: int, only_b: int) -> None:
-    """Refuse what is no pair of counts.
+    """Check that two numbers are counts.
 
     Raises:
-        StatsError: Below 0, or not whole.
+        StatsError: A number is below 0 or not an integer.
     """
     if not all(count >= 0 and count % 1 == 0 for count in (only_a, only_b)):
-        raise StatsError(f"expected two counts of samples, got {only_a} and {only_b}", hint="see discordant")
+        raise StatsError(f"expected two counts of samples, got {only_a} and {only_b}", hint="see `discordant`")

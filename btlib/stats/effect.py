@@ -1,4 +1,4 @@
-"""How large a difference is, whatever its p."""
+"""Effect sizes: how large a difference is, independent of its p."""
 
 import math
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from btlib.stats.discordant import counted
 
 @dataclass(frozen=True)
 class OddsRatio:
-    """A ratio of odds and its interval.
+    """Odds ratio with its confidence interval.
 
     Attributes:
-        ratio: 0…infinity; 1 is no difference.
+        ratio: Odds ratio, 0…infinity; 1 means no difference.
         low: Lower bound.
-        high: Upper bound; infinity where b is never right alone.
+        high: Upper bound; infinity if b is never the only one that is right.
     """
 
     ratio: float
@@ -27,17 +27,17 @@ class OddsRatio:
 
 
 def cohens_dz(a: ArrayLike, b: ArrayLike) -> float:
-    """Cohen's d_z: the mean of a − b in standard deviations (n − 1) of a − b (doi 10.3389/fpsyg.2013.00863).
+    """Cohen's d_z: the mean of a − b divided by its standard deviation (n − 1) (doi 10.3389/fpsyg.2013.00863).
 
     Args:
-        a: One value a sample, float [n], n at least 2.
-        b: The same of the other, float [n].
+        a: One value of a per sample, float [n], n at least 2.
+        b: One value of b per sample, float [n].
 
     Returns:
-        Any number; 0 where there is no difference at all.
+        Any finite number; 0 if all differences are 0.
 
     Raises:
-        StatsError: What `same_samples` refuses, or a constant difference other than 0.
+        StatsError: As `same_samples`, or all differences are the same number other than 0.
     """
     first, second = same_samples(a, b)
     differences = first - second
@@ -46,25 +46,25 @@ def cohens_dz(a: ArrayLike, b: ArrayLike) -> float:
         return float(differences.mean() / differences.std(ddof=1))
     if only != 0:
         hint = "report the difference itself"
-        raise StatsError(f"all differences are {only:g}: without spread there is no d_z", hint=hint)
+        raise StatsError(f"all differences are {only:g}: d_z is undefined without spread", hint=hint)
     return 0.0
 
 
 def rank_biserial(a: ArrayLike, b: ArrayLike) -> float:
-    """The matched-pairs rank-biserial correlation, the effect beside Wilcoxon's test (doi 10.2466/11.IT.3.1).
+    """Matched-pairs rank-biserial correlation, the effect size for Wilcoxon's test (doi 10.2466/11.IT.3.1).
 
-    The share of signed ranks in favour of a less the share in favour of b; samples without a difference are ranked and
-    left out of the sums, as in `wilcoxon`.
+    It is the share of signed ranks in favour of a minus the share in favour of b. Samples without a difference are
+    ranked but not summed, as in `wilcoxon`.
 
     Args:
-        a: One value a sample, float [n], n at least 2.
-        b: The same of the other, float [n].
+        a: One value of a per sample, float [n], n at least 2.
+        b: One value of b per sample, float [n].
 
     Returns:
-        −1…1; 0 where all are equal.
+        −1…1; 0 if all differences are 0.
 
     Raises:
-        StatsError: What `same_samples` refuses.
+        StatsError: As `same_samples`.
     """
     from scipy.stats import rankdata
 
@@ -75,17 +75,18 @@ def rank_biserial(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def matched_odds_ratio(only_a: int, only_b: int, confidence: float = 0.95) -> OddsRatio:
-    """The matched-pairs odds ratio of being right, only a / only b, the effect beside McNemar's exact test.
+    """Matched-pairs odds ratio of being right, only_a / only_b, the effect size for McNemar's exact test.
 
-    The interval is the exact (Clopper–Pearson) one of a's share of the disagreements, as odds (doi 10.1002/sim.6148).
+    The interval is the exact (Clopper–Pearson) interval of a's share of the disagreements, converted to odds
+    (doi 10.1002/sim.6148).
 
     Args:
-        only_a: Samples on which only a is right, 0 or more.
-        only_b: Samples on which only b is right, 0 or more.
-        confidence: Of the interval, between 0 and 1.
+        only_a: Number of samples on which only a is right, 0 or more.
+        only_b: Number of samples on which only b is right, 0 or more.
+        confidence: Confidence of the interval, between 0 and 1.
 
     Raises:
-        StatsError: No disagreement at all, or a count below 0.
+        StatsError: The two never disagree, or a count is below 0 or not an integer.
     """
     from scipy.stats import binomtest
 
@@ -93,7 +94,8 @@ def matched_odds_ratio(only_a: int, only_b: int, confidence: float = 0.95) -> Od
     counted(only_a, only_b)
     if only_a + only_b == 0:
         raise StatsError(
-            "the two never disagree: there are no odds", hint="report that they are right on the same samples"
+            "the two never disagree: the odds ratio is undefined",
+            hint="report that they are right on the same samples",
         )
     wins, n = int(only_a), int(only_a) + int(only_b)
     bounds = binomtest(wins, n).proportion_ci(confidence, method="exact")

@@ -1,4 +1,4 @@
-"""Whether two are as good as each other: a difference proved small, not one that went unseen."""
+"""Equivalence of two models: a test that shows that the difference is small, not only that none was found."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from btlib.stats.student import paired_t
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Outcome of two one-sided tests.
+    """Result of two one-sided tests.
 
     Attributes:
         difference: Mean of a − b.
         low: Lower bound of its 1 − 2α interval (90 % for α = 0.05).
-        high: Upper bound.
-        margin: The largest difference that does not matter.
+        high: Upper bound of that interval.
+        margin: Largest difference that does not matter.
         p: The larger of the two one-sided p.
         equivalent: Whether p < α: the interval lies inside the margin.
     """
@@ -31,20 +31,20 @@ class Equivalence:
 
 
 def tost(a: ArrayLike, b: ArrayLike, margin: float, alpha: float = 0.05) -> Equivalence:
-    """Two one-sided paired t tests, as `statsmodels.stats.weightstats.ttost_paired` does them.
+    """Two one-sided paired t tests, as in `statsmodels.stats.weightstats.ttost_paired`.
 
-    Samples are taken as independent (doi 10.1007/BF01068419). Where patients are known, hold the 90 % interval of
-    `paired(a, b, groups, confidence=0.9)` against the margin with `inside_margin`. Differences without any spread are
-    what they are: p is 0 inside the margin, else 1.
+    They assume that the samples are independent (doi 10.1007/BF01068419). If patients are known, compare the 90 %
+    interval of `paired(a, b, groups, confidence=0.9)` with the margin by `inside_margin`. If all differences are equal,
+    p is 0 inside the margin, else 1.
 
     Args:
-        a: One value a sample, float [n], n at least 2.
-        b: The same of the other, float [n].
-        margin: The largest difference that does not matter, above 0, in the values' unit.
-        alpha: Of each of the two tests, between 0 and 0.5.
+        a: One value of a per sample, float [n], n at least 2.
+        b: One value of b per sample, float [n].
+        margin: Largest difference that does not matter, above 0, in the unit of the values.
+        alpha: Significance level of each of the two tests, between 0 and 0.5.
 
     Raises:
-        StatsError: What `same_samples` refuses, or a margin or alpha out of range.
+        StatsError: As `same_samples`, or the margin or alpha is out of range.
     """
     from statsmodels.stats.weightstats import ttost_paired
 
@@ -62,15 +62,15 @@ def tost(a: ArrayLike, b: ArrayLike, margin: float, alpha: float = 0.05) -> Equi
 
 
 def inside_margin(low: float, high: float, margin: float) -> bool:
-    """Whether an interval lies wholly inside ± margin; of a 90 % interval, that is equivalence at α = 0.05.
+    """Whether an interval lies completely inside ± margin. For a 90 % interval this is equivalence at α = 0.05.
 
     Args:
         low: Lower bound.
         high: Upper bound.
-        margin: The largest difference that does not matter, above 0.
+        margin: Largest difference that does not matter, above 0.
 
     Raises:
-        StatsError: A margin that is not above 0.
+        StatsError: The margin is not above 0.
     """
     low, high, margin = plain(low, high, margin)
     between(0, margin, float("inf"), "a margin", "0.02 is usual for Dice")

@@ -1,4 +1,4 @@
-"""Several comparisons at once."""
+"""Correction of p for several comparisons."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,10 +8,10 @@ from btlib.stats.checks import Floats, at_least, numbers
 
 
 def holm(p: ArrayLike) -> Floats:
-    """Holm's adjusted p of a family of tests (Scand. J. Statist. 6, 65–70, 1979), as statsmodels computes them.
+    """Holm's adjusted p of a family of tests (Scand. J. Statist. 6, 65–70, 1979), as computed by statsmodels.
 
-    Compare them with α as they are: the chance of any false finding in the family is then at most α, however the tests
-    depend on each other.
+    Compare the adjusted p with α. The probability of any false positive in the family is then at most α, for any
+    dependence between the tests.
 
     Args:
         p: Raw p of all tests of the family, float [k], 0…1.
@@ -20,7 +20,7 @@ def holm(p: ArrayLike) -> Floats:
         Adjusted p in the same order, float64 [k], each at least its raw p and at most 1.
 
     Raises:
-        StatsError: An empty family, or what is no p (NaN included: a test that failed is not left out).
+        StatsError: The family is empty, or a value is not in 0…1. NaN is an error too: a failed test is not left out.
     """
     from statsmodels.stats.multitest import multipletests
 

@@ -1,4 +1,4 @@
-"""The difference of two measurements of the same samples; of many such pairs at once."""
+"""Difference of two measurements of the same samples, for one pair or many pairs at once."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class PairedDifference:
     Attributes:
         difference: Mean of a − b.
         low: Lower bound of its bootstrap interval.
-        high: Upper bound.
+        high: Upper bound of that interval.
         p: Two-sided p of the sign-flip permutation test of no difference.
-        n: Samples.
-        n_groups: Units that were resampled: patients where they are given, else samples.
+        n: Number of samples.
+        n_groups: Number of units that were resampled: patients if they are given, else samples.
     """
 
     difference: float
@@ -39,9 +39,9 @@ class PairedDifferences:
         difference: Mean of each row, float64 [k].
         low: Lower bounds, float64 [k].
         high: Upper bounds, float64 [k].
-        p: Two-sided p, one a row and not adjusted for there being k, float64 [k].
-        n: Samples.
-        n_groups: Units that were resampled.
+        p: Two-sided p of each row, not adjusted for multiple comparisons, float64 [k].
+        n: Number of samples.
+        n_groups: Number of units that were resampled.
     """
 
     difference: Floats
@@ -52,7 +52,7 @@ class PairedDifferences:
     n_groups: int
 
     def rows(self) -> list[PairedDifference]:
-        """The comparisons one by one."""
+        """Return the comparisons one by one."""
         columns = (self.difference, self.low, self.high, self.p)
         return [
             PairedDifference(difference, low, high, p, self.n, self.n_groups)
@@ -70,18 +70,19 @@ def paired(
 ) -> PairedDifference:
     """Mean difference a − b with a bootstrap interval and a permutation test: `paired_many` of one pair.
 
-    Samples of one patient are not independent: give `groups`, and whole patients are drawn (and their signs flipped).
+    Samples of one patient are not independent. With `groups`, all samples of a patient are drawn together, and their
+    signs are flipped together.
 
     Args:
-        a: One value a sample, float [n].
-        b: The same of the other, float [n].
-        groups: Patient of every sample.
-        n_resamples: Bootstrap draws, and permutations.
-        confidence: Of the interval, between 0 and 1.
-        seed: Same seed, same result.
+        a: One value of a per sample, float [n].
+        b: One value of b per sample, float [n].
+        groups: Patient of every sample; None treats the samples as independent.
+        n_resamples: Number of bootstrap draws, and of permutations.
+        confidence: Confidence of the interval, between 0 and 1.
+        seed: Seed of the random draws; the same seed gives the same result.
 
     Raises:
-        StatsError: Lengths differ, values are not finite, or fewer than two samples or patients.
+        StatsError: The lengths differ, values are not finite, or there are fewer than two samples or patients.
     """
     first, second = same_samples(a, b)
     return paired_many((first - second)[None], groups, n_resamples, confidence, seed).rows()[0]
@@ -94,23 +95,26 @@ def paired_many(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> PairedDifferences:
-    """Mean of each row of differences, with bootstrap intervals and permutation tests that share their draws.
+    """Mean of each row of differences, with bootstrap intervals and permutation tests. All rows share the same draws.
 
     Interval: percentiles of the mean over patients drawn with replacement (doi 10.1111/j.1467-9868.2007.00593.x), at
-    levels widened for few patients (`percentile_levels`). A patient weighs by its number of samples. With very few
-    patients, or where few of them differ at all, it still covers less than it says. p: the share of random sign flips
-    of whole patients whose mean is as extreme (doi 10.1016/j.neuroimage.2014.01.060), the observed one counted in
-    (doi 10.2202/1544-6115.1585), so never 0.
+    levels widened for few patients (`percentile_levels`). The weight of a patient is its number of samples. With very
+    few patients, or if only few of them differ at all, the coverage is still below the nominal confidence.
+
+    p: the share of random sign flips, one sign per patient, whose mean is at least as extreme as the observed one
+    (doi 10.1016/j.neuroimage.2014.01.060). The observed mean counts as one flip, so p is never 0
+    (doi 10.2202/1544-6115.1585).
 
     Args:
         differences: a − b of k pairs on the same n samples, float [k, n].
-        groups: Patient of every sample; None takes the samples as independent.
-        n_resamples: Bootstrap draws, and permutations, at least 1.
-        confidence: Of each interval, between 0 and 1.
-        seed: Same seed, same result; a row's result does not depend on the other rows.
+        groups: Patient of every sample; None treats the samples as independent.
+        n_resamples: Number of bootstrap draws, and of permutations, at least 1.
+        confidence: Confidence of each interval, between 0 and 1.
+        seed: Seed of the random draws; the same seed gives the same result. A row's result does not depend on the other
+            rows.
 
     Raises:
-        StatsError: Not [k, n], values are not finite, or fewer than two samples or patients.
+        StatsError: The shape is not [k, n], values are not finite, or there are fewer than two samples or patients.
     """
     rows = numbers(differences, "differences", ndim=2)
     confident(confidence)
@@ -135,12 +139,12 @@ def paired_many(
 def percentile_levels(confidence: float, n_groups: int) -> tuple[float, float]:
     """Levels of the expanded percentile interval (Hesterberg 2015, doi 10.1080/00031305.2015.1089789).
 
-    Plain percentiles are too narrow by √((g − 1)/g) and by the normal in place of Student's t: with 47 patients a 95 %
-    interval covers 93–94 %. These levels correct both for the mean.
+    Plain percentile intervals are too narrow for two reasons: the factor √((g − 1)/g), and the normal distribution
+    instead of Student's t. With 47 patients a 95 % interval covers 93–94 %. These levels correct both for the mean.
 
     Args:
-        confidence: Between 0 and 1.
-        n_groups: Units that are drawn, at least 2.
+        confidence: Confidence of the interval, between 0 and 1.
+        n_groups: Number g of units that are drawn, at least 2.
 
     Returns:
         Lower and upper level, between 0 and 1.
@@ -152,14 +156,17 @@ def percentile_levels(confidence: float, n_groups: int) -> tuple[float, float]:
 
 
 def _centre(rows: Floats) -> tuple[Floats, Floats]:
-    """Mean of each row, and what is left; measured from its first value, so that equal values leave exact zeros."""
+    """Return the mean of each row, and the row minus its mean.
+
+    The first value of a row is subtracted first, so that a row of equal values leaves exact zeros.
+    """
     rest = rows - rows[:, :1]
     shift = rest.mean(axis=1)
     return rows[:, 0] + shift, rest - shift[:, None]
 
 
 def _by_group(rows: Floats, of: NDArray[np.intp]) -> Floats:
-    """Sum of each group, [k, n_groups]."""
+    """Sum each row within each group, [k, n_groups]."""
     order = np.argsort(of, kind="stable")
     starts = np.searchsorted(of[order], np.arange(of.max() + 1))
     return np.asarray(np.add.reduceat(rows[:, order], starts, axis=1))
@@ -171,7 +178,7 @@ def _drawn_means(pieces: Iterable[Floats], sums: Floats, sizes: Floats) -> Float
 
 
 def _sign_flip_p(pieces: Iterable[Floats], sums: Floats, total: int) -> Floats:
-    rounding = 1e-12 * np.abs(sums).sum(axis=1)  # must not lose flips that are as extreme as the observed
+    rounding = 1e-12 * np.abs(sums).sum(axis=1)  # tolerance, so that flips as extreme as the observed mean count
     observed = np.abs(sums.sum(axis=1)) - rounding
     extreme = np.zeros(len(sums))
     for signs in pieces:

@@ -1,4 +1,4 @@
-"""A share of samples, such as accuracy, and how sure it is."""
+"""Confidence interval of a share of samples, such as accuracy."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from btlib.stats.checks import at_least, confident
 
 @dataclass(frozen=True)
 class Proportion:
-    """A share and its interval.
+    """Proportion with its confidence interval.
 
     Attributes:
         value: Successes / n, 0…1.
@@ -22,17 +22,17 @@ class Proportion:
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Proportion:
-    """Wilson's interval of a proportion (doi 10.1080/01621459.1927.10502953), as scipy computes it.
+    """Wilson's interval of a proportion (doi 10.1080/01621459.1927.10502953), as computed by SciPy.
 
-    Trials are taken as independent: of samples, it is too narrow where patients give several.
+    It assumes that the samples are independent, and is too narrow if patients have several samples.
 
     Args:
-        successes: Such as samples classified rightly, 0…n.
-        n: Samples, at least 1.
-        confidence: Between 0 and 1.
+        successes: Number of successes, such as correctly classified samples, 0…n.
+        n: Number of samples, at least 1.
+        confidence: Confidence of the interval, between 0 and 1.
 
     Raises:
-        StatsError: Counts that are not whole or do not fit each other, or no samples.
+        StatsError: `successes` is not an integer in 0…n, or there are no samples.
     """
     from scipy.stats import binomtest
 

@@ -1,4 +1,4 @@
-"""Many models on the same patients or folds: average ranks and which of them are apart."""
+"""Ranking of three or more models on the same patients or folds: average ranks and which models differ."""
 
 import math
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ class Ranking:
     Attributes:
         ranks: Average rank of each model, float64 [k], 1 (best)…k.
         statistic: Friedman's chi-squared, corrected for ties.
-        p: Of the hypothesis that no model is better than another.
-        critical_difference: Nemenyi's: models whose average ranks are this far apart or further differ.
-        n: Blocks.
+        p: p of Friedman's test; the null hypothesis is that no model is better than another.
+        critical_difference: Nemenyi's critical difference. Models differ if their average ranks are at least this far
+            apart.
+        n: Number of blocks.
     """
 
     ranks: Floats
@@ -29,7 +30,10 @@ class Ranking:
     n: int
 
     def together(self) -> list[tuple[int, ...]]:
-        """The bars of a critical-difference diagram: largest runs of models, best first, that are not apart."""
+        """Return the bars of a critical-difference diagram: the largest groups of models that do not differ.
+
+        Each group lists its models from best to worst.
+        """
         order = np.argsort(self.ranks, kind="stable")
         runs: list[tuple[int, ...]] = []
         for first in range(len(order)):
@@ -44,9 +48,10 @@ def rank_models(scores: ArrayLike, *, higher_is_better: bool = True, alpha: floa
     """Friedman's test and Nemenyi's critical difference (Demšar 2006, jmlr.org/papers/v7/demsar06a.html).
 
     Args:
-        scores: Float [n, k]: n blocks (patients, folds or data sets, not samples of one patient), k at least 3 models.
-        higher_is_better: Whether rank 1 is the highest score; ties share the mean of their ranks.
-        alpha: Of the critical difference, between 0 and 1.
+        scores: Score of each model on each block, float [n, k]: n blocks (patients, folds or data sets, not samples of
+            one patient), k at least 3 models.
+        higher_is_better: Whether rank 1 is the highest score. Equal scores share the mean of their ranks.
+        alpha: Significance level of the critical difference, between 0 and 1.
 
     Raises:
         StatsError: Fewer than two blocks or three models, or scores that are not finite.
@@ -60,7 +65,7 @@ def rank_models(scores: ArrayLike, *, higher_is_better: bool = True, alpha: floa
         raise StatsError(f"expected at least 3 models, got {k}", hint="compare two with paired or wilcoxon")
     between(0, alpha, 1, "alpha", "0.05 is usual")
     ranks = rankdata(-table if higher_is_better else table, axis=1)
-    # where every block is one large tie, the statistic is 0/0
+    # if all models tie in every block, the statistic is 0/0
     statistic, p = (0.0, 1.0) if np.ptp(ranks) == 0 else friedmanchisquare(*ranks.T)
     apart = float(studentized_range.ppf(1 - alpha, k, np.inf)) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n))
     return Ranking(np.asarray(ranks.mean(axis=0)), float(statistic), float(p), apart, n)

@@ -1,4 +1,4 @@
-"""How many times as fast, from runs that took turns."""
+"""Speedup from runs that were timed in turns."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from btlib.stats.checks import at_least, confident, numbers
 
 @dataclass(frozen=True)
 class Speedup:
-    """A ratio of times and its interval.
+    """Ratio of two times with its confidence interval.
 
     Attributes:
-        value: Median over turns of their time / our time; above 1 we are faster.
+        value: Median over turns of their time / our time; above 1 means that ours is faster.
         low: Lower bound.
         high: Upper bound.
-        turns: How many turns it rests on.
+        turns: Number of turns.
     """
 
     value: float
@@ -27,29 +27,29 @@ class Speedup:
 
 
 def speedup(ours: ArrayLike, theirs: ArrayLike, confidence: float = 0.95) -> Speedup:
-    """The ratio of two times measured in turns A B B A A B B A …, each turn of four giving one ratio.
+    """Ratio of two times measured in turns A B B A A B B A …; each turn of four runs gives one ratio.
 
-    What slows the machine down for longer than a turn slows both sides, and a drift within a turn cancels. The interval
-    is that of a median by order statistics (doi 10.1002/0471722162, section 7.1); under six turns it is the whole
-    range, and surer is not to be had.
+    A disturbance that lasts longer than a turn slows both sides, and a linear drift within a turn cancels. The interval
+    is that of a median by order statistics (doi 10.1002/0471722162, section 7.1). With fewer than six turns it is the
+    full range of the ratios, and a 95 % confidence is not reached.
 
     Args:
-        ours: Seconds of the A's in order, an even number of them, each above 0.
-        theirs: Seconds of the B's in order, as many.
-        confidence: Between 0 and 1.
+        ours: Seconds of the A runs in order, an even number of values, each above 0.
+        theirs: Seconds of the B runs in order, as many as in `ours`.
+        confidence: Confidence of the interval, between 0 and 1.
 
     Raises:
-        StatsError: Numbers of runs that are no whole turns, or times that are not positive.
+        StatsError: The numbers of runs do not form complete turns, or a time is not positive.
     """
     from scipy.stats import binom
 
     a, b = numbers(ours, "ours"), numbers(theirs, "theirs")
     confident(confidence)
     if len(a) != len(b) or len(a) % 2:
-        raise StatsError(f"expected whole turns A B B A, got {len(a)} A and {len(b)} B", hint="measure in turns")
-    at_least(2, len(a), "runs a side")
+        raise StatsError(f"expected complete turns A B B A, got {len(a)} A and {len(b)} B", hint="measure in turns")
+    at_least(2, len(a), "runs per side")
     if min(a.min(), b.min()) <= 0:
-        raise StatsError("expected seconds above 0", hint="time something that takes longer than the clock's tick")
+        raise StatsError("expected seconds above 0", hint="time something longer than the resolution of the clock")
     ratios = np.sort(b.reshape(-1, 2).sum(axis=1) / a.reshape(-1, 2).sum(axis=1))
     n = len(ratios)
     skip = max(int(binom.ppf((1 - confidence) / 2, n, 0.5)) - 1, 0)  # ranks left out on each side

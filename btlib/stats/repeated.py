@@ -1,4 +1,4 @@
-"""Differences over repeated splits or folds, whose training sets overlap."""
+"""Test of differences over repeated splits or folds, whose training sets overlap."""
 
 import math
 
@@ -12,19 +12,20 @@ from btlib.stats.student import TTest, t_test
 def corrected_t(differences: ArrayLike, n_train: int, n_test: int) -> TTest:
     """Nadeau and Bengio's corrected resampled t test (doi 10.1023/A:1024068626366).
 
-    The plain t test takes the J results as independent and finds differences that are none. Their variance is counted
-    (1/J + n_test/n_train) times in place of 1/J.
+    The plain t test assumes that the J results are independent and finds too many differences. Here the variance of
+    their mean is (1/J + n_test/n_train) times their variance, instead of 1/J times.
 
     Args:
         differences: Score of a − score of b on each split or fold, float [J], J at least 2.
-        n_train: Samples (or patients) trained on in each.
-        n_test: Samples (or patients) tested on in each.
+        n_train: Number of training samples (or patients) of each split.
+        n_test: Number of test samples (or patients) of each split.
 
     Returns:
-        The test with J − 1 degrees of freedom; its `interval` is corrected too.
+        The test with J − 1 degrees of freedom; its `interval` uses the corrected variance too.
 
     Raises:
-        StatsError: Fewer than two splits, sizes below 1, values not finite, or a constant difference other than 0.
+        StatsError: Fewer than two splits, a size below 1, values that are not finite, or all differences are the same
+            number other than 0.
     """
     values = numbers(differences, "differences")
     at_least(2, len(values), "splits")

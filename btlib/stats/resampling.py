@@ -1,4 +1,4 @@
-"""Random draws of patients and of signs, as matrices: k comparisons share them by one matrix product."""
+"""Random draws of patients and of signs, as matrices. One matrix product applies them to all comparisons."""
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -7,14 +7,14 @@ import numpy as np
 
 from btlib.stats.checks import Floats
 
-CELLS = 4_000_000  # numbers held at once by one matrix: 32 MB
-REMEMBERED = 1_000_000  # numbers of a matrix that is kept for the next metric or case: 8 MB
+CELLS = 4_000_000  # largest number of elements of one matrix: 32 MB
+REMEMBERED = 1_000_000  # largest number of elements of a cached matrix: 8 MB
 
 
 def draws(seed: int, n_groups: int, n_resamples: int) -> tuple[Iterable[Floats], Iterable[Floats]]:
     """Bootstrap weights and random signs from one seed; iterate over the weights first.
 
-    A run compares many metrics and cases of the same patients: small matrices are drawn once for all of them.
+    A run compares many metrics and cases of the same patients. Small matrices are drawn once for all of them.
 
     Args:
         seed: Seed of the generator.
@@ -22,7 +22,7 @@ def draws(seed: int, n_groups: int, n_resamples: int) -> tuple[Iterable[Floats],
         n_resamples: Number of resamples.
 
     Returns:
-        What `bootstrap_weights` and then `sign_flips` yield with a generator of this seed; read-only where remembered.
+        The matrices that `bootstrap_weights` and then `sign_flips` yield with this seed; cached ones are read-only.
     """
     if n_groups * n_resamples <= REMEMBERED:
         weights, signs = _remembered(int(seed), n_groups, n_resamples)
@@ -41,25 +41,26 @@ def _remembered(seed: int, n_groups: int, n_resamples: int) -> tuple[Floats, Flo
 
 
 def bootstrap_weights(rng: np.random.Generator, n_groups: int, n_resamples: int) -> Iterator[Floats]:
-    """How often each group is drawn, with replacement, in each resample.
+    """Draw groups with replacement and count how often each group is drawn in each resample.
 
     Yields:
-        Float64 [r, n_groups] in pieces that fit the memory, n_resamples rows in all; every row sums to n_groups.
+        Counts, float64 [r, n_groups], in pieces that fit the memory, n_resamples rows in total; every row sums to
+        n_groups.
     """
     for rows in _pieces(n_resamples, n_groups):
         drawn = rng.integers(0, n_groups, size=(rows, n_groups))
         drawn += (
             np.arange(rows)[:, None] * n_groups
-        )  # a number of its own for each group of each row: one count for all
+        )  # a unique number per group and row, so that one bincount is enough
         counts = np.bincount(drawn.ravel(), minlength=rows * n_groups)
         yield counts.reshape(rows, n_groups).astype(np.float64)
 
 
 def sign_flips(rng: np.random.Generator, n_groups: int, n_resamples: int) -> Iterator[Floats]:
-    """Random signs of the groups.
+    """Draw random signs of the groups.
 
     Yields:
-        Float64 [r, n_groups] of −1 and 1, in pieces that fit the memory, n_resamples rows in all.
+        Signs −1 and 1, float64 [r, n_groups], in pieces that fit the memory, n_resamples rows in total.
     """
     for rows in _pieces(n_resamples, n_groups):
         octets = rng.integers(0, 256, size=(rows, (n_groups + 7) // 8), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Wilcoxon's signed-rank test: the distribution of the differences, not their mean."""
+"""Wilcoxon's signed-rank test: compares the distribution of the differences, not their mean."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from btlib.stats.checks import same_samples
 
 @dataclass(frozen=True)
 class SignedRanks:
-    """Outcome of Wilcoxon's signed-rank test.
+    """Result of Wilcoxon's signed-rank test.
 
     Attributes:
         statistic: The smaller of the two sums of ranks.
         p: Two-sided p.
-        n: Samples.
-        n_equal: Samples without a difference.
+        n: Number of samples.
+        n_equal: Number of samples without a difference.
     """
 
     statistic: float
@@ -26,17 +26,18 @@ class SignedRanks:
 
 
 def wilcoxon(a: ArrayLike, b: ArrayLike) -> SignedRanks:
-    """Wilcoxon's signed-rank test, as `scipy.stats.wilcoxon` does it with Pratt's treatment of zeros.
+    """Wilcoxon's signed-rank test, as in `scipy.stats.wilcoxon` with Pratt's treatment of zeros.
 
-    Samples without a difference are ranked and then left out of the sums (doi 10.1080/01621459.1959.10501526), not
-    dropped beforehand. Where all are equal, p = 1. Samples are taken as independent (doi 10.2307/3001968).
+    Samples without a difference are ranked and then left out of the sums (doi 10.1080/01621459.1959.10501526); they are
+    not dropped before ranking. If all differences are 0, p = 1. The test assumes that the samples are independent
+    (doi 10.2307/3001968).
 
     Args:
-        a: One value a sample, float [n], n at least 2.
-        b: The same of the other, float [n].
+        a: One value of a per sample, float [n], n at least 2.
+        b: One value of b per sample, float [n].
 
     Raises:
-        StatsError: What `same_samples` refuses.
+        StatsError: As `same_samples`.
     """
     from scipy import stats
 
@@ -45,5 +46,5 @@ def wilcoxon(a: ArrayLike, b: ArrayLike) -> SignedRanks:
     n_equal = len(differences) - int(np.count_nonzero(differences))
     if n_equal == len(differences):
         return SignedRanks(0.0, 1.0, len(differences), n_equal)
-    result = stats.wilcoxon(differences, zero_method="pratt")  # pragma: no mutate - SciPy takes any case of letters
+    result = stats.wilcoxon(differences, zero_method="pratt")  # pragma: no mutate - SciPy ignores upper and lower case
     return SignedRanks(float(result.statistic), float(result.pvalue), len(differences), n_equal)

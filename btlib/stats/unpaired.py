@@ -1,4 +1,4 @@
-"""The difference of two means of different samples."""
+"""Difference of the means of two different sets of samples."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from btlib.stats.resampling import bootstrap_weights
 
 @dataclass(frozen=True)
 class Interval:
-    """A difference and the bounds of its interval."""
+    """Difference with the bounds of its confidence interval."""
 
     difference: float
     low: float
@@ -25,16 +25,16 @@ def unpaired_mean_difference(
     """Welch's interval of mean a − mean b (doi 10.1093/biomet/34.1-2.28).
 
     Args:
-        mean_a: Mean of the one.
-        std_a: Its standard deviation (n − 1).
-        n_a: Its size, at least 2; an effective size (`design_effect`) need not be whole.
-        mean_b: Mean of the other.
-        std_b: Its standard deviation.
-        n_b: Its size, at least 2.
-        confidence: Between 0 and 1.
+        mean_a: Mean of a.
+        std_a: Standard deviation of a (n − 1).
+        n_a: Size of a, at least 2; an effective size (see `design_effect`) need not be an integer.
+        mean_b: Mean of b.
+        std_b: Standard deviation of b (n − 1).
+        n_b: Size of b, at least 2.
+        confidence: Confidence of the interval, between 0 and 1.
 
     Raises:
-        StatsError: A size under 2, a number that is not finite, or a confidence that is not between 0 and 1.
+        StatsError: A size is below 2, a number is not finite, or the confidence is not between 0 and 1.
     """
     from scipy.stats import t
 
@@ -42,7 +42,9 @@ def unpaired_mean_difference(
     if min(n_a, n_b) < 2:
         raise StatsError(f"expected at least 2 values on each side, got {n_a} and {n_b}", hint="compare more samples")
     if not all(map(math.isfinite, (mean_a, std_a, mean_b, std_b))):
-        raise StatsError(f"not finite: {mean_a} ± {std_a} and {mean_b} ± {std_b}", hint="look where NaN came from")
+        raise StatsError(
+            f"not finite: {mean_a} ± {std_a} and {mean_b} ± {std_b}", hint="find the source of NaN or infinity"
+        )
     mean_a, std_a, n_a, mean_b, std_b, n_b = plain(mean_a, std_a, n_a, mean_b, std_b, n_b)
     var_a, var_b = std_a**2 / n_a, std_b**2 / n_b
     difference = mean_a - mean_b
@@ -54,20 +56,20 @@ def unpaired_mean_difference(
 
 
 def design_effect(values: Floats, groups: Groups) -> float:
-    """How many times larger the variance of the mean is than if values were independent (Kish 1965), at least 1.
+    """Factor by which the variance of the mean exceeds that of independent values (Kish 1965), at least 1.
 
-    The variance is the cluster-robust one of a mean, with g/(g − 1) for few groups.
+    The variance is the cluster-robust variance of a mean, with the factor g/(g − 1) for a small number g of groups.
 
     Args:
-        values: Float [n], n at least 2.
-        groups: Group of each value, such as its patient, at least 2.
+        values: Values, float [n], n at least 2.
+        groups: Group of each value, such as its patient; at least 2 different groups.
 
     Raises:
-        StatsError: Fewer than two groups, or a value that is not finite.
+        StatsError: There are fewer than two groups, or a value is not finite.
     """
     group = group_numbers(groups, len(values))
     if not np.isfinite(values).all():
-        raise StatsError("some value is not finite", hint="look where NaN came from")
+        raise StatsError("some value is not finite", hint="find the source of NaN or infinity")
     sums = np.bincount(group, weights=values - values.mean())
     if len(sums) < 2:
         raise StatsError(f"expected at least 2 groups, got {len(sums)}", hint="compare more samples")
@@ -86,20 +88,20 @@ def unpaired(
     n_resamples: int = 10_000,
     seed: int = 0,
 ) -> Interval:
-    """Bootstrap interval (percentile) of mean a − mean b, whole groups drawn on each side by itself.
+    """Percentile bootstrap interval of mean a − mean b. Complete groups are drawn, for a and b separately.
 
     Args:
-        a: Values of the one, float [n].
-        b: Values of the other, float [m].
-        groups_a: Group of each value, such as its patient.
-        groups_b: The same for `b`; the numbers of the two have nothing to do with each other.
-        confidence: Between 0 and 1.
-        n_resamples: Draws.
-        seed: Of the draws.
+        a: Values of a, float [n].
+        b: Values of b, float [m].
+        groups_a: Group of each value of a, such as its patient.
+        groups_b: Group of each value of b, independent of `groups_a`.
+        confidence: Confidence of the interval, between 0 and 1.
+        n_resamples: Number of draws.
+        seed: Seed of the draws.
 
     Raises:
-        StatsError: Not one group a value, fewer than two groups on a side, a value that is not finite, or a confidence
-            not between 0 and 1.
+        StatsError: There is not one group per value, a or b has fewer than two groups, a value is not finite, or the
+            confidence is not between 0 and 1.
     """
     confident(confidence)
     rng = np.random.default_rng(seed)
@@ -114,5 +116,5 @@ def _means(values: Floats, groups: Groups, n_resamples: int, rng: np.random.Gene
     if len(sizes) < 2:
         raise StatsError(f"expected at least 2 groups, got {len(sizes)}", hint="compare more samples")
     if not np.isfinite(sums).all():
-        raise StatsError("some value is not finite", hint="look where NaN came from")
+        raise StatsError("some value is not finite", hint="find the source of NaN or infinity")
     return np.concatenate([(w @ sums) / (w @ sizes) for w in bootstrap_weights(rng, len(sizes), n_resamples)])

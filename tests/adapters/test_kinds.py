@@ -65,7 +65,7 @@ def test_places_are_counted_from_either_end_and_no_further(images: np.ndarray) -
 
 def test_masks_of_another_width_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "said.npz", number=np.array([1]), mask_prob=np.zeros((1, 6, 8)))
-    with pytest.raises(PredictionError, match=r"masks of \(6, 8\), the samples are \(6, 9\)"):
+    with pytest.raises(PredictionError, match=r"masks of \(6, 8\), expected the size of the samples, \(6, 9\)"):
         SavedPredictions(tmp_path / "said.npz").look_up(np.array(["1"]), np.zeros((1, 1, 6, 9), np.float32))
 
 

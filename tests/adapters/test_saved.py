@@ -94,7 +94,9 @@ def test_one_part_is_enough(write: Callable[..., Path], parts: dict[str, np.ndar
 def test_missing_samples_are_named(write: Callable[..., Path], numbered: dict[str, np.ndarray]):
     asked = np.array([10, 1, 2, 3, 4, 5, 6, 6]).astype(str)
     predictor = SavedPredictions(write(numbered))
-    with pytest.raises(PredictionError, match=r"no prediction for 6 of 7 samples: 1, 2, 3, 4, 5 …(.|\n)*7\.mat is 7"):
+    with pytest.raises(
+        PredictionError, match=r"no prediction for 6 of 7 samples: 1, 2, 3, 4, 5 …(.|\n)*7\.mat has the id 7"
+    ):
         predictor.look_up(asked, images(8))
     with pytest.raises(PredictionError, match=r"no prediction for 1 of 2 odd samples: 11\n"):
         predictor.require(np.array(["10", "11"]), "odd samples")
@@ -102,7 +104,9 @@ def test_missing_samples_are_named(write: Callable[..., Path], numbered: dict[st
 
 
 def test_another_size_says_what_to_declare(write: Callable[..., Path], parts: dict[str, np.ndarray]):
-    with pytest.raises(PredictionError, match=r"masks of \(6, 8\), the samples are \(12, 12\)(.|\n)*image_size=8"):
+    with pytest.raises(
+        PredictionError, match=r"masks of \(6, 8\), expected the size of the samples, \(12, 12\)(.|\n)*image_size=8"
+    ):
         SavedPredictions(write(parts)).look_up(np.array(["a"]), images(1, 12, 12))
 
 
@@ -120,7 +124,7 @@ def test_files_that_do_not_hold_together(write: Callable[..., Path], parts: dict
             SavedPredictions(write(parts | change))
     both = parts | {"number": np.arange(1, 8)}
     for names in (("id",), ("mask_prob", "class_prob"), ("id", "number", "mask_prob", "class_prob")):
-        with pytest.raises(PredictionError, match=rf"holds {', '.join(names)}\nHint: write id"):
+        with pytest.raises(PredictionError, match=rf"contains {', '.join(names)}\nHint: write id"):
             SavedPredictions(write({name: both[name] for name in names}))
 
 

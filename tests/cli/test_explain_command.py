@@ -98,11 +98,11 @@ def test_a_trained_variant(trained: Callable[..., Path], data: Path, tmp_path: P
     assert Maps.load(tmp_path / "run/explain/F.npz").total.shape[1:] == (32, 32)
     written = {path.name for path in (tmp_path / "run/explain").iterdir()}
     assert written == {"F.json", "F.npz", "F.csv", "F.svg"}
-    for words in ("PHANTOM DATA", "As the thesis", "mass in tumour", "Sanity check", "bootstrap of", "F.svg"):
+    for words in ("PHANTOM DATA", "As in the thesis", "mass in tumour", "Sanity check", "bootstrap of", "F.svg"):
         assert words in result.stdout
     assert "Note: trained on other samples" not in result.stdout
     again = run(*args, "--precision", "fp32", "--slices", "1 per class")
-    assert again.stdout.count("its map is there") == len(explained.samples)
+    assert again.stdout.count("reusing the stored map") == len(explained.samples)
     assert "Sanity check" not in again.stdout
 
 
@@ -142,7 +142,7 @@ def test_mistakes_are_told(foreign: Path, data: Path, tmp_path: Path, trained: C
         (("A", "--checkpoints", checkpoints), "case A: has no classes"),
         (("B", "--checkpoints", checkpoints), "contains no trained model of variant B"),
         ((bright, "--samples", "99"), "there is no sample '99'"),
-        ((bright, "--samples", "best"), "or say 'worst 5' or '3 per class'"),
+        ((bright, "--samples", "best"), "or give 'worst 5' or '3 per class'"),
         ((bright, "--samples", "7", "--patch", 49), "does not fit a sample of shape (48, 48)"),
         ((bright, "--samples", "7", "--patch", 4, "--stride", 5), "expected a stride of 1…4"),
         ((bright, "--split", "slice-seed41"), "unknown split"),

@@ -128,14 +128,14 @@ def riddle(images: np.ndarray) -> Predictions:
 BROKEN = {
     "crash": (crash, "predict", "ZeroDivisionError: by chance"),
     "an array": (lambda images: images, "predict", "return btlib.types.Predictions"),
-    "nothing": (lambda images: Predictions(None, None), "predict", "fill at least one"),
+    "nothing": (lambda images: Predictions(None, None), "predict", "return at least one"),
     "a part missing": (no_classes, "declared parts", "declare has_classes=False in @case"),
     "logits": (logits, "ranges", "apply a sigmoid"),
-    "noise": (noise, "determinism", "switch off dropout"),
-    "order": (counts_positions, "order", "predict each image by itself"),
-    "batch": (statistics_of_the_batch, "batch size", "put batch norm into eval mode"),
+    "noise": (noise, "determinism", "disable dropout"),
+    "order": (counts_positions, "order", "predict each image separately"),
+    "batch": (statistics_of_the_batch, "batch size", "set batch norm to eval mode"),
     "turned": (turned, "odd sizes", "images of 31×17: mask_prob has height and width swapped"),
-    "riddle": (riddle, "empty input", "no images at all: IndexError"),
+    "riddle": (riddle, "empty input", "an empty batch: IndexError"),
 }
 
 
@@ -182,7 +182,7 @@ def test_wrong_shapes_fail_shapes_and_spare_what_builds_on_them(run: Examine):
     assert failed(results) == ["shapes"]
     assert "expected shape (6, 1, 32, 32), got (5, 1, 32, 32)" in results["shapes"][1]
     assert "1 mask [h, w] and 3 classes for each image" in results["shapes"][1]
-    assert results["ranges"] == ("skip", "once 'shapes' passes")
+    assert results["ranges"] == ("skip", "'shapes' must pass first")
 
 
 def leave(work: Work) -> Prepared:
@@ -200,7 +200,7 @@ def test_a_prepare_that_fails(run: Examine):
     for prepare, message in (
         (crash, "by chance"),
         (leave, "SystemExit: no GPU here"),
-        (lambda work: None, "prepare gave NoneType, expected Prepared"),
+        (lambda work: None, "prepare returned NoneType, expected Prepared"),
     ):
         results = run(prepare=prepare)
         assert failed(results) == ["prepare"]
@@ -218,13 +218,13 @@ def test_another_model_each_time_it_is_prepared(run: Examine):
 
     results = run(prepare=prepare)
     assert failed(results) == ["save and load"]
-    assert "save and load all of the model" in results["save and load"][1]
+    assert "save and load the complete model" in results["save and load"][1]
 
 
 def test_a_case_with_a_size_of_its_own_is_asked_for_no_other(run: Examine):
     results = run(turned, image_size=32)
     assert failed(results) == []
-    assert results["odd sizes"] == ("skip", "the case takes 32 pixels only")
+    assert results["odd sizes"] == ("skip", "the case accepts only 32 pixels")
 
 
 def rows_of(images: np.ndarray) -> Predictions:
@@ -237,7 +237,7 @@ def test_saved_predictions_are_asked_by_id(run: Examine, make_dataset: Callable[
     path = save_predictions(tmp_path / "said.npz", make_dataset(12), Model(rows_of))
     results = run(prepare=lambda work: Prepared(SavedPredictions(path), "given"))
     assert failed(results) == []
-    assert results["odd sizes"] == ("skip", "saved predictions are of the size they are")
+    assert results["odd sizes"] == ("skip", "saved predictions have a fixed size")
 
 
 def test_nothing_else_is_asked_by_id(run: Examine):

@@ -104,7 +104,7 @@ def test_a_sound_case(file: str):
     result = run("check", f"{file}::good-net")
     assert result.exit_code == 0
     assert result.stdout.startswith("case good-net: sound\n  ✓ prepare\n  ✓ predict\n")
-    assert "  – odd sizes  (the case takes 40 pixels only)\n" in result.stdout
+    assert "  – odd sizes  (the case accepts only 40 pixels)\n" in result.stdout
     assert result.stdout.endswith("all checks hold\n")
 
 
@@ -113,7 +113,7 @@ def test_a_broken_one_says_what_to_change(file: str):
     assert result.exit_code == 1
     assert "  ✗ ranges\n      predict: mask_prob: expected probabilities in 0…1, got -2…" in result.stdout
     assert "      Hint: apply a sigmoid" in result.stdout
-    assert "  – determinism  (once 'ranges' passes)\n" in result.stdout
+    assert "  – determinism  ('ranges' must pass first)\n" in result.stdout
     assert result.stdout.endswith("1 of 12 checks failed: ranges\n")
 
 

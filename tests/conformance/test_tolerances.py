@@ -119,7 +119,7 @@ def test_parts_that_are_declared_and_given(
     assert failed(results) == ([] if declared == given else ["declared parts"])
     for part, stated, came in zip(("mask", "classes"), declared, given, strict=True):
         if stated != came:
-            said = f"has_{part} is {stated}, the predictor gives {'some' if came else 'none'}"
+            said = f"has_{part} is {stated}, but the predictor returns {'some' if came else 'none'}"
             assert said in results["declared parts"][1]
             assert f"declare has_{part}={came} in @case" in results["declared parts"][1]
             break
@@ -134,7 +134,7 @@ def test_a_part_that_is_there_only_once(examined: Examine) -> None:
 
     results = examined(lambda work: Prepared(Model(predict), "given"))
     assert failed(results) == ["batch size"]
-    assert "class_prob has another shape, or is there only once" in results["batch size"][1]
+    assert "class_prob has another shape, or is present only once" in results["batch size"][1]
 
 
 def test_a_predictor_may_write_into_its_images(examined: Examine) -> None:

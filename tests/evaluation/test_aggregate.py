@@ -74,9 +74,9 @@ def test_the_gated_value_follows_the_figures_aggregation(make_table: Make) -> No
 def test_a_metric_of_all_slices_has_one_number_and_none_by_slice(make_table: Make) -> None:
     table = make_table(20, wrong=3)
     assert gated_value(table, "macro_f1", "class-mean", 16) == summarise(table)["macro_f1"] < 1
-    with pytest.raises(StatsError, match="macro_f1: is of all samples together"):
+    with pytest.raises(StatsError, match="macro_f1: is defined for all samples together"):
         per_sample(table, "macro_f1")
-    with pytest.raises(StatsError, match="macro_f1: is of all samples together"):
+    with pytest.raises(StatsError, match="macro_f1: is defined for all samples together"):
         gated_value(table, "macro_f1", "batch-mean", 16)
 
 

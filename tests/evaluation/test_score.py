@@ -108,7 +108,7 @@ def test_throughput_is_of_what_was_predicted(make_dataset: Make) -> None:
 @pytest.mark.parametrize(
     ("parts", "problem"),
     [
-        ({}, "gave neither masks nor classes"),
+        ({}, "returned neither masks nor classes"),
         ({"mask_prob": lambda n, h, w: np.zeros((n, 1, 1, h, w))}, r"mask_prob: expected shape \(5, 1, 32, 32\)"),
         ({"mask_prob": lambda n, h, w: np.zeros((n, 2, h, w))}, r"mask_prob: expected shape \(5, 1, 32, 32\)"),
         ({"mask_prob": lambda n, h, w: np.full((n, h, w), np.nan)}, "5120 of 5120 values are not finite"),
@@ -159,7 +159,7 @@ def test_masks_in_one_batch_only(make_dataset: Make) -> None:
             full = len(images) == 4
             return Predictions(np.zeros(images.shape) if full else None, np.full((len(images), 3), 1 / 3))
 
-    with pytest.raises(PredictionError, match="gave masks for 4 of 6 samples"):
+    with pytest.raises(PredictionError, match="returned masks for 4 of 6 samples"):
         evaluate(Forgetful(), make_dataset(6), batch_size=4)
 
 
@@ -233,7 +233,9 @@ def test_truth_of_other_slices_is_refused(change: str, make_dataset: Make) -> No
         "others": replace(dataset, ids=np.char.add(dataset.ids, "b")),
         "another order": dataset.subset(np.array([0, 2, 1, 3, 4, 5])),
     }[change]
-    with pytest.raises(PredictionError, match=r"case X: its images and the masks .* of different samples"):
+    with pytest.raises(
+        PredictionError, match=r"case X: the predicted images and the true masks belong to different samples"
+    ):
         evaluate(Noisy(), dataset, truth=truth, where="case X")
 
 
@@ -393,7 +395,7 @@ def test_classes_in_one_batch_only(make_dataset: Make) -> None:
             full = len(images) == 4
             return Predictions(np.ones(images.shape), np.full((len(images), 3), 1 / 3) if full else None)
 
-    with pytest.raises(PredictionError, match="case X: gave classes for 4 of 6 samples"):
+    with pytest.raises(PredictionError, match="case X: returned classes for 4 of 6 samples"):
         evaluate(Forgetful(), make_dataset(6), batch_size=4, where="case X")
 
 

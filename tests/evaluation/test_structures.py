@@ -245,7 +245,7 @@ def test_nothing_is_given_that_a_task_does_not_ask_for() -> None:
         evaluate(both, classes)
     with pytest.raises(PredictionError, match="class_prob: the task 'masks only' has no classes"):
         best_threshold(both, masks)
-    with pytest.raises(PredictionError, match="gave no masks"):
+    with pytest.raises(PredictionError, match="returned no masks"):
         best_threshold(Prepared(CLASSES_ONLY, None, both.class_prob), classes)
 
 

@@ -138,7 +138,7 @@ def test_there_is_no_best_threshold_without_slices_or_masks(make_dataset: Callab
         def predict(self, images: np.ndarray) -> Predictions:
             return Predictions(None, np.full((len(images), 3), 1 / 3))
 
-    with pytest.raises(PredictionError, match="here: gave no masks"):
+    with pytest.raises(PredictionError, match="here: returned no masks"):
         best_threshold(Classes(), dataset, where="here")
 
 

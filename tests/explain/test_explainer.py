@@ -71,7 +71,7 @@ def test_small_effects_are_mapped_in_fp32(unsure: Subject, samples: Dataset, mon
         assert found.faithful
         assert np.abs(found.map.drops - truth.drops).max() < SHARE * truth.effect
         (note,) = found.notes
-        assert note.startswith("computed again in fp32: engine eager in bf16 moves a drop by up to ")
+        assert note.startswith("computed again in fp32: engine eager in bf16 changes a drop by up to ")
     assert built == ["bf16", "fp32"]
 
 
@@ -140,9 +140,9 @@ def test_what_cannot_be_explained(image: np.ndarray, subject: Callable[..., Subj
     with pytest.raises(PredictionError, match="saved predictions are found by the ids of samples"):
         Explainer(Runner(saved)).explain(image, 0)
     masks = CallablePredictor(lambda images: Predictions(images, None))
-    with pytest.raises(PredictionError, match="gives no class probabilities"):
+    with pytest.raises(PredictionError, match="returns no class probabilities"):
         Explainer(Runner(masks)).explain(image, 0)
-    for label, told in ((-1, "expected a class from 0, got -1"), (3, "expected a class 0…2, got 3")):
+    for label, told in ((-1, "expected a class of 0 or more, got -1"), (3, "expected a class 0…2, got 3")):
         with pytest.raises(OptionError, match=told):
             Explainer(Runner(by_hand())).explain(image, label)
     with pytest.raises(ModelError, match=r"^occlusion: has no classes"):

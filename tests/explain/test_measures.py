@@ -102,7 +102,7 @@ def test_what_cannot_be_measured(mask: np.ndarray):
         (np.zeros(SHAPE), np.zeros(SHAPE, bool), "0 of the 640 pixels under a patch belong to the tumour"),
         (np.zeros(SHAPE), np.ones(SHAPE, bool), "640 of the 640"),
         (bare, mask, "0 of the 580"),
-        (np.zeros(SHAPE).T, mask, r"shape \(32, 20\) for a mask of shape \(20, 32\)"),
+        (np.zeros(SHAPE).T, mask, r"the shapes of map \(32, 20\) and mask \(20, 32\) differ"),
         (np.full(SHAPE, np.inf), mask, "infinite"),
     ):
         with pytest.raises(StatsError, match=told):

@@ -220,5 +220,5 @@ def test_what_is_no_slice_no_fill_no_score():
     with pytest.raises(UnknownNameError, match="did you mean 'blur'"):
         occlusion_maps(mean, noise((64, 64)), fill="blurred")
     for score in (lambda images: np.full(len(images), np.nan), lambda images: images.mean(2), lambda images: 0.5):
-        with pytest.raises(PredictionError, match="finite scores, one a sample"):
+        with pytest.raises(PredictionError, match="finite scores, one per image"):
             occlusion_maps(score, noise((64, 64)))

@@ -58,14 +58,14 @@ def test_samples_with_empty_masks_are_not_chosen(data: Dataset, split: Split):
     assert select("5 per class", bare, split, unsure).tolist() == [split.test[-1]]
     with pytest.raises(OptionError, match="sample 30 has an empty mask at 16 px"):
         select("10,30", bare, split, unsure)
-    with pytest.raises(OptionError, match="no test sample has a structure"):
+    with pytest.raises(OptionError, match="all test samples have empty masks"):
         select("worst", replace(data, masks=masks & False), split, unsure)
 
 
 @pytest.mark.parametrize("text", ["best", "0 per class", "worst 0", "10,,20", "-3", "1.5", "", "per class"])
 def test_what_is_no_choice(data: Dataset, split: Split, text: str):
     """Ids are any text, so what is neither a choice nor an id is an id that no sample has."""
-    with pytest.raises(OptionError, match=r"(?s)there is no sample '.*'.*say 'worst 5' or '3 per class'"):
+    with pytest.raises(OptionError, match=r"(?s)there is no sample '.*'.*give 'worst 5' or '3 per class'"):
         select(text, data, split, unsure)
 
 

@@ -99,7 +99,7 @@ def test_it_goes_on_where_it_was(study: Callable[..., Study], folder: ExplainPla
     assert after.summary["all"].n == 3
     said: list[str] = []
     study(report=said.append).run(AT[::-1], folder)
-    assert said == [f"sample {n}: its map is there" for n in (50, 30, 80)]
+    assert said == [f"sample {n}: reusing the stored map" for n in (50, 30, 80)]
 
 
 @pytest.mark.parametrize("what", ["patch", "fill", "model", "data", "damaged", "old", "no npz", "no identity"])
@@ -183,7 +183,7 @@ def test_what_is_refused_writes_nothing(study: Callable[..., Study], folder: Exp
     with pytest.raises(OptionError, match="expected a stride of 1…4"):
         study().with_settings(4, 5).run(AT, folder)
     bare = replace(samples, masks=samples.masks & False)
-    with pytest.raises(StatsError, match="nothing inside"):
+    with pytest.raises(StatsError, match="expected at least one inside"):
         study(dataset=bare).run(AT, folder)
     assert not folder.path.exists()
 
@@ -303,7 +303,7 @@ def test_ids_that_are_no_numbers(study: Callable[..., Study], folder: ExplainPla
     assert len({row.random_total.mass for row in rows}) == 3
     said: list[str] = []
     study(dataset=named, report=said.append).run(AT[:1], folder)
-    assert said == ["sample sample 7/left: its map is there"]
+    assert said == ["sample sample 7/left: reusing the stored map"]
 
 
 def test_structures_count_together(study: Callable[..., Study], folder: ExplainPlace, samples: Dataset):

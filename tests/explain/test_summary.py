@@ -219,9 +219,9 @@ def test_every_cell_of_the_tables():
     ]
     assert lines[7] == "hits centre prior random mass in tumour centre prior random chance"
     assert lines[9] == "glioma 4/9 [0.14, 0.79] 0.12 0.34 0.500 [0.375, 0.562] 0.610 0.720 0.830"
-    assert lines[-1] == "Intervals: 95 %; of means by bootstrap of 8 samples, of hits Wilson's over samples."
+    assert lines[-1] == "Intervals: 95 %; means: bootstrap of 8 samples; hits: Wilson's interval over samples."
     more = tables({"glioma": group, "all": group.model_copy(update={"silent": 2, "units": 5, "unit": "patient"})})
     assert more.splitlines()[-2:] == [
-        "Intervals: 95 %; of means by bootstrap of 5 patients, of hits Wilson's over samples.",
-        "2 maps have no positive relevance; their mass is chance.",
+        "Intervals: 95 %; means: bootstrap of 5 patients; hits: Wilson's interval over samples.",
+        "2 maps have no positive relevance; their mass is equal to chance.",
     ]

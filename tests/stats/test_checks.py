@@ -29,7 +29,7 @@ def test_numbers_are_float64_of_the_axes_asked_for() -> None:
     assert found.dtype == np.float64
     assert found.tolist() == [1, 2, 0.5]
     assert numbers([[1, 2]], "x", ndim=2).shape == (1, 2)
-    for values, ndim, hint in (([[1.0]], 1, "one number a sample"), ([1.0], 2, "one row a comparison or block")):
+    for values, ndim, hint in (([[1.0]], 1, "one number per sample"), ([1.0], 2, "one row per comparison or block")):
         with pytest.raises(StatsError, match=f"x: expected {ndim} axes, got shape .*\n.*give {hint}"):
             numbers(values, "x", ndim=ndim)
     with pytest.raises(StatsError, match="x: 2 values are not finite"):
@@ -98,11 +98,11 @@ def test_the_correlation_that_a_t_implies_may_be_1() -> None:
     assert stats.implied_correlation(0.5, 0.25, 0.75, 0.5, -4.0, 16) == 1
     assert stats.implied_correlation(0.75, 0.5, 0.0, 0.25, 4.0, 16) == -1
     for spreads in ((0.0, 0.25), (0.5, 0.0)):
-        with pytest.raises(StatsError, match="implies nothing"):
+        with pytest.raises(StatsError, match="implies no correlation"):
             stats.implied_correlation(0.75, spreads[0], 0.5, spreads[1], 4.0, 16)
     with pytest.raises(StatsError, match="at least 2 samples, got 1"):
         stats.implied_correlation(0.75, 0.5, 0.5, 0.25, 4.0, 1)
-    with pytest.raises(StatsError, match=r"implies a correlation of 1\.\d+ and a spread of 0\.2"):
+    with pytest.raises(StatsError, match=r"implies a correlation of 1\.\d+ and a standard deviation of 0\.2"):
         stats.implied_correlation(0.75, 0.5, 0.5, 0.25, 5.0, 16)
 
 
@@ -112,7 +112,7 @@ def test_a_t_of_one_degree_and_a_tiny_error() -> None:
     assert found.p == stats.t_test(-0.5, 0.25, 1).p == pytest.approx(1 - 2 * math.atan(2) / math.pi)
     assert stats.t_test(-0.5, 0.25, 1).statistic == -2
     for difference in (0.5, -0.5):
-        with pytest.raises(StatsError, match=f"all differences are {difference}: without spread there is no t"):
+        with pytest.raises(StatsError, match=f"all differences are {difference}: t is undefined without spread"):
             stats.t_test(difference, 0.0, 3)
     for wrong in ((0.5, 0.25, -1), (0.5, 0.25, math.inf), (math.inf, 0.25, 1), (0.5, math.nan, 1)):
         with pytest.raises(StatsError):

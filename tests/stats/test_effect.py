@@ -23,5 +23,5 @@ def test_no_difference_has_no_effect():
 
 
 def test_a_constant_difference_has_no_dz():
-    with pytest.raises(StatsError, match=r"all differences are 0\.1: without spread"):
+    with pytest.raises(StatsError, match=r"all differences are 0\.1: d_z is undefined without spread"):
         stats.cohens_dz([0.3, 0.4, 0.8], [0.2, 0.3, 0.7])

@@ -51,8 +51,8 @@ def test_few_turns_give_the_whole_range():
 @pytest.mark.parametrize(
     ("ours", "theirs", "told"),
     [
-        ([1.0], [1.0], "whole turns"),
-        ([1.0, 1.0], [1.0], "whole turns"),
+        ([1.0], [1.0], "complete turns"),
+        ([1.0, 1.0], [1.0], "complete turns"),
         ([], [], "at least 2"),
         ([1.0, 0.0], [1.0, 1.0], "above 0"),
         ([1.0, float("nan")], [1.0, 1.0], "not finite"),
