@@ -138,9 +138,8 @@ def undefined_notes(result: CaseResult) -> list[str]:
             if METRICS[name].level == "sample" and METRICS[name].structure is None:
                 count = int(np.count_nonzero(np.isnan(METRICS[name].of(run.samples))))
                 if count:
-                    found.append(
-                        f"{METRICS[name].title}: {count} of {run.samples.n} samples have no value and are not in the mean"
-                    )
+                    of = f"{count} of {run.samples.n} samples"
+                    found.append(f"{METRICS[name].title}: {of} have no value and are not in the mean")
     return found
 
 

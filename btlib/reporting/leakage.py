@@ -111,7 +111,8 @@ def _check_alike(one: CaseResult, other: CaseResult) -> None:
     differing = [name for name in _SAME if getattr(ours, name) != getattr(theirs, name)]
     if differing or ours.split_name == theirs.split_name:
         raise RecordError(
-            f"expected different splits and otherwise equal conditions, found different: {', '.join(differing) or 'nothing'}",
+            "expected different splits and otherwise equal conditions, found different: "
+            f"{', '.join(differing) or 'nothing'}",
             where=f"case {one.case}",
             hint="measure the case twice and change only --bt-split",
         )
@@ -125,7 +126,7 @@ def _check_patients(one: CaseResult, other: CaseResult) -> None:
             raise RecordError(
                 "the patients in training are not known",
                 where=f"case {result.case} on {result.conditions.split_name}",
-                hint="measure the case on samples with known patients; for an old baseline, run `btlib baseline migrate`",
+                hint="measure it on samples with known patients; for an old baseline, run `btlib baseline migrate`",
             )
     seen_near, seen_apart = (known.seen for _, known in sides if known is not None)
     if seen_near == 0 or seen_apart > 0:

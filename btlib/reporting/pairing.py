@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 def pairing(methods: Iterable[str | None]) -> str:
-    """Return a sentence on the pairing, from the methods ("paired by patient", "unpaired, by patient"); "" without any."""
+    """Return a sentence on the pairing of methods such as "paired by patient" or "unpaired, by patient"; may be ""."""
     paired = {method.startswith("paired") for method in methods if method is not None}
     if not paired:
         return ""

@@ -9,7 +9,7 @@ from btlib.reporting.numbers import interval, number
 
 
 def proposal_lines(proposal: Proposal) -> list[str]:
-    """Return old and new values by case and metric, then changes of recipe and environment, then reasons for refusal."""
+    """Return old and new values by case and metric, changes of recipe and environment, and reasons for refusal."""
     verdicts = {(v.case, v.metric): v for v in proposal.verdicts}
     rows = [
         _row(name, figure.metric, figure.value, verdicts.get((name, figure.metric)))

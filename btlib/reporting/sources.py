@@ -149,7 +149,7 @@ def _measured(name: str, results: list[CaseResult], recipes: Mapping[str, Mappin
 
 
 def _schema(path: Path) -> str:
-    """Return the schema that a JSON file names; "" if it is unreadable: the reader of baselines then reports the error."""
+    """Return the schema that a JSON file names; "" if unreadable, so that the baseline reader reports the error."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

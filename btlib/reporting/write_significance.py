@@ -16,7 +16,7 @@ SCHEMA = "btlib-significance/2"
 _HEAD = f"""Mean of first − second over the same samples. The interval is a bootstrap interval; p is from a sign-flip
 permutation test. Both resample whole patients, or samples if patients are unknown. "Holm p" is corrected for all tests
 of its table. McNemar's exact p treats samples as independent. Effect: d_z for Dice; for accuracy, the odds ratio of the
-samples on which only one of the two cases is right. "Within ±{MARGIN:g}" is the result of two one-sided tests at 5 %."""
+samples on which only one of the two cases is right. "Within ±{MARGIN:g}" is two one-sided tests at 5 %."""
 
 
 def write_significance(results: Sequence[CaseResult], folder: Path) -> Path | None:
