@@ -55,7 +55,7 @@ def write_per_sample(entries: Sequence[Entry], path: Path) -> None:
 
 
 def write_numbers(page: Page, path: Path) -> None:
-    """Write the numbers that `comparison.json` and `significance.json` lack: intervals, ranks, curves, chosen samples."""
+    """Write numbers that are not in `comparison.json` or `significance.json`: intervals, ranks, curves, samples."""
     places = ranks(page.entries)
     value = {
         "schema": SCHEMA,

@@ -81,7 +81,7 @@ def odd_environments(entries: Sequence[Entry]) -> list[str]:
         ours, first = record.environment, records[0][1].environment
         keys = [k for k in sorted(ours.keys() | first.keys()) if ours.get(k) != first.get(k) and k != "threads"]
         if keys:
-            message = ", ".join(f"{k} {ours.get(k, '–')} (first case: {first.get(k, '–')})" for k in keys)
+            message = ", ".join(f"{k} {ours.get(k, '–')} (first measurement: {first.get(k, '–')})" for k in keys)
             lines.append(f"{label}, seed {record.seed}: {message}")
     return lines
 
@@ -127,7 +127,7 @@ def _words(record: CaseRecord, model: ModelInfo) -> str:
     when = training.get("created") if isinstance(training, dict) else None
     origin = _SOURCES[model.source] + (f" ({when})" if when and model.source == "loaded" else "")
     own = record.threshold != record.conditions.threshold
-    return origin + (f"; threshold of its masks {record.threshold:g}, chosen on validation samples" if own else "")
+    return origin + (f"; mask threshold {record.threshold:g}, chosen on validation samples" if own else "")
 
 
 def _facts(title: str, values: dict[str, Any]) -> Facts:

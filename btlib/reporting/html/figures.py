@@ -31,8 +31,8 @@ class Drawn:
     """One figure.
 
     Attributes:
-        section: Section of the page: "differences", "pairs", "samples", "groups", "confusion", "calibration", "threshold",
-            "speed" or "learning".
+        section: Section of the page: "differences", "pairs", "samples", "groups", "confusion", "calibration",
+            "threshold", "speed" or "learning".
         name: Unique name of its file, without suffix.
         title: Text alternative: what the figure shows.
         caption: Caption below the figure; may be empty.

@@ -59,7 +59,7 @@ def _address(values: NDArray[np.float32]) -> str:
 
 
 def _thinned(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Reduce squares of equal pixels to one pixel each, if the map allows it; this saves about nine tenths of the bytes."""
+    """Reduce squares of equal pixels to one pixel each, if possible; this saves about nine tenths of the bytes."""
     for side in range(min(values.shape), 1, -1):
         if any(length % side for length in values.shape):
             continue

@@ -125,7 +125,7 @@ class Page:
         """Text for a page on which `holds` is true."""
         if all(entry.row.status == "measured" for entry in self.entries):
             return "Every case was measured. No case was compared with a baseline."
-        return "No case is worse than its baseline."
+        return "Every case that was compared with a baseline passed the comparison."
 
     @cached_property
     def counts(self) -> list[tuple[str, int]]:

@@ -88,8 +88,8 @@ def test_differences_to_the_baseline(drawn: Callable[..., Any], entry: Make, mak
     figure, (bars, margins, axis) = found["difference-dice"]
     assert bars == [Bar("A", -0.1, -0.2, 0.05, BAD), Bar("B", -0.1, -0.1, -0.1, WARN)]
     assert (margins, axis) == ([-0.02, None], "Dice: measured − baseline")
-    assert (figure.section, figure.title) == ("differences", "Difference of Dice to the baseline")
-    assert figure.caption.startswith("Dotted: the loss that is tolerated. Paired: both sides")
+    assert (figure.section, figure.title) == ("differences", "Difference in Dice from the baseline")
+    assert figure.caption.startswith("Dotted line: tolerated loss. Paired: both sides")
     _, (bars, margins, axis) = found["difference-hd95"]
     assert bars == [Bar("A", -3.0, -4.0, -2.0, GOOD)]
     assert (margins, axis) == ([0.5], "HD95: measured − baseline")
@@ -122,7 +122,7 @@ def test_differences_of_a_new_case_are_to_each_reference(
     view = replace(empty_view, comparison=Comparison(empty_view.info, (), rankings=tuple(rankings)))
     new = entry("N", make_table(6), view=view, verdicts=(verdict("N", "pass", reference="other"),))
     figure, (bars, _, _) = drawn([new, entry("A", make_table(6), view=view)])["difference-dice"]
-    assert [(bar.label, bar.colour) for bar in bars] == [("N against old", BAD), ("N against other", GOOD)]
+    assert [(bar.label, bar.colour) for bar in bars] == [("N vs. old", BAD), ("N vs. other", GOOD)]
     assert "Unpaired" in figure.caption
 
 
@@ -164,15 +164,15 @@ def test_every_slice_is_a_point_the_mean_over_seeds(
 ):
     masks = entry("M", make_table(9, classes=False))
     found = drawn([entry("A", *seeds), masks, entry("broken")])
-    _, (rows, axis, limits) = found["slices-dice"]
+    _, (rows, axis, limits) = found["samples-dice"]
     assert [label for label, _ in rows] == ["A", "M"]
     np.testing.assert_allclose(rows[0][1], (per_sample(seeds[0], "dice") + per_sample(seeds[1], "dice")[::-1]) / 2)
     assert (axis, limits) == ("Dice", SHARE)
-    _, (rows, axis, limits) = found["slices-hd95"]
+    _, (rows, axis, limits) = found["samples-hd95"]
     assert [label for label, _ in rows] == ["A"]
     np.testing.assert_allclose(rows[0][1], [1 + 1.5 * i for i in range(9)])
     assert (axis, limits) == ("HD95 [px]", (0.0, None))
-    _, (rows, axis, limits) = found["slices-probability"]
+    _, (rows, axis, limits) = found["samples-probability"]
     assert [label for label, _ in rows] == ["A"]
     prob = seeds[0].class_prob
     np.testing.assert_array_equal(rows[0][1], [prob[i][k] for i, k in enumerate(seeds[0].labels)])
@@ -190,10 +190,10 @@ def test_a_sample_without_a_value_is_no_point(
         return with_measures(table, **{name: [nothing[name]] * how_many + rest[name] for name in nothing})
 
     cases = [entry("A", emptied(seeds[0], 2)), entry("nothing", emptied(seeds[0], 9))]
-    _, (rows, _, _) = drawn(cases)["slices-hd95"]
+    _, (rows, _, _) = drawn(cases)["samples-hd95"]
     assert [label for label, _ in rows] == ["A"]
     np.testing.assert_allclose(rows[0][1], [1.0 + i for i in range(2, 9)])
-    _, (rows, _, _) = drawn(cases)["slices-dice"]
+    _, (rows, _, _) = drawn(cases)["samples-dice"]
     assert [len(values) for _, values in rows] == [9, 9]
     assert rows[1][1].tolist() == [1.0] * 9
 
@@ -216,7 +216,7 @@ def test_dice_by_type_and_size(drawn: Callable[..., Any], entry: Make, seeds: li
     assert series == [(name, [pytest.approx(v)]) for name, v in zip(("small", "middle", "large"), thirds, strict=True)]
     assert (figure.title, figure.caption) == (*("Dice by size", "thirds of the samples by true area; 9 samples."),)
     assert list(drawn([entry("T", make_table(9, mask=False))])) == [
-        "slices-probability",
+        "samples-probability",
         "confusion-T",
         "calibration-T",
     ]

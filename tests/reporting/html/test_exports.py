@@ -86,12 +86,12 @@ def test_the_numbers_of_each_case(entry: Make, make_table: Table, empty_view: Vi
     two = entry("B", make_table(9, classes=False))
     shown = Gallery((tile(one, "7", SliceMap("", 0.75, 0.125)), tile(two, "7"), tile(one, "3")))
     means = {("A · run", "dice"): Mean(0.5, 0.25, 0.75), ("B", "dice"): Mean(0.9, 0.8, 1.0)}
-    figures = (Drawn("samples", "slices-dice", "", "", ""),)
+    figures = (Drawn("samples", "samples-dice", "", "", ""),)
     page = Page((empty_view,), (one, two), (), means, figures, "", ("a curve",), (), replace(shown, problems=("lost",)))
     write_numbers(page, tmp_path / "report.json")
     value = json.loads((tmp_path / "report.json").read_text())
     assert (value["schema"], value["figures"], value["problems"]) == (
-        *("btlib-report/2", ["figures/slices-dice.svg"], ["a curve", "lost"]),
+        *("btlib-report/2", ["figures/samples-dice.svg"], ["a curve", "lost"]),
     )
     first, second = value["cases"]
     assert (first["case"], second["case"]) == ("A", "B")
@@ -133,19 +133,17 @@ def test_pairs_of_one_run_and_of_several(entry: Make, make_table: Table, empty_v
 
 
 def test_why_pairs_were_not_tested(entry: Make, make_table: Table, empty_view: View):
-    assert room._tests([entry("A", make_table(6)), entry("broken")]) == (
-        *((), "there is nothing to compare: fewer than two cases have numbers"),
-    )
+    assert room._tests([entry("A", make_table(6)), entry("broken")]) == (*((), "fewer than two cases have values"),)
     lost = entry("B", make_table(6))  # of which another seed failed
     lost = replace(lost, result=replace(lost.result, failure="timeout"))
-    assert room._tests([entry("A", make_table(6)), lost])[1].startswith("there is nothing to compare")
+    assert room._tests([entry("A", make_table(6)), lost])[1].startswith("fewer than two cases have values")
     types, masks = entry("A", make_table(6, mask=False)), entry("B", make_table(6, classes=False))
     assert room._tests([types, masks]) == ((), "no two cases share a metric")
     one = entry("C", make_table(6))
     under = one.result.conditions.model_copy(update={"image_size": 64})
     tests, why = room._tests([entry("A", make_table(6)), replace(one, result=replace(one.result, conditions=under))])
     assert tests == ()
-    assert "case C was measured under other conditions" in why
+    assert "case C and case A were measured under different conditions" in why
 
 
 @pytest.fixture

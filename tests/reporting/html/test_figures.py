@@ -8,7 +8,7 @@ import pytest
 
 SVG = "{http://www.w3.org/2000/svg}"
 VALUES = {
-    **dict.fromkeys(("slices-dice", "slices-probability", "dice-by-class", "dice-by-size"), "x"),
+    **dict.fromkeys(("samples-dice", "samples-probability", "dice-by-class", "dice-by-size"), "x"),
     **dict.fromkeys(("speed-dice", "learning-A-seed7"), "y"),
     **dict.fromkeys(("calibration-B", "threshold-A"), "xy"),
 }
@@ -35,7 +35,7 @@ def test_shares_are_drawn_from_0_to_1(run: Path, name: str, axes: str):
 
 
 def test_what_is_no_share_is_not(run: Path):
-    found = ticks(run / "figures" / "slices-hd95.svg", "x")
+    found = ticks(run / "figures" / "samples-hd95.svg", "x")
     assert found[0] == 0
     assert found[-1] > 1
 
