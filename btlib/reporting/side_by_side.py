@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.container import ErrorbarContainer
 
 _ROW, _PANEL = 0.3, 3.6  # inches: height of a case, width of a metric
-_COLUMNS = 30  # of a name
-_SPREAD = 0.6  # of a row's height, shared by its sources
+_COLUMNS = 30  # columns of a name
+_SPREAD = 0.6  # share of a row's height for the markers of its sources
 _COLOURS = (MUTED, ACCENT, SECOND, GOOD, BAD)
 _MARKS = ("D", "o", "s", "^", "v")
 

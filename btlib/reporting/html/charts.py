@@ -24,7 +24,7 @@ _LINE = 0.16  # inches per additional line of a label
 _MOST = 30  # columns of a name in a label
 _FAR = 8  # the speed axis is logarithmic above this ratio of speeds
 _BESIDE, _NAME = 3, 20  # groups per line of the legend, columns of a group's name
-_MARKERS, _TINTS = "os^DvPX", (ACCENT, SECOND, INK)  # together they repeat after 21 groups
+_MARKERS, _TINTS = "os^DvPX", (ACCENT, SECOND, INK)  # the combinations repeat after 21 groups
 _LEAST = 5  # minimum number of samples for drawing quartiles
 
 Limits = tuple[float, float | None]

@@ -74,7 +74,7 @@ def _conditions(conditions: Conditions) -> dict[str, Any]:
 
 
 def odd_environments(entries: Sequence[Entry]) -> list[str]:
-    """Return a line for each case whose environment differs from the first case's, with the differences."""
+    """Return a line for each case whose environment differs from that of the first measurement."""
     records = [(entry.label, record) for entry in entries for record in entry.records]
     lines = []
     for label, record in records[1:]:

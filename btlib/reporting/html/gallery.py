@@ -15,7 +15,7 @@ from btlib.reporting.html.tiles import Tile, tiles
 from btlib.reporting.html.views import View
 from btlib.runs.masks import Masks
 
-_AROUND = 200  # bytes of the page around an image
+_AROUND = 200  # bytes of markup around an image
 
 
 @dataclass(frozen=True, eq=False)
