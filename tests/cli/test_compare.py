@@ -203,7 +203,7 @@ def test_leakage_of_two_runs(make_run: Callable[..., Path], make_table: Table, c
     result = run("leakage", near, apart)
     assert result.exit_code == 0
     assert "split slice-seed42; 59 of 60 test samples are of patients who are also in training" in result.stdout
-    assert "split patient-5fold-1; of 60 test samples 0 have" in result.stdout
+    assert "split patient-5fold-1; 0 of 60 test samples are" in result.stdout
     rows = [line.split() for line in result.stdout.splitlines() if line.startswith("X")]
     assert [row[1] for row in rows] == ["dice", "accuracy"]
     assert rows[1][2:5] == ["1.0000", "0.5000", "+0.5000"]

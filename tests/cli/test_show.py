@@ -137,7 +137,7 @@ def test_pairs_are_tested(make_run: Callable[..., Path], make_table: Table):
     told = show(run, "--pairs").stdout
     assert "D − A" in told
     assert "D is worse than A" in told
-    assert "one training" in told
+    assert "single training run" in told
 
 
 @pytest.mark.parametrize(
