@@ -1,4 +1,4 @@
-"""What a reader sees: comparisons and significance of the cases of a run, as Markdown, CSV, JSON and pictures."""
+"""Reports of a run: comparison and significance of its cases, as Markdown, CSV, JSON and figures."""
 
 from btlib.reporting.comparison import Comparison, Row, compare
 from btlib.reporting.significance import PairTest, pair_tests

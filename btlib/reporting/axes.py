@@ -1,25 +1,25 @@
-"""The axis on which values of a metric are drawn, by its range in the catalogue."""
+"""Axis limits for charts of a metric, from the metric's range in the catalogue."""
 
 from btlib.evaluation.catalogue import METRICS
 
 SHARE = (-0.02, 1.02)
-"""The axis of shares, 0…1, with room for the marks at its ends."""
+"""Axis limits for shares, 0…1, with room for the markers at both ends."""
 
 
 def value_limits(metric: str) -> tuple[float, float | None]:
-    """Ends of the axis of a metric's values: all of 0…1 for a share, else from the lowest possible value to the data's.
+    """Return the axis limits for a metric's values: 0…1 for a share, else from the lowest possible value upwards.
 
-    A difference has an axis of its own, centred at 0 (see `difference_limits`).
+    An upper limit of None leaves the limit to the data. Differences have their own axis (see `difference_limits`).
     """
     low, high = METRICS[metric].range
     return SHARE if (low, high) == (0.0, 1.0) else (low, None)
 
 
 def difference_limits(*ends: float | None) -> tuple[float, float]:
-    """Ends of an axis of differences, as far on one side of 0 as on the other.
+    """Return the limits of an axis of differences, symmetric around 0.
 
     Args:
-        ends: Bounds of intervals and margins that must be on it.
+        ends: Values that the axis must include, such as bounds of intervals and margins; None is ignored.
     """
     reach = max((abs(end) for end in ends if end is not None), default=0.0)
     return (-1.06 * reach, 1.06 * reach) if reach else (-0.01, 0.01)

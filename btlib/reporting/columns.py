@@ -11,13 +11,13 @@ Value = float | str | None
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One column of the terminal's table, of Markdown, CSV, JSON and the HTML page.
+    """One column of the terminal table, the Markdown, CSV and JSON files, and the HTML page.
 
     Attributes:
-        title: Its heading.
-        of: From the records of a case, one a cell, to a number or a text; None where the case has none.
-        unit: Beside the heading; "" for none.
-        form: How numbers are written.
+        title: Column heading.
+        of: Function from the records of a case (one per cell) to a number or a text; None if the case has no value.
+        unit: Unit, shown after the heading; "" for no unit.
+        form: Format specification of numbers.
     """
 
     title: str
@@ -26,7 +26,7 @@ class TableColumn:
     form: str = ".4g"
 
     def text(self, value: Value) -> str:
-        """A value as tables show it."""
+        """Return a value as the tables show it."""
         if value is None:
             return "–"
         return value if isinstance(value, str) else format(value, self.form)
@@ -36,14 +36,14 @@ COLUMNS: Registry[TableColumn] = Registry("column", "btlib.columns")
 
 
 def own_values(records: Sequence[CaseRecord]) -> tuple[dict[str, Value], list[str]]:
-    """The value of each column by its name, and why a column has none where it failed."""
+    """Return the value of each column by column name, and a message for each column that failed."""
     found: dict[str, Value] = {}
     failures = []
     for name in COLUMNS:
         try:
             value = COLUMNS[name].of(records)
             COLUMNS[name].text(value)
-        except Exception as error:  # foreign code: what it raises is its own failure
+        except Exception as error:  # third-party code may raise any exception
             value = None
             failures.append(f"column {name}: {type(error).__name__}: {error}")
         found[name] = value

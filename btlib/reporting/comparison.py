@@ -1,4 +1,4 @@
-"""One row a case: verdict, metrics, throughput, seconds, and where the model came from."""
+"""Comparison of a run with its baseline, one row per case: verdict, metrics, throughput, time, model source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,21 +23,21 @@ from btlib.runs.throughput import Throughput
 
 @dataclass(frozen=True)
 class Row:
-    """A case in the comparison.
+    """One case in the comparison.
 
     Attributes:
-        case: Its name.
-        title: What it is.
-        status: The worst of its verdicts; "reference" for a case that was read from the baseline.
-        verdicts: One a metric.
-        values: Metric of the catalogue → measured value, the mean over seeds; None where it has none.
-        seeds: The seeds it was measured with.
-        speeds: Figure → images/s and how many times as fast as the speed reference.
-        peak_memory_mib: Largest memory of the process while predicting.
-        seconds: Time of the case in this run, training included, all seeds together; None for a reference.
-        source: Where its models came from; "–" where there are none.
-        notes: What a reader must know.
-        own: Column of another package → its value (see `btlib.reporting.columns`).
+        case: Name of the case.
+        title: Title of the case.
+        status: Worst of the case's verdicts; "reference" for a case that was read from the baseline.
+        verdicts: Verdicts, one per metric.
+        values: Metric of the catalogue → measured value, the mean over seeds; None if the case has no value.
+        seeds: Seeds of the measurement.
+        speeds: Speed figure → images/s and ratio to the speed reference.
+        peak_memory_mib: Peak memory of the process during prediction, in MiB.
+        seconds: Time of the case in this run in seconds, including training, summed over seeds; None for a reference.
+        source: Where the models came from; "–" without a model.
+        notes: Notes for the reader.
+        own: Column of another package → value (see `btlib.reporting.columns`).
     """
 
     case: str
@@ -56,14 +56,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All cases of one run against one baseline.
+    """Comparison of all cases of a run with a baseline.
 
     Attributes:
-        info: The run.
-        rows: One a case.
-        missing: Cases that were to be measured and have no record.
-        rankings: Cases that are not in the baseline, each compared with the cases that are.
-        references: The latter, as the baseline has them, where they were not measured in this run too.
+        info: Information about the run.
+        rows: Rows, one per measured case.
+        missing: Cases that were selected for the run but have no record.
+        rankings: Comparisons of each case that is not in the baseline with the baseline's cases.
+        references: Rows of these cases of the baseline, unless they were measured in this run as well.
     """
 
     info: RunInfo
@@ -80,7 +80,7 @@ def compare(
     judgement: Judgement,
     baseline: Baseline | BaselineError,
 ) -> Comparison:
-    """Put the records of a run, as they were judged, beside its baseline."""
+    """Compare the records of a run, with their verdicts, with the baseline."""
     ordered = sorted(records, key=lambda record: (record.case, record.seed, record.fold or ""))
     by_case = {case: list(cells) for case, cells in groupby(ordered, key=lambda record: record.case)}
     rows = [
@@ -95,7 +95,7 @@ def compare(
 
 
 def _references(baseline: Baseline | BaselineError, found: Sequence[Ranking], measured: set[str]) -> tuple[Row, ...]:
-    """The baseline's rows beside which new cases stand; those that were measured in this run have rows of their own."""
+    """Return rows of the baseline's cases that new cases are compared with, except cases measured in this run."""
     named = {ranking.reference for ranking in found} - measured
     if isinstance(baseline, BaselineError):
         return ()
@@ -103,7 +103,7 @@ def _references(baseline: Baseline | BaselineError, found: Sequence[Ranking], me
 
 
 def _reference(baseline: Baseline, name: str) -> Row:
-    """A case of the baseline; of a published one only its gated figures are known."""
+    """Return the row of a baseline case; for a published case only the figures with a margin are known."""
     case, result = baseline.cases[name], baseline.result(name)
     gated = {figure.metric: figure.value for figure in case.figures if figure.margin is not None}
     return Row(
@@ -122,25 +122,24 @@ def _reference(baseline: Baseline, name: str) -> Row:
 
 
 def values(result: CaseResult) -> dict[str, float | None]:
-    """Every metric, the mean over samples and seeds; None where it was not measured or is undefined.
+    """Return the value of every metric, the mean over samples and seeds; None if it was not measured or is undefined.
 
-    With several structures also the metrics of each.
+    With several structures, the metrics of each structure are included.
     """
     names = dict.fromkeys([*METRICS, *(METRICS.of_table(result.samples) if result.runs else ())])
     return {name: mean_value(result, name) for name in names}
 
 
 def undefined_notes(result: CaseResult) -> list[str]:
-    """Of each metric that some samples have no value of, how many."""
+    """Return a note for each metric that is undefined for some samples, with their number."""
     found = []
     for run in result.runs[:1]:
         for name in METRICS.of_table(run.samples):
             if METRICS[name].level == "sample" and METRICS[name].structure is None:
                 count = int(np.count_nonzero(np.isnan(METRICS[name].of(run.samples))))
                 if count:
-                    found.append(
-                        f"{METRICS[name].title}: {count} of {run.samples.n} samples have no value, and are in no mean"
-                    )
+                    of = f"{count} of {run.samples.n} samples"
+                    found.append(f"{METRICS[name].title}: {of} have no value and are not in the mean")
     return found
 
 
@@ -168,5 +167,5 @@ def _of_models(cells: list[CaseRecord]) -> list[str]:
 
 
 def _problems(cells: list[CaseRecord]) -> list[str]:
-    """What could not be measured beside the quality."""
+    """Return notes on measurements, such as speed, that failed."""
     return [f"{name}: not measured: {why}" for record in cells for name, why in record.problems.items()]

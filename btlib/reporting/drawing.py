@@ -1,4 +1,4 @@
-"""How matplotlib writes pictures: SVG in which text is text, whatever letters and signs it is made of."""
+"""matplotlib settings for SVG figures in which text stays text."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -11,12 +11,12 @@ _OTHER_LETTERS = r"Glyph \d+ .*missing from|Matplotlib currently does not suppor
 
 @contextmanager
 def literal_text(style: Mapping[Any, Any] = {}) -> Iterator[None]:
-    """While it lasts, text is no formula, and letters that matplotlib's own font lacks are no warning.
+    """Draw all text literally within this context: no formulas, and no warnings about glyphs missing from the font.
 
-    The reader's fonts draw them: a picture names its letters, and has no shapes of them.
+    The SVG contains text instead of glyph outlines, so the reader's fonts draw it.
 
     Args:
-        style: Other settings of matplotlib.
+        style: Additional matplotlib settings.
     """
     import matplotlib as mpl
 

@@ -1,4 +1,4 @@
-"""A picture of the maps: each sample with the true contour, beside it the thesis's map and the average map."""
+"""Figure of the relevance maps: each sample with the true contour, the thesis's map and the average map."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ _CELL = 2.4  # inches
 
 
 def draw(explained: Explained, maps: Maps, dataset: Dataset, path: Path) -> None:
-    """Write it as SVG: red where the model needs what is there, blue where it is surer without."""
+    """Write the maps as SVG: red where hiding a region lowers the class probability, blue where it raises it."""
     from btlib.reporting.figures import new_figure, save
 
     rows, classes = explained.samples, explained.task.classes
@@ -44,7 +44,7 @@ def draw(explained: Explained, maps: Maps, dataset: Dataset, path: Path) -> None
 
 
 def _map(figure: "Figure", axes: "Axes", values: NDArray[np.float32]) -> None:
-    """One map, its colours centred at 0, with a bar that tells its size."""
+    """Draw one map with colours centred at 0 and a colour bar."""
     reach = max(float(np.nanmax(np.abs(values))), 1e-9)
     drawn = axes.imshow(values, cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest")
     bar = figure.colorbar(drawn, ax=axes, shrink=0.85)

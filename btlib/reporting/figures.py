@@ -1,4 +1,4 @@
-"""Pictures, drawn with matplotlib without a display. SVG, with text as text."""
+"""Figures drawn with matplotlib without a display, written as SVG in which text stays text."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ _MOST = 24  # columns of a case's name
 
 
 def significance_matrix(tests: Sequence[PairTest], path: Path) -> None:
-    """One panel a metric: colour and number are the row's mean minus the column's, below it the Holm-corrected p."""
+    """Draw one panel per metric: each cell shows the row's mean minus the column's mean, and the Holm-corrected p."""
     metrics = list(dict.fromkeys(test.metric for test in tests))
     names = sorted({name for test in tests for name in (test.first, test.second)})
     side, room = _CELL * len(names), _LETTER * max(map(width, map(_label, names)))
@@ -32,18 +32,18 @@ def significance_matrix(tests: Sequence[PairTest], path: Path) -> None:
 
 
 def new_figure(size: tuple[float, float]) -> "Figure":
-    """An empty figure of so many inches, outside pyplot's global state."""
+    """Return an empty figure of a size in inches, outside pyplot's global state."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=size, layout="constrained")
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write it as SVG, atomically, all text in it literal; the same figure gives the same bytes."""
+    """Write a figure as SVG, atomically, with literal text; the same figure gives the same bytes."""
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # what was drawn before
+        text.set_parse_math(False)  # text that was created before `literal_text` is active
     with literal_text(), atomic_path(path) as partial:
         figure.savefig(partial, format="svg", metadata={"Date": None})
 

@@ -1,4 +1,4 @@
-"""How sure the mean of each case is: 95 % intervals over the test samples."""
+"""95 % intervals of each case's mean over the test samples."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,11 +15,15 @@ from btlib.results import CaseResult
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over the samples that have a value, and over seeds, with its 95 % bootstrap interval.
+    """Mean over seeds and over the samples that have a value, with its 95 % bootstrap interval.
 
-    Whole patients are drawn.
+    The bootstrap resamples patients. If all samples are right or all are wrong, the bootstrap has no spread; Wilson's
+    interval is used instead.
 
-    Where all samples are right, or all wrong, a bootstrap sees no spread; the interval is then Wilson's.
+    Attributes:
+        value: Mean.
+        low: Lower bound of the interval.
+        high: Upper bound of the interval.
     """
 
     value: float
@@ -28,10 +32,10 @@ class Mean:
 
 
 def mean_intervals(results: Sequence[CaseResult], metrics: Sequence[str]) -> dict[tuple[str, str], Mean]:
-    """Case and metric → mean and interval.
+    """Return the mean and interval of each case and metric.
 
-    Left out: what a case does not have, metrics of all samples together, metrics of which no sample has a value, and
-    cases of fewer than two patients, for which there is no interval.
+    Left out: metrics that a case does not have, metrics of all samples together, metrics that are undefined for all
+    samples, and cases with fewer than two patients, which have no interval.
     """
     known = {
         (result.case, metric): (result, values)
@@ -40,7 +44,7 @@ def mean_intervals(results: Sequence[CaseResult], metrics: Sequence[str]) -> dic
         for result in results
         if (values := _values(result, metric)) is not None
     }
-    alike: dict[bytes, list[tuple[str, str]]] = {}  # those of the same patients share their draws
+    alike: dict[bytes, list[tuple[str, str]]] = {}  # keys with the same patients share the bootstrap draws
     for key, (result, values) in known.items():
         alike.setdefault(result.groups.tobytes() + np.isfinite(values).tobytes(), []).append(key)
     means: dict[tuple[str, str], Mean] = {}
@@ -48,7 +52,7 @@ def mean_intervals(results: Sequence[CaseResult], metrics: Sequence[str]) -> dic
         result, first = known[keys[0]]
         defined = np.isfinite(first)
         values = np.stack([known[key][1][defined] for key in keys])
-        with suppress(StatsError):  # one patient
+        with suppress(StatsError):  # fewer than two patients
             rows = stats.paired_many(values, result.groups[defined]).rows()
             means |= {key: _mean(key[1], *pair) for key, *pair in zip(keys, values, rows, strict=True)}
     return {key: means[key] for key in known if key in means}

@@ -1,4 +1,4 @@
-"""How much of a score is recognised patients: the same models on two splits, one of which keeps patients apart."""
+"""Patient leakage: the scores of the same cases on a split by sample and on a split by patient."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ class Gap:
     """One metric of one case on two splits.
 
     Attributes:
-        case: Its name.
+        case: Name of the case.
         metric: "dice" or "accuracy".
-        near: Mean over the test samples of the split on which test patients are trained on.
-        apart: Mean over those of the split that keeps patients apart.
+        near: Mean over the test samples of the split in which test patients are also in training.
+        apart: Mean over the test samples of the split in which no test patient is in training.
         gap: near − apart.
-        low: Lower bound of its 95 % interval.
-        high: Upper bound.
-        groups_near: Test patients on the one side.
-        groups_apart: The same on the other.
+        low: Lower bound of the gap's 95 % interval.
+        high: Upper bound of the interval.
+        groups_near: Number of test patients of the first split.
+        groups_apart: Number of test patients of the second split.
     """
 
     case: str
@@ -46,26 +46,26 @@ class Gap:
 
 
 def leakage(near: Source, apart: Source) -> list[Gap]:
-    """How much higher each case scores where its test patients were trained on.
+    """Return how much higher each case scores if its test patients are also in training.
 
-    The interval draws whole patients on each side by itself. Patients that are in both test sets make it wider than it
-    need be. It knows the two trainings that were made, and not how another training would differ.
+    The interval resamples patients separately on each side. If patients are in both test sets, it is wider than
+    necessary. It does not include the variation between training runs.
 
     Args:
-        near: Measured on a split such as "slice-seed42".
-        apart: The same cases on a split such as "patient-5fold-1" or "cvind-1".
+        near: Cases measured on a split by sample, such as "slice-seed42".
+        apart: The same cases measured on a split by patient, such as "patient-5fold-1" or "cvind-1".
 
     Raises:
-        RecordError: They share no case, or a case was trained by another recipe or with other seeds, or that is not
-            known; or it was measured on other samples, at another size or threshold, or on the same split twice; or
-            patients are not known, or are in training and test of `apart`, or nowhere in both of `near`.
-        StatsError: Fewer than two patients on a side.
+        RecordError: The sources have no common case; a case was trained with different recipes or seeds, or its recipe
+            is unknown; it was measured on different data, at different sizes or thresholds, or on the same split;
+            its patients are unknown; test patients are in training of `apart`, or none is in training of `near`.
+        StatsError: One side has fewer than two patients.
     """
     others = {result.case: result for result in apart.results}
     shared = [(result, others[result.case]) for result in near.results if result.case in others]
     if not shared:
         raise RecordError(
-            f"share no case: {', '.join(r.case for r in near.results)}; {', '.join(others)}",
+            f"expected a common case, found {', '.join(r.case for r in near.results)} and {', '.join(others)}",
             where="the two runs",
             hint="measure the same cases on both splits",
         )
@@ -82,18 +82,18 @@ def leakage(near: Source, apart: Source) -> list[Gap]:
 
 
 def leakage_table(gaps: Sequence[Gap], style: str = "simple") -> str:
-    """One row a case and metric, in a format of `tabulate`."""
+    """Return a table with one row per case and metric, in a format of `tabulate`."""
     name = naming(style)
     return tabulate([_row(gap, name) for gap in gaps], "keys", style, disable_numparse=True)
 
 
 def seen_line(source: Source) -> str:
-    """A source, its split, and how many of its test samples have samples of their patient in training."""
+    """Return a line with the source, its split, and how many test samples are of patients in training."""
     conditions = source.results[0].conditions
     seen = "–" if conditions.patients is None else conditions.patients.seen
     return (
-        f"{visible(source.name)}: split {conditions.split_name}; {seen} of {conditions.n_test} test samples have "
-        "samples of their patient in training"
+        f"{visible(source.name)}: split {conditions.split_name}; {seen} of {conditions.n_test} test samples "
+        "are of patients who are also in training"
     )
 
 
@@ -103,27 +103,28 @@ def _check_alike(one: CaseResult, other: CaseResult) -> None:
             raise RecordError(f"failed: {result.message}", where=f"case {result.case}", hint="correct it and run again")
     if one.seeds != other.seeds:
         raise RecordError(
-            f"trained with seeds {_listed(one.seeds)} against {_listed(other.seeds)}",
+            f"expected the same seeds in both runs, found {_listed(one.seeds)} and {_listed(other.seeds)}",
             where=f"case {one.case}",
-            hint="give both runs the same --bt-seed and --bt-seeds: another training differs too",
+            hint="use the same --bt-seed and --bt-seeds for both runs",
         )
     ours, theirs = one.conditions, other.conditions
     differing = [name for name in _SAME if getattr(ours, name) != getattr(theirs, name)]
     if differing or ours.split_name == theirs.split_name:
         raise RecordError(
-            f"expected two splits and everything else alike; differing: {', '.join(differing) or 'nothing'}",
+            "expected different splits and otherwise equal conditions, found different: "
+            f"{', '.join(differing) or 'nothing'}",
             where=f"case {one.case}",
-            hint="measure it twice, with another --bt-split and nothing else changed",
+            hint="measure the case twice and change only --bt-split",
         )
 
 
 def _check_patients(one: CaseResult, other: CaseResult) -> None:
-    """What is told is leakage only where one side trained on its test patients and the other did not."""
+    """Check that test patients are in training on the first split and not on the second."""
     sides = [(result, result.conditions.patients) for result in (one, other)]
     for result, known in sides:
         if known is None:
             raise RecordError(
-                "whose samples trained it is not known",
+                "the patients in training are not known",
                 where=f"case {result.case} on {result.conditions.split_name}",
                 hint="measure it on samples with known patients; for an old baseline, run `btlib baseline migrate`",
             )
@@ -131,9 +132,9 @@ def _check_patients(one: CaseResult, other: CaseResult) -> None:
     if seen_near == 0 or seen_apart > 0:
         raise RecordError(
             f"expected test patients in training on {one.conditions.split_name} and none on "
-            f"{other.conditions.split_name}; got {seen_near} and {seen_apart} such test samples",
+            f"{other.conditions.split_name}, found {seen_near} and {seen_apart} test samples of such patients",
             where=f"case {one.case}",
-            hint="name the run on a split by sample first, and the run on a split by patient second",
+            hint="name the run on the split by sample first and the run on the split by patient second",
         )
 
 
@@ -142,25 +143,25 @@ def _listed(seeds: Sequence[int]) -> str:
 
 
 def _check_recipe(case: str, near: Source, apart: Source) -> None:
-    """What one recipe brings over another is no leakage."""
+    """Check that both sources trained the case with the same recipe."""
     for source in (near, apart):
         if case not in source.recipes:
             raise RecordError(
-                "how it was trained is not known",
+                "the training recipe is not known",
                 where=f"case {case} of {source.name}",
-                hint="name the folder of its run or its baseline",
+                hint="name the folder of the run, or the baseline",
             )
     ours, theirs = near.recipes[case], apart.recipes[case]
     differing = [
-        f"{key} {ours.get(key)} against {theirs.get(key)}"
+        f"{key} {ours.get(key)} and {theirs.get(key)}"
         for key in sorted(ours.keys() | theirs.keys())
         if ours.get(key) != theirs.get(key)
     ]
     if differing:
         raise RecordError(
-            f"trained by two recipes: {', '.join(differing)}",
+            f"expected the same recipe in both runs, found {', '.join(differing)}",
             where=f"case {case}",
-            hint="train it twice, with another --bt-split and nothing else changed",
+            hint="train the case twice and change only --bt-split",
         )
 
 

@@ -1,4 +1,4 @@
-"""Which metrics tables show, with their titles and forms: one description for terminal, Markdown and HTML."""
+"""Metric columns of the terminal, Markdown and HTML tables, with their titles and number formats."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from btlib.evaluation.catalogue import METRICS
 
 _FORMS = {"dice": ".4f", "hd95": ".1f", "accuracy": ".4f", "macro_f1": ".4f"}
 _BY_STRUCTURE = ("dice",)
-"""Of these the structures have columns of their own, where there are several."""
+"""Metrics with an additional column for each structure if the task has several structures."""
 
 MAIN = tuple(_FORMS)
 """Metrics that every table shows."""
@@ -19,7 +19,7 @@ class HasValues(Protocol):
 
     @property
     def values(self) -> Mapping[str, float | None]:
-        """Metric → value, None where there is none."""
+        """Metric → value; None without a value."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class MetricColumn:
     """One metric in a table.
 
     Attributes:
-        metric: Its name.
-        title: Of the column.
-        unit: "" for shares of one.
-        form: How its numbers are written.
+        metric: Name of the metric.
+        title: Column heading.
+        unit: Unit; "" for shares (0…1).
+        form: Format specification of the numbers.
     """
 
     metric: str
@@ -40,7 +40,7 @@ class MetricColumn:
 
 
 def metric_columns(rows: Iterable[HasValues]) -> list[MetricColumn]:
-    """The columns of a table of these rows: the main metrics and, after each, its structures."""
+    """Return the metric columns of a table: the main metrics, each followed by its structures."""
     known = dict.fromkeys(name for row in rows for name in row.values)
     found = []
     for main in MAIN:

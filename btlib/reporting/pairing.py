@@ -1,15 +1,15 @@
-"""Whether differences are of the same samples."""
+"""Text on whether differences are paired."""
 
 from collections.abc import Iterable
 
 
 def pairing(methods: Iterable[str | None]) -> str:
-    """In a sentence, by how intervals were made ("paired by patient", "unpaired, by patient"); "" without intervals."""
+    """Return a sentence on the pairing of methods such as "paired by patient" or "unpaired, by patient"; may be ""."""
     paired = {method.startswith("paired") for method in methods if method is not None}
     if not paired:
         return ""
     if paired == {True}:
         return "Paired: both sides of each difference were measured on the same samples."
     if paired == {False}:
-        return "Unpaired: the other side is a published mean, of which no values by sample are known."
-    return "Paired only where the method says so; against published means, differences are unpaired."
+        return "Unpaired: the baseline value is a published mean; its values by sample are not known."
+    return "Some differences are paired (see the method); differences from published means are unpaired."

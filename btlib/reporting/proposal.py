@@ -1,4 +1,4 @@
-"""What a proposed baseline would change, as lines for the terminal."""
+"""Changes that a proposed baseline would make, as lines for the terminal."""
 
 from tabulate import tabulate
 
@@ -9,7 +9,7 @@ from btlib.reporting.numbers import interval, number
 
 
 def proposal_lines(proposal: Proposal) -> list[str]:
-    """Old → new by case and metric, then recipe and environment, then why it would be refused."""
+    """Return old and new values by case and metric, changes of recipe and environment, and reasons for refusal."""
     verdicts = {(v.case, v.metric): v for v in proposal.verdicts}
     rows = [
         _row(name, figure.metric, figure.value, verdicts.get((name, figure.metric)))
@@ -17,8 +17,9 @@ def proposal_lines(proposal: Proposal) -> list[str]:
         for figure in proposal.new.cases[name].figures
     ]
     lines = tabulate(rows, "keys", "simple", disable_numparse=True).splitlines()
-    word = "change" if len(proposal.cases) == len(proposal.new.cases) else "unlike the baseline's own"  # which stays
-    lines += ["", *(f"{word}: {line}" for line in proposal.changes)] if proposal.changes else []
+    complete = len(proposal.cases) == len(proposal.new.cases)
+    label = "change" if complete else "different from the baseline"  # the other cases are not replaced
+    lines += ["", *(f"{label}: {line}" for line in proposal.changes)] if proposal.changes else []
     lines += [f"refused: {line}" for line in proposal.refusals]
     return lines + [f"worse: {v.case} {v.metric} {number(v.difference, '+.4f')} ({v.status})" for v in proposal.worse]
 
@@ -30,6 +31,6 @@ def _row(case: str, metric: str, new: float, verdict: Verdict | None) -> dict[st
         "metric": metric,
         "old": number(old, ".4f"),
         "new": f"{new:.4f}",
-        "95 % of the difference": interval(verdict.low, verdict.high) if verdict else "–",
+        "95 % interval of the difference": interval(verdict.low, verdict.high) if verdict else "–",
         "verdict": verdict.status if verdict else "new",
     }

@@ -1,4 +1,4 @@
-"""The section of a comparison that shows new cases beside those of the baseline."""
+"""Section of a comparison that compares new cases with the cases of the baseline."""
 
 from collections.abc import Sequence
 
@@ -10,44 +10,44 @@ from btlib.reporting.numbers import interval, number, p_value
 from btlib.reporting.pairing import pairing
 
 NOTE = (
-    "Holm p is corrected over all rows of a case. Speed and memory of a reference are those of the baseline's machine: "
-    "see its environment before comparing."
+    "Holm p is corrected over all rows of a case. Speed and memory of a reference were measured on the baseline's "
+    "machine: check its environment before you compare them."
 )
-"""What a reader of the table must know."""
+"""Note below the heading of the table."""
 
 
 def ranking_section(rankings: Sequence[Ranking]) -> list[str]:
-    """Lines of Markdown; none where every case is known."""
+    """Return the section as lines of Markdown; empty if the baseline has every case."""
     if not rankings:
         return []
     notes = " ".join(filter(None, [pairing(one.method for one in rankings), NOTE]))
-    return ["", "## New cases beside those of the baseline", "", notes, "", ranking_table(rankings, "github")]
+    return ["", "## New cases compared with the baseline's cases", "", notes, "", ranking_table(rankings, "github")]
 
 
 def ranking_table(rankings: Sequence[Ranking], style: str = "simple") -> str:
-    """A row for each new case, reference and metric, in a format of `tabulate`."""
+    """Return a table with a row per new case, reference and metric, in a format of `tabulate`."""
     name = naming(style)
     return tabulate([_row(one, name) for one in rankings], "keys", style, disable_numparse=True)
 
 
 def rank_of(one: Ranking) -> str:
-    """Such as "2 of 8"."""
+    """Return the rank as text, such as "2 of 8"; "–" without a rank."""
     return "–" if one.rank is None else f"{one.rank} of {one.of}"
 
 
 def _row(one: Ranking, name: Naming) -> dict[str, str]:
     return {
         "case": name(one.case),
-        "against": name(one.reference),
+        "compared with": name(one.reference),
         "metric": one.metric,
-        "case's": number(one.value, ".4f"),
-        "reference's": number(one.reference_value, ".4f"),
+        "case value": number(one.value, ".4f"),
+        "reference value": number(one.reference_value, ".4f"),
         "difference": number(one.difference, "+.4f"),
         "95 % interval": interval(one.low, one.high),
         "method": one.method or "–",
         "Holm p": p_value(one.p_holm),
         "verdict": one.status,
         "rank": rank_of(one),
-        "reference's img/s": number(one.images_per_second, ".1f"),
-        "reference's MiB": number(one.peak_memory_mib, ".0f"),
+        "reference img/s": number(one.images_per_second, ".1f"),
+        "reference MiB": number(one.peak_memory_mib, ".0f"),
     }

@@ -1,10 +1,10 @@
-"""Tables of a Markdown file that are made from baselines: what stands between two marks is replaced.
+"""Tables of a Markdown file that are generated from baselines: the text between two markers is replaced.
 
     <!-- btlib: table thesis figshare-slice42 -->
     …
     <!-- btlib: end -->
 
-The words after `btlib:` name the kind of table and its baselines. What stands outside the marks stays as it is.
+The words after `btlib:` name the kind of table and its baselines. Text outside the markers is not changed.
 """
 
 import re
@@ -38,21 +38,21 @@ _NO_NUMBERS = re.compile(r" -k .*?(?= --| -s|$)| -s\b| -p no:cacheprovider| --bt
 
 
 def fill(text: str, baselines: Path) -> str:
-    """The same Markdown with every marked table made anew.
+    """Return the Markdown text with every marked table generated again.
 
     Args:
-        text: Of the file.
+        text: Text of the file.
         baselines: Folder in which names of baselines are looked up.
 
     Raises:
-        UnknownNameError: There is no such kind of table.
-        OptionError: A mark has no end.
+        UnknownNameError: The kind of table is unknown.
+        OptionError: A marker is wrong or has no end marker.
         BaselineError: A baseline cannot be read.
-        RecordError: Two baselines cannot be compared as the mark asks.
+        RecordError: The baselines of a marker cannot be compared.
     """
     starts = len(re.findall(r"<!-- btlib: (?!end)", text))
     if starts != len(_BLOCK.findall(text)):
-        raise OptionError("a mark `<!-- btlib: … -->` has no `<!-- btlib: end -->`", where="the file", hint="add it")
+        raise OptionError("a marker `<!-- btlib: … -->` has no `<!-- btlib: end -->`", where="the file", hint="add it")
 
     def replacement(match: re.Match[str]) -> str:
         kind = match["kind"]
@@ -64,7 +64,7 @@ def fill(text: str, baselines: Path) -> str:
 
 
 def _table(words: Sequence[str], baselines: Path) -> str:
-    """Every case of some baselines: n, patients, Dice and accuracy with intervals over patients."""
+    """Return the table of all cases of some baselines: n, patients, Dice and accuracy with intervals over patients."""
     if not words:
         raise _wrong_words("table", "table BASELINE …", words)
     rows = [row for name in words for row in _rows(name, load_source(name, baselines))]
@@ -89,7 +89,7 @@ def _rows(name: str, source: Source) -> list[Mapping[str, str]]:
 
 
 def _training(baseline: Baseline, case: str) -> str:
-    """The recipe and its epochs, or where it was published."""
+    """Return the recipe, its epochs and the number of seeds; "published" without a recipe."""
     recipe = baseline.made(case).recipe
     seeds = len(baseline.cases[case].runs)
     if recipe is None:
@@ -98,7 +98,7 @@ def _training(baseline: Baseline, case: str) -> str:
 
 
 def _setup(words: Sequence[str], baselines: Path) -> str:
-    """How the numbers of some baselines came about: one line a command."""
+    """Return the table of how some baselines were measured: one row per command."""
     if not words:
         raise _wrong_words("setup", "setup BASELINE …", words)
     rows: list[Mapping[str, str]] = []
@@ -121,16 +121,16 @@ def _setup(words: Sequence[str], baselines: Path) -> str:
 
 
 def _provenance(made: Provenance) -> tuple[str, ...]:
-    """Date, machine and command, without what chose the case and what changes no number."""
+    """Return date, machine and command, without the options that select cases or do not change numbers."""
     facts = made.environment
     machine = facts.get("gpu") or f"{facts.get('cpu', '–')}, {(facts.get('simd') or '–').split()[0]}"
     return made.created, f"{machine}, torch {facts.get('torch', '–')}", _NO_NUMBERS.sub("", made.source)
 
 
 def _pairs(words: Sequence[str], baselines: Path) -> str:
-    """Chosen pairs of cases in some baselines: `pairs BASELINE … : dice E/A F/E : accuracy F/B`.
+    """Return the table of selected pairs of cases: `pairs BASELINE … : dice E/A F/E : accuracy F/B`.
 
-    Each has the mean of first − second, its interval, and Holm p among all pairs of the baseline.
+    Each cell has the mean of first − second, its interval, and p, Holm-corrected over all pairs of the baseline.
     """
     names, *groups = [part.split() for part in " ".join(words).split(" : ")]
     wanted = [(*pair.split("/"), metric) for metric, *pairs in filter(None, groups) for pair in pairs]
@@ -143,7 +143,7 @@ def _pairs(words: Sequence[str], baselines: Path) -> str:
         tests = [known.get((first, second, metric)) for known in found.values()]
         if not any(tests):
             raise OptionError(
-                f"no such pair: {first}/{second}, {metric}",
+                f"unknown pair {first}/{second} for {metric}",
                 where=f"pairs {' '.join(names)}",
                 hint="name two cases of a baseline in the order of `btlib show --pairs`, and dice or accuracy",
             )
@@ -156,7 +156,7 @@ def _pairs(words: Sequence[str], baselines: Path) -> str:
 
 def _wrong_words(kind: str, expected: str, words: Sequence[str]) -> OptionError:
     return OptionError(
-        f"expected `{expected}`, got {' '.join(words) or 'nothing'}", where=kind, hint="correct the mark"
+        f"expected `{expected}`, got {' '.join(words) or 'nothing'}", where=kind, hint="correct the marker"
     )
 
 
@@ -166,7 +166,7 @@ def _tests(source: Source) -> Mapping[tuple[str, str, str], PairTest]:
 
 
 def _difference(test: PairTest | None) -> str:
-    """Such as "+0.01 (−0.01 … +0.03), p 0.4"; the smallest p that resampling can give is an upper bound."""
+    """Return text such as "+0.01 (−0.01 … +0.03), p 0.4"; "p ≤" marks the smallest p that resampling can give."""
     if test is None:
         return "–"
     same = ", within ±0.02" if test.equivalent else ""
@@ -175,7 +175,7 @@ def _difference(test: PairTest | None) -> str:
 
 
 def _leakage(words: Sequence[str], baselines: Path) -> str:
-    """The same cases on two splits, one of which keeps patients apart."""
+    """Return the leakage table of the same cases on a split by sample and a split by patient."""
     if len(words) != 2:
         raise _wrong_words("leakage", "leakage BY_SLICE BY_PATIENT", words)
     near, apart = (load_source(word, baselines) for word in words)
@@ -183,7 +183,7 @@ def _leakage(words: Sequence[str], baselines: Path) -> str:
 
 
 def _splits(words: Sequence[str], baselines: Path) -> str:
-    """Of the built-in splits of Figshare: test samples and persons, and how many of them are trained on."""
+    """Return the table of Figshare's built-in splits: test samples, persons, and persons who are also in training."""
     table = figshare_patients()
     folds, persons = table.folds[table.persons - 1], table.persons
     by_slice = slice_seed42(len(persons))
@@ -210,7 +210,7 @@ def _span(values: Sequence[int]) -> str:
 
 
 def _of(source: Source) -> Baseline:
-    assert source.baseline is not None  # a mark names baselines, not runs
+    assert source.baseline is not None  # markers name baselines, not runs
     return source.baseline
 
 
@@ -221,4 +221,4 @@ _KINDS: Mapping[str, Callable[[Sequence[str], Path], str]] = {
     "leakage": _leakage,
     "splits": _splits,
 }
-"""Kind of table → what makes it of the words behind it."""
+"""Kind of table → function that generates it from the words of the marker."""

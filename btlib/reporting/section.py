@@ -1,16 +1,16 @@
-"""A section that a plug-in adds to the HTML report."""
+"""Section that a plug-in adds to the HTML report."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Section:
-    """A title, and what stands under it.
+    """Section with a title, text and a figure.
 
     Attributes:
-        title: Plain text.
-        text: Paragraphs of plain text, parted by empty lines; may be empty.
-        svg: A figure as SVG, such as matplotlib writes it; style sheets in it are left out. "" for none.
+        title: Title as plain text.
+        text: Paragraphs of plain text, separated by empty lines; may be empty.
+        svg: Figure as SVG, for example from matplotlib; its style sheets are removed. "" for no figure.
     """
 
     title: str

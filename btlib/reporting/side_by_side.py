@@ -1,4 +1,4 @@
-"""Numbers of several sources beside each other: a row for each case and metric, a column for each source."""
+"""Values of several sources side by side: a row for each case and metric, a column for each source."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from matplotlib.container import ErrorbarContainer
 
 _ROW, _PANEL = 0.3, 3.6  # inches: height of a case, width of a metric
-_COLUMNS = 30  # of a name
-_SPREAD = 0.6  # of a row's height, shared by its sources
+_COLUMNS = 30  # columns of a name
+_SPREAD = 0.6  # share of a row's height for the markers of its sources
 _COLOURS = (MUTED, ACCENT, SECOND, GOOD, BAD)
 _MARKS = ("D", "o", "s", "^", "v")
 
 
 def side_by_side(columns: Sequence[Column], metrics: Sequence[str], style: str = "simple") -> str:
-    """Values with 95 % intervals over patients, in a format of `tabulate`.
+    """Return a table of values with 95 % intervals over patients, in a format of `tabulate`.
 
-    Published values stand as they were printed. The sources may differ in their conditions: see `conditions_line`.
+    Published values are shown as printed. The sources may differ in their conditions: see `conditions_line`.
 
     Args:
-        columns: One a source.
-        metrics: The rows of each case.
-        style: Such as "simple" or "github".
+        columns: Values, one column per source.
+        metrics: Metrics, one row of each case per metric.
+        style: Format of `tabulate`, such as "simple" or "github".
     """
     name = naming(style)
     rows = [
@@ -48,12 +48,12 @@ def side_by_side(columns: Sequence[Column], metrics: Sequence[str], style: str =
 
 
 def draw_side_by_side(columns: Sequence[Column], metrics: Sequence[str], path: Path) -> None:
-    """The same values as SVG: one panel a metric, a row a case, a mark with its interval for each source.
+    """Draw the same values as SVG: one panel per metric, one row per case, one marker with interval per source.
 
     Args:
-        columns: One a source, told apart by colour and mark.
-        metrics: The panels.
-        path: The file; its folder is made.
+        columns: Values, one column per source; sources differ in colour and marker.
+        metrics: Metrics, one panel each.
+        path: File to write; its folder is created.
     """
     cases = _cases(columns)
     figure = new_figure((_PANEL * len(metrics) + 0.8, _ROW * len(cases) + 1.2))
@@ -75,13 +75,13 @@ def draw_side_by_side(columns: Sequence[Column], metrics: Sequence[str], path: P
 
 
 def _places(cases: Sequence[str], metric: str, index: int, of: int) -> dict[tuple[str, str], float]:
-    """Where the marks of one source stand: each case has a row, which its sources share."""
+    """Return the vertical positions of one source's markers; the sources share the row of a case."""
     shift = _SPREAD * ((index + 0.5) / of - 0.5)
     return {(case, metric): row + shift for row, case in enumerate(cases)}
 
 
 def _marks(axes: "Axes", column: Column, places: dict[tuple[str, str], float], index: int) -> "ErrorbarContainer":
-    """A source's values in one panel; where a case has none, the word for why."""
+    """Draw a source's values in one panel; a failed case gets its status as text."""
     colour = _COLOURS[index % len(_COLOURS)]
     found = [(at, column.values[key]) for key, at in places.items() if key in column.values]
     drawn = [(at, value) for at, value in found if isinstance(value, Value)]
@@ -100,26 +100,24 @@ def _marks(axes: "Axes", column: Column, places: dict[tuple[str, str], float], i
 
 
 def conditions_line(source: Source) -> str:
-    """A source's name, and how its numbers were made."""
+    """Return a line with a source's name and the conditions of its measurement."""
     c = _conditions(source)
     line = (
         f"{visible(source.name)}: {c.n_test} test samples ({c.task.name}), split {c.split_name}, {c.image_size} px; "
-        f"the protocol's scaling is {c.scaling}, its threshold {c.threshold:g}"
+        f"scaling of the protocol: {c.scaling}, threshold {c.threshold:g}"
     )
     caveats = dict.fromkeys(result.caveat for result in source.results if result.runs)
     return "; ".join([line, *_patients(c), *filter(None, caveats)])
 
 
 def _patients(conditions: Conditions) -> list[str]:
-    """For whom the numbers hold."""
+    """Return texts on the test patients and on how many of their samples are of patients in training."""
     known = conditions.patients
     if known is None:
-        stated = "samples without patient id are independent, as the user says"
+        stated = "samples without patient id are treated as independent, as stated by the user"
         return [stated] if conditions.independent else []
     source = " (from btlib's table)" if known.source == "table" else ""
-    return [
-        f"{known.n_test} test patients{source}; {known.seen} test samples have samples of their patient in training"
-    ]
+    return [f"{known.n_test} test patients{source}; {known.seen} test samples are of patients who are also in training"]
 
 
 def _conditions(source: Source) -> Conditions:
@@ -134,5 +132,5 @@ def _cases(columns: Sequence[Column]) -> list[str]:
 
 
 def _reach(value: Value, side: int) -> float:
-    """How far the interval goes from the value, to its lower (0) or upper (1) bound."""
+    """Return the distance from the value to the lower (0) or upper (1) bound of its interval."""
     return abs(value.interval[side] - value.value) if value.interval else 0.0

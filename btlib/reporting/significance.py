@@ -1,4 +1,4 @@
-"""Which cases differ: tests of every pair on the same samples, for Dice and correctness, corrected for multiplicity."""
+"""Significance tests of every pair of cases on the same samples, for Dice and accuracy, corrected for multiplicity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,18 +16,18 @@ from btlib.reporting.names import Naming
 from btlib.results import CaseResult, mean_in_order
 
 TESTED = ("dice", "accuracy")
-"""The metrics that pairs are tested on; accuracy by sample is correctness, 1 or 0."""
+"""Metrics of the tests; the accuracy of one sample is 1 (right) or 0 (wrong)."""
 
 ALL_PAIRS = "all pairs"
 
 
 @dataclass(frozen=True)
 class Family:
-    """Comparisons that were planned, which are corrected for their own number and no other.
+    """Family of planned comparisons; p is corrected for the number of tests in the family.
 
     Attributes:
-        title: For a heading.
-        tests: One case, the case it is compared with, and the metric.
+        title: Title, used as a heading.
+        tests: Tests: one case, the case it is compared with, and the metric.
     """
 
     title: str
@@ -35,38 +35,38 @@ class Family:
 
 
 FAMILIES: Registry[Family] = Registry("family of comparisons", "btlib.comparisons")
-"""The planned comparisons of installed packages, by name."""
+"""Planned comparisons of installed packages, by name."""
 
 MARGIN = 0.02
-"""Differences within it count as none that matters: the margin of the equivalence test."""
+"""Margin of the equivalence test; smaller differences count as not relevant."""
 
 SMALLEST_P = 1 / 10_001
-"""What sign flips can show at most: none of 10,000 was as extreme."""
+"""Smallest possible p of the sign-flip test: none of 10,000 draws was as extreme."""
 
 _ALPHA = 0.05
 
 
 @dataclass(frozen=True)
 class PairTest:
-    """One case against another on the same samples.
+    """Test of one case against another on the same samples.
 
     Attributes:
-        family: Name of a planned family, else "all pairs": p is corrected within each.
-        first: One case.
-        second: The other one.
+        family: Name of the planned family, or "all pairs"; p is corrected within each family.
+        first: Name of the first case.
+        second: Name of the second case.
         metric: "dice" or "accuracy".
-        n: Samples.
-        unit: What was resampled: "patient", or "sample" where patients are unknown.
-        n_units: How many of them there are.
+        n: Number of samples.
+        unit: Unit of resampling: "patient", or "sample" if patients are unknown.
+        n_units: Number of units.
         difference: Mean of first − second, over samples and seeds.
-        low: Lower bound of its 95 % interval.
-        high: Upper bound.
-        p: Two-sided, of sign flips of patients.
-        p_holm: The same, Holm-corrected within the family.
-        p_mcnemar: Exact McNemar, which takes samples as independent; for accuracy with one seed.
-        effect: Cohen's d_z for Dice, odds ratio of the discordant samples for accuracy; None where it is undefined.
+        low: Lower bound of the difference's 95 % interval.
+        high: Upper bound of the interval.
+        p: Two-sided p of the sign-flip test over patients.
+        p_holm: p, Holm-corrected within the family.
+        p_mcnemar: p of the exact McNemar test, which treats samples as independent; only for accuracy with one seed.
+        effect: Cohen's d_z for Dice, odds ratio of the discordant samples for accuracy; None if undefined.
         equivalent: Whether the 90 % interval lies within ±0.02 (two one-sided tests at 5 %).
-        words: The reading in words.
+        words: Conclusion in words.
     """
 
     family: str
@@ -94,13 +94,13 @@ def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
         results: Cases of one run, measured under the same conditions.
 
     Raises:
-        RecordError: They were measured under different conditions.
-        StatsError: Fewer than two patients.
+        RecordError: The cases were measured under different conditions.
+        StatsError: There are fewer than two patients.
     """
     for result in results[1:]:
         if result.conditions != results[0].conditions:
             raise RecordError(
-                f"case {result.case} was measured under other conditions than case {results[0].case}",
+                f"case {result.case} and case {results[0].case} were measured under different conditions",
                 hint="compare cases of one run",
             )
     names = {result.case: result for result in results}
@@ -110,12 +110,12 @@ def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
 
 
 def one_training_note(results: Sequence[CaseResult]) -> str:
-    """What the tests leave open where some case is a single training; else nothing."""
+    """Return a note on the limits of the tests if a case has only one seed, else ""."""
     if all(len(result.runs) > 1 for result in results):
         return ""
     return (
-        "A case with one seed is one training: this tells trained models apart, not architectures, and another "
-        "training may differ by more than the interval says (--bt-seeds 3 shows how much)."
+        "A case with one seed is a single training run. The tests therefore compare trained models, not architectures: "
+        "another training run may differ by more than the interval shows (--bt-seeds 3 shows how much)."
     )
 
 
@@ -147,7 +147,7 @@ def _has(result: CaseResult, metric: str) -> bool:
 
 
 def _of_metric(family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metric: str) -> list[PairTest]:
-    """All pairs at once: they share the draws of patients."""
+    """Test all pairs of a metric at once, with the same draws of patients."""
     if not pairs:
         return []
     order = pairs[0][0].samples
@@ -184,7 +184,7 @@ def _mcnemar(a: NDArray[np.float64], b: NDArray[np.float64], metric: str) -> flo
 
 
 def _correctness(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
-    """Right or wrong, 1 or 0; a mean over seeds is neither."""
+    """Whether all values are 1 (right) or 0 (wrong); means over several seeds may lie between."""
     return bool(np.isin(np.concatenate([a, b]), (0.0, 1.0)).all())
 
 
@@ -193,21 +193,21 @@ def _effect(a: NDArray[np.float64], b: NDArray[np.float64], metric: str) -> floa
         if metric == "dice":
             return stats.cohens_dz(a, b)
         ratio = stats.matched_odds_ratio(*stats.discordant(a, b)).ratio if _correctness(a, b) else np.inf
-    except StatsError:  # without spread, or without a disagreement, there is no effect size
+    except StatsError:  # no spread or no discordant samples: the effect size is undefined
         return None
     return ratio if np.isfinite(ratio) else None
 
 
 def reading(test: PairTest, name: Naming = str) -> str:
-    """In words: what the corrected test shows, and whether a difference that matters can be ruled out.
+    """Return the conclusion in words: the result of the corrected test and of the equivalence test.
 
     Args:
-        test: The test of a pair.
-        name: How the two cases are written.
+        test: Test of a pair.
+        name: Function that formats the names of the cases.
     """
     if test.p_holm < _ALPHA:
         words = f"{name(test.first)} is {'better' if test.difference > 0 else 'worse'} than {name(test.second)}"
-        return words + (", by less than matters" if test.equivalent else "")
+        return words + (f", but not by a relevant amount (within ±{MARGIN:g})" if test.equivalent else "")
     if test.equivalent:
-        return f"no difference that matters (within ±{MARGIN:g})"
-    return "no difference shown; one that matters is not ruled out"
+        return f"no relevant difference (within ±{MARGIN:g})"
+    return "no significant difference; a relevant difference is not ruled out"

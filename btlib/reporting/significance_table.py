@@ -1,4 +1,4 @@
-"""Tests of pairs as a table: one row a pair and metric."""
+"""Table of pair tests: one row per pair and metric."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from btlib.reporting.significance import MARGIN, PairTest, reading
 
 
 def significance_table(tests: Sequence[PairTest], style: str = "simple") -> str:
-    """Difference, interval, p values and the reading of each, in a format of `tabulate`."""
+    """Return difference, interval, p values and conclusion of each test, in a format of `tabulate`."""
     name = naming(style)
     return tabulate([_row(test, name) for test in tests], "keys", style, disable_numparse=True)
 
@@ -26,5 +26,5 @@ def _row(test: PairTest, name: Naming) -> dict[str, str]:
         "McNemar p": p_value(test.p_mcnemar),
         "effect": number(test.effect, ".2f"),
         f"within ±{MARGIN:g}": "yes" if test.equivalent else "no",
-        "reading": reading(test, name),
+        "conclusion": reading(test, name),
     }

@@ -1,4 +1,4 @@
-"""Where numbers to compare may come from: the folder of a run, a record, a baseline file, or a baseline's name."""
+"""Sources of numbers to compare: the folder of a run, a record, a baseline file, or the name of a baseline."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,11 @@ class Source:
     """Numbers of cases, read from files.
 
     Attributes:
-        name: What the user called it.
-        results: Its cases; empty for published numbers.
-        baseline: It as something to hold others against; None where it cannot be.
-        problem: Why it cannot.
-        recipes: How each case was trained; lacks those of which that is unknown.
+        name: Name that the user gave.
+        results: Results of the cases; empty for published numbers.
+        baseline: The source as a baseline for others; None if it cannot be used as a baseline.
+        problem: Reason why it cannot be used as a baseline.
+        recipes: Training recipe by case; cases without a known recipe are left out.
     """
 
     name: str
@@ -39,16 +39,16 @@ class Source:
 
 
 def load_source(text: str, baselines: Path) -> Source:
-    """Read what the user named.
+    """Read a source that the user named.
 
     Args:
-        text: Folder of a run or its name, a record, a baseline file, or the name of a baseline (see `btlib.paths`).
-        baselines: The user's own baselines.
+        text: Folder or name of a run, a record, a baseline file, or the name of a baseline (see `btlib.paths`).
+        baselines: Folder of the user's baselines.
 
     Raises:
         RecordError: A record cannot be read, or the file is of no known kind.
         BaselineError: A baseline cannot be read.
-        UnknownNameError: There is nothing of this name; the nearest run or baseline is offered.
+        UnknownNameError: Nothing has this name; the error suggests the nearest run or baseline.
     """
     if (run := find_run(text)) is not None:
         folder = RunStore(run)
@@ -66,16 +66,16 @@ def load_source(text: str, baselines: Path) -> Source:
 
 
 def load_sources(texts: Sequence[str], baselines: Path, titles: Sequence[str] = ()) -> list[Source]:
-    """Read all that the user named.
+    """Read all sources that the user named.
 
     Args:
-        texts: As in `load_source`.
-        baselines: The user's own baselines.
-        titles: What they are called, in their order; none for what the user named them by.
+        texts: Texts of the sources, as in `load_source`.
+        baselines: Folder of the user's baselines.
+        titles: Titles of the sources, in the same order; empty to use the texts.
 
     Raises:
-        OptionError: There are more or fewer titles than sources, or two of them look the same; nothing was read.
-        BtlibError: As in `load_source`.
+        OptionError: There are more or fewer titles than sources, or two titles look the same; nothing is read.
+        BtlibError: Any error of `load_source`.
     """
     check_titles(titles, texts)
     loaded = [load_source(text, baselines) for text in texts]
@@ -83,25 +83,29 @@ def load_sources(texts: Sequence[str], baselines: Path, titles: Sequence[str] = 
 
 
 def hold(source: Source, against: Source, *, strict: bool = False, independent: bool = False) -> list[Verdict]:
-    """Every case of a source held against another one; where each has one case, their names need not agree.
+    """Compare every case of a source with another source; if each has one case, the names may differ.
 
-    A case that the other lacks is held against all of the other's cases, as in a run (`judge_new`; each of them is in
-    `beside`). Those that only the other has are in `left_out`.
+    A case that `against` does not have is compared with all cases of `against`, as in a run (`judge_new`; `beside` has
+    each comparison). Cases that only `against` has are in `left_out`.
 
     Args:
-        source: What is judged.
-        against: What it is held against.
-        strict: Another rendering of the same samples is "not-comparable".
-        independent: Samples without patient id are independent of each other.
+        source: Source to judge.
+        against: Source to compare with.
+        strict: Report another rendering of the same samples as "not-comparable".
+        independent: Treat samples without patient id as independent.
 
     Raises:
-        BaselineError: The other cannot be held against.
-        RecordError: The source holds no measured numbers.
+        BaselineError: `against` cannot be used as a baseline.
+        RecordError: `source` has no measured numbers.
     """
     if against.baseline is None:
-        raise BaselineError(f"nothing can be held against it: {against.problem}", where=against.name)
+        raise BaselineError(f"cannot be used as a baseline: {against.problem}", where=against.name)
     if not source.results:
-        raise RecordError("holds no measured numbers", where=source.name, hint="name a run, a record or a measured one")
+        raise RecordError(
+            "expected measured numbers, found none",
+            where=source.name,
+            hint="name a run, a record or a measured baseline",
+        )
     known, results = against.baseline.cases, source.results
     if len(known) == len(results) == 1:
         results = (replace(results[0], case=next(iter(known))),)
@@ -115,7 +119,7 @@ def hold(source: Source, against: Source, *, strict: bool = False, independent: 
 
 
 def beside(source: Source, against: Source, *, strict: bool = False, independent: bool = False) -> list[Ranking]:
-    """The cases of a source that another one lacks, beside each of the other's; arguments as in `hold`."""
+    """Compare each case that `against` does not have with each case of `against`; the arguments are those of `hold`."""
     assert against.baseline is not None
     known = against.baseline.cases
     new = [] if len(known) == len(source.results) == 1 else [r for r in source.results if r.case not in known]
@@ -128,7 +132,7 @@ def _independent(result: CaseResult) -> CaseResult:
 
 
 def left_out(source: Source, against: Source) -> list[str]:
-    """Cases that another source has and this one does not."""
+    """Return the cases that `against` has and `source` does not have."""
     assert against.baseline is not None
     known = against.baseline.cases
     return [] if len(known) == len(source.results) == 1 else sorted(known.keys() - {r.case for r in source.results})
@@ -138,14 +142,14 @@ def _measured(name: str, results: list[CaseResult], recipes: Mapping[str, Mappin
     recipes = {case: recipe for case, recipe in recipes.items() if recipe}
     try:
         return Source(name, tuple(results), reference(results, name), recipes=recipes)
-    except RecordError as error:  # it may still be held against another
+    except RecordError as error:  # it may still be compared with another source
         if not results:
             raise
         return Source(name, tuple(results), None, error.problem, recipes)
 
 
 def _schema(path: Path) -> str:
-    """The schema a JSON file names; empty where that cannot be told, so that the baseline's reader says why."""
+    """Return the schema that a JSON file names; "" if unreadable, so that the baseline reader reports the error."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Every figure of speed of a run: `speed.md` and `speed.csv`."""
+"""Speed figures of a run: `speed.md` and `speed.csv`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,14 +13,14 @@ from btlib.runs.speed import Speed, Timing
 
 _HEAD = """# Speed
 
-Images/s of the median call, and how many times that is what the speed reference of the case does, both measured in
-turns A B B A, with the 95 % interval over turns. A case without a reference has no ratio. The ceiling is the fastest
-product of matrices that was found on this machine in the same precision.
+Images/s of the median call, and its ratio to the speed reference of the case, with the 95 % interval of the ratio over
+turns. Case and reference were measured in turns A B B A. A case without a reference has no ratio. The ceiling is the
+fastest matrix product that was measured on this machine in the same precision.
 """
 
 
 def write_speed(speeds: Mapping[str, Speed], noise: Timing | None, folder: Path) -> Path | None:
-    """Write the tables of a run that measured speed; returns the first file, None where there is nothing to write."""
+    """Write the speed tables of a run and return the Markdown file; None if no speed was measured."""
     rows = [_row(speed, name) for speed in speeds.values() for name in speed.figures]
     if not rows:
         return None
@@ -35,12 +35,12 @@ def write_speed(speeds: Mapping[str, Speed], noise: Timing | None, folder: Path)
 
 
 def noise_line(noise: Timing | None) -> str:
-    """What the null run says."""
+    """Return a line on the null run."""
     found = noise.speedup if noise else None
     if found is None:
         return "The noise floor was not measured."
     return (
-        f"Noise floor: the reference against itself is {found.value:.3f} times as fast "
+        f"Noise floor: the reference, compared with itself, is {found.value:.3f} times as fast "
         f"({found.low:.3f} … {found.high:.3f}, {found.turns} turns)."
     )
 

@@ -1,4 +1,4 @@
-"""The run in a few lines of Markdown, short enough for a comment on a pull request: `summary.md`."""
+"""Short Markdown summary of a run for a comment on a pull request: `summary.md`."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,14 @@ _ROWS, _REASONS, _LETTERS, _COLUMNS = 20, 8, 200, 80
 
 
 def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unread: Sequence[str] = ()) -> str:
-    """Counts of verdicts, a line a case, and why those that do not hold do not; what is cut says so.
+    """Return the counts of verdicts, a row per case, and the reasons of failed and inconclusive verdicts.
+
+    Long lists are shortened and state how many entries are left out.
 
     Args:
-        comparison: The cases.
+        comparison: Comparison of the cases.
         means: Case and metric → mean with its interval.
-        unread: Which numbers could not be read, and why.
+        unread: Errors on numbers that could not be read.
     """
     info = comparison.info
     counts = Counter(row.status for row in comparison.rows)
@@ -47,12 +49,12 @@ def _row(row: Row, means: Mapping[tuple[str, str], Mean]) -> dict[str, str]:
         "verdict": row.status,
         "Dice": _value(row, "dice", means),
         "accuracy": _value(row, "accuracy", means),
-        "change against the baseline": "; ".join(changes) or "–",
+        "difference from the baseline": "; ".join(changes) or "–",
     }
 
 
 def _against(verdict: Verdict) -> str:
-    return "" if verdict.reference is None else f" against {_name(verdict.reference)}"
+    return "" if verdict.reference is None else f" compared with {_name(verdict.reference)}"
 
 
 def _value(row: Row, metric: str, means: Mapping[tuple[str, str], Mean]) -> str:
@@ -61,12 +63,12 @@ def _value(row: Row, metric: str, means: Mapping[tuple[str, str], Mean]) -> str:
 
 
 def _reasons(comparison: Comparison) -> list[str]:
-    held: dict[str, list[Verdict]] = {}
+    by_reason: dict[str, list[Verdict]] = {}
     for verdict in (v for row in comparison.rows for v in row.verdicts if v.status not in HOLDS and v.reason):
-        held.setdefault(verdict.reason.splitlines()[0], []).append(verdict)
+        by_reason.setdefault(verdict.reason.splitlines()[0], []).append(verdict)
     lines = [
         f"- {', '.join(f'{_name(v.case)} {v.metric}' for v in found)} ({found[0].status}): {_plain(_cut(reason))}"
-        for reason, found in held.items()
+        for reason, found in by_reason.items()
     ]
     return _few(lines, "reasons")
 
@@ -84,5 +86,5 @@ def _name(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text on one line that Markdown takes as text."""
+    """Return a text on one line, escaped for Markdown."""
     return in_markdown(" ".join(text.split()))

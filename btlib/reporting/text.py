@@ -1,3 +1,3 @@
-"""Pieces of text that several reports share."""
+"""Texts that several reports share."""
 
 PHANTOM_NOTE = "PHANTOM DATA: synthetic samples; these numbers say nothing about patients."

@@ -1,4 +1,4 @@
-"""What one source says of each case and metric, judged by nobody: a value, with its interval where there is one."""
+"""Values of one source by case and metric, with intervals if known, without verdicts."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,30 +18,30 @@ class Value:
     """One metric of one case.
 
     Attributes:
-        value: The mean over its samples and seeds; of a published baseline, what was printed.
-        interval: Lower and upper bound of its 95 % interval over patients; None
-            for a metric of all samples together and for published figures.
+        value: Mean over samples and seeds; for a published baseline, the printed value.
+        interval: Lower and upper bound of the 95 % interval over patients; None for a metric of all samples together
+            and for published figures.
     """
 
     value: float
     interval: tuple[float, float] | None = None
 
     def __str__(self) -> str:
-        """Such as "0.7344 (0.7101 … 0.7580)"."""
+        """Return text such as "0.7344 (0.7101 … 0.7580)"."""
         return f"{self.value:.4f}" + (f" ({self.interval[0]:.4f} … {self.interval[1]:.4f})" if self.interval else "")
 
 
 Values = dict[tuple[str, str], Value | str]
-"""Case and metric → its value, or the word for why a case has none, such as "timeout"."""
+"""Case and metric → value, or the status of a failed case, such as "timeout"."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """What one source says.
+    """Values of one source.
 
     Attributes:
-        name: The source's.
-        values: By case and metric.
+        name: Name of the source.
+        values: Values by case and metric.
     """
 
     name: str
@@ -49,15 +49,15 @@ class Column:
 
 
 def check_metrics(names: Sequence[str], known: Collection[str] = METRICS, where: str = "--metric") -> None:
-    """Whether there are metrics of these names.
+    """Check that all metrics exist.
 
     Args:
-        names: What the user named.
-        known: The metrics that there are.
-        where: The option or the line that names them.
+        names: Metrics that the user named.
+        known: Existing metrics.
+        where: Option or line that contains the names.
 
     Raises:
-        UnknownNameError: One is unknown; the nearest is offered.
+        UnknownNameError: A metric is unknown; the error suggests the nearest one.
     """
     for name in names:
         if name not in known:
@@ -65,10 +65,10 @@ def check_metrics(names: Sequence[str], known: Collection[str] = METRICS, where:
 
 
 def column(source: Source, metrics: Sequence[str]) -> Column:
-    """The metrics that a source holds.
+    """Return the values of the metrics that a source has.
 
     Raises:
-        UnknownNameError: There is no such metric.
+        UnknownNameError: A metric is unknown.
     """
     if source.results:
         return Column(source.name, _measured(source.results, metrics))
@@ -91,7 +91,7 @@ def _measured(results: Sequence[CaseResult], metrics: Sequence[str]) -> Values:
 
 
 def _published(baseline: Baseline, metrics: Sequence[str]) -> Values:
-    """The figure that the gate uses, else the first of all samples together."""
+    """Return the figure that the gate uses, else the first figure over all classes."""
     found: Values = {}
     for (name, case), metric in product(baseline.cases.items(), metrics):
         known = [f for f in case.figures if f.metric == metric and f.tumour_class is None]

@@ -1,4 +1,4 @@
-"""The gate's verdicts as a table, one row a case and metric, and each one's numbers in a line."""
+"""Verdicts of the gate as a table, one row per case and metric, and as single lines."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ from btlib.reporting.numbers import interval, number
 
 
 def verdict_table(verdicts: Sequence[Verdict], style: str = "simple") -> str:
-    """Case, metric, verdict and the numbers behind it, in a format of `tabulate`."""
+    """Return a table of case, metric, verdict and its numbers, in a format of `tabulate`."""
     name = naming(style)
     new = any(v.reference is not None for v in verdicts)
     return tabulate([_row(v, name, new) for v in verdicts], "keys", style, disable_numparse=True)
 
 
 def verdict_line(v: Verdict) -> str:
-    """Metric, measured value, what it is compared with, difference, interval and margin, as far as they are known."""
+    """Return a line with metric, measured value, compared value, difference, interval and margin, if known."""
     against = "baseline" if v.reference is None else f"reference {visible(v.reference)}"
     parts = [METRICS[v.metric].title + (": no value" if v.measured is None else f" {v.measured:.4f}")]
     parts += [] if v.baseline is None else [f"{against} {v.baseline:.4f}"]
@@ -34,7 +34,7 @@ def _row(v: Verdict, name: Naming, new: bool) -> dict[str, str]:
         "case": name(v.case),
         "metric": v.metric,
         "verdict": v.status,
-        **({"against": "–" if v.reference is None else name(v.reference)} if new else {}),
+        **({"compared with": "–" if v.reference is None else name(v.reference)} if new else {}),
         "measured": number(v.measured, ".4f"),
         "baseline": number(v.baseline, ".4f"),
         "margin": number(v.margin, "g"),

@@ -1,4 +1,4 @@
-"""The comparison as a table for the terminal, Markdown, CSV and JSON."""
+"""Comparison as a table for the terminal and as Markdown, CSV and JSON files."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ SCHEMA = "btlib-comparison/2"
 
 
 def table(comparison: Comparison, style: str = "simple") -> str:
-    """One line a case, in a format of `tabulate`."""
+    """Return a table with one row per case, in a format of `tabulate`."""
     figures = _figures(comparison)
     every = (*comparison.rows, *comparison.references)
     columns = metric_columns(every)
@@ -32,7 +32,7 @@ def table(comparison: Comparison, style: str = "simple") -> str:
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
-    """Write `comparison.md`, `.csv` and `.json` into a run's folder; returns the first."""
+    """Write `comparison.md`, `.csv` and `.json` into a run's folder and return the Markdown file."""
     figures = _figures(comparison)
     frame = [_flat(row, figures) for row in (*comparison.rows, *comparison.references)]
     files.write_json(
@@ -69,12 +69,12 @@ def _cells(row: Row, columns: list[MetricColumn], figures: list[str], name: Nami
 
 
 def _heading(column: MetricColumn | TableColumn, name: Naming) -> str:
-    """Title, in which the name of a structure may stand, and unit."""
+    """Return title and unit of a column; the title may contain the name of a structure."""
     return f"{name(column.title)} [{column.unit}]" if column.unit else name(column.title)
 
 
 def _speed(throughput: Throughput | None) -> str:
-    """Images/s, and in brackets how many times that is what its speed reference does."""
+    """Return images/s and, in brackets, the ratio to the speed reference."""
     if throughput is None:
         return "–"
     return number(throughput.images_per_second, ".1f") + (
@@ -122,7 +122,7 @@ def _markdown(comparison: Comparison) -> str:
     gate = [v for row in comparison.rows for v in row.verdicts]
     reasons = _reasons(gate)
     notes = [f"- **{in_markdown(row.case)}**: {in_markdown(note)}" for row in comparison.rows for note in row.notes]
-    notes += [f"- **{in_markdown(case)}**: was to be measured and has no record" for case in comparison.missing]
+    notes += [f"- **{in_markdown(case)}**: was selected for this run but has no record" for case in comparison.missing]
     parts = [
         *head,
         table(comparison, "github"),
@@ -138,13 +138,13 @@ def _markdown(comparison: Comparison) -> str:
 
 
 def _reasons(gate: list[Verdict]) -> list[str]:
-    """Each reason once, with all that it holds for."""
-    held: dict[str, list[Verdict]] = {}
+    """Return each reason once, with all verdicts that have it."""
+    by_reason: dict[str, list[Verdict]] = {}
     for verdict in gate:
         if verdict.reason.strip():
-            held.setdefault(verdict.reason, []).append(verdict)
+            by_reason.setdefault(verdict.reason, []).append(verdict)
     lines = []
-    for reason, verdicts in held.items():
+    for reason, verdicts in by_reason.items():
         whose = ", ".join(f"{in_markdown(v.case)} {v.metric} ({v.status})" for v in verdicts)
         first, *rest = (in_markdown(line) for line in reason.splitlines() if line.strip())
         lines += [f"- **{whose}**: {first}", *(f"    - {line}" for line in rest)]

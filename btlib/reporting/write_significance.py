@@ -1,4 +1,4 @@
-"""The significance report of a run: `significance.{md,csv,json}` and a matrix of all pairs."""
+"""Significance report of a run: `significance.{md,csv,json}` and a matrix of all pairs, `significance.svg`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,26 +13,25 @@ from btlib.results import CaseResult
 
 SCHEMA = "btlib-significance/2"
 
-_HEAD = f"""Mean of first − second over the same samples. The interval is a bootstrap, p a sign-flip permutation test;
-both resample whole patients, or samples where patients are unknown.
-"Holm p" is corrected for all tests of its table. McNemar's exact p takes samples as independent. Effect: d_z for
-Dice, the odds ratio of the samples on which only one is right for accuracy. "Within ±{MARGIN:g}" is two one-sided tests
-at 5 %."""
+_HEAD = f"""Mean of first − second over the same samples. The interval is a bootstrap interval; p is from a sign-flip
+permutation test. Both resample whole patients, or samples if patients are unknown. "Holm p" is corrected for all tests
+of its table. McNemar's exact p treats samples as independent. Effect: d_z for Dice; for accuracy, the odds ratio of the
+samples on which only one of the two cases is right. "Within ±{MARGIN:g}" is two one-sided tests at 5 %."""
 
 
 def write_significance(results: Sequence[CaseResult], folder: Path) -> Path | None:
-    """Test all pairs and write the report into a run's folder; returns the Markdown file.
+    """Test all pairs of cases and write the report into a run's folder.
 
     Args:
-        results: The cases of a run that have numbers.
-        folder: Of the run.
+        results: Cases of a run that have numbers.
+        folder: Folder of the run.
 
     Returns:
-        None where there are fewer than two cases to compare, and nothing is written.
+        The Markdown file; None, and no file is written, if there are fewer than two cases to compare.
 
     Raises:
         RecordError: The cases were measured under different conditions.
-        StatsError: Fewer than two patients.
+        StatsError: There are fewer than two patients.
     """
     tests = pair_tests(results) if len(results) > 1 else ()
     if not tests:

@@ -134,7 +134,7 @@ def test_speed_is_reported_where_it_was_measured(left: Left) -> None:
     run.store.save_record(record.model_copy(update={"speed": speed.model_copy(update={"noise": timing})}))
     first, noise = closing._speed(run.store, run.store.path)
     assert first == path
-    assert noise.startswith("Noise floor: the reference against itself is 2.")
+    assert noise.startswith("Noise floor: the reference, compared with itself, is 2.")
 
 
 def test_the_title_is_the_users(left: Left) -> None:

@@ -356,7 +356,7 @@ def test_every_source_with_pairs_is_tested(make_run: Make, make_table: Table):
     assert "B − A" not in run("show", two).stdout
     markdown = run("show", two, "--pairs", "--markdown").stdout
     assert "| B − A " in markdown
-    assert "A case with one seed is one training" in markdown
+    assert "A case with one seed is a single training run" in markdown
 
 
 def test_conditions_of_every_source(make_run: Make, make_table: Table, conditions: Conditions):

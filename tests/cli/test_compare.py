@@ -169,7 +169,10 @@ def test_the_life_of_a_baseline(make_run: Callable[..., Path], make_table: Table
         (["compare", "one", "nowhere"], "unknown run or baseline 'nowhere'"),
         (["compare", "nowhere", "--name", "a"], "expected two sources, or one and --against"),
         (["compare", "nowhere", "one", "--name", "a"], "--name: expected 2, one for each source, got 1"),
-        (["compare", "nowhere", "one", "--name", "a", "--name", "a"], "--name: 'a' is given twice"),
+        (
+            ["compare", "nowhere", "one", "--name", "a", "--name", "a"],
+            "--name: expected different names, found 'a' twice",
+        ),
         (["compare", "one", "empty"], "has no records"),
         (["compare", "one", "broken.json"], "broken.json: does not follow btlib-baseline/2"),
         (["baseline", "accept", "one", "--name", "m", "--reason", "r", "--margin", "dice"], "expected METRIC=VALUE"),
@@ -199,8 +202,8 @@ def test_leakage_of_two_runs(make_run: Callable[..., Path], make_table: Table, c
     apart = make_run("apart", other, X=make_table(wrong=30))
     result = run("leakage", near, apart)
     assert result.exit_code == 0
-    assert "split slice-seed42; 59 of 60 test samples have samples of their patient in training" in result.stdout
-    assert "split patient-5fold-1; 0 of 60 test samples have" in result.stdout
+    assert "split slice-seed42; 59 of 60 test samples are of patients who are also in training" in result.stdout
+    assert "split patient-5fold-1; 0 of 60 test samples are" in result.stdout
     rows = [line.split() for line in result.stdout.splitlines() if line.startswith("X")]
     assert [row[1] for row in rows] == ["dice", "accuracy"]
     assert rows[1][2:5] == ["1.0000", "0.5000", "+0.5000"]
@@ -213,7 +216,7 @@ def test_leakage_of_two_recipes_is_refused(make_run: Callable[..., Path], make_t
     by_patient = conditions.model_copy(update={"split_name": "patient-5fold-1", "patients": none})
     near, apart = RunStore(make_run("near", by_slice, X=table)), RunStore(make_run("apart", by_patient, X=table))
     near.save_info(near.info().model_copy(update={"recipe": {"epochs": 8}}))
-    for recipe, told in (({}, "how it was trained is not known"), ({"epochs": 4}, "epochs 8 against 4")):
+    for recipe, told in (({}, "the training recipe is not known"), ({"epochs": 4}, "epochs 8 and 4")):
         apart.save_info(apart.info().model_copy(update={"recipe": recipe}))
         result = run("leakage", near.path, apart.path)
         assert result.exit_code == 2

@@ -113,7 +113,7 @@ def test_sources_have_the_titles_they_are_given(make_run: Callable[..., Path], m
     ("args", "told"),
     [
         (["--name", "a"], "--name: expected 2, one for each source, got 1"),
-        (["--name", "a", "--name", "a"], "--name: 'a' is given twice"),
+        (["--name", "a", "--name", "a"], "--name: expected different names, found 'a' twice"),
         (["--metric", "dise"], "--metric: unknown metric 'dise'"),
     ],
 )
@@ -137,7 +137,7 @@ def test_pairs_are_tested(make_run: Callable[..., Path], make_table: Table):
     told = show(run, "--pairs").stdout
     assert "D − A" in told
     assert "D is worse than A" in told
-    assert "one training" in told
+    assert "single training run" in told
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_a_case_is_added_and_the_others_stay(folder: RunStore, old: Baseline, tm
     assert [line.split()[0] for line in proposal_lines(proposal)[2:4]] == ["new", "new"]
     assert proposal_lines(proposal)[4] == ""  # no row for a case that stays
     assert proposal.cases == ("new",)
-    assert "unlike the baseline's own: recipe epochs: – → 3" in proposal_lines(proposal)
+    assert "different from the baseline: recipe epochs: – → 3" in proposal_lines(proposal)
     accept(proposal, tmp_path / "mine.json")
     baseline = Baseline.load(tmp_path / "mine.json")
     assert sorted(baseline.cases) == ["X", "Y", "new"]

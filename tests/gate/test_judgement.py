@@ -749,15 +749,15 @@ def test_reports_of_a_run_of_before_still_work(before: RunStore, tmp_path: Path,
     assert kept(before) == done.judgement
     assert judged == {"D": 2}  # once to look, which keeps nothing, and once to close
     text = (before.path / "speed.md").read_text()
-    assert "Noise floor: the reference against itself is" in text
+    assert "Noise floor: the reference, compared with itself, is" in text
     assert "| 160.0 " in text
     page = (before.path / "index.html").read_text()
-    assert "Every case holds against its baseline." in page
+    assert "Every case that was compared with a baseline passed the comparison." in page
     assert "Could not be read" not in page
 
 
 def test_a_run_of_before_that_does_not_tell_its_seeds_misses_none(before: RunStore) -> None:
-    """It cannot be known; a case that was to be measured and has no record is told all the same."""
+    """It cannot be known; a case that was selected for this run but has no record is told all the same."""
     value = {name: field for name, field in INFO.items() if name != "seeds"}
     value |= {"cases": ["D", "E"], "baseline": str(NONE)}
     files.write_json(before.path / "run.json", files.sealed(value))

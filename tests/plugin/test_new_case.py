@@ -84,7 +84,7 @@ def test_it_alone_is_measured_and_stands_beside_the_others(
         (reference, metric, "pass", 1, 3) for reference in ("toy1", "toy2") for metric in ("dice", "accuracy")
     }
     text = (latest() / "comparison.md").read_text()
-    assert "## New cases beside those of the baseline" in text
+    assert "## New cases compared with the baseline's cases" in text
 
 
 @pytest.mark.parametrize("name", ["constant", "random", "other samples"])

@@ -62,7 +62,7 @@ def test_a_run_that_holds_up(
             "comparison:   *comparison.md",
             "significance: *significance.md",
             "speed:        *speed.md",
-            "Noise floor: the reference against itself is * times as fast*",
+            "Noise floor: the reference, compared with itself, is * times as fast*",
             "report:       *index.html",
             "time:         *s: data *measuring speed * %, harness * %",
         ]

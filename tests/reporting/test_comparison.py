@@ -96,7 +96,7 @@ def test_an_unreadable_baseline_is_a_verdict(make_table: Table, info: RunInfo, r
 
 def test_what_was_left_out_is_told(comparison: Comparison, tmp_path: Path):
     assert comparison.missing == ("lost",)
-    assert "**lost**: was to be measured and has no record" in write_comparison(comparison, tmp_path).read_text()
+    assert "**lost**: was selected for this run but has no record" in write_comparison(comparison, tmp_path).read_text()
 
 
 def test_seeds_of_a_case_are_one_row(make_table: Table, info: RunInfo, record: Make, baseline_of: Callable):
@@ -279,7 +279,7 @@ def test_samples_without_a_value_are_counted(make_table: Table, info: RunInfo, r
     )
     found = judged(info, [record("Y", table), record("Z", make_table())], {}, BaselineError("none"))
     one, other = found.rows
-    told = "1 of 60 samples have no value, and are in no mean"
+    told = "1 of 60 samples have no value and are not in the mean"
     undefined = ("sensitivity", "precision", "HD95", "surface Dice 1 px", "surface Dice 2 px")
     assert one.notes == ("from scratch", *(f"{metric}: {told}" for metric in undefined))
     assert other.notes == ("from scratch",)

@@ -68,9 +68,9 @@ def test_cases_without_classes_have_no_gap_of_them(result: Callable[..., CaseRes
 @pytest.mark.parametrize(
     ("other", "problem"),
     [
-        ({}, "expected two splits and everything else alike; differing: nothing"),
-        ({"split_name": "patient-5fold-1", "image_size": 64}, "differing: image_size"),
-        ({"split_name": "patient-5fold-1", "truth_fingerprint": "t2"}, "differing: truth_fingerprint"),
+        ({}, "expected different splits and otherwise equal conditions, found different: nothing"),
+        ({"split_name": "patient-5fold-1", "image_size": 64}, "found different: image_size"),
+        ({"split_name": "patient-5fold-1", "truth_fingerprint": "t2"}, "found different: truth_fingerprint"),
     ],
 )
 def test_unlike_runs_have_no_gap(
@@ -83,11 +83,11 @@ def test_unlike_runs_have_no_gap(
 @pytest.mark.parametrize(
     ("recipes", "problem"),
     [
-        (({"epochs": 8, "name": "modern"}, {"epochs": 4, "name": "modern"}), "case X: .*epochs 8 against 4"),
-        ((EIGHT, EIGHT | {"augment": True}), "augment None against True"),
-        ((None, EIGHT), "case X of near: how it was trained is not known"),
-        ((EIGHT, None), "case X of apart: how it was trained is not known"),
-        ((None, None), "case X of near: how it was trained is not known"),
+        (({"epochs": 8, "name": "modern"}, {"epochs": 4, "name": "modern"}), "case X: .*epochs 8 and 4"),
+        ((EIGHT, EIGHT | {"augment": True}), "augment None and True"),
+        ((None, EIGHT), "case X of near: the training recipe is not known"),
+        ((EIGHT, None), "case X of apart: the training recipe is not known"),
+        ((None, None), "case X of near: the training recipe is not known"),
     ],
 )
 def test_two_recipes_have_no_gap(
@@ -103,17 +103,17 @@ def test_two_recipes_have_no_gap(
 
 def test_other_seeds_have_no_gap(result: Callable[..., CaseResult], make_table: Table):
     near, apart = result("X", make_table()), result("X", make_table(), make_table(), split_name="patient-5fold-1")
-    with pytest.raises(RecordError, match="case X: trained with seeds 0 against 0, 1"):
+    with pytest.raises(RecordError, match="case X: expected the same seeds in both runs, found 0 and 0, 1"):
         leakage(measured(near), measured(apart))
 
 
 @pytest.mark.parametrize(
     ("near", "apart", "problem"),
     [
-        (None, 0, "case X on slice-seed42: whose samples trained it is not known"),
-        (60, None, "case X on patient-5fold-1: whose samples trained it is not known"),
-        (0, 0, "and none on patient-5fold-1; got 0 and 0 such test samples"),
-        (60, 1, "got 60 and 1 such test samples"),
+        (None, 0, "case X on slice-seed42: the patients in training are not known"),
+        (60, None, "case X on patient-5fold-1: the patients in training are not known"),
+        (0, 0, "and none on patient-5fold-1, found 0 and 0 test samples of such patients"),
+        (60, 1, "found 60 and 1 test samples of such patients"),
     ],
 )
 def test_what_is_told_is_leakage_only_where_patients_tell_the_splits_apart(
@@ -125,7 +125,7 @@ def test_what_is_told_is_leakage_only_where_patients_tell_the_splits_apart(
 
 
 def test_failed_and_strange_cases_are_told(result: Callable[..., CaseResult], make_table: Table):
-    with pytest.raises(RecordError, match="share no case: X; Y"):
+    with pytest.raises(RecordError, match="expected a common case, found X and Y"):
         leakage(measured(result("X", make_table())), measured(result("Y", make_table())))
     with pytest.raises(RecordError, match="case X: failed"):
         leakage(measured(result("X", make_table())), measured(result("X", split_name="patient-5fold-1")))
@@ -147,7 +147,7 @@ def test_two_splits_are_the_only_difference(
     result: Callable[..., CaseResult], make_table: Table, condition: dict[str, object]
 ):
     other = result("X", make_table(), split_name="patient-5fold-1", **condition)
-    with pytest.raises(RecordError, match=f"differing: {next(iter(condition))}"):
+    with pytest.raises(RecordError, match=f"found different: {next(iter(condition))}"):
         leakage(measured(result("X", make_table())), measured(other))
 
 
@@ -155,7 +155,7 @@ def test_every_case_of_both_is_checked(result: Callable[..., CaseResult], make_t
     """Not the first alone: the second was trained by another recipe, or with other patients in training."""
     near, apart = ([result(case, make_table(), **more) for case in "XY"] for more in ({}, {"split_name": "p"}))
     recipes = {"X": EIGHT, "Y": {"epochs": 4}}
-    with pytest.raises(RecordError, match="case Y: trained by two recipes"):
+    with pytest.raises(RecordError, match="case Y: expected the same recipe in both runs"):
         leakage(Source("near", tuple(near), None, recipes=recipes), measured(*apart))
     seen = [apart[0], result("Y", make_table(), split_name="p", seen=3)]
     with pytest.raises(RecordError, match="case Y: expected test patients in training"):
@@ -191,7 +191,7 @@ def test_every_number_of_a_gap_has_its_column():
 
 
 def test_whose_slices_were_trained_on_in_a_line(result: Callable[..., CaseResult], make_table: Table):
-    told = "split slice-seed42; {} of 60 test samples have samples of their patient in training"
+    told = "split slice-seed42; {} of 60 test samples are of patients who are also in training"
     assert seen_line(measured(result("X", make_table(), seen=7), name="r")) == "r: " + told.format(7)
     assert seen_line(measured(result("X", make_table(), seen=0), name="r")) == "r: " + told.format(0)
     assert seen_line(measured(result("X", make_table(), seen=None), name="r")) == "r: " + told.format("–")

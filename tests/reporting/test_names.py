@@ -102,8 +102,8 @@ def test_names_that_are_the_same_are_numbered():
     [
         (["one"], "--name: expected 2, one for each source, got 1"),
         (["one", "two", "three"], "--name: expected 2, one for each source, got 3"),
-        (["one", "one"], "--name: 'one' is given twice"),
-        (["one ", " one"], "--name: 'one' is given twice"),
+        (["one", "one"], "--name: expected different names, found 'one' twice"),
+        (["one ", " one"], "--name: expected different names, found 'one' twice"),
     ],
 )
 def test_titles_that_fit_no_sources(titles: list[str], told: str):

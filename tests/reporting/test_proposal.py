@@ -35,4 +35,4 @@ def test_old_and_new_and_what_changes(make_table: Callable[..., SampleTable], ba
     ]
     added = lines({"A": new.cases["A"], "kept": old.cases["kept"]})
     assert [line.split()[0] for line in added[2:4]] == ["A", "A"], "what stays is not shown"
-    assert "unlike the baseline's own: epochs: 8 → 4" in added
+    assert "different from the baseline: epochs: 8 → 4" in added

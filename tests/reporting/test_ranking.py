@@ -131,8 +131,8 @@ def test_it_appears_in_every_report(
             ["paired by patient", None, "paired by sample"],
             "Paired: both sides of each difference were measured on the same",
         ),
-        (["unpaired, by patient"], "Unpaired: the other side is a published mean"),
-        (["paired by patient", "unpaired, by sample"], "Paired only where the method says so"),
+        (["unpaired, by patient"], "Unpaired: the baseline value is a published mean"),
+        (["paired by patient", "unpaired, by sample"], "Some differences are paired"),
     ],
 )
 def test_pairing_is_what_the_methods_say(methods: list[str | None], told: str):
@@ -248,23 +248,23 @@ def test_every_number_of_a_ranking_has_its_column():
     (row,) = rows(ranking_table([STANDING], "github").replace(r"\|", "/"))
     assert row == {
         "case": "n/w",
-        "against": "old",
+        "compared with": "old",
         "metric": "dice",
-        "case's": "0.5000",
-        "reference's": "0.7500",
+        "case value": "0.5000",
+        "reference value": "0.7500",
         "difference": "-0.2500",
         "95 % interval": "-0.3750 … -0.1250",
         "method": "paired by patient",
         "Holm p": "0.031",
         "verdict": "regressed",
         "rank": "2 of 7",
-        "reference's img/s": "321.0",
-        "reference's MiB": "654",
+        "reference img/s": "321.0",
+        "reference MiB": "654",
     }
     unknown = dict.fromkeys(("difference", "low", "high", "method", "p_holm", "rank", "images_per_second"))
     (row,) = rows(ranking_table([replace(STANDING, case="n", **unknown)], "github"))
     assert [name for name, cell in row.items() if cell == "–"] == [
-        *("difference", "95 % interval", "method", "Holm p", "rank", "reference's img/s"),
+        *("difference", "95 % interval", "method", "Holm p", "rank", "reference img/s"),
     ]
     assert "n|w" in ranking_table([STANDING])
 
@@ -272,8 +272,8 @@ def test_every_number_of_a_ranking_has_its_column():
 def test_the_section_says_how_it_was_paired():
     assert ranking_section([]) == []
     lines = ranking_section([STANDING, replace(STANDING, method="unpaired, by patient")])
-    assert lines[:3] == ["", "## New cases beside those of the baseline", ""]
-    assert lines[3].startswith("Paired only where the method says so")
+    assert lines[:3] == ["", "## New cases compared with the baseline's cases", ""]
+    assert lines[3].startswith("Some differences are paired")
     assert lines[3].endswith(NOTE)
 
 

@@ -84,12 +84,12 @@ def test_the_setup_has_a_line_a_command():
         (page("pairs smoke"), OptionError, "expected `pairs BASELINE … : METRIC"),
         (page("pairs : dice E/D"), OptionError, "expected `pairs BASELINE … : METRIC"),
         (page("pairs smoke : dice E-D"), OptionError, "expected `pairs BASELINE … : METRIC"),
-        (page("pairs smoke : dice D/E"), OptionError, "no such pair: D/E, dice"),
-        (page("pairs smoke : dice E/Z"), OptionError, "no such pair: E/Z, dice"),
+        (page("pairs smoke : dice D/E"), OptionError, "unknown pair D/E for dice"),
+        (page("pairs smoke : dice E/Z"), OptionError, "unknown pair E/Z for dice"),
         (page("pairs nowhere : dise E/D"), UnknownNameError, "pairs nowhere: unknown metric 'dise'(.|\n)*'dice'"),
         (page("pairs nowhere : hd95 E/D"), UnknownNameError, "unknown metric 'hd95'(.|\n)*known: accuracy, dice"),
         (page("pairs smok : dice E/D"), UnknownNameError, "did you mean 'smoke'"),
-        (page("pairs thesis : dice E/A"), OptionError, "no such pair: E/A, dice"),
+        (page("pairs thesis : dice E/A"), OptionError, "unknown pair E/A for dice"),
     ],
 )
 def test_a_wrong_mark_is_an_error(text: str, error: type[Exception], problem: str):

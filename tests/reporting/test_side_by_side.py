@@ -112,17 +112,15 @@ def source(conditions: Conditions, make_table: Table) -> Callable[..., Source]:
     return make
 
 
-LINE = (
-    "run_1: 60 test samples (phantom), split slice-seed42, 32 px; the protocol's scaling is thesis, its threshold 0.65"
-)
+LINE = "run_1: 60 test samples (phantom), split slice-seed42, 32 px; scaling of the protocol: thesis, threshold 0.65"
 
 
 def test_the_conditions_in_a_line(source: Callable[..., Source]):
     assert conditions_line(source()) == LINE
-    stated = "; samples without patient id are independent, as the user says"
+    stated = "; samples without patient id are treated as independent, as stated by the user"
     assert conditions_line(source(independent=True)) == LINE + stated
     assert conditions_line(source(known=False)).startswith(f"{LINE}; patients are unknown of 60 of 60 samples")
-    seen = "7 test samples have samples of their patient in training"
+    seen = "7 test samples are of patients who are also in training"
     for origin, words in (("table", "41 test patients (from btlib's table)"), ("files", "41 test patients")):
         facts = PatientFacts(source=origin, n_test=41, seen=7)
         assert conditions_line(source(patients=facts)) == f"{LINE}; {words}; {seen}"

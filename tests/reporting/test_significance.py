@@ -104,8 +104,8 @@ def test_the_readings(tested: Callable[..., tuple[PairTest, ...]]):
     words = {(t.first, t.second, t.metric): t.words for t in tested() if t.family == "all pairs"}
     assert words["G", "E", "dice"] == "G is worse than E"
     assert words["G", "F", "accuracy"] == "G is better than F"
-    assert words["F", "E", "dice"] == "no difference that matters (within ±0.02)"
-    assert words["G", "E", "accuracy"] == "no difference that matters (within ±0.02)"
+    assert words["F", "E", "dice"] == "no relevant difference (within ±0.02)"
+    assert words["G", "E", "accuracy"] == "no relevant difference (within ±0.02)"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_may_be_of_one_patient_is_resampled_together(
 def test_cases_of_different_conditions_are_not_compared(cases: Callable[..., list[CaseResult]]):
     first, second, *_ = cases()
     other = replace(second, conditions=second.conditions.model_copy(update={"image_size": 64}))
-    with pytest.raises(RecordError, match="case E was measured under other conditions than case A"):
+    with pytest.raises(RecordError, match="case E and case A were measured under different conditions"):
         pair_tests([first, other])
 
 
@@ -153,7 +153,7 @@ def test_the_files_say_the_same(
     assert len(frame) == len(value["tests"]) == 12
     text = path.read_text()
     assert "PHANTOM DATA" in text
-    assert "A case with one seed is one training" in text
+    assert "A case with one seed is a single training run" in text
     assert text.count("\n| ") == 12 + 2
     assert text.index("The thesis's four comparisons") < text.index("All pairs: 9 tests")
     for row in value["tests"]:
@@ -295,10 +295,10 @@ PAIR = PairTest(
     [
         ({}, "a|b is better than c"),
         ({"difference": -0.25}, "a|b is worse than c"),
-        ({"equivalent": True}, "a|b is better than c, by less than matters"),
-        ({"p_holm": 0.05}, "no difference shown; one that matters is not ruled out"),
+        ({"equivalent": True}, "a|b is better than c, but not by a relevant amount (within ±0.02)"),
+        ({"p_holm": 0.05}, "no significant difference; a relevant difference is not ruled out"),
         ({"p_holm": 0.0499}, "a|b is better than c"),
-        ({"p_holm": 0.05, "equivalent": True}, "no difference that matters (within ±0.02)"),
+        ({"p_holm": 0.05, "equivalent": True}, "no relevant difference (within ±0.02)"),
     ],
 )
 def test_the_reading_of_a_test(changes: dict[str, Any], words: str):
@@ -317,7 +317,7 @@ def test_every_number_of_a_test_has_its_column():
         "McNemar p": "0.033",
         "effect": "4.50",
         "within ±0.02": "no",
-        "reading": "a/b is better than c",
+        "conclusion": "a/b is better than c",
     }
     (row,) = rows(
         significance_table([replace(PAIR, first="a", effect=None, p_mcnemar=None, equivalent=True)], "github")

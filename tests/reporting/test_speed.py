@@ -85,7 +85,7 @@ def test_the_noise_floor():
     found = FULL.speedup
     assert found is not None
     assert noise_line(FULL) == (
-        f"Noise floor: the reference against itself is {found.value:.3f} times as fast "
+        f"Noise floor: the reference, compared with itself, is {found.value:.3f} times as fast "
         f"({found.low:.3f} … {found.high:.3f}, {found.turns} turns)."
     )
     assert noise_line(None) == noise_line(PLAIN) == "The noise floor was not measured."

@@ -45,21 +45,21 @@ def test_a_line_a_case_with_its_change(row: Callable[..., Row], info: RunInfo):
             "verdict": "regressed",
             "Dice": "0.5000 (0.4000 … 0.6250)",
             "accuracy": "0.7500",
-            "change against the baseline": "dice -0.2000 (-0.3000 … -0.1000)",
+            "difference from the baseline": "dice -0.2000 (-0.3000 … -0.1000)",
         },
         {
             "case": "N title of N",
             "verdict": "improved",
             "Dice": "–",
             "accuracy": "0.9000",
-            "change against the baseline": "accuracy +0.1000 (+0.0500 … +0.1500) against Z",
+            "difference from the baseline": "accuracy +0.1000 (+0.0500 … +0.1500) compared with Z",
         },
         {
             "case": "C title of C",
             "verdict": "error",
             "Dice": "–",
             "accuracy": "–",
-            "change against the baseline": "–",
+            "difference from the baseline": "–",
         },
     ]
 

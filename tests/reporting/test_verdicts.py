@@ -44,13 +44,13 @@ def test_every_number_stands_in_its_column():
 
 def test_the_reference_has_a_column_where_some_case_has_one():
     first, second = rows(verdict_table([UNKNOWN, replace(NEW, case="A")], "github"))
-    assert (first["against"], second["against"]) == ("–", "Z")
+    assert (first["compared with"], second["compared with"]) == ("–", "Z")
     assert {name: cell for name, cell in first.items() if cell != "–"} == {
         "case": "C",
         "metric": "hd95",
         "verdict": "error",
     }
-    assert "against" not in rows(verdict_table([UNKNOWN], "github"))[0]
+    assert "compared with" not in rows(verdict_table([UNKNOWN], "github"))[0]
 
 
 def test_a_side_without_seeds_is_one_training():

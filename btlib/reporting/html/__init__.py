@@ -1,4 +1,4 @@
-"""The report of a run as one page: HTML that needs no server, no network and nothing beside it."""
+"""Report of a run as one self-contained HTML page that needs no server and no network."""
 
 from btlib.reporting.html.write import write_page, write_report
 

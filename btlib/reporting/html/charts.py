@@ -1,4 +1,4 @@
-"""Figures that hold all cases side by side; each returns SVG."""
+"""Charts that compare all cases; each function returns SVG."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH, _ROW = 5.4, 0.34  # inches
-_LETTER = 0.072  # inches, of a letter of a label
-_LINE = 0.16  # inches, of a line of a label after its first
+_LETTER = 0.072  # inches per character of a label
+_LINE = 0.16  # inches per additional line of a label
 _MOST = 30  # columns of a name in a label
-_FAR = 8  # from this ratio of speeds on, their axis is logarithmic
-_BESIDE, _NAME = 3, 20  # groups in a line of a legend, columns of a group's name
-_MARKERS, _TINTS = "os^DvPX", (ACCENT, SECOND, INK)  # together they repeat after 21 groups
-_LEAST = 5  # samples from which quartiles are drawn; of fewer, the points say all
+_FAR = 8  # the speed axis is logarithmic above this ratio of speeds
+_BESIDE, _NAME = 3, 20  # groups per line of the legend, columns of a group's name
+_MARKERS, _TINTS = "os^DvPX", (ACCENT, SECOND, INK)  # the combinations repeat after 21 groups
+_LEAST = 5  # minimum number of samples for drawing quartiles
 
 Limits = tuple[float, float | None]
-"""Ends of an axis (see `btlib.reporting.axes`)."""
+"""Lower and upper limit of an axis (see `btlib.reporting.axes`)."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Bar:
 
 
 def forest(bars: Sequence[Bar], margins: Sequence[float | None], axis: str) -> str:
-    """Differences with their intervals, one a line, around 0 in the middle; the tolerated loss is marked.
+    """Draw differences with their intervals, one per line, on an axis centred at 0; tolerated losses are marked.
 
     Args:
-        bars: Top first.
-        margins: The change at which the loss of each is too large, signed; None where nothing is tolerated.
+        bars: Differences, top first.
+        margins: Largest tolerated loss of each, as a signed difference; None without a margin.
         axis: Title of the axis.
     """
     with _rows([bar.label for bar in bars]) as (figure, axes):
@@ -63,12 +63,12 @@ def forest(bars: Sequence[Bar], margins: Sequence[float | None], axis: str) -> s
 
 
 def boxes(rows: Sequence[tuple[str, NDArray[np.float64]]], axis: str, limits: Limits) -> str:
-    """Every sample as a point, and quartiles with whiskers at 1.5 times their distance where samples are enough.
+    """Draw every sample as a point, and box plots with whiskers at 1.5 interquartile ranges for 5 samples or more.
 
     Args:
-        rows: Label and the values of the samples, top first.
+        rows: Label and values of the samples, top first.
         axis: Title of the axis.
-        limits: Ends of the axis.
+        limits: Limits of the axis.
     """
     labels = [f"{short(label)}\nn = {len(values)}" for label, values in rows]
     with _rows(labels, row=0.62) as (figure, axes):
@@ -80,20 +80,20 @@ def boxes(rows: Sequence[tuple[str, NDArray[np.float64]]], axis: str, limits: Li
                 _box(axes, values, y)
             axes.plot(values.mean(), y, "D", color=SECOND, markersize=5)
         axes.set_xlim(*limits)
-        axes.set_xlabel(f"{axis}; the diamond is the mean")
+        axes.set_xlabel(f"{axis}; diamond: mean")
         return svg_of(figure)
 
 
 def dots(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float | None]]], axis: str, limits: Limits) -> str:
-    """A mean for each case and group, one line a case.
+    """Draw the mean of each case and group, one line per case.
 
     Args:
-        labels: Of the cases, top first.
-        series: Name of each group and its value by case; None where a case has none.
+        labels: Labels of the cases, top first.
+        series: Name of each group and its values by case; None if a case has no value.
         axis: Title of the axis.
-        limits: Its ends.
+        limits: Limits of the axis.
     """
-    lines = -(-len(series) // _BESIDE)  # of the legend
+    lines = -(-len(series) // _BESIDE)  # lines of the legend
     with _rows(list(map(short, labels)), above=0.14 + 0.2 * lines) as (figure, axes):
         for y in range(len(labels)):
             known = [value for _, values in series if (value := values[y]) is not None]
@@ -112,13 +112,13 @@ def dots(labels: Sequence[str], series: Sequence[tuple[str, Sequence[float | Non
 
 
 def scatter(points: Sequence[tuple[str, float, float]], x_axis: str, y_axis: str, limits: Limits) -> str:
-    """Quality against throughput, logarithmic where speeds are far apart.
+    """Draw quality against throughput; the throughput axis is logarithmic if speeds differ much.
 
     Args:
         points: Label, images/s and value of each case.
-        x_axis: Title of the axis of images/s.
-        y_axis: Title of the axis of values.
-        limits: Ends of the latter.
+        x_axis: Title of the throughput axis.
+        y_axis: Title of the value axis.
+        limits: Limits of the value axis.
     """
     with drawing(_WIDTH, 3.3) as figure:
         axes = figure.add_axes((0.13, 0.14, 0.82, 0.82))
@@ -142,12 +142,12 @@ def scatter(points: Sequence[tuple[str, float, float]], x_axis: str, y_axis: str
 
 
 def short(label: str, most: int = _MOST) -> str:
-    """A label that fits beside an axis."""
+    """Return a label that fits next to an axis."""
     return shortened(label, most)
 
 
 def both(first: str, between: str, second: str) -> str:
-    """A label that names two cases, on two lines where they do not fit into one."""
+    """Return a label of two cases, on two lines if one line is too short."""
     line = f"{first} {between} {second}"
     if width(line) <= _MOST:
         return line
@@ -156,7 +156,7 @@ def both(first: str, between: str, second: str) -> str:
 
 @contextmanager
 def _rows(labels: Sequence[str], row: float = _ROW, above: float = 0.06) -> Iterator[tuple["Figure", "Axes"]]:
-    """Axes with one line for each label, as high as they are many."""
+    """Yield a figure and axes with one line for each label; the height follows the number of labels."""
     below, lines = 0.46, [line for label in labels for line in label.split("\n")]
     height = below + above + (row if "\n" not in "".join(labels) else max(row, _ROW + _LINE)) * len(labels)
     left = min(0.2 + _LETTER * max(map(width, lines)), 0.5 * _WIDTH)
@@ -186,7 +186,7 @@ def _box(axes: "Axes", values: NDArray[np.float64], y: float) -> None:
 
 
 def _apart(at: NDArray[np.float64], letters: Sequence[int]) -> list[tuple[float, float]]:
-    """Where labels stand, in points from theirs [n, 2], so that they cover neither points nor each other."""
+    """Return an offset for the label of each point [n, 2], so that labels do not cover points or other labels."""
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in at]
     found = []
     for (x, y), n in zip(at, letters, strict=True):

@@ -1,4 +1,4 @@
-"""Which samples of a case are shown: the worst, the median, those that changed most, and those explained."""
+"""Selection of a case's samples for the gallery: lowest Dice, median Dice, largest change, and explained samples."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,17 +13,22 @@ from btlib.sample_table import SampleTable
 
 WORST, MIDDLE, CHANGED = 4, 3, 4
 
-KINDS = {"worst": "worst", "median": "around the median", "changed": "most changed", "explained": "explained"}
+KINDS = {
+    "worst": "lowest Dice",
+    "median": "around the median Dice",
+    "changed": "largest change",
+    "explained": "with relevance map",
+}
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """One sample.
+    """One chosen sample.
 
     Attributes:
-        at: Its position in the first seed's table.
-        kinds: Why it was chosen, of `KINDS`.
-        turn: Its place among those of a kind, the foremost of its kinds: where room is short, low ones come first.
+        at: Position of the sample in the first seed's table.
+        kinds: Reasons for the choice, keys of `KINDS`.
+        turn: Best position of the sample among the samples of its kinds; low numbers are shown first if space is short.
     """
 
     at: int
@@ -32,11 +37,11 @@ class Chosen:
 
 
 def choose(entry: Entry, explained: Collection[str]) -> list[Chosen]:
-    """The samples of a case, each once, those of one kind together; ties go by id.
+    """Choose samples of a case, each once, grouped by kind; ties are ordered by id.
 
     Args:
-        entry: The case; without masks only its explained samples are chosen.
-        explained: Ids of the samples that it has maps of.
+        entry: Case; without masks, only its explained samples are chosen.
+        explained: Ids of the samples with maps.
     """
     if not entry.result.runs:
         return []
@@ -53,7 +58,7 @@ def choose(entry: Entry, explained: Collection[str]) -> list[Chosen]:
 
 
 def changes(entry: Entry) -> NDArray[np.float64] | None:
-    """Dice of every sample minus what it was before, float64 [n]; None where that is not known of all of them."""
+    """Return Dice minus the compared Dice of every sample, float64 [n]; None unless it is known for all samples."""
     order = entry.result.samples
     if not order.has_mask or not entry.before:
         return None
@@ -63,13 +68,13 @@ def changes(entry: Entry) -> NDArray[np.float64] | None:
 
 
 def _truth(table: SampleTable) -> dict[str, tuple[int, list[int]]]:
-    """Id → class and true pixels: samples of another data set may have the same ids."""
+    """Return id → class and true pixels, because samples of another data set may have the same ids."""
     labels = [0] * table.n if table.label is None else table.label
     return dict(zip(table.id, zip(labels, table.truth_area.tolist(), strict=True), strict=True))
 
 
 def _by_dice(entry: Entry) -> dict[str, NDArray[np.int64]]:
-    """Kind → positions in the first seed's table."""
+    """Return kind → positions in the first seed's table."""
     table = entry.result.samples
     dice, place = per_sample(table, "dice"), _places(table.id)
     order = np.lexsort((place, dice))
@@ -83,7 +88,7 @@ def _by_dice(entry: Entry) -> dict[str, NDArray[np.int64]]:
 
 
 def _places(ids: Sequence[str]) -> NDArray[np.int64]:
-    """Place of every id in their order."""
+    """Return the rank of every id in natural order."""
     places = np.empty(len(ids), dtype=np.int64)
     places[sorted(range(len(ids)), key=lambda i: natural(ids[i]))] = np.arange(len(ids))
     return places

@@ -1,4 +1,4 @@
-"""What a page shows: the cases of one run, or of several side by side, each under a label of its own."""
+"""Cases of a page: those of one run, or of several runs side by side, each with a unique label."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.results import missing_cells, result_of
 from btlib.runs.speed import Speed
 
-_LONGEST = 64  # letters of a label in an anchor or the name of a file
+_LONGEST = 64  # characters of a label in an anchor or a file name
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +25,14 @@ class Entry:
     """One case of one run.
 
     Attributes:
-        label: Its name; with the run's beside it where there are several runs.
-        view: The run.
-        row: As in the comparison.
-        result: What was measured, under the label.
-        records: One a seed.
-        speed: What was timed; None where nothing was.
-        before: To compare single samples with: the first run's, else the baseline's; empty where there are none.
-        before_name: Whose they are.
+        label: Name of the case; followed by the name of the run if there are several runs.
+        view: Run of the case.
+        row: Row of the case in the comparison.
+        result: Result of the measurement, with the label as its case name.
+        records: Records of the case, one per seed and fold.
+        speed: Timings; None if speed was not measured.
+        before: Results for the comparison of single samples: the first run's, else the baseline's; empty without any.
+        before_name: Name of the run or baseline of `before`.
     """
 
     label: str
@@ -45,27 +45,27 @@ class Entry:
     before_name: str = ""
 
     def has(self, metric: str) -> bool:
-        """Whether it has numbers of a metric."""
+        """Whether the case has values of a metric."""
         return bool(self.result.runs) and METRICS[metric].available(self.result.samples)
 
     @property
     def rankings(self) -> tuple[Ranking, ...]:
-        """Where it stands beside the baseline's cases, if the baseline does not know it."""
+        """Comparisons with the baseline's cases, if the case is not in the baseline."""
         return tuple(one for one in self.view.comparison.rankings if one.case == self.row.case)
 
     @property
     def compared(self) -> Sequence[Verdict | Ranking]:
-        """Its differences: to its own numbers in the baseline, or, of a new case, to each of the baseline's cases."""
+        """Differences from the case's own baseline, or, for a new case, from each of the baseline's cases."""
         return self.rankings or self.row.verdicts
 
     @cached_property
     def safe(self) -> str:
-        """The label as a part of an anchor or a file's name: letters, digits and "-", one for each label."""
+        """Label as part of an anchor or file name: letters, digits and "-", unique for each label."""
         return anchor_of(self.label)
 
 
 def anchor_of(name: str) -> str:
-    """A name as a part of an anchor or a file's name: letters, digits and "-", one for each name."""
+    """Return a name as part of an anchor or file name: letters, digits and "-", unique for each name."""
     text = "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" for c in name)
     if len(text) <= _LONGEST:
         return text
@@ -74,11 +74,11 @@ def anchor_of(name: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A case of a baseline that a new case stands beside. It was not measured in the run.
+    """Case of a baseline that a new case is compared with; it was not measured in the run.
 
     Attributes:
-        label: Its name.
-        row: As in the comparison.
+        label: Name of the case.
+        row: Row of the case in the comparison.
         baseline: Name of the baseline.
     """
 
@@ -88,18 +88,18 @@ class Reference:
 
 
 def entries(views: Sequence[View]) -> list[Entry]:
-    """All cases of all runs; a case of a later run stands beside the first run's."""
+    """Return all cases of all runs; a case of a later run follows the same case of the first run."""
     found = [entry for v in views for entry in _entries(v, v.label if len(views) > 1 else "")]
     if len(views) == 1:
         return found
     first = {e.row.case: e for e in found if e.view is views[0]}
-    held = [e if e.view is views[0] else _held(e, first.get(e.row.case), views[0].label) for e in found]
-    order = list(dict.fromkeys(e.row.case for e in held))
-    return sorted(held, key=lambda e: order.index(e.row.case))
+    paired = [e if e.view is views[0] else _held(e, first.get(e.row.case), views[0].label) for e in found]
+    order = list(dict.fromkeys(e.row.case for e in paired))
+    return sorted(paired, key=lambda e: order.index(e.row.case))
 
 
 def references(views: Sequence[View]) -> list[Reference]:
-    """The baselines' cases that new ones stand beside, each once."""
+    """Return the baselines' cases that new cases are compared with, each once."""
     found = {
         (v.baseline.name, row.case): row
         for v in views

@@ -1,4 +1,4 @@
-"""Where the models look: what the maps of each case say, beside what knows nothing of the sample."""
+"""Measures of the relevance maps of each explained case, with the measures of control maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ class ExplainedCase:
     """One case that was explained.
 
     Attributes:
-        label: Its label.
-        group: Its measures over all samples.
-        fill: What a patch was hidden with.
-        destroyed: Rank correlation with the maps of the same model with random weights throughout; None where the
-            sanity check was not made.
+        label: Label of the case.
+        group: Measures over all samples.
+        fill: Fill of a hidden patch.
+        destroyed: Rank correlation with the maps of the same model after all weights were replaced by random ones;
+            None if the sanity check was not made.
     """
 
     label: str
@@ -28,7 +28,7 @@ class ExplainedCase:
 
 
 def explained_cases(entries: Sequence[Entry]) -> list[ExplainedCase]:
-    """Every case that was explained; of measures that cannot be read, the gallery tells."""
+    """Return every explained case; the gallery reports measures that cannot be read."""
     unread = Problems()
     found = []
     for entry in entries:

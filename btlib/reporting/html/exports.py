@@ -1,4 +1,4 @@
-"""Everything that the page shows, for programs: `report.json`, `per_sample.csv` and `figures/*.svg`."""
+"""Machine-readable exports of the page: `report.json`, `per_sample.csv` and `figures/*.svg`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -22,17 +22,17 @@ CSV_SCHEMA = "btlib-per-sample/1"
 
 
 def write_figures(drawn: Sequence[Drawn], folder: Path) -> None:
-    """Every figure as a file; those of an earlier report that are no more are removed."""
-    kept = {f"{figure.name}.svg" for figure in drawn}
+    """Write every figure as a file and remove figures of an earlier report that no longer exist."""
+    current = {f"{figure.name}.svg" for figure in drawn}
     for figure in drawn:
         files.write_text(folder / f"{figure.name}.svg", figure.svg)
     for path in folder.glob("*.svg"):
-        if path.name not in kept:
+        if path.name not in current:
             path.unlink()
 
 
 def write_per_sample(entries: Sequence[Entry], path: Path) -> None:
-    """One row a case, seed and sample: the whole table of samples, and the schema in the first column."""
+    """Write one row per case, seed and sample: all columns of the sample table, with the schema in the first column."""
     import pandas as pd
 
     frames = []
@@ -49,13 +49,13 @@ def write_per_sample(entries: Sequence[Entry], path: Path) -> None:
             if table.structures:
                 frame["size"] = [SIZES[k] for k in size_of(table)]
             frames.append(frame.assign(schema=CSV_SCHEMA, case=entry.row.case, seed=run.seed))
-    whole = pd.concat(frames) if frames else pd.DataFrame({"schema": [], "case": [], "seed": [], "id": []})
+    complete = pd.concat(frames) if frames else pd.DataFrame({"schema": [], "case": [], "seed": [], "id": []})
     first = ["schema", "case", "seed", "id"]
-    files.write_text(path, csv_text(whole[[*first, *(c for c in whole if c not in first)]]))
+    files.write_text(path, csv_text(complete[[*first, *(c for c in complete if c not in first)]]))
 
 
 def write_numbers(page: Page, path: Path) -> None:
-    """What is in neither `comparison.json` nor `significance.json`: intervals, ranks, curves, chosen samples."""
+    """Write numbers that are not in `comparison.json` or `significance.json`: intervals, ranks, curves, samples."""
     places = ranks(page.entries)
     value = {
         "schema": SCHEMA,

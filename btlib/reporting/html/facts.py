@@ -1,4 +1,4 @@
-"""Where the numbers come from: machine, recipe, data, models. Said plainly, and ready to be copied."""
+"""Provenance of the numbers: machine, recipe, data and models, as text to read and to copy."""
 
 import json
 from collections.abc import Sequence
@@ -12,28 +12,28 @@ from btlib.runs import CaseRecord, ModelInfo
 
 _SOURCES = {
     "trained": "trained in this run",
-    "resumed": "trained on from an interrupted run",
-    "loaded": "loaded: trained in an earlier run, with the same data, split, recipe, seed and code",
+    "resumed": "trained, resumed from an interrupted run",
+    "loaded": "loaded: trained in an earlier run with the same data, split, recipe, seed and code",
     "file": "loaded from a file that the user named",
-    "given": "given ready-made by the case",
+    "given": "provided ready to use by the case",
 }
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Pairs of name and value under a title, and the same as JSON for the clipboard."""
+    """Title with pairs of name and value, also as JSON for the clipboard."""
 
     title: str
     pairs: tuple[tuple[str, str], ...]
 
     @property
     def text(self) -> str:
-        """What the copy button takes."""
+        """JSON text for the copy button."""
         return json.dumps(dict(self.pairs), indent=1, ensure_ascii=False)
 
 
 def facts(view: View, entries: Sequence[Entry]) -> list[Facts]:
-    """Run, fingerprints, recipe and environment of one run."""
+    """Return the facts of one run: run, data and split, recipe, environment."""
     records = [record for entry in entries for record in entry.records]
     info = view.info
     found = [
@@ -60,33 +60,35 @@ def facts(view: View, entries: Sequence[Entry]) -> list[Facts]:
 
 
 def _conditions(conditions: Conditions) -> dict[str, Any]:
-    """Flat, and in words where a reader would stumble."""
+    """Return the conditions as a flat mapping with readable texts."""
     known = conditions.patients
     message = "unknown"
     if known is not None:
         source = "btlib's table" if known.source == "table" else "the files"
-        message = f"{known.n_test} in test, from {source}; {known.seen} test samples are of patients in training"
+        message = (
+            f"{known.n_test} in test, from {source}; {known.seen} test samples are of patients who are also in training"
+        )
     task = conditions.task
     asked = {name: list(getattr(task, name)) for name in ("classes", "structures", "channels")}
     return {"task": task.name} | asked | conditions.model_dump(exclude={"task", "patients"}) | {"patients": message}
 
 
 def odd_environments(entries: Sequence[Entry]) -> list[str]:
-    """Cases that were measured in another environment than the first one, and in what they differ."""
+    """Return a line for each case whose environment differs from that of the first measurement."""
     records = [(entry.label, record) for entry in entries for record in entry.records]
-    said = []
+    lines = []
     for label, record in records[1:]:
         ours, first = record.environment, records[0][1].environment
         keys = [k for k in sorted(ours.keys() | first.keys()) if ours.get(k) != first.get(k) and k != "threads"]
         if keys:
-            message = ", ".join(f"{k} {ours.get(k, '–')} (else {first.get(k, '–')})" for k in keys)
-            said.append(f"{label}, seed {record.seed}: {message}")
-    return said
+            message = ", ".join(f"{k} {ours.get(k, '–')} (first measurement: {first.get(k, '–')})" for k in keys)
+            lines.append(f"{label}, seed {record.seed}: {message}")
+    return lines
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where one model came from: label of the case, seed, in words, its fingerprint, and when it was trained."""
+    """Origin of one model: label of the case, seed, whether it was reused, origin in words, fingerprint, notes."""
 
     label: str
     seed: int
@@ -97,7 +99,7 @@ class Origin:
 
 
 def origins(entries: Sequence[Entry]) -> list[Origin]:
-    """The model of every case and seed; a case without one says so."""
+    """Return the origin of the model of every case and seed; a failed case is stated as such."""
     return [
         Origin(
             entry.label,
@@ -113,7 +115,7 @@ def origins(entries: Sequence[Entry]) -> list[Origin]:
 
 
 def _code(record: CaseRecord) -> list[str]:
-    """The file that the case came from, in a line; none in records of before."""
+    """Return a line with the source file of the case; empty for records of older versions."""
     if (code := record.code) is None:
         return []
     commit = "" if code.commit is None else f", commit {code.commit[:12]}"
@@ -123,9 +125,9 @@ def _code(record: CaseRecord) -> list[str]:
 def _words(record: CaseRecord, model: ModelInfo) -> str:
     training = model.details.get("training")
     when = training.get("created") if isinstance(training, dict) else None
-    said = _SOURCES[model.source] + (f" ({when})" if when and model.source == "loaded" else "")
+    origin = _SOURCES[model.source] + (f" ({when})" if when and model.source == "loaded" else "")
     own = record.threshold != record.conditions.threshold
-    return said + (f"; masks at its own threshold {record.threshold:g}, chosen on validation samples" if own else "")
+    return origin + (f"; mask threshold {record.threshold:g}, chosen on validation samples" if own else "")
 
 
 def _facts(title: str, values: dict[str, Any]) -> Facts:

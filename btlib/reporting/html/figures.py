@@ -1,4 +1,4 @@
-"""Every figure of the page by name, made of the entries that have what it needs."""
+"""Figures of the page, drawn from the entries that have the required values."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ INFERENCE = "inference, batch 16"
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure.
+    """One figure.
 
     Attributes:
-        section: Of the page: "differences", "pairs", "samples", "groups", "confusion", "calibration", "threshold",
-            "speed" or "learning".
-        name: Of its file, without ending; unique.
-        title: What it shows, for those who do not see it.
-        caption: Beneath it; may be empty.
-        svg: As matplotlib wrote it.
+        section: Section of the page: "differences", "pairs", "samples", "groups", "confusion", "calibration",
+            "threshold", "speed" or "learning".
+        name: Unique name of its file, without suffix.
+        title: Text alternative: what the figure shows.
+        caption: Caption below the figure; may be empty.
+        svg: SVG as written by matplotlib.
     """
 
     section: str
@@ -47,7 +47,7 @@ class Drawn:
 
 
 def figures(entries: Sequence[Entry], tests: Sequence[PairTest], problems: Problems) -> Iterator[Drawn]:
-    """Draw all that the entries have numbers for; `problems` is told of curves that cannot be read."""
+    """Draw all figures that the entries have values for; curves that cannot be read are added to `problems`."""
     yield from _differences(entries)
     yield from _pairs(tests)
     yield from _distributions(entries)
@@ -62,11 +62,11 @@ def _differences(entries: Sequence[Entry]) -> Iterator[Drawn]:
     found = [(e, c) for e in entries for c in e.compared if c.difference is not None]
     for metric in dict.fromkeys(c.metric for _, c in found):
         ours = [(e, c) for e, c in found if c.metric == metric]
-        title = f"Difference of {METRICS[metric].title} to the baseline"
+        title = f"Difference in {METRICS[metric].title} from the baseline"
         sign = -METRICS[metric].sign
         margins = [None if c.margin is None else sign * c.margin for _, c in ours]
         svg = charts.forest([_bar(e, c) for e, c in ours], margins, f"{METRICS[metric].title}: measured − baseline")
-        caption = f"Dotted: the loss that is tolerated. {pairing(c.method for _, c in ours)}"
+        caption = f"Dotted line: tolerated loss. {pairing(c.method for _, c in ours)}"
         yield Drawn("differences", f"difference-{metric}", title, caption, svg)
 
 
@@ -75,7 +75,7 @@ def _bar(entry: Entry, c: Verdict | Ranking) -> charts.Bar:
     low, high = (value if bound is None else bound for bound in (c.low, c.high))
     label = charts.short(entry.label)
     if c.reference is not None:
-        label = charts.both(entry.label, "against", visible(c.reference))
+        label = charts.both(entry.label, "vs.", visible(c.reference))
     return charts.Bar(label, value, low, high, colour(c.status))
 
 
@@ -84,7 +84,7 @@ def _pairs(tests: Sequence[PairTest]) -> Iterator[Drawn]:
     for metric in dict.fromkeys(test.metric for test in every):
         ours = [test for test in every if test.metric == metric]
         bars = [_pair(test) for test in ours]
-        title = f"Difference of {METRICS[metric].title} of every pair of cases"
+        title = f"Difference in {METRICS[metric].title} of every pair of cases"
         svg = charts.forest(bars, [None] * len(bars), f"{METRICS[metric].title}: first − second")
         yield Drawn("pairs", f"pairs-{metric}", title, "Coloured: Holm-corrected p below 0.05.", svg)
 
@@ -120,7 +120,9 @@ def _groups(entries: Sequence[Entry]) -> Iterator[Drawn]:
     labels = [e.label for e in ours]
     table = ours[0].result.samples
     counts: Sequence[int] = np.bincount(table.labels, minlength=len(table.classes)).tolist() if table.classes else []
-    every = tuple(dict.fromkeys(name for e in ours for name in e.result.samples.classes))  # of the runs' tasks
+    every = tuple(
+        dict.fromkeys(name for e in ours for name in e.result.samples.classes)
+    )  # classes of all tasks of the runs
     classes = [by_class(e.result.values("dice"), e.result.samples) for e in ours]
     sizes = [by_size(e.result.values("dice"), e.result.samples) for e in ours]
     for name, groups, what, words in (

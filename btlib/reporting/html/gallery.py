@@ -1,4 +1,4 @@
-"""Samples to look at: those of each case that were chosen, as far as the page has room, shared among the cases."""
+"""Gallery of chosen samples; the limited space of the page is shared among the cases."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +15,12 @@ from btlib.reporting.html.tiles import Tile, tiles
 from btlib.reporting.html.views import View
 from btlib.runs.masks import Masks
 
-_AROUND = 200  # bytes of the page around an image
+_AROUND = 200  # bytes of markup around an image
 
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """All tiles, their images by anchor, and what could not be shown."""
+    """Tiles of the gallery, their images by anchor, and messages on samples that are not shown."""
 
     tiles: tuple[Tile, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)
@@ -31,9 +31,9 @@ def gallery(entries: Sequence[Entry], room: int, weigh: Callable[[Tile], int]) -
     """Choose samples of each case and draw them.
 
     Args:
-        entries: The cases.
-        room: Bytes that the gallery may take of the page.
-        weigh: Bytes of a tile without its image, which several tiles may share.
+        entries: Cases of the page.
+        room: Available bytes for the gallery.
+        weigh: Function that returns the bytes of a tile without its image, which several tiles may share.
     """
     problems = Problems()
     images: dict[str, str] = {}
@@ -42,17 +42,17 @@ def gallery(entries: Sequence[Entry], room: int, weigh: Callable[[Tile], int]) -
         of_view, of_images = _of_view(view, [entry for entry in entries if entry.view is view], problems)
         made += of_view
         images |= of_images
-    kept = _share(made, images, room, weigh)
-    for some, shown in zip(made, kept, strict=True):
+    selected = _share(made, images, room, weigh)
+    for some, shown in zip(made, selected, strict=True):
         if len(shown) < len(some):
             of = f"{len(some) - len(shown)} of the {len(some)} chosen samples of {some[0].entry.label}"
-            problems.add(f"left out, to keep the page small: {of}")
-    found = tuple(tile for shown in kept for tile in shown)
+            problems.add(f"not shown, to limit the size of the page: {of}")
+    found = tuple(tile for shown in selected for tile in shown)
     return Gallery(found, {tile.picture: images[tile.picture] for tile in found}, problems.said)
 
 
 def _of_view(view: View, entries: Sequence[Entry], problems: Problems) -> tuple[list[list[Tile]], dict[str, str]]:
-    """Tiles of each case of a run, and their images by anchor, which is the same for the same image of any run."""
+    """Return the tiles of each case of a run, and images by anchor; equal images of several runs share one anchor."""
     maps = {entry: maps_of(view.store.explain_place, entry.row.case, problems) for entry in entries}
     chosen = {entry: choose(entry, maps[entry]) for entry in entries}
     areas = {
@@ -72,13 +72,13 @@ def _of_view(view: View, entries: Sequence[Entry], problems: Problems) -> tuple[
 
 
 def _masks(entry: Entry, problems: Problems) -> Masks | None:
-    """What the first seed predicted; None, and said, where it is not there though the case has masks."""
+    """Return the first seed's predicted masks; missing masks of a case with masks are added to `problems`."""
     if not entry.has("dice"):
         return None
     store = entry.view.store
     cells = [record.cell for record in entry.records if record.seed == entry.result.runs[0].seed]
     for path in (path for path in map(store.masks_path, cells) if not path.exists()):
-        problems.add(f"case {entry.label}: its predicted masks were not stored: there is no {path}")
+        problems.add(f"case {entry.label}: its predicted masks were not stored: {path} does not exist")
     found = [problems.attempt(partial(store.masks, cell)) for cell in cells]
     there = [masks for masks in found if masks is not None]
     return Masks.together(there) if there else None
@@ -87,16 +87,16 @@ def _masks(entry: Entry, problems: Problems) -> Masks | None:
 def _share(
     made: Sequence[Sequence[Tile]], images: Mapping[str, str], room: int, weigh: Callable[[Tile], int]
 ) -> list[list[Tile]]:
-    """Of each case the tiles there is room for: the cases take turns, so that a late one loses no more than others."""
-    kept: list[set[Tile]] = [set() for _ in made]
+    """Return the tiles of each case that fit; the cases take turns, so that each gets a similar share of the space."""
+    selected: list[set[Tile]] = [set() for _ in made]
     there: set[str] = set()
     for turn in zip_longest(*(sorted(some, key=lambda tile: tile.turn) for some in made)):
-        for tile, held in zip(turn, kept, strict=True):
+        for tile, taken in zip(turn, selected, strict=True):
             if tile is None:
                 continue
             cost = weigh(tile) + (0 if tile.picture in there else _AROUND + len(images[tile.picture]))
             if cost <= room:
                 room -= cost
                 there.add(tile.picture)
-                held.add(tile)
-    return [[tile for tile in some if tile in held] for some, held in zip(made, kept, strict=True)]
+                taken.add(tile)
+    return [[tile for tile in some if tile in taken] for some, taken in zip(made, selected, strict=True)]

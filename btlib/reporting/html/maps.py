@@ -1,4 +1,4 @@
-"""Maps of what mattered for a sample (`btlib explain`), drawn beside it: red where the model needs what is there."""
+"""Relevance maps of samples (`btlib explain`): red where hiding a region lowers the class probability."""
 
 import base64
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class SliceMap:
     """The map of one sample.
 
     Attributes:
-        address: The thesis's map as a data address, PNG.
-        mass: Share of the average map's positive relevance that lies in the tumour; None where that is not there.
-        chance: The tumour's share of the sample; None likewise.
+        address: The thesis's map as a data URL, PNG.
+        mass: Share of the average map's positive relevance inside the true mask; None without measures.
+        chance: Share of the sample's pixels inside the true mask; None without measures.
     """
 
     address: str
@@ -29,7 +29,7 @@ class SliceMap:
 
 
 def maps_of(place: ExplainPlace, case: str, problems: Problems) -> dict[str, SliceMap]:
-    """The occlusion maps of a case by id; empty where it was not explained, or they cannot be read."""
+    """Return the occlusion maps of a case by id; empty if the case was not explained or its maps cannot be read."""
     arrays, measures = place.file(case, "npz"), place.file(case, "json")
     if not (arrays.exists() or measures.exists()):
         return {}
@@ -46,7 +46,7 @@ def maps_of(place: ExplainPlace, case: str, problems: Problems) -> dict[str, Sli
 
 
 def _address(values: NDArray[np.float32]) -> str:
-    """Colours are centred at 0 and reach as far as the map's largest value; a constant map is white."""
+    """Return a map as a data URL; colours are centred at 0 and scaled to the map's largest absolute value."""
     import cv2
     from matplotlib import colormaps
 
@@ -59,7 +59,7 @@ def _address(values: NDArray[np.float32]) -> str:
 
 
 def _thinned(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One pixel for each square of equal ones: a map is constant between two strides, and so a tenth of the bytes."""
+    """Reduce squares of equal pixels to one pixel each, if possible; this saves about nine tenths of the bytes."""
     for side in range(min(values.shape), 1, -1):
         if any(length % side for length in values.shape):
             continue

@@ -1,4 +1,4 @@
-"""What the page is made of, and what it says of the whole."""
+"""Content of the page and texts about the complete report."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ from btlib.reporting.verdicts import verdict_line
 
 @dataclass(frozen=True)
 class Card:
-    """Verdicts of one status and reason.
+    """Verdicts with the same status and reason.
 
     Attributes:
-        status: Of all of them.
-        reason: Of all of them; may be empty.
-        lines: Label of the case, and the verdict's numbers.
+        status: Status of these verdicts.
+        reason: Reason of these verdicts; may be empty.
+        lines: Label of the case and numbers of the verdict, one pair per verdict.
     """
 
     status: str
@@ -40,20 +40,20 @@ class Card:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """What a page is made of.
+    """Content of a page.
 
     Attributes:
-        views: The runs.
-        entries: Their cases.
-        references: The baselines' cases that new ones stand beside.
+        views: Runs of the page.
+        entries: Cases of the runs.
+        references: Cases of the baselines that new cases are compared with.
         means: Label and metric → mean with its interval.
-        figures: Drawn.
-        untested: Why pairs of cases were not tested; empty where they were.
-        undrawn: Which learning curves could not be drawn, and why.
-        looks: What the maps of each explained case say.
-        gallery: Samples to look at.
+        figures: Figures of the page.
+        untested: Reason why pairs of cases were not tested; empty if they were.
+        undrawn: Errors on learning curves that could not be drawn.
+        explained_cases: Measures of the maps of each explained case.
+        gallery: Gallery of samples.
         added: Sections of installed packages.
-        not_added: Which of them could not be had, and why.
+        not_added: Errors on sections that could not be added.
     """
 
     views: tuple[View, ...]
@@ -70,17 +70,17 @@ class Page:
 
     @cached_property
     def title(self) -> str:
-        """Names of the runs."""
+        """Names of the runs, joined."""
         return " and ".join(v.label for v in self.views)
 
     def drawn(self, section: str) -> list[tuple[Drawn, Markup]]:
-        """Figures of a section, each with its SVG for the page."""
+        """Return the figures of a section, each with its SVG for the page."""
         found = [f for f in self.figures if f.section == section]
-        return [(f, Markup(inline(f.svg, f.name, f.title))) for f in found]  # matplotlib has escaped what it wrote
+        return [(f, Markup(inline(f.svg, f.name, f.title))) for f in found]  # matplotlib has escaped all text
 
     @cached_property
     def cards(self) -> list[Card]:
-        """Every verdict with its numbers, those of one status and reason together, the worst first."""
+        """Verdicts with their numbers, grouped by status and reason, worst first."""
         found: dict[tuple[str, str], list[tuple[str, str]]] = {}
         for entry, v in self.verdicts:
             found.setdefault((v.status, v.reason), []).append((entry.label, verdict_line(v)))
@@ -89,53 +89,53 @@ class Page:
 
     @cached_property
     def rankings(self) -> list[tuple[Entry, Ranking]]:
-        """New cases beside each of the baseline's."""
+        """Comparisons of new cases with the baseline's cases."""
         return [(entry, one) for entry in self.entries for one in entry.rankings]
 
     @cached_property
     def verdicts(self) -> list[tuple[Entry, Verdict]]:
-        """All verdicts with their cases."""
+        """Cases and their verdicts."""
         return [(entry, v) for entry in self.entries for v in entry.row.verdicts]
 
     @property
     def one_training(self) -> str:
-        """What the tests of pairs leave open where some case is a single training; nothing where none were tested."""
+        """Note on the limits of the pair tests if a case has only one seed; empty without tests."""
         if self.untested:
             return ""
         return one_training_note([entry.result for entry in self.entries if entry.result.runs])
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """Which numbers could not be read, and why."""
+        """Errors on numbers that could not be read."""
         return tuple(problem for v in self.views for problem in v.unread)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """All that could not be shown, and why."""
+        """All errors on content that could not be shown."""
         return (*self.unread, *self.undrawn, *self.gallery.problems, *self.not_added)
 
     @property
     def holds(self) -> bool:
-        """Whether every case is there and was judged, and none fell short."""
-        whole = not self.unread and not any(v.comparison.missing for v in self.views)
-        return whole and bool(self.entries) and all(entry.row.status in HOLDS for entry in self.entries)
+        """Whether every case was read and judged, and none failed or is inconclusive."""
+        complete = not self.unread and not any(v.comparison.missing for v in self.views)
+        return complete and bool(self.entries) and all(entry.row.status in HOLDS for entry in self.entries)
 
     @property
     def all_well(self) -> str:
-        """What is to be said where `holds`."""
+        """Text for a page on which `holds` is true."""
         if all(entry.row.status == "measured" for entry in self.entries):
-            return "Every case was measured, and compared with nothing."
-        return "Every case holds against its baseline."
+            return "Every case was measured. No case was compared with a baseline."
+        return "Every case that was compared with a baseline passed the comparison."
 
     @cached_property
     def counts(self) -> list[tuple[str, int]]:
-        """Status and how many cases have it, the worst first."""
+        """Status and number of cases with it, worst first."""
         found = Counter(entry.row.status for entry in self.entries)
         return sorted(found.items(), key=lambda pair: WORST_FIRST.index(pair[0]))
 
     @cached_property
     def best(self) -> list[tuple[str, str, str]]:
-        """The best value of the main metrics and the greatest throughput: what, value, whose."""
+        """Best values of the main metrics and highest throughput: description, value, cases."""
         found = []
         for metric in ("dice", "accuracy"):
             known = [(v, e.label) for e in self.entries if (v := e.row.values[metric]) is not None]
@@ -151,7 +151,7 @@ class Page:
         ]
         if fast:
             value, label, name = max(fast)
-            found.append(("most images/s", f"{value:,.0f}", f"{label}, {name}"))
+            found.append(("highest images/s", f"{value:,.0f}", f"{label}, {name}"))
         return found
 
 

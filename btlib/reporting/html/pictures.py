@@ -1,4 +1,4 @@
-"""Images and true masks of single samples: from the run's folder where they were kept, else from the data set."""
+"""Images and true masks of single samples, read from the run's folder if stored there, else from the data set."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -17,17 +17,17 @@ from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.views import View
 from btlib.runs.masks import Masks
 
-_SIDE = 256  # pixels of a kept image; contours are drawn over it at whatever size
-_HINT = "delete the file: pictures are taken from the data set again"
+_SIDE = 256  # pixels of a stored image; contours are drawn over it at any size
+_HINT = "delete the file: the pictures are then read from the data set again"
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One sample to look at.
+    """Picture of one sample.
 
     Attributes:
         image: Grey values, uint8 [s, s], s at most 256.
-        truth: True masks at the size of the protocol, bool [structures, h, w].
+        truth: True masks at the protocol's size, bool [structures, h, w].
     """
 
     image: NDArray[np.uint8]
@@ -35,7 +35,12 @@ class Picture:
 
     @classmethod
     def of(cls, image: NDArray[np.float32], truth: NDArray[np.bool_]) -> Self:
-        """Of the first channel of an image [channels, h, w]: black to white is the 0.5th to the 99.5th percentile."""
+        """Return the picture of an image's first channel; black and white are the 0.5th and 99.5th percentiles.
+
+        Args:
+            image: Image, float32 [channels, h, w].
+            truth: True masks, bool [structures, h, w].
+        """
         import cv2
 
         image = np.asarray(image)[0]
@@ -48,7 +53,7 @@ class Picture:
 
     @property
     def address(self) -> str:
-        """The image as a data address, JPEG."""
+        """Image as a data URL, JPEG."""
         import cv2
 
         done, buffer = cv2.imencode(".jpg", self.image, [cv2.IMWRITE_JPEG_QUALITY, 85])
@@ -58,16 +63,16 @@ class Picture:
 
 
 def pictures(view: View, areas: Mapping[str, list[int]], problems: Problems) -> dict[str, Picture]:
-    """Pictures of samples, kept in `pictures.npz` of the run's folder so that they can be had without the data.
+    """Return pictures of samples and store them in `pictures.npz` of the run's folder for use without the data.
 
     Args:
-        view: The run.
-        areas: Id of each wanted sample → pixels of its true masks by the record: a sample with other masks is not the
-            one that was measured, and is left out.
-        problems: Told why some could not be had.
+        view: Run of the samples.
+        areas: Id of each wanted sample → pixels of its true masks in the record; a sample with other masks is not the
+            measured one and is left out.
+        problems: Collects the reasons for missing pictures.
 
     Returns:
-        Those that could be had, by id.
+        The available pictures by id.
     """
     if not areas:
         return {}
@@ -84,7 +89,7 @@ def pictures(view: View, areas: Mapping[str, list[int]], problems: Problems) -> 
     if fresh is None:
         problems.add(*failed.said)
     elif len(right) < len(areas):
-        problems.add("the data has changed since: some samples are not those that were measured")
+        problems.add("the data has changed since the run: some samples are not those that were measured")
     return right
 
 
@@ -92,9 +97,9 @@ def _from_data(view: View, ids: Iterable[str]) -> dict[str, Picture]:
     from btlib.data import load_dataset
 
     if view.info.data_folder is None:
-        raise BtlibError("the run does not say where its data lies", where=view.store.path)
+        raise BtlibError("the run does not record its data folder", where=view.store.path)
     if not Path(view.info.data_folder).is_dir():
-        raise BtlibError(f"the data is no longer there: {view.info.data_folder}", where=view.store.path)
+        raise BtlibError(f"the data folder no longer exists: {view.info.data_folder}", where=view.store.path)
     conditions = view.records[0].conditions
     dataset = load_dataset(view.info.data_folder, conditions.image_size, conditions.scaling)
     at = {name: i for i, name in enumerate(dataset.ids.tolist())}
@@ -102,7 +107,7 @@ def _from_data(view: View, ids: Iterable[str]) -> dict[str, Picture]:
 
 
 def keep(path: Path, kept: Mapping[str, Picture]) -> None:
-    """Write pictures by id, atomically; at least one."""
+    """Write pictures by id, atomically; there must be at least one."""
     ids = sorted(kept)
     truth = np.stack([kept[name].truth for name in ids])
     arrays = {

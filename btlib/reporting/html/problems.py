@@ -1,4 +1,4 @@
-"""What could not be read or shown: the page goes on without it, and says so."""
+"""Problems of reading or drawing that the page reports; the page is made without the affected parts."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,17 +9,17 @@ T = TypeVar("T")
 
 
 class Problems:
-    """Collects what is to be said, each thing once, in order."""
+    """Collects messages for the page, each once, in order."""
 
     def __init__(self) -> None:
         self._said: dict[str, None] = {}
 
     def add(self, *problems: str) -> None:
-        """Say something."""
+        """Add messages."""
         self._said |= dict.fromkeys(problems)
 
     def attempt(self, read: Callable[[], T]) -> T | None:
-        """What `read` returns; None where it raises a deliberate error, which is then said."""
+        """Return the result of `read`; if it raises a `BtlibError`, add its message and return None."""
         try:
             return read()
         except BtlibError as error:
@@ -28,5 +28,5 @@ class Problems:
 
     @property
     def said(self) -> tuple[str, ...]:
-        """All of it."""
+        """All messages."""
         return tuple(self._said)

@@ -1,4 +1,4 @@
-"""From what was gathered to HTML. Text of others is escaped by the templates, never by hand."""
+"""Rendering of the page as HTML. The templates escape all text automatically."""
 
 from functools import cache
 from importlib import resources
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def render(page: Page) -> str:
-    """The page as HTML, complete in itself."""
+    """Return the page as self-contained HTML."""
     columns, rows = lines(page.entries, page.references, page.means)
     return (
         _environment()
@@ -49,7 +49,7 @@ def render(page: Page) -> str:
 
 
 def weigh(tile: Tile) -> int:
-    """Bytes of the page that a tile takes, without its image."""
+    """Return the number of bytes of a tile in the page, without its image."""
     return len(_environment().get_template("tile.html.j2").render(tile=tile, kinds=KINDS).encode())
 
 
@@ -71,7 +71,7 @@ def _environment() -> "Environment":
 
 
 def _printable(value: Any) -> Any:
-    """What a template puts out, without characters that a page cannot show."""
+    """Return the output of a template without characters that a page cannot show."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

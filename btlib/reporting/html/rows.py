@@ -1,4 +1,4 @@
-"""The table of all cases: text to read, and beside it the value to sort by."""
+"""Table of all cases: the text of each cell and the value to sort by."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ class Cell:
     """One cell.
 
     Attributes:
-        text: To read.
-        more: Beneath it in small; may be empty.
-        sort: A number to sort by; None where there is none, which goes last.
-        tone: Of a verdict; empty for all others.
-        rank: Place among all cases, 1 is best; None where places make no sense.
+        text: Text of the cell.
+        more: Small text below it; may be empty.
+        sort: Number to sort by; cells with None come last.
+        tone: Tone of a verdict; empty for other cells.
+        rank: Rank among all cases, 1 is best; None for cells without a rank.
     """
 
     text: str
@@ -38,7 +38,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """Title, unit, and whether it holds numbers."""
+    """Column with title, unit, and whether it contains numbers."""
 
     title: str
     unit: str = ""
@@ -47,7 +47,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """One case: its label, verdict ("reference" for one of the baseline), and a cell for each column."""
+    """Row of one case: label, verdict ("reference" for a case of the baseline), and a cell for each column."""
 
     label: str
     status: str
@@ -55,7 +55,7 @@ class Line:
 
 
 def ranks(entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
-    """Label and metric → place by the mean, 1 is best; equal means share a place."""
+    """Return label and metric → rank by the mean, 1 is best; equal means share a rank."""
     found: dict[tuple[str, str], int] = {}
     for metric in (column.metric for column in metric_columns(e.row for e in entries)):
         values = {e.label: METRICS[metric].sign * v for e in entries if (v := e.row.values.get(metric)) is not None}
@@ -66,7 +66,7 @@ def ranks(entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
 def lines(
     entries: Sequence[Entry], references: Sequence[Reference], means: Mapping[tuple[str, str], Mean]
 ) -> tuple[list[Column], list[Line]]:
-    """Columns, and a line for each case: those that were measured, then the baseline's beside new ones."""
+    """Return the columns and a row for each case: first the measured cases, then the references from the baseline."""
     rows = [*(entry.row for entry in entries), *(reference.row for reference in references)]
     names = {name for row in rows for name in row.speeds}
     speeds = sorted(names, key=lambda name: (name.split(",")[0], len(name), name))

@@ -1,4 +1,4 @@
-"""What installed packages add at the end of the page of a run."""
+"""Sections that installed packages add at the end of a run's page."""
 
 import re
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from btlib.reporting.section import Section
 
 @dataclass(frozen=True)
 class Added:
-    """A section, ready for the page.
+    """Added section, ready for the page.
 
     Attributes:
-        name: Its anchor.
-        package: Name of what added it.
-        title: Plain text.
-        paragraphs: Plain text.
-        svg: Its figure; "" for none.
+        name: Anchor of the section.
+        package: Name of the package that added it.
+        title: Title as plain text.
+        paragraphs: Paragraphs as plain text.
+        svg: Figure as SVG; "" for no figure.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Added:
 
 
 def added(view: View, problems: Problems) -> tuple[Added, ...]:
-    """The sections of all packages; `problems` is told of those that cannot be had."""
+    """Return the sections of all packages; errors are added to `problems`."""
     found: list[Added] = []
     for package, call in hooks.each("btlib_report_sections", store=view.store, judgement=view.judgement):
         try:
             ours = [section for sections in call() for section in sections]
             found += [_ready(section, package, f"added-{len(found) + k}") for k, section in enumerate(ours, 1)]
-        except (Exception, SystemExit) as fault:  # of foreign code: the page is made without what it adds
+        except (Exception, SystemExit) as fault:  # third-party code: the page is made without its sections
             problems.add(f"sections of {package} are left out: {type(fault).__name__}: {fault}")
     return tuple(found)
 
@@ -53,10 +53,10 @@ def _ready(section: Section, package: str, name: str) -> Added:
 
 
 def _figure(section: Section, name: str) -> Markup:
-    """Whole SVG alone: what is not closed would take the rest of the page with it."""
+    """Return the figure for the page; incomplete SVG is refused because it would break the rest of the page."""
     if not section.svg:
         return Markup("")
     root = ElementTree.fromstring(section.svg).tag.rpartition("}")[2]
     if root != "svg" or "</svg>" not in section.svg:
-        raise ValueError(f"the figure of {section.title!r} is no SVG with something in it")
+        raise ValueError(f"the figure of {section.title!r} is not an SVG image with content")
     return Markup(inline(section.svg, name, printable(section.title)))

@@ -1,4 +1,4 @@
-"""Small figures, one a case, of the same size so that they can be compared; each returns SVG."""
+"""Small charts of equal size, one per case; each function returns SVG."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.patches import FancyBboxPatch
 
 _SIZE = (2.9, 2.5)  # inches
-_MOST, _NAME = 26, 11  # columns of a title, and of a class beside a row
-_FEW = 40  # epochs up to which each has its mark
+_MOST, _NAME = 26, 11  # columns of a title, and of a class name next to a row
+_FEW = 40  # up to this number of epochs, each epoch has a marker
 
 
 def confusion(counts: NDArray[np.int64], classes: Sequence[str], title: str) -> str:
-    """Rows are the truth; each cell has its count, and its share of the row as colour.
+    """Draw a confusion matrix; rows are true classes, and the colour of a cell shows its share of the row.
 
     Args:
-        counts: int64 [classes, classes].
-        classes: Their names.
-        title: The case.
+        counts: Number of samples by true and predicted class, int64 [classes, classes].
+        classes: Names of the classes.
+        title: Label of the case.
     """
     from matplotlib.colors import to_rgba
 
@@ -53,12 +53,12 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[str], title: str) -> 
 
 
 def calibration(bins: Bins, error: float, title: str) -> str:
-    """Accuracy against probability by bin; the size of a point is the number of samples.
+    """Draw accuracy against probability by bin; the size of a point shows the number of samples.
 
     Args:
-        bins: Of the samples.
-        error: The expected calibration error, 0…1.
-        title: The case.
+        bins: Bins of the samples by predicted probability.
+        error: Expected calibration error, 0…1.
+        title: Label of the case.
     """
     there = bins.count > 0
     count = bins.count[there]
@@ -76,12 +76,12 @@ def calibration(bins: Bins, error: float, title: str) -> str:
 
 
 def thresholds(curves: Sequence[tuple[Sequence[float], Sequence[float]]], used: Sequence[float], title: str) -> str:
-    """Mean Dice at every threshold, one line a seed; those that the masks were made with are marked.
+    """Draw the mean Dice at every threshold, one line per seed; the thresholds of the measured masks are marked.
 
     Args:
-        curves: Thresholds and Dice of each seed.
-        used: The protocol's threshold, or what each seed's model chose for itself; each once.
-        title: The case.
+        curves: Thresholds and mean Dice of each seed.
+        used: Thresholds of the measured masks: the protocol's, or each model's own; each once.
+        title: Label of the case.
     """
     with drawing(*_SIZE) as figure:
         axes = _axes(figure, title)
@@ -95,11 +95,11 @@ def thresholds(curves: Sequence[tuple[Sequence[float], Sequence[float]]], used: 
 
 
 def learning(curves: "pd.DataFrame", title: str) -> str:
-    """Losses by epoch above, validation scores below.
+    """Draw losses by epoch above and validation scores below.
 
     Args:
-        curves: Columns epoch, train_loss, val_loss, and val_dice, val_accuracy where the case has them.
-        title: The case and seed.
+        curves: Columns epoch, train_loss, val_loss, and, if the case has them, val_dice and val_accuracy.
+        title: Case and seed.
     """
     with drawing(_SIZE[0], 3.5) as figure:
         above = figure.add_axes((0.19, 0.56, 0.78, 0.35), title=shortened(title, _MOST))

@@ -1,4 +1,4 @@
-"""Verdicts' tones, and from matplotlib's SVG to SVG that lives in a page: its colours follow the page's theme."""
+"""Tones of verdicts, and conversion of matplotlib's SVG to inline SVG whose colours follow the page's theme."""
 
 import io
 import re
@@ -34,24 +34,24 @@ TONES = {
     "reference": "plain",
     "measured": "plain",
 }
-"""A verdict's tone; those that are missing here could not be judged, which is "off"."""
+"""Verdict → tone; all other verdicts have the tone "off"."""
 
 _COLOURS = {"good": GOOD, "warn": WARN, "bad": BAD, "plain": ACCENT, "off": MUTED}
 
 
 def tone(status: str) -> str:
-    """The tone of a verdict: good, warn, bad, plain or off."""
+    """Return the tone of a verdict: good, warn, bad, plain or off."""
     return TONES.get(status, "off")
 
 
 def colour(status: str) -> str:
-    """The colour of a verdict."""
+    """Return the colour of a verdict."""
     return _COLOURS[tone(status)]
 
 
 @contextmanager
 def drawing(width: float, height: float) -> Iterator["Figure"]:
-    """A figure of so many inches in the report's style; draw and take its SVG within."""
+    """Yield a figure in the report's style, with width and height in inches; draw and export it in this context."""
     from matplotlib.figure import Figure
 
     style: Any = {
@@ -83,19 +83,19 @@ def drawing(width: float, height: float) -> Iterator["Figure"]:
 
 
 def svg_of(figure: "Figure") -> str:
-    """The figure as SVG, text as text; the same figure gives the same text."""
+    """Return the figure as SVG in which text stays text; the same figure gives the same SVG."""
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     return out.getvalue()
 
 
 def inline(svg: str, name: str, title: str) -> str:
-    """SVG for a page: without prolog and size, its ids under the figure's own name, its colours the page's.
+    """Convert SVG for use in a page: without prolog and size, with unique ids and with the page's colours.
 
     Args:
-        svg: As `svg_of` gives it.
-        name: Unique in the page: letters, digits, "-".
-        title: What the figure shows, for those who do not see it.
+        svg: SVG from `svg_of`.
+        name: Prefix of the ids, unique in the page: letters, digits, "-".
+        title: Text alternative: what the figure shows.
     """
     from html import escape
 
@@ -109,7 +109,7 @@ def inline(svg: str, name: str, title: str) -> str:
 
 
 def _tag_of_page(tag: str, name: str, used: set[str]) -> str:
-    """A tag with ids under the figure's own name and the page's colours and font; text between tags stays as it is."""
+    """Convert one tag: prefixed ids, and the page's colours and font; text between tags is not changed."""
     tag = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", tag)
     tag = re.sub(r"(url\(|href=\")#", rf"\g<1>#{name}-", tag).replace("xlink:href", "href")
     for value, variable in _VARIABLES.items():
@@ -118,7 +118,7 @@ def _tag_of_page(tag: str, name: str, used: set[str]) -> str:
 
 
 def plain_axes(axes: "Axes", grid: str) -> None:
-    """Grid along one axis, no ticks sticking out."""
+    """Draw grid lines along `grid` ("x", "y" or "both") and hide tick marks."""
     axes.tick_params(length=0)
     axes.grid(visible=True, axis=grid)  # type: ignore[arg-type]  # "x", "y" or "both"
     if grid in ("x", "y"):

@@ -1,4 +1,4 @@
-"""One sample of one case as the gallery shows it: contours, numbers, and the map of what mattered."""
+"""Tiles of the gallery: one sample of one case with contours, numbers and relevance map."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ class Tile:
     """One sample of one case.
 
     Attributes:
-        anchor: Its place in the page.
-        entry: The case.
-        kinds: Why it was chosen, of `KINDS`.
-        turn: As in `Chosen`.
-        id: Of the sample.
+        anchor: Anchor of the tile in the page.
+        entry: Case of the sample.
+        kinds: Reasons for the choice, keys of `KINDS`.
+        turn: Order of choice, as in `Chosen`.
+        id: Id of the sample.
         picture: Anchor of its image in the page.
         size: Height and width of the masks in pixels.
         truth: Contours of the true mask, as the `d` of an SVG path.
-        predicted: Contours of the predicted mask; None where it is not there.
-        dice: Of the first seed; None for a case without masks.
-        change: Dice minus that of `before`; None where that is not known.
+        predicted: Contours of the predicted mask; None if it is not stored.
+        dice: Dice of the first seed; None for a case without masks.
+        change: Dice minus the Dice of `Entry.before`; None if it is unknown.
         label: True class; empty for a task without classes.
         probabilities: Name and probability of each class; empty for a case without classes.
-        map: What mattered; None where the run has no map of it.
+        map: Relevance map; None if the run has no map of the sample.
     """
 
     anchor: str
@@ -52,7 +52,7 @@ class Tile:
 
     @property
     def guess(self) -> str:
-        """The most probable type; empty for a case without classes."""
+        """Most probable class; empty for a case without classes."""
         return max(self.probabilities, key=lambda pair: pair[1])[0] if self.probabilities else ""
 
 
@@ -64,15 +64,15 @@ def tiles(
     masks: Masks | None,
     maps: Mapping[str, SliceMap],
 ) -> list[Tile]:
-    """A tile for each chosen sample that there is a picture of.
+    """Return a tile for each chosen sample that has a picture.
 
     Args:
-        entry: The case.
-        chosen: Its samples.
+        entry: Case of the samples.
+        chosen: Chosen samples.
         found: Pictures by id.
-        anchors: Where they stand in the page, by id.
-        masks: What the case predicted; None where that is not there.
-        maps: What mattered, by id; samples may lack one.
+        anchors: Anchors of the pictures in the page, by id.
+        masks: Predicted masks; None if they are not stored.
+        maps: Relevance maps by id; samples may be missing.
     """
     table, change = entry.result.samples, changes(entry)
     dice = per_sample(table, "dice") if table.has_mask else None
@@ -106,7 +106,7 @@ def tiles(
 
 
 def contours(mask: NDArray[np.bool_]) -> str:
-    """Outlines of masks [structures, h, w] as the `d` of an SVG path, through the middles of its outermost pixels."""
+    """Return outlines of masks [structures, h, w] as the `d` of an SVG path, through the centres of the edge pixels."""
     import cv2
 
     found = [

@@ -1,4 +1,4 @@
-"""A run, read as far as it can be read; what cannot is named."""
+"""Reading of a run for the page; parts that cannot be read are reported."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,19 +19,19 @@ from btlib.runs.store import RunStore
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One run, read.
+    """One run and its content.
 
     Attributes:
-        label: What the page calls it: its title, else the folder's name.
-        store: Where it lies.
-        info: What holds for all of its cases.
-        records: Those that can be read, in order of cases' names and seeds.
-        speeds: Throughput by case.
-        noise: The null run; None where none was made.
-        comparison: Its cases against its baseline; missing in it are those of which there is no record at all.
-        judgement: All verdicts on them.
-        baseline: That baseline, or why it cannot be had.
-        unread: Which of its numbers cannot be had, and why: the page must not say that all is well.
+        label: Name of the run on the page: its title, else the folder's name.
+        store: Store of the run's folder.
+        info: Information that is common to all cases.
+        records: Readable records, ordered by case, seed and fold.
+        speeds: Timings by case.
+        noise: Timing of the null run; None without one.
+        comparison: Comparison with the baseline; a case is missing in it if it has no record at all.
+        judgement: All verdicts.
+        baseline: Baseline of the run, or the error that prevents reading it.
+        unread: Errors on numbers that cannot be read; with any, the page does not state that all cases hold.
     """
 
     label: str
@@ -50,11 +50,11 @@ def view(path: Path, baselines: Path | None = None) -> View:
     """Read a run.
 
     Args:
-        path: Its folder.
-        baselines: Where its baseline is looked up by name, should it no longer lie where it lay.
+        path: Folder of the run.
+        baselines: Folder in which the baseline is looked up by name if its recorded path no longer exists.
 
     Raises:
-        RecordError: It is no run, or does not say what it ran.
+        RecordError: The folder is not a run, or its run information cannot be read.
     """
     store = RunStore(path)
     info = store.info()
@@ -76,7 +76,7 @@ def view(path: Path, baselines: Path | None = None) -> View:
         if case in comparison.missing and len(lost) == sum(cell.case == case for cell in cells_of(info)):
             missing.append(case)
         else:
-            problems.add(*(f"{store.record_path(cell)}: expected a record, there is none" for cell in lost))
+            problems.add(*(f"{store.record_path(cell)}: expected a record, found no file" for cell in lost))
     comparison = replace(comparison, missing=tuple(missing))
     name = info.name or path.resolve().name
     return View(name, store, info, tuple(records), speeds, noise, comparison, judgement, baseline, problems.said)

@@ -1,4 +1,4 @@
-"""From the folder of a run to its page and the files beside it."""
+"""Writing of a run's page and of the files that belong to it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,22 +22,22 @@ from btlib.reporting.names import numbered, visible
 from btlib.reporting.significance import PairTest, pair_tests
 from btlib.reporting.summary import summary
 
-_MOST = 14_500_000  # bytes of a page, so that it can go by mail: the gallery takes what the rest leaves
+_MOST = 14_500_000  # largest page in bytes, so that it can be sent by e-mail; the gallery uses the remaining space
 
 
 def write_report(folder: Path, baselines: Path | None = None, title: str | None = None) -> Path:
     """Write `index.html`, `report.json`, `per_sample.csv`, `summary.md` and `figures/` into a run's folder.
 
     Args:
-        folder: Of the run.
-        baselines: Where its baseline is looked up by name, should it no longer lie where it lay.
-        title: What the page calls the run; None for the folder's name.
+        folder: Folder of the run.
+        baselines: Folder in which the baseline is looked up by name if its recorded path no longer exists.
+        title: Name of the run on the page; None for the run's name or its folder's name.
 
     Returns:
-        The page.
+        Path of the page.
 
     Raises:
-        RecordError: It is no run, or does not say what it ran; what else cannot be read, the page names.
+        RecordError: The folder is not a run, or its run information cannot be read; the page reports other errors.
     """
     page = _page([folder], baselines, [title])
     files.write_text(folder / "index.html", render(page))
@@ -53,16 +53,16 @@ def write_report(folder: Path, baselines: Path | None = None, title: str | None 
 def write_page(
     folders: Sequence[Path], target: Path, baselines: Path | None = None, titles: Sequence[str] = ()
 ) -> Path:
-    """Write one page that shows several runs side by side, and no other file.
+    """Write one page that shows several runs side by side; no other file is written.
 
     Args:
-        folders: Of the runs; the later ones' samples are held against the first one's.
-        target: The page.
-        baselines: As in `write_report`.
-        titles: What the page calls each run; none for the folders' names.
+        folders: Folders of the runs; samples of later runs are compared with those of the first run.
+        target: File of the page.
+        baselines: Folder in which baselines are looked up by name, as in `write_report`.
+        titles: Names of the runs on the page; empty for the runs' own names.
 
     Raises:
-        RecordError: As in `write_report`.
+        RecordError: A folder is not a run, or its run information cannot be read.
     """
     files.write_text(target, render(_page(folders, baselines, titles or [None] * len(folders))))
     return target
@@ -83,11 +83,11 @@ def _page(folders: Sequence[Path], baselines: Path | None, titles: Sequence[str 
     drawn = tuple(figures(found, tests, curves))
     shown = [column.metric for column in metric_columns(entry.row for entry in found)]
     means = mean_intervals([entry.result for entry in found], shown)
-    beside = tuple(references(views))
+    from_baselines = tuple(references(views))
     page = Page(
         tuple(views),
         tuple(found),
-        beside,
+        from_baselines,
         means,
         drawn,
         untested,
@@ -103,10 +103,10 @@ def _page(folders: Sequence[Path], baselines: Path | None, titles: Sequence[str 
 
 
 def _tests(found: Sequence[Entry]) -> tuple[Sequence[PairTest], str]:
-    """Every pair of cases; of several runs, a case against itself in the first. Or why there are none."""
+    """Test every pair of cases, or, with several runs, each case between runs; else return the reason why not."""
     measured = [entry for entry in found if entry.result.runs and entry.result.failure is None]
     if len(measured) < 2:
-        return (), "there is nothing to compare: fewer than two cases have numbers"
+        return (), "fewer than two cases have values"
     try:
         tests = pair_tests([entry.result for entry in measured])
     except BtlibError as error:

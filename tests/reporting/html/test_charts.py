@@ -103,7 +103,7 @@ def test_boxes(drawn: list[Figure]):
     low, high = np.percentile(many, (25, 75))
     assert {round(x, 6) for x in ink[:, 0]} >= {round(float(low), 6), round(float(high), 6), 0.1, 0.97}
     assert axes.get_xlim() == SHARE
-    assert axes.get_xlabel() == "Dice; the diamond is the mean"
+    assert axes.get_xlabel() == "Dice; diamond: mean"
 
 
 def test_five_slices_have_a_box(drawn: list[Figure]):

@@ -18,7 +18,7 @@ from .reader import Reader
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
-HOLDS = "Every case holds against its baseline."
+HOLDS = "Every case that was compared with a baseline passed the comparison."
 NUMBERS = ("records/A-seed7.json", "speed/A.json", "noise.json", "base.json")
 PICTURES = ("predictions/A-seed7.npz", "pictures.npz", "curves/A-seed7.csv", "explain/B.npz", "explain/B.json")
 
@@ -101,7 +101,7 @@ def test_a_file_that_is_gone_is_named_where_others_tell_of_it(damaged: RunStore,
     page = report(damaged)
     told = "\n".join(page.text.values())
     if name.startswith("records"):
-        assert "not measured, though they were to be: A" in told
+        assert "selected for this run, but not measured: A" in told
         assert HOLDS not in told
     else:
         assert str(damaged.path / name) in told
@@ -118,7 +118,7 @@ def test_a_lost_seed_is_no_silence(damaged: RunStore):
     folder.record_path(Cell("A", 9)).unlink()
     page = report(folder)
     assert str(folder.record_path(Cell("A", 8))) in page.text["verdicts"]
-    assert f"{folder.record_path(Cell('A', 9))}: expected a record, there is none" in page.text["verdicts"]
+    assert f"{folder.record_path(Cell('A', 9))}: expected a record, found no file" in page.text["verdicts"]
     assert HOLDS not in page.text["verdicts"]
     assert [a["data-label"] for tag, a in page.tags if tag == "tr" and "data-label" in a] == ["A", "B"]
     summary = (folder.path / "summary.md").read_text()
@@ -137,7 +137,7 @@ def test_without_masks_slices_stand_without_prediction(damaged: RunStore):
     page = report(damaged)
     paths = [a["class"] for tag, a in page.tags if tag == "path" and a.get("class") in ("truth", "predicted")]
     assert set(paths) == {"truth"}
-    assert "its predicted mask is not there" in page.text["gallery"]
+    assert "the predicted mask is not stored" in page.text["gallery"]
 
 
 def test_one_damaged_run_beside_a_whole_one(whole: Path, damaged: RunStore, tmp_path: Path):

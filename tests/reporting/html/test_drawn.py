@@ -88,8 +88,8 @@ def test_differences_to_the_baseline(drawn: Callable[..., Any], entry: Make, mak
     figure, (bars, margins, axis) = found["difference-dice"]
     assert bars == [Bar("A", -0.1, -0.2, 0.05, BAD), Bar("B", -0.1, -0.1, -0.1, WARN)]
     assert (margins, axis) == ([-0.02, None], "Dice: measured − baseline")
-    assert (figure.section, figure.title) == ("differences", "Difference of Dice to the baseline")
-    assert figure.caption.startswith("Dotted: the loss that is tolerated. Paired: both sides")
+    assert (figure.section, figure.title) == ("differences", "Difference in Dice from the baseline")
+    assert figure.caption.startswith("Dotted line: tolerated loss. Paired: both sides")
     _, (bars, margins, axis) = found["difference-hd95"]
     assert bars == [Bar("A", -3.0, -4.0, -2.0, GOOD)]
     assert (margins, axis) == ([0.5], "HD95: measured − baseline")
@@ -122,7 +122,7 @@ def test_differences_of_a_new_case_are_to_each_reference(
     view = replace(empty_view, comparison=Comparison(empty_view.info, (), rankings=tuple(rankings)))
     new = entry("N", make_table(6), view=view, verdicts=(verdict("N", "pass", reference="other"),))
     figure, (bars, _, _) = drawn([new, entry("A", make_table(6), view=view)])["difference-dice"]
-    assert [(bar.label, bar.colour) for bar in bars] == [("N against old", BAD), ("N against other", GOOD)]
+    assert [(bar.label, bar.colour) for bar in bars] == [("N vs. old", BAD), ("N vs. other", GOOD)]
     assert "Unpaired" in figure.caption
 
 

@@ -133,19 +133,17 @@ def test_pairs_of_one_run_and_of_several(entry: Make, make_table: Table, empty_v
 
 
 def test_why_pairs_were_not_tested(entry: Make, make_table: Table, empty_view: View):
-    assert room._tests([entry("A", make_table(6)), entry("broken")]) == (
-        *((), "there is nothing to compare: fewer than two cases have numbers"),
-    )
+    assert room._tests([entry("A", make_table(6)), entry("broken")]) == (*((), "fewer than two cases have values"),)
     lost = entry("B", make_table(6))  # of which another seed failed
     lost = replace(lost, result=replace(lost.result, failure="timeout"))
-    assert room._tests([entry("A", make_table(6)), lost])[1].startswith("there is nothing to compare")
+    assert room._tests([entry("A", make_table(6)), lost])[1].startswith("fewer than two cases have values")
     types, masks = entry("A", make_table(6, mask=False)), entry("B", make_table(6, classes=False))
     assert room._tests([types, masks]) == ((), "no two cases share a metric")
     one = entry("C", make_table(6))
     under = one.result.conditions.model_copy(update={"image_size": 64})
     tests, why = room._tests([entry("A", make_table(6)), replace(one, result=replace(one.result, conditions=under))])
     assert tests == ()
-    assert "case C was measured under other conditions" in why
+    assert "case C and case A were measured under different conditions" in why
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_the_patients_in_words(with_records: Callable[..., Entry], empty_view: V
     patients = PatientFacts(source=source, n_test=41, seen=7)
     under = one.records[0].conditions.model_copy(update={"patients": patients})
     _, data = facts(empty_view, [with_records("A", {"conditions": under})])
-    told = f"41 in test, from {words}; 7 test samples are of patients in training"
+    told = f"41 in test, from {words}; 7 test samples are of patients who are also in training"
     assert [value for name, value in data.pairs if name == "patients"] == [told]
 
 
@@ -84,20 +84,23 @@ def test_other_environments_than_the_first(with_records: Callable[..., Entry]):
     first = {"cpu": "x", "torch": "2", "threads": "4"}
     one = with_records("A", {"environment": first}, {"environment": first | {"threads": "8"}})
     other = with_records("B", {"environment": {"cpu": "y", "torch": "2", "gpu": "g"}}, {"environment": first})
-    assert odd_environments([one, other]) == ["B, seed 9: cpu y (else x), gpu g (else –)"]
+    assert odd_environments([one, other]) == ["B, seed 9: cpu y (first measurement: x), gpu g (first measurement: –)"]
     assert odd_environments([other, one]) == [
-        *("B, seed 10: cpu x (else y), gpu – (else g)", "A, seed 9: cpu x (else y), gpu – (else g)"),
-        "A, seed 10: cpu x (else y), gpu – (else g)",
+        *(
+            "B, seed 10: cpu x (first measurement: y), gpu – (first measurement: g)",
+            "A, seed 9: cpu x (first measurement: y), gpu – (first measurement: g)",
+        ),
+        "A, seed 10: cpu x (first measurement: y), gpu – (first measurement: g)",
     ]
     assert odd_environments([]) == []
 
 
 SOURCES = {
     "trained": (False, "trained in this run"),
-    "resumed": (False, "trained on from an interrupted run"),
-    "loaded": (True, "loaded: trained in an earlier run, with the same data, split, recipe, seed and code"),
+    "resumed": (False, "trained, resumed from an interrupted run"),
+    "loaded": (True, "loaded: trained in an earlier run with the same data, split, recipe, seed and code"),
     "file": (True, "loaded from a file that the user named"),
-    "given": (False, "given ready-made by the case"),
+    "given": (False, "provided ready to use by the case"),
 }
 
 
@@ -121,8 +124,8 @@ def test_when_it_was_trained_and_its_own_threshold(with_records: Callable[..., E
     )
     assert loaded.words == f"{SOURCES['loaded'][1]} (yesterday)"
     assert (trained.words, trained.fingerprint) == (SOURCES["trained"][1], "")
-    assert own.words == "given ready-made by the case; masks at its own threshold 0.35, chosen on validation samples"
-    assert same.words == "given ready-made by the case"
+    assert own.words == "provided ready to use by the case; mask threshold 0.35, chosen on validation samples"
+    assert same.words == "provided ready to use by the case"
     assert [one.seed for one in (loaded, trained, own, same)] == [9, 10, 11, 12]
 
 

@@ -71,7 +71,7 @@ def test_where_room_is_short_every_case_keeps_its_share(shown: list[Entry], whol
     assert all(kept[label] >= min(wanted[label], full - 2) for label in wanted)  # none loses all to another
     lost = {label: wanted[label] - kept[label] for label in wanted if kept[label] < wanted[label]}
     assert list(found.problems) == [
-        f"left out, to keep the page small: {n} of the {wanted[label]} chosen samples of {label}"
+        f"not shown, to limit the size of the page: {n} of the {wanted[label]} chosen samples of {label}"
         for label, n in lost.items()
     ]
     assert found.images.keys() == {tile.picture for tile in found.tiles}

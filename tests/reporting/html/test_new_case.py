@@ -90,7 +90,7 @@ def test_the_page_says_what_the_terminal_and_the_markdown_say(
 
 def test_every_difference_to_a_reference_is_drawn(pages: dict[str, Reader], homes: dict[str, Path]):
     svg = (homes["measured"] / "figures" / "difference-dice.svg").read_text()
-    assert [f"new against {name}" in svg for name in KNOWN] == [True, False, True, True]  # B has no masks
+    assert [f"new vs. {name}" in svg for name in KNOWN] == [True, False, True, True]  # B has no masks
 
 
 @pytest.mark.usefixtures("undrawn")

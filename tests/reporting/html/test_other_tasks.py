@@ -138,7 +138,7 @@ def test_the_comparison_for_readers(run: Path, records: dict[str, CaseRecord]):
             assert found[case][f"Dice, {in_markdown(structure)}".replace(r"\|", "¦")] == wanted
         known = per_sample(table, "hd95")
         assert found[case]["HD95 [px]"] == f"{known[~empty(table)].mean():.1f}"
-        assert f"- **{case}**: HD95: {empty(table).sum()} of 12 samples have no value, and are in no mean" in text
+        assert f"- **{case}**: HD95: {empty(table).sum()} of 12 samples have no value and are not in the mean" in text
     assert {found[case]["Dice"] for case in ("B", "broken")} == {"–"}
     assert "regressed" in found["A"]["verdict"], "held against the baseline, whose figures are of the same samples"
 
@@ -210,7 +210,7 @@ def test_the_summary(run: Path, records: dict[str, CaseRecord]):
 
 def test_the_page_says_what_was_asked(page: Reader):
     origin = text_of(page, "origin")
-    assert "The samples are those of knees, CC0, doi x." in origin
+    assert "The samples are from knees, CC0, doi x." in origin
     assert "phantom" not in " ".join(page.text.values()).lower()
     for words in (f"classes{', '.join(CLASSES)}", f"structures{', '.join(STRUCTURES)}", "channelsT1, T2", "taskknees"):
         assert words in origin
@@ -266,13 +266,13 @@ def test_the_gallery(page: Reader, records: dict[str, CaseRecord]):
     assert {path.count("M") for path in paths} >= {1, 2}
     worst = table.id[int(np.argmin(per_sample(table, "dice")))]
     assert f"C sample {' '.join(worst.split())} {per_sample(table, 'dice').min():.3f} Dice" in text
-    assert "% of the relevance in the core, rim | <b>halo," in text
+    assert "% of the positive relevance is inside the true mask (core, rim | <b>halo);" in text
     for name in CLASSES:
         assert name in text
 
 
 def test_what_the_maps_say(page: Reader):
-    assert "Do the maps of the explained samples point at the true masks?" in text_of(page, "explained")
+    assert "Relevance maps of the explained samples, compared with the true masks." in text_of(page, "explained")
     assert "B hidden with zero" in text_of(page, "explained")
 
 
@@ -306,7 +306,7 @@ def test_a_task_of_one_kind(make_run: Make, tmp_path: Path, kept: dict[str, Any]
         {"accuracy"} if "classes" in kept else {"dice", "hd95", *(f"dice/{name}" for name in STRUCTURES)}
     )
     if "structures" in kept:
-        assert text_of(page, "gallery").count("the case predicts no classes") > 6
+        assert text_of(page, "gallery").count("this case predicts no classes") > 6
         assert "; the case" not in text_of(page, "gallery")
 
 

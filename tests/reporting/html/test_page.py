@@ -53,7 +53,7 @@ def test_every_case_is_in_every_part_it_has_numbers_for(page: Reader):
     assert "Confusion matrix of A" not in figures
     assert "Dice of A by threshold" in figures
     assert "Dice of B by threshold" not in figures
-    assert {"Difference of Dice to the baseline", "Difference of accuracy of every pair of cases"} <= set(figures)
+    assert {"Difference in Dice from the baseline", "Difference in accuracy of every pair of cases"} <= set(figures)
     assert {"Dice against throughput", "Learning curves of A, seed 7"} <= set(figures)
 
 
@@ -81,7 +81,7 @@ def test_real_slices_are_not_called_phantoms(run: Path, tmp_path: Path):
         files.write_json(path, files.sealed(changed))
     text = write_report(tmp_path / "run").read_text()
     assert "Phantom data." not in text
-    assert "The samples are those of figshare, CC BY 4.0, doi 10.6084/m9.figshare.1512427." in text
+    assert "The samples are from figshare, CC BY 4.0, doi 10.6084/m9.figshare.1512427." in text
 
 
 def test_verdicts_have_their_numbers(page: Reader):
@@ -157,8 +157,8 @@ def test_one_slice_has_no_interval(make_run: Callable[..., Path], tmp_path: Path
 def test_what_is_missing_says_so(make_run: Callable[..., Path], tmp_path: Path):
     path = make_run(tmp_path / "run", names=("B",))
     page = Reader(write_report(path).read_text())
-    assert "No case predicts masks, and none was explained." in page.text["gallery"]
-    assert "Nothing could be held against a baseline" in page.text["differences"]
+    assert "No case predicts masks, and no case has relevance maps." in page.text["gallery"]
+    assert "No case could be compared with a baseline" in page.text["differences"]
     assert "fewer than two cases" in page.text["differences"]
     assert "The noise floor was not measured." in page.text["speed"]
     assert "explained" not in page.text
@@ -181,7 +181,7 @@ def test_a_run_without_records(make_run: Callable[..., Path], tmp_path: Path):
     shutil.rmtree(path / "records")
     page = Reader(write_report(path).read_text())
     assert "No case was run." in page.text["table"]
-    assert "not measured, though they were to be: A" in page.text["verdicts"]
+    assert "selected for this run, but not measured: A" in page.text["verdicts"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -194,7 +194,7 @@ def test_records_of_before_have_no_masks_and_no_curve(run: Path, tmp_path: Path)
         files.write_json(path, value)
     page = Reader(write_report(tmp_path / "run").read_text())
     assert "case A: its predicted masks were not stored" in page.text["gallery"]
-    assert "before curves were kept" in page.text["samples"]
+    assert "older version that did not store these curves" in page.text["samples"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -212,7 +212,7 @@ def test_pictures_of_other_slices_are_not_shown(run: Path, tmp_path: Path):
 def test_without_data_the_page_says_so(run: Path, tmp_path: Path):
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / "pictures.npz").unlink()
-    assert "does not say where its data lies" in Reader(write_report(tmp_path / "run").read_text()).text["gallery"]
+    assert "does not record its data folder" in Reader(write_report(tmp_path / "run").read_text()).text["gallery"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -229,7 +229,7 @@ def test_maps_stand_beside_their_slices(run: Path, tmp_path: Path):
     shutil.rmtree(folder.path / "explain")
     maps.save(folder.explain_place.file(record.case, "npz"))
     page = Reader(write_report(folder.path).read_text())
-    assert f"Map of what mattered in sample {name}" in {a.get("aria-label") for tag, a in page.tags if tag == "svg"}
+    assert f"Relevance map of sample {name}" in {a.get("aria-label") for tag, a in page.tags if tag == "svg"}
     (address,) = (a["href"] for tag, a in page.tags if tag == "image" and "image/png" in (a["href"] or ""))
     png = base64.b64decode((address or "").partition(",")[2])
     pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
@@ -267,7 +267,7 @@ def test_a_threshold_of_its_own_is_marked(run: Path, tmp_path: Path):
     figure = (folder.path / "figures" / "threshold-A.svg").read_text()
     assert [" 0.65" in svg for svg in (protocols, figure)] == [True, False]
     assert [" 0.35" in svg for svg in (protocols, figure)] == [False, True]
-    assert "at its own threshold 0.35, chosen on validation samples" in page.text["origin"]
+    assert "mask threshold 0.35, chosen on validation samples" in page.text["origin"]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -277,9 +277,9 @@ def test_two_runs_side_by_side(run: Path, tmp_path: Path):
     assert labels == [
         *("A · better", "A · run", f"{SCRIPT} · better", f"{SCRIPT} · run", "B · run", "broken · run"),
     ]
-    assert "against better" in page.text["gallery"]
+    assert "compared with better" in page.text["gallery"]
     figures = {a.get("aria-label") for tag, a in page.tags if tag == "svg"}
-    assert "Difference of Dice of every pair of cases" in figures
+    assert "Difference in Dice of every pair of cases" in figures
 
 
 @pytest.mark.usefixtures("undrawn")

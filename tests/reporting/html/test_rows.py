@@ -150,7 +150,7 @@ def test_the_best_values_and_whose(cases: list[Entry], entry: Make, make_table: 
     assert page_of(cases, empty_view).best == [
         ("highest Dice", "0.7500", "B"),
         ("highest accuracy", "0.7500", "A, B"),
-        ("most images/s", "160", "A, inference, batch 16"),
+        ("highest images/s", "160", "A, inference, batch 16"),
     ]
     equal = [entry(c, make_table(6), values=numbers(dice=0.5)) for c in "ABCDEF"]
     assert page_of(equal, empty_view).best == [("highest Dice", "0.5000", "A, B, C, D and 2 more")]
@@ -159,7 +159,7 @@ def test_the_best_values_and_whose(cases: list[Entry], entry: Make, make_table: 
         "inference, batch 1": Throughput(images_per_second=1234.5),
     }
     one = entry("A", make_table(6), values=numbers(), speeds=fast)
-    assert page_of([one], empty_view).best == [("most images/s", "1,234", "A, inference, batch 1")]
+    assert page_of([one], empty_view).best == [("highest images/s", "1,234", "A, inference, batch 1")]
     assert page_of([entry("D")], empty_view).best == []
 
 
@@ -192,7 +192,7 @@ def test_every_verdict_has_its_numbers_in_a_row(entry: Make, empty_view: View):
     page = page_of([entry("N", verdicts=(verdict,), status="inconclusive")], empty_view)
     head, row = _table(render(page), "All verdicts")
     assert dict(zip(head, row, strict=True)) == {
-        "case": "N against old",
+        "case": "N compared with old",
         "metric": "Dice",
         "verdict": "inconclusive",
         "measured": "0.5000",
@@ -200,7 +200,7 @@ def test_every_verdict_has_its_numbers_in_a_row(entry: Make, empty_view: View):
         "margin": "0.02",
         "difference": "-0.2500",
         "95 % interval": "-0.3750 … -0.1250",
-        "by": "paired by patient",
+        "method": "paired by patient",
     }
 
 
@@ -218,14 +218,14 @@ def test_where_a_new_case_stands_in_a_table(entry: Make, empty_view: View):
     view = replace(empty_view, comparison=Comparison(empty_view.info, (), rankings=(one,)))
     page = page_of([replace(entry("N", view=view), label="N · run"), entry("M", view=view)], view)
     assert [(e.label, s) for e, s in page.rankings] == [("N · run", one)]
-    rows = _table(render(page), "New cases beside those of the baseline")
+    rows = _table(render(page), "New cases compared with the baseline's cases")
     assert dict(zip(rows[0], rows[1], strict=True)) == {
         "case": "N · run",
-        "reference": "old of the baseline",
+        "reference": "old from the baseline",
         "metric": "Dice",
         "verdict": "regressed",
-        "case's": "0.5000",
-        "reference's": "0.7500",
+        "case value": "0.5000",
+        "reference value": "0.7500",
         "difference": "-0.2500",
         "95 % interval": "-0.3750 … -0.1250",
         "Holm p": "0.031",
@@ -239,7 +239,7 @@ def test_all_is_well_only_where_all_is_there(entry: Make, empty_view: View):
         view = replace(empty_view, comparison=Comparison(empty_view.info, (), missing), unread=unread)
         page = page_of([entry(f"C{i}", status=s) for i, s in enumerate(statuses)], empty_view, views=(empty_view, view))
         measured = all(entry.row.status == "measured" for entry in page.entries)
-        text = "was measured, and compared with nothing." if measured else "holds against its baseline."
+        text = "was measured. No" if measured else "that was compared with a baseline passed the comparison."
         assert (f"Every case {text}" in render(page)) == page.holds
         return page.holds
 
@@ -261,7 +261,9 @@ def test_all_problems_are_named(entry: Make, empty_view: View):
 
 def test_the_note_of_single_trainings(entry: Make, make_table: Table, empty_view: View):
     one, two = entry("A", make_table(6)), entry("B", make_table(6), make_table(6))
-    assert page_of([two, one, entry("D")], empty_view).one_training.startswith("A case with one seed is one training")
+    assert page_of([two, one, entry("D")], empty_view).one_training.startswith(
+        "A case with one seed is a single training run"
+    )
     assert page_of([two, entry("D")], empty_view).one_training == ""
     assert page_of([one, two], empty_view, untested="why").one_training == ""
 
@@ -276,7 +278,7 @@ def test_what_the_maps_say(entry: Make, empty_view: View):
         for label, found, fill, destroyed in (("A", known, "zero", -0.125), ("B", means, "mean", None))
     )
     head, first, second = _table(
-        render(page_of([entry("A")], empty_view, explained_cases=explained_cases)), "Where the models look"
+        render(page_of([entry("A")], empty_view, explained_cases=explained_cases)), "Image regions that matter"
     )
     assert head == [
         *("case", "hits", "centre prior", "random", "mass inside", "centre prior", "random", "chance"),
@@ -310,9 +312,9 @@ def test_the_facts_of_each_run_stand_under_its_own_title(entry: Make, make_table
     first, second = text.partition("second")[0], "second" + text.partition(" second ")[2]
     assert "torch2.11" in first
     assert "torch2.12" not in first
-    assert "Measured in another environment: B, seed 1: cpu other of first (else first)" in first
+    assert "Measured in another environment: B, seed 1: cpu other of first (first measurement: first)" in first
     assert "torch2.12" in second
-    assert "B, seed 1: cpu other of second (else second)" in text
+    assert "B, seed 1: cpu other of second (first measurement: second)" in text
     assert text.count("Measured in another environment") == 2
     assert page.text["verdicts"].index("data of first") < page.text["verdicts"].index("data of second")
     assert page.text["verdicts"].count("Synthetic samples") == 2

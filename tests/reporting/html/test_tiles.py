@@ -137,10 +137,14 @@ def page_of(view: View, found: list[Tile]) -> Reader:
 
 def test_what_stands_beside_a_slice(made: list[Tile], empty_view: View, table: SampleTable):
     page = page_of(empty_view, made)
-    svgs = [a for tag, a in page.tags if tag == "svg" and (a.get("aria-label") or "").startswith(("Sample", "Map"))]
+    svgs = [
+        a
+        for tag, a in page.tags
+        if tag == "svg" and (a.get("aria-label") or "").startswith(("Sample", "Relevance map"))
+    ]
     assert [(a["aria-label"], a["viewbox"]) for a in svgs] == [
         ("Sample 3 with contours", "0 0 11 6"),
-        ("Map of what mattered in sample 3", "0 0 11 6"),
+        ("Relevance map of sample 3", "0 0 11 6"),
         ("Sample 7 with contours", "0 0 11 6"),
     ]
     paths = [(a["class"], a["d"]) for tag, a in page.tags if tag == "path" and a.get("class")]
@@ -151,12 +155,12 @@ def test_what_stands_beside_a_slice(made: list[Tile], empty_view: View, table: S
     text = " ".join(page.text["gallery"].split())
     dice = per_sample(table, "dice")
     before = per_sample(with_measures(table, intersection=[0, 4]), "dice")
-    assert "worst · most changed A sample 3" in text
-    assert f"{dice[1]:.3f} Dice {dice[1] - before[1]:+.3f} against b" in text
-    assert f"{dice[0]:.3f} Dice {dice[0] - before[0]:+.3f} against b" in text
-    assert "46 % of the relevance in the tumour, 12 % by chance" in text
-    assert "glioma, taken for pituitary" in text
-    assert "meningioma, taken for" not in text
+    assert "lowest Dice · largest change A sample 3" in text
+    assert f"{dice[1]:.3f} Dice {dice[1] - before[1]:+.3f} compared with b" in text
+    assert f"{dice[0]:.3f} Dice {dice[0] - before[0]:+.3f} compared with b" in text
+    assert "46 % of the positive relevance is inside the true mask (tumour); 12 % expected by chance" in text
+    assert "true class glioma, predicted pituitary" in text
+    assert "true class meningioma" not in text
     assert "meningioma 0.30 glioma 0.20 pituitary 0.50" in text
     marked = re.findall(r'<dt class="true">(\w+)</dt>', html_of(empty_view, made))
     assert marked == ["glioma", "meningioma"], "the true type, not the predicted one"
@@ -167,12 +171,12 @@ def test_what_stands_beside_a_slice(made: list[Tile], empty_view: View, table: S
 def test_only_what_is_there_stands_beside_a_slice(made: list[Tile], empty_view: View):
     bare = replace(made[0], dice=None, change=None, predicted=None, probabilities=(), map=None)
     text = " ".join(page_of(empty_view, [bare]).text["gallery"].split())
-    assert "the case predicts no masks" in text
-    assert "glioma; the case predicts no classes" in text
+    assert "this case predicts no masks" in text
+    assert "glioma; this case predicts no classes" in text
     assert "relevance in the tumour" not in text
     lost = replace(made[0], predicted=None, change=0.0, map=replace(MAP, mass=None, chance=None))
     text = " ".join(page_of(empty_view, [lost]).text["gallery"].split())
-    assert "its predicted mask is not there" in text
+    assert "the predicted mask is not stored" in text
     assert "relevance in the tumour" not in text
 
 
@@ -228,14 +232,14 @@ def test_the_gallery_of_a_run(view: View, entry: Make, table: SampleTable, masks
     short = gallery([one, other], size, lambda tile: 10)
     assert [t.id for t in short.tiles] == ["3"]
     assert list(short.images) == [short.tiles[0].picture]
-    assert short.problems == ("left out, to keep the page small: 1 of the 2 chosen samples of A",)
+    assert short.problems == ("not shown, to limit the size of the page: 1 of the 2 chosen samples of A",)
 
 
 def test_masks_that_were_not_kept_are_missed(view: View, entry: Make, table: SampleTable, masks: Masks):
     masks.save(view.store.masks_path(Cell("A", 2)))  # of another seed than the first
     found = gallery([entry("A", table)], 10**6, weigh)
     path = view.store.masks_path(Cell("A", 1))
-    assert found.problems == (f"case A: its predicted masks were not stored: there is no {path}",)
+    assert found.problems == (f"case A: its predicted masks were not stored: {path} does not exist",)
     assert [t.predicted for t in found.tiles] == [None, None]
 
 
@@ -244,7 +248,7 @@ def test_a_picture_is_of_the_slice_that_was_measured(view: View):
     problems = Problems()
     found = pictures(view, {"7": [9], "3": [7]}, problems)
     assert list(found) == ["7"]
-    assert problems.said == ("the data has changed since: some samples are not those that were measured",)
+    assert problems.said == ("the data has changed since the run: some samples are not those that were measured",)
     assert pictures(view, {}, problems) == {}
     assert list(pictures(view, {"3": [8], "7": [9]}, problems)) == ["3", "7"]
 

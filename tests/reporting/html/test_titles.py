@@ -41,7 +41,7 @@ def test_two_runs(run: Path, tmp_path: Path):
     assert labels(page)[:3] == ["A · before", "A · after", "<script>alert('x')</script> · before"]
     assert "<h1>before and after</h1>" in text
     assert "<h3>before</h3>" in text
-    assert "against before" in page.text["gallery"]
+    assert "compared with before" in page.text["gallery"]
     for figure in ("A · after\n", ">A · before</text>", "A · after − A · before"):  # in figures, too
         assert figure.strip() in text
     assert "· run" not in text
@@ -62,7 +62,7 @@ def test_without_names_two_folders_of_one_name_are_told_apart(run: Path, tmp_pat
     [
         (1, ["a", "b"], "expected 1, one for each source, got 2"),
         (2, ["a"], "expected 2, one for each source, got 1"),
-        (2, ["a", "a"], "'a' is given twice"),
+        (2, ["a", "a"], "expected different names, found 'a' twice"),
     ],
 )
 def test_wrong_names_are_an_error_before_anything_is_read(runs: int, names: list[str], told: str, tmp_path: Path):

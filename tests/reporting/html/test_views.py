@@ -77,7 +77,7 @@ def test_a_case_is_missing_where_no_seed_was_measured(folder: RunStore):
     assert found.comparison.missing == ("gone",)
     lost = [("X", 9), ("X", 11), ("W", 11)]
     assert found.unread == tuple(
-        f"{folder.record_path(Cell(case, seed))}: expected a record, there is none" for case, seed in lost
+        f"{folder.record_path(Cell(case, seed))}: expected a record, found no file" for case, seed in lost
     )
 
 
@@ -99,7 +99,7 @@ def test_a_damaged_record_beside_a_lost_one_is_no_missing_case(folder: RunStore)
     assert found.comparison.missing == ()
     damaged, lost = found.unread
     assert str(folder.record_path(Cell("X", 10))) in damaged
-    assert lost == f"{folder.record_path(Cell('X', 9))}: expected a record, there is none"
+    assert lost == f"{folder.record_path(Cell('X', 9))}: expected a record, found no file"
 
 
 def test_the_baseline_is_where_it_lay_or_else_found_by_name(

@@ -1,10 +1,10 @@
 "use strict";
-// Without this the page is whole, only not sortable: every control that needs it is hidden until it is here.
+// The page is complete without this script, but not interactive. Controls that need the script are hidden until it runs.
 const all = (query, within = document) => [...within.querySelectorAll(query)];
 const one = (query) => document.querySelector(query);
 const root = document.documentElement;
 
-// Theme: the system's until the reader chooses.
+// Theme: the system's theme until the reader chooses one.
 const keep = (value) => { try { if (value) localStorage.setItem("btlib-theme", value); return localStorage.getItem("btlib-theme"); } catch { return value; } };
 const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 const kept = keep();
@@ -13,7 +13,7 @@ one("#theme").hidden = false;
 one("#theme").addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; keep(root.dataset.theme); });
 all(".tools, .copy").forEach((element) => { element.hidden = false; });
 
-// The table: a click on a heading sorts, another turns it round; what has no value stays last.
+// Table: a click on a heading sorts, a second click reverses the order; rows without a value stay last.
 const table = one("#cases");
 function sort(heading, index) {
   const falling = heading.getAttribute("aria-sort") === "ascending" || (heading.classList.contains("n") && !heading.hasAttribute("aria-sort"));
@@ -42,7 +42,7 @@ if (table) {
   filter();
 }
 
-// The gallery: one case at a time; a click enlarges, arrows move among those that are shown.
+// Gallery: one case at a time; a click enlarges a sample, arrow keys move between the shown samples.
 const tiles = all(".gallery > li");
 const viewer = one("#viewer");
 let at = null;
@@ -50,7 +50,7 @@ const shown = () => tiles.filter((tile) => !tile.hidden);
 function choose() {
   const [whose, kind] = [one("#whose").value, one("#kind").value];
   tiles.forEach((tile) => { tile.hidden = (whose !== "" && tile.dataset.case !== whose) || (kind !== "" && !tile.dataset.kinds.split(" ").includes(kind)); });
-  one("#tiles").textContent = `${shown().length} slices`;
+  one("#tiles").textContent = `${shown().length} samples`;
 }
 function look(tile) {
   at = tile;
@@ -83,7 +83,7 @@ if (tiles.length) {
   addEventListener("hashchange", linked);
 }
 
-// Copy buttons; where the page may not write to the clipboard, the old way.
+// Copy buttons; if the page may not write to the clipboard, use the older method.
 async function copy(text) {
   try { await navigator.clipboard.writeText(text); } catch {
     const area = Object.assign(document.createElement("textarea"), { value: text });
