@@ -225,7 +225,7 @@ def test_samples_are_squares_of_the_size(field):
 
 def test_ids_are_text_and_each_is_there_once():
     for wrong in (np.array([10, 20]), np.array(["10", "10"]), np.array(["10", "20"], dtype=object)):
-        with pytest.raises(DataError, match=r"Dataset\.ids: expected text, each once, got"):
+        with pytest.raises(DataError, match=r"Dataset\.ids: expected unique texts, got"):
             replace(dataset_of([0, 1]), ids=wrong)
 
 
@@ -233,7 +233,7 @@ def test_labels_are_those_of_the_tasks_classes():
     for wrong in ([0, 3], [-1, 0]):
         with pytest.raises(DataError, match=r"Dataset\.labels: expected 0…2, got"):
             replace(dataset_of([0, 1]), labels=np.array(wrong))
-    with pytest.raises(DataError, match="one for each sample where the task has classes, and none elsewhere"):
+    with pytest.raises(DataError, match="one label for each sample if the task has classes, otherwise None"):
         replace(dataset_of([0, 1]), labels=None)
     with pytest.raises(DataError, match="none elsewhere"):
         replace(dataset_of([0, 1]), task=Task(name="masks", structures=("tumour",), channels=("x",)))

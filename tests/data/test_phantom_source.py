@@ -131,7 +131,7 @@ def test_phantoms_are_of_a_simulated_task() -> None:
         ({"image": np.full((3, 8, 8), np.nan)}, "image: expected finite real numbers"),
         ({"mask": np.zeros((2, 8, 9), bool)}, "mask: expected bool (2, 8, 8)"),
         ({"mask": np.zeros((2, 8, 8), np.uint8)}, "mask: expected bool (2, 8, 8)"),
-        ({"label": None}, "label: got None, and the task 'four' has 4 classes"),
+        ({"label": None}, "label: got None, but the task 'four' has 4 classes"),
         ({"label": 4}, "label: expected 0…3, got 4"),
     ],
 )
