@@ -46,12 +46,12 @@ def test_every_slice_stands_in_one_part(n: int) -> None:
 
 @pytest.mark.parametrize(("n", "part"), [(0, "train"), (1, "test"), (4, "test")])
 def test_too_few_slices_for_a_test_set(n: int, part: str) -> None:
-    with pytest.raises(SplitError, match=f"no slice is left for {part}"):
+    with pytest.raises(SplitError, match=f"no sample is left for {part}"):
         splits.slice_seed42(n)
 
 
 def test_test_slices_in_the_training_set_are_refused() -> None:
-    with pytest.raises(SplitError, match="1 slices stand in it more than once, first position 2"):
+    with pytest.raises(SplitError, match="1 samples occur more than once, first position 2"):
         splits.Split("leaky", np.array([0, 1, 2]), np.array([3]), np.array([2, 4]))
 
 
@@ -91,14 +91,14 @@ def test_a_fingerprint_is_of_name_and_positions(changes: dict[str, object]) -> N
 @pytest.mark.parametrize("other", ["train", "val", "test"])
 def test_no_position_stands_in_two_parts_or_twice_in_one(part: str, other: str) -> None:
     own, more = PARTS[part], PARTS[other]
-    with pytest.raises(SplitError, match=f"a: 1 slices stand in it more than once, first position {more[-1]}"):
+    with pytest.raises(SplitError, match=f"a: 1 samples occur more than once, first position {more[-1]}"):
         make_parts(**{part: [*own, more[-1]]})
 
 
 def test_only_the_validation_part_may_be_empty() -> None:
     assert make_parts(val=[]).val.tolist() == []
     for part in ("train", "test"):
-        with pytest.raises(SplitError, match=f"a: no slice is left for {part}\n"):
+        with pytest.raises(SplitError, match=f"a: no sample is left for {part}\n"):
             make_parts(**{part: []})
 
 
@@ -134,7 +134,7 @@ def test_patient_folds_keep_patients_apart_and_test_each_slice_once(make_dataset
 
 
 def test_a_patient_split_without_patient_ids_says_so(make_dataset: Make) -> None:
-    with pytest.raises(SplitError, match=r"patient-5fold-2: 24 of 24 slices have no patient id.*\n.*slice-seed42"):
+    with pytest.raises(SplitError, match=r"patient-5fold-2: 24 of 24 samples have no patient id.*\n.*slice-seed42"):
         splits.make_split("patient-5fold-2", make_dataset(patients=False))
 
 
@@ -204,7 +204,7 @@ def test_there_is_no_fold_before_the_first_or_beyond_the_last(fold: int) -> None
 
 
 def test_cvind_without_its_file(tmp_path: Path, make_dataset: Make) -> None:
-    with pytest.raises(SplitError, match=r"cvind-1: needs cvind\.mat; looked in "):
+    with pytest.raises(SplitError, match=r"cvind-1: needs cvind\.mat: not found in "):
         splits.make_split("cvind-1", replace(make_dataset(), folder=tmp_path))
 
 

@@ -129,7 +129,7 @@ def test_a_turned_bit_anywhere_is_noticed_where_all_is_read(
 def test_rows_of_sound_blocks_can_be_read_beside_a_damaged_one(reopened: Open):
     array = reopened(419)
     assert np.array_equal(array[:6], VALUES[:6])
-    with pytest.raises(DataError, match="slices 7 to 7 are"):
+    with pytest.raises(DataError, match="samples 7 to 7 are"):
         array[6]
 
 

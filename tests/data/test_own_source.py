@@ -242,7 +242,7 @@ def test_what_a_source_gives_is_told_by_the_sample(change: Any, told: str | None
         assert labels is not None
         assert labels[1] == 1
         return
-    with pytest.warns(RuntimeWarning) if "32 bits" in told else nullcontext(), pytest.raises(DataError) as error:
+    with pytest.warns(RuntimeWarning) if "float32" in told else nullcontext(), pytest.raises(DataError) as error:
         load_dataset(source, SIZE)
     assert told in str(error.value)
     assert "scan 1" in str(error.value)

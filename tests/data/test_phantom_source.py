@@ -115,12 +115,12 @@ def test_seed_size_number_and_task_decide_what_is_drawn() -> None:
 
 @pytest.mark.parametrize("change", [{"n": 0}, {"size": 0}, {"each": 0}])
 def test_nothing_is_drawn_of_nothing(change: dict[str, int]) -> None:
-    with pytest.raises(DataError, match="at least 1 of each"):
+    with pytest.raises(DataError, match="expected values of at least 1"):
         PhantomSource(FOUR, **{"n": 3} | change)
 
 
 def test_phantoms_are_of_a_simulated_task() -> None:
-    with pytest.raises(DataError, match="not simulated"):
+    with pytest.raises(DataError, match="expected a simulated task"):
         PhantomSource(Task(name="real", classes=("a", "b")), 3)
 
 

@@ -52,4 +52,4 @@ def test_groups_are_patients_or_else_slices():
     known = patient_groups(["b", "a", "b", "a", "c", "c"]).tolist()
     assert [known.index(g) for g in known] == [0, 1, 0, 1, 4, 4]
     assert patient_groups(["b", None, "b", "a", "", None]).tolist() == [2, 3, 2, 1, 0, 4], "strangers are alone"
-    assert [unit_of(["a", "a"]), unit_of(["a", None]), unit_of([None])] == ["patient", "patient", "slice"]
+    assert [unit_of(["a", "a"]), unit_of(["a", None]), unit_of([None])] == ["patient", "patient", "sample"]

@@ -134,7 +134,7 @@ def _miscounted(folder: Path, numbers: set[int], expect: int | None) -> list[Dat
         for number in sorted(wanted - numbers)
     ]
     extra = [
-        DataError(f"expected {expect} slices, this one is extra", where=folder / f"{number}.mat", hint="remove it")
+        DataError(f"expected slices 1 to {expect} only", where=folder / f"{number}.mat", hint="remove it")
         for number in sorted(numbers - wanted)
     ]
     return missing + extra
