@@ -108,7 +108,7 @@ def test_a_file_that_points_at_others_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["number"] = [1, 2, 3]
         file.create_dataset("class_prob", (3, 1), "f8", external=[(str(tmp_path / "secret"), 0, 24)])
-    with pytest.raises(PredictionError, match="its values lie in another file, which is never read"):
+    with pytest.raises(PredictionError, match="its values are in another file, which is never read"):
         SavedPredictions(tmp_path / "a.h5")
 
 

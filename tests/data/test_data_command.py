@@ -58,7 +58,7 @@ def test_five_kinds_of_damage_are_all_named_each_hint_once(folder: Path, here: P
         (cut, "truncated"),
         (text, "older v5 format"),
         (pixels, "cjdata/image: damaged|HDF5 cannot read"),
-        (pointing, "its values lie in another file, which is never read"),
+        (pointing, "its values are in another file, which is never read"),
         (empty_mask, "an empty mask"),
         (pipe, "found a folder, pipe, socket or device"),
     ):

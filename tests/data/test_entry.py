@@ -141,7 +141,7 @@ def test_metadata_that_were_edited_are_damage(tmp_path: Path):
     meta = json.loads((place / "meta.json").read_text())
     meta["rows"][0][2] = "somebody else"
     (place / "meta.json").write_text(json.dumps(meta))
-    with pytest.raises(entry.DamagedEntry, match="does not fit the content"):
+    with pytest.raises(entry.DamagedEntry, match="does not match the content"):
         opened(place)
 
 

@@ -85,10 +85,16 @@ def test_numbers_and_order_do_not_matter():
         (lambda i: f"C{i}", "slices 11 and 12 belong to one patient, but have the codes 'C0' and 'C1'"),
         (lambda i: f"C{PATIENTS[i] if i != 150 else 1}", "slices 11 and 161 belong to different patients"),
         (lambda i: {0: "a", 3: "b"}.get(i % 100), None),
-        (lambda i: {4: "a", 5: "a", 6: "a"}.get(i), "slices 15 and 17 belong to different patients, but have the same code 'a'"),
+        (
+            lambda i: {4: "a", 5: "a", 6: "a"}.get(i),
+            "slices 15 and 17 belong to different patients, but have the same code 'a'",
+        ),
         (lambda i: {0: "a", 4: "b", 5: "c"}.get(i), "slices 15 and 16 belong to one patient"),
         # patients 1 and 2 apart, which the table's persons are not, and yet two others together
-        (lambda i: {0: "a", 2: "b", 4: "c", 6: "c"}.get(i), "slices 15 and 17 belong to different patients, but have the same code 'c'"),
+        (
+            lambda i: {0: "a", 2: "b", 4: "c", 6: "c"}.get(i),
+            "slices 15 and 17 belong to different patients, but have the same code 'c'",
+        ),
     ],
 )
 def test_codes_divide_the_slices_as_patients_or_as_persons_or_not_at_all(

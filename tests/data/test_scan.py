@@ -98,9 +98,7 @@ def test_a_patient_of_three_types_is_one_patient(tmp_path, make_slice):
     assert scan(tmp_path).notes == ("1 of 3 patients have slices of more than one tumour type: P",)
 
 
-@pytest.mark.parametrize(
-    ("last", "more"), [("2", ""), (None, ", except for 1 unknown slices without a patient code")]
-)
+@pytest.mark.parametrize(("last", "more"), [("2", ""), (None, ", except for 1 unknown slices without a patient code")])
 def test_patients_of_the_table_are_noted(folder, monkeypatch, last, more):
     ids = ("1", "1", "1", "2", "2", last)
     monkeypatch.setattr("btlib.data.sources.figshare.scan.identify", lambda *args: Patients(ids, "table"))

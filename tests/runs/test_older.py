@@ -189,7 +189,7 @@ def test_a_record_without_masks_or_without_classes(part: str, tmp_path: Path):
     [
         ({"number": ["9", "10", "100", "2", "31"]}, "number: expected a list of whole numbers"),
         ({"number": [9, 10, 100, 2, True]}, "number: expected a list of whole numbers"),
-        ({"number": [9, 10, 100, 2, 9]}, "a sample stands in it more than once"),
+        ({"number": [9, 10, 100, 2, 9]}, "a sample occurs more than once"),
         ({"class_prob": [[0.5, 0.5]] * 5}, "class_prob: expected rows of 3 probabilities"),
         ({"class_prob": [[0.7, 0.2, 0.2]] * 5}, "must sum to 1"),
         ({"intersection": [36, 0, 6, 287, 120]}, "intersection: larger than one of the two masks"),
