@@ -76,7 +76,7 @@ def test_ids_that_are_none_are_refused(suffix: str, ids: Any, problem: str, tmp_
 
 def test_ids_of_objects_are_never_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", id=np.array(["a", "b", "c"], dtype=object), class_prob=CLASSES)
-    with pytest.raises(PredictionError, match="id: holds Python objects, which are never read"):
+    with pytest.raises(PredictionError, match="id: contains Python objects, which are never read"):
         SavedPredictions(tmp_path / "a.npz")
 
 

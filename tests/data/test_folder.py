@@ -39,7 +39,7 @@ def test_the_folder_above_data_will_do(tmp_path):
 
 def test_one_number_twice(tmp_path):
     fill(tmp_path, "7.mat", "07.mat", "8.mat")
-    with pytest.raises(DataError, match="slice 7 exists twice, 07.mat has the same number"):
+    with pytest.raises(DataError, match=r"slice 7 exists twice, 07\.mat has the same number"):
         list_slices(tmp_path)
 
 

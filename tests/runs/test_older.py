@@ -194,7 +194,7 @@ def test_a_record_without_masks_or_without_classes(part: str, tmp_path: Path):
         ({"class_prob": [[0.7, 0.2, 0.2]] * 5}, "must sum to 1"),
         ({"intersection": [36, 0, 6, 287, 120]}, "intersection: larger than one of the two masks"),
         ({"pred_area": [35.0, 0, 9, 320, 140]}, "expected whole numbers"),
-        ({"hd95": [2.2361, 0.0, 1.0, 3.1623, 2.0]}, "not those of a miss"),
+        ({"hd95": [2.2361, 0.0, 1.0, 3.1623, 2.0]}, "expected the values of a miss"),
         ({"label": [0, 1, 2, 1, 3]}, "label: expected 0…2, got 3"),
         ({"colour": [1, 2, 3, 4, 5]}, "colour: no such column"),
     ],
