@@ -91,7 +91,7 @@ class Tier:
         bench_seconds: Duration of one throughput measurement in seconds.
         speed_margin: Share of its ratio to the speed reference that a case may lose. Timings of small models on
             small machines are in milliseconds and depend on other programs, so they only show a loss of about half.
-        precision: Precision: "fp32" gives similar results on different machines; "auto" takes the fastest.
+        precision: Numeric precision: "fp32" gives similar results on different machines; "auto" takes the fastest.
         engine: Engine of the trained models: "auto" takes the fastest, "eager" needs no conversion.
         explain_samples: Number of test samples with occlusion maps, divided among the classes.
         explain_patches: Number of occlusion patches along one side of a sample.
