@@ -1,4 +1,4 @@
-"""Arrays of a run that belong together, in a `.npz` file."""
+"""Arrays of a run that belong together, in one `.npz` file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,19 +15,19 @@ def load_arrays(path: Path, layouts: Sequence[Mapping[str, str]], hint: str) -> 
     """Read arrays that belong together.
 
     Args:
-        path: The file.
-        layouts: Name of each array → its dimensions, a letter each, such as "nhw"; a letter has one length in all. The
-            first layout of which all names are there is taken: later ones are those of older versions.
-        hint: What the user can do where the file is damaged.
+        path: Path of the file.
+        layouts: Name of each array → its dimensions, one letter each, such as "nhw"; a letter means the same length in
+            all arrays. The first layout whose arrays are all present is used; later ones are those of older versions.
+        hint: Hint for the user if the file is damaged.
 
     Raises:
-        RecordError: The file cannot be read, or does not hold these arrays in these shapes.
+        RecordError: The file cannot be read, or does not contain these arrays with these shapes.
     """
     try:
         every = read_npz(path, (), {name: "" for layout in layouts for name in layout})
         shapes = next((layout for layout in layouts if layout.keys() <= every.keys()), layouts[0])
         if missing := sorted(shapes.keys() - every.keys()):
-            raise DamagedFileError(f"it holds no {', '.join(missing)}")
+            raise DamagedFileError(f"{', '.join(missing)} missing")
         found = {name: every[name] for name in shapes}
     except (OSError, DamagedFileError) as error:
         message = f"expected the arrays {', '.join(layouts[0])}, but it cannot be read: {error}"

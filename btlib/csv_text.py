@@ -1,4 +1,4 @@
-"""Tables as CSV that no spreadsheet computes with."""
+"""CSV tables whose texts a spreadsheet does not execute as formulas."""
 
 import csv
 import unicodedata
@@ -12,19 +12,19 @@ _UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Zs")  # control and format characters, and s
 
 
 def csv_text(rows: Union[Sequence[dict[str, Any]], "pd.DataFrame"]) -> str:
-    """Rows as CSV, the keys as header; no text is one that a spreadsheet would compute (see `inert`)."""
+    """Convert rows to CSV with the keys as header; texts that would be formulas are escaped (see `inert`)."""
     import pandas as pd
 
     frame = pd.DataFrame(rows).rename(columns=inert).map(inert)
     text = frame.to_csv(index=False)
-    # pandas quotes no carriage return by itself, at which readers end the row
+    # pandas does not quote carriage returns, but readers end the row there
     return text if "\r" not in text else frame.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
 
 
 def inert(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula: an apostrophe is put before text that would be one.
+    """Return a cell that no spreadsheet treats as a formula: text that would be one gets a leading apostrophe.
 
-    Text that is a number stays as it is, and so does what is no text.
+    Texts that are numbers, and values that are not texts, stay as they are.
     See https://owasp.org/www-community/attacks/CSV_Injection.
 
     >>> inert("=1+1"), inert("-0.5"), inert("healthy"), inert(-1)
@@ -40,6 +40,6 @@ def inert(value: Any) -> Any:
 
 
 def _begins_formula(text: str) -> bool:
-    """Whether its first character that can be seen is an operator, be it of full width (＝)."""
+    """Whether the first visible character of a text is an operator, also a full-width one (＝)."""
     first = next((char for char in text if unicodedata.category(char) not in _UNSEEN), "")
     return unicodedata.normalize("NFKC", first) in tuple("=+-@")

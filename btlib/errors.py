@@ -1,13 +1,13 @@
-"""Every error btlib raises on purpose: one base class, messages that say where, what to do about it."""
+"""Errors of btlib. They have one base class, and their messages contain the place, the problem and a hint."""
 
 
 class BtlibError(Exception):
-    """Base of all deliberate btlib errors.
+    """Base class of all errors that btlib raises on purpose.
 
     Args:
-        problem: What is wrong: what was expected and what came.
-        where: The file, field, option or case at fault.
-        hint: What the user can do about it.
+        problem: Problem: what was expected and what was found.
+        where: File, field, option or case that has the problem.
+        hint: Hint for the user how to solve the problem.
     """
 
     def __init__(self, problem: str, *, where: object = None, hint: str | None = None) -> None:
@@ -21,15 +21,15 @@ class BtlibError(Exception):
 
 
 class DataError(BtlibError):
-    """A sample file, a data folder or the cache is not what it should be."""
+    """A sample file, a data folder or the cache is missing, damaged or invalid."""
 
 
 class SplitError(BtlibError):
-    """A split cannot be made from these samples, or does not hold together."""
+    """A split cannot be made from these samples, or is invalid."""
 
 
 class ModelError(BtlibError):
-    """A model, its weights or its output is not what the case declared."""
+    """A model, its weights or its output does not match the declaration of the case."""
 
 
 class CheckpointError(ModelError):
@@ -37,7 +37,7 @@ class CheckpointError(ModelError):
 
 
 class PredictionError(BtlibError):
-    """A predictor returned something that cannot be scored."""
+    """A predictor returned an output that cannot be scored."""
 
 
 class StatsError(BtlibError):
@@ -53,11 +53,11 @@ class RecordError(BtlibError):
 
 
 class OptionError(BtlibError):
-    """A command-line option, or a combination of them, cannot be honoured."""
+    """A command-line option, or a combination of options, is invalid."""
 
 
 class UnknownNameError(BtlibError):
-    """A name that no registry knows; the message offers the nearest."""
+    """A name is not registered; the message names the most similar one."""
 
 
 class MissingExtraError(BtlibError):
@@ -65,4 +65,4 @@ class MissingExtraError(BtlibError):
 
 
 class BtlibWarning(UserWarning):
-    """Something a user should know that does not stop the work."""
+    """Warning about a problem that does not stop the run."""

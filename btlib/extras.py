@@ -1,4 +1,4 @@
-"""Optional dependencies: one that is missing is told by the name of the extra that brings it."""
+"""Optional dependencies. The error for a missing one names the extra that installs it."""
 
 import functools
 import importlib
@@ -26,15 +26,15 @@ EXTRAS = {
     "segmentation_models_pytorch": "smp",
     "sklearn": "sklearn",
 }
-"""Package → the extra of btlib that brings it."""
+"""Package → the extra of btlib that installs it."""
 
 
 @contextmanager
 def named(where: object = None) -> Iterator[None]:
-    """Around an import: a package of an extra that is not installed raises MissingExtraError.
+    """Context manager for an import: a missing package of an extra raises MissingExtraError.
 
     Args:
-        where: Named in the message, such as the file that wants the package.
+        where: Place that the message names, such as the file that imports the package.
     """
     try:
         yield
@@ -48,10 +48,10 @@ def named(where: object = None) -> Iterator[None]:
 
 
 def openvino() -> ModuleType:
-    """OpenVINO, kept from the network (see `unreported`).
+    """Import OpenVINO without its telemetry (see `unreported`).
 
     Raises:
-        ModuleNotFoundError: It is not installed.
+        ModuleNotFoundError: OpenVINO is not installed.
     """
     unreported("openvino.tools.ovc.convert_impl")
     return importlib.import_module("openvino")
@@ -59,14 +59,14 @@ def openvino() -> ModuleType:
 
 @functools.cache
 def openvino_core() -> Any:
-    """OpenVINO's one core of this process, its CPU part loaded, which is never let go.
+    """Return the only OpenVINO core of this process, with its CPU plugin loaded. It is never released.
 
-    Each core's CPU part gives the thread a stack for signals and takes it away with it. Where the older of two cores
-    goes first, what stays registered is a stack that is no more, and the next signal (Ctrl-C, a time limit) ends the
+    The CPU plugin of each core registers a signal stack for the thread and removes it on release. If the older of two
+    cores is released first, a freed stack stays registered, and the next signal (Ctrl-C, a time limit) kills the
     process.
 
     Raises:
-        ModuleNotFoundError: It is not installed.
+        ModuleNotFoundError: OpenVINO is not installed.
     """
     core = openvino().Core()
     core.get_property("CPU", "FULL_DEVICE_NAME")
@@ -74,15 +74,17 @@ def openvino_core() -> Any:
 
 
 def unreported(name: str) -> ModuleType:
-    """A module of OpenVINO or of NNCF. They would report their use over the network, from a forked process, unless they
-    find no telemetry when they are first imported: then they take a stub of their own.
+    """Import a module of OpenVINO or NNCF without telemetry.
+
+    These packages report their use over the network, from a forked process, unless their telemetry package is missing
+    at the first import. In that case they use their own stub.
 
     Raises:
-        ModuleNotFoundError: It is not installed.
+        ModuleNotFoundError: The module is not installed.
     """
     if name not in sys.modules:
         before = sys.modules.pop("openvino_telemetry", None)
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # how Python says "not to be imported"
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # makes the import fail
         try:
             importlib.import_module(name)
         finally:

@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old one or the new one, never half of one; and knowing a damaged one."""
+"""Atomic writing of files, so that a reader sees the old or the new file, never a part of it; detection of damage."""
 
 import contextlib
 import errno
@@ -18,24 +18,24 @@ from zlib import crc32
 from btlib import fingerprint
 
 _DIGEST, _SEALED = "digest", "sealed"
-_NAME = 100  # bytes of a target's name in that of its temporary file; a file system takes 255 bytes
+_NAME = 100  # maximum bytes of a target's name in the name of its temporary file; file systems allow 255 bytes
 _cleared: set[tuple[int, Path]] = set()
 
 
 class DamagedFileError(ValueError):
-    """A file is not what was written. Readers turn it into an error of their own, or make the file anew."""
+    """A file has changed since it was written. Readers convert this into their own error, or create the file again."""
 
 
 @contextlib.contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target` that replaces it when the block ends without an error.
+    """Provide a temporary path next to `target`, which replaces `target` when the block ends without an error.
 
-    The temporary file lies in the target's own folder, since a rename is atomic within one file system only. The first
-    time that a process writes to a folder it removes what killed processes left there. Behind a link the file is
-    replaced that it leads to.
+    The temporary file is in the target's own folder, since a rename is atomic only within one file system. When a
+    process writes to a folder for the first time, it removes the temporary files that killed processes left there. If
+    the target is a link, the file that it points to is replaced.
 
     Raises:
-        OSError: It cannot be written; the target is a folder, pipe, socket or device; or a link that leads nowhere.
+        OSError: The file cannot be written, or the target is a folder, pipe, socket, device or broken link.
     """
     target = _file_at(target)
     handle, name = tempfile.mkstemp(**_beside(target))
@@ -45,19 +45,19 @@ def atomic_path(target: Path) -> Iterator[Path]:
         yield part
         with part.open("rb+") as f:
             os.fsync(f.fileno())
-        part.chmod(0o644)  # mkstemp makes it private; what we write is meant to be read
+        part.chmod(0o644)  # mkstemp makes it private; other users may read our files
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
 def _file_at(target: Path) -> Path:
-    """The target, or what it is a link to: only a file may be replaced."""
+    """Return the target, or the file that it is a link to. Only a regular file may be replaced."""
     if target.is_symlink():
         try:
             target = target.resolve(strict=True)
-        except (OSError, RuntimeError) as error:  # it leads nowhere, or round in a circle
-            raise FileNotFoundError(errno.ENOENT, "is a link to what is not there", str(target)) from error
+        except (OSError, RuntimeError) as error:  # a broken or circular link
+            raise FileNotFoundError(errno.ENOENT, "is a link to a file that does not exist", str(target)) from error
     if target.exists() and not target.is_file():
         raise OSError(errno.EINVAL, "expected a file, found a folder, pipe, socket or device", str(target))
     return target
@@ -65,7 +65,7 @@ def _file_at(target: Path) -> Path:
 
 @contextlib.contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """As `atomic_path`, for a folder: an empty one that takes the place of `target`, which must not be there then."""
+    """Provide an empty temporary folder that is renamed to `target` at the end; `target` must not exist by then."""
     part = Path(tempfile.mkdtemp(**_beside(target)))
     try:
         yield part
@@ -88,7 +88,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _beside(target: Path) -> dict[str, Any]:
-    """Arguments of `tempfile` for something that will become `target`; its name tells whose it is."""
+    """Arguments of `tempfile` for a file that will become `target`; its name contains the machine and the process."""
     folder = target.parent
     folder.mkdir(parents=True, exist_ok=True)
     once = (os.getpid(), folder.absolute())
@@ -108,17 +108,17 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it is another user's
+    except OSError:  # the process belongs to another user
         return True
     return True
 
 
 def why_unwritable(folder: Path) -> str | None:
-    """Why nothing can be written to a folder, which need not be there yet; None where something can."""
+    """Return why nothing can be written to a folder, which need not exist yet; None if it is writable."""
     there = folder.absolute()
     while not there.exists():
         if there.is_symlink():
-            return f"{there} is a link to {there.readlink()}, which is not there"
+            return f"{there} is a link to {there.readlink()}, which does not exist"
         there = there.parent
     if not there.is_dir():
         return f"{there} is not a folder"
@@ -130,10 +130,10 @@ def why_unwritable(folder: Path) -> str | None:
 
 
 def require_regular(path: Path) -> None:
-    """Refuse what is no file of bytes: a pipe would keep its reader waiting for ever.
+    """Check that a path is a regular file: reading a pipe could block forever.
 
     Raises:
-        OSError: It is not there.
+        OSError: The file does not exist.
         DamagedFileError: It is a folder, pipe, socket or device.
     """
     if not stat.S_ISREG(path.stat().st_mode):
@@ -147,28 +147,28 @@ def write_text(target: Path, text: str) -> None:
 
 
 def write_json(target: Path, value: Any) -> None:
-    """Write JSON with sorted keys, atomically; NaN and infinity are refused (ValueError), for JSON has neither."""
+    """Write JSON with sorted keys, atomically. NaN and infinity raise a ValueError, because JSON has neither."""
     write_text(target, json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON object with two fields more: a digest of all others, and `sealed`, which says that there is one.
+    """Return a JSON object with two additional fields: `digest` of all other fields, and `sealed`, which is true.
 
     Args:
-        value: Plain JSON values, under other names.
+        value: Plain JSON values; other field names than these two.
     """
     return {_DIGEST: fingerprint.of(value), **value, _SEALED: True}
 
 
 def unsealed(value: Any, *, required: bool = True) -> dict[str, Any]:
-    """The fields of a sealed JSON object, without those that `sealed` added.
+    """Return the fields of a sealed JSON object, without those that `sealed` added.
 
     Args:
-        value: As `json.loads` gave it.
-        required: Whether it must be sealed; files of older versions are not.
+        value: Value returned by `json.loads`.
+        required: Whether the object must be sealed; files of older versions are not.
 
     Raises:
-        DamagedFileError: It is no object, has no digest, or has changed since it was sealed.
+        DamagedFileError: The value is not an object, has no digest, or has changed since it was sealed.
     """
     if not isinstance(value, dict):
         raise DamagedFileError(f"expected a JSON object, found {type(value).__name__}")
@@ -178,7 +178,7 @@ def unsealed(value: Any, *, required: bool = True) -> dict[str, Any]:
     if _DIGEST not in value or value.get(_SEALED) is not True:
         raise DamagedFileError(f"{_DIGEST} or {_SEALED}: missing or damaged")
     if value[_DIGEST] != fingerprint.of(fields):
-        raise DamagedFileError(f"{_DIGEST}: does not fit the content: edited by hand or damaged")
+        raise DamagedFileError(f"{_DIGEST}: does not match the content: edited by hand or damaged")
     return fields
 
 
@@ -186,8 +186,8 @@ def read_sealed(path: Path, *, required: bool = True) -> dict[str, Any]:
     """Read a sealed JSON object; see `unsealed`.
 
     Raises:
-        OSError: The file is not there, or cannot be read.
-        DamagedFileError: It holds no JSON object, or has changed since it was written.
+        OSError: The file does not exist, or cannot be read.
+        DamagedFileError: It contains no JSON object, or has changed since it was written.
     """
     require_regular(path)
     try:
@@ -196,23 +196,23 @@ def read_sealed(path: Path, *, required: bool = True) -> dict[str, Any]:
         raise
     except RecursionError as error:
         raise DamagedFileError("is nested too deeply") from error
-    except (ValueError, OverflowError) as error:  # no text, no JSON, or numbers that are none or too large
+    except (ValueError, OverflowError) as error:  # not text, not JSON, or invalid or too large numbers
         raise DamagedFileError(f"is not JSON: {error}") from error
 
 
 def append_digest(path: Path) -> None:
-    """End a file of a format that does not mind with the SHA-256 of all before it; `require_digest` looks at it."""
+    """Append the SHA-256 of its content to a file whose format allows this; `require_digest` verifies it."""
     digest = fingerprint.of_file(path)
     with path.open("ab") as file:
         file.write(_ending(digest))
 
 
 def require_digest(path: Path) -> None:
-    """Refuse a file that has changed since `append_digest`.
+    """Check that a file has not changed since `append_digest`.
 
     Raises:
-        OSError: It is not there, or cannot be read.
-        DamagedFileError: It has changed, or does not end so.
+        OSError: The file does not exist, or cannot be read.
+        DamagedFileError: It has changed, or does not end with a digest.
     """
     require_regular(path)
     digest, left = hashlib.sha256(), path.stat().st_size - len(_ending("0" * 64))
@@ -221,7 +221,7 @@ def require_digest(path: Path) -> None:
             digest.update(piece)
             left -= len(piece)
         if left or file.read() != _ending(digest.hexdigest()):
-            raise DamagedFileError("does not fit the digest at its end")
+            raise DamagedFileError("does not match the digest at its end")
 
 
 def _ending(digest: str) -> bytes:
@@ -229,13 +229,13 @@ def _ending(digest: str) -> bytes:
 
 
 def require_memory(size: int) -> None:
-    """Refuse to read what would not fit into memory: a small file can say that it holds terabytes, and hold them.
+    """Check that data fit into memory: a small compressed file can contain terabytes.
 
     Args:
-        size: In bytes.
+        size: Size in bytes.
 
     Raises:
-        DamagedFileError: It is more than the memory that is free.
+        DamagedFileError: The size exceeds the free memory.
     """
     import psutil
 

@@ -1,4 +1,4 @@
-"""Identity by content: the same ingredients give the same short hash on every machine."""
+"""Fingerprints of content: the same content gives the same short hash on every machine."""
 
 import ast
 import dataclasses
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-LENGTH = 16  # hex digits kept: 64 bits, ample for files a human compares by eye
+LENGTH = 16  # hex digits: 64 bits, enough for comparisons by eye
 
 
 def _plain(value: Any) -> Any:
@@ -30,21 +30,21 @@ def of(*parts: Any) -> str:
 
 
 def no_model_fits(wanted: Mapping[str, Any], manifests: Iterable[Mapping[str, Any] | None]) -> str:
-    """In what the stored model that is most like `wanted` differs from it; "" where none is stored.
+    """Describe the differences between `wanted` and the most similar stored model; "" if no model is stored.
 
     Args:
-        wanted: The ingredients of the model that is sought.
-        manifests: Of the stored ones; None of one that cannot be read, which is passed over.
+        wanted: Ingredients of the required model.
+        manifests: Manifests of the stored models; None for an unreadable one, which is ignored.
 
     >>> stored = [{"ingredients": {"seed": 8}}, {"ingredients": {"seed": 7, "recipe": {"epochs": 3}}}, None]
     >>> no_model_fits({"seed": 7, "recipe": {"epochs": 2}}, stored)
-    'no stored model fits; the nearest differs in recipe.epochs'
+    'no stored model matches; the most similar one differs in recipe.epochs'
     """
     flat = _flat(wanted)
     stored = [_flat(found) for one in manifests if one and isinstance(found := one.get("ingredients"), Mapping)]
     differences = [[name for name, value in flat.items() if theirs.get(name) != value] for theirs in stored]
     nearest = min(differences, key=len, default=[])
-    return f"no stored model fits; the nearest differs in {', '.join(nearest)}" if nearest else ""
+    return f"no stored model matches; the most similar one differs in {', '.join(nearest)}" if nearest else ""
 
 
 def _flat(values: Mapping[str, Any], within: str = "") -> dict[str, Any]:
@@ -55,15 +55,15 @@ def _flat(values: Mapping[str, Any], within: str = "") -> dict[str, Any]:
 
 
 def of_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, all 64 hex digits."""
+    """SHA-256 of a file's bytes, as 64 hex digits."""
     with path.open("rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def of_sources(paths: Iterable[Path]) -> str:
-    """Fingerprint of what Python files *do*: comments, layout and docstrings do not count.
+    """Fingerprint of the code of Python files, without comments, layout and docstrings.
 
-    So that an edited comment does not throw away hours of training.
+    An edited comment therefore does not invalidate a trained model.
     """
     return of([(path.name, _code(path.read_text(encoding="utf-8"))) for path in sorted(paths)])
 
@@ -74,13 +74,13 @@ def _code(source: str) -> Any:
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-        if isinstance(node, ast.JoinedStr):  # Python 3.12 puts empty strings between the parts of some
+        if isinstance(node, ast.JoinedStr):  # Python 3.12 adds empty strings between the parts of some
             node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
     return _canonical(tree)
 
 
 def _canonical(value: Any) -> Any:
-    """A syntax tree as lists, without empty fields, which come and go between versions of Python."""
+    """Convert a syntax tree to lists, without empty fields, which differ between versions of Python."""
     if isinstance(value, ast.AST):
         fields = [
             [name, _canonical(found)] for name, found in ast.iter_fields(value) if found is not None and found != []

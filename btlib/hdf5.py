@@ -1,7 +1,7 @@
-"""HDF5 files, read without trust: only what lies in the file itself, and no more than it holds.
+"""Safe reading of HDF5 files: only data in the file itself are read, and not more than the file stores.
 
-HDF5 lets a file point at others: by external links, external storage and virtual data sets. Such a file could show any
-file of this machine as an image, so these are refused.
+An HDF5 file can refer to other files with external links, external storage and virtual data sets. Such a file could
+show any file of this machine as an image, so these references are refused.
 """
 
 from collections.abc import Iterator
@@ -17,25 +17,25 @@ from btlib import files
 from btlib.files import DamagedFileError
 
 ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, OverflowError)
-"""What h5py raises on damaged files."""
+"""Exceptions that h5py raises on damaged files."""
 
 _MOST = 1100
-"""How many times as large as what is stored values may be: deflate, the filter in use, reaches 1032."""
+"""Maximum ratio of the size of the values to their stored size. The deflate filter reaches 1032."""
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[h5py.File]:
-    """A file that is read.
+    """Open a file for reading, as a context manager.
 
-    Whatever HDF5 raises within the block, because the file is damaged, becomes a DamagedFileError.
+    Exceptions that HDF5 raises within the block because of a damaged file become a DamagedFileError.
 
     Raises:
-        OSError: The file is not there, or may not be read.
-        DamagedFileError: It is no HDF5 file, or is damaged.
+        OSError: The file does not exist, or there is no permission to read it.
+        DamagedFileError: It is not an HDF5 file, or is damaged.
     """
     files.require_regular(path)
     with path.open("rb"):
-        pass  # what the system says of it, in the system's words
+        pass  # raises the system's own OSError if the file cannot be opened
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -46,7 +46,7 @@ def reading(path: Path) -> Iterator[h5py.File]:
 
 
 def group(parent: h5py.Group, name: str) -> h5py.Group | None:
-    """A group that lies in the file itself; None where there is none of this name.
+    """Return a group that is stored in the file itself; None if there is no group of this name.
 
     Raises:
         DamagedFileError: It is a link to another place.
@@ -56,35 +56,37 @@ def group(parent: h5py.Group, name: str) -> h5py.Group | None:
 
 
 def dataset(parent: h5py.Group, name: str) -> h5py.Dataset | None:
-    """A data set whose values lie in the file itself; None where there is none of this name.
+    """Return a data set whose values are stored in the file itself; None if there is no data set of this name.
 
     Raises:
-        DamagedFileError: Its values lie elsewhere, are no numbers, or are far more than the file stores.
+        DamagedFileError: It is a link, its values are in another file, are not numbers, or are much larger than the
+            stored bytes.
     """
     found = _member(parent, name)
     if not isinstance(found, h5py.Dataset):
         return None
     if found.is_virtual or found.external:
-        raise DamagedFileError("its values lie in another file, which is never read")
+        raise DamagedFileError("its values are in another file, which is never read")
     if found.dtype.kind not in "biuf":
         raise DamagedFileError(f"expected a numeric dtype, got {found.dtype}")
     stored = found.id.get_storage_size()
     if found.size and found.nbytes > _MOST * max(stored, 1):
-        raise DamagedFileError(f"it says it has {found.nbytes} bytes, {stored} are stored")
+        raise DamagedFileError(f"its header states {found.nbytes} bytes, but only {stored} are stored")
     return found
 
 
 def texts(parent: h5py.Group, name: str) -> NDArray[np.str_] | None:
-    """Texts [n] of a data set; None where there is none of this name.
+    """Return the texts [n] of a data set; None if there is no data set of this name.
 
     Raises:
-        DamagedFileError: It is a link to another place, its values lie elsewhere, or it holds no texts in one axis.
+        DamagedFileError: It is a link to another place, its values are in another file, or it does not contain texts
+            in one axis.
     """
     found = _member(parent, name)
     if not isinstance(found, h5py.Dataset):
         return None
     if found.is_virtual or found.external:
-        raise DamagedFileError("its values lie in another file, which is never read")
+        raise DamagedFileError("its values are in another file, which is never read")
     if h5py.check_string_dtype(found.dtype) is None or found.ndim != 1:
         raise DamagedFileError(f"{name}: expected text [n], got {found.dtype} {found.shape}")
     files.require_memory(found.nbytes)
@@ -92,10 +94,10 @@ def texts(parent: h5py.Group, name: str) -> NDArray[np.str_] | None:
 
 
 def values(found: h5py.Dataset) -> NDArray[Any]:
-    """All values of a data set, in the byte order of this machine.
+    """Return all values of a data set, in the byte order of this machine.
 
     Raises:
-        DamagedFileError: They are more than the memory that is free.
+        DamagedFileError: They need more than the free memory.
     """
     files.require_memory(found.nbytes)
     array = np.asarray(found[()])
@@ -107,5 +109,5 @@ def _member(parent: h5py.Group, name: str) -> Any:
     if link is None:
         return None
     if not isinstance(link, h5py.HardLink):
-        raise DamagedFileError(f"{name}: a link to another place, which is never followed")
-    return parent[name]  # `get` would call what is damaged missing
+        raise DamagedFileError(f"{name}: is a link to another place, which is never followed")
+    return parent[name]  # `get` would report a damaged member as missing

@@ -1,4 +1,4 @@
-"""Public name of the thesis's networks, which are defined in `btlib.thesis.models`."""
+"""Public module of the thesis's networks, which are defined in `btlib.thesis.models`."""
 
 from btlib.thesis import models as _models
 

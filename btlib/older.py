@@ -1,7 +1,7 @@
-"""Readers of what older versions of btlib wrote, in baselines and in records of runs.
+"""Readers of baselines and records that older versions of btlib wrote.
 
-They knew one question only: the Figshare slices, or phantoms of them. Samples were whole numbers, and the data a number
-rests on had one fingerprint, patient codes included, or a name in place of a task.
+Older versions had one task only: the Figshare slices, or phantoms of them. Ids of samples were whole numbers. The data
+of a result had one fingerprint, which included patient codes, or a name instead of a task.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from btlib.data.task import RESERVED
 from btlib.sample_table import BOUNDARY, OVERLAP, TRUTH
 
 FIGSHARE_V1: Final = "2baa8472d6a89c34"
-"""Under version 1, the fingerprint of all 3064 Figshare slices as 8-bit images at 256 px without patient codes."""
+"""Version 1's fingerprint of all 3064 Figshare slices, as 8-bit images at 256 px without patient codes."""
 
 _MEASURES = (*OVERLAP, *BOUNDARY)
 
 
 def task_of(origin: object) -> dict[str, Any]:
-    """The task that older files name by "origin", as JSON values.
+    """Return the task that older files name in the field "origin", as JSON values.
 
     Raises:
-        ValueError: There is none of this name.
+        ValueError: There is no task of this name.
     """
     if origin not in BUILT_IN:
         raise ValueError(f"origin: expected {' or '.join(BUILT_IN)}, got {origin!r}")
@@ -30,26 +30,26 @@ def task_of(origin: object) -> dict[str, Any]:
 
 
 def conditions(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Conditions that name their data by "origin" as those of today."""
+    """Convert conditions that name their data by "origin" to the current format."""
     fields = {name: field for name, field in value.items() if name != "origin"}
     return {**fields, "task": task_of(value.get("origin"))} if "origin" in value else fields
 
 
 def conditions_of_1(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Conditions of version 1: what data they are of is known by the test samples alone."""
+    """Convert conditions of version 1, whose data are identified only by the test samples."""
     fields = {name: field for name, field in value.items() if name != "dataset_fingerprint"}
     return {**conditions(fields), "truth_fingerprint": None, "input_fingerprint": None}
 
 
 def table(slices: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A table of slices as one of samples.
+    """Convert a table of slices to a table of samples.
 
     Args:
-        slices: Its fields as JSON values.
-        more: Other columns, which stood beside it.
+        slices: Fields of the table as JSON values.
+        more: Other columns, which older files stored outside the table.
 
     Raises:
-        ValueError: It has a field that none had, lacks one, or rows of probabilities that are none.
+        ValueError: A field is unknown or missing, or rows of probabilities are invalid.
     """
     structure = FIGSHARE.structures[0]
     rest = dict(slices)
@@ -76,12 +76,12 @@ def table(slices: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> d
 
 
 def with_known_patients(slices: Mapping[str, Any], dataset_fingerprint: object) -> dict[str, Any]:
-    """A table of version 1, with the patients of slices that are known by their data set's old fingerprint."""
+    """Add the patients to a table of version 1 if the old fingerprint is that of the Figshare data set."""
     persons, numbers = figshare_patients().persons, slices.get("number")
     if dataset_fingerprint != FIGSHARE_V1 or not isinstance(numbers, list):
         return dict(slices)
     if not all(type(number) is int and 1 <= number <= len(persons) for number in numbers):
-        return dict(slices)  # which the table refuses by name
+        return dict(slices)  # the table's own check reports the invalid number
     return {**slices, "patient": [str(persons[number - 1]) for number in numbers]}
 
 

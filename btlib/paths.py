@@ -1,6 +1,6 @@
-"""Where files of a user lie: relative to the project in which the user stands, never to where btlib is installed.
+"""Paths of the user's files, relative to the user's project, never to the installation folder of btlib.
 
-The project's root is the folder that pytest calls `rootdir`: the command line and the plugin find the same files.
+The project's root is pytest's `rootdir`, so that the command line and the plugin find the same files.
 """
 
 import configparser
@@ -12,16 +12,18 @@ from btlib.errors import OptionError, UnknownNameError
 from btlib.registry import unknown_name
 
 LATEST = "latest"
-"""Stands for the name of the newest run."""
+"""Name that refers to the newest run."""
 
 _PACKAGE = Path(__file__).parent
 
 
 def project_root(start: Path | None = None) -> Path:
-    """The folder of the pytest configuration file that is nearest upwards; without one, where the user stands.
+    """Return the nearest folder upwards with a pytest configuration file; without one, the start folder.
+
+    Folders with a `pyproject.toml` or `setup.py` come next, in this order.
 
     Args:
-        start: Where the user stands; by default the working directory.
+        start: Folder in which the search starts; by default the working directory.
     """
     here = (start or Path.cwd()).absolute()
     upwards = (here, *here.parents)
@@ -30,40 +32,40 @@ def project_root(start: Path | None = None) -> Path:
 
 
 def baselines_folder() -> Path:
-    """The user's own baselines."""
+    """Folder of the user's baselines."""
     return _of_project("baselines")
 
 
 def checkpoints_folder() -> Path:
-    """The user's trained models."""
+    """Folder of the user's trained models."""
     return _of_project("checkpoints")
 
 
 def data_folder() -> Path:
-    """Where the user's samples are, in its `data/`."""
+    """Folder whose `data/` contains the user's samples."""
     return _of_project("data_figshare")
 
 
 def reports_folder() -> Path:
-    """The folders of the user's runs."""
+    """Folder that contains the folders of the user's runs."""
     return _of_project("reports")
 
 
 def shipped_baselines() -> Path:
-    """The baselines that come with btlib; in a checkout those of its top level."""
+    """Folder of the baselines that are part of btlib; in a checkout, the one at its top level."""
     packaged = _PACKAGE / "suite" / "baselines"
     return packaged if packaged.is_dir() else _PACKAGE.parent / "baselines"
 
 
 def find_baseline(name: str, folder: Path) -> Path:
-    """File of a baseline.
+    """Find the file of a baseline.
 
     Args:
-        name: Path of a `.json` file, or the name of a baseline: the user's own come before those that btlib ships.
-        folder: The user's own baselines.
+        name: Path of a `.json` file, or the name of a baseline; the user's baselines come before those of btlib.
+        folder: Folder of the user's baselines.
 
     Returns:
-        The file; where there is none, the one that the user would have.
+        The path of the file; if there is none, the path in the user's folder.
     """
     if name.endswith(".json") and (Path(name).is_file() or Path(name).name != name):
         return Path(name).absolute()
@@ -73,12 +75,12 @@ def find_baseline(name: str, folder: Path) -> Path:
 
 
 def new_stamp() -> str:
-    """A name for the folder of a run: the time, to the microsecond lest two runs take one folder."""
+    """Return a name for the folder of a run: the time in microseconds, so that two runs do not use one folder."""
     return f"{datetime.now():%Y-%m-%d_%H%M%S.%f}"
 
 
 def find_run(name: str) -> Path | None:
-    """Folder of a run, by its path or by its name in `reports/`; "latest" is the newest. None where there is none."""
+    """Find the folder of a run by its path or by its name in `reports/` ("latest" is the newest); None if missing."""
     if Path(name).is_dir():
         return Path(name)
     runs = _runs()
@@ -88,12 +90,12 @@ def find_run(name: str) -> Path | None:
 
 
 def unknown_source(name: str, folder: Path, kind: str = "run or baseline") -> UnknownNameError:
-    """The error for a name that is neither a run nor a baseline, offering the nearest.
+    """Return the error for a name that is neither a run nor a baseline; its hint names the most similar one.
 
     Args:
-        name: What the user named.
-        folder: The user's own baselines.
-        kind: What was expected, "run", "baseline" or "run or baseline".
+        name: Name given by the user.
+        folder: Folder of the user's baselines.
+        kind: Expected kind: "run", "baseline" or "run or baseline".
     """
     runs = [path.name for path in _runs()] if "run" in kind else []
     if name == LATEST:
@@ -103,7 +105,7 @@ def unknown_source(name: str, folder: Path, kind: str = "run or baseline") -> Un
 
 
 def _runs() -> list[Path]:
-    """Folders of runs that have measured something, the newest last: their names begin with the time."""
+    """Folders of runs with at least one record, the newest last: the names begin with the time."""
     return sorted({path.parents[1] for path in reports_folder().glob("*/records/*.json")})
 
 
@@ -125,7 +127,7 @@ def _configures_pytest(folder: Path) -> bool:
             return True
         return any(_has_section(folder / name, section) for name, section in _SECTIONS.items())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, configparser.Error) as error:
-        raise OptionError(f"its configuration of pytest cannot be read: {error}", where=folder) from error
+        raise OptionError(f"the pytest configuration cannot be read: {error}", where=folder) from error
 
 
 _SECTIONS = {"tox.ini": "pytest", "setup.cfg": "tool:pytest"}

@@ -1,4 +1,4 @@
-"""The frozen settings of a run: how numbers are made comparable, how a model is trained, and the two tiers."""
+"""Frozen settings of a run: the protocol of the measurement, the recipe of the training, and the tiers."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -14,16 +14,16 @@ Threshold = Literal["protocol", "validation"]
 
 @dataclass(frozen=True)
 class Protocol:
-    """What must agree for two measured numbers to be comparable.
+    """Settings that must be equal for two results to be comparable.
 
     Attributes:
         split: Name of the split (see `btlib.splits`).
         image_size: Side of the square input in pixels.
-        scaling: "thesis" (divide by 255) or "percentile" (1st to 99th percentile of the sample to 0…1); a recipe or a
-            case may ask for another.
-        threshold: A pixel belongs to the mask where its probability is greater than this, 0…1; a recipe may let each
-            model choose its own on the validation samples instead.
-        batch_mean_size: Batch size of the aggregation "batch-mean" (the mean of the means of batches).
+        scaling: "thesis" (divide by 255) or "percentile" (1st to 99th percentile of each channel to 0…1); a recipe or
+            a case may choose another scaling.
+        threshold: Probability above which a pixel belongs to the mask, 0…1; a recipe may choose a threshold for each
+            model on the validation samples instead.
+        batch_mean_size: Batch size of the aggregation "batch-mean" (the mean of the batch means).
     """
 
     split: str = "slice-seed42"
@@ -35,19 +35,19 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained, as far as any case may follow it. A plug-in may add fields of its own in a subclass.
+    """Training settings that apply to any case. A plug-in may add its own fields in a subclass.
 
     Attributes:
         name: Name of the recipe.
-        epochs: Passes over the training samples.
-        batch_size: Samples in a training step.
-        learning_rate: Of the optimiser.
-        schedule: "constant", or "cosine" (to zero over the run, after one warm-up epoch).
-        scaling: Of the images it trains on and predicts from; None takes the protocol's.
-        augment: Vary training samples at random.
-        keep: "last": the last epoch's weights; "best": those of the epoch that is best on the validation samples.
-        threshold: "protocol", or "validation": where Dice on the validation samples is highest.
-        quick: A tiny model is enough: the numbers show that a case works, and not how good it is.
+        epochs: Number of passes over the training samples.
+        batch_size: Number of samples in a training step.
+        learning_rate: Learning rate of the optimiser.
+        schedule: Learning-rate schedule: "constant", or "cosine" (to zero over the run, after one warm-up epoch).
+        scaling: Scaling of the images for training and prediction; None takes that of the protocol.
+        augment: Whether training samples are augmented at random.
+        keep: Stored weights: "last" (of the last epoch) or "best" (of the best epoch on the validation samples).
+        threshold: Threshold of the masks: "protocol", or "validation" (with the highest Dice on validation samples).
+        quick: Whether a tiny model is enough, because the run only tests that the case works.
     """
 
     name: str = "default"
@@ -62,13 +62,13 @@ class Recipe:
     quick: bool = False
 
     def with_epochs(self, epochs: int) -> Self:
-        """The same with another number of epochs; a plug-in's own numbers of epochs follow in proportion."""
+        """Return the recipe with another number of epochs; a plug-in scales its own numbers of epochs in proportion."""
         return replace(self, epochs=epochs)
 
     def identity(self) -> dict[str, Any]:
-        """All that decides what is trained, as plain JSON values.
+        """Return all fields that affect the training, as plain JSON values.
 
-        What was added after models had been stored is left out at its default, so that they are still found.
+        Newer fields are left out if they have their default value, so that models of older versions are still found.
         """
         return {name: value for name, value in asdict(self).items() if name not in _LATER or value != _LATER[name]}
 
@@ -78,26 +78,26 @@ _LATER: dict[str, Any] = {"compiled": False, "quick": False}
 
 @dataclass(frozen=True)
 class Tier:
-    """One level of the suite: a marker, its settings and the baseline it is held against.
+    """Level of the suite: a pytest marker, its settings, and the baseline that results are compared with.
 
     Attributes:
-        name: The pytest marker.
-        protocol: How its numbers are made.
-        recipe: How its cases are trained.
+        name: Name of the tier, which is also the pytest marker.
+        protocol: Protocol of the measurements.
+        recipe: Recipe of the training.
         baseline: Name of the file in `baselines/`, without `.json`.
-        phantom_samples: How many phantom samples stand in where there are no real ones.
-        always_phantom: Use phantoms even where real slices lie in `data_figshare/data`, so that the numbers can be held
-            against a baseline anywhere.
-        bench_seconds: Time spent on one throughput figure, in seconds.
-        speed_margin: The share of its ratio to the speed reference that a case may lose. Small models on small machines
-            are timed in milliseconds beside whatever else runs there, and tell no more than halves.
-        precision: "fp32" keeps the numbers of different machines close; "auto" takes the fastest.
-        engine: What runs the trained models: "auto" takes the fastest, "eager" needs no conversion.
-        explain_samples: Test samples whose occlusion maps are made, shared among the tumour types.
-        explain_patches: How many of their patches stand side by side in a sample.
-        explain_steps: Strides in a patch.
-        fixed: Its protocol and recipe cannot be chosen by name, for its baseline is of these alone.
-        preset: Name in `PRESETS` of the protocol that is meant where the user names a recipe alone.
+        phantom_samples: Number of phantom samples that are used if there are no real samples.
+        always_phantom: Whether phantoms are used even if `data_figshare/data` contains real slices, so that results can
+            be compared with the baseline on any machine.
+        bench_seconds: Duration of one throughput measurement in seconds.
+        speed_margin: Share of its ratio to the speed reference that a case may lose. Timings of small models on
+            small machines are in milliseconds and depend on other programs, so they only show a loss of about half.
+        precision: Numeric precision: "fp32" gives similar results on different machines; "auto" takes the fastest.
+        engine: Engine of the trained models: "auto" takes the fastest, "eager" needs no conversion.
+        explain_samples: Number of test samples with occlusion maps, divided among the classes.
+        explain_patches: Number of occlusion patches along one side of a sample.
+        explain_steps: Number of strides per patch.
+        fixed: Whether the protocol and the recipe cannot be chosen by name, because the baseline is for these only.
+        preset: Name in `PRESETS` of the protocol that is used if the user names only a recipe.
     """
 
     name: str
@@ -118,17 +118,17 @@ class Tier:
 
 
 TIERS: Registry[Tier] = Registry("tier", "btlib.protocols")
-"""The levels of the suite; plug-ins bring them, for a level names a baseline and a recipe."""
+"""Tiers of the suite by name. Plug-ins add them, because a tier names a baseline and a recipe."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A protocol under a name, and its recipes: what `--bt-protocol` and `--bt-recipe` choose.
+    """Protocol and its recipes, which the user chooses with `--bt-protocol` and `--bt-recipe`.
 
     Attributes:
-        protocol: How numbers are made.
-        recipes: By name, the default first; their epochs are what the protocol can afford.
-        baselines: Name of a recipe → name of the baseline that belongs to the two.
+        protocol: Protocol of the measurements.
+        recipes: Recipes by name, the default first; their numbers of epochs suit the protocol.
+        baselines: Name of a recipe → name of the baseline for this protocol and recipe.
     """
 
     protocol: Protocol
@@ -140,15 +140,15 @@ PRESETS: Registry[Preset] = Registry("protocol", "btlib.protocols")
 
 
 def apply_preset(tier: Tier, protocol: str | None, recipe: str | None) -> Tier:
-    """A tier with a named protocol and recipe, and the baseline that belongs to the two.
+    """Return a tier with a named protocol and recipe, and with the baseline that belongs to both.
 
     Args:
-        tier: Its other settings stay.
+        tier: Tier whose other settings are used.
         protocol: Name in `PRESETS`; None takes the tier's own preset.
-        recipe: Name among the protocol's recipes; None takes its first.
+        recipe: Name of one of the protocol's recipes; None takes the first one.
 
     Raises:
-        UnknownNameError: No such protocol or recipe.
+        UnknownNameError: There is no such protocol or recipe.
     """
     protocol = protocol or tier.preset
     preset = PRESETS[protocol]

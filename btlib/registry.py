@@ -1,6 +1,6 @@
-"""A plain, strict registry: duplicates raise, an unknown name lists the known ones and the nearest.
+"""Strict registry of named items: duplicates are errors, and the error of an unknown name lists the known names.
 
-A registry may be open to other packages: they name a module in an entry point, and the module registers what it brings.
+A registry may be open to other packages: their entry point names a module, and the module registers its items.
 """
 
 import difflib
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], *, where: object = None) -> UnknownNameError:
-    """The error for a name outside `known`, offering the nearest one."""
+    """Return the error for a name that is not in `known`; its hint lists the known names and the most similar one."""
     names = sorted(known)
     lowered = {n.lower(): n for n in names}
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.4)
@@ -29,13 +29,13 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, where: object = 
 
 
 def entry_points(group: str) -> "EntryPoints":
-    """The entry points of what is installed on today's path."""
+    """Entry points of the packages that are installed on the current `sys.path`."""
     return _entry_points(group, tuple(sys.path))
 
 
 @functools.cache
 def _entry_points(group: str, path: tuple[str, ...]) -> "EntryPoints":
-    from importlib import metadata  # reading what is installed takes a while, and most registries are never asked
+    from importlib import metadata  # imported late: the search for packages is slow, and most registries are never used
 
     return metadata.entry_points(group=group)
 
@@ -44,7 +44,7 @@ def import_entry_points(group: str) -> None:
     """Import the modules that installed packages name in a group of entry points, each once.
 
     Raises:
-        BtlibError: One cannot be imported.
+        BtlibError: A module cannot be imported.
     """
     for point in entry_points(group):
         try:
@@ -58,11 +58,12 @@ def import_entry_points(group: str) -> None:
 
 
 class Registry(Generic[T]):
-    """Named things of one kind, in order of registration.
+    """Named items of one kind, in order of registration.
 
     Args:
-        kind: What they are, for messages.
-        group: Entry points of packages that bring more, read when the registry is first asked; None for a closed one.
+        kind: Kind of the items, for messages.
+        group: Group of entry points with which other packages add items, imported at the first use of the registry;
+            None for a closed registry.
     """
 
     def __init__(self, kind: str, group: str | None = None) -> None:
@@ -95,9 +96,9 @@ class Registry(Generic[T]):
         return len(self._known())
 
     def _known(self) -> dict[str, T]:
-        """All that is registered, that of other packages included."""
+        """All registered items, including those of other packages."""
         if self.group is not None:
-            group, self.group = self.group, None  # first, for a module that is imported may ask as well
+            group, self.group = self.group, None  # set first: an imported module may use the registry as well
             try:
                 import_entry_points(group)
             except BtlibError:

@@ -1,6 +1,7 @@
-"""What was measured of one case: how, and by sample, once for each seed. What the gate and the comparisons work on.
+"""Results of one case: the conditions and the measurements by sample, for each seed.
 
-Records of a run and stored baselines are both read into it, so that judging and comparing have one kind of input.
+Records of a run and stored baselines are both converted to these classes, so that the gate and the comparisons have one
+kind of input.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,12 +25,12 @@ Failure = Literal["error", "out-of-memory", "timeout"]
 
 
 class PatientFacts(BaseModel):
-    """What is known of the patients behind the test samples.
+    """Facts about the patients of the test samples.
 
     Attributes:
-        source: "files" (their own codes) or "table" (btlib's, of known samples).
-        n_test: Patients with test samples.
-        seen: Test samples whose patient has samples in training too: 0 where numbers hold for new patients.
+        source: Source of the patient ids: "files" (codes in the files) or "table" (btlib's table of known samples).
+        n_test: Number of patients with test samples.
+        seen: Number of test samples whose patient also has training samples: 0 if results are valid for new patients.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -40,24 +41,24 @@ class PatientFacts(BaseModel):
 
 
 class Conditions(BaseModel):
-    """How numbers were made. Numbers of other conditions are not comparable.
+    """Conditions of a measurement. Results under different conditions are not comparable.
 
     Attributes:
-        task: What was asked.
-        truth_fingerprint: Ids, labels and masks at this size; None where it is not known: of a published baseline,
-            and of files that btlib wrote before it took this fingerprint.
-        input_fingerprint: The images. Other ones of the same truth are another rendering, which is named beside a
-            verdict and does not stand in its way. None like `truth_fingerprint`.
-        split_name: Such as "slice-seed42".
-        split_fingerprint: Exact positions of the split; None where unknown.
-        n_test: Test samples.
-        test_class_counts: Test samples of each class of the task; None where unknown.
+        task: Task of the model.
+        truth_fingerprint: Fingerprint of ids, labels and masks at this size; None if it is unknown, as for a published
+            baseline or for files of older btlib versions without this fingerprint.
+        input_fingerprint: Fingerprint of the images; None if unknown. Different images with the same truth are another
+            rendering, which a verdict mentions; the results can still be compared.
+        split_name: Name of the split, such as "slice-seed42".
+        split_fingerprint: Fingerprint of the exact positions of the split; None if unknown.
+        n_test: Number of test samples.
+        test_class_counts: Number of test samples of each class of the task; None if unknown.
         image_size: Side of the input in pixels.
-        scaling: "thesis" or "percentile".
-        threshold: Of the mask probability, 0…1, for cases that chose none on validation samples.
-        epsilon: Of Dice and IoU.
-        patients: Who the test samples belong to; None where that is not known.
-        independent: The user says that samples without a patient id are independent.
+        scaling: Scaling of the images, "thesis" or "percentile".
+        threshold: Threshold of the mask probability, 0…1, for cases that do not choose one on validation samples.
+        epsilon: Smoothing term of Dice and IoU.
+        patients: Facts about the patients of the test samples; None if unknown.
+        independent: The user declares that samples without a patient id are independent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -83,17 +84,20 @@ class Conditions(BaseModel):
             raise ValueError(f"test_class_counts: expected {len(classes)} numbers, got {len(counts)}")
         known = self.patients
         if known is not None and max(known.n_test, known.seen) > self.n_test:
-            raise ValueError(f"patients: {known.n_test}, {known.seen} samples seen, among {self.n_test} test samples")
+            raise ValueError(
+                f"patients: expected n_test and seen of at most {self.n_test}, the number of test samples, got "
+                f"{known.n_test} and {known.seen}"
+            )
         return self
 
 
 class SeedRun(BaseModel):
-    """One training's numbers by sample.
+    """Results of one training, by sample.
 
     Attributes:
-        seed: Of the training.
-        fingerprint: Of the trained model; None where it has none.
-        samples: Its table of samples.
+        seed: Seed of the training.
+        fingerprint: Fingerprint of the trained model; None if it has none.
+        samples: Table of samples.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -105,17 +109,17 @@ class SeedRun(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class CaseResult:
-    """One case, measured with one seed or several.
+    """Results of one case, measured with one or several seeds.
 
     Attributes:
-        case: Its name.
-        title: What it is.
-        conditions: How its numbers were made.
-        metrics: The metrics it is held to → version of each metric's definition.
-        runs: One a seed, all of the same samples; empty where the case failed.
-        batch_mean_size: For figures that are means of batch means.
-        failure: Why there are no numbers, or none of some seed.
-        message: What went wrong.
+        case: Name of the case.
+        title: Title of the case.
+        conditions: Conditions of the measurement.
+        metrics: Metrics by which the case is judged → version of each metric's definition.
+        runs: Results of each seed, all for the same samples; empty if the case failed.
+        batch_mean_size: Batch size for metrics that are means of batch means.
+        failure: Kind of failure if the results of all or some seeds are missing.
+        message: Message of the failure.
     """
 
     case: str
@@ -129,7 +133,7 @@ class CaseResult:
 
     def __post_init__(self) -> None:
         if not self.runs and self.failure is None:
-            raise RecordError("has neither numbers nor a failure", where=f"case {self.case}")
+            raise RecordError("expected results or a failure, found neither", where=f"case {self.case}")
         for run in self.runs[1:]:
             if set(run.samples.id) != set(self.samples.id):
                 raise RecordError(
@@ -140,50 +144,50 @@ class CaseResult:
 
     @property
     def samples(self) -> SampleTable:
-        """The table of the first seed: ids, labels, patients and true areas are those of all."""
+        """Table of the first seed; ids, labels, patients and true areas are the same for all seeds."""
         return self.runs[0].samples
 
     @property
     def unit(self) -> Unit:
-        """What its intervals and tests draw whole, for samples of one patient are not independent."""
+        """Unit that intervals and tests resample, because samples of one patient are not independent."""
         return unit_of(self.samples.patient)
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Number of the patient of every sample, int64 [n] in the order of `samples`; of the sample where unknown."""
+        """Group number of every sample, int64 [n] in the order of `samples`: its patient, or itself if unknown."""
         return patient_groups(self.samples.patient)
 
     @property
     def caveat(self) -> str:
-        """What is wrong with intervals where patients are unknown; "" where nothing is, or the user says so."""
+        """Warning about the intervals if patients are unknown; "" if all are known or `independent` is declared."""
         if not self.strangers or self.conditions.independent:
             return ""
         return (
-            f"patients are unknown of {self.strangers} of {self.samples.n} samples: intervals take these as "
-            "independent, and are too narrow where a patient has several"
+            f"the patient of {self.strangers} of {self.samples.n} samples is unknown: intervals treat these samples as "
+            "independent, and are too narrow if a patient has several of them"
         )
 
     @property
     def strangers(self) -> int:
-        """How many samples have no patient id."""
+        """Number of samples without a patient id."""
         return unknown(self.samples.patient)
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds it was measured with."""
+        """Seeds of the runs."""
         return tuple(run.seed for run in self.runs)
 
     def values(self, metric: str) -> NDArray[np.float64]:
-        """A metric of every sample, the mean over seeds, float64 [n] in the order of `samples`."""
+        """Metric of every sample, mean over seeds, float64 [n] in the order of `samples`."""
         return mean_in_order(self.runs, self.samples, metric)
 
     def seed_values(self, metric: str) -> NDArray[np.float64]:
-        """A metric by seed and sample, float64 [seeds, n], samples in their order."""
+        """Metric by seed and sample, float64 [seeds, n], in the order of `samples`."""
         return _in_order(self.runs, self.samples, metric)
 
 
 def mean_in_order(runs: Sequence[SeedRun], order: SampleTable, metric: str) -> NDArray[np.float64]:
-    """A metric of every sample, the mean over runs, float64 [n], in the order of another table of the same samples."""
+    """Metric of every sample, mean over runs, float64 [n], in the sample order of the table `order`."""
     return np.asarray(_in_order(runs, order, metric).mean(axis=0))
 
 

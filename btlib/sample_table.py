@@ -1,4 +1,4 @@
-"""The table of samples: what every mean, interval and test of a case is a view of."""
+"""Table of samples, from which every mean, interval and test of a case is computed."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,38 +15,38 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRUTH = "truth_area"
-"""Measure of a structure: pixels of its true mask at the size of the protocol."""
+"""Measure of a structure: number of pixels of its true mask, at the image size of the protocol."""
 
 OVERLAP = ("intersection", "pred_area")
-"""Measures of a structure: pixels in both masks, and in the predicted one."""
+"""Measures of a structure: number of pixels in both masks, and in the predicted mask."""
 
 BOUNDARY = ("hd95", "surface_dice_1px", "surface_dice_2px")
-"""Measures of a structure that need the masks themselves and cannot be had from counts of pixels."""
+"""Measures of a structure that need the masks and cannot be computed from counts of pixels."""
 
 _SUM_TOLERANCE = 2e-3
 _TAKEN = {"schema", "case", "seed", "id", "label", "patient", "volume", "predicted", "correct", "size"}
-"""Columns of a table in a file, which no column of a user's own may replace."""
-_MOST_PIXELS = 2**53  # up to it, a floating-point number is exact
+"""Columns of a table in a file. No custom column may have one of these names."""
+_MOST_PIXELS = 2**53  # up to this value, integers are exact as float64
 _Column = list[int | float | None]
 _Id = Annotated[str, Field(min_length=1)]
 
 
 class SampleTable(BaseModel):
-    """One row a sample, stored by column; numbers only, so that it survives JSON unchanged.
+    """Table with one row per sample, stored by column. Columns contain numbers only, which JSON preserves exactly.
 
-    Columns of a structure are called `<structure>/<measure>`: `truth_area`, and for a model with masks `intersection`,
-    `pred_area` and, where they were measured, `hd95` (pixels; the image's diagonal for a miss), `surface_dice_1px` and
-    `surface_dice_2px` (0…1). Where both masks are empty a distance has no value and is None. Class probabilities are
-    `probability/<class>`. Any other column is the user's own.
+    Columns of a structure are named `<structure>/<measure>`: `truth_area`; for a model with masks also `intersection`
+    and `pred_area`; and if they were measured, `hd95` (in pixels; the image's diagonal for a miss), `surface_dice_1px`
+    and `surface_dice_2px` (0…1). If both masks are empty, these three have no value and are None. Class probabilities
+    are named `probability/<class>`. All other columns are custom columns of the user.
 
     Attributes:
-        id: Ids of the samples, each once.
+        id: Unique ids of the samples.
         label: True classes 0…c-1; None for a task without classes.
-        patient: Patient ids, None where unknown.
-        volume: Ids of the volumes that the samples are parts of; None where samples stand alone.
+        patient: Patient ids, None if unknown.
+        volume: Ids of the volumes that the samples belong to; None if the samples belong to no volumes.
         classes: Names of the classes.
         structures: Names of the structures.
-        columns: Name → one number for each sample, None where it has no value.
+        columns: Name → one number for each sample, None if it has no value.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -61,10 +61,10 @@ class SampleTable(BaseModel):
     _arrays: dict[str, NDArray[Any]] = PrivateAttr(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
-        """Whether all fields are equal; arrays that were made of them do not count."""
+        """Whether all fields are equal; cached arrays are not compared."""
         return isinstance(other, SampleTable) and self.__dict__ == other.__dict__
 
-    __hash__ = None  # type: ignore[assignment]  # its lists have none
+    __hash__ = None  # type: ignore[assignment]  # lists are not hashable
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -73,9 +73,9 @@ class SampleTable(BaseModel):
         for name, values in self.columns.items():
             self._check_length(f"columns.{name}", values)
         if len(set(self.id)) != self.n:
-            raise ValueError("id: a sample stands in it more than once")
+            raise ValueError("id: a sample occurs more than once")
         if (self.label is None) != (not self.classes):
-            raise ValueError("label: expected one for each sample where there are classes, and none elsewhere")
+            raise ValueError("label: expected one label for each sample if there are classes, otherwise None")
         if self.label is not None and max(self.label) >= len(self.classes):
             raise ValueError(f"label: expected 0…{len(self.classes) - 1}, got {max(self.label)}")
         self._check_names()
@@ -95,7 +95,7 @@ class SampleTable(BaseModel):
             raise ValueError(f"{name}: expected {self.n} values, got {len(column)}")
 
     def _check_names(self) -> None:
-        """Names as a task has them; of columns that belong together, all are there or none."""
+        """Check that names are valid, and that of the columns that belong together all or none are present."""
         for field, names in {"classes": self.classes, "structures": self.structures}.items():
             if len(set(names)) < len(names) or any("/" in name or not name or name == RESERVED for name in names):
                 raise ValueError(f"{field}: expected different names without a slash, got {', '.join(names)}")
@@ -108,20 +108,20 @@ class SampleTable(BaseModel):
             there = [name for name in names if name in self.columns]
             if there and len(there) < len(names):
                 missing = next(name for name in names if name not in self.columns)
-                raise ValueError(f"columns: {there[0]} is there, and {missing} is not")
+                raise ValueError(f"columns: {there[0]} is present, but {missing} is missing")
         if wanted[1] and wanted[1][0] in self.columns and not self.has_mask:
             raise ValueError(f"columns: {wanted[1][0]} needs {wanted[0][0]}")
         known = {*wanted[0], *wanted[1], *self._probabilities, *(f"{s}/{TRUTH}" for s in self.structures)}
         if taken := [name for name in self.columns if name in _TAKEN]:
-            raise ValueError(f"columns: {taken[0]!r} is a name of btlib's own")
+            raise ValueError(f"columns: the name {taken[0]!r} is reserved by btlib")
         strange = [name for name in self.columns if name not in known and ("/" in name or not name)]
         if strange:
             raise ValueError(f"columns: {strange[0]!r} is neither a measure of a structure nor of a class")
         if self.columns.keys() <= {f"{s}/{TRUTH}" for s in self.structures}:
-            raise ValueError("columns: expected measures of masks, probabilities of classes, or other numbers")
+            raise ValueError("columns: expected measures of masks, class probabilities, or custom columns")
 
     def _check_counts(self) -> None:
-        """Of true masks also where there are no others: samples are told apart by size with them."""
+        """Check the pixel counts. True masks are always checked: they group the samples by size."""
         for name in (f"{structure}/{measure}" for structure in self.structures for measure in (TRUTH, *OVERLAP)):
             if any(type(value) is not int or not 0 <= value < _MOST_PIXELS for value in self.columns.get(name, [])):
                 raise ValueError(f"columns.{name}: expected whole numbers from 0")
@@ -132,18 +132,18 @@ class SampleTable(BaseModel):
             raise ValueError("intersection: larger than one of the two masks")
 
     def _check_boundary(self) -> None:
-        """A miss is a miss in every column: numbers that contradict each other were edited, or joined wrongly."""
+        """Check that the boundary measures are consistent; contradictory values were edited or joined wrongly."""
         _, pred, truth = self.overlap()
         hd95, one, two = (self.measure(name) for name in BOUNDARY)
         nothing = (pred == 0) & (truth == 0)
         for name, values in zip(BOUNDARY, (hd95, one, two), strict=True):
             if (np.isnan(values) != nothing).any():
-                raise ValueError(f"{name}: expected no value where both masks are empty, and one elsewhere")
+                raise ValueError(f"{name}: expected None if both masks are empty, and a value otherwise")
             if (values < 0).any() or (name != "hd95" and (values > 1).any()):
                 raise ValueError(f"{name}: a value is out of its range")
         missed = ((pred == 0) | (truth == 0)) & ~nothing
         if (missed & ((two > 0) | (hd95 == 0))).any():
-            raise ValueError("hd95 and surface_dice_2px: one mask is empty, and yet they are not those of a miss")
+            raise ValueError("hd95 and surface_dice_2px: expected the values of a miss, because one mask is empty")
         if (one > two).any():
             raise ValueError("surface_dice_1px: larger than at 2 pixels")
 
@@ -152,7 +152,7 @@ class SampleTable(BaseModel):
         if not ((given >= 0) & (given <= 1)).all():
             raise ValueError("probability: expected numbers in 0…1 for each sample and class")
         if (np.abs(given.sum(axis=1) - 1) > _SUM_TOLERANCE).any():
-            raise ValueError("probability: those of each sample must sum to 1")
+            raise ValueError("probability: the values of each sample must sum to 1")
 
     @property
     def _probabilities(self) -> list[str]:
@@ -160,12 +160,12 @@ class SampleTable(BaseModel):
 
     @property
     def n(self) -> int:
-        """How many samples."""
+        """Number of samples."""
         return len(self.id)
 
     @property
     def has_mask(self) -> bool:
-        """Whether there are masks."""
+        """Whether the table has measures of predicted masks."""
         return bool(self.structures) and f"{self.structures[0]}/{OVERLAP[0]}" in self.columns
 
     @property
@@ -180,12 +180,12 @@ class SampleTable(BaseModel):
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """True classes, int64 [n]; only where there are classes."""
+        """True classes, int64 [n]; only if there are classes."""
         return np.array(self.label, dtype=np.int64)
 
     @property
     def class_prob(self) -> NDArray[np.float64]:
-        """Class probabilities, float64 [n, c]; only where `has_classes`."""
+        """Class probabilities, float64 [n, c]; only if `has_classes`."""
         return self._stacked("", self._probabilities)
 
     @property
@@ -194,38 +194,38 @@ class SampleTable(BaseModel):
         return self._whole(TRUTH)
 
     def overlap(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Pixels in both masks, in the predicted one and in the true one, int64 [n, k]; only where `has_mask`."""
+        """Pixels in both masks, in the predicted mask and in the true mask, int64 [n, k] each; only if `has_mask`."""
         return self._whole(OVERLAP[0]), self._whole(OVERLAP[1]), self.truth_area
 
     def measure(self, name: str) -> NDArray[np.float64]:
-        """A measure of all structures, float64 [n, k], NaN where a sample has no value."""
+        """Measure of all structures, float64 [n, k], NaN if a sample has no value."""
         return self._stacked(name, [f"{structure}/{name}" for structure in self.structures])
 
     def predicted(self) -> NDArray[np.int64]:
-        """The most probable class of every sample, int64 [n], the first of equal ones; only where `has_classes`."""
+        """Most probable class of every sample, int64 [n], the first of equal ones; only if `has_classes`."""
         return np.asarray(np.argmax(self.class_prob, axis=1), dtype=np.int64)
 
     def correct(self) -> NDArray[np.bool_]:
-        """Whether the most probable class is the true one, bool [n]; only where `has_classes`."""
+        """Whether the most probable class is the true class, bool [n]; only if `has_classes`."""
         return np.asarray(self.predicted() == self.labels)
 
     @classmethod
     def together(cls, tables: "Sequence[SampleTable]") -> "SampleTable":
-        """The rows of several tables of one task, in their order.
+        """Concatenate the rows of several tables of one task, in their order.
 
         Raises:
-            ValueError: They have different columns, classes or structures, or a sample stands in two of them.
+            ValueError: The tables have different columns, classes or structures, or a sample is in two of them.
         """
         first = tables[0]
         for table in tables[1:]:
             alike = (table.classes, table.structures) == (first.classes, first.structures)
             if not alike or table.columns.keys() != first.columns.keys():
-                raise ValueError("they have different columns, classes or structures")
+                raise ValueError("the tables have different columns, classes or structures")
             if (table.label is None, table.volume is None) != (first.label is None, first.volume is None):
-                raise ValueError("some have labels or volumes, and others have none")
+                raise ValueError("some tables have labels or volumes, and others have none")
         name, times = Counter(name for table in tables for name in table.id).most_common(1)[0]
         if times > 1:
-            raise ValueError(f"sample {name} stands in {times} of them")
+            raise ValueError(f"sample {name} is in {times} of the tables")
         rows: dict[str, Any] = {
             name: None
             if getattr(first, name) is None
@@ -236,16 +236,16 @@ class SampleTable(BaseModel):
         return cls(**rows, classes=first.classes, structures=first.structures, columns=columns)
 
     def of_structure(self, structure: str) -> "SampleTable":
-        """The same samples with one structure only; other columns stay."""
+        """Return the same samples with one structure only, without the columns of the other structures."""
         others = tuple(f"{name}/" for name in self.structures if name != structure)
         columns = {name: values for name, values in self.columns.items() if not name.startswith(others)}
         fields = {name: getattr(self, name) for name in ("id", "label", "patient", "volume", "classes")}
         return SampleTable(**fields, structures=[structure], columns=columns)
 
     def by_volume(self) -> "SampleTable | None":
-        """One row a volume: pixels are summed over its samples. None where no masks can be pooled.
+        """Return a table with one row per volume; pixels are summed over its samples. None without masks or volumes.
 
-        Distances between boundaries and class probabilities are of single samples, and are left out.
+        Boundary distances and class probabilities of single samples cannot be pooled and are left out.
         """
         if self.volume is None or not self.has_mask:
             return None
@@ -263,7 +263,7 @@ class SampleTable(BaseModel):
         return SampleTable(id=volumes, patient=patients, structures=self.structures, columns=columns)
 
     def to_frame(self) -> "pd.DataFrame":
-        """A data frame: ids, truth, and every column under its name; for classes also `predicted` and `correct`."""
+        """Data frame of ids, truth and all columns; with class probabilities also `predicted` and `correct`."""
         import pandas as pd
 
         rows: dict[str, Any] = {"id": self.id, "label": self.label, "patient": self.patient, "volume": self.volume}
@@ -277,7 +277,7 @@ class SampleTable(BaseModel):
         return self._arrays[measure]
 
     def _stacked(self, key: str, names: Sequence[str]) -> NDArray[np.float64]:
-        """Columns beside each other, made once: [n, how many]."""
+        """Stack the named columns into an array [n, len(names)], which is cached."""
         key = f"{key}/stacked"
         if key not in self._arrays:
             columns = [np.array(self.columns[name], dtype=np.float64) for name in names]  # None becomes NaN
@@ -297,19 +297,19 @@ def sample_table(
     measures: Mapping[str, NDArray[Any]] = {},
     class_prob: NDArray[np.floating] | None = None,
 ) -> SampleTable:
-    """A table from arrays.
+    """Make a table from arrays.
 
     Args:
-        task: Names classes and structures.
-        ids: Of the samples, n of them.
-        patients: Their patients, None where unknown.
+        task: Task, which names the classes and structures.
+        ids: Ids of the samples [n].
+        patients: Patients of the samples [n], None if unknown.
         labels: True classes [n]; None for a task without classes.
-        volumes: The volumes they are parts of; None where samples stand alone.
-        measures: Measure → its values [n, k] by structure, NaN where a sample has none; `truth_area` among them.
+        volumes: Volumes of the samples [n]; None if the samples belong to no volumes.
+        measures: Measure → its values [n, k] by structure, NaN if a sample has none; `truth_area` is required.
         class_prob: Class probabilities [n, c]; None for a model without classes.
 
     Raises:
-        ValueError: As said for `SampleTable` (pydantic's ValidationError).
+        ValueError: The values do not form a valid `SampleTable` (pydantic's ValidationError).
     """
     columns: dict[str, _Column] = {}
     for k, structure in enumerate(task.structures):
@@ -328,17 +328,17 @@ def sample_table(
 
 
 def require_task(table: SampleTable | None, task: Task) -> None:
-    """Refuse a table of another task.
+    """Check that a table belongs to a task.
 
     Raises:
-        ValueError: Other classes or structures.
+        ValueError: The table has other classes or structures than the task.
     """
     if table is None:
         return
     for field in ("classes", "structures"):
         ours, theirs = getattr(table, field), list(getattr(task, field))
         if ours != theirs:
-            raise ValueError(f"samples.{field}: {', '.join(ours)}; the task has {', '.join(theirs)}")
+            raise ValueError(f"samples.{field}: expected {', '.join(theirs)} as in the task, got {', '.join(ours)}")
 
 
 def _plain(values: NDArray[Any]) -> _Column:

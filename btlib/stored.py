@@ -1,4 +1,4 @@
-"""Values of a run that have a JSON file of their own: strictly checked, sealed with a digest."""
+"""Values of a run with their own JSON file: strictly checked, and sealed with a digest."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from btlib import files, fingerprint
 from btlib.errors import RecordError
 
-_LONGEST = 120  # file systems take 255 bytes, a seed and a suffix among them
+_LONGEST = 120  # file systems allow 255 bytes, including a seed and a suffix
 
 
 class Strict(BaseModel):
-    """A value that takes nothing it does not know, and no number that is none."""
+    """Base of values that accept no unknown fields, no other types, and no NaN or infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Stored(Strict):
-    """A value with a JSON file of its own."""
+    """Base of values with their own JSON file."""
 
     def save(self, path: Path) -> None:
         """Write it with a digest of its content, atomically."""
@@ -29,12 +29,12 @@ class Stored(Strict):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read it.
+        """Read the value from its file.
 
         Raises:
             RecordError: The file cannot be read, has changed since it was written, or does not follow the schema.
         """
-        hint = "it is damaged or of another version of btlib: run the case again"
+        hint = "the file is damaged or from another version of btlib: run the case again"
         try:
             return cls.model_validate_json(json.dumps(files.read_sealed(path, required=False)))
         except OSError as error:
@@ -48,20 +48,20 @@ class Stored(Strict):
 
 
 def name_of(text: str) -> str:
-    """The name of a file for something that may be called anything: a file may not, and its name has an end."""
+    """Return a valid file name for any text: special characters are quoted, and long names are shortened."""
     name = quote(text, safe=" ")
     return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}~{fingerprint.of(text)}"
 
 
 def require_place(path: Path, own: Path, case: str) -> None:
-    """Refuse a whole file of one case that lies in the place of another's: it would count twice, or for the other.
+    """Check that a case's file has its own path. In the place of another file it would count twice, or as that case.
 
     Raises:
-        RecordError: It does.
+        RecordError: `path` is not the case's own path.
     """
     if path != own:
         raise RecordError(
-            f"is of case {case!r}, whose file is {own.name}",
+            f"belongs to case {case!r}, whose file is {own.name}",
             where=path,
-            hint="was it copied or renamed? Remove it, or put back the file that was there",
+            hint="was it copied or renamed? Remove it, or restore the original file",
         )

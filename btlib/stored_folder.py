@@ -1,4 +1,4 @@
-"""A folder of files that belong together, with a manifest of their hashes: either as it was written, or damaged."""
+"""Folder of files that belong together, with a manifest of their hashes. Any change is detected as damage."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -13,17 +13,17 @@ MANIFEST = "manifest.json"
 
 
 class NothingWrittenError(ValueError):
-    """What was to write files into a folder wrote none."""
+    """The `save` function wrote no file into the folder."""
 
 
 def write_folder(folder: Path, schema: str, save: Callable[[Path], object], facts: Mapping[str, Any]) -> None:
-    """Write a folder whole or not at all; one that is there is replaced.
+    """Write a folder completely or not at all; an existing folder is replaced.
 
     Args:
-        folder: The folder.
-        schema: Of the manifest.
-        save: Writes the files into the folder that it is given.
-        facts: What else the manifest says, as plain JSON values.
+        folder: Path of the folder.
+        schema: Schema of the manifest.
+        save: Function that writes the files into the folder that it gets.
+        facts: Other fields of the manifest, plain JSON values.
 
     Raises:
         NothingWrittenError: `save` wrote no file.
@@ -42,11 +42,11 @@ def write_folder(folder: Path, schema: str, save: Callable[[Path], object], fact
 
 
 def read_manifest(folder: Path, schema: str) -> dict[str, Any]:
-    """What a folder's manifest says; its files are not looked at.
+    """Read a folder's manifest, without checking the files.
 
     Raises:
-        OSError: There is none, or it cannot be read.
-        DamagedFileError: It is damaged, or of another schema.
+        OSError: There is no manifest, or it cannot be read.
+        DamagedFileError: The manifest is damaged, or has another schema.
     """
     manifest = files.read_sealed(folder / MANIFEST, required=False)
     if manifest.get("schema") != schema:
@@ -55,26 +55,26 @@ def read_manifest(folder: Path, schema: str) -> dict[str, Any]:
 
 
 def verify_folder(folder: Path, schema: str) -> dict[str, Any]:
-    """What the manifest of a folder says, all of whose files are as they were written.
+    """Check that all files of a folder are as they were written, and return the manifest.
 
     Raises:
-        OSError: It cannot be read.
-        DamagedFileError: A file is missing, too many, or changed, the manifest is damaged, or it was written as another
-            folder: its name tells what a folder holds.
+        OSError: The folder cannot be read.
+        DamagedFileError: A file is missing, extra or changed, the manifest is damaged, or the folder was written with
+            another name (the name identifies the content).
     """
     manifest = read_manifest(folder, schema)
-    if manifest.get("folder", folder.name) != folder.name:  # older manifests do not say
-        raise DamagedFileError(f"it is the content of {manifest['folder']}")
+    if manifest.get("folder", folder.name) != folder.name:  # older manifests have no such field
+        raise DamagedFileError(f"it contains the files of {manifest['folder']}")
     if manifest.get("files") != _hashes(folder):
-        raise DamagedFileError("its files are not those of its manifest")
+        raise DamagedFileError("its files do not match its manifest")
     return manifest
 
 
 def set_aside(folder: Path) -> Path:
-    """Rename a damaged folder, so that another can take its place.
+    """Rename a damaged folder to `NAME.damaged`, so that a new folder can be written.
 
     Returns:
-        Where it lies now.
+        The new path of the damaged folder.
     """
     aside = folder.with_name(f"{folder.name}.damaged")
     shutil.rmtree(aside, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a predictor gives, and the names that users choose from. Free of any framework, and quick to import."""
+"""Output of a predictor, and names of options. The module needs no framework and imports quickly."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Scaling = Literal["thesis", "percentile"]
-"""What is done to intensities: divided by 255, or 1st to 99th percentile to 0…1."""
+"""Scaling of intensities: "thesis" divides by 255, "percentile" maps the 1st to 99th percentile to 0…1."""
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
-"""What `Work.device` may be: "auto" takes the first of the others that the machine has."""
+"""Values of `Work.device`: "auto" takes the first of the other devices that the machine has."""
 
 SCALINGS: tuple[Scaling, ...] = get_args(Scaling)
 DEVICES: tuple[Device, ...] = get_args(Device)
@@ -19,12 +19,12 @@ DEVICES: tuple[Device, ...] = get_args(Device)
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a predictor says of n samples; a part that a model does not have is None.
+    """Output of a predictor for n samples; a part that the model does not have is None.
 
     Attributes:
-        mask_prob: Probability of each structure for each pixel, float [n, structures, h, w], 0…1; [n, h, w] is the
-            same where the task has one structure.
-        class_prob: Probability of each class, float [n, classes], 0…1, each row summing to 1.
+        mask_prob: Probability of each structure for each pixel, float [n, structures, h, w], 0…1; also [n, h, w] if
+            the task has one structure.
+        class_prob: Probability of each class, float [n, classes], 0…1; each row sums to 1.
     """
 
     mask_prob: "NDArray[np.floating] | None"

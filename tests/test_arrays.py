@@ -64,7 +64,7 @@ def test_the_first_layout_of_which_all_is_there_is_taken(
 
 def test_what_fits_no_layout_is_named_as_todays(tmp_path: Path):
     write_npz(tmp_path / "a.npz", {"a": np.arange(3), "c": np.array(4)})
-    with pytest.raises(RecordError, match="expected the arrays a, b, c, but it cannot be read: it holds no b"):
+    with pytest.raises(RecordError, match="expected the arrays a, b, c, but it cannot be read: b missing"):
         load_arrays(tmp_path / "a.npz", [SHAPES, OLDER], "again")
     write_npz(tmp_path / "a.npz", BEFORE | {"b": np.zeros((2, 5))})
     with pytest.raises(RecordError, match=r"expected b of shape \(3, h\), got \(2, 5\)"):

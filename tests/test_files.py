@@ -255,7 +255,7 @@ def test_why_nothing_can_be_written(tmp_path: Path):
     for bad, why in (
         (tmp_path / "file", "file is not a folder"),
         (tmp_path / "file" / "deep", "file is not a folder"),
-        (tmp_path / "link", "is a link to .*nowhere, which is not there"),
+        (tmp_path / "link", "is a link to .*nowhere, which does not exist"),
         (tmp_path / "link" / "deep", "is a link to"),
         (Path("/proc/btlib"), "/proc: "),
     ):
@@ -273,7 +273,7 @@ def test_what_was_sealed_is_read_and_a_changed_value_is_not(tmp_path: Path):
     for old, new in (("1.5", "1.25"), ("ä", "a"), ("true,", "false,"), ("null", "0"), ('"x"', '"y"'), ('"a"', '"A"')):
         assert old in text
         path.write_text(text.replace(old, new), encoding="utf-8")
-        with pytest.raises(files.DamagedFileError, match="digest: does not fit the content"):
+        with pytest.raises(files.DamagedFileError, match="digest: does not match the content"):
             files.read_sealed(path)
 
 
@@ -362,7 +362,7 @@ def test_what_is_no_file_is_never_replaced(made: Callable[[Path], None], tmp_pat
     """As root it could be: /dev/null would be a file afterwards."""
     made(tmp_path / "a")
     before = {path.name: path.lstat().st_mode for path in tmp_path.iterdir()}
-    with pytest.raises(OSError, match=r"expected a file, found a folder, pipe|is a link to what is not there"):
+    with pytest.raises(OSError, match=r"expected a file, found a folder, pipe|is a link to a file that does not exist"):
         files.write_text(tmp_path / "a", "text")
     assert {path.name: path.lstat().st_mode for path in tmp_path.iterdir()} == before
 

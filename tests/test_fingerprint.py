@@ -94,12 +94,12 @@ def test_the_nearest_stored_model_says_in_what_it_differs() -> None:
     wanted = {"seed": 7, "data": "d", "recipe": {"epochs": 2, "loss": {"dice": 1.0}}}
     near = stored(seed=7, data="d", recipe={"epochs": 3, "loss": {"dice": 2.0}})
     far = stored(seed=8, data="e", recipe={"epochs": 3, "loss": {"dice": 1.0}})
-    expected = "no stored model fits; the nearest differs in recipe.epochs, recipe.loss.dice"
+    expected = "no stored model matches; the most similar one differs in recipe.epochs, recipe.loss.dice"
     assert fingerprint.no_model_fits(wanted, [far, None, near]) == expected
     assert fingerprint.no_model_fits(wanted, [near, far]) == expected
     assert (
         fingerprint.no_model_fits(wanted, [far])
-        == "no stored model fits; the nearest differs in seed, data, recipe.epochs"
+        == "no stored model matches; the most similar one differs in seed, data, recipe.epochs"
     )
     assert fingerprint.no_model_fits(wanted, [None]) == fingerprint.no_model_fits(wanted, []) == ""
     assert fingerprint.no_model_fits(wanted, iter([stored(seed=7, more=1)])).endswith(

@@ -58,7 +58,7 @@ def test_numbers_come_in_the_byte_order_of_this_machine(path: Path):
 def test_values_in_another_file_are_not_read(path: Path, secret: Path):
     with h5py.File(path, "w") as file:
         file.create_dataset("x", (6,), "u1", external=[(str(secret), 0, 6)])
-    refused(path, "its values lie in another file, which is never read")
+    refused(path, "its values are in another file, which is never read")
 
 
 def test_a_virtual_data_set_is_not_read(path: Path, secret: Path):
@@ -66,7 +66,7 @@ def test_a_virtual_data_set_is_not_read(path: Path, secret: Path):
     layout[:] = h5py.VirtualSource(secret.with_name("other.h5"), "x", (6,))
     with h5py.File(path, "w") as file:
         file.create_virtual_dataset("x", layout)
-    refused(path, "its values lie in another file")
+    refused(path, "its values are in another file")
 
 
 def test_links_are_not_followed(path: Path, secret: Path):
@@ -78,7 +78,7 @@ def test_links_are_not_followed(path: Path, secret: Path):
     with hdf5.reading(path) as file:
         for look in (hdf5.group, hdf5.dataset):
             for name in ("g", "soft"):
-                with pytest.raises(DamagedFileError, match=f"{name}: a link"):
+                with pytest.raises(DamagedFileError, match=f"{name}: is a link"):
                     look(file, name)
 
 
@@ -96,7 +96,7 @@ def test_a_size_that_is_not_there_is_refused_unread(path: Path, options: dict[st
     with h5py.File(path, "w") as file:
         file.create_dataset("x", (10**6, 10**6), "f8", **options)
     assert path.stat().st_size < 10**4
-    refused(path, "it says it has 8000000000000 bytes, 0 are stored")
+    refused(path, "its header states 8000000000000 bytes, but only 0 are stored")
 
 
 def test_as_much_as_deflate_can_pack_is_read(path: Path):

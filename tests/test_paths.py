@@ -55,7 +55,7 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path):
         ("setup.cfg", b"\xff"),
     ):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(OptionError, match="configuration of pytest cannot be read") as caught:
+        with pytest.raises(OptionError, match="the pytest configuration cannot be read") as caught:
             project_root(tmp_path / "sub")
         assert caught.value.where == str(tmp_path)
         (tmp_path / name).unlink()

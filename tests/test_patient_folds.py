@@ -43,7 +43,7 @@ def test_any_number_of_folds_from_3_on(k: int) -> None:
 
 
 def test_two_folds_leave_nothing_to_train_on() -> None:
-    with pytest.raises(SplitError, match="patient-2fold-1: expected a fold 1…2 of at least 3, got 1\n"):
+    with pytest.raises(SplitError, match="patient-2fold-1: expected a fold 1…2 of at least 3 folds, got 1\n"):
         splits.patient_folds(PATIENTS, LABELS, 2, fold=1)
 
 
@@ -99,7 +99,7 @@ def test_the_fold_of_a_patient_outside_the_stored_ones_is_of_its_id_alone() -> N
 def test_the_first_of_several_unknown_patients_is_named(make_dataset: Callable[..., Dataset]) -> None:
     dataset = make_dataset(24)
     others = tuple(f"Q{9 - i // 3}" for i in range(24))
-    with pytest.raises(SplitError, match="patient-5fold-1: patient 'Q2' is not among the patients of the whole"):
+    with pytest.raises(SplitError, match="patient-5fold-1: patient 'Q2' is not a patient of the complete data set"):
         splits.make_split("patient-5fold-1", replace(dataset, patients=others, cohort=dataset.whole))
 
 

@@ -90,7 +90,7 @@ def test_seeds_of_other_slices_are_refused(at: int, conditions: Conditions) -> N
 
 
 def test_a_case_without_numbers_has_a_failure(conditions: Conditions) -> None:
-    with pytest.raises(RecordError, match="case X: has neither numbers nor a failure"):
+    with pytest.raises(RecordError, match="case X: expected results or a failure, found neither"):
         result(conditions)
     failed = result(conditions, failure="timeout", message="took long")
     assert (failed.seeds, failed.failure, failed.message) == ((), "timeout", "took long")
@@ -121,8 +121,8 @@ def test_without_any_patient_slices_are_the_unit(conditions: Conditions) -> None
 
 def test_the_caveat_counts_slices_without_a_patient(three: CaseResult, conditions: Conditions) -> None:
     assert three.caveat == (
-        "patients are unknown of 1 of 4 samples: intervals take these as independent, "
-        "and are too narrow where a patient has several"
+        "the patient of 1 of 4 samples is unknown: intervals treat these samples as independent, "
+        "and are too narrow if a patient has several of them"
     )
     independent = conditions.model_copy(update={"independent": True})
     assert result(independent, *three.runs).caveat == ""
@@ -138,7 +138,7 @@ def test_patients_and_their_slices_are_among_the_test_slices(conditions: Conditi
 @pytest.mark.parametrize(("n_test", "seen"), [(61, 0), (1, 61)])
 def test_more_patients_than_test_slices_are_refused(conditions: Conditions, n_test: int, seen: int) -> None:
     facts = PatientFacts(source="table", n_test=n_test, seen=seen)
-    problem = f"patients: {n_test}, {seen} samples seen, among 60 test samples"
+    problem = rf"at most 60, the number of test samples, got {n_test} and {seen}"
     with pytest.raises(ValidationError, match=problem):
         Conditions(**conditions.model_dump() | {"patients": facts})
 

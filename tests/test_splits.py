@@ -51,7 +51,7 @@ def test_too_few_slices_for_a_test_set(n: int, part: str) -> None:
 
 
 def test_test_slices_in_the_training_set_are_refused() -> None:
-    with pytest.raises(SplitError, match="1 samples stand in it more than once, first position 2"):
+    with pytest.raises(SplitError, match="1 samples occur more than once, first position 2"):
         splits.Split("leaky", np.array([0, 1, 2]), np.array([3]), np.array([2, 4]))
 
 
@@ -91,7 +91,7 @@ def test_a_fingerprint_is_of_name_and_positions(changes: dict[str, object]) -> N
 @pytest.mark.parametrize("other", ["train", "val", "test"])
 def test_no_position_stands_in_two_parts_or_twice_in_one(part: str, other: str) -> None:
     own, more = PARTS[part], PARTS[other]
-    with pytest.raises(SplitError, match=f"a: 1 samples stand in it more than once, first position {more[-1]}"):
+    with pytest.raises(SplitError, match=f"a: 1 samples occur more than once, first position {more[-1]}"):
         make_parts(**{part: [*own, more[-1]]})
 
 
@@ -179,9 +179,9 @@ def test_cvind_folds_are_found_by_file_number(monkeypatch: pytest.MonkeyPatch, m
         assert sorted(map(int, dataset.ids[split.val])) == (np.flatnonzero(folds == k % 5 + 1) + 1).tolist()
     assert asked == [(Path("slices"), f"cvind-{k}") for k in range(1, 6)]
     for last, problem in (
-        ("11", "has folds for 10 slices, but there is a slice 11"),
-        ("9" * 30, f"has folds for 10 slices, but there is a slice {'9' * 30}"),
-        *((name, f"has folds for slices by number, but there is a sample {name}") for name in ("0", "-1", "case 4")),
+        ("11", "contains folds of 10 slices, but there is a slice 11"),
+        ("9" * 30, f"contains folds of 10 slices, but there is a slice {'9' * 30}"),
+        *((name, f"contains folds of numbered slices, but there is a sample {name}") for name in ("0", "-1", "case 4")),
     ):
         beyond = replace(dataset, ids=np.array([*map(str, unordered[:-1]), last]))
         with pytest.raises(SplitError, match=rf"cvind-2: cvind\.mat {problem}\n"):
@@ -196,15 +196,17 @@ def test_cvind_holds_folds_1_to_5(strange: int) -> None:
 
 @pytest.mark.parametrize("fold", [0, 6, -1])
 def test_there_is_no_fold_before_the_first_or_beyond_the_last(fold: int) -> None:
-    with pytest.raises(SplitError, match=f"cvind-{fold}: expected a fold 1…5 of at least 3, got {fold}\n"):
+    with pytest.raises(SplitError, match=f"cvind-{fold}: expected a fold 1…5 of at least 3 folds, got {fold}\n"):
         splits.cvind_folds(np.array([1, 2, 3, 4, 5] * 2), fold)
     patients = [f"P{i}" for i in range(10)]
-    with pytest.raises(SplitError, match=f"patient-5fold-{fold}: expected a fold 1…5 of at least 3, got {fold}\n"):
+    with pytest.raises(
+        SplitError, match=f"patient-5fold-{fold}: expected a fold 1…5 of at least 3 folds, got {fold}\n"
+    ):
         splits.patient_folds(patients, np.zeros(10, int), fold=fold)
 
 
 def test_cvind_without_its_file(tmp_path: Path, make_dataset: Make) -> None:
-    with pytest.raises(SplitError, match=r"cvind-1: needs cvind\.mat; looked in "):
+    with pytest.raises(SplitError, match=r"cvind-1: needs cvind\.mat: not found in "):
         splits.make_split("cvind-1", replace(make_dataset(), folder=tmp_path))
 
 
@@ -372,7 +374,7 @@ def test_few_patients_are_spread_over_all_folds(classes: list[int], sizes: list[
 
 def test_replaced_patients_need_a_cohort_of_their_own(figshare: Dataset) -> None:
     stale = replace(figshare, patients=("someone", *figshare.patients[1:]))
-    with pytest.raises(SplitError, match="'someone' is not among the patients of the whole data set"):
+    with pytest.raises(SplitError, match="'someone' is not a patient of the complete data set"):
         splits.make_split("patient-5fold-1", stale)
 
 

@@ -1,6 +1,6 @@
-"""Samples: reading and checking the dataset's files, phantoms, preprocessing, cache and the `Dataset` itself.
+"""Samples: reading and checking of the data set's files, phantoms, preprocessing, the cache and the `Dataset` class.
 
-Public names are imported on first use, so that `import btlib.data` loads neither h5py nor OpenCV.
+Public names are imported at their first use, so that `import btlib.data` loads neither h5py nor OpenCV.
 """
 
 import importlib

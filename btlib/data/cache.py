@@ -1,8 +1,8 @@
-"""Preprocessed samples on disk, found by content: a source is read once for each size and scaling.
+"""Cache of preprocessed samples on disk, addressed by content. A source is read once for each size and scaling.
 
 `index/` maps the signature of a source (sizes and times of its files) to the fingerprint of its content, so that a warm
-start reads no sample; `arrays/` holds one entry for each content, size and scaling. Entries are built aside and renamed
-into place.
+start reads no sample. `arrays/` contains one entry for each content, size and scaling. An entry is built in a temporary
+folder and then renamed.
 """
 
 import os
@@ -32,14 +32,14 @@ from btlib.files import require_regular, write_text
 from btlib.types import Scaling
 
 PREPROCESSING = 1
-"""Raised whenever preprocessing changes: a stored model was trained on what it made."""
+"""Version of the preprocessing. Increase it with every change: stored models were trained on its output."""
 
-_LAYOUT = 5  # raised whenever the layout of an entry changes
+_LAYOUT = 5  # version of an entry's layout; increase it with every change
 
 
 @dataclass(frozen=True)
 class _Request:
-    """The samples of one source at one size and scaling, and where their pieces lie in the cache."""
+    """Samples of one source at one size and scaling, and the paths of their parts in the cache."""
 
     root: Path
     source: DatasetSource
@@ -52,7 +52,7 @@ class _Request:
         return fingerprint.of(self.source.place, self.image_size, self.scaling)
 
     def signature(self) -> str:
-        """Of the source, in one word, and of which samples it has."""
+        """Signature of the source and of the list of its samples."""
         return fingerprint.of(self.source.signature(), [info.id for info in self.samples])
 
     @property
@@ -64,7 +64,7 @@ class _Request:
 
 
 def cache_root() -> Path:
-    """The cache's folder: `BTLIB_CACHE` where it is set, else the user's cache folder."""
+    """Folder of the cache: `BTLIB_CACHE` if it is set, otherwise the user's cache folder."""
     from platformdirs import user_cache_path
 
     chosen = os.environ.get("BTLIB_CACHE")
@@ -72,12 +72,13 @@ def cache_root() -> Path:
 
 
 def open_cached(source: DatasetSource, image_size: int, scaling: Scaling, progress: bool = False) -> Dataset:
-    """The samples of a source from the cache, read and stored first if need be; arrays are memory-mapped.
+    """Open the samples of a source from the cache. Read and store them first if necessary. Arrays are memory-mapped.
 
-    A damaged entry is built anew with a BtlibWarning. Several processes may call this at once: one builds.
+    A damaged entry is rebuilt, with a BtlibWarning. Several processes may call this function at once: one of them
+    builds the entry.
 
     Raises:
-        DataError: No samples, or faulty ones (all named in one error).
+        DataError: There are no samples, or some are faulty (one error names all of them).
     """
     samples = known(source.samples(), source.place)
     if not samples:
@@ -95,13 +96,13 @@ def _locked(request: _Request, name: str) -> Iterator[None]:
     """Hold a lock of the cache.
 
     Raises:
-        DataError: Its file cannot be made.
+        DataError: The lock file cannot be created.
     """
     path = request.root / "locks" / f"{name}.lock"
-    with ExitStack() as held:
+    with ExitStack() as stack:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(path))
+            stack.enter_context(FileLock(path))
         except OSError as error:
             raise _unwritable(request, error) from error
         yield
@@ -119,7 +120,7 @@ def _open(request: _Request, content: str) -> Dataset | None:
     try:
         return _entry(request, place, content)
     except entry.DamagedEntry as damage:
-        warnings.warn(f"{place}: cached samples are damaged ({damage}); making them anew", BtlibWarning, stacklevel=2)
+        warnings.warn(f"{place}: cached samples are damaged ({damage}); rebuilding them", BtlibWarning, stacklevel=2)
         return None
 
 
@@ -129,14 +130,14 @@ def _entry(request: _Request, place: Path, content: str) -> Dataset:
 
 
 def _store_again(request: _Request, place: Path, rows: Sequence[int]) -> None:
-    """Store samples whose pixels in the cache are damaged from their source.
+    """Read samples whose cached pixels are damaged from their source again, and store them.
 
     Raises:
         DataError: A file cannot be read, or the cache cannot be written.
     """
     names = [request.samples[i].id for i in rows]
     warnings.warn(
-        f"{place}: cached pixels of {names[0]} to {names[-1]} are damaged; making them anew", BtlibWarning, stacklevel=2
+        f"{place}: cached pixels of {names[0]} to {names[-1]} are damaged; rebuilding them", BtlibWarning, stacklevel=2
     )
     try:
         for i in rows:
@@ -153,17 +154,17 @@ def _unwritable(request: _Request, error: OSError) -> DataError:
 
 
 def _known_content(request: _Request) -> str | None:
-    """Fingerprint of the files' content, if no file's size or time has changed since it was taken."""
+    """Fingerprint of the files' content, or None if a file's size or time has changed since it was computed."""
     try:
         require_regular(request.index)
         signature, content = request.index.read_text(encoding="utf-8").split()
-    except (OSError, ValueError):  # never indexed, or the index is damaged: reading the files settles it
+    except (OSError, ValueError):  # there is no index, or it is damaged: the files must be read
         return None
     return content if signature == request.signature() else None
 
 
 def _build(request: _Request, progress: bool) -> Dataset:
-    signature = request.signature()  # before reading: a file changed meanwhile is noticed next time
+    signature = request.signature()  # before reading: a file that changes meanwhile is noticed next time
     with _workplace(request) as place:
         content = _fill(request, place, progress)
         _move_into_place(place, request, content)
@@ -173,16 +174,18 @@ def _build(request: _Request, progress: bool) -> Dataset:
         raise _unwritable(request, error) from error
     opened = _open(request, content)
     if opened is None:
-        raise DataError("cannot be read back", where=request.entry(content), hint="look for a full or faulty disk")
+        raise DataError(
+            "cannot be read back", where=request.entry(content), hint="check whether the disk is full or faulty"
+        )
     return opened
 
 
 @contextmanager
 def _workplace(request: _Request) -> Iterator[Path]:
-    """An empty folder to build in; what a killed process left there is cleared away, for we hold its lock.
+    """Empty folder in which an entry is built. Folders that killed processes left are removed: the lock is ours.
 
     Raises:
-        DataError: What is built there cannot be written.
+        DataError: The folder or a file in it cannot be written.
     """
     building = request.root / "building"
     try:
@@ -203,7 +206,7 @@ def _workplace(request: _Request) -> Iterator[Path]:
 def _move_into_place(place: Path, request: _Request, content: str) -> None:
     target = request.entry(content)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(request, "arrays"):  # two folders of the same content share an entry
+    with _locked(request, "arrays"):  # two source folders with the same content share an entry
         if target.is_dir():
             try:
                 _entry(request, target, content)
@@ -215,7 +218,7 @@ def _move_into_place(place: Path, request: _Request, content: str) -> None:
 
 
 def _fill(request: _Request, place: Path, progress: bool) -> str:
-    """Make the entry at `place` from every sample; the content's fingerprint, or one error for all faults."""
+    """Build the entry at `place` from all samples and return the content's fingerprint; one error names all faults."""
     source, n = request.source, len(request.samples)
     entry.create(place, n, request.image_size, source.task)
     work = partial(_prepare, source=source, place=place, n=n, image_size=request.image_size, scaling=request.scaling)
@@ -236,19 +239,19 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
 def _prepare(
     numbered: tuple[int, SampleInfo], source: DatasetSource, place: Path, n: int, image_size: int, scaling: Scaling
 ) -> tuple[str, entry.Row]:
-    """Read sample i of n and store its pixels: they go to the disk from here, and to no other process.
+    """Read sample i of n and store its pixels. This process writes them to disk and sends them to no other process.
 
     Returns:
-        Identity of what the source gave, whatever size is made of it, and the row of the entry.
+        Fingerprint of the sample as the source returned it (before resizing), and the row of the entry.
 
     Raises:
-        DataError: It cannot be read, or is none of the source's task.
+        DataError: The sample cannot be read, or does not fit the source's task.
     """
     i, info = numbered
     sample = read_checked(source, info)
     mask, prepared = prepare_mask(sample.mask, image_size), prepare_image(sample.image, image_size, scaling)
     if not np.isfinite(prepared).all():
-        problem = f"image: its intensities, up to {np.abs(sample.image).max():.3g}, do not fit into 32 bits"
+        problem = f"image: expected intensities that fit into float32, got up to {np.abs(sample.image).max():.3g}"
         raise DataError(problem, where=f"{source.place}, sample {sample.id}")
     entry.store(place, i, n, prepared, mask)
     image, whose = image_digest(sample.image), (sample.id, sample.label, sample.patient, sample.volume)

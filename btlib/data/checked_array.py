@@ -1,4 +1,4 @@
-"""A large array on disk whose bytes are looked at, block by block, when they are first read in a process."""
+"""Large array on disk whose bytes are verified, block by block, when a process first reads them."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -12,31 +12,31 @@ from numpy.typing import NDArray
 from btlib.errors import DataError
 
 BLOCK = 2**22
-"""Bytes of a block."""
+"""Size of a block in bytes."""
 
 _DIGITS = 16
 
 _verified: dict[tuple[object, ...], NDArray[np.bool_]] = {}
-"""Identity of a file → which of its blocks were looked at by this process."""
+"""Identity of a file → which of its blocks this process has verified."""
 
 Rebuild = Callable[[Sequence[int]], None]
-"""Writes these rows of the file anew; raises DataError where that cannot be done."""
+"""Function that writes the given rows of the file again; it raises DataError if that is impossible."""
 
 
 class CheckedArray(NDArrayOperatorsMixin):
-    """A memory-mapped array that never gives a value of a damaged block.
+    """Memory-mapped array that never returns a value of a damaged block.
 
-    It is indexed, iterated and converted as a NumPy array, and gives NumPy arrays, which are read-only. All other
-    attributes and operations are those of the whole array.
+    It is indexed, iterated and converted like a NumPy array, and returns read-only NumPy arrays. All other attributes
+    and operations are those of the complete array.
 
     Args:
-        path: A `.npy` file, at least one axis.
-        digests: Of its blocks, as `block_digests` gave them.
-        rebuild: Called with the rows of a damaged block.
+        path: A `.npy` file; the array has at least one axis.
+        digests: Digests of its blocks, as returned by `block_digests`.
+        rebuild: Function that is called with the rows of a damaged block.
 
     Attributes:
-        shape: As of a NumPy array.
-        dtype: As of a NumPy array.
+        shape: Shape, as of a NumPy array.
+        dtype: Dtype, as of a NumPy array.
     """
 
     def __init__(self, path: Path, digests: Sequence[str], rebuild: Rebuild) -> None:
@@ -55,7 +55,7 @@ class CheckedArray(NDArrayOperatorsMixin):
         first = key[0] if isinstance(key, tuple) and len(key) else key
         try:
             rows = np.arange(len(self))[first]
-        except (IndexError, TypeError):  # new axes, an ellipsis, a mask of pixels: whatever it is, all is looked at
+        except (IndexError, TypeError):  # new axes, an ellipsis, a mask of pixels: verify all rows
             rows = np.arange(len(self))
         self._verify(np.unique(rows))
         return self._array[key]
@@ -82,7 +82,7 @@ class CheckedArray(NDArrayOperatorsMixin):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the file holds the values one after the other, the last axis first, and nothing behind them."""
+        """Whether the file stores the values in C order and contains nothing after them."""
         whole = self._path.stat().st_size == self._array.offset + self.nbytes  # type: ignore[attr-defined]  # a memmap
         return bool(self._array.flags.c_contiguous) and whole
 
@@ -120,9 +120,9 @@ class CheckedArray(NDArrayOperatorsMixin):
         self._rebuild(rows)
         if not self._is_intact(block):
             raise DataError(
-                f"cached samples {rows.start + 1} to {rows.stop} are damaged, and making them anew gave others",
+                f"cached samples {rows.start + 1} to {rows.stop} are damaged, and rebuilding gave different pixels",
                 where=self._path,
-                hint=f"remove {self._path.parent}; it is made anew. If this comes again, test the disk and the memory",
+                hint=f"remove {self._path.parent} (btlib rebuilds it); if this happens again, test disk and memory",
             )
 
     def _is_intact(self, block: int) -> bool:
@@ -134,7 +134,7 @@ def _plain(value: Any) -> Any:
 
 
 def block_digests(path: Path) -> list[str]:
-    """16 hex digits of the SHA-256 of each block of a `.npy` file's values."""
+    """Digest of each block of a `.npy` file's values: the first 16 hex digits of its SHA-256."""
     values = np.load(path, mmap_mode="r", allow_pickle=False).reshape(-1).view(np.uint8)
     return [_digest(values[start : start + BLOCK]) for start in range(0, len(values), BLOCK)]
 

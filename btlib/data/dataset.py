@@ -1,4 +1,4 @@
-"""The preprocessed samples as frozen values."""
+"""Preprocessed samples as frozen values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,18 +20,18 @@ from btlib.types import Scaling
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """n preprocessed samples of a task: images and their truth.
+    """n preprocessed samples of a task: images and ground truth.
 
     Attributes:
-        task: Names their classes, structures and channels.
-        images: float32 [n, channels, s, s], scaled as `scaling` says; may be memory-mapped, and is then read-only.
-        masks: True masks, bool [n, structures, s, s]; all of a sample may be empty.
+        task: Task, which names the classes, structures and channels.
+        images: Images, float32 [n, channels, s, s], scaled according to `scaling`; read-only if memory-mapped.
+        masks: True masks, bool [n, structures, s, s]; all masks of a sample may be empty.
         labels: True classes, int64 [n]: 0 for the task's first class; None for a task without classes.
-        ids: Text, each once, [n].
-        patients: Patient ids, None where unknown.
+        ids: Sample ids, unique texts, [n].
+        patients: Patient ids, None if unknown.
         scaling: "thesis" or "percentile".
-        image_size: s in pixels.
-        volumes: Ids of the volumes that the samples are parts of; None where samples stand alone.
+        image_size: Side s of an image in pixels.
+        volumes: Ids of the volumes that the samples belong to; None if the samples belong to no volumes.
     """
 
     task: Task
@@ -60,10 +60,10 @@ class Samples:
             if (values := getattr(self, name)) is not None and len(values) != n:
                 raise self._error(name, f"expected {n} {name}, got {len(values)}")
         if self.ids.dtype.kind != "U" or len(set(self.ids.tolist())) < n:
-            raise self._error("ids", f"expected text, each once, got {self.ids.dtype}")
+            raise self._error("ids", f"expected unique texts, got {self.ids.dtype}")
         self._check_volumes()
         if (self.labels is None) != (not self.task.classes):
-            raise self._error("labels", "expected one for each sample where the task has classes, and none elsewhere")
+            raise self._error("labels", "expected one label for each sample if the task has classes, otherwise None")
         if (
             self.labels is not None
             and n
@@ -73,11 +73,11 @@ class Samples:
             raise self._error("labels", f"expected 0…{len(self.task.classes) - 1}, got {found}")
 
     def _check_volumes(self) -> None:
-        """All samples are parts of volumes, or none is; a volume is of one patient."""
+        """Check that all samples or none belong to a volume, and that a volume belongs to one patient."""
         if self.volumes is None:
             return
         if missing := [volume for volume in self.volumes if not volume]:
-            raise self._error("volumes", f"expected a volume for each sample or for none, got {missing[0]!r}")
+            raise self._error("volumes", f"expected a volume id for each sample, or volumes=None, got {missing[0]!r}")
         if problem := shared_volume(self.volumes, self.patients):
             raise self._error("volumes", problem)
 
@@ -89,21 +89,21 @@ class Samples:
 
     @property
     def strata(self) -> NDArray[np.int64]:
-        """What splits keep in proportion, int64 [n]: classes; all 0 for a task without them."""
+        """Strata for splits, int64 [n]: the classes; all 0 for a task without classes."""
         return np.zeros(len(self), dtype=np.int64) if self.labels is None else self.labels
 
     def has_structure(self, positions: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Whether any structure is in each of some samples, bool [len(positions)]."""
+        """Whether each of the samples at `positions` contains any structure, bool [len(positions)]."""
         return np.asarray(self.masks[positions].any(axis=(1, 2, 3)))
 
     def part(self, positions: NDArray[np.integer]) -> "Samples":
-        """Some samples in an order of their own, read-only and apart from these: pixels are read when asked for.
+        """Return the samples at `positions`, in that order, as separate read-only samples. Pixels are read on demand.
 
         Args:
-            positions: 0-based.
+            positions: Positions of the samples, 0-based.
 
         Raises:
-            DataError: A position outside 0…n-1.
+            DataError: A position is outside 0…n-1.
         """
         at = self._positions(positions)
         labels = None if self.labels is None else self.labels[at]
@@ -132,12 +132,12 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """Everyone in a whole data set: what folds are made of, so that a part of the samples keeps every patient's fold.
+    """Patients and classes of a complete data set. Folds are made from them, so that subsets keep each patient's fold.
 
     Attributes:
-        patients: Patient of every sample of the whole, None where unknown.
-        labels: Class of every sample of the whole, int64 [n]; all 0 for a task without classes.
-        folds: Stored fold of every patient; None where there is none.
+        patients: Patient of every sample of the complete data set, None if unknown.
+        labels: Class of every sample of the complete data set, int64 [n]; all 0 for a task without classes.
+        folds: Stored fold of every patient; None if no folds are stored.
     """
 
     patients: tuple[str | None, ...]
@@ -147,15 +147,15 @@ class Cohort:
 
 @dataclass(frozen=True, eq=False)
 class Dataset(Samples):
-    """n preprocessed samples in the order of their source, and where they come from.
+    """n preprocessed samples in the order of their source, with their provenance.
 
     Attributes:
-        folder: Where their files lie, None where there are none.
-        patient_source: Where the patient ids come from; None where there are none.
-        independent: The user says that samples without a patient id are independent of each other.
-        cohort: The whole data set of which these samples are a part; None: these samples are the whole.
-        image_digests: Identity of every image before it was resized and scaled, uint64 [n]; None: that of `images`.
-        mask_digests: Identity of every mask at this size, uint64 [n]; None: computed when it is asked for.
+        folder: Folder of their files; None if there are no files.
+        patient_source: Source of the patient ids; None if there are none.
+        independent: The user declares that samples without a patient id are independent of each other.
+        cohort: The complete data set that these samples are a part of; None if these samples are the complete set.
+        image_digests: Digest of every image before resizing and scaling, uint64 [n]; None: computed from `images`.
+        mask_digests: Digest of every mask at this size, uint64 [n]; None: computed on demand.
     """
 
     folder: Path | None = None
@@ -167,25 +167,25 @@ class Dataset(Samples):
 
     @property
     def whole(self) -> Cohort:
-        """Everyone in the data set that these samples are a part of."""
+        """The complete data set that these samples are a part of."""
         return self.cohort or Cohort(self.patients, self.strata)
 
     @cached_property
     def truth_digests(self) -> Digests:
-        """Identity of every mask at this size, uint64 [n], as it was when the data set was made or first asked."""
+        """Digest of every mask at this size, uint64 [n], computed when the data set was made or at first use."""
         if self.mask_digests is not None:
             return self.mask_digests
         return np.array([mask_digest(mask) for mask in self.masks], dtype=np.uint64)
 
     @cached_property
     def truth_fingerprint(self) -> str:
-        """Identity of ids, labels and masks at this size: equal where measured numbers can be compared."""
+        """Fingerprint of ids, labels and masks at this size. If it is equal, measured numbers can be compared."""
         labels = () if self.labels is None else (self.labels,)
         return combined(self.ids, *labels, self.truth_digests)
 
     @cached_property
     def input_fingerprint(self) -> str:
-        """Identity of the images, whatever size and scaling are made of them: differs between renderings."""
+        """Fingerprint of the images, independent of size and scaling. It differs between renderings of the data."""
         digests = self.image_digests
         if digests is None:
             digests = np.array([image_digest(image) for image in self.images], dtype=np.uint64)
@@ -193,14 +193,14 @@ class Dataset(Samples):
 
     @property
     def fingerprint(self) -> str:
-        """Identity of truth and inputs: what a model is trained on. Patients are no part of it."""
+        """Fingerprint of truth and inputs, on which a model is trained. It does not include the patients."""
         return fingerprint.of(self.truth_fingerprint, self.input_fingerprint)
 
     def subset(self, positions: NDArray[np.integer]) -> "Dataset":
-        """The samples at `positions` (0-based, in that order); their patients keep the folds of the whole.
+        """Return the samples at `positions` (0-based, in that order). Patients keep the folds of the complete data set.
 
         Raises:
-            DataError: A position outside 0…n-1.
+            DataError: A position is outside 0…n-1.
         """
         at = self._positions(positions)
         if np.array_equal(at, np.arange(len(self))):
@@ -219,9 +219,9 @@ class Dataset(Samples):
         )
 
     def limit(self, n: int) -> "Dataset":
-        """Choose n samples, each class in its proportion and spread evenly over their order, which is kept.
+        """Choose n samples with the class proportions of the data set, evenly spaced within each class, in order.
 
-        Deterministic; every class that is there keeps at least one sample where n allows.
+        The choice is deterministic. Every class that is present keeps at least one sample if n allows it.
 
         Raises:
             DataError: n is below 1 or above the number of samples.

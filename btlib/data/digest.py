@@ -1,7 +1,7 @@
-"""Identity of what is in a sample, in two parts: the truth, and the input that a model sees.
+"""Digests of a sample's content, in two parts: the truth, and the input of a model.
 
-Numbers of two renderings of the same samples (16 and 8 bits, say) can be compared, for the truth is the same. Patient
-codes are in neither part.
+Results on two renderings of the same samples (for example 16 and 8 bits) can be compared, because the truth is the
+same. Neither part includes patient codes.
 """
 
 from hashlib import sha256
@@ -14,9 +14,9 @@ Digests = NDArray[np.uint64]
 
 
 def image_digest(image: NDArray[Any]) -> int:
-    """64 bits of the SHA-256 of an image's dtype, shape and values; how its file packs them does not count.
+    """Return 64 bits of the SHA-256 of an image's dtype, shape and values, independent of the byte order.
 
-    An image [1, h, w] of one channel is the same as [h, w].
+    An image [1, h, w] with one channel has the same digest as [h, w].
     """
     image = _plane(image)
     plain = np.ascontiguousarray(image.astype(image.dtype.newbyteorder("<"), copy=False))
@@ -24,13 +24,13 @@ def image_digest(image: NDArray[Any]) -> int:
 
 
 def mask_digest(mask: NDArray[np.bool_]) -> int:
-    """64 bits of the SHA-256 of a mask's shape and pixels; [1, h, w] of one structure is the same as [h, w]."""
+    """Return 64 bits of the SHA-256 of a mask's shape and pixels; [1, h, w] has the same digest as [h, w]."""
     mask = _plane(mask)
     return _digest(np.packbits(mask), str(mask.shape))
 
 
 def combined(*columns: NDArray[Any]) -> str:
-    """16 hex digits that stand for columns of whole numbers or text, one value a sample."""
+    """Return one digest (16 hex digits) of columns of integers or texts with one value per sample."""
     digest = sha256()
     for column in columns:
         digest.update("\n".join(map(str, column.tolist())).encode() + b"\x00")

@@ -1,4 +1,4 @@
-"""One entry of the cache: images, masks and metadata, verified when it is opened; pixels, when they are read."""
+"""One entry of the cache: images, masks and metadata. Pixels are verified at first reading, the rest at opening."""
 
 import base64
 import json
@@ -21,19 +21,19 @@ _DTYPES = {"images": np.dtype(np.float32), "masks": np.dtype(np.bool_)}
 _IDENTITY = np.dtype([("image", ">u8"), ("mask", ">u8"), ("signature", ">u8"), ("area256", ">u4")])
 
 
-class DamagedEntry(Exception):  # noqa: N818 - never leaves the cache: the entry is made anew
+class DamagedEntry(Exception):  # noqa: N818 - never leaves the cache: the entry is rebuilt
     """The entry is incomplete or has changed since it was written."""
 
 
 class Row(NamedTuple):
-    """What the cache stores of a sample besides its pixels.
+    """Stored data of a sample, without its pixels.
 
     Attributes:
-        id: Of the sample.
-        label: Its class; None for a task without classes.
-        code: Patient code in the file, None where there is none.
-        volume: The volume that it is a part of; None where it stands alone.
-        identity: Packed by `pack`: 100 000 rows of whole numbers would take 40 MB.
+        id: Id of the sample.
+        label: Class of the sample; None for a task without classes.
+        code: Patient code in the file, None if the file has none.
+        volume: Volume that the sample belongs to; None if it belongs to none.
+        identity: Numbers packed by `pack`, to save memory: 100 000 rows of Python integers would take 40 MB.
     """
 
     id: str
@@ -44,19 +44,19 @@ class Row(NamedTuple):
 
 
 def pack(image: int, mask: int, signature: int, area256: int) -> bytes:
-    """What a sample is recognised by.
+    """Pack the numbers that identify a sample.
 
     Args:
         image: Digest of the image before resizing.
         mask: Digest of the mask at the entry's size.
-        signature: The first number of the source's mark (`btlib.data.source.Mark`).
-        area256: The second.
+        signature: First number of the source's mark (`btlib.data.source.Mark`).
+        area256: Second number of the source's mark.
     """
     return np.array((image, mask, signature, area256), _IDENTITY).tobytes()
 
 
 def create(place: Path, n: int, image_size: int, task: Task) -> None:
-    """Files for the images and masks of n samples, to be filled by `store`."""
+    """Create the files for the images and masks of n samples; `store` fills them."""
     for name, dtype in _DTYPES.items():
         shape = (n, *_of_sample(name, image_size, task))
         with (place / f"{name}.npy").open("wb") as file:
@@ -72,9 +72,10 @@ def _of_sample(name: str, image_size: int, task: Task) -> tuple[int, int, int]:
 
 
 def store(place: Path, i: int, n: int, image: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
-    """Put sample i of n in its place; several processes may do so at once, each for samples of its own.
+    """Write the pixels of sample i of n into the files. Several processes may do so at once, each for other samples.
 
-    Written, not memory-mapped: mapped pages would count as this process's memory, and a full disk would kill it.
+    The files are not memory-mapped here: mapped pages would count as this process's memory, and a full disk would
+    kill the process.
     """
     for name, row in (("images", image), ("masks", mask)):
         with (place / f"{name}.npy").open("r+b") as file:
@@ -83,7 +84,7 @@ def store(place: Path, i: int, n: int, image: NDArray[np.float32], mask: NDArray
 
 
 def finish(place: Path, rows: list[Row], image_size: int, scaling: Scaling, content: str, task: Task) -> None:
-    """See the arrays to the disk and write the metadata, which makes the entry complete."""
+    """Flush the arrays to disk and write the metadata, which completes the entry."""
     for name in _DTYPES:
         with (place / f"{name}.npy").open("r+b") as file:
             os.fsync(file.fileno())
@@ -102,41 +103,41 @@ def finish(place: Path, rows: list[Row], image_size: int, scaling: Scaling, cont
 def open_entry(
     place: Path, image_size: int, scaling: Scaling, source: DatasetSource, content: str, rebuild: Rebuild
 ) -> Dataset:
-    """The dataset of an entry, its arrays memory-mapped; a block of pixels is verified when it is first read.
+    """Open the data set of an entry with memory-mapped arrays. A block of pixels is verified when it is first read.
 
     Args:
         place: Folder of the entry.
         image_size: Side of the images in pixels.
-        scaling: Of their intensities.
-        source: Of the samples.
-        content: Fingerprint of them.
-        rebuild: Stores samples anew whose pixels turn out to be damaged.
+        scaling: Scaling of the intensities.
+        source: Source of the samples.
+        content: Fingerprint of the samples.
+        rebuild: Function that stores samples again if their pixels are damaged.
 
     Raises:
-        DamagedEntry: A file is missing or cut short, or the metadata are damaged or of other samples.
-        DataError: Patient codes contradict what is known of the samples.
+        DamagedEntry: A file is missing or truncated, or the metadata are damaged or belong to other samples.
+        DataError: Patient codes contradict the known patients of the samples.
     """
     body = _read_meta(place / "meta.json")
     if body["content"] != content:
-        raise DamagedEntry("meta.json is of other samples")
-    if (body.get("image_size"), body.get("scaling", scaling)) != (image_size, scaling):  # older ones tell no scaling
-        raise DamagedEntry(f"meta.json is of {body.get('image_size')} px and {body.get('scaling')} scaling")
+        raise DamagedEntry("meta.json belongs to other samples")
+    if (body.get("image_size"), body.get("scaling", scaling)) != (image_size, scaling):  # older entries have no scaling
+        raise DamagedEntry(f"meta.json has {body.get('image_size')} px and {body.get('scaling')} scaling")
     try:
         task = Task.model_validate_json(json.dumps(body["task"]))
         names, label, codes, volume = zip(*body["rows"], strict=True)
         identities = np.frombuffer(base64.b64decode(body["identities"]), _IDENTITY)
         labels = np.array(label, np.int64) if task.classes else None
         if not all(isinstance(name, str) for name in names):
-            raise TypeError("an id is no text")
+            raise TypeError("an id is not a text")
         ids = np.array(names, dtype=str)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DamagedEntry(f"meta.json: its rows are none ({error})") from error
+        raise DamagedEntry(f"meta.json: its rows are invalid ({error})") from error
     if not source.is_of(task):
-        raise DamagedEntry(f"meta.json is of a task {task.name!r} that is another now")
+        raise DamagedEntry(f"meta.json: its task {task.name!r} differs from the source's task")
     try:
         patients = source.patients(task, ids, codes, identities)
     except (ValueError, OverflowError) as error:
-        raise DamagedEntry(f"meta.json: its rows are none of {source.place} ({error})") from error
+        raise DamagedEntry(f"meta.json: its rows do not belong to {source.place} ({error})") from error
     images, masks = (
         _open_array(place, name, (len(ids), *_of_sample(name, image_size, task)), body["blocks"], rebuild)
         for name in _DTYPES

@@ -1,4 +1,4 @@
-"""Many faulty samples in one error."""
+"""One error for many faulty samples."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from btlib.errors import DataError
 
 
 def joined(faults: Sequence[DataError], where: object, hint: str, show: int = 20) -> DataError:
-    """One error for many faulty samples, listing the first of them, and what a user can do."""
+    """Combine the errors of faulty samples into one error, which lists the first `show` of them and the hint."""
     if len(faults) == 1:
         return faults[0]
     lines = [f"  {Path(fault.where or '?').name}: {fault.problem}" for fault in faults[:show]]

@@ -1,4 +1,4 @@
-"""Some rows of a large array, read when they are asked for."""
+"""Selected rows of a large array, read on demand."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 _READ_ONLY = "the samples of a data set are read-only: copy them first, np.array(…)"
 _IN_PLACE = {"fill", "itemset", "partition", "put", "resize", "setfield", "setflags", "sort"}
-"""Methods that would write into a copy, and seem to have been done."""
+"""Methods that would change a copy only, and would seem to have worked."""
 
 
 class LazyRows(NDArrayOperatorsMixin):
-    """Rows of an array in an order of their own; it is indexed, iterated and converted as a NumPy array.
+    """Selected rows of an array in a given order. They are indexed, iterated and converted like a NumPy array.
 
-    It cannot be written to, and what it gives are copies, so that the array behind it stays as it is. All other
-    attributes and operations are those of a copy of all its rows.
+    The rows are read-only, and every result is a copy, so that the underlying array does not change. All other
+    attributes and operations are those of a copy of all selected rows.
 
     Args:
-        array: NumPy array or one that is indexed alike, at least one axis.
-        positions: Of the rows, int64 [n].
+        array: NumPy array, or an array-like object with the same indexing; at least one axis.
+        positions: Positions of the rows, int64 [n].
 
     Attributes:
-        shape: As of a NumPy array.
-        dtype: As of a NumPy array.
+        shape: Shape, as of a NumPy array.
+        dtype: Dtype, as of a NumPy array.
     """
 
     def __init__(self, array: Any, positions: NDArray[np.int64]) -> None:
@@ -35,7 +35,7 @@ class LazyRows(NDArrayOperatorsMixin):
         def rows_at(at: NDArray[np.int64]) -> NDArray[Any]:
             return np.asarray(array[at])
 
-        self._rows_at = rows_at  # no attribute leads to the rows of others
+        self._rows_at = rows_at  # a closure: no attribute gives access to other rows
         self._positions = positions
         self.shape: tuple[int, ...] = (len(positions), *array.shape[1:])
         self.dtype: np.dtype[Any] = array.dtype
@@ -48,23 +48,23 @@ class LazyRows(NDArrayOperatorsMixin):
         if isinstance(first, slice):
             rows = self._rows(self._positions[first])
             return rows[:, *rest] if rest else rows
-        index = np.asarray(first)  # a tensor of one position is no number
+        index = np.asarray(first)  # also converts a tensor with one position
         if index.dtype == float and not index.size and not isinstance(first, np.ndarray):
-            index = index.astype(np.int64)  # as NumPy takes an empty list
+            index = index.astype(np.int64)  # NumPy treats an empty list the same way
         if not (index.dtype.kind in "iu" or (index.dtype == bool and index.ndim == 1)):
             return np.asarray(self)[key]  # new axes, an ellipsis, a mask of pixels
         at = np.asarray(self._positions[index])
         rows = self._rows(at.reshape(-1))
         if at.ndim == 1 and not rest:
             return rows
-        return rows[(np.arange(at.size).reshape(at.shape), *rest)]  # where its axes go depends on all of the key
+        return rows[(np.arange(at.size).reshape(at.shape), *rest)]  # the order of the axes depends on the complete key
 
     def _rows(self, positions: NDArray[np.int64]) -> NDArray[Any]:
-        """A copy of these rows, as positions always give one."""
+        """Return a copy of these rows: indexing by positions always copies."""
         return self._rows_at(positions)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled with its own rows only."""
+        """Pickle the selected rows only."""
         return LazyRows, (np.asarray(self), np.arange(len(self)))
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -75,7 +75,7 @@ class LazyRows(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError("its rows lie apart: an array of them is a copy")
+            raise ValueError("the rows are not contiguous: a copy is needed")
         return np.asarray(self._rows(self._positions), dtype=dtype)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""From a source of samples to a `Dataset`."""
+"""Loading a `Dataset` from a source of samples."""
 
 from pathlib import Path
 
@@ -14,18 +14,18 @@ from btlib.types import Scaling
 def load_dataset(
     source: DatasetSource | Path | str, image_size: int = 256, scaling: Scaling = "thesis", progress: bool = False
 ) -> Dataset:
-    """Load the samples of a source, resized and scaled; the second time from the cache.
+    """Load the samples of a source, resized and scaled. From the second time on they are read from the cache.
 
     Args:
-        source: A source, or a folder of a kind in `btlib.data.source.SOURCES`, such as one that holds `1.mat`,
-            `2.mat` …, itself or in `data/`.
+        source: A source, or a folder of a kind in `btlib.data.source.SOURCES`, such as a folder that contains `1.mat`,
+            `2.mat` …, directly or in `data/`.
         image_size: Side of the square images in pixels.
         scaling: "thesis" (divide by 255) or "percentile" (1st…99th percentile of the channel to 0…1).
         progress: Draw a progress bar on stderr while files are read.
 
     Raises:
-        DataError: No samples, a folder of several kinds, phantom samples among real ones, or faulty files; all of them
-            are named at once.
+        DataError: There are no samples, the folder is of several kinds, phantom and real samples are mixed, or files
+            are faulty. One error names all faulty files.
     """
     check(image_size, scaling)
     found = source if isinstance(source, DatasetSource) else open_source(Path(source))
@@ -33,16 +33,16 @@ def load_dataset(
 
 
 def open_source(folder: Path) -> DatasetSource:
-    """The source of a folder, by the kind that recognises it.
+    """Open the source of a folder with the source kind that recognises it.
 
     Raises:
-        DataError: No such folder, no samples in it, or several kinds recognise it.
+        DataError: There is no such folder, it contains no samples, or several kinds recognise it.
     """
     kinds = [name for name in SOURCES if folder.is_dir() and SOURCES[name].recognises(folder)]
     if len(kinds) > 1:
         raise DataError(
-            f"holds samples of several kinds: {', '.join(kinds)}",
+            f"contains samples of several kinds: {', '.join(kinds)}",
             where=folder,
-            hint="give each kind a folder of its own",
+            hint="use a separate folder for each kind",
         )
-    return SOURCES[kinds[0]].open(folder) if kinds else FigshareSource(folder)  # which says what is missing
+    return SOURCES[kinds[0]].open(folder) if kinds else FigshareSource(folder)  # it reports what is missing

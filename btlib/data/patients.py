@@ -1,11 +1,11 @@
-"""Who the samples belong to."""
+"""Patients of the samples."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 PatientSource = Literal["files", "table"]
-"""Where patient ids come from: what the files themselves say, or btlib's table of known samples."""
+"""Source of the patient ids: the codes in the files, or btlib's table of known samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,9 +13,9 @@ class Patients:
     """The patients of n samples.
 
     Attributes:
-        ids: Patient of every sample, None where unknown.
-        source: Where they come from; None where no sample has one.
-        folds: Stored fold of every patient, 1…5; None where there is none (`btlib.splits` then makes one).
+        ids: Patient of every sample, None if unknown.
+        source: Source of the ids; None if no sample has one.
+        folds: Stored fold of every patient, 1…5; None if no folds are stored (`btlib.splits` then makes them).
     """
 
     ids: tuple[str | None, ...]
@@ -24,7 +24,7 @@ class Patients:
 
 
 def shared_volume(volumes: Sequence[str], patients: Sequence[str | None]) -> str | None:
-    """What is wrong with n samples of which a volume belongs to more than one patient; None where nothing is."""
+    """Return a message if a volume belongs to more than one patient; otherwise None."""
     whose: dict[str, str | None] = {}
     for volume, patient in zip(volumes, patients, strict=True):
         if whose.setdefault(volume, patient) != patient:

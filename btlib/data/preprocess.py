@@ -1,4 +1,4 @@
-"""From a sample to what a model sees: resized to a square and scaled. The thesis's rule, to the bit, is the default."""
+"""Preprocessing of a sample: resizing to a square and scaling. The default reproduces the thesis's rule bit by bit."""
 
 from typing import Any, get_args
 
@@ -14,26 +14,28 @@ _PERCENTILES = (1.0, 99.0)
 
 
 def check(image_size: int, scaling: str) -> None:
-    """Refuse a size or a scaling that cannot be honoured.
+    """Raise an error for an invalid size or scaling.
 
     Raises:
         OptionError: The size is below 2 pixels.
-        UnknownNameError: There is no such scaling.
+        UnknownNameError: There is no scaling of this name.
     """
     if image_size < 2:
-        raise OptionError(f"expected at least 2 pixels, got {image_size}", where="image_size", hint="the thesis: 256")
+        raise OptionError(
+            f"expected at least 2 pixels, got {image_size}", where="image_size", hint="the thesis uses 256"
+        )
     if scaling not in get_args(Scaling):
         raise unknown_name("scaling", scaling, get_args(Scaling))
 
 
 def prepare_image(image: NDArray[Any], image_size: int, scaling: Scaling = "thesis") -> NDArray[np.float32]:
-    """Resize (bilinear) and scale one image, each channel by itself.
+    """Resize (bilinear) and scale one image, each channel separately.
 
     Args:
         image: Raw intensities [h, w] or [channels, h, w].
         image_size: Side of the result in pixels.
-        scaling: "thesis" divides by 255 without clipping, so that raw values in the thousands leave [0, 1];
-            "percentile" maps the channel's 1st…99th percentile to 0…1 and clips (a constant one becomes 0).
+        scaling: "thesis" divides by 255 without clipping, so raw values in the thousands exceed the range [0, 1];
+            "percentile" maps the channel's 1st…99th percentile to 0…1 and clips (a constant channel becomes 0).
 
     Returns:
         float32 [image_size, image_size], or [channels, image_size, image_size].
@@ -52,7 +54,8 @@ def prepare_image(image: NDArray[Any], image_size: int, scaling: Scaling = "thes
 def prepare_mask(mask: NDArray[np.bool_], image_size: int) -> NDArray[np.bool_]:
     """Resize a mask [h, w] or [structures, h, w] by the thesis's rule: bilinear as uint8 0/1, then `> 0`.
 
-    Rounded to whole numbers, so a pixel stays in the mask where at least half of what it shows is tumour.
+    Interpolated values are rounded to integers, so a pixel belongs to the mask if its interpolated value is at least
+    0.5.
     """
     if mask.ndim == 3:
         planes = [prepare_mask(plane, image_size) for plane in mask]

@@ -1,12 +1,12 @@
-"""Dividing n things among classes in proportion."""
+"""Proportional division of n items among classes."""
 
 from collections.abc import Sequence
 
 
 def shares(weights: Sequence[int], n: int) -> list[int]:
-    """Divide n in proportion to `weights` by largest remainder, at least 1 for each weight above 0 where n allows.
+    """Divide n in proportion to `weights` by largest remainder; each weight above 0 gets at least 1 if n allows it.
 
-    Ties go to the earlier class. No share exceeds its weight where n ≤ sum(weights).
+    Ties go to the earlier class. No share exceeds its weight if n ≤ sum(weights).
 
     >>> shares([23, 47, 30], 10)
     [2, 5, 3]

@@ -1,7 +1,7 @@
-"""A control: classes drawn at random, one for all samples of a patient.
+"""Control experiment: random classes, one class for all samples of a patient.
 
-Nobody can learn them for new patients. A model that scores above chance on them has recognised patients: its test
-samples have siblings among the training samples (10.1038/s41598-021-01681-w).
+No model can learn them for new patients. A model that scores above chance has recognised patients: training samples and
+test samples come from the same patients (doi 10.1038/s41598-021-01681-w).
 """
 
 from dataclasses import replace
@@ -14,18 +14,19 @@ from btlib.errors import DataError
 
 
 def with_random_labels(dataset: Dataset, seed: int = 42) -> Dataset:
-    """The same samples under random classes, as many patients of each as can be.
+    """Return the same samples with random classes, with the same number of patients in each class as far as possible.
 
     Args:
-        dataset: Each of its patients gets a class.
-        seed: Of the drawing.
+        dataset: Data set; each of its patients gets one class.
+        seed: Seed of the random draw.
 
     Raises:
-        DataError: Patients are unknown: what is drawn by sample cannot show that patients are recognised.
+        DataError: Patients are unknown (classes drawn per sample cannot show that a model recognises patients), or the
+            task has no classes.
     """
     if strange := unknown(dataset.patients):
         raise DataError(
-            f"random classes are drawn by patient, and {strange} of {len(dataset)} samples have no patient id",
+            f"random classes are drawn per patient, but {strange} of {len(dataset)} samples have no patient id",
             where=dataset.folder,
             hint="use samples whose patients are known",
         )
@@ -35,5 +36,5 @@ def with_random_labels(dataset: Dataset, seed: int = 42) -> Dataset:
     n = int(group.max()) + 1
     drawn = np.random.RandomState(seed).permutation(
         np.arange(n) % len(dataset.task.classes)
-    )  # a stream that numpy keeps for ever
+    )  # NumPy guarantees that RandomState's stream never changes
     return replace(dataset, labels=drawn[group].astype(np.int64), cohort=dataset.whole)

@@ -1,4 +1,4 @@
-"""Reading from sources that others write: whatever is wrong with a sample is told by its name."""
+"""Reading from sources, including those of other packages. Every error names the faulty sample."""
 
 import operator
 from collections import Counter
@@ -15,23 +15,23 @@ from btlib.errors import DataError
 
 
 def known(samples: Sequence[SampleInfo], where: str) -> Sequence[SampleInfo]:
-    """The same samples, if their ids are text, each once; told before any is read.
+    """Check that all ids are unique texts, before any sample is read, and return the same samples.
 
     Raises:
-        DataError: An id that is no text, is empty or is there twice.
+        DataError: An id is not a text, is empty or occurs twice.
     """
     for info in samples:
         if not is_text(info.id):
             raise DataError(f"an id must be text, got {info.id!r}", where=where, hint="give SampleInfo(id=str(…))")
     twice = [name for name, times in Counter(info.id for info in samples).items() if times > 1]
     if twice:
-        problem = f"{len(twice)} ids are there more than once, the first of them {twice[0]!r}"
-        raise DataError(problem, where=where, hint="give each sample an id of its own")
+        problem = f"{len(twice)} ids occur more than once, the first is {twice[0]!r}"
+        raise DataError(problem, where=where, hint="give each sample a unique id")
     return samples
 
 
 def is_text(value: object) -> bool:
-    """Whether a value is text that is not empty and that UTF-8 can hold."""
+    """Whether a value is a non-empty text that can be encoded as UTF-8."""
     return isinstance(value, str) and value != "" and value.encode("utf-8", "ignore").decode("utf-8") == value
 
 
@@ -39,35 +39,37 @@ def read_checked(source: DatasetSource, info: SampleInfo) -> Sample:
     """Read a sample and check it.
 
     Raises:
-        DataError: It cannot be read, whatever the source raises, or is not what was asked for (see `checked`).
+        DataError: The sample cannot be read (any exception of the source), or it is invalid (see `checked`).
     """
     try:
         sample = source.read(info)
     except DataError:
         raise
-    except Exception as error:  # a source is foreign code
+    except Exception as error:  # a source may be other people's code
         where = f"{source.place}, sample {info.id}"
         raise DataError(f"cannot be read: {type(error).__name__}: {error}", where=where) from error
     return checked(sample, info.id, source.task, source.place)
 
 
 def checked(sample: Sample, name: str, task: Task, where: str) -> Sample:
-    """The same sample, if it is the one that was asked for, and one of the task; its label as a whole number.
+    """Check that a sample has the requested id and fits the task; return it with its label as an integer.
 
     Args:
-        sample: As a source gave it.
-        name: Its id.
-        task: What its source says.
-        where: Named in errors.
+        sample: Sample as the source returned it.
+        name: Requested id.
+        task: Task of the source.
+        where: Place that errors name.
 
     Raises:
-        DataError: No sample, another id, another number of channels or structures, a mask of another size or dtype,
-            intensities that are no finite numbers, a label that the task does not have, or none where it has classes, a
-            patient or volume that is no text; or the task has the name of one of btlib's, and is another.
+        DataError: The object is not a Sample, or has another id, another number of channels or structures, a mask of
+            another size or dtype, intensities that are not finite numbers, a label that the task does not have, no
+            label although the task has classes, or a patient or volume that is not a text; or the task has the name of
+            a built-in task of btlib and differs from it.
     """
     where = f"{where}, sample {name}"
     if task.name in BUILT_IN and task != BUILT_IN[task.name]:
-        raise DataError(f"the task {task.name!r} is btlib's own, and this is another", where=where, hint="rename it")
+        problem = f"the task differs from btlib's built-in task of the same name {task.name!r}"
+        raise DataError(problem, where=where, hint="rename the task")
     if not isinstance(sample, Sample):
         raise DataError(f"expected a Sample, got {type(sample).__name__}", where=where)
     if sample.id != name:
@@ -98,7 +100,7 @@ def _check_pixels(sample: Sample, task: Task, where: str) -> None:
 
 def _label(sample: Sample, task: Task, where: str) -> int | None:
     if (sample.label is None) != (not task.classes):
-        problem = f"label: got {sample.label}, and the task {task.name!r} has {len(task.classes)} classes"
+        problem = f"label: got {sample.label}, but the task {task.name!r} has {len(task.classes)} classes"
         raise DataError(problem, where=where)
     if sample.label is None:
         return None

@@ -1,4 +1,4 @@
-"""One sample as its source gives it."""
+"""One sample as its source returns it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,12 @@ class Sample:
     """One sample of a task, before it is resized and scaled.
 
     Attributes:
-        id: Text, unique in its data set.
+        id: Id, a text that is unique in its data set.
         image: Intensities [channels, h, w] in the source's own numeric dtype.
         mask: True masks, bool [structures, h, w]; all may be empty.
-        label: True class, 0 for the task's first; None for a task without classes.
-        patient: Patient id, None where unknown.
-        volume: The volume that it is a part of; None where it stands alone.
+        label: True class, 0 for the task's first class; None for a task without classes.
+        patient: Patient id, None if unknown.
+        volume: Volume that the sample belongs to; None if it belongs to none.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Where samples come from. What is done with them (reading, checking, caching) is written once, above the sources."""
+"""Sources of samples. Reading, checking and caching are implemented once, outside the sources."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -15,18 +15,18 @@ from btlib.data.task import Task
 from btlib.registry import Registry
 
 Mark = tuple[int, int]
-"""What a source recognises a sample by, two numbers from 0: below 2**64, and below 2**32."""
+"""Two non-negative integers by which a source recognises a sample: the first below 2**64, the second below 2**32."""
 
 
 class SampleInfo(NamedTuple):
-    """What is known of a sample before its pixels are read.
+    """Facts about a sample that are known before its pixels are read.
 
     Attributes:
-        id: Text, unique in the source.
-        key: What the source finds it by, such as the name of its file.
-        label: True class; None where there is none, or it is not known before the sample is read.
-        patient: Patient id; None likewise.
-        volume: The volume that it is a part of; None likewise.
+        id: Id, a text that is unique in the source.
+        key: Key by which the source finds the sample, such as its file name.
+        label: True class; None if there is none, or if it is not known before the sample is read.
+        patient: Patient id; None if there is none, or if it is not known before the sample is read.
+        volume: Volume that the sample belongs to; None if there is none, or if it is not known before reading.
     """
 
     id: str
@@ -37,80 +37,80 @@ class SampleInfo(NamedTuple):
 
 
 class DatasetSource(ABC):
-    """The samples of a task in one place. It is pickled into worker processes, so it must be small."""
+    """Samples of a task in one place. A source is pickled and sent to worker processes, so it must be small."""
 
     @property
     @abstractmethod
     def task(self) -> Task:
-        """What is asked of its samples."""
+        """Task of its samples."""
 
     @property
     @abstractmethod
     def folder(self) -> Path | None:
-        """Where its files lie; None where there are none."""
+        """Folder of its files; None if there are none."""
 
     @property
     def place(self) -> str:
-        """Tells it from other sources, and names it in messages; the folder, where there is one."""
+        """Unique name of the source, also used in messages: the folder, or the name of the class without one."""
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
         return kind if self.folder is None else str(self.folder)
 
     @property
     def hint(self) -> str:
-        """What a user can do about faulty samples."""
+        """Hint for the user about faulty samples."""
         return "replace or remove these samples"
 
     def is_of(self, task: Task) -> bool:
-        """Whether samples that are stored under a task are those of this source."""
+        """Whether samples that are stored with this task belong to this source."""
         return task == self.task
 
     @abstractmethod
     def samples(self) -> Sequence[SampleInfo]:
-        """Its samples in their order, without reading pixels.
+        """List its samples in their order, without reading pixels.
 
         Raises:
-            DataError: There are none, or their files have names that cannot be.
+            DataError: There are no samples, or a file has an invalid name.
         """
 
     @abstractmethod
     def signature(self) -> str:
-        """Changes whenever a sample may have changed; had from sizes and times of files, not from their content."""
+        """Signature that changes whenever a sample may have changed. It uses sizes and times of files, not contents."""
 
     @abstractmethod
     def read(self, info: SampleInfo) -> Sample:
         """Read and check one sample.
 
         Raises:
-            DataError: It is missing, damaged, or not what it should be.
+            DataError: The sample is missing, damaged or invalid.
         """
 
     def mark(self, sample: Sample) -> Mark:
-        """What the source may recognise a sample by; it is stored in the cache."""
+        """Numbers by which the source may recognise the sample; they are stored in the cache."""
         return 0, 0
 
     def patients(self, task: Task, ids: NDArray[np.str_], codes: Sequence[str | None], marks: NDArray[Any]) -> Patients:
-        """Who the samples belong to: by default whom they name.
+        """Find the patients of the samples; by default they are the patient codes of the samples.
 
         Args:
-            task: Theirs, as it is stored: nothing need be read to know it.
-            ids: Of the samples, text [n].
-            codes: The patient that each names, None where it names none.
-            marks: By `mark`, a structured array [n] with the fields "signature" and "area256".
+            task: Stored task of the samples (no file is read to find it).
+            ids: Ids of the samples, texts [n].
+            codes: Patient code of each sample, None if it has none.
+            marks: Results of `mark`, a structured array [n] with the fields "signature" and "area256".
 
         Raises:
-            DataError: What they name contradicts what is known of them.
-            ValueError, OverflowError: The source has no such ids, so what is stored is damaged.
+            DataError: The codes contradict the known patients of the samples.
+            ValueError, OverflowError: The source has no such ids, so the stored data are damaged.
         """
         return Patients(tuple(codes), "files" if any(codes) else None)
 
 
 @dataclass(frozen=True)
 class SourceKind:
-    """A kind of folder that holds samples.
+    """Kind of folder that contains samples.
 
     Attributes:
-        recognises: Whether a folder is of this kind, by the names of its files.
-        open: The source of such a folder.
+        recognises: Function that returns whether a folder is of this kind, from the names of its files.
+        open: Function that returns the source of such a folder.
     """
 
     recognises: Callable[[Path], bool]
@@ -118,4 +118,4 @@ class SourceKind:
 
 
 SOURCES: Registry[SourceKind] = Registry("source", "btlib.sources")
-"""Kinds of folders by name. Other packages bring kinds by an entry point in the group `btlib.sources`."""
+"""Kinds of folders by name. Other packages add kinds with an entry point in the group `btlib.sources`."""

@@ -1,11 +1,11 @@
-"""A task: what is asked of a model, and nothing of how it answers."""
+"""Definition of a task, independent of any model."""
 
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RESERVED = "probability"
-"""Begins the columns of class probabilities in a table of samples, so no structure may be called so."""
+"""Prefix of the columns of class probabilities in a sample table. No structure or class may have this name."""
 
 _Name = Annotated[str, Field(min_length=1)]
 _Names = Annotated[tuple[_Name, ...], Field(strict=False)]  # JSON has lists
@@ -13,18 +13,18 @@ _Length = Annotated[float, Field(gt=0)]
 
 
 class Task(BaseModel):
-    """What is asked of a model: classes of a whole sample, structures in it, or both.
+    """Task of a model: to classify a sample, to segment structures in it, or both.
 
     Attributes:
-        name: Such as "figshare".
-        classes: Names of the classes that a whole sample can have, in the order of their labels 0, 1 …; may be empty.
-        structures: Names of what is segmented, one mask each, in the order of the mask's channels; may be empty.
+        name: Name of the task, such as "figshare".
+        classes: Names of the classes of a sample, in the order of their labels 0, 1 …; may be empty.
+        structures: Names of the structures to segment, one mask each, in the order of the masks; may be empty.
         channels: Names of the channels of an image, at least one.
-        spacing: Size of a pixel in mm, height and width; None where it is unknown or differs between samples.
-        independent: Samples without a patient id are independent of each other.
-        synthetic: The samples are simulated. Every record and report says so.
-        licence: Of the data; None where it is unknown.
-        citation: How the data are cited, such as a DOI; None where nobody asks for one.
+        spacing: Size of a pixel in mm, height and width; None if it is unknown or differs between samples.
+        independent: Whether samples without a patient id are independent of each other.
+        synthetic: Whether the samples are simulated. Every record and report states this.
+        licence: Licence of the data; None if it is unknown.
+        citation: Citation of the data, such as a DOI; None if no citation is required.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -45,7 +45,7 @@ class Task(BaseModel):
         for field in ("classes", "structures", "channels"):
             names = getattr(self, field)
             if len(set(names)) != len(names):
-                raise ValueError(f"{field}: a name stands in it more than once")
+                raise ValueError(f"{field}: a name occurs more than once")
             if any("/" in name for name in names):
                 raise ValueError(f"{field}: a name must not contain a slash")
             if RESERVED in names and field != "channels":
@@ -54,10 +54,10 @@ class Task(BaseModel):
 
     @property
     def shape(self) -> dict[str, list[str]]:
-        """What decides the shape of a model's input and output: names of channels, structures and classes."""
+        """Names of channels, structures and classes. They determine the shape of a model's input and output."""
         return {name: list(getattr(self, name)) for name in ("channels", "structures", "classes")}
 
     @property
     def question(self) -> tuple[str, tuple[str, ...], tuple[str, ...], bool]:
-        """What must agree for two measured numbers to be compared: name, classes, structures, simulated or not."""
+        """Fields that must be equal for two results to be comparable: name, classes, structures and `synthetic`."""
         return self.name, self.classes, self.structures, self.synthetic

@@ -1,6 +1,6 @@
-"""Doing one thing with many files: in worker processes where it pays, with a progress bar where it is wanted.
+"""Applying a function to many files, in worker processes if this is faster, with an optional progress bar.
 
-Results are pickled on their way back, so a function that makes pixels should store them and return what is small.
+Results of workers are pickled, so a function that creates pixels should store them and return small values.
 """
 
 import os
@@ -12,21 +12,21 @@ from btlib.errors import DataError
 T = TypeVar("T")
 P = TypeVar("P")
 
-_PARALLEL_FROM = 257  # below, starting processes costs more than it saves
-_MOST = 8  # processes: each holds 50 MB, and so many read 3000 samples in about two seconds
+_PARALLEL_FROM = 257  # for fewer files, starting processes takes longer than it saves
+_MOST = 8  # processes: each needs 50 MB, and 8 of them read 3000 samples in about two seconds
 
 
 def map_files(
     function: Callable[[P], T], files: Iterable[P], n: int, title: str, progress: bool
 ) -> Iterator[T | DataError]:
-    """`function(file)` for each file, in order; a DataError it raises is yielded in the place of its result.
+    """Yield `function(file)` for each file, in order. If it raises a DataError, yield the error instead of a result.
 
     Args:
-        function: Picklable, since it may run in another process.
-        files: Paths, or what else the function takes for one file; drawn as they are needed.
-        n: How many there are.
-        title: Shown beside the progress bar.
-        progress: Draw a bar on stderr.
+        function: Picklable function, since it may run in another process.
+        files: Paths, or other arguments of the function, one per file; consumed on demand.
+        n: Number of files.
+        title: Text next to the progress bar.
+        progress: Draw a progress bar on stderr.
     """
     results: Iterable[T | DataError]
     if n < _PARALLEL_FROM or (os.cpu_count() or 1) == 1:
@@ -34,14 +34,14 @@ def map_files(
     else:
         from joblib import Parallel, cpu_count, delayed
 
-        # joblib already limits each worker to its share of the cores; threads inside cv2 would only get in the way
+        # joblib limits each worker to its share of the cores; threads inside cv2 would compete with the workers
         pool = Parallel(n_jobs=min(cpu_count(), _MOST), return_as="generator", batch_size=16, pre_dispatch="4*n_jobs")
         results = pool(delayed(_in_worker)(function, file) for file in files)
     return track(results, n, title, progress)
 
 
 def attempt(function: Callable[[P], T], file: P) -> T | DataError:
-    """The result, or the DataError in its place."""
+    """Return the result of the function, or the DataError that it raises."""
     try:
         return function(file)
     except DataError as fault:
@@ -49,7 +49,7 @@ def attempt(function: Callable[[P], T], file: P) -> T | DataError:
 
 
 def track(items: Iterable[T], total: int, title: str, progress: bool) -> Iterator[T]:
-    """The same items, with a progress bar on stderr if wanted."""
+    """Yield the same items, with a progress bar on stderr if `progress` is true."""
     if not progress:
         yield from items
         return

@@ -1,7 +1,7 @@
-"""Which slices train, which validate and which test. A split's name is part of every number's identity.
+"""Splits of the samples into training, validation and test sets. Every result states the name of its split.
 
-`slice-seed42` is the thesis's, slice by slice: 611 of its 612 test slices have slices of the same patient in training.
-`patient-5fold-1` … `-5` and `cvind-1` … `-5` keep patients apart.
+`slice-seed42` is the thesis's split by slice: for 611 of its 612 test slices, the training set contains slices of the
+same patient. `patient-5fold-1` … `-5` and `cvind-1` … `-5` are patient-disjoint.
 """
 
 from btlib.splits.by_patient import FOLDS, cohort_folds, cvind_folds, patient_folds

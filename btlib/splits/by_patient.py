@@ -1,4 +1,4 @@
-"""Folds that keep patients apart."""
+"""Patient-disjoint folds."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -23,22 +23,22 @@ def patient_folds(
     fold: int,
     cohort: Cohort | None = None,
 ) -> Split:
-    """Fold `fold` of k: patients kept whole, classes in proportion; the next fold validates.
+    """Make split `fold` of k patient-disjoint, stratified folds: fold `fold` is the test set, the next one validates.
 
     Args:
         patients: Patient id of every sample.
         labels: Class of every sample, int64 [n].
-        k: How many folds; at least 3, so that something is left to train on.
-        fold: Which of them tests, 1…k.
-        cohort: The whole data set that the samples are a part of, whose folds they keep; None: they are the whole.
+        k: Number of folds; at least 3, so that training samples remain.
+        fold: Number of the test fold, 1…k.
+        cohort: The complete data set, whose folds are used; None: these samples are the complete data set.
 
     Raises:
-        SplitError: Samples without patient id, fewer patients than folds, or a fold outside 1…k.
+        SplitError: Samples have no patient id, there are fewer patients than folds, or the fold is outside 1…k.
     """
     name = f"patient-{k}fold-{fold}"
     if strange := unknown(patients):
         raise SplitError(
-            f"{strange} of {len(patients)} samples have no patient id (PID), and are no known samples of the Figshare "
+            f"{strange} of {len(patients)} samples have no patient id (PID) and are not known samples of the Figshare "
             "data set",
             where=name,
             hint="use the original files, or the split slice-seed42, which needs no patients",
@@ -47,18 +47,18 @@ def patient_folds(
     strangers = sorted({str(patient) for patient in patients} - folds.keys())
     if strangers:
         raise SplitError(
-            f"patient {strangers[0]!r} is not among the patients of the whole data set",
+            f"patient {strangers[0]!r} is not a patient of the complete data set",
             where=name,
-            hint="where patients are replaced, replace the cohort too (cohort=None: these samples are the whole)",
+            hint="if you replace patients, replace the cohort too (cohort=None: these samples are the complete set)",
         )
     return _from_folds(name, np.array([folds[str(patient)] for patient in patients]), fold, k)
 
 
 def cohort_folds(cohort: Cohort, k: int, name: str) -> Mapping[str, int]:
-    """Fold 1…k of every patient: as it is stored with the data, and for others by `btlib.splits.folds`.
+    """Fold 1…k of every patient: the stored fold if folds are stored and k is 5, otherwise by `btlib.splits.folds`.
 
     Raises:
-        SplitError: Fewer patients than folds.
+        SplitError: There are fewer patients than folds.
     """
     known = [(str(p), label) for p, label in zip(cohort.patients, cohort.labels, strict=True) if p is not None]
     ids, labels = [patient for patient, _ in known], np.array([label for _, label in known], dtype=np.int64)
@@ -71,28 +71,30 @@ def cohort_folds(cohort: Cohort, k: int, name: str) -> Mapping[str, int]:
 
 
 def _fold_of_stranger(patient: str, k: int) -> int:
-    """The fold of the rare patient that the stored folds do not know, by the text of the id alone."""
+    """Fold of a patient without a stored fold, computed from a hash of the id."""
     return int.from_bytes(sha256(patient.encode()).digest()[:8], "big") % k + 1
 
 
 def cvind_folds(cvind: NDArray[np.int64], fold: int) -> Split:
-    """Fold `fold` of the dataset's own patient-disjoint folds; the next fold validates.
+    """Make split `fold` of the data set's own patient-disjoint folds; the next fold validates.
 
     Args:
         cvind: Fold of every sample, 1…5, int64 [n].
-        fold: Which of them tests, 1…5.
+        fold: Number of the test fold, 1…5.
 
     Raises:
-        SplitError: A fold outside 1…5, or a fold without samples.
+        SplitError: A fold is outside 1…5, or no sample is left for training or testing.
     """
     strange = cvind[(cvind < 1) | (cvind > FOLDS)]
     if len(strange):
-        raise SplitError(f"expected folds 1…{FOLDS}, got {strange[0]}", where="cvind", hint="get cvind.mat again")
+        raise SplitError(f"expected folds 1…{FOLDS}, got {strange[0]}", where="cvind", hint="download cvind.mat again")
     return _from_folds(f"cvind-{fold}", cvind, fold, FOLDS)
 
 
 def _from_folds(name: str, folds: NDArray[np.int64], fold: int, k: int) -> Split:
     if not (k >= 3 and 1 <= fold <= k):
-        raise SplitError(f"expected a fold 1…{k} of at least 3, got {fold}", where=name, hint="count folds from 1")
+        raise SplitError(
+            f"expected a fold 1…{k} of at least 3 folds, got {fold}", where=name, hint="count folds from 1"
+        )
     test, val = folds == fold, folds == fold % k + 1
     return Split(name, *(np.flatnonzero(part) for part in (~test & ~val, val, test)))

@@ -1,4 +1,4 @@
-"""The thesis's split: slice by slice."""
+"""Split of the thesis, by slice."""
 
 import numpy as np
 
@@ -6,13 +6,14 @@ from btlib.splits.split import Split
 
 
 def slice_seed42(n: int) -> Split:
-    """The thesis's split of n slices in file order.
+    """Make the thesis's split of n slices in file order.
 
-    The same as `torch.utils.data.random_split` with lengths [train, val, test] and a generator seeded with 42, without
-    torch: `torch.randperm` on the CPU swaps position i with i + z, z drawn from a Mersenne twister modulo n - i.
+    The result is that of `torch.utils.data.random_split` with lengths [train, val, test] and a generator with seed 42,
+    but without torch: `torch.randperm` on the CPU swaps positions i and i + z, where z is a draw from a Mersenne
+    twister modulo n - i.
 
     Raises:
-        SplitError: Too few slices for a test set (n < 5).
+        SplitError: There are too few slices for a test set (n < 5).
     """
     n_test = int(0.2 * n)
     n_val = int(0.1 * (n - n_test))

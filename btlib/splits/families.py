@@ -1,4 +1,4 @@
-"""Families of folds: splits whose test parts are the whole data set, each sample once."""
+"""Families of folds: splits whose test sets together contain each sample of the data set once."""
 
 import re
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ _FOLD = re.compile(r"(.+)-(\d+)")
 
 
 def folds_of(name: str) -> tuple[str, ...]:
-    """The splits that a name stands for: all folds of a family, folds named one by one, or one split.
+    """Return the splits of a name: all folds of a family, several folds, or one split.
 
     Args:
-        name: A family ("patient-5fold"), one split ("slice-seed42"), or folds of one family
+        name: Name of a family ("patient-5fold") or of one split ("slice-seed42"), or a list of folds of one family
             ("patient-5fold-1,patient-5fold-3").
 
     Raises:
-        UnknownNameError: There is no such split; the nearest is offered.
-        SplitError: A split was withdrawn, stands in it twice, or is of another family than the first.
+        UnknownNameError: There is no such split; the hint names the most similar one.
+        SplitError: A split was withdrawn, occurs twice, or belongs to another family than the first.
     """
     names = [part.strip() for part in name.split(",")]
     if names == [name] and name not in SPLITS and (family := _family(name)):
@@ -36,7 +36,7 @@ def folds_of(name: str) -> tuple[str, ...]:
 
 
 def pooled_name(folds: Sequence[str]) -> str:
-    """The name of folds taken together: that of their family where it is whole, else with their numbers."""
+    """Return the name of pooled folds: the family's name if all folds are present, otherwise with their numbers."""
     stem = _stem(folds[0])
     numbers = sorted(int(fold.removeprefix(f"{stem}-")) for fold in folds)
     return stem if len(_family(stem)) == len(folds) else f"{stem}-{'+'.join(map(str, numbers))}"

@@ -1,6 +1,6 @@
-"""Folds of whole patients: a frozen algorithm, so that the same data give the same folds in every version of btlib.
+"""Patient-disjoint folds by a frozen algorithm, so that the same data give the same folds in every version of btlib.
 
-Libraries change theirs: scikit-learn 1.7 and 1.9 cut different folds under one name and seed.
+Algorithms of libraries change: scikit-learn 1.7 and 1.9 make different folds with the same class name and seed.
 """
 
 from collections import Counter, defaultdict
@@ -9,20 +9,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_ALL = -1  # beside the classes: all of them together
+_ALL = -1  # key for all classes together, in addition to the classes
 
 
 def assign_folds(patients: Sequence[str], labels: NDArray[np.int64], k: int) -> Mapping[str, int]:
-    """Fold 1…k of every patient, balanced in samples and in patients, each by class and in all.
+    """Assign every patient a fold 1…k, balancing the numbers of samples and of patients, per class and in total.
 
-    Patients with the most samples are placed first, each into the fold that least raises the sum over folds of the
-    squared shares of samples and of patients (longest processing time first, doi 10.1137/0117039). The result depends
-    on which patient has how many samples of which class, and not on the order of the samples.
+    Patients with the most samples are assigned first. Each patient is assigned to the fold that increases the sum of
+    the squared shares of samples and of patients least (longest processing time first, doi 10.1137/0117039). The result
+    depends on the number of samples of each patient and class, but not on the order of the samples.
 
     Args:
         patients: Patient of every sample.
         labels: Class of every sample, int64 [n].
-        k: How many folds.
+        k: Number of folds.
     """
     samples: dict[str, Counter[int]] = defaultdict(Counter)
     for patient, label in zip(patients, labels.tolist(), strict=True):
@@ -34,7 +34,7 @@ def assign_folds(patients: Sequence[str], labels: NDArray[np.int64], k: int) -> 
     for counts in samples.values():
         total.update(counts)
         holders.update(counts.keys())
-    # by fold and class: samples, patients (from any other number as well: what all folds have more changes no choice)
+    # numbers of samples and patients by fold and class (a constant added to all folds would change no choice)
     load = [dict.fromkeys(total, (0, 0)) for _ in range(k)]  # pragma: no mutate
     folds: dict[str, int] = {}
     for patient in sorted(samples, key=lambda name: (-samples[name][_ALL], name)):

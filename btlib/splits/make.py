@@ -1,4 +1,4 @@
-"""A split by its name. Other packages bring splits by an entry point in the group `btlib.splits`."""
+"""Splits by name. Other packages add splits with an entry point in the group `btlib.splits`."""
 
 import warnings
 from collections.abc import Callable
@@ -15,20 +15,20 @@ from btlib.splits.by_slice import slice_seed42
 from btlib.splits.split import Split
 
 SPLITS: Registry[Callable[[Dataset], Split]] = Registry("split", "btlib.splits")
-"""Name → makes the split of a data set; raises SplitError where that lacks what it needs."""
+"""Name → function that makes the split of a data set; it raises SplitError if required data are missing."""
 
 
 def require_split(name: str) -> None:
-    """Refuse a name that is not one of `SPLITS`, before any sample is read.
+    """Raise an error for a name that is not in `SPLITS`, before any sample is read.
 
     Raises:
-        UnknownNameError: There is no such split; the nearest is offered.
+        UnknownNameError: There is no such split; the hint names the most similar one.
         SplitError: The split was withdrawn.
     """
     if name == "block-seed42":
         raise SplitError(
-            "this split was withdrawn: it held neighbouring slices together, and of its 612 test slices 567 had slices "
-            "of the same patient in training",
+            "this split was withdrawn: it grouped neighbouring slices, but for 567 of its 612 test slices, the "
+            "training set contained slices of the same patient",
             where=name,
             hint="use the split patient-5fold-1",
         )
@@ -36,23 +36,23 @@ def require_split(name: str) -> None:
 
 
 def make_split(name: str, dataset: Dataset, *, alone: bool = True) -> Split:
-    """The split of this name for a dataset.
+    """Make the split of this name for a data set.
 
     Args:
-        name: Of the split.
-        dataset: The samples.
-        alone: Whether it is tested on alone: then a class without test samples is warned of.
+        name: Name of the split.
+        dataset: Samples to split.
+        alone: Whether this is the only split of the run. If so, a warning names classes without test samples.
 
     Raises:
-        UnknownNameError: A name outside `SPLITS`.
-        SplitError: The dataset lacks what the split needs: patient ids, `cvind.mat`, or enough samples; or the split
-            was withdrawn.
+        UnknownNameError: The name is not in `SPLITS`.
+        SplitError: The data set lacks patient ids, `cvind.mat` or samples that the split needs, or the split was
+            withdrawn.
     """
     require_split(name)
     split = SPLITS[name](dataset)
     if split.name != name:
-        raise SplitError(f"made a split that is called {split.name!r}", where=name, hint="give it its own name")
-    if alone and name != "slice-seed42":  # the thesis's, which is as it is
+        raise SplitError(f"expected a split with this name, got {split.name!r}", where=name, hint="rename the split")
+    if alone and name != "slice-seed42":  # the thesis's split is fixed
         _warn_of_absent_classes(split, dataset.strata)
     return split
 
@@ -77,20 +77,20 @@ for _fold in range(1, FOLDS + 1):
 
 
 def _cvind_of(dataset: Dataset, name: str) -> NDArray[np.int64]:
-    """The folds of a dataset's slices, found by file number, so that a limited dataset keeps them."""
+    """Folds of a data set's slices, found by file number, so that a subset of the data keeps its folds."""
     from btlib.data.sources.figshare.cvind import read_cvind
 
     cvind = read_cvind(dataset.folder, name)
     numbers = [int(one) if one.isdecimal() else 0 for one in dataset.ids.tolist()]
     if min(numbers) < 1:
         raise SplitError(
-            f"cvind.mat has folds for slices by number, but there is a sample {dataset.ids[np.argmin(numbers)]}",
+            f"cvind.mat contains folds of numbered slices, but there is a sample {dataset.ids[np.argmin(numbers)]}",
             where=name,
             hint="use the split patient-5fold-1, or slice-seed42",
         )
     if max(numbers) > len(cvind):
         raise SplitError(
-            f"cvind.mat has folds for {len(cvind)} slices, but there is a slice {max(numbers)}",
+            f"cvind.mat contains folds of {len(cvind)} slices, but there is a slice {max(numbers)}",
             where=name,
             hint="use the cvind.mat that belongs to these slices",
         )

@@ -1,4 +1,4 @@
-"""A split: positions of the samples that train, validate and test."""
+"""Split: positions of the training, validation and test samples."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +12,13 @@ from btlib.errors import SplitError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Positions (0-based, int64) of the samples in a dataset; the three sets share none.
+    """Positions (0-based, int64) of the samples in a data set, in three disjoint sets.
 
     Attributes:
-        name: One of `btlib.splits.SPLITS`, or a name of one's own.
-        train: Samples to learn from; not empty.
-        val: Samples to choose by; may be empty.
-        test: Samples to report; not empty.
+        name: One of `btlib.splits.SPLITS`, or a custom name.
+        train: Training samples; not empty.
+        val: Validation samples, for the choice of epoch or threshold; may be empty.
+        test: Test samples, on which results are reported; not empty.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Split:
         values, times = np.unique(together, return_counts=True)
         if (times > 1).any():
             raise SplitError(
-                f"{int((times > 1).sum())} samples stand in it more than once, first position {values[times > 1][0]}",
+                f"{int((times > 1).sum())} samples occur more than once, first position {values[times > 1][0]}",
                 where=self.name,
                 hint="each sample belongs to one of train, val and test",
             )
@@ -52,5 +52,5 @@ class Split:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Identity of the split: its name and all positions."""
+        """Fingerprint of the split: of its name and all positions."""
         return fingerprint.of(self.name, self.train.tolist(), self.val.tolist(), self.test.tolist())

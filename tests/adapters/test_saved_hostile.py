@@ -76,7 +76,7 @@ def test_ids_that_are_none_are_refused(suffix: str, ids: Any, problem: str, tmp_
 
 def test_ids_of_objects_are_never_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", id=np.array(["a", "b", "c"], dtype=object), class_prob=CLASSES)
-    with pytest.raises(PredictionError, match="id: holds Python objects, which are never read"):
+    with pytest.raises(PredictionError, match="id: contains Python objects, which are never read"):
         SavedPredictions(tmp_path / "a.npz")
 
 
@@ -108,7 +108,7 @@ def test_a_file_that_points_at_others_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["number"] = [1, 2, 3]
         file.create_dataset("class_prob", (3, 1), "f8", external=[(str(tmp_path / "secret"), 0, 24)])
-    with pytest.raises(PredictionError, match="its values lie in another file, which is never read"):
+    with pytest.raises(PredictionError, match="its values are in another file, which is never read"):
         SavedPredictions(tmp_path / "a.h5")
 
 

@@ -240,7 +240,7 @@ def test_the_model_of_another_seed_in_its_place_is_not_taken(work: Work) -> None
     one, other = get(work), get(replace(work, seed=work.seed + 1))
     shutil.rmtree(one.folder)
     shutil.copytree(other.folder, one.folder)
-    with pytest.warns(BtlibWarning, match="it is the content of"):
+    with pytest.warns(BtlibWarning, match="it contains the files of"):
         assert get(work).source == "trained"
 
 
@@ -271,7 +271,7 @@ def test_content_and_names_are_what_a_whole_model_is(change: str, work: Work) ->
         assert get(work, save=deep).source == "trained"
     aside = folder.with_name(f"{folder.name}.damaged")
     assert [str(one.message) for one in told] == [
-        f"{folder}: damaged (its files are not those of its manifest); kept as {aside.name}, trained anew"
+        f"{folder}: damaged (its files do not match its manifest); kept as {aside.name}, trained anew"
     ]
     assert {path.relative_to(aside): path.read_bytes() for path in aside.rglob("*") if path.is_file()} == damaged
     assert get(work, save=deep).source == "loaded"

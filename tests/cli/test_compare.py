@@ -234,4 +234,4 @@ def test_slices_without_patients_are_judged_only_where_they_are_independent(
     assert "--independent" in result.output
     assert run("compare", before, after, "--independent").exit_code == 0
     shown = run("show", after)
-    assert "patients are unknown of 60 of 60 samples: intervals take these as independent" in shown.output
+    assert "the patient of 60 of 60 samples is unknown: intervals treat these samples as independent" in shown.output

@@ -113,7 +113,7 @@ def test_it_cannot_be_written_to(byte: int | None, reopened: Open):
 @pytest.mark.parametrize("key", [key for key in KEYS if VALUES[key].size], ids=str)
 def test_a_turned_bit_in_what_is_read_is_noticed(key: Any, reopened: Open):
     first = int(VALUES[key].ravel()[0]) * 4
-    with pytest.raises(DataError, match=r"cached samples . to . are damaged, and making them anew gave others"):
+    with pytest.raises(DataError, match=r"cached samples . to . are damaged, and rebuilding gave different pixels"):
         reopened(first)[key]
 
 

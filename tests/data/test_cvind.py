@@ -48,9 +48,9 @@ def test_beside_the_slices_comes_before_above_their_data_folder(tmp_path: Path):
 def test_above_another_folder_it_is_of_other_slices(tmp_path: Path):
     (tmp_path / "slices").mkdir()
     as_v5(tmp_path / "cvind.mat", FOLDS)
-    with pytest.raises(SplitError, match=rf"looked in {tmp_path / 'slices'}\n"):
+    with pytest.raises(SplitError, match=rf"not found in {tmp_path / 'slices'}\n"):
         read_cvind(tmp_path / "slices")
-    with pytest.raises(SplitError, match=r"here: needs cvind\.mat; looked in nowhere: the dataset has no folder"):
+    with pytest.raises(SplitError, match=r"here: needs cvind\.mat: the data set has no folder"):
         read_cvind(None, "here")
 
 

@@ -58,12 +58,12 @@ def test_five_kinds_of_damage_are_all_named_each_hint_once(folder: Path, here: P
         (cut, "truncated"),
         (text, "older v5 format"),
         (pixels, "cjdata/image: damaged|HDF5 cannot read"),
-        (pointing, "its values lie in another file, which is never read"),
+        (pointing, "its values are in another file, which is never read"),
         (empty_mask, "an empty mask"),
         (pipe, "found a folder, pipe, socket or device"),
     ):
         assert re.search(rf"Fault: {re.escape(str(path))}: .*({problem})", result.stdout), result.stdout
-    assert result.stdout.count("Hint: get this file again") == 1
+    assert result.stdout.count("Hint: download this file again") == 1
     assert "6 faults" in result.stdout
 
 
@@ -76,7 +76,7 @@ def test_a_bad_folder_is_told_in_a_screenful_and_wholly_in_a_file(folder: Path, 
     lines = result.stdout.splitlines()
     assert len(lines) < 60
     assert sum(line.startswith("Fault: ") for line in lines) == 20
-    for hint in ("get this file again", "rename the file", "get the slices with"):
+    for hint in ("download this file again", "rename the file", "download the slices with"):
         assert result.stdout.count(hint) == 1
     assert "All patients and faults are in verify.json" in lines
     faults = json.loads((here / "verify.json").read_text(encoding="utf-8"))["faults"]
@@ -92,7 +92,7 @@ def test_many_patients_and_many_sizes_are_short(folder: Path, make_slice: Callab
         make_slice(folder / f"{number}.mat")
     result = run("verify", folder)
     assert result.exit_code == 0
-    assert "33 patients, slices of each: min 1, median 1, max 1; slices without a patient id: 5" in result.stdout
+    assert "33 patients, slices per patient: min 1, median 1, max 1; slices without a patient id: 5" in result.stdout
     assert len(result.stdout.splitlines()) < 40
     table = [line for line in result.stdout.splitlines() if "×" in line or "other sizes" in line]
     assert len(table) == 11

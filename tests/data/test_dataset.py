@@ -55,12 +55,12 @@ def test_phantoms_among_real_slices_are_refused(folder, make_slice):
     with pytest.raises(DataError, match="2 faulty files") as caught:
         load_dataset(folder, 24)
     for name in ("12.mat", "13.mat"):
-        assert f"{name}: says that it is of 'phantom', and 1.mat that it is of 'figshare'" in str(caught.value)
+        assert f"{name}: expected a slice of 'figshare' like 1.mat, found a slice of 'phantom'" in str(caught.value)
     (folder / "13.mat").unlink()
-    with pytest.raises(DataError, match="says that it is of 'phantom'") as caught:
+    with pytest.raises(DataError, match="found a slice of 'phantom'") as caught:
         load_dataset(folder, 24)
     assert caught.value.where == str(folder / "12.mat")
-    assert caught.value.hint == "keep phantom and real slices in folders of their own"
+    assert caught.value.hint == "use separate folders for phantom and real slices"
 
 
 def test_all_faulty_files_in_one_error(folder):
@@ -225,7 +225,7 @@ def test_samples_are_squares_of_the_size(field):
 
 def test_ids_are_text_and_each_is_there_once():
     for wrong in (np.array([10, 20]), np.array(["10", "10"]), np.array(["10", "20"], dtype=object)):
-        with pytest.raises(DataError, match=r"Dataset\.ids: expected text, each once, got"):
+        with pytest.raises(DataError, match=r"Dataset\.ids: expected unique texts, got"):
             replace(dataset_of([0, 1]), ids=wrong)
 
 
@@ -233,9 +233,9 @@ def test_labels_are_those_of_the_tasks_classes():
     for wrong in ([0, 3], [-1, 0]):
         with pytest.raises(DataError, match=r"Dataset\.labels: expected 0…2, got"):
             replace(dataset_of([0, 1]), labels=np.array(wrong))
-    with pytest.raises(DataError, match="one for each sample where the task has classes, and none elsewhere"):
+    with pytest.raises(DataError, match="one label for each sample if the task has classes, otherwise None"):
         replace(dataset_of([0, 1]), labels=None)
-    with pytest.raises(DataError, match="none elsewhere"):
+    with pytest.raises(DataError, match="otherwise None"):
         replace(dataset_of([0, 1]), task=Task(name="masks", structures=("tumour",), channels=("x",)))
 
 

@@ -161,9 +161,9 @@ def test_no_host_gives_the_right_file(
     size, md5 = len(files[ONE]), hashlib.md5(files[ONE]).hexdigest()
     listed = f"{size} bytes" if change == BY["by size"] else f"{size} bytes, md5 {md5}"
     problem, *lines = caught.value.problem.splitlines()
-    assert problem == f"no host gives it as listed ({listed})"
+    assert problem == f"no host sends the listed file ({listed})"
     assert [line.split(": ")[0].strip() for line in lines] == [f"{server.url}/first/0", f"{server.url}/second/0"]
-    told = f"gives more than the {size} bytes" if change == BY["by size"] else "does not match"
+    told = f"sent more than the {size} listed bytes" if change == BY["by size"] else "does not match"
     assert told in lines[0 if first == "wrong" else 1]
     assert "404" in lines[0 if first == "404" else 1]
     assert caught.value.where == str(tmp_path / "downloads" / ONE)
@@ -187,7 +187,7 @@ def test_a_cut_file_of_before_is_fetched_again(
 def test_a_host_that_the_api_names_is_asked_once(server: Server, files: dict[str, bytes], tmp_path: Path):
     server.offer({ONE: files[ONE]})
     server.answers = {"/articles/1512427": server.answers["/articles/1512427"]}
-    with pytest.raises(DataError, match="no host gives it as listed"):
+    with pytest.raises(DataError, match="no host sends the listed file"):
         download(tmp_path, base_url=f"{server.url}/", file_hosts=(f"{server.url}/first", f"{server.url}/third"))
     assert server.asked == ["/articles/1512427", "/first/0", "/third/0"]
 
@@ -230,7 +230,7 @@ def test_a_slice_that_is_too_large_to_be_one_is_not_unpacked(
     monkeypatch.setattr("btlib.data.sources.figshare.download.LARGEST", 10**6 - 1)
     server.offer({ONE: buffer.getvalue()})
     with pytest.raises(
-        DataError, match=rf"{ONE}: cannot be unpacked: 1.mat: 1000000 bytes, a slice has at most 999999"
+        DataError, match=rf"{ONE}: cannot be unpacked: 1.mat: expected at most 999999 bytes, got 1000000"
     ):
         get(server, tmp_path)
     assert not (tmp_path / "data").exists()
@@ -294,8 +294,8 @@ def test_an_endless_listing_is_given_up(server: Server, tmp_path: Path, monkeypa
 @pytest.mark.parametrize(
     ("members", "problem"),
     [
-        ([], "holds no .mat files"),
-        (["README.txt"], "holds no .mat files"),
+        ([], "contains no .mat files"),
+        (["README.txt"], "contains no .mat files"),
         (["notes.mat"], "NUMBER.mat"),
         (["../../notes.mat"], "NUMBER.mat"),
         (["cvind.mat"], "not a slice"),
@@ -348,7 +348,7 @@ def test_an_answer_that_is_no_listing(server: Server, tmp_path: Path, answer: by
         server.answers["/articles/1512427"] = answer
     with pytest.raises(DataError, match="expected the article's list of files") as caught:
         get(server, tmp_path)
-    assert "by hand" in str(caught.value.hint)
+    assert "download the files manually" in str(caught.value.hint)
 
 
 def test_a_listing_that_comes_with_an_error_does_not_count(server: Server, files: dict[str, bytes], tmp_path: Path):
@@ -369,5 +369,5 @@ def test_an_archive_with_two_slices_of_one_number_is_refused(tmp_path: Path, nam
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for name in names:
             archive.writestr(name, name)
-    with pytest.raises(DataError, match=r"cannot be unpacked: .*slice 1 is there twice"):
+    with pytest.raises(DataError, match=r"cannot be unpacked: .*slice 1 occurs twice"):
         _unpack(tmp_path / "a.zip", tmp_path / "data")

@@ -120,9 +120,9 @@ def test_arrays_of_another_kind_or_shape_are_damage(tmp_path: Path):
 
 def test_an_entry_of_other_slices_or_of_another_size_is_damage(tmp_path: Path):
     place = write(tmp_path / "e")
-    with pytest.raises(entry.DamagedEntry, match="of other samples"):
+    with pytest.raises(entry.DamagedEntry, match="belongs to other samples"):
         opened(place, content="other")
-    with pytest.raises(entry.DamagedEntry, match=r"is of \d+ px and thesis scaling"):
+    with pytest.raises(entry.DamagedEntry, match=r"has \d+ px and thesis scaling"):
         opened(place, size=4)
     with pytest.raises(entry.DamagedEntry, match="and thesis scaling"):
         opened(place, scaling="percentile")
@@ -141,7 +141,7 @@ def test_metadata_that_were_edited_are_damage(tmp_path: Path):
     meta = json.loads((place / "meta.json").read_text())
     meta["rows"][0][2] = "somebody else"
     (place / "meta.json").write_text(json.dumps(meta))
-    with pytest.raises(entry.DamagedEntry, match="does not fit the content"):
+    with pytest.raises(entry.DamagedEntry, match="does not match the content"):
         opened(place)
 
 
@@ -166,7 +166,7 @@ NO_ROWS = [
 def test_rows_that_are_none_are_damage_under_a_right_digest(tmp_path: Path, rows: object):
     place = write(tmp_path / "e")
     resealed(place, rows=rows)
-    with pytest.raises(entry.DamagedEntry, match=r"meta\.json: its rows are none"):
+    with pytest.raises(entry.DamagedEntry, match=r"meta\.json: its rows are invalid"):
         opened(place)
 
 
@@ -175,7 +175,7 @@ def test_a_real_slice_without_a_number_is_damage(tmp_path: Path, name: str):
     """Real slices are known by their numbers; other tasks have any text."""
     named = [rows()[0]._replace(id=name), *rows()[1:]]
     assert len(opened(write(tmp_path / "phantom", named))) == N
-    with pytest.raises(entry.DamagedEntry, match=r"meta\.json: its rows are none of /.*home \("):
+    with pytest.raises(entry.DamagedEntry, match=r"meta\.json: its rows do not belong to /.*home \("):
         opened(write(tmp_path / "real", named, FIGSHARE))
 
 
@@ -183,7 +183,7 @@ def test_a_real_slice_without_a_number_is_damage(tmp_path: Path, name: str):
 def test_a_task_that_is_none_is_damage_under_a_right_digest(tmp_path: Path, task: object):
     place = write(tmp_path / "e")
     resealed(place, task=task)
-    with pytest.raises(entry.DamagedEntry, match=r"meta\.json: its rows are none"):
+    with pytest.raises(entry.DamagedEntry, match=r"meta\.json: its rows are invalid"):
         opened(place)
 
 

@@ -157,7 +157,7 @@ def test_a_file_comes_and_is_not_asked_for_again(serve: Serve, tmp_path: Path, w
 def test_it_goes_on_where_it_was_cut(serve: Serve, tmp_path: Path):
     url, asked = serve(cut, cut_and_going_on, from_there)
     for there in (9000, 18_000):
-        with pytest.raises(FetchError, match=f"ended after {there} of 50000 bytes; these are kept"):
+        with pytest.raises(FetchError, match=f"ended after {there} of 50000 bytes, which are stored for resuming"):
             fetch(url, WANTED, tmp_path / "a.zip")
         assert names(tmp_path) == ["a.zip.partial"]
     fetch(url, WANTED, tmp_path / "a.zip")
@@ -197,10 +197,10 @@ def test_without_a_checksum_nothing_is_gone_on_with(serve: Serve, tmp_path: Path
     [
         (other, "does not match"),
         (page, "ended after 25 of 50000 bytes"),
-        (endless, "gives more than the 50000 bytes"),
-        (from_elsewhere, "asked for bytes from 0, got them from 7"),
-        (from_nowhere, "does not say which"),
-        (packed, "does not match|gives more than"),
+        (endless, "sent more than the 50000 listed bytes"),
+        (from_elsewhere, "expected bytes from 0, got bytes from 7"),
+        (from_nowhere, "without a valid Content-Range"),
+        (packed, "does not match|sent more than"),
     ],
 )
 def test_what_is_not_the_file_is_not_there_afterwards(serve: Serve, tmp_path: Path, answer: Answer, problem: str):

@@ -124,7 +124,7 @@ FAULTS = {
     "label 4": ("label", [[4.0]], "cjdata/label", "got 4"),
     "label NaN": ("label", [[np.nan]], "cjdata/label", "got nan"),
     "label 2.5": ("label", [[2.5]], "cjdata/label", "got 2.5"),
-    "two labels": ("label", [[1.0, 2.0]], "cjdata/label", "2 of them"),
+    "two labels": ("label", [[1.0, 2.0]], "cjdata/label", "got 2 numbers"),
     "mask of another size": ("tumorMask", np.ones((52, 37), np.uint8), "cjdata/tumorMask", "(52, 37)"),
     "mask with a 2": ("tumorMask", np.full((37, 52), 2, np.uint8), "cjdata/tumorMask", "got 2"),
     "mask with NaN": ("tumorMask", np.full((37, 52), np.nan), "cjdata/tumorMask", "got nan"),
@@ -158,7 +158,7 @@ def test_a_wrong_field_is_named_with_what_came_and_the_hint(tmp_path, make_slice
 def test_no_file_a_folder_and_an_empty_file(tmp_path):
     (tmp_path / "2.mat").mkdir()
     (tmp_path / "3.mat").touch()
-    for name, came in (("1.mat", "there is none"), ("2.mat", "folder"), ("3.mat", "0 bytes")):
+    for name, came in (("1.mat", "it does not exist"), ("2.mat", "folder"), ("3.mat", "0 bytes")):
         with pytest.raises(DataError, match=came):
             read_slice(tmp_path / name)
 
@@ -226,7 +226,7 @@ def test_a_file_that_another_program_writes_is_told(tmp_path, make_slice):
     make_slice(tmp_path / "1.mat")
     with (tmp_path / "1.mat").open("rb") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)
-        with pytest.raises(DataError, match="another program is writing it"):
+        with pytest.raises(DataError, match="another program is writing the file"):
             read_slice(tmp_path / "1.mat")
     read_slice(tmp_path / "1.mat")
 
@@ -243,7 +243,7 @@ def test_a_phantom_that_was_edited_is_noticed(tmp_path, make_slice, field):
         if origin == "figshare":
             read_slice(path)
         else:
-            with pytest.raises(DataError, match="btlib_digest: does not fit the content"):
+            with pytest.raises(DataError, match="btlib_digest: does not match the content"):
                 read_slice(path)
 
 

@@ -58,7 +58,7 @@ def test_the_first_file_that_can_be_read_says_the_task(task: Any, tmp_path: Path
     assert source.read(SampleInfo("2", "2.mat")).id == "2"
     with pytest.raises(DataError) as caught:
         source.read(SampleInfo("10", "10.mat"))
-    assert caught.value.problem == f"says that it is of {other!r}, and 2.mat that it is of {task.name!r}"
+    assert caught.value.problem == f"expected a slice of {task.name!r} like 2.mat, found a slice of {other!r}"
 
 
 def test_it_is_pickled_without_its_names(tmp_path: Path, make_slice: MakeSlice) -> None:

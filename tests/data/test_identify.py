@@ -81,14 +81,20 @@ def test_numbers_and_order_do_not_matter():
 @pytest.mark.parametrize(
     ("codes", "problem"),
     [
-        (lambda i: "one", "patient code 'one' is on slices 11 and 13, which are of two patients"),
-        (lambda i: f"C{i}", "slices 11 and 12 are of one patient, and have the codes 'C0' and 'C1'"),
-        (lambda i: f"C{PATIENTS[i] if i != 150 else 1}", "patient code 'C1' is on slices 11 and 161"),
+        (lambda i: "one", "slices 11 and 13 belong to different patients, but have the same code 'one'"),
+        (lambda i: f"C{i}", "slices 11 and 12 belong to one patient, but have the codes 'C0' and 'C1'"),
+        (lambda i: f"C{PATIENTS[i] if i != 150 else 1}", "slices 11 and 161 belong to different patients"),
         (lambda i: {0: "a", 3: "b"}.get(i % 100), None),
-        (lambda i: {4: "a", 5: "a", 6: "a"}.get(i), "patient code 'a' is on slices 15 and 17"),
-        (lambda i: {0: "a", 4: "b", 5: "c"}.get(i), "slices 15 and 16 are of one patient"),
+        (
+            lambda i: {4: "a", 5: "a", 6: "a"}.get(i),
+            "slices 15 and 17 belong to different patients, but have the same code 'a'",
+        ),
+        (lambda i: {0: "a", 4: "b", 5: "c"}.get(i), "slices 15 and 16 belong to one patient"),
         # patients 1 and 2 apart, which the table's persons are not, and yet two others together
-        (lambda i: {0: "a", 2: "b", 4: "c", 6: "c"}.get(i), "patient code 'c' is on slices 15 and 17"),
+        (
+            lambda i: {0: "a", 2: "b", 4: "c", 6: "c"}.get(i),
+            "slices 15 and 17 belong to different patients, but have the same code 'c'",
+        ),
     ],
 )
 def test_codes_divide_the_slices_as_patients_or_as_persons_or_not_at_all(
@@ -106,7 +112,7 @@ def test_codes_divide_the_slices_as_patients_or_as_persons_or_not_at_all(
 def test_one_file_in_a_hundred_may_be_a_stranger(strangers: list[int]):
     numbers = ", ".join(str(i + 11) for i in strangers)
     expected = [None if i in strangers else name for i, name in enumerate(as_text(PERSONS))]
-    with pytest.warns(BtlibWarning, match=rf"^copy: 198 of 200 slices are known; not these.* {numbers}\. So the"):
+    with pytest.warns(BtlibWarning, match=rf"^copy: 198 of 200 slices are known\. The following.* {numbers}\. The"):
         found = who(strangers=strangers, first=11)
     assert (list(found.ids), found.source) == (expected, "table")
 
@@ -114,7 +120,7 @@ def test_one_file_in_a_hundred_may_be_a_stranger(strangers: list[int]):
 def test_twenty_strangers_are_named():
     strangers = range(0, 2200, 100)
     named = ", ".join(str(i + 1) for i in strangers[:20])
-    with pytest.warns(BtlibWarning, match=rf"2178 of 2200 slices are known; .* {named}\. So the patients"):
+    with pytest.warns(BtlibWarning, match=rf"2178 of 2200 slices are known\. .* {named}\. The patients"):
         who(np.resize(np.arange(N), 2200), strangers=strangers)
 
 
@@ -140,7 +146,7 @@ def test_with_more_strangers_codes_count(strangers: int, warned: bool):
     assert (found.source, found.folds) == ("files", None)
     told = [str(one.message) for one in caught]
     share = f"{(N - strangers) / N:.1%}"
-    assert [text.startswith(f"copy: {share} of the slices are those of the Figshare data set") for text in told] == (
+    assert [text.startswith(f"copy: {share} of the slices have masks of the Figshare data set") for text in told] == (
         [True] if warned else []
     )
 

@@ -110,7 +110,7 @@ def test_a_part_of_what_is_not_there(positions: list[object], dataset: Dataset):
 
 def test_no_sample_stands_in_it_twice(dataset: Dataset):
     """It would count twice, and its id would be that of two."""
-    with pytest.raises(DataError, match=r"Samples\.ids: expected text, each once"):
+    with pytest.raises(DataError, match=r"Samples\.ids: expected unique texts"):
         dataset.part(np.array([1, 2, 1]))
 
 

@@ -103,7 +103,7 @@ def test_a_stranger_has_no_patient_which_is_said_at_every_start(copy: Callable[.
     home = copy(numbers=range(1, 101))
     write_slice(home / "1.mat", np.ones((9, 9), np.uint8), np.eye(9, dtype=bool), 0)
     for _ in range(2):  # made, and from the cache
-        with pytest.warns(BtlibWarning, match=r"99 of 100 slices are known; not these.* 1\. So the patients"):
+        with pytest.warns(BtlibWarning, match=r"99 of 100 slices are known. The following.* 1\. The patients"):
             assert persons(home) == [None, *as_text(PERSONS[1:100])]
 
 
@@ -123,7 +123,7 @@ def test_codes_change_neither_patients_nor_folds_nor_fingerprints(copy: Callable
 
 def test_codes_that_divide_the_slices_otherwise_are_an_error(copy: Callable[..., Path]):
     home = copy(numbers=range(11, 41), code=lambda i: f"C{i}")
-    problem = "slices 11 and 12 are of one patient, and have the codes 'C0' and 'C1'"
+    problem = "slices 11 and 12 belong to one patient, but have the codes 'C0' and 'C1'"
     for _ in range(2):  # made, and from the cache
         with pytest.raises(DataError, match=problem):
             load_dataset(home, 16)
@@ -180,7 +180,7 @@ def test_scan_names_the_tables_persons(copy: Callable[..., Path]):
     report = scan(copy(numbers=range(1, 31)))
     assert report.sound
     assert report.patients == {"1": 4, **{str(person): 2 for person in range(3, 16)}}
-    assert any("their patients are those of btlib's table" in note for note in report.notes)
+    assert any("the patients are taken from btlib's patient table" in note for note in report.notes)
 
 
 class TestTheRealTable:

@@ -110,7 +110,7 @@ def test_patients_have_several_slices_of_one_type():
 
 def test_nothing_is_overwritten_and_nothing_half_written(tmp_path, monkeypatch):
     write_phantoms(tmp_path / "a", 1)
-    with pytest.raises(DataError, match="there already"):
+    with pytest.raises(DataError, match="exists already"):
         write_phantoms(tmp_path / "a", 1)
 
     assert (tmp_path / "a" / "data").stat().st_mode & 0o777 == 0o755

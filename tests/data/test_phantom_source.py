@@ -115,12 +115,12 @@ def test_seed_size_number_and_task_decide_what_is_drawn() -> None:
 
 @pytest.mark.parametrize("change", [{"n": 0}, {"size": 0}, {"each": 0}])
 def test_nothing_is_drawn_of_nothing(change: dict[str, int]) -> None:
-    with pytest.raises(DataError, match="at least 1 of each"):
+    with pytest.raises(DataError, match="expected values of at least 1"):
         PhantomSource(FOUR, **{"n": 3} | change)
 
 
 def test_phantoms_are_of_a_simulated_task() -> None:
-    with pytest.raises(DataError, match="not simulated"):
+    with pytest.raises(DataError, match="expected a simulated task"):
         PhantomSource(Task(name="real", classes=("a", "b")), 3)
 
 
@@ -131,7 +131,7 @@ def test_phantoms_are_of_a_simulated_task() -> None:
         ({"image": np.full((3, 8, 8), np.nan)}, "image: expected finite real numbers"),
         ({"mask": np.zeros((2, 8, 9), bool)}, "mask: expected bool (2, 8, 8)"),
         ({"mask": np.zeros((2, 8, 8), np.uint8)}, "mask: expected bool (2, 8, 8)"),
-        ({"label": None}, "label: got None, and the task 'four' has 4 classes"),
+        ({"label": None}, "label: got None, but the task 'four' has 4 classes"),
         ({"label": 4}, "label: expected 0…3, got 4"),
     ],
 )

@@ -30,7 +30,7 @@ def test_every_fault_is_there(folder):
     assert [name for name, _ in said] == [
         *("11.mat", "2.mat", "3.mat", "4.mat", "5.mat", "6.mat", "7.mat", "8.mat", "9.mat", "strange.mat")
     ]
-    assert dict(said)["11.mat"] == "is more than the 10 slices expected"
+    assert dict(said)["11.mat"] == "expected slices 1 to 10 only"
     assert dict(said)["4.mat"] == "is missing"
     assert all(fault.hint for fault in report.faults)
 
@@ -38,7 +38,7 @@ def test_every_fault_is_there(folder):
 def test_gaps_are_a_note_unless_a_number_is_expected(folder):
     report = scan(folder)
     assert report.sound
-    assert report.notes == ("5 numbers between 1 and 11 are not there: 4, 5, 6, 8, 9",)
+    assert report.notes == ("5 numbers between 1 and 11 are missing: 4, 5, 6, 8, 9",)
     assert not scan(folder, expect=11).sound
     assert scan(folder, expect=11).notes == ()
 
@@ -86,7 +86,7 @@ def test_slices_without_a_patient_are_nobody_of_two_types(tmp_path, make_slice):
 )
 def test_ten_of_a_kind_are_named(tmp_path, make_slice, missing, shown):
     make_slice(tmp_path / f"{missing + 1}.mat")
-    expected = f"{missing} numbers between 1 and {missing + 1} are not there: {shown}"
+    expected = f"{missing} numbers between 1 and {missing + 1} are missing: {shown}"
     assert scan(tmp_path).notes == (expected,)
 
 
@@ -98,16 +98,14 @@ def test_a_patient_of_three_types_is_one_patient(tmp_path, make_slice):
     assert scan(tmp_path).notes == ("1 of 3 patients have slices of more than one tumour type: P",)
 
 
-@pytest.mark.parametrize(
-    ("last", "more"), [("2", ""), (None, ", but for 1 slices that are not known and have no patient code")]
-)
+@pytest.mark.parametrize(("last", "more"), [("2", ""), (None, ", except for 1 unknown slices without a patient code")])
 def test_patients_of_the_table_are_noted(folder, monkeypatch, last, more):
     ids = ("1", "1", "1", "2", "2", last)
     monkeypatch.setattr("btlib.data.sources.figshare.scan.identify", lambda *args: Patients(ids, "table"))
     report = scan(folder)
     assert report.patients == {"1": 3, "2": 2, last: 3 if last else 1} | ({"2": 3} if last else {})
     assert report.notes[1] == (
-        "these are slices of the Figshare data set, by their masks: their patients are those of btlib's table" + more
+        "the masks are those of the Figshare data set, so the patients are taken from btlib's patient table" + more
     )
 
 
@@ -119,7 +117,7 @@ def test_codes_that_contradict_what_is_known_are_a_fault(folder, monkeypatch):
     report = scan(folder)
     assert [fault.problem for fault in report.faults] == ["P00 is two"]
     assert report.patients == {f"P{k:02d}": 1 for k in range(6)}
-    assert report.notes == ("5 numbers between 1 and 11 are not there: 4, 5, 6, 8, 9",)
+    assert report.notes == ("5 numbers between 1 and 11 are missing: 4, 5, 6, 8, 9",)
 
 
 def test_a_number_far_beyond_the_others_costs_nothing(tmp_path, make_slice):
@@ -127,7 +125,7 @@ def test_a_number_far_beyond_the_others_costs_nothing(tmp_path, make_slice):
     make_slice(tmp_path / "2.mat")
     make_slice(tmp_path / "987654321987654321.mat")
     (note,) = scan(tmp_path).notes
-    assert note.startswith("987654321987654319 numbers between 1 and 987654321987654321 are not there: 1, 3, 4, 5, ")
+    assert note.startswith("987654321987654319 numbers between 1 and 987654321987654321 are missing: 1, 3, 4, 5, ")
 
 
 @pytest.mark.parametrize("name", ["9223372036854775808.mat", "1" * 19 + ".mat", "1" * 200 + ".mat", "000.mat"])
@@ -135,4 +133,4 @@ def test_a_number_that_no_table_holds_is_a_misnamed_file(tmp_path, make_slice, n
     make_slice(tmp_path / "1.mat")
     shutil.copy(tmp_path / "1.mat", tmp_path / name)
     (fault,) = scan(tmp_path).faults
-    assert "of at most 18 digits" in fault.problem
+    assert "at most 18 digits" in fault.problem

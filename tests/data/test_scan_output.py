@@ -57,8 +57,8 @@ def test_faults_without_a_hint_and_none_at_all():
     [
         ({}, "0 patients; slices without a patient id: 0"),
         ({None: 4}, "0 patients; slices without a patient id: 4"),
-        ({"a": 1, None: 4, "b": 9, "c": 2}, "3 patients, slices of each: min 1, median 2, max 9; "),
-        ({"a": 1, "b": 2}, "2 patients, slices of each: min 1, median 1.5, max 2; slices without a patient id: 0"),
+        ({"a": 1, None: 4, "b": 9, "c": 2}, "3 patients, slices per patient: min 1, median 2, max 9; "),
+        ({"a": 1, "b": 2}, "2 patients, slices per patient: min 1, median 1.5, max 2; slices without a patient id: 0"),
     ],
 )
 def test_patients_in_a_line(patients: dict[str | None, int], line: str):

@@ -24,7 +24,7 @@ def test_what_is_not_said_is_as_plain_as_can_be():
 def test_names_are_told_apart(field: str):
     """They name columns of tables, and channels of arrays."""
     for names, problem in (
-        (("a", "b", "a"), f"{field}: a name stands in it more than once"),
+        (("a", "b", "a"), f"{field}: a name occurs more than once"),
         (("a", "b/c"), f"{field}: a name must not contain a slash"),
         (("/",), f"{field}: a name must not contain a slash"),
         (("a", ""), "at least 1 character"),

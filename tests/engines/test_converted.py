@@ -103,7 +103,7 @@ def test_one_model_in_the_place_of_another_is_made_anew(subject: Make, tmp_path:
     second.rename(first)
     (tmp_path / "aside").rename(second)
     for given in (one, other):
-        with pytest.warns(BtlibWarning, match="it is the content of kind-"):
+        with pytest.warns(BtlibWarning, match="it contains the files of kind-"):
             found = converted(given, "kind", (), texts[str(given.identity)], lambda f: (f / "a").read_text())
         assert found == given.identity
 

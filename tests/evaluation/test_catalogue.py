@@ -196,7 +196,7 @@ def test_older_tables_still_load(noise: SampleTable) -> None:
 
 @pytest.mark.parametrize("name", ["hd95", "surface_dice_1px"])
 def test_half_the_boundary_columns_are_refused(name: str, noise: SampleTable) -> None:
-    with pytest.raises(ValueError, match=f"is there, and tumour/{name} is not"):
+    with pytest.raises(ValueError, match=f"is present, but tumour/{name} is missing"):
         without(noise, name)
     with pytest.raises(ValueError, match="tumour/hd95 needs tumour/intersection"):
         without(noise, "intersection", "pred_area")

@@ -185,8 +185,11 @@ def test_every_case_of_a_baseline_is_of_its_test_slices(measured_baseline: Make,
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"classes": ("glioma", "meningioma", "pituitary")}, "classes: meningioma, glioma, pituitary; the task has gl"),
-        ({"structures": ("lesion",)}, "structures: tumour; the task has lesion"),
+        (
+            {"classes": ("glioma", "meningioma", "pituitary")},
+            "classes: expected glioma, meningioma, pituitary as in the task, got meningioma, gl",
+        ),
+        ({"structures": ("lesion",)}, "structures: expected lesion as in the task, got tumour"),
     ],
 )
 def test_every_run_is_of_the_task_of_the_conditions(change: dict[str, Any], told: str, measured_baseline: Make) -> None:

@@ -68,7 +68,7 @@ def of_its_own(value: dict, **change: object) -> None:
         (lambda b: b.pop("samples"), "samples: missing, and there are runs"),
         (lambda b: b["samples"]["id"].__setitem__(0, ""), r"samples\.id\.0: .*at least 1 character"),
         (lambda b: b["samples"]["id"].__setitem__(0, 1), r"samples\.id\.0: .*valid string, got 1"),
-        (lambda b: b["samples"]["id"].__setitem__(0, "2"), "id: a sample stands in it more than once"),
+        (lambda b: b["samples"]["id"].__setitem__(0, "2"), "id: a sample occurs more than once"),
         (lambda b: b["task"].update(name="mine"), "its name is 'mine'; but conditions.origin is 'phantom'"),
         (
             lambda b: b["task"].update(name="figshare", synthetic=False),
@@ -79,7 +79,7 @@ def of_its_own(value: dict, **change: object) -> None:
         (lambda b: b["samples"]["columns"]["tumour/truth_area"].__setitem__(0, 10**400), "does not follow"),
         (
             lambda b: b["conditions"].update(patients={"source": "files", "n_test": 61, "seen": 1}),
-            "patients: 61, 1 samples seen, among 60 test samples",
+            "patients: expected n_test and seen of at most 60, the number of test samples, got 61 and 1",
         ),
         (
             lambda b: (
@@ -102,7 +102,7 @@ def of_its_own(value: dict, **change: object) -> None:
         (lambda b: b["cases"]["X"]["runs"][0].update(colour=1), r"cases\.X\.runs\.0\.colour: Extra inputs"),
         (
             lambda b: b["cases"]["X"]["runs"][0]["columns"].pop("probability/glioma"),
-            "columns: probability/meningioma is there, and probability/glioma is not",
+            "columns: probability/meningioma is present, but probability/glioma is missing",
         ),
         (
             lambda b: b["cases"]["X"]["runs"][0]["columns"].update(score=[1.0]),

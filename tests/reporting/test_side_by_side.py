@@ -119,7 +119,7 @@ def test_the_conditions_in_a_line(source: Callable[..., Source]):
     assert conditions_line(source()) == LINE
     stated = "; samples without patient id are treated as independent, as stated by the user"
     assert conditions_line(source(independent=True)) == LINE + stated
-    assert conditions_line(source(known=False)).startswith(f"{LINE}; patients are unknown of 60 of 60 samples")
+    assert conditions_line(source(known=False)).startswith(f"{LINE}; the patient of 60 of 60 samples is unknown")
     seen = "7 test samples are of patients who are also in training"
     for origin, words in (("table", "41 test patients (from btlib's table)"), ("files", "41 test patients")):
         facts = PatientFacts(source=origin, n_test=41, seen=7)

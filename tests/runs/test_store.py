@@ -181,7 +181,7 @@ def sealed(text: str, old: str, new: str) -> str:
     ("damage", "problem"),
     [
         (lambda text: text[: len(text) // 2], "is not JSON"),
-        (lambda text: text.replace('"seed": 7', '"seed": 8'), "digest: does not fit the content"),
+        (lambda text: text.replace('"seed": 7', '"seed": 8'), "digest: does not match the content"),
         (lambda text: sealed(text, "btlib-record/4", "btlib-record/9"), "schema"),
         (lambda text: sealed(text, '"seed": 7', '"seed": "7"'), "seed"),
         (lambda text: "", "is not JSON"),
@@ -226,6 +226,6 @@ def test_a_whole_file_of_another_is_refused(folder: RunStore, one: str, other: s
     Speed(case="X").save(folder.path / "speed" / "X.json")
     explained_of("X", 1.0).save(folder.explain_place.file("X", "json"))
     shutil.copy(folder.path / one, folder.path / other)
-    with pytest.raises(RecordError, match=r"is of case 'X'.*, whose file is X") as caught:
+    with pytest.raises(RecordError, match=r"belongs to case 'X'.*, whose file is X") as caught:
         read(folder)
     assert caught.value.where == str(folder.path / other)

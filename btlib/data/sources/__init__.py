@@ -1,1 +1,1 @@
-"""Sources of samples that btlib brings along, one folder each."""
+"""Built-in sources of samples, one folder each."""

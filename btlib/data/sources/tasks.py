@@ -1,4 +1,4 @@
-"""The tasks of the data that btlib brings along: the Figshare brain tumours, and phantoms of the same kind."""
+"""Built-in tasks: the Figshare brain tumours, and phantoms of them."""
 
 from btlib.data.task import Task
 
@@ -19,7 +19,7 @@ PHANTOM = Task(
     channels=FIGSHARE.channels,
     synthetic=True,
 )
-"""The same of simulated slices."""
+"""The same task on simulated slices."""
 
 BUILT_IN = {task.name: task for task in (FIGSHARE, PHANTOM)}
-"""By name; files that btlib wrote before tasks were part of them name one of these."""
+"""Built-in tasks by name. Files of older btlib versions, which do not contain a task, name one of these."""

@@ -82,7 +82,7 @@ def test_a_file_cut_short_is_named(damaged: RunStore, name: str):
 def test_a_whole_file_of_another_is_named_and_counts_once(damaged: RunStore, one: str, other: str):
     shutil.copy(damaged.path / one, damaged.path / other)
     page = report(damaged)
-    assert f"{other}: is of case '{Path(one).name[0]}'" in "\n".join(page.text.values()).replace("\u2060", "")
+    assert f"{other}: belongs to case '{Path(one).name[0]}'" in "\n".join(page.text.values()).replace("\u2060", "")
     assert (HOLDS in page.text["verdicts"]) == other.startswith("explain")  # maps are no numbers
 
 

@@ -368,9 +368,9 @@ def test_the_nearest_stored_model_of_the_variant_is_told(
     store.train_or_load(plan)
     store.train_or_load(replace(plan, seed=10, recipe=replace(plan.recipe, epochs=5)))
     assert said == [
-        "A, seed 9: no stored model fits; the nearest differs in recipe.epochs, seed",
+        "A, seed 9: no stored model matches; the most similar one differs in recipe.epochs, seed",
         "A, seed 9: epoch 1",
-        "A, seed 10: no stored model fits; the nearest differs in recipe.epochs",
+        "A, seed 10: no stored model matches; the most similar one differs in recipe.epochs",
         "A, seed 10: epoch 1",
     ]
 

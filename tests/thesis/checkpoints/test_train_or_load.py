@@ -58,7 +58,7 @@ def test_another_plan_is_trained_and_the_difference_named(store: Store, plan: Pl
     store.train_or_load(plan)
     other = replace(plan, recipe=replace(plan.recipe, learning_rate=5e-4))
     assert store.train_or_load(other).source == "trained"
-    assert "A, seed 7: no stored model fits; the nearest differs in recipe.learning_rate" in said
+    assert "A, seed 7: no stored model matches; the most similar one differs in recipe.learning_rate" in said
     assert store.train_or_load(plan).source == "loaded"
 
 

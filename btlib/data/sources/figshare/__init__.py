@@ -1,1 +1,1 @@
-"""Figshare article 1512427: 3064 MRI slices of brain tumours, a MATLAB file each; and whose slices they are."""
+"""Figshare article 1512427: 3064 MRI slices of brain tumours, one MATLAB file each, and their patients."""

@@ -1,6 +1,6 @@
-"""Getting the dataset: Figshare article 1512427 (doi 10.6084/m9.figshare.1512427, Jun Cheng, licence CC BY 4.0).
+"""Download of the data set: Figshare article 1512427 (doi 10.6084/m9.figshare.1512427, Jun Cheng, licence CC BY 4.0).
 
-What there is to get, with sizes and checksums, is asked of Figshare's API; a file counts only if both agree.
+Figshare's API lists the files with sizes and checksums. A downloaded file is accepted only if both agree.
 """
 
 import json
@@ -23,16 +23,16 @@ from btlib.files import atomic_path
 BASE_URL = "https://api.figshare.com/v2"
 ARTICLE = 1512427
 FILE_HOSTS = ("https://ndownloader.figshare.com/files", "https://figshare.com/ndownloader/files")
-"""Tried in turn after the address that the API names; a file's id goes behind."""
+"""Base addresses that are tried in turn after the address that the API names; the file's id is appended."""
 
 _CHUNK = 1 << 20
 _LISTING = 10**7  # bytes of the list of files
-_LARGEST = 10**10  # bytes of a file; the article's take a tenth of that together
+_LARGEST = 10**10  # bytes of a file; all files of the article together have a tenth of this size
 
 
 @dataclass(frozen=True)
 class _RemoteFile:
-    """One file of the article; `md5` is empty where Figshare has none."""
+    """One file of the article; `md5` is empty if Figshare lists none."""
 
     id: int
     name: str
@@ -46,21 +46,21 @@ def download(
 ) -> Path:
     """Download and unpack the slices into `out/data`, and `cvind.mat` into `out`.
 
-    Zip files lie in `out/downloads`. An interrupted download goes on where it was, also within a file; slices that are
-    there are compared with their zip file, and damaged ones are unpacked again.
+    Zip files are stored in `out/downloads`. An interrupted download resumes, also within a file. Existing slices are
+    compared with their zip file, and damaged ones are unpacked again.
 
     Args:
-        out: Folder for the dataset.
-        base_url: Figshare's API, or another server that answers like it.
-        file_hosts: Tried in turn for each file after the address that the API names.
+        out: Folder for the data set.
+        base_url: Address of Figshare's API, or of another server with the same API.
+        file_hosts: Base addresses that are tried in turn for each file after the address that the API names.
         progress: Draw progress bars on stderr.
 
     Returns:
         The folder of the slices, `out/data`.
 
     Raises:
-        DataError: No host gives a file of the right size and checksum, a zip file cannot be unpacked, or there is not
-            enough space.
+        DataError: No host sends a file of the right size and checksum, a zip file cannot be unpacked, or there is not
+            enough disk space.
     """
     out = Path(out)
     files = [file for file in _listing(base_url, out) if file.name.endswith(".zip") or file.name == CVIND]
@@ -77,7 +77,7 @@ def download(
 
 def _by_hand(out: Path) -> str:
     return (
-        f"try again later, or download by hand from the article's page, https://doi.org/10.6084/m9.figshare.{ARTICLE}, "
+        f"try again later, or download the files manually from https://doi.org/10.6084/m9.figshare.{ARTICLE} "
         f"and unpack the zip files into {out / 'data'}"
     )
 
@@ -104,16 +104,16 @@ def _listing(base_url: str, out: Path) -> list[_RemoteFile]:
 def _remote_file(item: dict[str, Any]) -> _RemoteFile:
     name = str(item["name"])
     if PurePosixPath(name).name != name or name.startswith("."):
-        raise ValueError(f"a file name that is a path: {name!r}")
+        raise ValueError(f"expected a file name, got a path: {name!r}")
     md5 = str(item.get("computed_md5") or item.get("supplied_md5") or "")
     size = int(item["size"])
     if not 0 < size <= _LARGEST:
-        raise ValueError(f"{name} of {size} bytes, expected 1 to {_LARGEST}")
+        raise ValueError(f"{name}: expected 1 to {_LARGEST} bytes, got {size}")
     return _RemoteFile(int(item["id"]), name, str(item["download_url"]), size, md5)
 
 
 def _fetch(file: _RemoteFile, home: Path, hosts: Sequence[str], progress: bool, hint: str) -> None:
-    """Get one file from the first host that gives the right one."""
+    """Download one file from the first host that sends the right file."""
     import requests
 
     wanted = Wanted(file.name, file.size, file.md5)
@@ -127,28 +127,30 @@ def _fetch(file: _RemoteFile, home: Path, hosts: Sequence[str], progress: bool, 
             message = str(error) if isinstance(error, FetchError) else f"{type(error).__name__}: {error}"
             failures.append(f"  {url}: {message}")
         except OSError as error:
-            hint = "free some space, or choose a folder that can be written"
+            hint = "free some space, or choose a writable folder"
             raise DataError(f"cannot be written ({error})", where=home / file.name, hint=hint) from error
     listed = f"{file.size} bytes" + (f", md5 {file.md5}" if file.md5 else "")
-    raise DataError("\n".join([f"no host gives it as listed ({listed})", *failures]), where=home / file.name, hint=hint)
+    raise DataError(
+        "\n".join([f"no host sends the listed file ({listed})", *failures]), where=home / file.name, hint=hint
+    )
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Write the slices of a zip file to `folder`; those that are there already, byte for byte, are kept."""
+    """Unpack the slices of a zip file into `folder`; slices that already exist with the same checksum are skipped."""
     try:
         with zipfile.ZipFile(archive) as packed:
             for item in packed.infolist():
-                packed.open(item).close()  # the two places that tell its name agree
+                packed.open(item).close()  # checks that the name in the member's header is the listed one
             members = [item for item in packed.infolist() if item.filename.lower().endswith(".mat")]
             numbers: set[int] = set()
             for item in members:
                 target = folder / PurePosixPath(item.filename).name
                 number = slice_number(target)
                 if number in numbers:
-                    raise zipfile.BadZipFile(f"{item.filename}: slice {number} is there twice")
+                    raise zipfile.BadZipFile(f"{item.filename}: slice {number} occurs twice")
                 numbers.add(number)
                 if item.file_size > LARGEST:
-                    raise zipfile.BadZipFile(f"{item.filename}: {item.file_size} bytes, a slice has at most {LARGEST}")
+                    raise zipfile.BadZipFile(f"{item.filename}: expected at most {LARGEST} bytes, got {item.file_size}")
                 if not _is_unpacked(item, target):
                     folder.mkdir(parents=True, exist_ok=True)
                     require_space(folder, item.file_size)
@@ -157,10 +159,10 @@ def _unpack(archive: Path, folder: Path) -> None:
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise DataError(f"cannot be unpacked: {error}", where=archive, hint="remove it and download again") from error
     except OSError as error:
-        hint = "free some space, or choose a folder that can be written"
+        hint = "free some space, or choose a writable folder"
         raise DataError(f"cannot be unpacked: {error}", where=folder, hint=hint) from error
     if not members:
-        raise DataError("holds no .mat files", where=archive, hint="remove it and download again")
+        raise DataError("contains no .mat files", where=archive, hint="remove it and download again")
 
 
 def _is_unpacked(item: zipfile.ZipInfo, target: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Getting one file of known size from a server: cut short, it goes on where it was; nothing larger is ever written."""
+"""Download of one file of known size from a server. Interrupted downloads resume; larger files are never written."""
 
 import hashlib
 import re
@@ -14,10 +14,10 @@ from filelock import FileLock
 from btlib.errors import DataError
 
 SECONDS = 60.0
-"""Without a byte from a server, until it is given up; and what each file may take whatever its size."""
+"""Timeout in seconds for a server that sends nothing; also the time added to the limit of every file."""
 
 SLOWEST = 10_000.0
-"""Bytes a second, on average over a file, below which a server is given up."""
+"""Minimum mean speed of a download in bytes per second; a slower one is stopped."""
 
 _CHUNK = 1 << 20
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
@@ -25,12 +25,12 @@ _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file as it was listed.
+    """A file as listed by the server.
 
     Attributes:
-        name: Of the file.
-        size: In bytes.
-        md5: 32 hex digits; empty where none is known.
+        name: Name of the file.
+        size: Size in bytes.
+        md5: MD5 checksum, 32 hex digits; empty if unknown.
     """
 
     name: str
@@ -38,11 +38,11 @@ class Wanted:
     md5: str
 
     def is_at(self, path: Path) -> bool:
-        """Whether this file is there, whole."""
+        """Whether this file exists at `path` and is complete."""
         return path.is_file() and self.why_not(path) is None
 
     def why_not(self, path: Path) -> str | None:
-        """What is wrong with the file that is there; None where it is this one."""
+        """Return why the file at `path` is not this file; None if it is."""
         size = path.stat().st_size
         if size != self.size:
             return f"got {size} bytes"
@@ -54,21 +54,21 @@ class Wanted:
 
 
 class FetchError(Exception):
-    """A server did not give the file."""
+    """A server did not send the file."""
 
 
 def fetch(url: str, wanted: Wanted, target: Path, report: Callable[[int], object] = lambda total: None) -> None:
-    """Get one file, unless it is there. What came before an interruption stays beside it, in `NAME.partial`.
+    """Download one file, unless it exists. The part before an interruption is stored next to it, in `NAME.partial`.
 
     Args:
-        url: Where to ask.
-        wanted: What must come.
-        target: Where it goes.
-        report: Told the number of bytes that are there.
+        url: Address of the file.
+        wanted: Expected file.
+        target: Path to write to.
+        report: Function that is called with the number of bytes downloaded so far.
 
     Raises:
-        FetchError: What the server gives is another file, or too slow.
-        DataError: There is not enough space.
+        FetchError: The server sends another file, or is too slow.
+        DataError: There is not enough disk space.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_name(f".{target.name}.lock")):
@@ -81,10 +81,10 @@ def fetch(url: str, wanted: Wanted, target: Path, report: Callable[[int], object
 
 
 def require_space(folder: Path, size: int) -> None:
-    """Refuse to write what would not fit.
+    """Check that `size` bytes fit on the disk of a folder.
 
     Raises:
-        DataError: As said.
+        DataError: They do not fit.
     """
     free = shutil.disk_usage(folder).free
     if size > free:
@@ -96,9 +96,9 @@ def require_space(folder: Path, size: int) -> None:
 
 
 def _go_on(url: str, wanted: Wanted, partial: Path, report: Callable[[int], object]) -> None:
-    """Get what is missing of a file; all of it where what is there turns out to be of another one."""
+    """Download the missing part of a file, or the complete file if the existing part belongs to another file."""
     have = partial.stat().st_size if partial.is_file() else 0
-    if have and (not wanted.md5 or have > wanted.size):  # without a checksum nobody could tell what it is a part of
+    if have and (not wanted.md5 or have > wanted.size):  # without a checksum a wrong part cannot be detected
         partial.unlink()
         have = 0
     if have < wanted.size:
@@ -116,23 +116,23 @@ def _get(url: str, wanted: Wanted, partial: Path, have: int, report: Callable[[i
     import requests
 
     deadline = time.monotonic() + SECONDS + (wanted.size - have) / SLOWEST
-    # the bytes of the file itself are wanted, not packed once more
+    # no compression in transit: the size and ranges refer to the file itself
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, timeout=SECONDS, stream=True) as answer:
         answer.raise_for_status()
         start = _start_of(answer)
         if start not in (0, have):
-            raise FetchError(f"asked for bytes from {have}, got them from {start}")
+            raise FetchError(f"expected bytes from {have}, got bytes from {start}")
         _write(answer, partial, start, wanted, deadline, report)
 
 
 def _start_of(answer: Any) -> int:
-    """At which byte of the file an answer begins: a server need not know how to go on."""
+    """Return at which byte of the file a response begins: 0 if the server does not support resuming."""
     if answer.status_code != 206:
         return 0
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     if found is None:
-        raise FetchError("gave a part of the file, and does not say which")
+        raise FetchError("sent a part of the file without a valid Content-Range")
     return int(found[1])
 
 
@@ -149,20 +149,20 @@ def _write(
             report(there)
     if there > wanted.size:
         partial.unlink()
-        raise FetchError(f"gives more than the {wanted.size} bytes that were listed")
+        raise FetchError(f"sent more than the {wanted.size} listed bytes")
     if there < wanted.size:
-        raise FetchError(f"ended after {there} of {wanted.size} bytes; these are kept")
+        raise FetchError(f"ended after {there} of {wanted.size} bytes, which are stored for resuming")
 
 
 def pieces(answer: Any, deadline: float) -> Iterator[bytes]:
-    """The body of an answer as it comes in, byte by byte if need be, so that no server can hold us up.
+    """Yield the body of a response in the pieces that arrive, so that a slow server cannot block the download.
 
     Args:
-        answer: Of `requests`, streamed.
-        deadline: By `time.monotonic`.
+        answer: Streamed response of `requests`.
+        deadline: Latest time, by `time.monotonic`.
 
     Raises:
-        FetchError: It took longer. (A connection that breaks off ends the body.)
+        FetchError: The deadline has passed. (A lost connection ends the body.)
     """
     from urllib3.exceptions import HTTPError
 
@@ -170,6 +170,6 @@ def pieces(answer: Any, deadline: float) -> Iterator[bytes]:
         while piece := answer.raw.read1(_CHUNK, decode_content=False):
             yield piece
             if time.monotonic() > deadline:
-                raise FetchError("is too slow: given up")
+                raise FetchError("is too slow: download stopped")
     except HTTPError:
         return

@@ -1,4 +1,4 @@
-"""Which files of a folder are slices: `1.mat` … `3064.mat`, in numeric order."""
+"""Slice files of a folder: `1.mat` … `3064.mat`, in numeric order."""
 
 import os
 import re
@@ -7,26 +7,26 @@ from pathlib import Path
 from btlib.data.faults import joined
 from btlib.errors import DataError
 
-HINT = "replace or remove these files; `btlib data verify` lists all of them, each with its remedy"
-"""What a user can do about faulty slices."""
+HINT = "replace or remove these files; `btlib data verify` lists all of them with hints"
+"""Hint for the user about faulty slices."""
 
 CVIND = "cvind.mat"
-"""The dataset's own cross-validation folds: in the same download, but not a slice."""
+"""File of the data set's cross-validation folds: part of the same download, but not a slice."""
 
 _NAME = re.compile(r"([0-9]+)\.mat", flags=re.IGNORECASE)
-_DIGITS = 18  # of a number that an int64 holds
-_GET = "get the slices with `btlib data download`, or make phantoms with `btlib data phantom`"
+_DIGITS = 18  # of a number that fits into int64
+_GET = "download the slices with `btlib data download`, or make phantoms with `btlib data phantom`"
 
 
 def slice_number(path: Path) -> int:
-    """The number in a slice's file name (`7.mat` is 7).
+    """Return the number in a slice's file name (`7.mat` is 7).
 
     Raises:
         DataError: The name is not a number from 1, followed by `.mat`.
     """
     if path.name.lower() == CVIND:
         raise DataError(
-            "holds the cross-validation folds, not a slice", where=path, hint="name a numbered file such as 1.mat"
+            "contains the cross-validation folds, not a slice", where=path, hint="name a numbered file such as 1.mat"
         )
     number = _number(path.name)
     if number is None:
@@ -35,7 +35,7 @@ def slice_number(path: Path) -> int:
 
 
 def slice_folder(folder: Path) -> Path:
-    """The folder in which the slices lie: `folder/data` where there is one, else `folder`.
+    """Return the folder of the slices: `folder/data` if it exists, otherwise `folder`.
 
     Raises:
         DataError: There is no such folder.
@@ -48,15 +48,15 @@ def slice_folder(folder: Path) -> Path:
 
 
 def count_slices(folder: Path) -> int:
-    """How many files in a folder may be slices, by their ending; 0 where there is no such folder."""
+    """Number of `.mat` files in a folder; 0 if there is no such folder."""
     return sum(1 for _ in folder.glob("*.mat")) if folder.is_dir() else 0
 
 
 def sort_out(home: Path) -> tuple[dict[int, str], list[DataError]]:
-    """The slices in `home` by number, in numeric order, and a fault for every `.mat` file that cannot be one of them.
+    """Return the slices in `home` by number, in numeric order, and a fault for every other `.mat` file.
 
-    Hidden files and files of other kinds are left alone, and so is `cvind.mat`. Names, not paths: those of 100 000
-    slices would take 50 MB and most of a second.
+    Hidden files, files of other kinds and `cvind.mat` are ignored. The slices are returned as names: paths of 100 000
+    slices would take 50 MB and almost a second.
     """
     found: dict[int, str] = {}
     faults = []
@@ -74,10 +74,11 @@ def sort_out(home: Path) -> tuple[dict[int, str], list[DataError]]:
 
 
 def list_names(folder: Path) -> tuple[Path, list[str]]:
-    """Where the slices of a folder lie, and their names in numeric order; `cvind.mat` is left out.
+    """Return the folder that contains the slices, and their names in numeric order, without `cvind.mat`.
 
     Raises:
-        DataError: No such folder, no slices in it, two files of one number (`7.mat`, `07.mat`), or another `.mat`.
+        DataError: There is no such folder, it contains no slices, two files have one number (`7.mat`, `07.mat`), or
+            there is another `.mat` file.
     """
     home = slice_folder(folder)
     found, faults = sort_out(home)
@@ -89,10 +90,10 @@ def list_names(folder: Path) -> tuple[Path, list[str]]:
 
 
 def list_slices(folder: Path | str) -> list[Path]:
-    """The slices of a folder, or of its `data/` folder, in numeric order; `cvind.mat` is left out.
+    """Return the slices of a folder, or of its `data/` folder, in numeric order, without `cvind.mat`.
 
     Raises:
-        DataError: As `list_names`.
+        DataError: In the same cases as `list_names`.
     """
     home, names = list_names(Path(folder))
     return [home / name for name in names]
@@ -106,12 +107,13 @@ def _number(name: str) -> int | None:
 
 def _misnamed(path: Path) -> DataError:
     return DataError(
-        f"expected a file name of the form NUMBER.mat with a number from 1 of at most {_DIGITS} digits, got "
-        f"{path.name!r}",
+        f"expected a file name NUMBER.mat with a number from 1 and at most {_DIGITS} digits, got {path.name!r}",
         where=path,
         hint="rename the file, or move it out of the folder",
     )
 
 
 def _twice(path: Path, first: str, number: int) -> DataError:
-    return DataError(f"slice {number} is there twice: {first} as well", where=path, hint="keep one of the two")
+    return DataError(
+        f"slice {number} exists twice, {first} has the same number", where=path, hint="keep one of the two"
+    )

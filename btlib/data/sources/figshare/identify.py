@@ -1,4 +1,4 @@
-"""Who the slices of a folder belong to: by btlib's table where the slices are known, else by the codes in the files."""
+"""Patients of a folder's slices: from btlib's table if the slices are known, otherwise from the codes in the files."""
 
 import re
 import warnings
@@ -13,12 +13,12 @@ from btlib.data.sources.figshare.patient_table import PatientTable, figshare_pat
 from btlib.data.sources.figshare.recognise import SHARE, is_copy, recognise
 from btlib.errors import BtlibWarning, DataError
 
-_SUSPECT = 0.5  # of the files: a share of known slices that is no coincidence
+_SUSPECT = 0.5  # share of known slices among the files that cannot be a coincidence
 _SUFFIXED = re.compile(r"([A-Za-z]*[0-9]+)[A-Za-z]")
 
 
 def merged(code: str) -> str:
-    """The code without its letter suffix, which marks a repeat scan of one person.
+    """Return the code without its letter suffix, which marks a repeat scan of one person.
 
     >>> merged("MR040240B"), merged("MR040240"), merged("100360")
     ('MR040240', 'MR040240', '100360')
@@ -34,20 +34,20 @@ def identify(
     areas: NDArray[np.int64],
     folder: Path | None = None,
 ) -> Patients:
-    """The patients of real slices.
+    """Find the patients of real slices.
 
-    Slices of the Figshare data set are recognised by their masks, and their patients are then those of the table, with
-    codes in the files and without. Of other slices the codes count, if there are any.
+    Slices of the Figshare data set are recognised by their masks. Their patients are then read from the table, whether
+    the files contain patient codes or not. For other slices the codes are used, if there are any.
 
     Args:
         numbers: File numbers, int64 [n].
-        codes: Code in every file, None where there is none.
-        signatures: Of the masks, uint64 [n] (`btlib.data.sources.figshare.recognise`).
+        codes: Patient code in every file, None if the file has none.
+        signatures: Signatures of the masks, uint64 [n] (`btlib.data.sources.figshare.recognise`).
         areas: Tumour pixels at 256×256, int64 [n].
-        folder: Named in messages.
+        folder: Folder that messages name.
 
     Raises:
-        DataError: The codes divide the recognised slices into other patients than the table does.
+        DataError: The codes assign the recognised slices to patients in a different way than the table.
     """
     table = figshare_patients()
     found = recognise(numbers, signatures, areas, table)
@@ -56,8 +56,8 @@ def identify(
         if share > _SUSPECT:
             _warn(
                 folder,
-                f"{share:.1%} of the slices are those of the Figshare data set, by their masks. That is less than "
-                f"{SHARE:.0%}, so the table of its patients is not used, but the codes in the files, if there are any",
+                f"{share:.1%} of the slices have masks of the Figshare data set. This is less than {SHARE:.0%}, so "
+                "the data set's patient table is not used; the patient codes in the files are used, if there are any",
             )
         ids = tuple(None if code is None else merged(code) for code in codes)
         return Patients(ids, None if all(name is None for name in ids) else "files")
@@ -71,8 +71,8 @@ def identify(
     if strange:
         _warn(
             folder,
-            f"{len(ids) - len(strange)} of {len(ids)} slices are known; not these, which have no patient code: "
-            f"{', '.join(map(str, strange[:20]))}. So the patients of this folder are incomplete",
+            f"{len(ids) - len(strange)} of {len(ids)} slices are known. The following slices are unknown and have no "
+            f"patient code: {', '.join(map(str, strange[:20]))}. The patients of this folder are therefore incomplete",
         )
     return Patients(ids, "table", {str(person): int(fold) for person, fold in enumerate(table.folds, start=1)})
 
@@ -82,7 +82,7 @@ def _warn(folder: Path | None, text: str) -> None:
 
 
 def _stranger(code: str | None, person_of_code: Mapping[str, str]) -> str | None:
-    """The patient of a slice that the table does not know: who shares its code, else someone of a name of their own."""
+    """Patient of a slice that is not in the table: the known patient with its code, otherwise a name from the code."""
     return None if code is None else person_of_code.get(code, f"code {merged(code)}")
 
 
@@ -93,7 +93,7 @@ def _check_codes(
     codes: Sequence[str | None],
     folder: Path | None,
 ) -> None:
-    """Codes must divide the slices as the table's patients do, or its persons; their text does not matter."""
+    """Check that the codes group the slices like the table's patients or persons; their text does not matter."""
     rows = [
         (code, number, at - 1)
         for code, number, at in zip(codes, numbers.tolist(), found.tolist(), strict=True)
@@ -103,23 +103,23 @@ def _check_codes(
     if None in clash:
         return
     raise DataError(
-        f"{clash[0]}; at least {SHARE:.0%} of the files are slices of the Figshare data set, by their masks, and its "
-        "patients are known",
+        f"{clash[0]}. This contradicts the patient table: at least {SHARE:.0%} of the files have masks of the Figshare "
+        "data set, whose patients are known",
         where=folder,
-        hint="get the files again (`btlib data download`), or empty the PID of all of them, and the table is used",
+        hint="download the files again (`btlib data download`), or empty the PID of all files to use the table",
     )
 
 
 def _clash(rows: Sequence[tuple[str, int, int]], of_slice: NDArray[np.int64]) -> str | None:
-    """The first two files that the codes divide otherwise than the table; None where they agree."""
+    """Describe the first two files that the codes group in a different way than the table; None if they agree."""
     by_code: dict[str, tuple[int, int]] = {}
     by_known: dict[int, tuple[str, int]] = {}
     for code, number, at in rows:
         known = int(of_slice[at])
         first, first_known = by_code.setdefault(code, (number, known))
         if first_known != known:
-            return f"patient code {code!r} is on slices {first} and {number}, which are of two patients"
+            return f"slices {first} and {number} belong to different patients, but have the same code {code!r}"
         other, earlier = by_known.setdefault(known, (code, number))
         if other != code:
-            return f"slices {earlier} and {number} are of one patient, and have the codes {other!r} and {code!r}"
+            return f"slices {earlier} and {number} belong to one patient, but have the codes {other!r} and {code!r}"
     return None

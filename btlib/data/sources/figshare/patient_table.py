@@ -1,8 +1,8 @@
-"""Who is who among the 3064 slices of Figshare article 1512427: patient, person and fold of every slice.
+"""Table of patient, person and fold of each of the 3064 slices of Figshare article 1512427.
 
-`figshare_patients.json` holds numbers only. Patients (233) are the codes of the public files, by first appearance.
-Eighteen glioma codes come with letter suffixes as well (MR040240, MR040240B, …), probably repeat scans of one person.
-That is not verified, so they are merged to be safe: 209 persons.
+`figshare_patients.json` contains numbers only. The 233 patients are the codes of the public files, numbered by first
+appearance. Eighteen glioma codes also occur with letter suffixes (MR040240, MR040240B, …), which are probably repeat
+scans of one person. This is not verified. To be safe, these codes are merged, which gives 209 persons.
 """
 
 import base64
@@ -23,16 +23,16 @@ _SCHEMA = "btlib-patients/1"
 
 @dataclass(frozen=True, eq=False)
 class PatientTable:
-    """The known slices 1…n, in file order.
+    """Known slices 1…n, in file order.
 
     Attributes:
         patients: Patient of every slice, int64 [n], 1…233.
         persons: Person of every slice, int64 [n], 1…209.
         folds: Fold of every person, int64 [209], 1…5: the splits `patient-5fold-1` … `-5`.
-        signatures: Of the masks (`btlib.data.sources.figshare.recognise`), uint64 [n].
+        signatures: Signatures of the masks (`btlib.data.sources.figshare.recognise`), uint64 [n].
         areas: Tumour pixels at 256×256, int64 [n].
-        source: Where it was read.
-        licence: Of the source.
+        source: Source of the table.
+        licence: Licence of the source.
     """
 
     patients: NDArray[np.int64]
@@ -46,7 +46,7 @@ class PatientTable:
 
 @cache
 def figshare_patients() -> PatientTable:
-    """The table that is part of btlib.
+    """Read the table that is part of btlib.
 
     Raises:
         DataError: The file is missing or damaged.
@@ -60,7 +60,7 @@ def figshare_patients() -> PatientTable:
         raise DataError(f"cannot be read: {error}", where=file, hint=hint) from error
     if value.get("schema") != _SCHEMA or digest != fingerprint.of(value):
         raise DataError(
-            "its content does not agree with its digest: it was edited or is damaged", where=file, hint=hint
+            "the content does not match the digest: the file was edited or is damaged", where=file, hint=hint
         )
     lengths, patients = np.array(value["runs"], dtype=np.int64).T
     of_slice = np.repeat(patients, lengths)

@@ -1,7 +1,7 @@
-"""Which slice of the Figshare data set is this? Answered by the tumour mask, whatever the file is called.
+"""Recognition of the Figshare data set's slices by their tumour masks, independent of file names.
 
-Copies of the data set come as 8-bit images, as PNG, turned, mirrored or under other numbers, and mostly without
-patient codes. What they keep is the masks. Labels are no use: in file order they form twelve runs only.
+Copies of the data set exist as 8-bit images, as PNG, rotated, mirrored or with other numbers, and mostly without
+patient codes. They all have the same masks. Labels do not help: in file order they form only twelve runs.
 """
 
 from hashlib import sha256
@@ -13,21 +13,22 @@ from btlib.data.preprocess import prepare_mask
 from btlib.data.sources.figshare.patient_table import PatientTable
 
 SIZE = 256
-"""Masks are compared at this side in pixels, by the thesis's rule of resizing."""
+"""Side in pixels at which masks are compared, after resizing by the thesis's rule."""
 
 SHARE = 0.99
-"""At least so many of the files must be slices of the table, as a share."""
+"""Minimum share of the files that must be slices of the table."""
 
-_MOST_BY_AREA = 0.5  # of the files may be known by signature where areas decide: else the others are other slices
-_FEWEST = 30  # files that are told by areas alone: the area of one mask is no identity
-_TOLERANCE = 0.15  # of the area: masks resized by another rule differ by a percent, and one in a hundred by up to 13
-_LEAST = 12  # pixels
+_MOST_BY_AREA = 0.5  # areas are used only if at most this share of the files is recognised by signature
+_FEWEST = 30  # minimum number of files for recognition by areas: the area of a single mask is ambiguous
+_TOLERANCE = 0.15  # of the area: after another resizing rule masks differ by 1 %, one in a hundred by up to 13 %
+_LEAST = 12  # minimum tolerance in pixels
 
 
 def mask_signature(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """Signature of a mask [h, w], the same for its mirrored, turned and transposed copies, and its area in pixels.
+    """Return the signature of a mask [h, w] and its area in pixels, both at 256×256.
 
-    The signature is 64 bits of a hash of the numbers of tumour pixels by row and by column at 256×256.
+    Mirrored, rotated (by 90°) and transposed copies of a mask have the same signature. It is 64 bits of a hash of the
+    numbers of tumour pixels by row and by column.
     """
     sized = prepare_mask(mask, SIZE)
     sides = []
@@ -41,16 +42,16 @@ def mask_signature(mask: NDArray[np.bool_]) -> tuple[int, int]:
 def recognise(
     numbers: NDArray[np.int64], signatures: NDArray[np.uint64], areas: NDArray[np.int64], table: PatientTable
 ) -> NDArray[np.int64]:
-    """Number in the table of every file, int64 [n], 0 for a file that is none of its slices; see `is_copy`.
+    """Return the table number of every file, int64 [n], or 0 for a file that is not in the table; see `is_copy`.
 
-    By signature, under any file numbers; where masks were resized by another rule, by their areas under the data set's
-    own numbers.
+    Files are recognised by signature, with any file numbers. If the masks were resized by another rule, files are
+    recognised by area, which needs the data set's original file numbers.
 
     Args:
         numbers: File numbers, int64 [n].
-        signatures: Of the masks, uint64 [n].
+        signatures: Signatures of the masks, uint64 [n].
         areas: Tumour pixels at 256×256, int64 [n].
-        table: The slices that are known.
+        table: Table of the known slices.
     """
     order = np.argsort(table.signatures)
     place = np.searchsorted(table.signatures[order], signatures).clip(max=len(order) - 1)

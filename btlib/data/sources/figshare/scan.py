@@ -1,4 +1,4 @@
-"""Looking through a whole folder of slices: what is in it, and every fault of every file."""
+"""Scan of a folder of slices: its contents and the faults of all files."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ from btlib.data.workers import map_files
 from btlib.errors import DataError
 
 _SHOWN = 10
-"""Numbers or names that a line gives, at most."""
+"""Maximum number of slice numbers or names in a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What counts of a sound slice; its pixels are let go."""
+    """Facts of a valid slice, without its pixels."""
 
     number: int
     label: int
@@ -37,17 +37,17 @@ class _Found:
 
 @dataclass(frozen=True)
 class ScanReport:
-    """What a folder holds.
+    """Result of the scan of a folder.
 
     Attributes:
-        folder: Where was looked.
-        n: Sound slices.
-        classes: Slices of each tumour type, all three named.
-        patients: Slices of each patient; None stands for slices whose patient is unknown.
-        sizes: Slices of each (height, width) in pixels.
-        origins: Slices of each origin, "figshare" or "phantom".
-        faults: An error for every faulty or missing file, and for the folder as a whole.
-        notes: What a reader should know that is no fault.
+        folder: Scanned folder.
+        n: Number of valid slices.
+        classes: Number of slices of each tumour type; all three types are listed.
+        patients: Number of slices of each patient; the key None counts slices whose patient is unknown.
+        sizes: Number of slices of each size (height, width) in pixels.
+        origins: Number of slices of each origin, "figshare" or "phantom".
+        faults: Errors, one for every faulty or missing file, and those of the folder itself.
+        notes: Remarks that are not faults.
     """
 
     folder: Path
@@ -66,11 +66,11 @@ class ScanReport:
 
 
 def scan(folder: Path | str, expect: int | None = None, progress: bool = False) -> ScanReport:
-    """Read every slice of a folder and report all that is wrong, instead of stopping at the first fault.
+    """Read every slice of a folder and report all faults, instead of stopping at the first one.
 
     Args:
-        folder: Holds `1.mat`, `2.mat` …, itself or in `data/`.
-        expect: How many slices there must be, numbered 1…expect; by default gaps are only noted.
+        folder: Folder that contains `1.mat`, `2.mat` …, directly or in `data/`.
+        expect: Required number of slices, numbered 1…expect; by default gaps in the numbers are only noted.
         progress: Draw a progress bar on stderr.
 
     Raises:
@@ -106,7 +106,7 @@ def _look(path: Path) -> _Found:
 
 
 def _patients(folder: Path, found: list[_Found]) -> tuple[Patients, list[DataError]]:
-    """Who the slices belong to, and a fault where codes contradict what is known of the slices."""
+    """Return the patients of the slices, and a fault if the codes contradict the known patients."""
     codes = [one.code for one in found]
     if not found or any(one.origin == "phantom" for one in found):
         return Patients(tuple(codes), "files" if any(codes) else None), []
@@ -120,21 +120,21 @@ def _patients(folder: Path, found: list[_Found]) -> tuple[Patients, list[DataErr
 def _source(patients: Patients) -> list[str]:
     if patients.source != "table":
         return []
-    known = "these are slices of the Figshare data set, by their masks: their patients are those of btlib's table"
+    known = "the masks are those of the Figshare data set, so the patients are taken from btlib's patient table"
     strange = unknown(patients.ids)
-    return [known + (f", but for {strange} slices that are not known and have no patient code" if strange else "")]
+    return [known + (f", except for {strange} unknown slices without a patient code" if strange else "")]
 
 
 def _miscounted(folder: Path, numbers: set[int], expect: int | None) -> list[DataError]:
     if not numbers and not expect:
-        return [DataError("no slices (1.mat, 2.mat …)", where=folder, hint="name the folder that holds them")]
+        return [DataError("no slices (1.mat, 2.mat …)", where=folder, hint="name the folder that contains them")]
     wanted = numbers if expect is None else set(range(1, expect + 1))
     missing = [
-        DataError("is missing", where=folder / f"{number}.mat", hint="get the slices with `btlib data download`")
+        DataError("is missing", where=folder / f"{number}.mat", hint="download the slices with `btlib data download`")
         for number in sorted(wanted - numbers)
     ]
     extra = [
-        DataError(f"is more than the {expect} slices expected", where=folder / f"{number}.mat", hint="remove it")
+        DataError(f"expected slices 1 to {expect} only", where=folder / f"{number}.mat", hint="remove it")
         for number in sorted(numbers - wanted)
     ]
     return missing + extra
@@ -145,20 +145,20 @@ def _mixed(folder: Path, found: list[_Found]) -> list[DataError]:
     if phantoms in (0, len(found)):
         return []
     problem = f"{phantoms} of {len(found)} slices are phantoms"
-    return [DataError(problem, where=folder, hint="keep phantom and real slices in folders of their own")]
+    return [DataError(problem, where=folder, hint="use separate folders for phantom and real slices")]
 
 
 def _gaps(numbers: set[int], expect: int | None) -> list[str]:
-    largest = max(numbers, default=0)  # may be far beyond their count
+    largest = max(numbers, default=0)  # may be much larger than their count
     missing = largest - len(numbers)
     if expect is not None or not missing:
         return []
     first = list(islice((number for number in range(1, largest + 1) if number not in numbers), _SHOWN + 1))
-    return [f"{missing} numbers between 1 and {largest} are not there: {_first(first)}"]
+    return [f"{missing} numbers between 1 and {largest} are missing: {_first(first)}"]
 
 
 def _torn_patients(patients: Patients, found: list[_Found]) -> list[str]:
-    """In the dataset a patient has one tumour type only; another finding hints at mixed-up ids."""
+    """Note patients with several tumour types: in the data set each patient has one, so the ids may be mixed up."""
     pairs = {(patient, one.label) for patient, one in zip(patients.ids, found, strict=True) if patient is not None}
     torn = sorted(patient for patient, count in Counter(p for p, _ in pairs).items() if count > 1)
     known = len({patient for patient, _ in pairs})
@@ -166,5 +166,5 @@ def _torn_patients(patients: Patients, found: list[_Found]) -> list[str]:
 
 
 def _first(items: Sequence[object], most: int = _SHOWN) -> str:
-    """The first of them, with a mark where there are more."""
+    """Join the first items, followed by "…" if there are more."""
     return ", ".join(map(str, items[:most])) + (" …" if len(items) > most else "")

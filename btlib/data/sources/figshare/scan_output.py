@@ -1,4 +1,4 @@
-"""What a scan of a folder found, short enough for a terminal, and in full as JSON."""
+"""Output of a folder's scan: a summary for the terminal, and the complete result as JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,15 +11,15 @@ from btlib.data.sources.figshare.scan import ScanReport
 from btlib.errors import DataError, OptionError
 
 SCHEMA = "btlib-verify/1"
-_FILES = 20  # of which faults are shown on a terminal
+_FILES = 20  # maximum number of faults on a terminal
 
 
 def fault_lines(faults: Sequence[DataError], most: int = _FILES) -> Iterator[str]:
-    """Faults for a terminal: those with the same hint together, the hint once after them.
+    """Yield the faults as text for a terminal, grouped by hint; each hint follows its faults once.
 
     Args:
-        faults: Of files, or of the folder.
-        most: How many of them are shown, shared among the hints.
+        faults: Faults of files, or of the folder.
+        most: Maximum number of faults shown, divided among the hints.
     """
     by_hint: dict[str | None, list[DataError]] = {}
     for fault in faults:
@@ -33,18 +33,18 @@ def fault_lines(faults: Sequence[DataError], most: int = _FILES) -> Iterator[str
 
 
 def patients_line(patients: Mapping[str | None, int]) -> str:
-    """How many patients there are, how many slices each has, and how many slices have no patient id.
+    """Line with the number of patients, the slices per patient, and the number of slices without a patient id.
 
     Args:
-        patients: Slices of each patient; None stands for slices without an id.
+        patients: Number of slices of each patient; the key None counts slices without an id.
     """
     counts = [count for patient, count in patients.items() if patient is not None]
-    each = f", slices of each: min {min(counts)}, median {median(counts):g}, max {max(counts)}" if counts else ""
+    each = f", slices per patient: min {min(counts)}, median {median(counts):g}, max {max(counts)}" if counts else ""
     return f"{len(counts)} patients{each}; slices without a patient id: {patients.get(None, 0)}"
 
 
 def write_report(report: ScanReport, path: Path) -> None:
-    """All patients and all faults as JSON, atomically.
+    """Write all patients and all faults as JSON, atomically.
 
     Raises:
         OptionError: The file cannot be written.
@@ -53,7 +53,7 @@ def write_report(report: ScanReport, path: Path) -> None:
         files.write_json(path, _as_json(report))
     except OSError as error:
         problem = f"the report cannot be written: {error.strerror}"
-        raise OptionError(problem, where=path, hint="name a file that can be written with --out") from error
+        raise OptionError(problem, where=path, hint="name a writable file with --out") from error
 
 
 def _as_json(report: ScanReport) -> dict[str, Any]:
@@ -76,5 +76,5 @@ def _as_json(report: ScanReport) -> dict[str, Any]:
 
 
 def _encodable(text: str | None) -> str | None:
-    """The text as UTF-8 can hold it: names of files and codes of patients may have parts of characters in them."""
+    """Escape characters that UTF-8 cannot encode: file names and patient codes may contain lone surrogates."""
     return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")

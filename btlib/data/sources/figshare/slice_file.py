@@ -1,7 +1,7 @@
 """One slice file of Figshare article 1512427 (doi 10.6084/m9.figshare.1512427): MATLAB v7.3, which is HDF5.
 
-Group `cjdata` holds `image`, `tumorMask`, `label` (1…3), `PID` (character codes) and `tumorBorder`. Arrays keep the
-order in which h5py reads them, which is transposed against MATLAB, as in the thesis.
+Group `cjdata` contains `image`, `tumorMask`, `label` (1…3), `PID` (character codes) and `tumorBorder`. Arrays have the
+axis order of h5py, which is transposed compared with MATLAB, as in the thesis.
 """
 
 import io
@@ -24,30 +24,30 @@ from btlib.files import DamagedFileError, atomic_path
 __all__ = ["Origin", "Slice", "list_slices", "read_slice", "write_slice"]
 
 Origin = Literal["figshare", "phantom"]
-"""What a file says of itself: name of its task. Phantoms are marked, so that they are never taken for real slices."""
+"""Origin that a file states: the name of its task. Phantoms are marked, so that they never pass for real slices."""
 
 LARGEST = 2**30
-"""Bytes of a field, or of a slice's file, above which it is no slice."""
+"""Maximum size in bytes of a field and of a slice file."""
 
-_BRIGHTEST = float(np.finfo(np.float32).max) / 2  # so that a float32 holds the difference of any two
+_BRIGHTEST = float(np.finfo(np.float32).max) / 2  # so that the difference of any two intensities fits into float32
 _ORIGIN = "btlib_origin"  # attribute on `cjdata`; the real files have none
-_DIGEST = "btlib_digest"  # of phantoms
-_USERBLOCK = 512  # MATLAB puts its own header in front of HDF5's
+_DIGEST = "btlib_digest"  # attribute of phantoms
+_USERBLOCK = 512  # MATLAB writes its own header before that of HDF5
 _MATLAB_HEADER = b"MATLAB 7.3 MAT-file, Platform: btlib".ljust(116) + bytes(8) + b"\x00\x02" + b"IM"
 _LONGEST_PATIENT = 1000
-_AGAIN = "get this file again (`btlib data download`)"
+_AGAIN = "download this file again (`btlib data download`)"
 
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """One T1-weighted slice as its file holds it.
+    """One T1-weighted slice as stored in its file.
 
     Attributes:
         number: File number, 1-based (`7.mat` is 7).
-        image: Intensities [h, w] in the file's own numeric dtype (int16 in the dataset).
+        image: Intensities [h, w] in the file's own numeric dtype (int16 in the data set).
         mask: Tumour mask, bool [h, w].
-        label: 0 meningioma, 1 glioma, 2 pituitary.
-        patient: Patient id as text, None where the file has none.
+        label: Class: 0 meningioma, 1 glioma, 2 pituitary.
+        patient: Patient id as text, None if the file has none.
         origin: "figshare" or "phantom".
     """
 
@@ -60,7 +60,7 @@ class Slice:
 
     @property
     def sample(self) -> Sample:
-        """The slice as a sample of its task."""
+        """Slice as a sample of its task."""
         return Sample(str(self.number), self.image[None], self.mask[None], self.label, self.patient)
 
 
@@ -68,13 +68,13 @@ def read_slice(path: Path | str) -> Slice:
     """Read and check one slice.
 
     Args:
-        path: A numbered file such as `data_figshare/data/7.mat`.
+        path: Path of a numbered file such as `data_figshare/data/7.mat`.
 
     Returns:
-        The slice as the file holds it: nothing is resized or scaled; the label is counted from 0.
+        The slice as stored in the file, without resizing or scaling; labels are counted from 0.
 
     Raises:
-        DataError: The file is missing, damaged, not a slice, or a field is not what it should be.
+        DataError: The file is missing, damaged or not a slice, or a field is invalid.
     """
     path = Path(path)
     number = slice_number(path)
@@ -108,15 +108,15 @@ def write_slice(
     patient: str | None = None,
     origin: Origin = "figshare",
 ) -> None:
-    """Write one slice in the dataset's own layout, atomically.
+    """Write one slice in the layout of the data set, atomically.
 
     Args:
-        path: Where to; `read_slice` wants a numbered name.
-        image: Intensities [h, w], kept in their dtype.
+        path: Path to write to; `read_slice` needs a numbered name.
+        image: Intensities [h, w]; their dtype is preserved.
         mask: Tumour mask [h, w], bool or 0/1.
-        label: 0 meningioma, 1 glioma, 2 pituitary; the file holds 1…3.
+        label: Class: 0 meningioma, 1 glioma, 2 pituitary; the file contains 1…3.
         patient: Patient id; None writes MATLAB's empty text.
-        origin: "phantom" marks the file, so that it is never taken for a real one.
+        origin: Origin; "phantom" marks the file, so that it is never taken for a real slice.
     """
     units = np.frombuffer((patient or "").encode("utf-16-le", "surrogatepass"), "<u2")
     codes = units[:, None].astype(np.uint16) if patient else np.zeros((2, 1), np.uint16)
@@ -127,7 +127,7 @@ def write_slice(
         ("PID", codes, "char"),
         ("tumorBorder", np.zeros((1, 0)), "double"),
     )
-    content = io.BytesIO()  # in memory first: HDF5 does not survive a disk that is full
+    content = io.BytesIO()  # in memory first: HDF5 crashes on a full disk
     with h5py.File(content, "w", userblock_size=_USERBLOCK) as file:
         group = file.create_group("cjdata")
         group.attrs["MATLAB_class"] = np.bytes_("struct")
@@ -145,18 +145,18 @@ def _why_not_read(path: Path, error: Exception) -> str:
     if path.is_dir():
         return "expected a slice file, found a folder"
     if isinstance(error, OSError) or not path.is_file():
-        return str(error) if path.exists() else "expected a slice file, but there is none"
+        return str(error) if path.exists() else "expected a slice file, but it does not exist"
     if path.stat().st_size == 0:
         return "expected a MATLAB v7.3 (HDF5) file, but it is empty (0 bytes)"
     if "unable to lock" in str(error):
-        return "another program is writing it: HDF5 has it locked"
+        return "another program is writing the file: HDF5 has locked it"
     if "truncated" in str(error):
-        return f"the file is truncated: it has {path.stat().st_size} bytes, HDF5 says: {error}"
+        return f"the file is truncated: it has {path.stat().st_size} bytes, HDF5 reports: {error}"
     with path.open("rb") as raw:
         start = raw.read(10)
     if start == b"MATLAB 5.0":
         return "expected a MATLAB v7.3 (HDF5) file, got the older v5 format"
-    return f"expected a MATLAB v7.3 (HDF5) file, got something HDF5 cannot read ({error})"
+    return f"expected a MATLAB v7.3 (HDF5) file, but HDF5 cannot read it ({error})"
 
 
 def _field(group: h5py.Group, name: str, path: Path) -> NDArray[Any]:
@@ -173,7 +173,7 @@ def _field(group: h5py.Group, name: str, path: Path) -> NDArray[Any]:
         return hdf5.values(field)
     except (*hdf5.ERRORS, DamagedFileError) as error:
         raise DataError(
-            f"field cjdata/{name}: damaged or of another kind ({error})", where=path, hint=_AGAIN
+            f"field cjdata/{name}: damaged or of the wrong type ({error})", where=path, hint=_AGAIN
         ) from error
 
 
@@ -206,7 +206,7 @@ def _mask(mask: NDArray[Any], shape: tuple[int, ...], path: Path) -> NDArray[np.
 
 def _label(label: NDArray[Any], path: Path) -> int:
     if label.size != 1:
-        raise _wrong("one number", f"{label.size} of them", "label", path)
+        raise _wrong("one number", f"{label.size} numbers", "label", path)
     value = float(label.ravel()[0])
     if value not in range(1, len(FIGSHARE.classes) + 1):
         names = ", ".join(f"{k} {name}" for k, name in enumerate(FIGSHARE.classes, start=1))
@@ -215,7 +215,7 @@ def _label(label: NDArray[Any], path: Path) -> int:
 
 
 def _patient(codes: NDArray[Any], path: Path) -> str | None:
-    """Text from character codes; MATLAB writes an empty text as zeros."""
+    """Convert character codes to text; MATLAB writes an empty text as zeros."""
     if codes.dtype.kind not in "iu":
         raise _wrong("character codes (integers)", f"dtype {codes.dtype}", "PID", path)
     if codes.size > _LONGEST_PATIENT:
@@ -226,19 +226,19 @@ def _patient(codes: NDArray[Any], path: Path) -> str | None:
 
 
 def _text(codes: NDArray[Any]) -> str | None:
-    """Text of UTF-16 codes; halves of characters, which no file could hold, as escapes (`\\udce9`)."""
+    """Decode UTF-16 codes; lone surrogates, which UTF-8 cannot encode, become escapes (`\\udce9`)."""
     text = codes[codes != 0].astype("<u2").tobytes().decode("utf-16-le", "surrogatepass").strip()
     return text.encode("utf-8", "backslashreplace").decode("utf-8") or None
 
 
 def _check_digest(group: h5py.Group, read: Slice, path: Path) -> None:
-    """A phantom says what it holds; the public files do not."""
+    """Check the digest of the content, which phantoms contain; the public files have none."""
     written = group.attrs.get(_DIGEST)
     if written not in (None, _digest(read.image, read.mask, read.label, read.patient, read.origin)):
         raise DataError(
-            f"attribute {_DIGEST}: does not fit the content: edited or damaged",
+            f"attribute {_DIGEST}: does not match the content: the file was edited or is damaged",
             where=path,
-            hint="make the phantoms anew",
+            hint="make the phantoms again",
         )
 
 
@@ -253,5 +253,5 @@ def _origin(group: h5py.Group, path: Path) -> Origin:
     if origin == "phantom":
         return "phantom"
     raise DataError(
-        f"attribute {_ORIGIN}: expected 'phantom' or none, got {origin!r}", where=path, hint="make the phantoms anew"
+        f"attribute {_ORIGIN}: expected 'phantom' or none, got {origin!r}", where=path, hint="make the phantoms again"
     )

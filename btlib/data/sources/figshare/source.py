@@ -1,4 +1,4 @@
-"""A folder of the Figshare article's slice files, `1.mat`, `2.mat` …, or of phantoms in the same layout."""
+"""Source of samples from a folder of Figshare slice files, `1.mat`, `2.mat` …, or of phantoms in the same layout."""
 
 import os
 from collections.abc import Sequence
@@ -24,16 +24,17 @@ from btlib.errors import DataError
 
 
 class FigshareSource(DatasetSource):
-    """Slices of a folder, itself or its `data/`.
+    """Source of the slices in a folder or in its `data/`.
 
-    Their task is what the first file that can be read says of itself. Patients are known by the masks, with codes in
-    the files and without (see `btlib.data.patients`).
+    The first readable file states the task. Patients are found by the masks, whether the files contain patient codes or
+    not (see `btlib.data.sources.figshare.identify`).
 
     Args:
-        folder: The folder.
+        folder: Folder of the slices.
 
     Raises:
-        DataError: No such folder, no slices in it, two files of one number (`7.mat`, `07.mat`), or another `.mat`.
+        DataError: There is no such folder, it contains no slices, two files have one number (`7.mat`, `07.mat`), or
+            there is another `.mat` file.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -41,17 +42,17 @@ class FigshareSource(DatasetSource):
         self._home = home.resolve()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the names, of which there may be many: a worker reads the samples that it is told."""
+        """Pickle without the names, of which there may be many: a worker gets the samples to read."""
         return {"_home": self._home, "_names": [], "_first_file": self._first_file}
 
     @property
     def task(self) -> Task:
-        """As its first file says: "figshare" or "phantom"; raises DataError of all files where none can be read."""
+        """Task that the first readable file states: "figshare" or "phantom"; DataError if no file can be read."""
         return BUILT_IN[self._first_file[1]]
 
     @cached_property
     def _first_file(self) -> tuple[str, Origin]:
-        """The first file that can be read, and what it says that it is."""
+        """Name of the first readable file, and the origin that it states."""
         faults = []
         for name in self._names:
             try:
@@ -62,38 +63,38 @@ class FigshareSource(DatasetSource):
 
     @property
     def folder(self) -> Path:
-        """Where the files lie."""
+        """Folder of the files."""
         return self._home
 
     @property
     def hint(self) -> str:
-        """The audit looks at every file."""
+        """Hint for the user about faulty slices."""
         return HINT
 
     def is_of(self, task: Task) -> bool:
-        """Of one of its two tasks; which of them the files say, whose signature was compared."""
+        """Whether the task is one of the two built-in tasks; the compared signature of the files decides which one."""
         return task in BUILT_IN.values()
 
     def samples(self) -> Sequence[SampleInfo]:
-        """The slices in the order of their numbers; classes and patients stand in the files."""
+        """List the slices in the order of their numbers, without classes and patients, which are in the files."""
         return [SampleInfo(str(slice_number(Path(name))), name) for name in self._names]
 
     def signature(self) -> str:
-        """Of sizes, times and inodes of the files."""
+        """Signature of the sizes, times and inodes of the files."""
         home = str(self._home)
-        stats = ((name, os.stat(f"{home}{os.sep}{name}")) for name in self._names)  # noqa: PTH116 - thrice as fast
+        stats = ((name, os.stat(f"{home}{os.sep}{name}")) for name in self._names)  # noqa: PTH116 - three times as fast
         return fingerprint.of([(name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in stats])
 
     def read(self, info: SampleInfo) -> Sample:
-        """Read and check a slice; raises DataError too where it is a phantom among real slices, or the reverse."""
+        """Read and check a slice; raises DataError also for a phantom among real slices, or the reverse."""
         path = self._home / info.key
         read = read_slice(path)
         first, origin = self._first_file
         if read.origin != origin:
             raise DataError(
-                f"says that it is of {read.origin!r}, and {first} that it is of {origin!r}",
+                f"expected a slice of {origin!r} like {first}, found a slice of {read.origin!r}",
                 where=path,
-                hint="keep phantom and real slices in folders of their own",
+                hint="use separate folders for phantom and real slices",
             )
         return read.sample
 
@@ -102,7 +103,7 @@ class FigshareSource(DatasetSource):
         return mask_signature(sample.mask[0])
 
     def patients(self, task: Task, ids: NDArray[np.str_], codes: Sequence[str | None], marks: NDArray[Any]) -> Patients:
-        """Simulated slices are nobody's copy; the patients of real ones may be known."""
+        """Find the patients: of simulated slices from their codes, of real slices with `identify`."""
         if task.synthetic:
             return super().patients(task, ids, codes, marks)
         signatures, areas = marks["signature"].astype(np.uint64), marks["area256"].astype(np.int64)

@@ -1,1 +1,1 @@
-"""Synthetic samples: as files in the Figshare layout, or of any task, drawn when they are read."""
+"""Synthetic samples: files in the Figshare layout, or samples of any task that are drawn when they are read."""

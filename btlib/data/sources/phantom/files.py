@@ -1,4 +1,4 @@
-"""Synthetic slices in the dataset's own layout: they stand in where the real ones are not, and say so in every file."""
+"""Synthetic slices in the layout of the Figshare data set. They replace missing real slices; every file is marked."""
 
 import shutil
 import warnings
@@ -16,33 +16,33 @@ from btlib.data.workers import track
 from btlib.errors import BtlibWarning, DataError
 from btlib.files import atomic_folder
 
-_VERSION = 1  # raise it whenever a phantom would look different
-_PERCENT = (23, 47, 30)  # of meningioma, glioma and pituitary, as in the dataset
+_VERSION = 1  # increase it with every change of a phantom's pixels
+_PERCENT = (23, 47, 30)  # of meningioma, glioma and pituitary, as in the data set
 _SIZE, _SMALL_SIZE, _SMALL_EVERY = 512, 256, 20
-_SLICES_OF_A_PATIENT = (3, 11)  # from, below
+_SLICES_OF_A_PATIENT = (3, 11)  # from 3, below 11
 
 
 def write_phantoms(out: Path | str, n: int, seed: int = 0, progress: bool = False) -> Path:
     """Write n phantom slices to `out/data/1.mat` … `n.mat`: all of them, or none.
 
     Args:
-        out: A folder without `data/`; made if need be.
-        n: How many slices; classes 23/47/30 %, several slices to a patient, one in twenty 256×256, else 512×512.
-        seed: Same seed and n, same slices, to the bit.
+        out: Folder without `data/`; created if necessary.
+        n: Number of slices; classes 23/47/30 %, several slices per patient, one in twenty 256×256, otherwise 512×512.
+        seed: Seed; the same seed and n give the same slices, bit by bit.
         progress: Draw a progress bar on stderr.
 
     Returns:
         The folder of the slices, `out/data`.
 
     Raises:
-        DataError: n below 1, there is something at `out/data` already, or it cannot be written.
+        DataError: n is below 1, `out/data` exists already, or it cannot be written.
     """
     out = Path(out)
     target = out / "data"
     if n < 1:
         raise DataError(f"expected at least 1 slice, got {n}", where="phantoms", hint="ask for more slices")
     if target.exists():
-        raise DataError("is there already", where=target, hint="choose a new folder, or remove this one first")
+        raise DataError("exists already", where=target, hint="choose a new folder, or remove this one first")
     cast = track(_cast(n, seed), n, "Drawing phantoms", progress)
     try:
         with atomic_folder(target) as part:
@@ -52,19 +52,19 @@ def write_phantoms(out: Path | str, n: int, seed: int = 0, progress: bool = Fals
                 image, mask = draw(person, rng, size)
                 write_slice(part / f"{number}.mat", image, mask, label, patient=patient, origin="phantom")
     except OSError as error:
-        hint = "free some space, or choose a folder that can be written"
+        hint = "free some space, or choose a writable folder"
         raise DataError(f"cannot be written ({error.strerror or error})", where=target, hint=hint) from error
     return target
 
 
 def phantom_folder(root: Path | str, n: int, seed: int = 0, progress: bool = False) -> Path:
-    """A folder of n phantoms under `root`, drawn the first time it is asked for; several processes may ask at once.
+    """Return a folder of n phantoms under `root`, and draw them the first time. Several processes may call it at once.
 
     Returns:
-        The folder, whose `data/` holds the slices.
+        The folder, whose `data/` contains the slices.
 
     Raises:
-        DataError: n below 1.
+        DataError: n is below 1.
     """
     folder = Path(root) / f"phantoms-v{_VERSION}-{n}-seed{seed}"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -74,14 +74,14 @@ def phantom_folder(root: Path | str, n: int, seed: int = 0, progress: bool = Fal
             there = len(sort_out(slice_folder(folder))[0])
             if there == n:
                 return folder
-            warnings.warn(f"{target}: {there} of {n} phantoms are there; drawing all anew", BtlibWarning, stacklevel=2)
-        shutil.rmtree(folder, ignore_errors=True)  # incomplete, or left behind by a killed process
+            warnings.warn(f"{target}: found {there} of {n} phantoms; drawing all again", BtlibWarning, stacklevel=2)
+        shutil.rmtree(folder, ignore_errors=True)  # incomplete, or left by a killed process
         write_phantoms(folder, n, seed, progress)
     return folder
 
 
 def _cast(n: int, seed: int) -> list[tuple[str, int, Anatomy]]:
-    """Patient, class and anatomy of each slice: classes by quota, several slices a patient, in a random order."""
+    """Patient, class and anatomy of each slice: classes by quota, several slices per patient, in random order."""
     rng = RandomState([seed, 0])
     cast: list[tuple[str, int, Anatomy]] = []
     patients = 0

@@ -1,7 +1,7 @@
-"""Drawing one synthetic T1-weighted contrast-enhanced head with a tumour of one of the three types.
+"""Drawing of one synthetic T1-weighted contrast-enhanced head, with a tumour of one of three types or without one.
 
-Only + - * / and square roots of float64 are used, which every machine rounds alike: a phantom is the same to the bit
-everywhere. Coordinates run from -1 to 1 over the image, y down; the head is about 0.8 of that.
+Only + - * / and square roots of float64 are used. Every machine rounds them alike, so a phantom has the same bits
+everywhere. Coordinates run from -1 to 1 over the image, with y downwards; the head fills about 0.8 of this range.
 """
 
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _PLANES = {"axial": (0.68, 0.85), "coronal": (0.70, 0.78), "sagittal": (0.86, 0.78)}  # half axes of the head
-_BRAIN = 0.86  # of the head's radius; then come bone and scalp
+_BRAIN = 0.86  # of the head's radius; bone and scalp lie outside
 _TISSUE = 900.0
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What the slices of one patient share.
+    """Properties that all slices of one patient have in common.
 
     Attributes:
-        kind: Of the tumour, of `KINDS`; None for a head without one.
-        direction: Unit vector from the head's middle towards the tumour.
-        size: Size of the tumour within its type's range, 0…1.
-        contrast: How bright the tumour enhances, times the tissue around it.
+        kind: Type of the tumour, one of `KINDS`; None for a head without a tumour.
+        direction: Unit vector from the head's centre towards the tumour.
+        size: Size of the tumour within the range of its type, 0…1.
+        contrast: Brightness of the tumour as a multiple of the brightness of normal tissue.
     """
 
     kind: str | None
@@ -35,14 +35,14 @@ class Anatomy:
 
 
 def anatomy(kind: str | None, rng: RandomState) -> Anatomy:
-    """Draw a patient; meningiomas and gliomas lie anywhere but at the base, where the pituitary is."""
+    """Draw the anatomy of a patient at random. The tumour's direction excludes the base of the head (the pituitary)."""
     c, s = _unit(rng.uniform(-0.35, 0.9))
     side = 1.0 if rng.random_sample() < 0.5 else -1.0
     return Anatomy(kind, (side * abs(c), -s), rng.random_sample(), rng.uniform(1.9, 2.5))
 
 
 def draw(patient: Anatomy, rng: RandomState, size: int) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-    """One slice of a patient: int16 intensities into the thousands [size, size], and the mask of its tumour, if any."""
+    """Draw one slice of a patient: int16 intensities up to some thousands [size, size], and the mask of the tumour."""
     plane = tuple(_PLANES)[rng.randint(len(_PLANES))]
     x, y = _grid(rng, size)
     a, b = _PLANES[plane]
@@ -68,18 +68,18 @@ def draw(patient: Anatomy, rng: RandomState, size: int) -> tuple[NDArray[np.int1
 
 
 def _unit(t: float) -> tuple[float, float]:
-    """The point of the unit circle with parameter t = tan(angle / 2): cosine and sine without either."""
+    """Cosine and sine of an angle, computed from t = tan(angle / 2) without trigonometric functions."""
     return (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
 
 
 def _grid(rng: RandomState, size: int) -> tuple[Array, Array]:
-    """Pixel centres, moved a little, as a row and a column: most shapes are then a sum of two short vectors."""
+    """Pixel centres with a small random shift, as a row and a column, so that most shapes are sums of two vectors."""
     axis = (2 * np.arange(size, dtype=np.float64) + 1) / size - 1
     return axis[None, :] - rng.uniform(-0.06, 0.06), axis[:, None] - rng.uniform(-0.06, 0.06)
 
 
 def _noise(rng: RandomState, cells: int, size: int) -> Array:
-    """Smooth noise in -1…1: random values on a coarse grid, blended in between."""
+    """Smooth noise in -1…1: random values on a coarse grid, interpolated smoothly."""
     knots = rng.uniform(-1, 1, (cells + 1, cells + 1))
     at = np.arange(size, dtype=np.float64) * cells / size
     low = at.astype(np.int64)
@@ -91,11 +91,11 @@ def _noise(rng: RandomState, cells: int, size: int) -> Array:
 
 
 def _head(radius: Array, texture: Array) -> Array:
-    """Scalp (fat is bright), bone (dark) and brain, on air."""
+    """Image of scalp (fat is bright), bone (dark) and brain, surrounded by air."""
     image = np.zeros(radius.shape)
     image[radius < 1.0] = 1700.0
     image[radius < 0.94] = 160.0
-    image[radius < _BRAIN] = 480.0  # fluid over the cortex
+    image[radius < _BRAIN] = 480.0  # fluid around the cortex
     inside = radius < _BRAIN - 0.03
     image[inside] = _TISSUE * (1 + 0.13 * texture[inside])
     white = radius + 0.12 * texture < 0.66
@@ -117,7 +117,7 @@ def _ventricles(image: Array, plane: str, u: Array, v: Array) -> None:
 
 
 def _base(image: Array, plane: str, u: Array, v: Array, brain: NDArray[np.bool_]) -> None:
-    """Bone and air of the skull base; the pituitary lies on top of it."""
+    """Draw bone and air of the skull base; the pituitary lies above it."""
     if plane == "axial":
         return
     below = brain & (v > 0.62 - 0.18 * u * u)
@@ -126,7 +126,7 @@ def _base(image: Array, plane: str, u: Array, v: Array, brain: NDArray[np.bool_]
 
 
 def _vessels(image: Array, rng: RandomState, u: Array, v: Array, brain: NDArray[np.bool_]) -> None:
-    """Small bright dots, as enhancing as a tumour: brightness alone does not tell."""
+    """Draw small dots as bright as a tumour, so that brightness alone does not identify a tumour."""
     for _ in range(rng.randint(2, 6)):
         cu, cv, r = rng.uniform(-0.6, 0.6), rng.uniform(-0.6, 0.5), rng.uniform(0.015, 0.035)
         image[brain & (_ellipse(u - cu, v - cv, r, r * rng.uniform(1, 2)) < 1)] = _TISSUE * rng.uniform(1.6, 2.3)
@@ -135,7 +135,7 @@ def _vessels(image: Array, rng: RandomState, u: Array, v: Array, brain: NDArray[
 def _meningioma(
     image: Array, patient: Anatomy, rng: RandomState, uv: tuple[Array, Array], brain: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Round, bright and even, cut flat where it sits on the dura."""
+    """Draw a meningioma: round, bright and homogeneous, cut off at the edge of the brain (dura)."""
     r = (0.20 + 0.16 * patient.size) * rng.uniform(0.85, 1.1)
     reach = _BRAIN - 0.45 * r
     cu, cv = (reach * part for part in patient.direction)
@@ -148,7 +148,7 @@ def _meningioma(
 def _glioma(
     image: Array, patient: Anatomy, rng: RandomState, uv: tuple[Array, Array], brain: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Irregular, deep in a hemisphere: a bright ring about a dark core, in dark oedema."""
+    """Draw a glioma: irregular, deep in a hemisphere, a bright ring around a dark core, in dark oedema."""
     r = (0.24 + 0.16 * patient.size) * rng.uniform(0.85, 1.1)
     cu, cv = (0.44 * part + rng.uniform(-0.05, 0.05) for part in patient.direction)
     edge = _ellipse(uv[0] - cu, uv[1] - cv, r, r * rng.uniform(0.75, 1.25)) + 0.45 * _noise(rng, 11, len(image))
@@ -164,7 +164,7 @@ def _glioma(
 def _pituitary(
     image: Array, patient: Anatomy, rng: RandomState, uv: tuple[Array, Array], brain: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """A small bright oval in the midline, above the base."""
+    """Draw a pituitary tumour: a small bright oval in the midline, above the skull base."""
     r = (0.12 + 0.10 * patient.size) * rng.uniform(0.85, 1.1)
     cu, cv = rng.uniform(-0.04, 0.04), rng.uniform(0.38, 0.46)
     wobble = 0.15 * _noise(rng, 15, len(image))
@@ -175,9 +175,9 @@ def _pituitary(
 
 _TUMOURS = {"meningioma": _meningioma, "glioma": _glioma, "pituitary": _pituitary}
 KINDS = tuple(_TUMOURS)
-"""Tumours that can be drawn."""
+"""Types of tumours that can be drawn."""
 
 
 def _ellipse(u: Array, v: Array, ru: float, rv: float) -> Array:
-    """Below 1 inside the ellipse with these half axes."""
+    """Value that is below 1 inside the ellipse with these half axes."""
     return (u / ru) * (u / ru) + (v / rv) * (v / rv)

@@ -1,4 +1,4 @@
-"""Phantoms of any task, drawn when they are read: for tests of what is not like the Figshare data."""
+"""Phantoms of any task, drawn when they are read, for tests with tasks unlike the Figshare data."""
 
 import operator
 from collections.abc import Sequence
@@ -17,53 +17,54 @@ from btlib.data.sources.phantom.head import KINDS, Anatomy, anatomy, draw
 from btlib.data.task import Task
 from btlib.errors import DataError
 
-_VERSION = 1  # raise it whenever a phantom would look different
+_VERSION = 1  # increase it with every change of a phantom's pixels
 _HEALTHY = ("no ", "normal", "healthy")
-"""Begins the name of a class whose samples have empty masks."""
+"""Prefixes of the names of classes whose samples have empty masks."""
 
 
 class PhantomSource(DatasetSource):
-    """n phantoms of a task: as many of each class as can be, several samples to a patient.
+    """Source of n phantoms of a task, with the patients distributed equally among the classes.
 
-    A class that is called "no …", "normal" or "healthy" has empty masks. The second structure of a task lies in the
-    first, the third in the second, and so on. Other channels than the first are other contrasts of the same head.
+    A class whose name begins with "no ", "normal" or "healthy" has empty masks. The second structure of a task lies
+    inside the first, the third inside the second, and so on. Channels after the first one are other contrasts of the
+    same head.
 
     Args:
-        task: Simulated (`synthetic`).
-        n: How many.
-        seed: Same seed and n, same samples, to the bit.
-        size: Side in pixels.
-        each: Samples of a patient, who is also a volume.
+        task: Task, marked as simulated (`synthetic`).
+        n: Number of samples.
+        seed: Seed; the same seed and n give the same samples, bit by bit.
+        size: Side of an image in pixels.
+        each: Number of samples of a patient; each patient is also one volume.
 
     Raises:
-        DataError: n, size or each below 1, or a task that is not marked as simulated.
+        DataError: n, size or each is below 1, or the task is not marked as simulated.
     """
 
     def __init__(self, task: Task, n: int, *, seed: int = 0, size: int = 128, each: int = 3) -> None:
         if min(n, size, each) < 1:
-            raise DataError(f"expected at least 1 of each, got n={n}, size={size}, each={each}", where="phantoms")
+            raise DataError(f"expected values of at least 1, got n={n}, size={size}, each={each}", where="phantoms")
         if not task.synthetic:
-            raise DataError("the task is not simulated", where=task.name, hint="make it with synthetic=True")
+            raise DataError("expected a simulated task", where=task.name, hint="create the task with synthetic=True")
         self._task = task
         self.n, self.seed, self.size, self.each = (operator.index(value) for value in (n, seed, size, each))
 
     @property
     def task(self) -> Task:
-        """What is asked of its samples."""
+        """Task of its samples."""
         return self._task
 
     @property
     def folder(self) -> Path | None:
-        """There are no files."""
+        """None: there are no files."""
         return None
 
     @property
     def place(self) -> str:
-        """Names it in messages, and tells it from other phantoms."""
+        """Unique name of these phantoms, also used in messages."""
         return f"phantoms {self.signature()}"
 
     def samples(self) -> Sequence[SampleInfo]:
-        """Ids, classes and patients."""
+        """List ids, classes, patients and volumes."""
         classes = max(len(self.task.classes), 1)
         found = []
         for i in range(self.n):
@@ -73,7 +74,7 @@ class PhantomSource(DatasetSource):
         return found
 
     def signature(self) -> str:
-        """Of all that decides what is drawn."""
+        """Signature of everything that determines the pixels."""
         whole = (self.task.model_dump(mode="json"), self.n, self.seed, self.size, self.each, _VERSION)
         return fingerprint.of(*whole)
 
@@ -101,20 +102,20 @@ class PhantomSource(DatasetSource):
 
 
 def _kind(name: str, place: int) -> str | None:
-    """The tumour of a class: by its name, else by its place."""
+    """Tumour type of a class: by its name, or by its position if the name is no tumour type; None if healthy."""
     if name.lower().startswith(_HEALTHY):
         return None
     return name if name in KINDS else KINDS[place % len(KINDS)]
 
 
 def _contrast(image: NDArray[np.int16], mask: NDArray[np.bool_], k: int, rng: RandomState) -> NDArray[np.int16]:
-    """The same head in another sequence: the tumour is darker, and the noise is another."""
+    """Same head with another contrast: the tumour is darker, and the noise is different."""
     changed = np.where(mask, image // (k + 1), image) + rng.randint(0, 40, image.shape)
     return np.clip(changed, 0, 32767).astype(np.int16)
 
 
 def _nested(mask: NDArray[np.bool_], structures: int) -> NDArray[np.bool_]:
-    """Masks [structures, h, w], each within the one before."""
+    """Masks [structures, h, w], each inside the previous one."""
     if structures == 0:
         return np.zeros((0, *mask.shape), dtype=bool)
     depth = distance_transform_edt(mask)
