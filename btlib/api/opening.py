@@ -267,8 +267,8 @@ def _described(workspace: Workspace) -> str:
         tested = sum(len(split.test) for split in splits)
         parts = (
             f"{len(splits)} folds of {pooled_name([s.name for s in splits])}: {tested} test samples, each tested once; "
+            f"{_patients(dataset, *splits)}"
         )
-        parts += _patients(dataset, *splits)
     return f"{n} {kind}, {dataset.image_size} px, {scaling} scaling; {parts}"
 
 

@@ -222,7 +222,7 @@ def test_what_cannot_be_asked_for_is_told_before_anything_is_read(
 
 
 def test_no_case_is_refused(start: Any) -> None:
-    with pytest.raises(OptionError, match="no case is named"):
+    with pytest.raises(OptionError, match="expected at least one case"):
         start([])
 
 

@@ -169,7 +169,7 @@ def test_a_cell_with_other_numbers_is_refused(start: Start, tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ({"samples": 30}, "other conditions"),
+        ({"samples": 30}, "different conditions"),
         ({"image_size": 48}, "image_size"),
         ({"epochs": 2}, "recipe"),
         ({"folds": "patient-5fold"}, "folds"),
@@ -195,7 +195,7 @@ def test_one_run_or_a_folder_that_is_there_is_refused(start: Start, tmp_path: Pa
     run = start("one").path
     with pytest.raises(RecordError, match="at least two"):
         merge([run], tmp_path / "merged")
-    with pytest.raises(RecordError, match="is there already"):
+    with pytest.raises(RecordError, match="already exists"):
         merge([run, run], run)
 
 
