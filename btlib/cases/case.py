@@ -166,7 +166,7 @@ class Case:
                 raise BtlibError(f"{shown}: not valid UTF-8 text", where="case", hint="use another name or title")
         if not (self.has_mask or self.has_classes):
             raise BtlibError(
-                "the case predicts neither masks nor classes",
+                "predicts neither masks nor classes",
                 where=f"case {self.name}",
                 hint="set has_mask or has_classes",
             )

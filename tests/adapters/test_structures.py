@@ -117,7 +117,7 @@ def test_probabilities_of_structures_are_left_alone(layout: Any, axis: int, samp
 
 
 def test_mappings_of_structures_that_make_no_sense(samples: Dataset) -> None:
-    with pytest.raises(ModelError, match=r"at least 1, .* got 0 and 0"):
+    with pytest.raises(ModelError, match=r"at least 1 structure .* got 0 structures and 0"):
         Outputs(0, structures=0)
     with pytest.raises(ModelError, match=r"no fewer mask_channels, got 3 and 2"):
         Outputs(0, structures=3, mask_channels=2)
@@ -182,7 +182,7 @@ def test_an_exported_file_needs_no_mapping(outputs: Outputs, samples: Dataset, t
     for one, other in ((said.mask_prob, there.mask_prob), (said.class_prob, there.class_prob)):
         assert (one is None) == (other is None)
         assert one is None or (one.shape == other.shape and one == pytest.approx(other, abs=1e-5))
-    with pytest.raises(ModelError, match=r"takes .*, got \[3, 1, 20, 24\]"):
+    with pytest.raises(ModelError, match=r"expected an input of shape .*, got \[3, 1, 20, 24\]"):
         OnnxPredictor(tmp_path / "net.onnx").predict(images[:, :1])
 
 

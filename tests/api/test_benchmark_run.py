@@ -98,7 +98,7 @@ def test_a_predictor_is_asked_for_without_a_record(make_run: MakeRun, cases: Toy
 def test_a_case_that_failed_has_no_predictor(make_run: MakeRun, cases: Toys, error: Exception, outcome: str) -> None:
     cases.add("bad", error)
     run = make_run()
-    with pytest.raises(ModelError, match=rf"^case bad: the case has no predictor: (?s:.*){type(error).__name__}"):
+    with pytest.raises(ModelError, match=rf"^case bad: has no predictor: (?s:.*){type(error).__name__}"):
         run.prepared("bad")
     assert run.result("bad").failure == outcome
     assert cases.prepared == [("bad", 42)]

@@ -270,7 +270,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path: Path, in_file: tuple[str
     own = shutil.copytree(data, tmp_path / "data")
     done = btlib.run(spec, own, root=tmp_path, no_tune=True, tier="smoke", baseline="none", image_size=32)
     sorted(own.glob("*.mat"))[-1].unlink()
-    with pytest.raises(OptionError, match="its data have changed"):
+    with pytest.raises(OptionError, match="the data have changed"):
         btlib.resume(done.folder)
 
 

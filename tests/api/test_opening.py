@@ -406,9 +406,7 @@ def test_a_run_that_goes_on_keeps_what_it_says_of_itself_and_its_samples(opened:
     assert (before.executor.again, again.executor.again) == (False, True)
     assert again.store.info() == info, "what it began with stays"
     loads.changes = {"ids": (loads.make(36, 32).ids.astype(int) + 1).astype(str)}
-    with pytest.raises(
-        OptionError, match="the split slice-seed42 differs from the stored split: the data have changed"
-    ):
+    with pytest.raises(OptionError, match="slice-seed42 differs from the stored split: the data have changed"):
         opened(seed=9, again=True)
 
 

@@ -63,9 +63,7 @@ def test_a_relative_path_and_a_neighbour(write: Callable[..., Path], monkeypatch
 def test_two_cases_of_one_file(write: Callable[..., Path]):
     path = write("".join(f'case("my-{i}", "", has_mask=True, has_classes=True)(ready)\n' for i in (1, 2)))
     assert [load_case(f"{path}::my-{i}").name for i in (2, 1)] == ["my-2", "my-1"]
-    with pytest.raises(
-        BtlibError, match=r"expected one case, the file registers my-1, my-2\n.*name the case: .*mine\.py::NAME"
-    ):
+    with pytest.raises(BtlibError, match=r"the file registers my-1, my-2\n.*name the case: .*mine\.py::NAME"):
         load_case(str(path))
 
 

@@ -52,7 +52,7 @@ class InProcess:
         """
         record = self._record(replace(cell, measures=frozenset({QUALITY})))
         if record.outcome != "done":
-            raise ModelError(f"the case has no predictor: {record.error}", where=f"case {cell.case}")
+            raise ModelError(f"has no predictor: {record.error}", where=f"case {cell.case}")
         if cell not in self._ready:  # another process made the record, or another case was executed since
             self._release(but=cell)
             self._keep(cell, _case(cell).prepare(replace(self.workspace.work(cell), retrain=False)))
