@@ -115,7 +115,7 @@ def _require_same_provenance(one: CaseRecord, other: CaseRecord, path: Path, oth
         known = provenance(one).get(name, value)
         if value != known:
             raise RecordError(
-                f"{other.cell} has a different {name} than {one.cell} of {path}",
+                f"{name}: {other.cell} differs from {one.cell} of {path}",
                 where=other_path,
                 hint="merge runs of the same code, engine and precision",
             )

@@ -87,7 +87,7 @@ def test_large_logits_do_not_overflow(images: np.ndarray):
 def test_a_part_that_is_not_there_names_those_that_are(images: np.ndarray):
     with pytest.raises(PredictionError, match="no part 'mask': it is a dict with seg, cls"):
         CallablePredictor(lambda x: {"seg": x, "cls": x}, Outputs("mask")).predict(images)
-    with pytest.raises(PredictionError, match="no part 1: it is a ndarray of 0"):
+    with pytest.raises(PredictionError, match="no part 1: it is a ndarray with 0"):
         CallablePredictor(lambda x: x, Outputs(1)).predict(images)
 
 

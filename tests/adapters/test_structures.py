@@ -119,7 +119,7 @@ def test_probabilities_of_structures_are_left_alone(layout: Any, axis: int, samp
 def test_mappings_of_structures_that_make_no_sense(samples: Dataset) -> None:
     with pytest.raises(ModelError, match=r"at least 1 structure .* got 0 structures and 0"):
         Outputs(0, structures=0)
-    with pytest.raises(ModelError, match=r"no fewer mask_channels, got 3 and 2"):
+    with pytest.raises(ModelError, match=r"as many mask_channels, got 3 structures and 2"):
         Outputs(0, structures=3, mask_channels=2)
     with pytest.raises(ModelError, match=r"4 mask_channels for 2 structures\n.*these after one of background"):
         Outputs(0, structures=2, mask_channels=4)

@@ -88,7 +88,7 @@ def test_what_was_not_measured_is_named(left: Left, cases: Toys) -> None:
     cases.add("late")
     run = left(("toy2", "toy1", "late"), task=FIGSHARE, baseline="/somewhere/mine.json")
     summary = close(run.store.path)
-    assert (summary.title, summary.missing) == ("btlib smoke against mine", ("toy2", "late"))
+    assert (summary.title, summary.missing) == ("btlib smoke compared with mine", ("toy2", "late"))
     assert summary.lines[:2] == ["18 samples", ""]
     at = summary.lines.index("not measured: toy2, late")
     assert summary.lines[at - 1] == ""

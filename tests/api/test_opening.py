@@ -130,7 +130,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(
         place.symlink_to(tmp_path / "gone")
     if where == "BTLIB_CACHE":
         monkeypatch.setenv(where, str(place))
-    with pytest.raises(OptionError, match=r"can be written there: .*place is (not a folder|a link to)") as caught:
+    with pytest.raises(OptionError, match=r"is not writable: .*place is (not a folder|a link to)") as caught:
         opened(**({} if where == "BTLIB_CACHE" else {where: Path("place")}))
     assert caught.value.where == (where if where == "BTLIB_CACHE" else f"--bt-{where} (btlib run: --{where})")
     assert loads.asked == []
@@ -293,7 +293,7 @@ def test_what_a_run_needs_is_checked_before_data_are_read(
     with pytest.raises(BaselineError, match="damaged"):
         opened(baseline="mine", held=(Path("mine.json"), BaselineError("damaged")))
     for name, value in {"protocol": "cpu128", "recipe": "modern"}.items():
-        with pytest.raises(OptionError, match=rf"^--bt-{name} .*: the tier smoke has a protocol and"):
+        with pytest.raises(OptionError, match=rf"^--bt-{name} .*: the protocol and the recipe of"):
             opened(**{name: value})
     with pytest.raises(UnknownNameError, match="unknown engine 'eagre'"):
         opened(engine="eagre")

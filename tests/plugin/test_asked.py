@@ -75,7 +75,7 @@ def test_an_item_named_by_its_id_runs_whatever_its_tier(accepted: Run, pytester:
         (["--bt-image-size=1"], "*image*"),
         (
             ["--bt-protocol=cpu128"],
-            "*--bt-protocol (btlib run: --protocol): the tier smoke has a protocol and a recipe of its own*",
+            "*--bt-protocol (btlib run: --protocol): the protocol and the recipe of the tier smoke are fixed*",
         ),
         *(
             (

@@ -55,7 +55,7 @@ def test_a_run_that_holds_up(
             "btlib smoke: 40 PHANTOM samples (synthetic), 32 px, thesis scaling; split slice-seed42: "
             "29 train, 3 validation, 8 test; * simulated patients, 8 of 8 test samples from patients in training",
             "  compared with baseline *smoke.json; records in *reports*-smoke",
-            "*btlib smoke against smoke*",
+            "*btlib smoke compared with smoke*",
             "PHANTOM DATA: synthetic samples*",
             "toy1 a toy*pass*1.0000*given",
             "toy2 a toy*pass*1.0000*given",

@@ -76,7 +76,7 @@ def leaving(work: Work) -> Prepared:
         (leaving, "SystemExit: no GPU here"),
         (
             lambda work: Prepared(Wrong(), "given", details={"threshold": "auto"}),
-            "details: threshold is a field of its",
+            "details: the name threshold is reserved",
         ),
         (broken, "case X: has no weights\nHint: find some"),
         (crashing, "KeyError: 'missing'"),
