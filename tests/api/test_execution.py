@@ -297,7 +297,7 @@ def test_a_run_does_not_go_on_with_another_recipe(tmp_path: Path, in_file: tuple
     done = btlib.run(
         spec, data, root=tmp_path, no_tune=True, tier="smoke", baseline="none", image_size=32, recipe=Recipe(epochs=3)
     )
-    with pytest.raises(OptionError, match="recipe: expected .* as stored in the run"):
+    with pytest.raises(OptionError, match=r"recipe: expected .* as stored in the run"):
         btlib.resume(done.folder)
 
 
