@@ -121,9 +121,7 @@ def test_mappings_of_structures_that_make_no_sense(samples: Dataset) -> None:
         Outputs(0, structures=0)
     with pytest.raises(ModelError, match=r"as many mask_channels, got 3 structures and 2"):
         Outputs(0, structures=3, mask_channels=2)
-    with pytest.raises(
-        ModelError, match=r"for 2 structures, got 4\n.*a background channel followed by"
-    ):
+    with pytest.raises(ModelError, match=r"for 2 structures, got 4\n.*a background channel followed by"):
         Outputs(0, structures=2, mask_channels=4)
     with pytest.raises(PredictionError, match=r"expected a mask with 2 channels at axis 1, got shape \(7, 3, 24, 24\)"):
         CallablePredictor(lambda x: x, Outputs(0, structures=2), layout="nchw").predict(samples.images)

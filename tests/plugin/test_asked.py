@@ -24,7 +24,7 @@ def test_full_is_asked_for_by_its_marker(accepted: Run, latest: Latest, pytester
     result = accepted("--benchmark-disable", "-m", "full", "--bt-baseline=mine")
     assert result.ret == 0
     assert latest().name.endswith("-full")
-    result.stdout.fnmatch_lines(["*btlib full against mine*", "toy1 a toy*pass*"])
+    result.stdout.fnmatch_lines(["*btlib full compared with mine*", "toy1 a toy*pass*"])
     result.stdout.no_fnmatch_line("*btlib smoke*")
 
 
