@@ -1,7 +1,6 @@
 """btlib: a benchmark harness with test-suite semantics for brain-tumour segmentation and classification.
 
-Nothing heavy happens here: the public names are imported on first use, so `import btlib` is fast and needs no
-deep-learning framework.
+The public names are imported on first use. `import btlib` is therefore fast and needs no deep-learning framework.
 """
 
 import importlib

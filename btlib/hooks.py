@@ -1,7 +1,8 @@
-"""What other packages may rely on: the hooks of btlib, called in every way of running it (pytest, `btlib run`, Python).
+"""Hooks of btlib for other packages. They are called for every way of running it: pytest, `btlib run`, Python.
 
-A package names a module in an entry point of the group `btlib.plugins`; a `conftest.py` needs none. Either implements
-hooks as functions of these names, marked `@hookimpl`. Implementations may leave out arguments that they do not need.
+A package names a module in an entry point of the group `btlib.plugins`; a `conftest.py` needs no entry point. Both
+implement hooks as functions with the names below, marked with `@hookimpl`. An implementation may leave out arguments
+that it does not need.
 """
 
 import warnings
@@ -26,54 +27,61 @@ if TYPE_CHECKING:
 
 _spec = pluggy.HookspecMarker("btlib")
 hookimpl = pluggy.HookimplMarker("btlib")
-"""Marks a function as an implementation of the hook of its name."""
+"""Decorator that marks a function as an implementation of the hook with the same name."""
 
 
 class Specifications:
-    """The hooks. None of them is given test samples before a case has been scored."""
+    """Specifications of the hooks. No hook receives test samples before a case has been scored."""
 
     @_spec
     def btlib_options(self) -> "Sequence[PluginOption]":  # type: ignore[empty-body]
-        """Options of a plug-in, which appear as `--bt-<name>` in pytest and as `--<name>` in `btlib run`.
+        """Return the options of a plug-in. They appear as `--bt-<name>` in pytest and as `--<name>` in `btlib run`.
 
-        Their values are in `Work.options`.
+        Cases find the values in `Work.options`.
         """
 
     @_spec
     def btlib_adjust_tier(self, options: "RunOptions", given: "Mapping[str, Any]") -> "Callable[[Tier], Tier] | None":
-        """How options change the settings of a run.
+        """Return a function that changes the settings (tier) of a run, or None.
 
         Args:
-            options: What the user asked for.
-            given: The values of plug-ins' options that the user gave, by name.
+            options: Options of the run.
+            given: Values of plug-in options that the user set, by name.
         """
 
     @_spec
     def btlib_check_plan(self, plan: "RunPlan") -> None:
-        """Refuse what a plug-in cannot do, before anything is read; raise `btlib.errors.OptionError`."""
+        """Check the plan before any data are read.
+
+        Raise `btlib.errors.OptionError` if the plug-in does not support the plan.
+        """
 
     @_spec
     def btlib_record_written(self, store: "RunStore", record: "CaseRecord") -> None:
-        """A case has been measured, and its record lies in the run's folder.
+        """React to a new record: a case has been measured, and its record is stored in the run's folder.
 
-        With several processes it is called in the one that measured.
+        With several processes, the hook is called in the process that measured the case.
         """
 
     @_spec
     def btlib_run_judged(self, store: "RunStore", judgement: "Judgement") -> None:
-        """A run has ended and was judged: the place for exports. Called once for a run, in the controlling process."""
+        """React to a finished and judged run, for example export its results.
+
+        The hook is called once per run, in the controlling process.
+        """
 
     @_spec
     def btlib_report_sections(self, store: "RunStore", judgement: "Judgement") -> "Sequence[Section]":  # type: ignore[empty-body]
-        """Sections to add at the end of the HTML report of a run: a title, and text or an SVG figure.
+        """Return sections for the end of the run's HTML report: each has a title, and text or an SVG figure.
 
-        It is called each time the page is made, also of a run that is not whole. Where it raises, the page says so.
+        The hook is called each time the page is made, also for an incomplete run. If it raises, the page shows the
+        error.
         """
 
 
 @cache
 def manager() -> pluggy.PluginManager:
-    """The hooks with all implementations of installed packages."""
+    """Return the plug-in manager with the hook implementations of all installed packages."""
     made = pluggy.PluginManager("btlib")
     made.add_hookspecs(Specifications)
     for point in entry_points("btlib.plugins"):
@@ -82,34 +90,37 @@ def manager() -> pluggy.PluginManager:
 
 
 def notify(name: str, **given: Any) -> None:
-    """Tell every implementation of a hook what has happened. One that raises is warned of, and costs nothing else.
+    """Call every implementation of a hook. If one raises, a warning is issued and the others are still called.
 
     Args:
-        name: Of the hook.
-        given: Its arguments.
+        name: Name of the hook.
+        given: Arguments of the hook.
     """
     for plugin, implementation in each(name, **given):
         try:
             implementation()
-        except Exception as error:  # foreign code: what it raises is its own failure
+        except Exception as error:  # code of other packages may raise anything
             text = f"{plugin}: its hook {name} failed: {type(error).__name__}: {error}"
             warnings.warn(text, BtlibWarning, stacklevel=2)
 
 
 def call() -> Any:
-    """Calls every implementation of a hook: `call().btlib_record_written(store=…, record=…)`; all arguments are named.
+    """Return an object whose methods call every implementation of a hook.
 
-    A call returns the list of what the implementations returned, without None.
+    Example: `call().btlib_record_written(store=…, record=…)`. All arguments are keyword arguments. A call returns the
+    list of the implementations' return values, without None.
     """
     return manager().hook
 
 
 def each(name: str, **arguments: Any) -> "Iterator[tuple[str, Callable[[], Any]]]":
-    """Every implementation of a hook: its package's name, and what calls it alone, so that others do not fail with it.
+    """Yield each implementation of a hook: the plug-in's name, and a function that calls only this implementation.
+
+    A failing implementation then does not stop the others.
 
     Args:
-        name: Of the hook.
-        arguments: Those of the hook.
+        name: Name of the hook.
+        arguments: Arguments of the hook.
     """
     hooks = manager()
     for one in reversed(getattr(hooks.hook, name).get_hookimpls()):  # pluggy calls the last first

@@ -1,4 +1,4 @@
-"""What the user asks of a run: declared once, as fields; the options of pytest and of `btlib run` are made of them."""
+"""Options of a run. Each is declared once, as a field; the options of pytest and of `btlib run` are made from these."""
 
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from btlib.protocol import Protocol, Recipe, Tier
 
 ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8")
-"""Those of btlib, known without torch; installed packages may bring more."""
+"""Engines of btlib, listed here without importing torch. Installed packages may add engines."""
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
 Kind = Literal["text", "list", "repeated", "count", "seed", "folder", "place", "flag"]
-"""How an option is written: text; names separated by commas; given once for each value; a whole number from 1, or from
-0; a folder that is there; a folder of the project that may be made; or a switch."""
+"""Kind of an option's value, in this order: any text; names separated by commas; an option that may be repeated; a
+whole number from 1; a whole number from 0; an existing folder; a folder that may be created; a switch."""
 
 
 @dataclass(frozen=True)
 class Declared:
-    """How a field appears on a command line.
+    """Description of an option on a command line.
 
     Attributes:
-        text: Its help.
-        kind: How it is written.
-        metavar: What stands for its value in the help.
-        choices: The values that it may have; None for any.
+        text: Help text.
+        kind: Kind of the value.
+        metavar: Placeholder for the value in the help.
+        choices: Allowed values; None allows any value.
     """
 
     text: str
@@ -42,12 +42,12 @@ class Declared:
 
 @dataclass(frozen=True)
 class PluginOption:
-    """An option that a plug-in brings; its value goes to `Work.options`, and to the plug-in's hooks.
+    """Option of a plug-in. Its value is passed to `Work.options` and to the plug-in's hooks.
 
     Attributes:
-        name: As in "--bt-weights" and "--weights", without dashes before it.
-        declared: How it appears; of a folder the value is an absolute path.
-        default: Its value where the user does not give it.
+        name: Name without leading dashes, for example "weights" for "--bt-weights" and "--weights".
+        declared: Description of the option. The value of a folder option is an absolute path.
+        default: Value if the user does not set the option.
     """
 
     name: str
@@ -56,7 +56,7 @@ class PluginOption:
 
     @property
     def key(self) -> str:
-        """The name with underscores, as in `Work.options`."""
+        """Name with underscores, as in `Work.options`."""
         return self.name.replace("-", "_")
 
 
@@ -69,59 +69,67 @@ def _option(
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the user asked for; None leaves a choice to the tier. The texts of the options say what each field means.
+    """Options of a run. None means that the tier decides. The help texts below describe each field.
 
     Attributes:
-        root: Folder of the project: `baselines/`, `data_figshare/` and relative places are looked for there.
-        plugins: Values of the options of plug-ins, by name.
+        root: Project folder. It contains `baselines/` and `data_figshare/`; relative paths start there.
+        plugins: Values of plug-in options, by name.
     """
 
     root: Path = field(default_factory=Path.cwd)
     data: Path | None = _option(
-        "folder of samples (full: data_figshare/data; else and in smoke phantoms)", "folder", "DIR"
+        "folder of samples (default: full uses data_figshare/data if present; otherwise, and in smoke, phantoms)",
+        "folder",
+        "DIR",
     )
-    protocol: str | None = _option("a protocol by its name, which brings its own baseline; full only", metavar="NAME")
-    recipe: str | None = _option("one of the protocol's recipes; full only", metavar="NAME")
-    limit: int | None = _option("use N samples only, classes in proportion", "count", "N")
-    epochs: int | None = _option("passes over the training samples", "count", "N")
-    image_size: int | None = _option("side of the input in pixels", "count", "PX")
-    scaling: Scaling | None = _option("thesis: divided by 255; percentile: 1st to 99th to 0…1", choices=SCALINGS)
-    batch_size: int | None = _option("samples in a training step", "count", "N")
+    protocol: str | None = _option("name of a protocol, which also sets the baseline; full only", metavar="NAME")
+    recipe: str | None = _option("name of one of the protocol's recipes; full only", metavar="NAME")
+    limit: int | None = _option("use only N samples; class proportions are preserved", "count", "N")
+    epochs: int | None = _option("number of passes over the training samples", "count", "N")
+    image_size: int | None = _option("side length of the input images in pixels", "count", "PX")
+    scaling: Scaling | None = _option(
+        "thesis: divide by 255; percentile: map the 1st to 99th percentile to 0…1", choices=SCALINGS
+    )
+    batch_size: int | None = _option("samples per training step", "count", "N")
     split: str | None = _option("slice-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
     folds: str | None = _option(
-        "test on several folds and pool them: patient-5fold (all), or NAME-1,NAME-3", metavar="FOLDS"
+        "test on several folds and pool the results: patient-5fold (all folds), or NAME-1,NAME-3", metavar="FOLDS"
     )
-    baseline: str | None = _option("name in baselines/, a file, or none: compare with nothing", metavar="NAME")
-    case: tuple[str, ...] = _option(
-        "measure this case and no others (may be repeated)", "repeated", "FILE.py::NAME", default=()
-    )
+    baseline: str | None = _option("name in baselines/, path of a file, or none for no comparison", metavar="NAME")
+    case: tuple[str, ...] = _option("measure only this case (may be repeated)", "repeated", "FILE.py::NAME", default=())
     against: tuple[str, ...] | None = _option(
-        "compare new cases with these of the baseline; default: all", "list", "NAME,NAME"
+        "compare new cases with these cases of the baseline (default: all)", "list", "NAME,NAME"
     )
     speed_reference: str | None = _option(
-        "give the speed of cases that bring no reference as a ratio to this case's", metavar="CASE"
+        "report the speed of cases without their own reference as a ratio to the speed of this case", metavar="CASE"
     )
-    independent: bool = _option("samples without patient id are independent of each other", "flag", default=False)
-    random_labels: bool = _option("control: classes drawn at random, one a patient", "flag", default=False)
-    retrain: bool = _option("train even where a stored model fits", "flag", default=False)
+    independent: bool = _option(
+        "treat samples without a patient id as independent of each other", "flag", default=False
+    )
+    random_labels: bool = _option("control: draw classes at random, one class per patient", "flag", default=False)
+    retrain: bool = _option("train even if a stored model fits", "flag", default=False)
     name: str | None = _option("title of the run in reports and tables", metavar="TITLE")
     output: Path = _option("folder of the runs (default: reports)", "place", "DIR", default=Path("reports"))
     checkpoints: Path = _option(
         "folder of trained models (default: checkpoints)", "place", "DIR", default=Path("checkpoints")
     )
-    device: str = _option("what to train and predict on", default="auto", choices=DEVICES)
+    device: str = _option("device for training and prediction", default="auto", choices=DEVICES)
     precision: str | None = _option(
-        "auto: bf16 where the hardware has it; smoke: fp32 unless asked", choices=PRECISIONS
+        "auto: bf16 if the hardware supports it, else fp32; smoke uses fp32 by default", choices=PRECISIONS
     )
     engine: str | None = _option(
-        "what runs the trained models; auto: the fastest that agrees with fp32", metavar="NAME"
+        "engine that runs the trained models; auto: the fastest engine that agrees with fp32", metavar="NAME"
     )
-    seed: int = _option("of the training (default: 42)", "seed", "N", default=42)
-    seeds: int = _option("measure each case with N seeds, counted up from the seed", "count", "N", default=1)
-    timeout: int | None = _option("seconds that a case may take with one seed", "count", "SECONDS")
-    deterministic: bool = _option("the same numbers to the bit on one machine, however slow", "flag", default=False)
-    no_tune: bool = _option("leave the allocator and the number of threads as they are", "flag", default=False)
-    strict: bool = _option("fail on inconclusive verdicts and on cases of the baseline left out", "flag", default=False)
+    seed: int = _option("seed of the training (default: 42)", "seed", "N", default=42)
+    seeds: int = _option("measure each case with N consecutive seeds, starting at the seed", "count", "N", default=1)
+    timeout: int | None = _option("time limit in seconds for one case with one seed", "count", "SECONDS")
+    deterministic: bool = _option(
+        "compute bit-identical numbers on the same machine; this can be slow", "flag", default=False
+    )
+    no_tune: bool = _option("do not change the allocator or the number of threads", "flag", default=False)
+    strict: bool = _option(
+        "fail if a verdict is inconclusive or a case of the baseline is left out", "flag", default=False
+    )
     plugins: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -134,7 +142,7 @@ class RunOptions:
             file, colons, name = self.speed_reference.partition("::")
             if (
                 file.endswith(".py") and Path(file).expanduser().is_file()
-            ):  # wherever the user stands when it is resumed
+            ):  # an absolute path, because the run may be resumed from another folder
                 object.__setattr__(self, "speed_reference", f"{Path(file).expanduser().absolute()}{colons}{name}")
         for name in ("case", "against"):
             value = getattr(self, name)
@@ -154,20 +162,22 @@ class RunOptions:
                 raise unknown_name(name.replace("_", " "), str(value), declared.choices, where=written(name))
 
     def as_json(self) -> dict[str, Any]:
-        """All that was asked for, as plain JSON values: what `from_json` reads."""
+        """Return all options as plain JSON values, readable by `from_json`."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "RunOptions":
-        """Read what `as_json` gave.
+        """Read options from the output of `as_json`.
 
         Raises:
-            OptionError: It names an option that this version does not have.
+            OptionError: The input contains an option that this version does not have.
         """
         known = {f.name for f in fields(cls)}
         if strange := sorted(value.keys() - known):
             raise OptionError(
-                f"unknown: {', '.join(strange)}", where="options of a run", hint="use the btlib it was made by"
+                f"unknown options: {', '.join(strange)}",
+                where="options of a run",
+                hint="use the btlib version that made the run",
             )
         paths = {"root", "data", "output", "checkpoints"}
         given: dict[str, Any] = {
@@ -180,21 +190,21 @@ class RunOptions:
 
 
 def declarations() -> dict[str, Declared]:
-    """The fields of `RunOptions` that are options of a command line."""
+    """Return the fields of `RunOptions` that are command-line options, by name."""
     return {f.name: f.metadata["declared"] for f in fields(RunOptions) if "declared" in f.metadata}
 
 
 def default_of(name: str) -> Any:
-    """The value of a field of `RunOptions` that nobody gave."""
+    """Return the default value of a field of `RunOptions`; None if it has a default factory."""
     found = next(f for f in fields(RunOptions) if f.name == name)
     return None if found.default is MISSING else found.default
 
 
 def plugin_options() -> list[PluginOption]:
-    """The options of all plug-ins.
+    """Return the options of all plug-ins.
 
     Raises:
-        OptionError: One has the name of another option.
+        OptionError: Two options have the same name.
     """
     from btlib import hooks
 
@@ -238,12 +248,12 @@ def plugin_values(options: Iterable[PluginOption], given: Mapping[str, Any], bas
 
 
 def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any]:
-    """What makes the value of an option of its text, for any command line.
+    """Return a function that converts an option's text to its value.
 
     Args:
-        declared: The option.
-        base: Where the user stands.
-        where: The option as the user writes it, for errors.
+        declared: Description of the option.
+        base: Folder from which relative paths start.
+        where: The option as the user writes it, for error messages.
     """
 
     def parse(text: str) -> Any:
@@ -257,7 +267,7 @@ def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any
         if declared.kind == "folder":
             folder = base / Path(text).expanduser()
             if not folder.is_dir():
-                raise OptionError(f"{folder} is not a folder", where=where, hint="give a folder that is there")
+                raise OptionError(f"{folder} is not a folder", where=where, hint="give an existing folder")
             return folder
         if declared.kind == "place":
             return Path(text)
@@ -269,15 +279,15 @@ def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any
 
 
 def require_engine(name: str | None) -> None:
-    """Refuse an engine that neither btlib nor an installed package has.
+    """Raise an error if neither btlib nor an installed package provides the engine.
 
     Raises:
-        UnknownNameError: There is none of this name; the nearest is offered.
+        UnknownNameError: No engine has this name. The message suggests the most similar name.
     """
     if name is None or name in ENGINES:
         return
     known: tuple[str, ...] = ENGINES
-    if importlib.util.find_spec("torch") is not None:  # which engines need
+    if importlib.util.find_spec("torch") is not None:  # btlib.engines needs torch
         from btlib.engines import engine_names
 
         known = engine_names()
@@ -288,17 +298,17 @@ def require_engine(name: str | None) -> None:
 def adjusted(
     tier: "Tier", options: RunOptions, protocol: "Protocol | None" = None, recipe: "Recipe | None" = None
 ) -> "Tier":
-    """A tier with what the user asked for in place of its own settings.
+    """Return the tier with the user's options applied to its settings.
 
     Args:
-        tier: The settings where nothing is asked for.
-        options: What is asked for.
-        protocol: In place of the tier's or of a named one.
-        recipe: In place of the tier's or of a named one.
+        tier: Default settings.
+        options: Options of the user.
+        protocol: Protocol that replaces the tier's or the named one; None replaces nothing.
+        recipe: Recipe that replaces the tier's or the named one; None replaces nothing.
 
     Raises:
-        UnknownNameError: No such protocol or recipe.
-        OptionError: The tier has a protocol and recipe of its own, or a plug-in refuses.
+        UnknownNameError: The protocol or recipe does not exist.
+        OptionError: The tier has a fixed protocol and recipe, or a plug-in rejects the options.
     """
     from btlib import hooks
     from btlib.protocol import apply_preset
@@ -306,16 +316,16 @@ def adjusted(
     for name in ("protocol", "recipe"):
         if tier.fixed and getattr(options, name) is not None:
             raise OptionError(
-                f"the tier {tier.name} has a protocol and a recipe of its own",
+                f"the protocol and the recipe of the tier {tier.name} are fixed",
                 where=written(name),
-                hint="give it with the tier full",
+                hint="use this option with the tier full",
             )
     if options.protocol or options.recipe:
         tier = apply_preset(tier, options.protocol, options.recipe)
     tier = replace(tier, protocol=protocol or tier.protocol, recipe=recipe or tier.recipe)
     trained: dict[str, Any] = {"epochs": options.epochs, "batch_size": options.batch_size}
     measured: dict[str, Any] = {"image_size": options.image_size, "split": options.folds or options.split}
-    (measured if tier.recipe.scaling is None else trained)["scaling"] = options.scaling  # a recipe's own would win
+    (measured if tier.recipe.scaling is None else trained)["scaling"] = options.scaling  # the recipe's has priority
     tier = replace(
         tier,
         recipe=replace(tier.recipe, **_given(trained)),

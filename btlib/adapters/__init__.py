@@ -1,4 +1,4 @@
-"""Frameworks behind the predictor protocol, one module each. A framework is imported when its adapter is asked for."""
+"""Adapters from frameworks to the predictor protocol, one module each. A framework is imported when its adapter is."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Any function on NumPy arrays behind the predictor protocol; what most adapters stand on."""
+"""Adapter for functions on NumPy arrays. Most other adapters build on it."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -11,24 +11,25 @@ from btlib.errors import ModelError, PredictionError
 from btlib.types import Predictions
 
 Layout = Literal["nhw", "nchw", "nhwc"]
-"""Axes of what a model takes and gives: without channels, channels first (PyTorch, most of ONNX), channels last."""
+"""Axes of a model's input and output: without channels, channels first (PyTorch, most ONNX files), channels last."""
 
 
 class CallablePredictor:
-    """A function as a predictor.
+    """Predictor that calls a function.
 
     Args:
-        function: Takes float32 in the layout; returns `Predictions` where there is no mapping, else anything that the
-            mapping understands.
-        outputs: Where masks and classes are in what it returns.
-        layout: Of its input and its mask: "nhw", "nchw" or "nhwc".
-        channels: How many the function wants: an image of one channel is repeated; None takes images as they are.
+        function: Function of a float32 array in the layout. Without `outputs` it returns `Predictions`, otherwise any
+            value that `outputs` can read.
+        outputs: Mapping that finds masks and classes in the returned value.
+        layout: Layout of input and mask: "nhw", "nchw" or "nhwc".
+        channels: Number of channels that the function expects. An image with one channel is repeated; None passes
+            images unchanged.
 
     Attributes:
-        device: Where it computes, such as "cpu", "gpu" or "cuda:1"; None where that is not known.
+        device: Device that computes, such as "cpu", "gpu" or "cuda:1"; None if unknown.
 
     Raises:
-        ModelError: A number of channels below 1.
+        ModelError: The number of channels is below 1.
     """
 
     device: str | None = None
@@ -47,18 +48,18 @@ class CallablePredictor:
         self.channels = checked(channels)
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        """Predictions for float32 [n, channels, h, w]."""
+        """Return predictions for float32 images [n, channels, h, w]."""
         raw = self.function(shaped(required(images), self.layout, self.channels))
         if self.outputs is None:
-            return raw  # type: ignore[no-any-return]  # whoever scores it checks what it is
+            return raw  # type: ignore[no-any-return]  # scoring checks the type
         return Predictions(*self.outputs.read(raw, NUMPY, channels_last=self.layout == "nhwc"))
 
 
 def shaped(images: NDArray[np.float32], layout: Layout, channels: int | None) -> NDArray[np.float32]:
-    """Images [n, channels, h, w] in a layout, one channel repeated where more are wanted.
+    """Convert images [n, channels, h, w] to a layout. A single channel is repeated if the model expects more.
 
     Raises:
-        PredictionError: Several channels, where there can be one only or another number is wanted.
+        PredictionError: The images have several channels, but the layout has none or the model expects another number.
     """
     wanted = repeats(images.shape[1], 1 if layout == "nhw" else channels)
     images = np.repeat(images, wanted, axis=1)
@@ -68,36 +69,39 @@ def shaped(images: NDArray[np.float32], layout: Layout, channels: int | None) ->
 
 
 def repeats(given: int, wanted: int | None) -> int:
-    """How often the one channel of an image is repeated; 1 where it has what is wanted.
+    """Return how often to repeat the single channel of an image; 1 if the number of channels already fits.
 
     Raises:
-        PredictionError: An image of several channels, and another number is wanted.
+        PredictionError: The image has several channels, and the model expects another number.
     """
     if given not in (1, wanted) and wanted is not None:
         raise PredictionError(
-            f"the model takes {wanted} channels, the images have {given}",
-            hint="declare channels and layout of the predictor as the task's images are",
+            f"the model expects {wanted} channels, the images have {given}",
+            hint="set channels and layout of the predictor to match the task's images",
         )
     return 1 if wanted in (None, given) else wanted
 
 
 def checked(channels: int | None) -> int | None:
-    """A number of channels, which is at least 1, or None."""
+    """Return the number of channels if it is None or at least 1; otherwise raise ModelError."""
     if channels is not None and channels < 1:
-        raise ModelError(f"expected at least 1 channel, got {channels}", hint="leave channels out, or repeat the image")
+        hint = "leave channels out, or give a whole number from 1"
+        raise ModelError(f"expected at least 1 channel, got {channels}", hint=hint)
     return channels
 
 
 def required(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same images; what is no batch of images is told by its name: frameworks have a different riddle each.
+    """Return the images unchanged after checking that they are a batch.
+
+    The check gives the same clear message for every framework.
 
     Raises:
-        PredictionError: Another number of axes than [n, channels, h, w], or no image.
+        PredictionError: The axes are not [n, channels, h, w], or there is no image.
     """
     if images.ndim != 4:
         raise PredictionError(
             f"expected images [n, channels, h, w], got shape {images.shape}",
-            hint="for images of one channel give images[:, None]",
+            hint="for images with one channel, use images[:, None]",
         )
     if len(images) == 0:
         raise PredictionError("no images to predict", hint="give at least one sample")

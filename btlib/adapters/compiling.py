@@ -1,4 +1,4 @@
-"""PyTorch's compiler, used so that what is called compiled was compiled."""
+"""PyTorch's compiler without its silent fallback to uncompiled code."""
 
 import itertools
 import warnings
@@ -14,20 +14,20 @@ _numbers = itertools.count()
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """A function that is run by compiled code, or raises one of `compiler_errors`, or ModelError; it never falls back.
+    """Return a function that always runs compiled code. It raises one of `compiler_errors` or ModelError otherwise.
 
-    PyTorch counts how often a piece of code is compiled, and runs it uncompiled from the eighth time on. Functions made
-    in one place share their code, and so does `forward` of all models of a class. Here each function has code of its
-    own, so it has all eight times to itself, and what was compiled goes when the function goes.
+    PyTorch counts how often a code object is compiled, and runs it uncompiled from the eighth time on. Functions
+    created at the same place share a code object, and so does `forward` of all models of a class. Here each function
+    gets its own code object. It therefore has its own count, and its compiled code is released together with it.
 
     Args:
         function: A Python function.
-        options: For `torch.compile`.
+        options: Options for `torch.compile`.
     """
 
     def run(*args: Any) -> Any:
-        if not torch.compiler.is_compiling():  # settings of the user's may switch the compiler off
-            raise ModelError("torch.compile is switched off", hint="unset TORCHDYNAMO_DISABLE and the like")
+        if not torch.compiler.is_compiling():  # user settings may disable the compiler
+            raise ModelError("torch.compile is switched off", hint="unset TORCHDYNAMO_DISABLE and similar settings")
         return function(*args)
 
     run.__code__ = run.__code__.replace(co_name=f"compiled_{next(_numbers)}")
@@ -35,7 +35,7 @@ def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]
 
     def call(*args: Any) -> Any:
         with torchscript_is_old():
-            # torch 2.11 warns of what fp32 is asked for: that it does not round to TF32
+            # torch 2.11 warns that fp32 is not rounded to TF32; that is intended here
             warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
             return found(*args)
 
@@ -43,7 +43,7 @@ def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]
 
 
 def compiler_errors() -> tuple[type[Exception], ...]:
-    """What calling a compiled function raises where it cannot be compiled; the compiler is imported for it."""
+    """Return the exceptions raised by a function that cannot be compiled. This imports the compiler."""
     from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
     return TorchDynamoException, FailOnRecompileLimitHit

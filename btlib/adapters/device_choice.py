@@ -1,4 +1,4 @@
-"""The devices that a user can choose from, by name. PyTorch is imported only where one of its GPUs is asked for."""
+"""Names of the devices that a user can choose. PyTorch is imported only if it is needed."""
 
 import re
 import sys
@@ -12,26 +12,26 @@ from btlib.types import Device as Device
 
 
 def check_known(device: str) -> None:
-    """Refuse a name that is not one of `DEVICES`.
+    """Raise an error if the name is not one of `DEVICES`.
 
     Raises:
-        UnknownNameError: The name is not one of them; the nearest is offered.
+        UnknownNameError: The name is unknown. The message suggests the most similar name.
     """
     if device not in DEVICES:
         raise unknown_name("device", device, DEVICES)
 
 
 def check_available(device: str) -> None:
-    """Refuse a device that this machine lacks, before anything is read or trained.
+    """Raise an error if this machine does not have the device, before any data are read or models are trained.
 
-    PyTorch is what finds GPUs. Where it is not installed, the case's own framework has to.
+    PyTorch finds the GPUs. If it is not installed, nothing is checked here and the case's framework must check.
 
     Args:
-        device: One of `DEVICES`; "auto" and "cpu" are always there.
+        device: One of `DEVICES`; "auto" and "cpu" are always available.
 
     Raises:
-        UnknownNameError: There is no such device.
-        OptionError: This machine does not have it; those that it has are named.
+        UnknownNameError: No device has this name.
+        OptionError: This machine does not have the device. The hint lists the available devices.
     """
     check_known(device)
     if device not in ("auto", "cpu") and find_spec("torch") is not None:
@@ -41,31 +41,31 @@ def check_available(device: str) -> None:
 
 
 def named_device(predictor: object, details: Mapping[str, Any]) -> str | None:
-    """The device that a case says it predicts on: among its details, else by its predictor (as all adapters do).
+    """Return the prediction device that a case states in its details, or else in its predictor (as all adapters do).
 
     Args:
-        predictor: Of the case; `device` counts.
-        details: Of the case; "device" counts.
+        predictor: Predictor of the case; its attribute `device` is read.
+        details: Details of the case; the entry "device" is read.
 
     Returns:
-        In its own framework's words; None where it says nothing.
+        Name of the device in the case's framework; None if the case states no device.
     """
     named = details.get("device") or getattr(predictor, "device", None)
     return None if named is None else str(named)
 
 
 def where_it_runs(predictor: object, details: Mapping[str, Any], wanted: str) -> str | None:
-    """The device that a case predicts on, by PyTorch's name, such as "cpu" or "cuda:1".
+    """Return PyTorch's name of the device that a case predicts on, such as "cpu" or "cuda:1".
 
-    It is the one that the case names, else what PyTorch would take for what the user asked for.
+    It is the device that the case states, or else the device that PyTorch resolves the user's choice to.
 
     Args:
-        predictor: Of the case.
-        details: Of the case.
-        wanted: What the user asked for, one of `DEVICES`.
+        predictor: Predictor of the case.
+        details: Details of the case.
+        wanted: Choice of the user, one of `DEVICES`.
 
     Returns:
-        None for a device that PyTorch has no part in, such as a TPU.
+        PyTorch's name; None for a device that PyTorch does not support here, such as a TPU.
     """
     named = named_device(predictor, details)
     if named is not None:
@@ -78,10 +78,10 @@ def where_it_runs(predictor: object, details: Mapping[str, Any], wanted: str) ->
 
 
 def torch_name(name: str) -> str | None:
-    """PyTorch's name of a device that another framework names, such as "gpu", "CudaDevice(id=1)" or "/device:GPU:0".
+    """Convert another framework's device name, such as "gpu", "CudaDevice(id=1)" or "/device:GPU:0", to PyTorch's.
 
     Returns:
-        "cpu", "mps" or "cuda", the last with an index where the name has one; None for any other device.
+        "cpu", "mps" or "cuda", the last with an index if the name has one; None for any other device.
     """
     found = re.search(r"(cuda|gpu|rocm|metal|mps|cpu)(?:(?:device)?(?:[:_]|\(id=)(\d+))?", name.lower())
     if found is None:
@@ -91,7 +91,7 @@ def torch_name(name: str) -> str | None:
 
 
 def has_torch_device(device: str | None) -> bool:
-    """Whether PyTorch is installed and can work on a device, by its name of it."""
+    """Whether PyTorch is installed and can use the device with this PyTorch name."""
     if device is None or find_spec("torch") is None:
         return False
     import torch
@@ -102,7 +102,7 @@ def has_torch_device(device: str | None) -> bool:
 
 
 def gpu_name(device: str | None) -> str | None:
-    """What a GPU is called, such as "NVIDIA H200"; None for the CPU, or where PyTorch has no such GPU."""
+    """Return the product name of a GPU, such as "NVIDIA H200"; None for the CPU, or if PyTorch has no such GPU."""
     if device == "mps":
         return "Apple GPU"
     torch = sys.modules.get("torch")

@@ -1,4 +1,4 @@
-"""Where PyTorch works, and how precisely."""
+"""Devices, precisions, random generators and kernels of PyTorch."""
 
 import contextlib
 import os
@@ -21,19 +21,19 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def resolve_device(wanted: str = "auto") -> torch.device:
-    """The PyTorch device to train and predict on; a case calls it with `work.device`.
+    """Return the PyTorch device for training and prediction. A case calls this function with `work.device`.
 
-    It looks at what the machine has and moves nothing there: the case moves its model (`model.to(device)`) and images.
+    The function moves nothing to the device. The case moves its model (`model.to(device)`) and its images.
 
     Args:
-        wanted: "cuda", "mps", "cpu", or "auto" for the first of these that is there.
+        wanted: "cuda", "mps", "cpu", or "auto" for the first of these that is available.
 
     Returns:
-        The device, without an index: where there are several GPUs, PyTorch's current one.
+        The device, without an index. With several GPUs this means PyTorch's current GPU.
 
     Raises:
-        UnknownNameError: There is no such device.
-        OptionError: This machine does not have it; those that it has are named.
+        UnknownNameError: No device has this name.
+        OptionError: This machine does not have the device. The hint lists the available devices.
     """
     check_known(wanted)
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
@@ -50,10 +50,12 @@ def resolve_device(wanted: str = "auto") -> torch.device:
 
 
 def resolve_precision(wanted: str, device: torch.device) -> Precision:
-    """bf16 where the hardware multiplies bf16 (CUDA from Ampere, CPUs with AMX or AVX512-BF16), else fp32.
+    """Return the precision. "auto" gives bf16 if the hardware multiplies in bf16, else fp32.
+
+    Such hardware is CUDA from Ampere on, and CPUs with AMX or AVX512-BF16.
 
     Raises:
-        UnknownNameError: No such precision.
+        UnknownNameError: The precision does not exist.
     """
     if wanted not in PRECISIONS:
         raise unknown_name("precision", wanted, PRECISIONS)
@@ -65,7 +67,7 @@ def resolve_precision(wanted: str, device: torch.device) -> Precision:
 def _fast_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()  # oneDNN is what computes in bf16 for torch
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()  # torch uses oneDNN for bf16
     if device.type != "cpu" or not any(name in limit for name in ("ALL", "DEFAULT", "AMX", "BF16", "FP16")):
         return False
     capabilities = torch.cpu.get_capabilities()
@@ -73,7 +75,7 @@ def _fast_bf16(device: torch.device) -> bool:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done all it was given; without this a clock measures the queueing alone."""
+    """Wait until the device has finished all its work. Without this, a timing covers only the queueing of the work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -82,14 +84,14 @@ def synchronize(device: torch.device) -> None:
 
 @contextlib.contextmanager
 def forked_rng(device: torch.device) -> Iterator[None]:
-    """PyTorch's generators of the CPU and of the device are afterwards what they were; no other device is woken."""
+    """Context that restores PyTorch's random generators of the CPU and of the device, and uses no other device."""
     others: dict[str, Any] = {"devices": [0], "device_type": "mps"} if device.type == "mps" else {"devices": []}
     with torch.random.fork_rng(**({"devices": [device]} if device.type == "cuda" else others)):
         yield
 
 
 def seed_rng(seed: int, device: torch.device) -> None:
-    """Seed PyTorch's generators of the CPU and of the device, and no others."""
+    """Seed PyTorch's random generators of the CPU and of the device, but no others."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         with torch.cuda.device(device):
@@ -100,9 +102,10 @@ def seed_rng(seed: int, device: torch.device) -> None:
 
 @contextlib.contextmanager
 def fastest_kernels(device: torch.device) -> Iterator[None]:
-    """On CUDA, cuDNN tries its kernels on the first batch of each shape and keeps the fastest: for training, where most
-    batches are of one shape. Not for predicting: which kernels win may differ from run to run, and with them the last
-    digits; and not where the same numbers to the bit are asked for (`btlib.speed.determinism`).
+    """Context for training on CUDA: cuDNN tries its kernels on the first batch of each shape and uses the fastest.
+
+    It is not for prediction: the fastest kernels may differ between runs, and with them the last digits. It has no
+    effect if bit-identical numbers are requested (`btlib.speed.determinism`).
     """
     cudnn = torch.backends.cudnn
     search = device.type == "cuda" and not torch.are_deterministic_algorithms_enabled()
@@ -111,10 +114,10 @@ def fastest_kernels(device: torch.device) -> Iterator[None]:
 
 
 def steady_kernels() -> contextlib.AbstractContextManager[None]:
-    """For predicting: cuDNN searches for no kernels, and takes none that a training found.
+    """Context for prediction: cuDNN does not search for kernels, and does not use kernels found during training.
 
-    PyTorch keeps what a search found, and looks it up whether a search is asked for or not. Deterministic kernels are
-    kept apart from others.
+    PyTorch stores the kernels that a search found, and uses them even if no search is requested. It stores
+    deterministic kernels separately, so requesting deterministic kernels avoids the stored ones.
     """
     return _cudnn(benchmark=False, deterministic=True)
 
@@ -132,11 +135,11 @@ def _cudnn(*, benchmark: bool, deterministic: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
-    """The context that makes `precision` true on `device`: bf16 by autocast, fp32 by `ieee_fp32`."""
+    """Context that computes in `precision` on `device`: bf16 with autocast, fp32 with `ieee_fp32`."""
     with computing_in(precision), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         yield
 
 
 def computing_in(precision: Precision) -> contextlib.AbstractContextManager[None]:
-    """The context in which what computes in fp32 does so by `ieee_fp32`, where that is the precision."""
+    """Return the context `ieee_fp32` for fp32, and a context without effect for bf16."""
     return ieee_fp32() if precision == "fp32" else contextlib.nullcontext()

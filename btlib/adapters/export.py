@@ -1,4 +1,4 @@
-"""From PyTorch to an ONNX file that has shown, on samples, that it says the same."""
+"""Export from PyTorch to an ONNX file, checked on samples against the predictions of the model."""
 
 import importlib
 import warnings
@@ -18,20 +18,20 @@ with extras.named():
     import torch
 
 PROBABILITY_GAP = 1e-4
-"""Largest difference of a probability that counts as the same."""
+"""Largest allowed difference of a probability."""
 
 DICE_GAP = 1e-3
-"""Largest difference of a sample's Dice that counts as the same."""
+"""Largest allowed difference of a sample's Dice."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an exported file is from its model.
+    """Differences between the predictions of an exported file and those of its model.
 
     Attributes:
-        samples: On how many samples.
+        samples: Number of samples compared.
         probabilities: Largest difference of a probability, 0…1.
-        dice: Largest difference of a sample's Dice; None where the model has no mask.
+        dice: Largest difference of a sample's Dice, 0…1; None if the model predicts no mask.
     """
 
     samples: int
@@ -40,12 +40,12 @@ class Parity:
 
 
 class _Probabilities(torch.nn.Module):
-    """The model with its mapping inside: [n, channels, h, w] → the probabilities that it has, in a fixed order."""
+    """Model together with its output mapping: images [n, channels, h, w] → mask and class probabilities, if present."""
 
     def __init__(self, predictor: TorchPredictor, model: torch.nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.outputs, self.channels = predictor.outputs, predictor.channels or -1  # -1 leaves them as they are
+        self.outputs, self.channels = predictor.outputs, predictor.channels or -1  # -1 keeps the number of channels
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         raw = self.model(images.expand(-1, self.channels, -1, -1))
@@ -61,33 +61,34 @@ def export_onnx(
 ) -> Parity:
     """Write a predictor's module as an ONNX file, for `OnnxPredictor(path)`.
 
-    Input "images" [n, channels, h, w], of any n, h and w that the module takes; outputs "mask_prob" and "class_prob",
-    as far as it has them. The file appears only when it gave the module's own predictions on the samples.
+    The input is "images" [n, channels, h, w], with any n, h and w that the module accepts. The outputs are "mask_prob"
+    and "class_prob", if the module has them. The file is stored only if its predictions on the samples agree with the
+    module's predictions.
 
     Args:
-        predictor: On the CPU, in fp32.
-        path: The file.
-        images: To compare on, float32 [n, channels, h, w], n ≥ 2.
-        masks: Their true masks, bool [n, structures, h, w].
-        threshold: Of the mask, for Dice.
+        predictor: Predictor on the CPU, in fp32.
+        path: Path of the file to write.
+        images: Samples for the comparison, float32 [n, channels, h, w], n ≥ 2.
+        masks: True masks of the samples, bool [n, structures, h, w].
+        threshold: Threshold of the mask probability, for Dice.
 
     Raises:
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
-        ModelError: It cannot be exported, or the file says something else than the module.
+        ModelError: The module cannot be exported, or the predictions of the file differ from those of the module.
     """
     if not isinstance(predictor.model, torch.nn.Module):
-        raise ModelError("expected a torch module to export", where=path, hint="export what TorchPredictor was given")
-    said = predictor.predict(images)
-    names = [name for name in ("mask_prob", "class_prob") if getattr(said, name) is not None]
+        raise ModelError("expected a torch module to export", where=path, hint="build TorchPredictor with a module")
+    expected = predictor.predict(images)
+    names = [name for name in ("mask_prob", "class_prob") if getattr(expected, name) is not None]
     with files.atomic_path(Path(path)) as part:
         _write(_Probabilities(predictor, predictor.model).eval(), images, names, part, path)
-        written = OnnxPredictor(part, providers=["CPUExecutionProvider"])  # CUDA's would be compared with the CPU's
-        parity = _parity(said, written.predict(images), masks, threshold)
+        written = OnnxPredictor(part, providers=["CPUExecutionProvider"])  # like the model
+        parity = _parity(expected, written.predict(images), masks, threshold)
         if not (parity.probabilities <= PROBABILITY_GAP and (parity.dice or 0.0) <= DICE_GAP):
             raise ModelError(
-                f"the exported file says something else than the model on {parity.samples} samples: probabilities "
-                f"differ by up to {parity.probabilities:.2g} (at most {PROBABILITY_GAP:g}), Dice by "
-                f"{parity.dice or 0:.2g} (at most {DICE_GAP:g}); it was not kept",
+                f"the predictions of the exported file differ from the model's on {parity.samples} samples: "
+                f"probabilities by up to {parity.probabilities:.2g} (allowed {PROBABILITY_GAP:g}), Dice by up to "
+                f"{parity.dice or 0:.2g} (allowed {DICE_GAP:g}); the file was not stored",
                 where=path,
                 hint="look for randomness or a custom operation in the model's forward",
             )
@@ -98,12 +99,12 @@ def _write(
     module: torch.nn.Module, images: NDArray[np.float32], names: list[str], part: Path, path: Path | str
 ) -> None:
     with extras.named():
-        for package in ("onnx", "onnxscript"):  # torch asks for both, in words of its own
+        for package in ("onnx", "onnxscript"):  # torch's messages for these two name no btlib extra
             importlib.import_module(package)
     dynamic = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     try:
         with warnings.catch_warnings():
-            # torch 2.11 exports by what it deprecates itself: its authors' business, not our user's
+            # torch 2.11 uses functions for the export that it deprecates itself; users cannot change that
             warnings.simplefilter("ignore", FutureWarning)
             torch.onnx.export(
                 module,

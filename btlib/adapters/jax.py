@@ -1,4 +1,4 @@
-"""JAX (Flax, Equinox, Haiku …) behind the predictor protocol."""
+"""Adapter for JAX (Flax, Equinox, Haiku …)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +9,15 @@ from btlib.adapters.outputs import Outputs
 
 
 class JaxPredictor(CallablePredictor):
-    """A pure function and its parameters as a predictor.
+    """Predictor made from a pure function and its parameters.
 
     Args:
-        apply: `(params, images)` → anything that `outputs` understands; compiled once for each shape of images.
-        params: Any tree of arrays.
-        outputs: Where masks and classes are in what it returns.
-        layout: Of its images and its mask.
-        channels: How many it wants: an image of one channel is repeated; None takes images as they are.
+        apply: Function `(params, images)` → any value that `outputs` can read. It is compiled once per image shape.
+        params: Tree of arrays.
+        outputs: Mapping that finds masks and classes in the returned value.
+        layout: Layout of images and mask.
+        channels: Number of channels that the function expects. An image with one channel is repeated; None passes
+            images unchanged.
 
     Raises:
         MissingExtraError: JAX is not installed.

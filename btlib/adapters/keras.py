@@ -1,4 +1,4 @@
-"""Keras models, of whatever backend, behind the predictor protocol."""
+"""Adapter for Keras models with any backend."""
 
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,14 @@ from btlib.errors import ModelError
 
 
 class KerasPredictor(CallablePredictor):
-    """A Keras model as a predictor, by its `predict_on_batch`.
+    """Predictor that calls `predict_on_batch` of a Keras model.
 
     Args:
-        model: The model, built.
-        outputs: Where masks and classes are in what it returns.
-        layout: Of its images and its mask.
-        channels: How many it wants: an image of one channel is repeated; None takes images as they are.
+        model: Built Keras model.
+        outputs: Mapping that finds masks and classes in the returned value.
+        layout: Layout of images and mask.
+        channels: Number of channels that the model expects. An image with one channel is repeated; None passes images
+            unchanged.
     """
 
     def __init__(self, model: Any, outputs: Outputs, *, layout: Layout = "nhwc", channels: int | None = None) -> None:
@@ -26,7 +27,7 @@ class KerasPredictor(CallablePredictor):
 
 
 def _device(model: Any) -> str | None:
-    """Where the backend keeps the model's weights; None where it has none."""
+    """Return the device of the model's first weight; None if it is unknown."""
     weight = next(iter(getattr(model, "weights", ())), None)
     value = getattr(weight, "value", weight)
     place = getattr(value, "device", None)
@@ -36,13 +37,13 @@ def _device(model: Any) -> str | None:
 def load_keras(
     path: Path | str, outputs: Outputs, *, layout: Layout = "nhwc", channels: int | None = None
 ) -> KerasPredictor:
-    """A saved Keras model as a predictor; the environment variable KERAS_BACKEND says what it runs on.
+    """Load a saved Keras model as a predictor. The environment variable KERAS_BACKEND selects the backend.
 
     Args:
-        path: A file written by `model.save("….keras")`.
-        outputs: As for `KerasPredictor`, and so are the others.
-        layout: Of its images and its mask.
-        channels: As for `KerasPredictor`.
+        path: File written by `model.save("….keras")`.
+        outputs: See `KerasPredictor`.
+        layout: See `KerasPredictor`.
+        channels: See `KerasPredictor`.
 
     Raises:
         MissingExtraError: Keras is not installed.
@@ -53,5 +54,5 @@ def load_keras(
     try:
         model = keras.saving.load_model(path, compile=False)
     except (OSError, ValueError) as error:
-        raise ModelError(f"Keras cannot load it: {error}", where=path, hint="give a file of model.save()") from error
+        raise ModelError(f"Keras cannot load it: {error}", where=path, hint="give a file from model.save()") from error
     return KerasPredictor(model, outputs, layout=layout, channels=channels)

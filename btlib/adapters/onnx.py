@@ -1,4 +1,4 @@
-"""ONNX files behind the predictor protocol, run by ONNX Runtime."""
+"""Adapter for ONNX files, run by ONNX Runtime."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,21 +17,22 @@ _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
 class OnnxPredictor(CallablePredictor):
-    """An ONNX file with one input as a predictor.
+    """Predictor that runs an ONNX file with one input.
 
-    A file whose batch size is fixed serves too: batches are cut to it, the last one filled up.
+    A file with a fixed batch size works too: batches are split to this size, and the last one is padded.
 
     Args:
-        path: The file.
-        outputs: Where masks and classes are, by name or index; None for a file of `btlib export`, whose outputs are
-            called mask_prob and class_prob.
-        layout: Of its input and its mask.
-        channels: How many it wants: an image of one channel is repeated; None takes images as they are.
-        providers: ONNX Runtime's execution providers; by default CUDA where it is there, then the CPU.
+        path: Path of the file.
+        outputs: Mapping that finds masks and classes, by name or index; None for a file from `btlib export`, whose
+            outputs are called mask_prob and class_prob.
+        layout: Layout of input and mask.
+        channels: Number of channels that the file expects. An image with one channel is repeated; None passes images
+            unchanged.
+        providers: ONNX Runtime's execution providers; by default CUDA if available, then the CPU.
 
     Raises:
         MissingExtraError: ONNX Runtime is not installed.
-        ModelError: The file cannot be loaded, or takes several inputs or something other than floats.
+        ModelError: The file cannot be loaded, has several inputs, or its input is not a float tensor.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class OnnxPredictor(CallablePredictor):
         inputs = self.session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
             given = ", ".join(f"{i.name}: {i.type}" for i in inputs)
-            raise ModelError(f"expected one input of floats, it takes {given}", where=self.path, hint="export it so")
+            raise ModelError(f"expected one float input, found {given}", where=self.path, hint="export it this way")
         self.input = inputs[0]
 
     def _run(self, images: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
@@ -75,14 +76,14 @@ class OnnxPredictor(CallablePredictor):
             isinstance(w, int) and w != s for w, s in zip(wanted, shape[1:], strict=True)
         ):
             raise ModelError(
-                f"takes {self.input.shape}, got {list(shape)}",
+                f"expected an input of shape {self.input.shape}, got {list(shape)}",
                 where=self.path,
-                hint="declare image_size in @case where the size differs, layout and channels where the axes do",
+                hint="if the size differs, set image_size in @case; if the axes differ, set layout and channels",
             )
 
 
 def _device(session: Any) -> str | None:
-    """Where most of the graph runs: the first provider takes what it can."""
+    """Return the device of the first provider, which runs most of the graph; None if it is unknown."""
     first = session.get_providers()[0]
     if first in ("CUDAExecutionProvider", "TensorrtExecutionProvider"):
         return f"cuda:{session.get_provider_options()[first].get('device_id', 0)}"
@@ -90,11 +91,13 @@ def _device(session: Any) -> str | None:
 
 
 def _exported(found: dict[str, list[Any]], path: Path) -> Outputs:
-    """The mapping of a file that `btlib export` wrote, whose outputs have these names and shapes."""
+    """Return the output mapping of a file that `btlib export` wrote, from the names and shapes of its outputs."""
     mask, classes = ("mask_prob" if "mask_prob" in found else None), ("class_prob" if "class_prob" in found else None)
     if mask is None and classes is None:
         raise ModelError(
-            f"its outputs are called {', '.join(found)}", where=path, hint="say in Outputs which are mask and classes"
+            f"expected outputs mask_prob or class_prob, found {', '.join(found)}",
+            where=path,
+            hint="name the mask and the classes in Outputs",
         )
     shape = found.get("mask_prob", [])
     structures = shape[1] if len(shape) == 4 and isinstance(shape[1], int) else 1  # one structure has no axis
@@ -105,11 +108,11 @@ def _session(path: Path, providers: Sequence[str] | None) -> Any:
     with extras.named():
         import onnxruntime
     if not path.is_file():
-        raise ModelError("there is no such file", where=path, hint="give the path of an ONNX file")
+        raise ModelError("the file does not exist", where=path, hint="give the path of an ONNX file")
     here = onnxruntime.get_available_providers()
     try:
         return onnxruntime.InferenceSession(path, providers=list(providers or [p for p in _PROVIDERS if p in here]))
-    except Exception as error:  # its errors have no common class of their own
+    except Exception as error:  # ONNX Runtime's errors have no common base class
         raise ModelError(
             f"ONNX Runtime cannot load it: {error}", where=path, hint="check it with onnx.checker"
         ) from error

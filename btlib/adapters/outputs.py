@@ -1,4 +1,4 @@
-"""Which part of a model's output is the mask, which the classes, and how the numbers in them are meant."""
+"""Mapping from a model's output to mask and class probabilities."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from btlib.errors import ModelError, PredictionError
 from btlib.registry import unknown_name
 
 Place = int | str | None
-"""Where a part is: an index, a key or an attribute; None where the model has no such part."""
+"""Place of a part in the output: an index, a key or an attribute; None if the model has no such part."""
 
 Kind = Literal["logits", "probabilities"]
 
 
 class Ops(NamedTuple):
-    """What differs between the arrays of two frameworks.
+    """Array operations of a framework.
 
     Attributes:
-        array: Makes a part of the output a float32 array.
-        sigmoid: Of an array.
-        softmax: Of an array along an axis.
+        array: Converts a part of the output to a float32 array.
+        sigmoid: Sigmoid of an array.
+        softmax: Softmax of an array along an axis.
     """
 
     array: Callable[[Any], Any]
@@ -32,20 +32,20 @@ class Ops(NamedTuple):
 
 @dataclass(frozen=True)
 class Outputs:
-    """The mapping from what a model returns to probabilities.
+    """Mapping from a model's return value to probabilities.
 
-    A model may return an array (its index is 0), a tuple or list (indices), a dict (keys, or indices in its order) or
-    an object with attributes. A part that is None in the model's output counts as not there.
+    A model may return an array (index 0), a tuple or list (indices), a dict (keys, or indices in its order) or an
+    object with attributes. A part that is None in the model's output counts as missing.
 
     Attributes:
-        mask: Where the mask is: [n, m, h, w] or [n, h, w, m] of m channels, or [n, h, w] of one structure.
-        classes: Where the classes are: [n, c] in the order of the task's classes.
-        mask_kind: "logits" or "probabilities".
-        class_kind: "logits" or "probabilities".
-        structures: How many structures the mask shows, k.
-        mask_channels: m. k, the default: a channel for each structure, with a sigmoid of its own. More: a softmax over
-            the channels, of which the first is background; k + 1: the others are the structures; for one structure the
-            others together are it.
+        mask: Place of the mask: [n, m, h, w] or [n, h, w, m] with m channels, or [n, h, w] for one structure.
+        classes: Place of the classes: [n, c] in the order of the task's classes.
+        mask_kind: Values of the mask: "logits" or "probabilities".
+        class_kind: Values of the classes: "logits" or "probabilities".
+        structures: Number k of structures in the mask.
+        mask_channels: Number m of mask channels. m = k (the default): one channel per structure, each with its own
+            sigmoid. m > k: a softmax over the channels; the first channel is background. With m = k + 1 the other
+            channels are the structures. With one structure, the sum of the other channels is this structure.
     """
 
     mask: Place = None
@@ -63,15 +63,16 @@ class Outputs:
                 raise unknown_name("kind", kind, get_args(Kind), where="Outputs")
         if self.structures < 1 or self._channels < self.structures:
             raise ModelError(
-                f"expected structures of at least 1, and no fewer mask_channels, got {self.structures} and "
-                f"{self._channels}",
+                f"expected at least 1 structure and at least as many mask_channels, got {self.structures} structures "
+                f"and {self._channels} mask_channels",
                 where="Outputs",
             )
         if self.structures > 1 and self._channels > self.structures + 1:
             raise ModelError(
-                f"{self._channels} mask_channels for {self.structures} structures",
+                f"expected {self.structures} or {self.structures + 1} mask_channels for {self.structures} structures, "
+                f"got {self._channels}",
                 where="Outputs",
-                hint="give a channel for each structure, or these after one of background",
+                hint="use one channel per structure, or a background channel followed by one channel per structure",
             )
 
     @property
@@ -79,17 +80,17 @@ class Outputs:
         return self.structures if self.mask_channels is None else self.mask_channels
 
     def read(self, raw: Any, ops: Ops, *, channels_last: bool = False) -> tuple[Any, Any]:
-        """Mask probabilities [n, k, h, w] (one structure: [n, h, w]) and class probabilities [n, c], or None.
+        """Return mask probabilities [n, k, h, w] (one structure: [n, h, w]) and class probabilities [n, c].
 
-        In the framework's own arrays.
+        Both are arrays of the framework. A missing part is None.
 
         Args:
-            raw: What the model returned.
-            ops: Of the framework.
-            channels_last: Whether channels stand behind height and width.
+            raw: Return value of the model.
+            ops: Array operations of the framework.
+            channels_last: Whether the channel axis is the last axis.
 
         Raises:
-            PredictionError: A part is not where it should be, or has another number of channels.
+            PredictionError: A part is not at its place, or has another number of channels.
         """
         mask, classes = pick(raw, self.mask), pick(raw, self.classes)
         if mask is not None:
@@ -105,14 +106,14 @@ class Outputs:
         axis = 3 if channels_last else 1
         if mask.shape[axis] != self._channels:
             raise PredictionError(
-                f"expected {self._channels} channels of the mask at axis {axis}, got shape {tuple(mask.shape)}",
-                hint="declare structures and mask_channels in Outputs, or the layout of the model",
+                f"expected a mask with {self._channels} channels at axis {axis}, got shape {tuple(mask.shape)}",
+                hint="set structures and mask_channels in Outputs, or the layout of the predictor",
             )
         background = self._channels > self.structures
         if self.mask_kind == "logits":
             mask = ops.softmax(mask, axis) if background else ops.sigmoid(mask)
         if channels_last:
-            mask = np.moveaxis(mask, 3, 1)  # only PyTorch has arrays of its own here, and channels first
+            mask = np.moveaxis(mask, 3, 1)  # a NumPy array: PyTorch's tensors have channels first
         mask = mask[:, 1:] if background else mask
         if self.structures > 1:
             return mask
@@ -120,10 +121,10 @@ class Outputs:
 
 
 def pick(raw: Any, place: Place) -> Any:
-    """One part of a model's output; None where the mapping names none.
+    """Return one part of a model's output; None if the place is None.
 
     Raises:
-        PredictionError: There is no such part; those that are there are named.
+        PredictionError: The part does not exist. The message lists the existing parts.
     """
     if place is None:
         return None
@@ -133,8 +134,8 @@ def pick(raw: Any, place: Place) -> Any:
     if isinstance(place, str) and (place in parts or hasattr(raw, place)):
         return parts[place] if place in parts else getattr(raw, place)
     raise PredictionError(
-        f"the model's output has no part {place!r}: it is a {type(raw).__name__} of {', '.join(map(str, parts))}",
-        hint="say in Outputs where mask and classes are",
+        f"the model's output has no part {place!r}: it is a {type(raw).__name__} with {', '.join(map(str, parts))}",
+        hint="name the places of mask and classes in Outputs",
     )
 
 
@@ -166,4 +167,4 @@ def _softmax(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
 NUMPY = Ops(_array, _sigmoid, _softmax)
 
 NAMED = Outputs(mask="mask_prob", classes="class_logits", mask_kind="probabilities")
-"""The parts by their names: what a model returns has `mask_prob` and `class_logits`."""
+"""Mapping for models whose return value has the parts `mask_prob` and `class_logits`."""

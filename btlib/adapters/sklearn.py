@@ -1,4 +1,4 @@
-"""Classifiers in the style of scikit-learn behind the predictor protocol; the package itself is not needed for it."""
+"""Adapter for classifiers with the interface of scikit-learn. It does not import scikit-learn."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,17 +14,18 @@ Images = NDArray[np.float32]
 
 
 class SklearnPredictor:
-    """A fitted classifier on features of an image, and a mask made by a function where there is one.
+    """Predictor with a fitted classifier on image features, and optionally a function for the mask.
 
     Args:
-        model: Has `predict_proba(features) → [n, seen]` and `classes_`, labels among 0…c-1 (a `Pipeline` is fine).
-        features: Images float32 [n, channels, h, w] → features [n, anything].
-        mask: Images float32 [n, channels, h, w] → mask probabilities [n, structures, h, w] (one structure: [n, h, w]);
-            None predicts no masks.
-        classes: c, how many classes the task has; None for one more than the largest label that the model has seen.
+        model: Classifier with `predict_proba(features) → [n, seen]` and `classes_`, its labels among 0…c-1. A
+            `Pipeline` works too.
+        features: Function of float32 images [n, channels, h, w] → features [n, anything].
+        mask: Function of float32 images [n, channels, h, w] → mask probabilities [n, structures, h, w] (one structure:
+            [n, h, w]); None predicts no masks.
+        classes: Number c of classes of the task; None for the largest label of the model plus one.
 
     Attributes:
-        device: "cpu".
+        device: Device that computes, always "cpu".
 
     Raises:
         ModelError: The classifier's labels are not whole numbers among 0…c-1.
@@ -44,8 +45,8 @@ class SklearnPredictor:
         self.classes = int(labels.max()) + 1 if classes is None and whole and len(labels) else (classes or 0)
         if not whole or not set(labels.tolist()) <= set(range(self.classes)):
             raise ModelError(
-                f"expected labels among 0…{max(self.classes - 1, 0)}, the classifier knows {labels.tolist()}",
-                hint="fit it on work.train.labels as they are",
+                f"expected labels among 0…{max(self.classes - 1, 0)}, the classifier has {labels.tolist()}",
+                hint="fit the classifier on work.train.labels without changing them",
             )
         self.model = model
         self.features = features
@@ -53,7 +54,7 @@ class SklearnPredictor:
         self._columns = labels.astype(int)
 
     def predict(self, images: Images) -> Predictions:
-        """Predictions for float32 [n, channels, h, w]; a class that the classifier never saw has probability 0."""
+        """Return predictions for float32 images [n, channels, h, w]. A class absent from training has probability 0."""
         classes = np.zeros((len(required(images)), self.classes))
         classes[:, self._columns] = self.model.predict_proba(self.features(images))
         return Predictions(None if self.mask is None else np.asarray(self.mask(images)), classes)

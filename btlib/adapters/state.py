@@ -1,4 +1,4 @@
-"""The state of a training in PyTorch after an epoch, so that an interrupted one goes on where it stood."""
+"""State of a PyTorch training after an epoch, so that an interrupted training can resume."""
 
 import pickle
 import time
@@ -14,23 +14,23 @@ from btlib.speed import memory
 with extras.named():
     import torch
 
-_CHEAP = 0.25  # seconds; writing that takes no longer is never passed over
+_CHEAP = 0.25  # seconds; if writing takes no longer than this, every epoch is written
 _TIMES = 20
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether what `torch.load` raised speaks of the file: not if memory ran out."""
+    """Whether an exception of `torch.load` means that the file is damaged, and not that memory ran out."""
     return not isinstance(error, BtlibError) and not memory.ran_out(error)
 
 
 class StateFile:
-    """One file with the whole state, replaced atomically.
+    """File with the complete state, replaced atomically.
 
-    Where epochs are short and the state is large, as on a GPU, an epoch is passed over when writing would take more
-    than a twentieth of the time: an interrupted run loses twenty times what one writing takes, at most.
+    With short epochs and a large state, as on a GPU, the state is not written after every epoch: writing takes at most
+    one twentieth of the time. An interrupted run loses about twenty times the duration of one write.
 
     Args:
-        path: The file.
+        path: Path of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,26 +39,25 @@ class StateFile:
         self.written = time.perf_counter()
 
     def write(self, save: Callable[[Path], object]) -> None:
-        """Replace the file by what `save` writes to the path it is given."""
+        """Replace the file, unless the last write is too recent. `save` writes the new content to the given path."""
         began = time.perf_counter()
         if self.took > _CHEAP and began - self.written < _TIMES * self.took:
             return
         with files.atomic_path(self.path) as part:
             save(part)
-            files.append_digest(part)  # PyTorch reads damaged files without a word
+            files.append_digest(part)  # PyTorch may read damaged files without an error
         self.written = time.perf_counter()
         self.took = self.written - began
 
     def read(self, key: str, map_location: str = "cpu") -> dict[str, Any] | None:
-        """What the interrupted run left, which has `key`; None if there is nothing.
+        """Return the state of the interrupted run, which contains `key`; None if there is no usable state.
 
-        A damaged file is set aside with a warning. That it cannot be opened, or that memory ran out, is no damage, and
-        raised.
+        A damaged file is renamed, with a warning. If the file cannot be opened or memory runs out, the error is raised.
         """
         if not self.path.exists():
             return None
         with self.path.open("rb"):
-            pass  # that it cannot be opened is no damage
+            pass  # a file that cannot be opened is not damaged: the error is raised
         try:
             files.require_digest(self.path)
             state: dict[str, Any] = torch.load(self.path, map_location=map_location, weights_only=True)
@@ -72,7 +71,7 @@ class StateFile:
         self.path.replace(aside)
         warnings.warn(
             f"{self.path}: the state of the interrupted run cannot be read ({problem}); "
-            f"kept as {aside.name}, training starts again",
+            f"the file was renamed to {aside.name}, and training starts again",
             BtlibWarning,
             stacklevel=3,
         )
@@ -80,11 +79,11 @@ class StateFile:
 
 
 class Progress:
-    """What one's own loop over epochs needs to go on after an interruption, and to end as if there had been none.
+    """State of a custom training loop, so that it can resume after an interruption with the same result.
 
     Args:
-        path: The file for it, in the folder that `fit_or_load` gives.
-        parts: All that changes from step to step, by name: modules, optimisers, schedules, `torch.Generator`s.
+        path: File for the state, in the folder that `fit_or_load` gives.
+        parts: All objects that change from step to step, by name: modules, optimisers, schedules, `torch.Generator`s.
     """
 
     def __init__(self, path: Path, **parts: Any) -> None:
@@ -93,10 +92,10 @@ class Progress:
         self.proven = False
 
     def load(self) -> int:
-        """How many epochs were finished; the parts are then as they were after the last of them.
+        """Restore the parts to the last stored epoch, and return the number of finished epochs; 0 without a state.
 
         Raises:
-            CheckpointError: The state is of another device, or of other versions of the libraries.
+            CheckpointError: The state does not fit, for example because it is from another device or library version.
         """
         state = self.file.read("epochs")
         if state is None:
@@ -109,15 +108,15 @@ class Progress:
             raise CheckpointError(
                 f"the interrupted training's {name} does not fit this one: {str(error).splitlines()[0]}",
                 where=self.file.path,
-                hint="go on with the device and the versions it began with, or start again with --bt-retrain",
+                hint="resume with the original device and library versions, or start again with --bt-retrain",
             ) from error
         return int(state["epochs"])
 
     def keep(self, epochs: int) -> None:
-        """Write the parts down, with so many epochs finished.
+        """Store the parts and the number of finished epochs.
 
         Raises:
-            CheckpointError: They hold something that could not be read again.
+            CheckpointError: The parts contain an object that could not be read again.
         """
         parts = {
             name: part.get_state() if isinstance(part, torch.Generator) else part.state_dict()
@@ -128,14 +127,14 @@ class Progress:
             self._prove()
 
     def _prove(self) -> None:
-        """Told after one epoch, not after the interruption."""
+        """Check that the file can be read, so that the error appears after one epoch and not after an interruption."""
         try:
             torch.load(self.file.path, map_location="meta", weights_only=True)
         except pickle.UnpicklingError as error:
             self.file.path.unlink()
             raise CheckpointError(
-                "a state holds more than tensors and plain Python values, and could not be read again",
+                "a state contains more than tensors and plain Python values, and could not be read again",
                 where=self.file.path,
-                hint="keep NumPy's numbers out of it: let schedules use math.cos, not np.cos",
+                hint="avoid NumPy numbers in the state, for example use math.cos instead of np.cos in schedules",
             ) from error
         self.proven = True

@@ -1,4 +1,4 @@
-"""PyTorch behind the predictor protocol: modules, functions on tensors, TorchScript and exported programs."""
+"""Adapter for PyTorch: modules, functions on tensors, TorchScript and exported programs."""
 
 import contextlib
 import warnings
@@ -52,17 +52,18 @@ OPS = Ops(lambda part: part.float(), torch.sigmoid, torch.softmax)
 
 
 class TorchPredictor:
-    """A PyTorch model as a predictor.
+    """Predictor that runs a PyTorch model.
 
     Args:
-        model: float32 [n, channels, h, w] → anything that `outputs` understands.
-        device: Where to run it, a module is moved there: a device, or one of `DEVICES`.
-        precision: "fp32", "bf16" for autocast, or "auto".
-        outputs: Where masks and classes are in what it returns.
-        channels: How many the model wants: an image of one channel is repeated; None takes images as they are.
+        model: Module or function: float32 images [n, channels, h, w] → any value that `outputs` can read.
+        device: Device that runs the model: a device, or one of `DEVICES`. A module is moved to it.
+        precision: "fp32", "bf16" (with autocast) or "auto".
+        outputs: Mapping that finds masks and classes in the returned value.
+        channels: Number of channels that the model expects. An image with one channel is repeated; None passes images
+            unchanged.
 
     Raises:
-        UnknownNameError: No such device or precision.
+        UnknownNameError: The device or precision does not exist.
         OptionError: This machine does not have the device.
     """
 
@@ -83,10 +84,10 @@ class TorchPredictor:
             model.to(self.device).to(memory_format=torch.channels_last)
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        """Predictions for float32 [n, channels, h, w]; returns when the device is done."""
+        """Return predictions for float32 images [n, channels, h, w], after the device has finished."""
         repeated = repeats(required(images).shape[1], self.channels)
         if isinstance(self.model, torch.nn.Module):
-            self.model.eval()  # every time: a training step between two calls must not leave dropout on
+            self.model.eval()  # each time: a training step between two calls may have switched dropout on
         batch = torch.from_numpy(images).to(self.device)
         batch = batch.expand(-1, repeated, -1, -1) if repeated > 1 else batch
         with torch.inference_mode(), autocast(self.device, self.precision), steady_kernels():
@@ -101,17 +102,17 @@ class TorchPredictor:
 def load_torch(
     path: Path | str, outputs: Outputs, device: str = "auto", precision: str = "fp32", channels: int | None = None
 ) -> TorchPredictor:
-    """A saved program as a predictor: TorchScript (`torch.jit.save`) or an exported program (`torch.export.save`).
+    """Load a saved program as a predictor: TorchScript (`torch.jit.save`) or an exported program (`torch.export.save`).
 
     Args:
-        path: The file. It is code: load only what you trust.
-        outputs: As for `TorchPredictor`, and so are the others.
+        path: Path of the file. It contains code: load only files that you trust.
+        outputs: See `TorchPredictor`.
         device: One of `DEVICES`.
         precision: "fp32", "bf16" or "auto".
-        channels: As for `TorchPredictor`.
+        channels: See `TorchPredictor`.
 
     Raises:
-        ModelError: The file is not there, or holds no program.
+        ModelError: The file does not exist, or contains no program.
     """
     path = Path(path)
     place = resolve_device(device)
@@ -120,7 +121,7 @@ def load_torch(
 
 @contextlib.contextmanager
 def torchscript_is_old() -> Iterator[None]:
-    """Without the warnings that say so: a DeprecationWarning of torch 2.11, a FutureWarning of later ones."""
+    """Context that ignores TorchScript's deprecation: a DeprecationWarning in torch 2.11, later a FutureWarning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`torch.jit")
         yield
@@ -128,22 +129,22 @@ def torchscript_is_old() -> Iterator[None]:
 
 def _program(path: Path, device: torch.device) -> Callable[[torch.Tensor], Any]:
     if not path.is_file():
-        raise ModelError("there is no such file", where=path, hint="give the path of a saved program")
+        raise ModelError("the file does not exist", where=path, hint="give the path of a saved program")
     names = zipfile.ZipFile(path).namelist() if zipfile.is_zipfile(path) else []
     if any("/models/" in name for name in names):
         from torch.export.passes import move_to_device_pass
 
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The given buffer is not writable")  # torch 2.11 reads its own file so
+            warnings.filterwarnings("ignore", "The given buffer is not writable")  # from torch 2.11's own reader
             program = torch.export.load(path)
         exported = move_to_device_pass(program, device).module()
-        return lambda images: exported(images)  # its module refuses eval(): it has but one mode
+        return lambda images: exported(images)  # a function, because the module does not support eval()
     if any("/code/" in name for name in names):
         with torchscript_is_old():
             script: torch.jit.ScriptModule = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
         return script
     raise ModelError(
-        "holds no program: neither TorchScript nor an exported program",
+        "the file contains neither a TorchScript program nor an exported program",
         where=path,
-        hint="for a state_dict, build the module, load it, and hand the module to TorchPredictor",
+        hint="for a state_dict, build the module, load the state_dict, and pass the module to TorchPredictor",
     )

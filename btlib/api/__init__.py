@@ -1,4 +1,4 @@
-"""One way to run benchmarks, which pytest, `btlib run` and Python programs share: plan, execute, judge, report."""
+"""Common interface of pytest, `btlib run` and Python programs for benchmarks: plan, execute, judge, report."""
 
 from btlib.api.benchmark_run import BenchmarkRun
 from btlib.api.closing import Summary, close

@@ -1,4 +1,4 @@
-"""A run that is open: its cells are executed when they are asked for, each once, and its cases are judged."""
+"""Open benchmark run. It executes each cell once, when its record is requested, and judges the cases."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -22,14 +22,14 @@ from btlib.splits import Split
 
 @dataclass(eq=False)
 class BenchmarkRun:
-    """The run of a plan.
+    """Open run of a plan.
 
     Attributes:
-        workspace: Its data and splits.
-        store: What it leaves behind.
-        baseline: What its cases are compared with, or why there is nothing.
-        executor: Executes its cells.
-        ends: Called when it ends.
+        workspace: Data and splits.
+        store: Store of the run.
+        baseline: Baseline for the comparison, or the reason why there is none.
+        executor: Executor of the cells.
+        ends: Functions to call at the end of the run.
     """
 
     workspace: Workspace
@@ -40,54 +40,54 @@ class BenchmarkRun:
 
     @property
     def plan(self) -> RunPlan:
-        """What is measured, and how."""
+        """Plan of the run."""
         return self.workspace.plan
 
     @property
     def tier(self) -> Tier:
-        """Its settings, with what the user asked for."""
+        """Settings of the run, with the user's options applied."""
         return self.plan.tier
 
     @property
     def truth(self) -> Dataset:
-        """The samples at the protocol's size and scaling."""
+        """Samples at the protocol's size and scaling."""
         return self.workspace.truth
 
     @property
     def split(self) -> Split:
-        """Which of them train, validate and test; the first of several folds."""
+        """Split of the samples, or the first of several folds."""
         return self.workspace.split
 
     def given(self, case: str) -> Dataset:
-        """The samples as a case takes them."""
+        """Return the samples at the size and scaling of a case."""
         return self.workspace.given(load_cases()[case])
 
     def records(self, case: str, measures: Iterable[str] = ()) -> list[CaseRecord]:
-        """The records of a case, one a cell, executed where they have not been; its errors are in the records.
+        """Return the records of a case, one per cell. Cells without a record are executed; errors are in the records.
 
         Args:
             case: Name of the case.
-            measures: What to measure in its first cell, beside what the plan says.
+            measures: What to measure in its first cell, in addition to the plan.
         """
         first, *others = self.plan.cells(case)
         cells = [replace(first, measures=first.measures | {*measures}), *others]
         return [self.executor.submit(cell).result() for cell in cells]
 
     def first_record(self, case: str, measures: Iterable[str] = ()) -> CaseRecord:
-        """The record of a case's first cell, in which everything beside its quality is measured."""
+        """Return the record of a case's first cell, which contains all measures in addition to the quality."""
         first = self.first_cell(case)
         return self.executor.submit(replace(first, measures=first.measures | {*measures})).result()
 
     def first_cell(self, case: str) -> Cell:
-        """The first cell of a case."""
+        """Return the first cell of a case."""
         return self.plan.cells(case)[0]
 
     def result(self, case: str) -> CaseResult:
-        """What was measured of a case, all seeds and folds together."""
+        """Return the result of a case, with all seeds and folds."""
         return as_results(self.records(case))[0]
 
     def prepared(self, case: str) -> Prepared:
-        """The predictor of a case's first cell.
+        """Return the predictor of a case's first cell.
 
         Raises:
             ModelError: The case failed.
@@ -95,24 +95,24 @@ class BenchmarkRun:
         return self.executor.prepared(self.first_cell(case))
 
     def judgement(self, case: str, metrics: Iterable[str] = ()) -> CaseJudgement:
-        """All verdicts on a case, made when they are first asked for.
+        """Return all verdicts on a case. Cells without a record are executed first.
 
         Args:
             case: Name of the case.
-            metrics: What to judge beside the metrics that the case and the baseline ask for.
+            metrics: Metrics to judge in addition to those of the case and the baseline.
         """
         self.records(case)
         return judge_case(self.store, case, self.baseline, tuple(metrics))
 
     def header(self) -> list[str]:
-        """What a reader must know of the run before its first case."""
+        """Return the lines to show before the first case: tier, data, baseline and folder."""
         compared = f"compared with baseline {self.store.info().baseline}"
         if isinstance(self.baseline, NotComparedError):
-            compared = "compared with nothing, as asked"
+            compared = "no comparison, as requested"
         return [f"btlib {self.tier.name}: {self.store.info().data}", f"  {compared}; records in {self.store.path}"]
 
     def close(self) -> None:
-        """End what the run started."""
+        """Close the executor, and call the functions in `ends`."""
         self.executor.close()
         for end in reversed(self.ends):
             end()

@@ -1,4 +1,4 @@
-"""At the end of a session: from the records of a run to its reports, the summary on the terminal, and the exit code."""
+"""End of a session: make the reports, the summary for the terminal and the exit code from the records of a run."""
 
 import time
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ from btlib.runs.results import run_results
 
 @dataclass(frozen=True)
 class Summary:
-    """What the terminal shows of a run.
+    """Summary of a run for the terminal.
 
     Attributes:
-        title: Tier and baseline.
-        lines: The table and where the reports are.
-        missing: Cases that were to be measured and have no record.
+        title: Title with tier and baseline.
+        lines: Lines with the table and the paths of the reports.
+        missing: Planned cases without a record.
         judgement: All verdicts.
     """
 
@@ -39,8 +39,8 @@ def close(folder: Path, began: float | None = None) -> Summary:
     """Write the reports of a run from its records and return its summary.
 
     Args:
-        folder: Of the run.
-        began: When the session began, by `time.perf_counter`; None where its time was shared with others.
+        folder: Folder of the run.
+        began: Start of the session, from `time.perf_counter`; None to show no timings.
     """
     run = RunStore(folder)
     info, records = run.info(), run.records()
@@ -56,18 +56,18 @@ def close(folder: Path, began: float | None = None) -> Summary:
     if began is not None:
         lines.append(timings(run, time.perf_counter() - began).line())
     hooks.notify("btlib_run_judged", store=run, judgement=judgement)
-    compared = "compared with nothing" if Path(info.baseline) == NONE else f"against {Path(info.baseline).stem}"
+    compared = "without comparison" if Path(info.baseline) == NONE else f"compared with {Path(info.baseline).stem}"
     named = info.tier if info.name is None else f"{info.name} ({info.tier})"
     return Summary(f"btlib {named} {compared}", lines, comparison.missing, judgement)
 
 
 def exit_status(status: int, failures: Sequence[str | None], incomplete: bool) -> int:
-    """The session's exit code.
+    """Return the exit code of the session.
 
     Args:
-        status: Pytest's own.
-        failures: The verdict that failed each failed item, None where it was no verdict.
-        incomplete: Whether a case is missing where none may be.
+        status: Exit code of pytest.
+        failures: For each failed item, the verdict that made it fail; None if the reason was no verdict.
+        incomplete: Whether a required case is missing.
     """
     if status == FELL_SHORT and failures and all(failure in COULD_NOT_TELL for failure in failures):
         return COULD_NOT_JUDGE

@@ -1,4 +1,4 @@
-"""Run benchmarks from Python: `btlib.run(cases, data, …)`; `btlib run` is a thin shell over it."""
+"""Run benchmarks from Python with `btlib.run(cases, data, …)`. The command `btlib run` calls it."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -25,19 +25,19 @@ from btlib.runs.plan import RunPlan
 from btlib.runs.progress import ProgressReporter
 
 ALL_MEASURES = (INFERENCE, TRAINING_STEP, EXPLANATION)
-"""What the suite measures of a case beside its quality."""
+"""Measures of the benchmark suite in addition to the quality."""
 
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A run that has ended.
+    """Finished run.
 
     Attributes:
-        folder: What it left behind: records, `judgement.json`, reports.
-        summary: What a terminal shows of it.
+        folder: Folder with records, `judgement.json` and reports.
+        summary: Summary for the terminal.
         judgement: All verdicts.
-        exit_code: 0 where all hold, 1 where a case fell short of its baseline, 7 where one could not be judged,
-            or something that was asked for could not be measured.
+        exit_code: 0 if all cases pass; 1 if a case is worse than its baseline; 7 if a case could not be judged, or a
+            requested measure failed.
     """
 
     folder: Path
@@ -47,15 +47,15 @@ class Finished:
 
 
 class InterruptedRunError(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM ended a run; its reports are written, and `btlib.resume` goes on with it.
+    """Ctrl-C or SIGTERM interrupted a run. Its reports are written, and `btlib.resume` can continue it.
 
     Args:
-        finished: The run as far as it got.
+        finished: Run up to the interruption.
     """
 
     def __init__(self, finished: Finished) -> None:
         self.finished = finished
-        super().__init__(f"go on with: btlib run --resume {finished.folder}")
+        super().__init__(f"continue with: btlib run --resume {finished.folder}")
 
 
 def run(
@@ -72,20 +72,21 @@ def run(
     """Measure cases, judge them against a baseline and write the reports.
 
     Args:
-        cases: Registered names, "FILE.py::NAME", or cases; None for all that installed packages bring.
-        data: Folder of samples, or their source; None takes those of the tier.
-        tier: Its settings: "smoke" (phantoms, minutes), "full", or settings of one's own.
-        protocol: How numbers are made: a name, or a protocol.
-        recipe: How cases are trained: a name, or a recipe.
-        measures: What to measure beside the quality, such as `ALL_MEASURES`.
-        progress: Told of progress; None tells nobody.
+        cases: Registered names, "FILE.py::NAME", or cases; None for all registered cases, including those of installed
+            packages.
+        data: Folder of samples, or their source; None uses the data of the tier.
+        tier: Settings: "smoke" (phantoms, minutes), "full", or custom settings.
+        protocol: Protocol of the evaluation, or its name; None uses the tier's.
+        recipe: Recipe of the training, or its name; None uses the tier's.
+        measures: What to measure in addition to the quality, such as `ALL_MEASURES`.
+        progress: Progress reporter; None shows nothing.
         options: Fields of `btlib.options.RunOptions`, and options of plug-ins: `baseline`, `seeds`, `folds`,
             `name`, `output` …
 
     Raises:
-        OptionError: An option cannot be honoured.
-        BtlibError: A case, data or the baseline cannot be had. Errors of a case are in its record.
-        InterruptedRunError: Ctrl-C or SIGTERM ended it; reports are written all the same.
+        OptionError: An option has an invalid value, or options contradict each other.
+        BtlibError: A case, the data or the baseline cannot be loaded. Errors of a case are in its record.
+        InterruptedRunError: Ctrl-C or SIGTERM interrupted the run. Its reports are written before.
     """
     source = None if data is None or isinstance(data, str | Path) else data
     folder = Path(data).expanduser().absolute() if isinstance(data, str | Path) else None
@@ -102,34 +103,35 @@ def run(
     own = (protocol if isinstance(protocol, Protocol) else None, recipe if isinstance(recipe, Recipe) else None)
     wanted = frozenset(measures)
     for name in wanted:
-        MEASURES[name]  # an unknown one is told before anything is read
+        MEASURES[name]  # raises for an unknown name, before any data are read
     plan = RunPlan(adjusted(settings, asked, *own), asked, dict.fromkeys(chosen, wanted))
     store = RunStore(asked.output / f"{new_stamp()}-{plan.tier.name}")
     return _execute(plan, store, progress or ProgressReporter(), source)
 
 
 def resume(folder: Path | str, *, progress: ProgressReporter | None = None) -> Finished:
-    """Finish a run in its own folder: cells that have no record, or whose record says that they failed, are executed.
+    """Finish a run in its own folder. Cells without a record, and failed cells, are executed.
 
     Args:
-        folder: Of the run.
-        progress: Told of progress; None tells nobody.
+        folder: Folder of the run.
+        progress: Progress reporter; None shows nothing.
 
     Raises:
-        RecordError: It is no run, or one that does not say what was asked for.
-        OptionError: Its data have changed.
+        RecordError: The folder is not a run, its options are not stored, or a case has no file.
+        OptionError: The data, the settings or the code of a case have changed.
+        InterruptedRunError: Ctrl-C or SIGTERM interrupted the run. Its reports are written before.
     """
     store = RunStore(Path(folder))
     info = store.info()
     if info.options is None:
         raise RecordError(
-            "does not say what was asked for: it is of an older version",
+            "the run cannot be resumed: its options are not stored (a merged run, or a run of an older version)",
             where=store.path,
-            hint="run it anew; trained models are loaded",
+            hint="start the run again; its trained models are loaded",
         )
     for case in info.cases:
         if case not in info.specs:
-            raise RecordError(f"case {case} was made in no file", where=store.path, hint="run it from its program")
+            raise RecordError(f"case {case} has no source file", where=store.path, hint="run it from its program")
         if case not in load_cases() or spec_of(load_cases()[case]) != info.specs[case]:
             load_case(info.specs[case])
     options = replace(RunOptions.from_json(info.options), retrain=False)
@@ -141,7 +143,7 @@ def _execute(
     plan: RunPlan, store: RunStore, progress: ProgressReporter, source: DatasetSource | None, *, again: bool = False
 ) -> Finished:
     began = time.perf_counter()
-    name = store.info().baseline if again else plan.tier.baseline  # the very file that it was compared with before
+    name = store.info().baseline if again else plan.tier.baseline  # resumed: the same file as before
     compared = baseline_of(name, plan.options.root)
     opened = open_run(BenchmarkRun, plan, progress, store, compared, source, again=again)
     for line in opened.header():
@@ -178,7 +180,7 @@ def _finished(plan: RunPlan, store: RunStore, summary: Summary) -> Finished:
 
 
 def _options(given: Mapping[str, Any]) -> RunOptions:
-    """The options of a call, those of plug-ins apart."""
+    """Return the options of a call, with the values of plug-in options in `plugins`."""
     own = {f.name for f in fields(RunOptions)}
     plugins = {option.key: option for option in plugin_options()}
     strange = sorted(given.keys() - own - plugins.keys())
@@ -192,12 +194,12 @@ def _options(given: Mapping[str, Any]) -> RunOptions:
 
 
 def _cases(cases: str | Case | Iterable[str | Case] | None) -> list[str]:
-    """Names of the cases, which are registered afterwards."""
+    """Register the cases if necessary, and return their names."""
     if cases is None:
         return list(load_cases())
     several = [cases] if isinstance(cases, str | Case) else list(cases)
     if not several:
-        raise OptionError("no case is named", where="cases", hint="name at least one")
+        raise OptionError("expected at least one case, got none", where="cases", hint="name a case")
     names = [case.name if isinstance(case, Case) else load_case(case).name for case in several]
     for case in several:
         if isinstance(case, Case) and not (case.name in CASES and CASES[case.name] is case):

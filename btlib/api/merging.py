@@ -1,4 +1,4 @@
-"""Join runs: the records of several folders become one run, judged and reported as one."""
+"""Merging of runs: the records of several folders become one run, which is judged and reported together."""
 
 import shlex
 import shutil
@@ -13,23 +13,24 @@ from btlib.runs.record import CaseRecord
 
 
 def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> RunStore:
-    """Copy the records of runs, with all that belongs to them, into a new folder.
+    """Copy the records of runs, with their curves, masks, explanations and splits, into a new folder.
 
-    The runs were made by the same protocol on the same samples and are compared with the same baseline; they may differ
-    in their cases, seeds and folds. A cell that several runs have must be the same in all of them.
+    The runs must have the same protocol, samples and baseline. They may differ in their cases, seeds and folds. A cell
+    in several runs must have the same numbers in all of them.
 
     Args:
-        folders: Of the runs, at least two.
-        target: The new folder, which is not there yet.
-        name: Title of the new run; None for the folder's name.
+        folders: Folders of the runs, at least two.
+        target: New folder, which must not exist.
+        name: Title of the new run; None uses the name of the folder.
 
     Raises:
-        RecordError: Fewer than two runs, they do not belong together, a record is damaged, or the folder is there.
+        RecordError: There are fewer than two runs, they do not fit together, a record is damaged, or the new folder
+            exists.
     """
     if len(folders) < 2:
         raise RecordError("expected at least two runs", where="btlib merge", hint="name another run")
     if target.exists():
-        raise RecordError("is there already", where=target, hint="name a new folder with --out")
+        raise RecordError("the folder already exists", where=target, hint="name a new folder with --out")
     stores = [RunStore(folder) for folder in folders]
     infos = [store.info() for store in stores]
     for store, info in zip(stores[1:], infos[1:], strict=True):
@@ -52,7 +53,7 @@ def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> Run
         first = conditions.setdefault(record.fold, (store, record))
         if first[1].conditions != record.conditions:
             raise RecordError(
-                f"{record.cell} was measured under other conditions than {first[1].cell} of {first[0].path}",
+                f"{record.cell} was measured under different conditions than {first[1].cell} of {first[0].path}",
                 where=store.path,
                 hint="merge runs of one protocol on the same samples",
             )
@@ -77,32 +78,33 @@ def _require_alike(first: RunInfo, other: RunInfo, first_path: Path, other_path:
         ours, theirs = getattr(first, field), getattr(other, field)
         if ours != theirs:
             raise RecordError(
-                f"{field}: it has {theirs!r}, and {first_path} has {ours!r}",
+                f"{field}: this run has {theirs!r}, and {first_path} has {ours!r}",
                 where=other_path,
-                hint="merge runs that differ in cases, seeds or folds only",
+                hint="merge runs that differ only in cases, seeds or folds",
             )
     if Path(first.baseline).stem != Path(other.baseline).stem:
         raise RecordError(
-            f"is compared with {other.baseline}, and {first_path} with {first.baseline}",
+            f"this run is compared with {other.baseline}, and {first_path} with {first.baseline}",
             where=other_path,
-            hint="merge runs with one baseline",
+            hint="merge runs with the same baseline",
         )
     if bool(first.folds) != bool(other.folds):
-        raise RecordError(f"one of it and {first_path} has folds, the other one split", where=other_path)
+        ours, theirs = ("folds" if run.folds else "one split" for run in (first, other))
+        raise RecordError(f"this run has {theirs}, and {first_path} has {ours}", where=other_path)
 
 
 def _require_same(one: CaseRecord, other: CaseRecord, path: Path, other_path: Path) -> None:
-    """Two records of one cell are two executions of the same thing; which of them counts must not be chosen."""
+    """Raise an error if two records of one cell differ. The user must not be able to choose between them."""
     if (one.outcome, one.samples) != (other.outcome, other.samples):
         raise RecordError(
-            f"{other.cell} has other numbers than in {path}",
+            f"{other.cell} has different numbers than in {path}",
             where=other_path,
             hint="merge runs of different cells, or remove one of the two records",
         )
 
 
 def _require_same_provenance(one: CaseRecord, other: CaseRecord, path: Path, other_path: Path) -> None:
-    """Cells of one case are of one code, one engine and one definition of the metrics."""
+    """Raise an error if cells of one case have different code, engine, precision or metric definitions."""
 
     def provenance(record: CaseRecord) -> dict[str, object]:
         details = record.model.details if record.model else {}
@@ -113,14 +115,14 @@ def _require_same_provenance(one: CaseRecord, other: CaseRecord, path: Path, oth
         known = provenance(one).get(name, value)
         if value != known:
             raise RecordError(
-                f"{other.cell} has another {name} than {one.cell} of {path}",
+                f"{name}: {other.cell} differs from {one.cell} of {path}",
                 where=other_path,
                 hint="merge runs of the same code, engine and precision",
             )
 
 
 def _together(one: CaseRecord, other: CaseRecord) -> CaseRecord:
-    """The record of a cell with what either of two runs measured beside its quality."""
+    """Return the record of a cell with the measures of both runs."""
     sound = ({*one.measured} - {*one.problems}) | ({*other.measured} - {*other.problems})
     problems = {what: why for what, why in {**other.problems, **one.problems}.items() if what not in sound}
     speed = one.speed or other.speed
@@ -141,7 +143,7 @@ def _copy(store: RunStore, target: RunStore, record: CaseRecord) -> None:
     for path in (store.masks_path(cell), store.curves_path(cell)):
         if path.exists():
             _copy_file(path, target.path / path.relative_to(store.path))
-    target.save_record(record)  # last: what it describes is there by then
+    target.save_record(record)  # last, after the files that it describes
 
 
 def _copy_file(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Opening a run: options, data, splits and baseline, each checked before anything is trained."""
+"""Opening of a run: options, data, splits and baseline are checked before any model is trained."""
 
 import os
 import shlex
@@ -44,20 +44,20 @@ from btlib.splits import Split, pooled_name
 R = TypeVar("R", bound=BenchmarkRun)
 
 Compared = tuple[Path, Baseline | BaselineError]
-"""File of a baseline, and the baseline or why there is none."""
+"""File of a baseline, and the baseline or the reason why there is none."""
 
 
 def tier_of(options: RunOptions, name: str) -> Tier:
-    """The tier of this name, with what the user asked for in place of its own settings.
+    """Return the tier with this name, with the user's options applied.
 
     Raises:
-        UnknownNameError: No such tier, protocol or recipe.
+        UnknownNameError: The tier, protocol or recipe does not exist.
     """
     return adjusted(TIERS[name], options)
 
 
 def baseline_of(name: str, root: Path) -> Compared:
-    """A baseline by its name in the project's `baselines/`, or by its path; "none" stands for no comparison."""
+    """Load a baseline by its name in the project's `baselines/`, or by its path; "none" means no comparison."""
     path = NONE if name == str(NONE) else find_baseline(name, root / "baselines")
     return path, load_baseline(path)
 
@@ -72,20 +72,20 @@ def open_run(
     *,
     again: bool = False,
 ) -> R:
-    """Open data, splits and baseline of a plan and start its folder, or go on with it.
+    """Open data, splits and baseline of a plan, and start the folder of the run or resume the run in it.
 
     Args:
-        kind: The class of the run.
-        plan: What to measure.
-        progress: Told of progress.
-        store: What the run leaves behind.
-        compared: The baseline.
-        source: The samples; None takes those of the options, or the tier's own.
-        again: Go on with a run in its own folder: its `run.json` stays, and failed cells are executed again.
+        kind: Class of the run.
+        plan: Plan of the run.
+        progress: Progress reporter.
+        store: Store of the run.
+        compared: Baseline with its file.
+        source: Source of the samples; None uses the data of the options, or else of the tier.
+        again: Whether to resume a run in its own folder: its `run.json` stays, and failed cells are executed again.
 
     Raises:
-        BtlibError: Data or split cannot be had, the user names a baseline that cannot be read, or is strict and a case
-            of the baseline is not in the plan.
+        BtlibError: The data or a split cannot be made, the user named a baseline that cannot be read, or with the
+            option strict a case of the baseline is not in the plan.
     """
     tier, options = plan.tier, plan.options
     if not options.no_tune:
@@ -102,7 +102,7 @@ def open_run(
     require_engine(options.engine)
     require_reference(options.speed_reference)
     check_available(options.device)
-    _ = plan.splits  # an unknown one is told before anything is read
+    _ = plan.splits  # raises for an unknown split, before any data are read
     data = source or options.data or _default_data(tier, options.root, progress.progress_bars)
     workspace = open_workspace(plan, data, progress)
     run = kind(workspace, store, baseline, InProcess(workspace, store, again))
@@ -118,23 +118,23 @@ def open_run(
 
 
 def _require_same(workspace: Workspace, store: RunStore) -> None:
-    """A run goes on with the very samples, settings and code that it began with."""
+    """Raise an error if the samples, settings or code of a resumed run have changed."""
     plan, info = workspace.plan, store.info()
     for name, split in workspace.splits.items():
         before = store.split(name if plan.folded else None)
         if before is not None and before != split_file(split, workspace.true):
             raise OptionError(
-                f"the split {name} is not that of the run: its data have changed",
+                f"the split {name} differs from the stored split: the data have changed",
                 where=store.path,
-                hint="put the samples back, or start a run anew",
+                hint="restore the samples, or start a new run",
             )
     now = {"recipe": asdict(plan.tier.recipe), "image_size": workspace.truth.image_size, "task": workspace.truth.task}
     for name, value in now.items():
         if value != getattr(info, name):
             raise OptionError(
-                f"{name}: the run has {getattr(info, name)!r}, and it would go on with {value!r}",
+                f"{name}: expected {getattr(info, name)!r} as stored in the run, got {value!r}",
                 where=store.path,
-                hint="what a program gave it cannot be found again: run it from its program",
+                hint="if a Python program set this value, start the run from this program",
             )
     for record in _readable(store):
         known = load_cases()[record.case] if record.case in plan.cases else None
@@ -143,18 +143,18 @@ def _require_same(workspace: Workspace, store: RunStore) -> None:
             raise OptionError(
                 f"the file of case {record.case} has changed since {record.cell} was measured",
                 where=store.path,
-                hint="start a run anew, or put the file back",
+                hint="restore the file, or start a new run",
             )
         if record.conditions.truth_fingerprint != workspace.truth.truth_fingerprint:
             raise OptionError(
-                f"labels or masks have changed since {record.cell} was measured: its data have changed",
+                f"the labels or masks of the data have changed since {record.cell} was measured",
                 where=store.path,
-                hint="put the samples back, or start a run anew",
+                hint="restore the samples, or start a new run",
             )
 
 
 def _readable(store: RunStore) -> list[CaseRecord]:
-    """The records of a run that are whole; damaged ones are made anew."""
+    """Return the readable records of a run. Damaged records are skipped, because their cells are executed again."""
     found = []
     for path in store.record_paths():
         with suppress(RecordError):
@@ -170,7 +170,7 @@ def _default_data(tier: Tier, root: Path, progress: bool) -> Path:
 
 
 def _require_writable(options: RunOptions) -> None:
-    """Told before anything runs, not after hours of training."""
+    """Check that all output folders are writable, so that the error does not appear after hours of training."""
     places = {
         written("output"): options.output,
         written("checkpoints"): options.checkpoints,
@@ -179,26 +179,26 @@ def _require_writable(options: RunOptions) -> None:
     for where, folder in places.items():
         why = why_unwritable(folder)
         if why is not None:
-            raise OptionError(f"{folder}: nothing can be written there: {why}", where=where, hint="name another folder")
+            raise OptionError(f"{folder}: the folder is not writable: {why}", where=where, hint="name another folder")
 
 
 def _require_nothing_of_it(options: RunOptions) -> None:
-    """What needs a baseline is told where there is to be none."""
+    """Raise an error for options that need a baseline, if the run has none."""
     for name, given in {"against": options.against is not None, "strict": options.strict}.items():
         if given:
             raise OptionError(
-                "with no baseline there is nothing to compare with",
+                "this option needs a baseline",
                 where=f"{written(name)} with --bt-baseline none",
-                hint="leave one of the two out",
+                hint="leave out one of the two options",
             )
 
 
 def _require_all(tier: Tier, baseline: Baseline | BaselineError, cases: Sequence[str], strict: bool) -> None:
-    """Fail closed before anything is trained: a case that is left out cannot fall short."""
+    """With strict, raise an error before training if a case of the baseline is left out, as it could not fail."""
     left_out = [] if isinstance(baseline, BaselineError) else sorted(set(baseline.cases) - set(cases))
     if strict and left_out:
         raise OptionError(
-            f"baseline {tier.baseline!r} has cases that were not collected: {', '.join(left_out)}",
+            f"baseline {tier.baseline!r} has cases that are not in this run: {', '.join(left_out)}",
             where=written("strict"),
             hint="select all cases, or leave out strict",
         )
@@ -242,7 +242,7 @@ def _info(workspace: Workspace, baseline: Path) -> RunInfo:
 
 
 def _command() -> str:
-    """The command line as a reader would write it."""
+    """Return the command line as a user would type it."""
     program, *rest = sys.argv
     name = Path(program).name
     pytest = name in ("__main__.py", "py.test") or "pytest" in Path(program).parts
@@ -250,11 +250,11 @@ def _command() -> str:
 
 
 def _described(workspace: Workspace) -> str:
-    """What was measured on, for a reader."""
+    """Return a description of the data and the splits for readers."""
     plan, dataset = workspace.plan, workspace.truth
     task, n = dataset.task, len(dataset)
     kind = f"{task.name.upper()} samples (synthetic)" if task.synthetic else f"{task.name} samples"
-    kind += " UNDER RANDOM LABELS" if plan.options.random_labels else ""
+    kind += " WITH RANDOM LABELS" if plan.options.random_labels else ""
     scaling = plan.tier.recipe.scaling or dataset.scaling
     splits = list(workspace.splits.values())
     if len(splits) == 1:
@@ -265,18 +265,20 @@ def _described(workspace: Workspace) -> str:
         )
     else:
         tested = sum(len(split.test) for split in splits)
-        parts = f"{len(splits)} folds of {pooled_name([s.name for s in splits])}: {tested} test samples, each once; "
-        parts += _patients(dataset, *splits)
+        parts = (
+            f"{len(splits)} folds of {pooled_name([s.name for s in splits])}: {tested} test samples, each tested once; "
+            f"{_patients(dataset, *splits)}"
+        )
     return f"{n} {kind}, {dataset.image_size} px, {scaling} scaling; {parts}"
 
 
 def _patients(dataset: Dataset, *splits: Split) -> str:
-    """Who the samples belong to, how that is known, and whether the test is of new patients."""
+    """Return a description of the patients: their number and source, and how many test samples have known patients."""
     if strange := unknown(dataset.patients):
-        stated = ", which the user says are independent" if dataset.independent else ""
-        return f"patients unknown of {strange} samples{stated}"
+        stated = ", declared independent by the user" if dataset.independent else ""
+        return f"patients unknown for {strange} samples{stated}"
     n, source = len(set(dataset.patients)), "the table" if dataset.patient_source == "table" else "the files"
     whose = f"{n} simulated patients" if dataset.task.synthetic else f"{n} patients from {source}"
     known = [patient_facts(dataset, split) for split in splits]
     seen, tested = sum(facts.seen for facts in known if facts is not None), sum(len(split.test) for split in splits)
-    return f"{whose}, {seen} of {tested} test samples of patients in training"
+    return f"{whose}, {seen} of {tested} test samples from patients in training"

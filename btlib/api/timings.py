@@ -1,4 +1,4 @@
-"""Where the time of a run went, and how much of it was the harness's own."""
+"""Timings of a run by activity, including the harness's own time."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from btlib.runs.store import RunStore
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds of one run by what they were for.
+    """Seconds of one run by activity.
 
     Attributes:
-        whole: From the start of the session to its last report.
+        whole: Total time, from the start of the session to its last report.
         load: Opening the data.
         prepare: Training or loading models, and choosing engines.
         predict: Predicting the test samples.
-        speed: Measuring speed, that of references included.
+        speed: Measuring the speed of cases and references.
         explain: Making occlusion maps.
     """
 
@@ -27,11 +27,11 @@ class Timings:
 
     @property
     def harness(self) -> float:
-        """Everything else: collecting items, scoring predictions, statistics, records, reports."""
+        """Remaining time: collecting items, scoring predictions, statistics, records, reports."""
         return self.whole - self.load - self.prepare - self.predict - self.speed - self.explain
 
     def line(self) -> str:
-        """One line for the terminal."""
+        """Return one line for the terminal."""
         parts = {
             "data": self.load,
             "training and loading": self.prepare,
@@ -45,11 +45,11 @@ class Timings:
 
 
 def timings(run: RunStore, whole: float) -> Timings:
-    """From the records of a run.
+    """Return the timings of a run from its records.
 
     Args:
-        run: Its folder.
-        whole: Seconds that the session took.
+        run: Store of the run.
+        whole: Total seconds of the session.
     """
     records, speeds = run.records(), run.speeds().values()
     return Timings(

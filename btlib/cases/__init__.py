@@ -1,4 +1,4 @@
-"""Benchmark cases: what one is, where they come from, and how one keeps the model that it trained."""
+"""Benchmark cases: their definition, how they are loaded, and how their trained models are stored."""
 
 from btlib.cases.case import CASES, Case, Prepared, Source, Work, case
 from btlib.cases.fitting import FittedModel, fit_or_load

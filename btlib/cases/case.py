@@ -1,4 +1,4 @@
-"""A benchmark case: a name, what it predicts, and a way to get its predictor."""
+"""Definition of a benchmark case: a name, the kinds of prediction, and a function that makes the predictor."""
 
 import functools
 import inspect
@@ -19,33 +19,34 @@ from btlib.splits import Split
 from btlib.types import Scaling
 
 Source = Literal["trained", "resumed", "loaded", "file", "given"]
-"""How a predictor came about: trained now, trained on from an interrupted run, loaded from the store of checkpoints,
-loaded from a file that the user named, or given ready-made by the case."""
+"""Origin of a predictor: trained now, resumed from an interrupted training, loaded from the stored checkpoints, loaded
+from a file that the user named, or given ready-made by the case."""
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """All a case needs to make its predictor.
+    """Inputs from which a case makes its predictor.
 
     Attributes:
-        task: What is asked: names of classes, structures and channels.
-        train: The training samples: images float32 [n, channels, s, s] with masks, labels and patients, read-only.
-        val: The validation samples, likewise; there may be none. Test samples are not handed over.
-        protocol: How the numbers are made: image size in pixels, scaling, threshold of the mask …
-        recipe: How to train: epochs, samples in a batch, learning rate …
+        task: Task with the names of classes, structures and channels.
+        train: Training samples: images float32 [n, channels, s, s] with masks, labels and patients, read-only.
+        val: Validation samples, in the same form; may be empty. A case does not receive the test samples.
+        protocol: Protocol of the evaluation: image size in pixels, scaling, threshold of the mask …
+        recipe: Recipe of the training: epochs, batch size, learning rate …
         seed: Seed of initialisation, order of samples and dropout, from 0.
-        checkpoints: Folder in which trained models are stored (`btlib.cases.fit_or_load`).
-        data: Identity of the whole data set.
+        checkpoints: Folder for trained models (`btlib.cases.fit_or_load`).
+        data: Identity of the complete data set.
         split: Identity of the split into training, validation and test samples.
-        device: "auto", "cuda", "mps" or "cpu"; `btlib.adapters.torch.resolve_device` makes a PyTorch device of it.
+        device: "auto", "cuda", "mps" or "cpu"; `btlib.adapters.torch.resolve_device` returns a PyTorch device for it.
         precision: "auto", "fp32" or "bf16"; `btlib.adapters.torch.resolve_precision` chooses for "auto".
-        engine: What runs a trained PyTorch model: "auto", or an engine by name (see `btlib.engines`).
-        deterministic: The same numbers to the bit are asked for: PyTorch is told so; other frameworks a case must tell.
-        retrain: Train even where a stored checkpoint fits.
-        options: What the user asked for by options of plug-ins, by their names.
-        report: Called with a line of progress for the user.
-        progress_bars: Whether progress bars may be drawn.
-        case: Name of the case that is given this; "" outside a run.
+        engine: Engine that runs a trained PyTorch model: "auto", or a name (see `btlib.engines`).
+        deterministic: Whether bit-identical numbers are requested. PyTorch is configured for this already; a case must
+            configure any other framework.
+        retrain: Whether to train even if a stored checkpoint fits.
+        options: Values of plug-in options, by name.
+        report: Function that shows a progress message to the user.
+        progress_bars: Whether progress bars may be shown.
+        case: Name of the case that receives this object; "" outside a run.
     """
 
     task: Task
@@ -78,7 +79,7 @@ class Work:
         checkpoints: Path,
         **more: Any,
     ) -> Self:
-        """Work on the training and validation samples of a split; `more` are fields by name."""
+        """Return a `Work` with the training and validation samples of a split; `more` sets further fields by name."""
         return cls(
             task=dataset.task,
             train=dataset.part(split.train),
@@ -94,25 +95,25 @@ class Work:
 
     @property
     def held_out(self) -> Samples:
-        """Samples to choose by: validation samples, or training samples where none validate."""
+        """Validation samples, or training samples if there are no validation samples."""
         return self.val if len(self.val) else self.train
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A predictor that is ready, and where it comes from.
+    """Predictor that is ready to use, with its origin.
 
     Attributes:
-        predictor: Gives the predictions.
-        source: How it came about.
-        seconds: Time spent on training now (0 where it was loaded).
-        fingerprint: Identity of the trained model (data, split, recipe, code, seed); None where it has none.
+        predictor: Predictor of the case.
+        source: Origin of the predictor.
+        seconds: Time of the training in this run; 0 if the model was loaded.
+        fingerprint: Identity of the trained model (data, split, recipe, code, seed); None without one.
         details: Plain JSON values for the record: recipe, device, precision, checkpoint, parameters …
-        notes: Things a reader of the numbers must know, such as missing pretrained weights.
-        training_step: Given a batch size, returns a function that makes one synchronised optimiser step.
-        curves: CSV of losses and validation scores by epoch, where it was trained.
-        threshold: Of the mask, 0…1, chosen without a look at test samples; None takes the protocol's.
-        explainer: Returns a `btlib.explain.Explainer` that is faster than asking `predictor`; None where there is none.
+        notes: Remarks that readers of the results need, such as missing pretrained weights.
+        training_step: Function of a batch size. It returns a function that makes one synchronised optimiser step.
+        curves: CSV file with losses and validation scores by epoch, if the model was trained.
+        threshold: Threshold of the mask probability, 0…1, chosen without test samples; None uses the protocol's.
+        explainer: Function that returns a `btlib.explain.Explainer`, if there is a faster one than calling `predictor`.
     """
 
     predictor: Predictor
@@ -124,26 +125,26 @@ class Prepared:
     training_step: Callable[[int], Callable[[], None]] | None = None
     curves: Path | None = None
     threshold: float | None = None
-    explainer: Callable[[], Any] | None = None  # typed by its maker: that room stands above this one
+    explainer: Callable[[], Any] | None = None  # Any: btlib.explain imports this package
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One row of the benchmark.
+    """Case of the benchmark: one model or method that is measured.
 
     Attributes:
-        name: Short and unique ("A").
-        title: What it is, in a few words.
-        has_mask: Whether it predicts masks.
-        has_classes: Whether it predicts classes.
-        prepare: Trains or loads its predictor.
-        image_size: Side of the square images it takes in pixels; None takes the protocol's.
-        scaling: How its images are scaled, "thesis" or "percentile"; None takes the recipe's or else the protocol's.
-        registered_in: Name of the module whose `@case` made it; None where it was made otherwise.
-        needs: Names of cases whose models it starts from; they are executed before it.
-        speed_reference: Makes what its speed is compared with; None leaves that to the user.
-        stored: Given a `btlib.explain.find.Where`, returns the `Study` of its stored model; None where it has none, and
-            is prepared to be explained.
+        name: Short unique name ("A").
+        title: Short description.
+        has_mask: Whether the case predicts masks.
+        has_classes: Whether the case predicts classes.
+        prepare: Function that trains or loads the predictor.
+        image_size: Side length of the square input images in pixels; None uses the protocol's.
+        scaling: Scaling of the images, "thesis" or "percentile"; None uses the recipe's, or else the protocol's.
+        registered_in: Name of the module in which `@case` registered the case; None if it was made without `@case`.
+        needs: Names of cases whose models this case starts from. They are executed first.
+        speed_reference: Function that makes the reference for speed ratios; None leaves the choice to the user.
+        stored: Function of a `btlib.explain.find.Where` that returns the `Study` of the stored model. If it is None,
+            the case is prepared before it is explained.
     """
 
     name: str
@@ -156,16 +157,18 @@ class Case:
     registered_in: str | None = None
     needs: tuple[str, ...] = ()
     speed_reference: MakeReference | None = None
-    stored: Callable[[Any], Any] | None = None  # typed by its maker: that room stands above this one
+    stored: Callable[[Any], Any] | None = None  # Any: btlib.explain imports this package
 
     def __post_init__(self) -> None:
         for text in (self.name, self.title):
             shown = text.encode("utf-8", "backslashreplace").decode("utf-8")
             if shown != text:
-                raise BtlibError(f"{shown}: no text that UTF-8 can hold", where="case", hint="give it another name")
+                raise BtlibError(f"{shown}: not valid UTF-8 text", where="case", hint="use another name or title")
         if not (self.has_mask or self.has_classes):
             raise BtlibError(
-                "predicts neither masks nor classes", where=f"case {self.name}", hint="declare at least one"
+                "predicts neither masks nor classes",
+                where=f"case {self.name}",
+                hint="set has_mask or has_classes",
             )
         if self.image_size is not None or self.scaling is not None:
             from btlib.data.preprocess import check
@@ -174,12 +177,12 @@ class Case:
 
     @property
     def module(self) -> str:
-        """Name of the module that it comes from."""
+        """Name of the module that defines the case."""
         return self.registered_in or str(definition_of(self.prepare).__module__)
 
     @property
     def file(self) -> Path | None:
-        """The source file that it comes from; None where it has none."""
+        """Source file that defines the case; None if there is no such file."""
         module = sys.modules.get(self.registered_in or "")
         try:
             found = getattr(module, "__file__", None) or inspect.getsourcefile(definition_of(self.prepare))
@@ -189,17 +192,17 @@ class Case:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics the gate holds this case to."""
+        """Metrics by which the gate judges this case."""
         return ("dice",) * self.has_mask + ("accuracy",) * self.has_classes
 
 
 def _is_same_file(one: Case, other: Case) -> bool:
-    """Whether two cases are one, whose file was imported as two modules: by its path and by its name."""
+    """Whether two cases come from the same file, imported as two modules: once by its path and once by its name."""
     return one.file is not None and one.file == other.file and one.module != other.module
 
 
 def definition_of(function: Callable[..., Any]) -> Any:
-    """What stands in the source for something that can be called: a function, or the class of an object."""
+    """Return the definition behind a callable: the unwrapped function, or the class of a callable object."""
     defined: Any = inspect.unwrap(function)
     while isinstance(defined, functools.partial):
         defined = inspect.unwrap(defined.func)
@@ -223,19 +226,19 @@ def case(
     """Decorator that registers a `prepare` function as a case.
 
     Args:
-        name: Short and unique.
-        title: What it is, in a few words.
-        has_mask: Whether it predicts masks.
-        has_classes: Whether it predicts classes.
-        image_size: Side of the square images it takes in pixels; None takes the protocol's.
-        scaling: "thesis" or "percentile"; None takes the recipe's or else the protocol's.
-        needs: Names of cases whose models it starts from; they are executed before it.
-        speed_reference: Makes what its speed is compared with; None leaves that to the user.
+        name: Short unique name.
+        title: Short description.
+        has_mask: Whether the case predicts masks.
+        has_classes: Whether the case predicts classes.
+        image_size: Side length of the square input images in pixels; None uses the protocol's.
+        scaling: "thesis" or "percentile"; None uses the recipe's, or else the protocol's.
+        needs: Names of cases whose models this case starts from; they are executed first.
+        speed_reference: Factory of the speed reference; None leaves the choice to the user.
 
     Raises:
-        BtlibError: The name is taken, or it predicts nothing.
-        OptionError: A size below 2 pixels.
-        UnknownNameError: No such scaling.
+        BtlibError: The name is already registered, or the case predicts neither masks nor classes.
+        OptionError: The image size is below 2 pixels.
+        UnknownNameError: The scaling does not exist.
     """
 
     def register(prepare: Callable[[Work], Prepared]) -> Callable[[Work], Prepared]:

@@ -1,4 +1,4 @@
-"""The values that a function carries with it: two functions of the same lines are not the same where these differ."""
+"""Fingerprints of the values that a function closes over. Two functions with the same code may differ in them."""
 
 import dataclasses
 import functools
@@ -30,33 +30,33 @@ _OF_EVERY_CLASS = {"__dict__", "__weakref__", "__doc__", "__module__", "__qualna
 
 
 def closure_of(function: Callable[..., Any], work: Work, *, where: str) -> dict[str, str]:
-    """Fingerprints of a function and of the values that it closes over, by name; defaults and bound arguments too.
+    """Return fingerprints of a function and of the values that it closes over, by name.
 
-    Functions and classes count with their code where they are the user's own, and by their names where they come from
-    an installed package. Files count by their content. Not seen are globals that change while the program runs,
-    environment variables, folders, and devices of PyTorch.
+    Defaults and bound arguments are included. Functions and classes of the user are identified by their code, those of
+    installed packages by their names, and files by their content. Ignored are globals that change while the program
+    runs, environment variables, folders, and PyTorch devices.
 
     Args:
-        function: A function, lambda, bound method, `functools.partial` or an object that can be called.
-        work: What the case was given; its own parts have identities of their own.
-        where: Named in errors.
+        function: A function, lambda, bound method, `functools.partial` or callable object.
+        work: The `Work` of the case. It and its samples are ignored, because other ingredients identify them.
+        where: Place to name in errors.
 
     Raises:
-        BtlibError: No fingerprint can be taken of a value.
+        BtlibError: No fingerprint can be computed for a value.
     """
     seen = _Seen(work)
     code = getattr(function, "__code__", None)
     found = {} if code is None else {"function": fingerprint.of(_code(code))}
-    around = () if code is None else (id(function),)  # it may close over itself
+    around = () if code is None else (id(function),)  # the function may close over itself
     for name, value in _carried(function).items():
         try:
             identity = seen.identity(value, around)
-        except Exception as error:  # whatever a foreign object raises when it is pickled
+        except Exception as error:  # pickling a user's object may raise anything
             raise BtlibError(
-                f"it closes over {name!r}, a {type(value).__name__}, which cannot be pickled, so that it cannot be "
-                "told whether a stored model is of the same value",
+                f"the function closes over {name!r}, a {type(value).__name__}, which cannot be pickled; without a "
+                "fingerprint of this value, a stored model cannot be matched to it",
                 where=where,
-                hint="make the value inside fit, or give what decides the model in depends_on=",
+                hint="create the value inside fit, or pass the values that decide the model as depends_on=",
             ) from error
         if identity is not None:
             found[name] = identity if isinstance(identity, str) else fingerprint.of(identity)
@@ -65,20 +65,20 @@ def closure_of(function: Callable[..., Any], work: Work, *, where: str) -> dict[
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Seen:
-    """Takes identities of values, of which the parts of one `Work` are known.
+    """Computation of identities of values, which ignores one `Work` and its samples.
 
     Attributes:
-        work: What the case was given.
+        work: The `Work` of the case.
     """
 
     work: Work
 
     def identity(self, value: Any, around: tuple[int, ...]) -> Any:
-        """A value as JSON; None for what is left out.
+        """Return a JSON value that identifies a value; None for an ignored value.
 
         Args:
-            value: Any.
-            around: Ids of the values that it is a part of, lest it contains itself.
+            value: Any value.
+            around: Ids of the values that contain it, so that a value that contains itself does not recurse forever.
         """
         if (
             value is self.work
@@ -101,7 +101,7 @@ class _Seen:
         return [_name(value), {name: self.identity(part, inner) for name, part in sorted(parts.items())}]
 
     def _parts(self, value: Any) -> dict[str, Any] | None:
-        """What decides a value, by name; None where that is all of it."""
+        """Return the parts that identify a value, by name; None if it has no known parts and is hashed itself."""
         if isinstance(value, CodeType):
             return {"code": _code(value)}
         if isinstance(value, Work):
@@ -110,7 +110,7 @@ class _Seen:
         if isinstance(value, Samples):
             return {name: getattr(value, name) for name in ("ids", "scaling", "images", "masks", "labels")}
         if isinstance(value, LazyRows | CheckedArray):
-            return {"values": np.asarray(value).copy()}  # in C order: strides count for joblib
+            return {"values": np.asarray(value).copy()}  # in C order, because joblib's hash depends on strides
         if isinstance(value, type):
             own = {name: part for name, part in vars(value).items() if name not in _OF_EVERY_CLASS}
             return {} if _is_installed(value) else own | {"its bases": value.__bases__}
@@ -127,16 +127,16 @@ class _Seen:
 
 
 def _carried(function: Any) -> dict[str, Any]:
-    """The values that a function carries with it, by name."""
+    """Return the values that a function carries, by name: closure, defaults, bound arguments and attributes."""
     if isinstance(function, functools.partial):
         bound = {f"argument {k}": value for k, value in enumerate(function.args)} | dict(function.keywords)
         return {"function": function.func, **bound}
     if inspect.ismethod(function):
         return {"self": function.__self__, "function": function.__func__}
     code = getattr(function, "__code__", None)
-    if code is None and hasattr(function, "__wrapped__"):  # such as what lru_cache makes
+    if code is None and hasattr(function, "__wrapped__"):  # such as a function with lru_cache
         return {"function": function.__wrapped__}
-    if code is None:  # an object that can be called, or something built in, perhaps a method
+    if code is None:  # a callable object, or a built-in function or method
         owner = getattr(function, "__self__", None) if inspect.isroutine(function) else function
         return {} if owner is None or inspect.ismodule(owner) or isinstance(function, type) else {"self": owner}
     cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
@@ -153,22 +153,22 @@ def _is_function(value: Any) -> bool:
 
 
 def _name(value: Any) -> str:
-    """Module and name of a function or class, or of the class of any other value."""
+    """Return module and name of a function or class, or of the class of any other value."""
     named = value if hasattr(value, "__qualname__") else type(value)
     return f"{getattr(named, '__module__', '')}.{named.__qualname__}"
 
 
 def _is_installed(value: Any) -> bool:
-    """Whether a function or class comes from an installed package or from Python, and so changes with its version."""
+    """Whether a function or class comes from an installed package or from Python."""
     module = sys.modules.get(getattr(value, "__module__", None) or "")
     place = getattr(module, "__file__", None)
-    if place is None:  # built in, or of a notebook
+    if place is None:  # built in, or defined in a notebook
         return getattr(module, "__name__", "") in sys.builtin_module_names
     return str(Path(place).resolve()).startswith(_LIBRARIES)
 
 
 def _code(code: CodeType) -> list[Any]:
-    """What a function does, without where it stands; another version of Python may say it otherwise."""
+    """Return the content of a code object without its file and lines. It may differ between versions of Python."""
     constants = [_code(part) if isinstance(part, CodeType) else repr(part) for part in code.co_consts]
     return [code.co_code.hex(), constants, [*code.co_names], [*code.co_varnames], [*code.co_freevars]]
 
@@ -179,7 +179,7 @@ def _is_device(value: Any) -> bool:
 
 def _is_filled(cell: Any) -> bool:
     try:
-        cell.cell_contents  # noqa: B018  # raises where the name is not bound yet
+        cell.cell_contents  # noqa: B018  # raises if the name is not bound yet
     except ValueError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Train a case's model once, and load it from then on: for any framework, by the identity of all that made it."""
+"""Train a case's model once and load it afterwards, for any framework. Models are identified by their ingredients."""
 
 import contextlib
 import inspect
@@ -25,21 +25,21 @@ from btlib.files import DamagedFileError
 from btlib.speed import determinism
 
 SCHEMA = "btlib-fitted/1"
-_LONGEST = 80  # of the part of a folder's name that is for people; the fingerprint tells models apart
+_LONGEST = 80  # characters of the readable part of a folder's name; the fingerprint distinguishes models
 
 M = TypeVar("M")
 
 
 @dataclass(frozen=True, eq=False)
 class FittedModel(Generic[M]):
-    """A model and where it comes from.
+    """Model with its origin.
 
     Attributes:
-        model: What `fit` or `load` returned.
-        source: "trained" now, "resumed" from what an interrupted run left, or "loaded".
-        seconds: Time of the training now, without what an interrupted run spent; 0 where it was loaded.
-        fingerprint: Identity of all that made it.
-        folder: Where it lies.
+        model: Return value of `fit` or `load`.
+        source: "trained" now, "resumed" from an interrupted training, or "loaded".
+        seconds: Time of the training now, without the time of an interrupted training; 0 if the model was loaded.
+        fingerprint: Identity of all ingredients of the model.
+        folder: Folder of the stored model.
     """
 
     model: M
@@ -49,7 +49,7 @@ class FittedModel(Generic[M]):
     folder: Path
 
     def prepared(self, predictor: Predictor, **more: Any) -> Prepared:
-        """What a case returns: the predictor, and what is known of the model; `more` are fields of `Prepared`."""
+        """Return the `Prepared` of a case, with the predictor and this model's facts; `more` sets further fields."""
         details = {"checkpoint": self.folder.name, **more.pop("details", {})}
         return Prepared(predictor, self.source, self.seconds, self.fingerprint, details, **more)
 
@@ -63,25 +63,25 @@ def fit_or_load(
     load: Callable[[Path], M],
     depends_on: Any = None,
 ) -> FittedModel[M]:
-    """The case's model: loaded where it was made from the very same ingredients, else trained and kept.
+    """Load the case's model if it is stored with exactly the same ingredients; else train and store it.
 
-    Ingredients are the case's name and file, `fit` and its source file (but for comments and docstrings), the values
-    that `fit` closes over (see `btlib.cases.closure`), `work`'s recipe, data, size, scaling, split, seed and precision,
-    and `depends_on`. A model is kept whole or not at all; several processes may ask at once.
-    What `fit` left in its folder when it was interrupted is there again the next time the same model is asked for,
-    unless it is to be trained anew (`work.retrain`).
+    Ingredients are the case's name and file, `fit` and its source file (without comments and docstrings), the values
+    that `fit` closes over (see `btlib.cases.closure`), recipe, data, size, scaling, split, seed and precision of
+    `work`, and `depends_on`. A model is stored completely or not at all. Several processes may call this at the same
+    time. Files that an interrupted `fit` left in its folder are available at the next call for the same model, except
+    with `work.retrain`.
 
     Args:
-        work: What the case was given.
-        name: Short and unique; begins the folder's name in `work.checkpoints`.
-        fit: Trains a model; a function or lambda in the case's own file. It is given a folder for what it needs to go
-            on after an interruption (for PyTorch see `btlib.adapters.Progress`), and need not use it.
-        save: Writes the model into a folder, as any files.
-        load: Reads it from there.
-        depends_on: Plain JSON values that decide the model too, such as the version of a library.
+        work: The `Work` of the case.
+        name: Short unique name; prefix of the folder's name in `work.checkpoints`.
+        fit: Function or lambda in the case's own file that trains a model. It receives a folder in which it may store
+            its state, to resume after an interruption (for PyTorch see `btlib.adapters.Progress`).
+        save: Function that writes the model into a folder, as any files.
+        load: Function that reads the model from this folder.
+        depends_on: Further plain JSON values that decide the model, such as the version of a library.
 
     Raises:
-        BtlibError: `fit` comes from no file, or closes over a value of which no fingerprint can be taken.
+        BtlibError: `fit` has no source file, or closes over a value without a fingerprint.
         CheckpointError: `save` wrote nothing.
     """
     ingredients = _ingredients(work, name, fit, depends_on)
@@ -96,11 +96,11 @@ def fit_or_load(
         began = time.perf_counter()
         at = work.checkpoints / "work" / folder.name
         if work.retrain and at.exists():
-            shutil.rmtree(at)  # what cannot be cleared away must not be gone on with
+            shutil.rmtree(at)  # raises if it fails: the training must not resume from these files
         with _workplace(at) as (workplace, used):
             model = fit(workplace)
             seconds = time.perf_counter() - began
-            used = used and not any(workplace.glob("*.damaged"))  # it started again
+            used = used and not any(workplace.glob("*.damaged"))  # a damaged state was not used
             _store(folder, partial(save, model), {"ingredients": ingredients, "seconds": seconds})
         return FittedModel(model, "resumed" if used else "trained", seconds, identity, folder)
 
@@ -110,9 +110,9 @@ def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any
         code = _code_of(fit)
     except (TypeError, OSError) as error:
         raise BtlibError(
-            "its source file cannot be found, so it cannot be told whether a stored model is of the same code",
+            "the source file cannot be found; without it, a stored model cannot be matched to the code",
             where=f"fit of {name}",
-            hint="pass a function or lambda that stands in the case's file",
+            hint="pass a function or lambda defined in the case's file",
         ) from error
     return {
         "case": work.case,
@@ -135,15 +135,15 @@ def _ingredients(work: Work, name: str, fit: Callable[..., Any], depends_on: Any
 
 
 def _why(work: Work, stem: str, ingredients: dict[str, Any]) -> str:
-    """Why it is trained: what differs from the nearest model that is stored under the same name."""
+    """Return why the model is trained: the differences from the most similar stored model with the same name."""
     if work.retrain:
-        return "trained anew, as asked"
+        return "training again, as requested"
     stored = map(_manifest, work.checkpoints.glob(f"{stem}-{'[0-9a-f]' * fingerprint.LENGTH}"))
     return fingerprint.no_model_fits(ingredients, stored) or "training"
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:
-    """What is told of the model in a folder; None where that cannot be read."""
+    """Return the manifest of the model in a folder; None if it cannot be read."""
     try:
         manifest = stored_folder.read_manifest(folder, SCHEMA)
     except (OSError, DamagedFileError):
@@ -152,7 +152,7 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _code_of_case(name: str) -> str | None:
-    """Of the file that registered the case, which may be another one than that of `fit`."""
+    """Return the fingerprint of the file that registered the case. It may differ from the file of `fit`."""
     if name not in CASES or (case := CASES[name]).file is None:
         return None
     _, case_file, imported = case.module.partition(MODULE)
@@ -160,7 +160,7 @@ def _code_of_case(name: str) -> str | None:
 
 
 def _code_of(fit: Callable[..., Any]) -> str:
-    """Of `fit`'s file: as it was imported, if as a case's file, for what is edited since then is not what runs."""
+    """Return the fingerprint of the file of `fit`. For a case's file it is the imported state, not a later edit."""
     definition = definition_of(fit)
     source = Path(inspect.getsourcefile(definition) or "")
     _, case_file, imported = (definition.__module__ or "").partition(MODULE)
@@ -169,26 +169,27 @@ def _code_of(fit: Callable[..., Any]) -> str:
 
 @contextlib.contextmanager
 def _workplace(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """A folder that stays, unless it is empty, until the block ends without an error; and whether it held anything."""
+    """Context with a work folder, and whether it already contained files. It is deleted after success or if empty."""
     folder.mkdir(exist_ok=True)
-    used = any(not path.name.startswith(".") for path in folder.iterdir())  # unlike a file that was half written
+    used = any(not path.name.startswith(".") for path in folder.iterdir())  # "." marks half-written files
     try:
         yield folder, used
-        shutil.rmtree(folder, ignore_errors=True)  # the model is kept by now, whatever stays here
+        shutil.rmtree(folder, ignore_errors=True)  # the model is stored by now
     finally:
         with contextlib.suppress(OSError):  # it is not empty, or gone
             folder.rmdir()
 
 
 def _whole(folder: Path) -> bool:
-    """Whether a model lies there as it was written; a damaged one is set aside."""
+    """Whether the folder contains an undamaged model. A damaged folder is renamed, with a warning."""
     if not folder.is_dir():
         return False
     try:
         stored_folder.verify_folder(folder, SCHEMA)
     except (OSError, DamagedFileError) as error:
         aside = stored_folder.set_aside(folder)
-        warnings.warn(f"{folder}: damaged ({error}); kept as {aside.name}, trained anew", BtlibWarning, stacklevel=3)
+        text = f"{folder}: damaged ({error}); the folder was renamed to {aside.name}, and the model is trained again"
+        warnings.warn(text, BtlibWarning, stacklevel=3)
         return False
     return True
 
@@ -197,4 +198,4 @@ def _store(folder: Path, save: Callable[[Path], object], facts: dict[str, Any]) 
     try:
         stored_folder.write_folder(folder, SCHEMA, save, facts)
     except stored_folder.NothingWrittenError as error:
-        raise CheckpointError(str(error), where=folder, hint="write the model into the folder it is given") from error
+        raise CheckpointError(str(error), where=folder, hint="write the model into the given folder") from error

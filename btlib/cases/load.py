@@ -1,4 +1,4 @@
-"""Where cases come from: installed packages by entry point, and any Python file by its path."""
+"""Loading of cases: from installed packages by entry point, and from any Python file by its path."""
 
 import importlib.util
 import sys
@@ -12,18 +12,18 @@ from btlib.paths import project_root
 from btlib.registry import Registry, entry_points, import_entry_points, unknown_name
 
 MODULE = "btlib_case_"
-"""Begins the name of a module made of a file; the rest is the fingerprint of the code that was imported."""
+"""Prefix of the name of a module imported from a file. The fingerprint of the imported code follows it."""
 
 _FILES: dict[Path, tuple[ModuleType, list[str]]] = {}
-"""Files that were imported, and the cases that each registered: asked for twice, a file is imported once."""
+"""Imported files with their modules and the cases that each registered. Each file is imported only once."""
 
 
 GROUP = "btlib.cases"
-"""Entry points of installed packages that register cases."""
+"""Group of entry points for installed packages that register cases."""
 
 
 def load_cases() -> Registry[Case]:
-    """All cases, those of installed packages (entry points in the group `btlib.cases`) among them.
+    """Return all cases, including those of installed packages (entry points in the group `btlib.cases`).
 
     An entry point names a module that registers its cases when it is imported.
 
@@ -35,13 +35,14 @@ def load_cases() -> Registry[Case]:
 
 
 def project_cases(root: Path) -> dict[str, Case]:
-    """The cases of the user's own project: those that its files registered so far, and none of installed packages.
+    """Return the cases that the files of the user's project have registered so far, without installed packages.
 
     Args:
-        root: Of the project (see `btlib.paths.project_root`). A package of it is the user's own, installed or not.
+        root: Project folder (see `btlib.paths.project_root`). A package in it belongs to the project, even if it is
+            installed.
 
     Raises:
-        BtlibError: As `load_cases`.
+        BtlibError: See `load_cases`.
     """
     cases = load_cases()
     packages = {point.module.partition(".")[0] for point in entry_points(GROUP)}
@@ -49,24 +50,24 @@ def project_cases(root: Path) -> dict[str, Case]:
 
 
 def _installed(case: Case, packages: set[str], root: Path) -> bool:
-    """Whether a case comes from one of these packages, which lies elsewhere."""
+    """Whether a case comes from one of these packages, and the package is outside the project."""
     if case.module.partition(".")[0] not in packages or case.file is None:
         return False
     return "site-packages" in case.file.parts or project_root(case.file.parent) != root
 
 
 def load_case(spec: str, folder: Path | None = None) -> Case:
-    """A case by its registered name, or by file and name; it is in the registry afterwards.
+    """Return a case by its registered name, or by file and name. The case is in the registry afterwards.
 
     Args:
-        spec: "name", "path/to/file.py::name", or "path/to/file.py" where that registers one case. In a file, `name` is
-            what a case is registered under, or a variable that holds a `Case`, or the function that `@case` decorates.
-        folder: To which the path is relative; by default where the user stands, or else the root of the project.
+        spec: "name", "path/to/file.py::name", or "path/to/file.py" if the file registers exactly one case. For a file,
+            `name` is the registered name of a case, a variable that contains a `Case`, or a function with `@case`.
+        folder: Folder to which the path is relative; by default the current folder, or else the project folder.
 
     Raises:
-        BtlibError: There is no such file, it cannot be imported, or it registers a name that is taken.
-        UnknownNameError: Nobody knows the name; the nearest is offered.
-        MissingExtraError: The file wants a framework that is not installed.
+        BtlibError: The file does not exist or cannot be imported, or it registers a name that is already registered.
+        UnknownNameError: No case has this name. The message suggests the most similar name.
+        MissingExtraError: The file needs a framework that is not installed.
     """
     cases = load_cases()
     path, colons, name = spec.partition("::")
@@ -80,7 +81,7 @@ def load_case(spec: str, folder: Path | None = None) -> Case:
 
 
 def spec_of(case: Case) -> str | None:
-    """How `load_case` finds a case again: by its name, or by file and name; None for one that was made in no file."""
+    """Return the text with which `load_case` finds a case: its name, or file and name; None for a case without file."""
     packages = {point.module.partition(".")[0] for point in entry_points(GROUP)}
     if case.module.partition(".")[0] in packages:
         return case.name
@@ -102,7 +103,7 @@ def _chosen(module: ModuleType, own: list[str], name: str) -> Case:
         return decorated[0]
     if callable(found):
         raise BtlibError(
-            f"{name!r} is no case", where=module.__file__, hint="put @case(…) above the function, or make it a Case"
+            f"{name!r} is not a case", where=module.__file__, hint="decorate the function with @case(…), or use a Case"
         )
     variables = [key for key, value in vars(module).items() if isinstance(value, Case)]
     raise unknown_name("case", name, {*own, *variables}, where=module.__file__)
@@ -111,16 +112,18 @@ def _chosen(module: ModuleType, own: list[str], name: str) -> Case:
 def _only(own: list[str], file: Path) -> Case:
     if len(own) != 1:
         raise BtlibError(
-            f"expected one case, it registers {', '.join(own) or 'none'}", where=file, hint=f"say which: {file}::NAME"
+            f"expected one case, the file registers {', '.join(own) or 'none'}",
+            where=file,
+            hint=f"name the case: {file}::NAME",
         )
     return CASES[own[0]]
 
 
 def _imported(file: Path) -> tuple[ModuleType, list[str]]:
-    """The file as a module, and the names it registered."""
+    """Import a file once, and return its module and the names of the cases that it registered."""
     if file not in _FILES:
         if file.suffix != ".py" or not file.is_file():
-            problem = "expected a Python file" if file.exists() else "there is no such file"
+            problem = "expected a Python file" if file.exists() else "the file does not exist"
             raise BtlibError(problem, where=file, hint="give path/to/file.py::NAME")
         before = set(CASES)
         module = _already_imported(file) or _import(file)
@@ -129,7 +132,7 @@ def _imported(file: Path) -> tuple[ModuleType, list[str]]:
 
 
 def _already_imported(file: Path) -> ModuleType | None:
-    """The file as the module that another file imported: imported twice, it would register its cases twice."""
+    """Return the module if another file already imported it. A second import would register its cases twice."""
     for name, module in list(sys.modules.items()):
         place = getattr(module, "__file__", None)
         if place and not name.startswith(MODULE) and Path(place).name == file.name and Path(place).resolve() == file:
@@ -139,20 +142,20 @@ def _already_imported(file: Path) -> ModuleType | None:
 
 def _import(file: Path) -> ModuleType:
     if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))  # so that it finds its neighbours, as a script does
+        sys.path.append(str(file.parent))  # so that it can import files in its folder, as a script can
     try:
-        # named by content, so that what it pickles can be read again wherever the file lies
+        # the name depends on the content only, so that its pickles can be read after the file was moved
         name = MODULE + fingerprint.of_sources([file])
         spec = importlib.util.spec_from_file_location(name, file)
         assert spec is not None
-        assert spec.loader is not None  # both are there for a file that ends in .py
+        assert spec.loader is not None  # neither is None for a .py file
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         with extras.named(file):
             spec.loader.exec_module(module)
     except BtlibError as error:
         raise type(error)(error.problem, where=error.where or file, hint=error.hint) from error
-    except Exception as error:  # it is foreign code: whatever it raises is told as its own fault
+    except Exception as error:  # the user's code may raise anything
         raise BtlibError(
-            f"cannot be imported: {type(error).__name__}: {error}", where=file, hint="python FILE tells the line"
+            f"cannot be imported: {type(error).__name__}: {error}", where=file, hint="run python FILE to see the line"
         ) from error
     return module

@@ -1,4 +1,4 @@
-"""Faster ways to run a PyTorch model, each held against plain fp32 on validation samples before it is used."""
+"""Engines that run a PyTorch model faster. Each is compared with plain fp32 on held-out samples before it is used."""
 
 from btlib.engines.choose import Chosen, choose
 from btlib.engines.engine import ENGINES, Engine, Subject, engine_names

@@ -1,4 +1,4 @@
-"""The choice of an engine: the first that fits and that says what plain fp32 says."""
+"""Choice of an engine: the first one that fits and whose predictions agree with plain fp32."""
 
 import copy
 from collections.abc import Callable
@@ -18,24 +18,24 @@ from btlib.sample_table import SampleTable
 from btlib.speed import memory
 
 DICE_GAP = 0.002
-"""Largest difference of the mean Dice from plain fp32."""
+"""Largest allowed difference of the mean Dice from plain fp32."""
 
 AGREEMENT = 0.995
-"""Least share of samples that must be given the same class as by plain fp32."""
+"""Smallest allowed share of samples with the same class as with plain fp32."""
 
 MOST_SAMPLES = 64
-"""Validation samples that the guard looks at."""
+"""Largest number of held-out samples in the comparison with plain fp32."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """An engine that passed the guard.
+    """Engine whose predictions agree with plain fp32.
 
     Attributes:
-        predictor: The model as it runs it.
-        engine: Its name.
-        details: For the record: engine, precision, gaps from plain fp32, samples looked at.
-        notes: Engines that were passed over, and why.
+        predictor: Predictor that runs the model with this engine.
+        engine: Name of the engine.
+        details: Details for the record: engine, precision, differences from plain fp32, number of samples compared.
+        notes: Messages about engines that were skipped, with the reasons.
     """
 
     predictor: Predictor
@@ -51,29 +51,29 @@ def choose(
     threshold: float,
     report: Callable[[str], None] = print,
 ) -> Chosen:
-    """Build the engine that was asked for, or for "auto" the fastest that fits, and hold it against plain fp32.
+    """Build the requested engine, or for "auto" the fastest that fits, and compare its predictions with plain fp32.
 
-    A model that is unsure says something else in bf16 than in fp32; then it is run in fp32. A quantised engine has no
-    other precision to fall back on.
+    The predictions of an uncertain model may differ between bf16 and fp32. The model then runs in fp32. A quantised
+    engine has no such fallback.
 
     Args:
-        subject: The model.
+        subject: Model to run.
         wanted: One of `engine_names()`.
-        samples: Validation or training samples at the model's size; the first 64 are looked at.
-        threshold: Of the mask.
-        report: Told why an engine is passed over.
+        samples: Validation or training samples at the model's size; the first 64 are used.
+        threshold: Threshold of the mask probability.
+        report: Function that receives a message about each skipped engine, with the reason.
 
     Raises:
-        UnknownNameError: No such engine.
-        OptionError: The engine that was asked for does not fit this device, or its package is not installed.
-        ModelError: The engine that was asked for, or every one, does not say what plain fp32 says.
+        UnknownNameError: The engine does not exist.
+        OptionError: The requested engine does not fit this device, or its package is not installed.
+        ModelError: The predictions of the requested engine, or with "auto" of every engine, differ from plain fp32.
     """
     if wanted not in engine_names():
         raise unknown_name("engine", wanted, engine_names(), where="--bt-engine")
     fitting = [name for name in ENGINES if ENGINES[name].fits(subject.device)]
     if wanted != "auto" and wanted not in fitting:
         raise OptionError(
-            f"engine {wanted!r} does not fit {subject.device.type} with what is installed",
+            f"engine {wanted!r} cannot run on {subject.device.type} with the installed packages",
             where="--bt-engine",
             hint=f"choose one of: auto, {', '.join(fitting)}{_to_install(wanted)}",
         )
@@ -95,7 +95,7 @@ def choose(
             problem = too_far(details)
             if problem is None:
                 return Chosen(predictor, name, _details(name, precision, subject) | {"guard": details}, tuple(notes))
-        notes.append(f"engine {name} in {precision} was passed over: {problem}")
+        notes.append(f"engine {name} in {precision} was skipped: {problem}")
         report(notes[-1])
     raise ModelError("; ".join(notes), where="--bt-engine", hint="use --bt-engine eager --bt-precision fp32")
 
@@ -106,7 +106,7 @@ def _to_install(wanted: str) -> str:
 
 
 def _attempts(names: list[str], precision: Precision) -> list[tuple[str, Precision | Literal["int8"]]]:
-    """Each engine in the precision that is wanted; where none of them will do, the last one in fp32."""
+    """Return each engine with the requested precision, followed by the last engine with fp32 as the fallback."""
     if ENGINES[names[-1]].quantised:
         return [(names[-1], "int8")]
     wanted: list[tuple[str, Precision | Literal["int8"]]] = [(name, precision) for name in names]
@@ -114,7 +114,7 @@ def _attempts(names: list[str], precision: Precision) -> list[tuple[str, Precisi
 
 
 def _details(name: str, precision: str, subject: Subject) -> dict[str, Any]:
-    """Of an engine, for the record."""
+    """Return the details of an engine for the record."""
     details: dict[str, Any] = {"engine": name, "precision": precision}
     if ENGINES[name].quantised and subject.calibration is not None:
         details["calibration_samples"] = len(subject.calibration())
@@ -122,7 +122,7 @@ def _details(name: str, precision: str, subject: Subject) -> dict[str, Any]:
 
 
 def gaps(plain: SampleTable, found: SampleTable) -> dict[str, float | int]:
-    """How far an engine's table is from plain fp32's on the same samples."""
+    """Return the differences between an engine's sample table and that of plain fp32, on the same samples."""
     details: dict[str, float | int] = {"samples": plain.n}
     if plain.has_mask:
         details["dice_gap"] = abs(float(_dice(found) - _dice(plain)))
@@ -136,9 +136,10 @@ def _dice(table: SampleTable) -> float:
 
 
 def too_far(details: dict[str, float | int]) -> str | None:
-    """What the guard objects to; None where it does not."""
+    """Return a message if a difference is larger than allowed, else None."""
     if not details.get("dice_gap", 0.0) <= DICE_GAP:
-        return f"mean Dice differs by {details['dice_gap']:.4f} from fp32 (at most {DICE_GAP:g})"
+        return f"mean Dice differs by {details['dice_gap']:.4f} from fp32 (allowed: at most {DICE_GAP:g})"
     if not details.get("agreement", 1.0) >= AGREEMENT:
-        return f"{100 * details['agreement']:.1f} % of the classes agree with fp32 (at least {100 * AGREEMENT:g} %)"
+        share = 100 * details["agreement"]
+        return f"{share:.1f} % of the classes agree with fp32 (required: at least {100 * AGREEMENT:g} %)"
     return None

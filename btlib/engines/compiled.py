@@ -1,4 +1,4 @@
-"""The folded model compiled by inductor, its weights frozen in."""
+"""Engine that compiles the folded model with TorchInductor. On the CPU the weights are constants of the program."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,13 @@ _WHERE = "engine compile"
 
 
 class CompiledPredictor(TorchPredictor):
-    """A compiled model as a predictor: what it predicts was computed by compiled code, or it raises.
+    """Predictor that runs a compiled model. It never falls back to uncompiled code, but raises an error instead.
 
-    The first batch is compiled as it is, a batch of another size once more for any size, and a single sample by itself:
-    on CUDA as one graph, for it takes longer to launch its kernels than to run them.
+    The first batch is compiled for its size. The first batch of another size is compiled again, for any size. On CUDA a
+    single sample is compiled separately, as one graph, because launching its kernels takes longer than running them.
 
     Args:
-        subject: The model.
+        subject: Model to run.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -36,24 +36,24 @@ class CompiledPredictor(TorchPredictor):
         )
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        """Predictions for float32 [n, channels, h, w].
+        """Return predictions for float32 images [n, channels, h, w].
 
         Raises:
-            ModelError: It cannot be compiled for images of this shape.
+            ModelError: The model cannot be compiled for images of this shape.
         """
         try:
             return super().predict(images)
         except compiler_errors() as error:
             raise ModelError(
-                f"cannot be compiled for {list(images.shape)}: {type(error).__name__}: {error}", where=_WHERE
+                f"the model cannot be compiled for {list(images.shape)}: {type(error).__name__}: {error}", where=_WHERE
             ) from error
 
 
 def build(subject: Subject) -> CompiledPredictor:
-    """The compiled model, which has predicted a batch.
+    """Compile the model and predict one batch as a test.
 
     Raises:
-        ModelError: It cannot be compiled here, for want of a compiler for instance.
+        ModelError: The model cannot be compiled here, for example because there is no compiler.
     """
     predictor = CompiledPredictor(subject)
     try:
@@ -61,5 +61,5 @@ def build(subject: Subject) -> CompiledPredictor:
     except ModelError:
         raise
     except Exception as error:  # a compiler may fail in any way
-        raise ModelError(f"cannot be compiled: {type(error).__name__}: {error}", where=_WHERE) from error
+        raise ModelError(f"the model cannot be compiled: {type(error).__name__}: {error}", where=_WHERE) from error
     return predictor

@@ -1,4 +1,4 @@
-"""Converted models on disk: made once for all that decides them, and looked through before they are run."""
+"""Cache of converted models on disk. Each is converted once, and verified before it is used."""
 
 import tempfile
 import warnings
@@ -25,14 +25,16 @@ def converted(
     convert: Callable[[Path], object],
     read: Callable[[Path], T],
 ) -> T:
-    """A converted model, from the cache where it is there and whole. Several processes may ask at once: one converts.
+    """Return a converted model. It is read from the cache if it is stored there undamaged, else converted.
+
+    Several processes may call this at the same time; only one of them converts.
 
     Args:
-        subject: The model.
-        kind: What its folder's name begins with.
-        depends_on: All that decides what is made, beside the model and its size.
-        convert: Writes its files into a folder.
-        read: Reads them from there.
+        subject: Model to convert.
+        kind: Prefix of the folder's name.
+        depends_on: Values that decide the result, in addition to the model and its size.
+        convert: Function that writes the converted files into a folder.
+        read: Function that reads the converted model from this folder.
     """
     if subject.identity is None or subject.cache is None:
         with tempfile.TemporaryDirectory() as place:
@@ -52,6 +54,8 @@ def _is_whole(folder: Path) -> bool:
     try:
         stored_folder.verify_folder(folder, SCHEMA)
     except (OSError, DamagedFileError) as error:
-        warnings.warn(f"{folder}: a damaged converted model ({error}); it is made anew", BtlibWarning, stacklevel=2)
+        warnings.warn(
+            f"{folder}: the converted model is damaged ({error}); it is converted again", BtlibWarning, stacklevel=2
+        )
         return False
     return True

@@ -1,4 +1,4 @@
-"""PyTorch as it is, but with batch norm folded into the convolutions, channels last, and bf16 weights."""
+"""Engine that runs PyTorch without compilation: batch norm is folded into the convolutions, with channels last."""
 
 import copy
 
@@ -8,21 +8,21 @@ from torch import nn
 from btlib.adapters.torch import TorchPredictor, torchscript_is_old
 from btlib.engines.engine import Subject
 
-with torchscript_is_old():  # of which torch 2.11 declares classes when this is imported
+with torchscript_is_old():  # this import defines TorchScript classes in torch 2.11
     from torch.fx.experimental import optimization
 
-_FOLDED = ("backbone", "decoder")  # the parts that hold the convolutions, and that can be traced
+_FOLDED = ("backbone", "decoder")  # parts that contain the convolutions and can be traced
 
 
 def build(subject: Subject) -> TorchPredictor:
-    """The folded model behind TorchPredictor."""
+    """Return a predictor for the folded model."""
     return TorchPredictor(folded(subject), subject.device, subject.precision, subject.outputs)
 
 
 def folded(subject: Subject) -> nn.Module:
-    """A copy whose convolutions have taken up their batch norms, in channels-last, with weights in the precision.
+    """Return a copy in channels-last format, with batch norm folded into the convolutions of backbone and decoder.
 
-    The sum of weights and batch norms is computed in fp32; only then is it rounded to bf16.
+    If the precision is bf16, the weights of these two parts are bf16. Folding is computed in fp32 before the rounding.
     """
     model = copy.deepcopy(subject.model).eval().to(subject.device)
     for name in _FOLDED:

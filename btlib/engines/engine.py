@@ -1,4 +1,4 @@
-"""The engines: what each is built from, and where it can run."""
+"""Registry of the engines, and the model that an engine runs."""
 
 import importlib
 import importlib.util
@@ -18,23 +18,24 @@ from btlib.evaluation.predictor import Predictor
 from btlib.registry import Registry
 
 CALIBRATION_SLICES = 300
-"""Training samples that a quantised engine measures its ranges on, or all where there are fewer."""
+"""Number of training samples for the calibration of a quantised engine; all samples if there are fewer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A trained model to run faster.
+    """Trained model that an engine runs.
 
     Attributes:
-        model: In eval mode; engines work on copies.
-        outputs: Where masks and classes are in what it returns.
-        device: Where it runs.
+        model: Model in eval mode; engines work on copies.
+        outputs: Mapping that finds masks and classes in the returned value.
+        device: Device that runs the model.
         precision: "fp32" or "bf16".
-        image_size: Side of its square input in pixels.
-        identity: Of the trained weights, under which converted models are kept; None keeps none.
-        cache: Folder of converted models.
-        calibration: Gives training images, float32 [n, channels, h, w], on which a quantised engine measures ranges.
-        channels: Of its images.
+        image_size: Side length of the square input in pixels.
+        identity: Identity of the trained weights, used as the key of the cache; None stores no converted models.
+        cache: Folder of converted models; None stores none.
+        calibration: Function that returns training images, float32 [n, channels, h, w], for the calibration of a
+            quantised engine.
+        channels: Number of channels of the images.
     """
 
     model: torch.nn.Module
@@ -50,14 +51,15 @@ class Subject:
 
 @dataclass(frozen=True)
 class Engine:
-    """One way to run a model.
+    """Description of an engine.
 
     Attributes:
-        name: As in `--bt-engine`.
-        room: Module that holds `build(subject) -> Predictor`, of `btlib.engines` where its name has no dot.
-        devices: Types of device it runs on.
-        packages: What must be installed beside torch.
-        quantised: Whether it computes in int8, with ranges from calibration samples; "auto" never tries one that does.
+        name: Name for `--bt-engine`.
+        room: Module with the function `build(subject) -> Predictor`. A name without a dot is a module of
+            `btlib.engines`.
+        devices: Types of device on which the engine runs.
+        packages: Packages that must be installed in addition to torch.
+        quantised: Whether the engine computes in int8, with ranges from calibration samples; "auto" skips such engines.
     """
 
     name: str
@@ -68,19 +70,19 @@ class Engine:
 
     @property
     def extra(self) -> str | None:
-        """The extra of btlib that brings what is not installed of its packages; None where all are."""
+        """Extra of btlib that installs a missing package; None if all packages are installed."""
         missing = [name for name in self.packages if not importlib.util.find_spec(name)]
         return extras.EXTRAS[missing[-1]] if missing else None
 
     def fits(self, device: torch.device) -> bool:
-        """Whether it can run on this device with what is installed."""
+        """Whether the engine can run on this device with the installed packages."""
         return device.type in self.devices and self.extra is None
 
     def build(self, subject: Subject) -> Predictor:
-        """The model as this engine runs it.
+        """Build a predictor that runs the model with this engine.
 
         Raises:
-            ModelError: It cannot be converted or compiled.
+            ModelError: The model cannot be converted or compiled.
         """
         module = self.room if "." in self.room else f"btlib.engines.{self.room}"
         build: Callable[[Subject], Any] = importlib.import_module(module).build
@@ -100,5 +102,5 @@ for _engine in (
 
 
 def engine_names() -> tuple[str, ...]:
-    """What may be asked for; "auto" tries the engines that are not quantised in this order, the fastest first."""
+    """Return "auto" and the names of all engines. "auto" tries the engines in this order, except quantised ones."""
     return ("auto", *ENGINES)

@@ -1,4 +1,4 @@
-"""The model as ONNX Runtime runs it on the CPU, in fp32."""
+"""Engine that runs the model with ONNX Runtime on the CPU, in fp32."""
 
 import copy
 from pathlib import Path
@@ -15,10 +15,10 @@ _FILE = "model.onnx"
 
 
 def build(subject: Subject) -> OnnxPredictor:
-    """Exported once for each trained model, then read from the cache.
+    """Build a predictor. The model is exported once, and later read from the cache.
 
     Raises:
-        ModelError: It cannot be exported, or the file says something else than the model.
+        ModelError: The model cannot be exported, or the predictions of the file differ from the model's.
     """
 
     def convert(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The model as OpenVINO runs it on the CPU."""
+"""Engine that runs the model with OpenVINO on the CPU."""
 
 import copy
 import warnings
@@ -24,7 +24,7 @@ _FILE = "program.xml"
 
 
 class _Probabilities(torch.nn.Module):
-    """Images [n, 1, h, w] → the probabilities that the model has, masks before classes."""
+    """Model together with its output mapping: images [n, channels, h, w] → mask and class probabilities, if present."""
 
     def __init__(self, model: torch.nn.Module, outputs: Outputs) -> None:
         super().__init__()
@@ -35,29 +35,29 @@ class _Probabilities(torch.nn.Module):
 
 
 def build(subject: Subject) -> CallablePredictor:
-    """Converted once for each trained model and size, then read from the cache.
+    """Build a predictor. The model is converted once per image size, and later read from the cache.
 
     Raises:
-        ModelError: OpenVINO cannot convert it.
+        ModelError: OpenVINO cannot convert or compile the model.
     """
     return predictor(subject, program(subject), _HINTS[subject.precision])
 
 
 def predictor(subject: Subject, program: Any, hint: str) -> CallablePredictor:
-    """An OpenVINO program of the model, compiled.
+    """Compile an OpenVINO program of the model, and return its predictor.
 
     Args:
-        subject: The model.
-        program: As `program` gives it.
-        hint: OpenVINO's name of the precision for what is not quantised.
+        subject: Model to run.
+        program: OpenVINO program of the model, see `program`.
+        hint: OpenVINO's name of the precision for layers that are not quantised.
 
     Raises:
-        ModelError: OpenVINO cannot compile it.
+        ModelError: OpenVINO cannot compile the program.
     """
     try:
         compiled = extras.openvino_core().compile_model(program, "CPU", {"INFERENCE_PRECISION_HINT": hint})
     except RuntimeError as error:
-        raise ModelError(f"OpenVINO cannot run it: {error}", where="engine openvino") from error
+        raise ModelError(f"OpenVINO cannot compile the model: {error}", where="engine openvino") from error
     names = _present(subject)
 
     def run(images: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
@@ -77,7 +77,7 @@ def predictor(subject: Subject, program: Any, hint: str) -> CallablePredictor:
 
 
 def _present(subject: Subject) -> list[str]:
-    """Which parts the model really has: a mapping may name one that is always None."""
+    """Return the parts that the model's output contains. The mapping may name a part that is always None."""
     with torch.inference_mode():
         raw = subject.model(torch.zeros(1, subject.channels, subject.image_size, subject.image_size))
     places = (subject.outputs.mask, subject.outputs.classes)
@@ -85,33 +85,35 @@ def _present(subject: Subject) -> list[str]:
 
 
 def program(subject: Subject) -> Any:
-    """The model in fp32 as OpenVINO's program, converted or from the cache; input float32 [n, channels, size, size].
+    """Return the OpenVINO program of the model in fp32, from the cache if it is stored there.
+
+    Its input is float32 [n, channels, size, size].
 
     Raises:
-        ModelError: OpenVINO cannot convert it.
+        ModelError: OpenVINO cannot convert the model.
     """
     return stored_program(subject, "openvino", versions(), lambda: _converted(subject))
 
 
 def versions() -> tuple[str, str]:
-    """Of what converts."""
+    """Return the versions of OpenVINO and PyTorch, which convert the model."""
     return extras.openvino().__version__, torch.__version__
 
 
 def stored_program(subject: Subject, kind: str, depends_on: tuple[str | int, ...], make: Callable[[], Any]) -> Any:
-    """A program of the model, made once and then read from the cache, where it has one.
+    """Return a program of the model. With a cache, it is made once and later read from the cache.
 
     Args:
-        subject: The model.
-        kind: What the folder's name begins with.
-        depends_on: All that decides what is made, beside the model and its size.
-        make: Makes it.
+        subject: Model of the program.
+        kind: Prefix of the folder's name.
+        depends_on: Values that decide the result, in addition to the model and its size.
+        make: Function that makes the program.
     """
     if subject.identity is None or subject.cache is None:
         return make()
 
     def convert(folder: Path) -> None:
-        extras.openvino().save_model(make(), folder / _FILE, compress_to_fp16=False)  # and the weights beside it
+        extras.openvino().save_model(make(), folder / _FILE, compress_to_fp16=False)  # and its weights
 
     def read(folder: Path) -> Any:
         return extras.openvino_core().read_model(folder / _FILE)
@@ -125,9 +127,9 @@ def _converted(subject: Subject) -> Any:
     shape = (subject.channels, subject.image_size, subject.image_size)
     try:
         with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")  # of torch's tracer, about branches on shapes that stay as they are
+            warnings.simplefilter("ignore")  # torch's tracer warns of branches on shapes
             program = ov.convert_model(module, example_input=torch.zeros(2, *shape))
     except Exception as error:  # the converter may fail in any way
-        raise ModelError(f"OpenVINO cannot convert it: {error}", where="engine openvino") from error
+        raise ModelError(f"OpenVINO cannot convert the model: {error}", where="engine openvino") from error
     program.reshape([-1, *shape])
     return program

@@ -1,8 +1,8 @@
-"""The model quantised to int8 by NNCF after training, as OpenVINO runs it on the CPU.
+"""Engine that runs the model with OpenVINO on the CPU, quantised to int8 by NNCF after training.
 
-Convolutions and matrix products are computed in int8; ranges of their inputs come from calibration samples. The layers
-that read the image and those that write the answers stay in fp32: they are small, and rounding a whole sample to 256
-levels moves the masks most.
+Convolutions and matrix products are computed in int8. The ranges of their inputs come from calibration samples. The
+first layers after the input and the last layers before the outputs stay in fp32: they are small, and rounding the
+complete input image to 256 levels changes the masks most.
 """
 
 import contextlib
@@ -23,19 +23,19 @@ from btlib.engines.engine import Subject
 from btlib.errors import ModelError
 
 _PRODUCTS = ("Convolution", "GroupConvolution", "MatMul")
-_METHOD = "ends in fp32"  # to be changed with what is quantised, so that programs made otherwise are not found
+_METHOD = "ends in fp32"  # part of the cache key: change it when the quantisation changes
 _WHERE = "engine openvino-int8"
 
 
 def build(subject: Subject) -> CallablePredictor:
-    """Quantised once for each trained model, size and choice of calibration samples, then read from the cache.
+    """Build a predictor. The model is quantised once per image size and calibration set, and later read from the cache.
 
     Raises:
-        ModelError: There are no calibration samples, or it cannot be converted or quantised.
+        ModelError: There are no calibration samples, or the model cannot be converted or quantised.
     """
     slices = None if subject.calibration is None else subject.calibration()
     if slices is None or len(slices) == 0:
-        raise ModelError("there are no training samples to calibrate it on", where=_WHERE)
+        raise ModelError("there are no training samples for the calibration", where=_WHERE)
     content = hashlib.sha256(np.ascontiguousarray(slices).data).hexdigest()
     depends_on = (_METHOD, *openvino.versions(), metadata.version("nncf"), len(slices), content)
     program = openvino.stored_program(
@@ -55,11 +55,11 @@ def _quantised(program: Any, slices: NDArray[np.float32]) -> Any:
                 ignored_scope=nncf.IgnoredScope(names=_ends(program)),
             )
     except Exception as error:  # the quantiser may fail in any way
-        raise ModelError(f"NNCF cannot quantise it: {type(error).__name__}: {error}", where=_WHERE) from error
+        raise ModelError(f"NNCF cannot quantise the model: {type(error).__name__}: {error}", where=_WHERE) from error
 
 
 def _ends(program: Any) -> list[str]:
-    """Names of the products next to the program's input and to each of its outputs."""
+    """Return the names of the convolutions and matrix products closest to the program's inputs and outputs."""
     readers = _nearest(
         program.get_parameters(), lambda op: [i.get_node() for o in op.outputs() for i in o.get_target_inputs()]
     )
@@ -68,7 +68,7 @@ def _ends(program: Any) -> list[str]:
 
 
 def _nearest(start: list[Any], onward: Callable[[Any], list[Any]]) -> set[str]:
-    """Names of the products that are met first on the ways that lead onward."""
+    """Return the names of the first convolution or matrix product on each path in one direction."""
     ahead, seen, found = list(start), set[str](), set[str]()
     while ahead:
         op = ahead.pop()
@@ -84,7 +84,7 @@ def _nearest(start: list[Any], onward: Callable[[Any], list[Any]]) -> set[str]:
 
 
 def _nncf() -> Any:
-    """The package; it would make its own kind of logger that of everyone."""
+    """Import nncf, and restore the global logger class that it changes."""
     loggers = logging.getLoggerClass()
     try:
         return extras.unreported("nncf")
@@ -94,7 +94,7 @@ def _nncf() -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """NNCF tells what it does and draws bars on stdout; a part of torch that it loads may complain about CUDA."""
+    """Context that hides NNCF's log and progress bars, and the CUDA warnings of a part of torch that NNCF loads."""
     logs = [logging.getLogger(name) for name in ("nncf", "torch.utils.cpp_extension")]
     before = [log.disabled for log in logs]
     try:

@@ -1,4 +1,4 @@
-"""Runs: the plan, its cells, what executes them, and the records that they leave."""
+"""Runs: the plan, its cells, their execution, and their records."""
 
 from btlib.runs.cell import Cell
 from btlib.runs.record import CaseRecord, ModelInfo, RunInfo

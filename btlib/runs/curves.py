@@ -1,4 +1,4 @@
-"""The learning curves of a run's case: `curves/<case>-seed<n>.csv`."""
+"""Learning curves of a case in a run: `curves/<case>-seed<n>.csv`."""
 
 import hashlib
 import io
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NUMBERS = ["epoch", "train_loss", "val_loss", "val_dice", "val_accuracy"]
-_HINT = "it is damaged: run the case again"
+_HINT = "the file is damaged: run the case again"
 
 
 def load_curves(path: Path, sha256: str | None = None) -> "pd.DataFrame":
-    """Read losses and scores by epoch; which there are beside the epoch, the case decides.
+    """Read losses and scores by epoch. The case decides which columns exist in addition to the epoch.
 
     Args:
-        path: The CSV.
-        sha256: Of its bytes, as the record says; None in records of older versions.
+        path: Path of the CSV file.
+        sha256: SHA-256 of the file's bytes, from the record; None for records of older versions.
 
     Raises:
-        RecordError: The file cannot be read, has changed, was cut short, or what should be numbers is none.
+        RecordError: The file cannot be read, has changed, is incomplete, or contains text in a column of numbers.
     """
     import pandas as pd
 
@@ -34,12 +34,12 @@ def load_curves(path: Path, sha256: str | None = None) -> "pd.DataFrame":
         curves = pd.read_csv(io.StringIO(text))
     except (OSError, ValueError) as error:
         raise RecordError(
-            f"expected rows of numbers, but it cannot be read: {error}", where=path, hint=_HINT
+            f"expected rows of numbers, but the file cannot be read: {error}", where=path, hint=_HINT
         ) from error
     if sha256 not in (None, hashlib.sha256(content).hexdigest()):
-        raise RecordError("it is not the file that its record describes", where=path, hint=_HINT)
-    if not text.endswith("\n"):  # half a number looks like a number
-        raise RecordError("expected a line's end at its end: it was cut short", where=path, hint=_HINT)
+        raise RecordError("the file differs from the one described in its record", where=path, hint=_HINT)
+    if not text.endswith("\n"):  # a truncated number looks like a complete one
+        raise RecordError("expected a line break at the end: the file is incomplete", where=path, hint=_HINT)
     if "epoch" not in curves:
         raise RecordError(f"expected a column epoch, got {', '.join(map(str, curves.columns))}", where=path, hint=_HINT)
     for name in curves.columns.intersection(_NUMBERS):

@@ -1,4 +1,4 @@
-"""Versions and hardware, for the record."""
+"""Versions and hardware for the record."""
 
 import platform
 import re
@@ -14,10 +14,10 @@ PACKAGES = ("btlib", "numpy", "opencv-python-headless", "torch", "torchvision", 
 
 
 def environment(device: str | None = None) -> dict[str, str]:
-    """Python, platform, processor, installed versions, and the accelerator where one was used.
+    """Return Python, platform, processor, installed versions, and the accelerator if one was used.
 
     Args:
-        device: What the case ran on, such as "cpu" or "cuda:1".
+        device: Device that the case ran on, such as "cpu" or "cuda:1"; None if unknown.
     """
     facts = {
         "python": platform.python_version(),
@@ -38,10 +38,10 @@ def environment(device: str | None = None) -> dict[str, str]:
 
 
 def _cuda(torch: Any) -> dict[str, str]:
-    """Versions of CUDA, cuDNN and the driver, and how PyTorch computes in fp32 unless btlib or the case asks for more.
+    """Return the versions of CUDA, cuDNN and the driver, and PyTorch's default computation in fp32.
 
-    "fp32 by default" is "ieee", or names what PyTorch rounds to TF32 where a case says nothing else; what btlib itself
-    calls fp32 is IEEE fp32.
+    "fp32 by default" is "ieee", or names the operations that PyTorch rounds to TF32 by default. btlib's own precision
+    "fp32" is always IEEE fp32.
     """
     switches = {"convolutions": torch.backends.cudnn.conv, "products": torch.backends.cuda.matmul}
     rounded = [f"{name} tf32" for name, switch in switches.items() if switch.fp32_precision == "tf32"]
@@ -55,7 +55,7 @@ def _cuda(torch: Any) -> dict[str, str]:
 
 
 def driver(file: Path = Path("/proc/driver/nvidia/version")) -> str | None:
-    """Version of NVIDIA's kernel driver, such as "570.86.15"; None where Linux has none."""
+    """Return the version of NVIDIA's kernel driver, such as "570.86.15"; None without this driver or without Linux."""
     try:
         text = file.read_text(encoding="utf-8")
     except OSError:

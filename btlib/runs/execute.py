@@ -1,4 +1,4 @@
-"""Run one case: get its predictor, score it, write its record, whatever happens."""
+"""Execution of one case: prepare its predictor, score it, and write its record, also after an error."""
 
 import json
 import math
@@ -34,11 +34,11 @@ from btlib.splits import Split
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A case that was run.
+    """Result of running a case.
 
     Attributes:
-        record: What was written.
-        prepared: Its predictor; None where the case failed.
+        record: Stored record.
+        prepared: Predictor of the case; None if the case failed.
     """
 
     record: CaseRecord
@@ -46,7 +46,7 @@ class Result:
 
 
 def conditions(dataset: Dataset, split: Split, protocol: Protocol) -> Conditions:
-    """What must agree for numbers on the test samples of a split to be compared with others."""
+    """Return the conditions of a measurement on a split. Numbers are comparable only if their conditions agree."""
     test = split.test
     classes = len(dataset.task.classes)
     return Conditions(
@@ -67,7 +67,7 @@ def conditions(dataset: Dataset, split: Split, protocol: Protocol) -> Conditions
 
 
 def patient_facts(dataset: Dataset, split: Split) -> PatientFacts | None:
-    """Who the test samples belong to, and how many of them have siblings in training; None where that is not known."""
+    """Return the number of test patients, and of test samples whose patient is in training; None if unknown."""
     train, test = ([dataset.patients[i] for i in part] for part in (split.train, split.test))
     if None in train or None in test:
         return None
@@ -85,22 +85,22 @@ def run_case(
     *,
     fold: str | None = None,
 ) -> Result:
-    """Prepare and score a case on the test samples; its record is written before this returns.
+    """Prepare a case, score it on the test samples, and write its record.
 
-    An error of the case becomes a record of its outcome, so that the other cases go on; only an interrupt by the user
-    comes through.
+    An error of the case is stored as the outcome in the record, so that other cases continue. Only an interrupt by the
+    user is raised.
 
     Args:
-        case: What to run.
-        work: What the case is given.
-        tier: Named in the record.
-        store: Where the record goes.
-        held_out: What it is scored on, which the case is not given.
-        timeout: Seconds the case may take; None for as long as it likes.
-        fold: Name of the split, where the run has several folds.
+        case: Case to run.
+        work: Inputs of the case.
+        tier: Name of the tier for the record.
+        store: Store for the record.
+        held_out: Test samples, which the case does not receive.
+        timeout: Time limit in seconds; None for no limit.
+        fold: Name of the split if the run has several folds.
     """
     truth, split, guard = held_out.truth, held_out.split, held_out.guard()
-    started, code = time.perf_counter(), code_of(case)  # before a long training, in which the file may be edited
+    started, code = time.perf_counter(), code_of(case)  # the file may be edited during a long training
     prepared: Prepared | None = None
     evaluation: Evaluation | None = None
     prepare_seconds: float | None = None
@@ -125,7 +125,7 @@ def run_case(
             )
         _check_declared(case, evaluation)
         guard.check(case.name)
-    except (Exception, SystemExit) as fault:  # a case is foreign code: what it raises is its own failure, nobody else's
+    except (Exception, SystemExit) as fault:  # user code may raise anything; this is a failure of the case
         outcome, error = _kind(fault), message_of(fault)
         evaluation = None
         memory.release(fault)
@@ -161,7 +161,7 @@ def run_case(
 
 
 def _device(prepared: Prepared) -> str | None:
-    """As far as the case names it: PyTorch is not imported to guess."""
+    """Return the device that the case states; None if it states none. PyTorch is not imported for this."""
     named = named_device(prepared.predictor, prepared.details)
     return None if named is None else torch_name(named)
 
@@ -173,16 +173,16 @@ def _masks(evaluation: Evaluation, record: CaseRecord) -> Masks | None:
 
 
 def _check_asked(case: Case, task: Task) -> None:
-    """Told before anything is trained."""
+    """Check before training that the task has the masks or classes that the case predicts."""
     for name, has, asked in (
         ("masks", case.has_mask, task.structures),
         ("classes", case.has_classes, task.classes),
     ):
         if has and not asked:
             raise ModelError(
-                f"it predicts {name}, and the task {task.name!r} asks for none",
+                f"the case predicts {name}, but the task {task.name!r} has none",
                 where=f"case {case.name}",
-                hint="measure it on another task, or declare what it predicts",
+                hint="measure the case on another task, or correct has_mask and has_classes",
             )
 
 
@@ -191,26 +191,26 @@ def _check_prepared(case: Case, prepared: object) -> None:
         raise ModelError(
             f"expected prepare to return a Prepared, got {type(prepared).__name__}",
             where=f"case {case.name}",
-            hint='end it with: return Prepared(predictor, "given")',
+            hint='end prepare with: return Prepared(predictor, "given")',
         )
     _check_facts(case, prepared)
     if "threshold" in prepared.details:
         raise ModelError(
-            "details: threshold is a field of its own, at which masks are cut",
+            "details: the name threshold is reserved for the field threshold of Prepared",
             where=f"case {case.name}",
-            hint="write Prepared(…, threshold=…), or give the detail another name",
+            hint="use Prepared(…, threshold=…), or rename the detail",
         )
 
 
 def _check_facts(case: Case, prepared: Prepared) -> None:
-    """What a case says of its model can be written into its record."""
+    """Check that the facts of the model can be written into the record."""
     try:
         json.dumps(dict(prepared.details), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ModelError(
             f"details: expected plain JSON values, {error}",
             where=f"case {case.name}",
-            hint="convert numbers of NumPy: float(…), int(…)",
+            hint="convert NumPy numbers with float(…) or int(…)",
         ) from error
     threshold = prepared.threshold
     known = threshold is None or (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1)
@@ -225,13 +225,13 @@ def _check_facts(case: Case, prepared: Prepared) -> None:
 
 
 def _check_declared(case: Case, evaluation: Evaluation) -> None:
-    gave = (evaluation.samples.has_mask, evaluation.samples.has_classes)
-    if gave != (case.has_mask, case.has_classes):
+    found = (evaluation.samples.has_mask, evaluation.samples.has_classes)
+    if found != (case.has_mask, case.has_classes):
         raise ModelError(
-            f"declared masks {case.has_mask} and classes {case.has_classes}, "
-            f"predicted masks {gave[0]} and classes {gave[1]}",
+            f"expected predictions with has_mask={case.has_mask} and has_classes={case.has_classes}, "
+            f"got has_mask={found[0]} and has_classes={found[1]}",
             where=f"case {case.name}",
-            hint="correct the declaration or the predictor",
+            hint="correct the declaration of the case or its predictor",
         )
 
 
@@ -253,7 +253,7 @@ def _kind(fault: Exception | SystemExit) -> Failure:
 
 
 def message_of(fault: Exception | SystemExit) -> str:
-    """A deliberate error speaks for itself; of any other, the place matters too."""
+    """Return the message of an error of btlib, or the end of the traceback of any other error."""
     if isinstance(fault, BtlibError):
         return str(fault)
     return "".join(traceback.format_exception(fault, limit=-6)).rstrip()

@@ -1,4 +1,4 @@
-"""The test samples that a case is scored on. It is not given them, and what it alters of them is noticed."""
+"""Test samples of a case. The case does not receive them, and a change of their masks or labels is detected."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from btlib.splits import Split
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What a case is scored on.
+    """Samples on which a case is scored.
 
     Attributes:
-        given: The samples as the case takes them, at its own size and scaling.
+        given: Samples at the size and scaling of the case.
         truth: The same samples at the protocol's size and scaling.
-        split: Says which of them test.
+        split: Split that contains the positions of the test samples.
     """
 
     given: Dataset
@@ -26,7 +26,7 @@ class HeldOut:
     split: Split
 
     def guard(self) -> "Guard":
-        """Remember what is true, before foreign code runs."""
+        """Copy the true masks and labels of the test samples before the code of a case runs."""
         test, truth = self.split.test, self.truth
         masks = truth.masks
         writable = isinstance(masks, np.ndarray) and masks.flags.writeable
@@ -40,13 +40,13 @@ class HeldOut:
 
 @dataclass(frozen=True, eq=False)
 class Guard:
-    """What was true of the test samples before a case ran: a case runs in this process, and may reach what it wants.
+    """Copy of the true masks and labels of the test samples. A case runs in this process and could change them.
 
     Attributes:
-        held_out: The samples.
-        digests: Identity of their masks.
-        masks: A copy of them, packed along the width; None where nobody can write to them.
-        labels: A copy of their labels; None for a task without classes.
+        held_out: Test samples.
+        digests: Digests of the true masks.
+        masks: Copy of the true masks, packed along the width; None if the masks are read-only.
+        labels: Copy of the true labels; None for a task without classes.
     """
 
     held_out: HeldOut
@@ -55,7 +55,7 @@ class Guard:
     labels: NDArray[np.int64] | None
 
     def check(self, case: str) -> None:
-        """Whether everything is as it was.
+        """Check that the true masks and labels are unchanged.
 
         Raises:
             ModelError: A true mask or label has changed.
@@ -68,13 +68,13 @@ class Guard:
         }.items():
             if not same:
                 raise ModelError(
-                    f"the true {name} of test samples have changed while it ran, so its numbers are worth nothing",
+                    f"the true {name} of test samples changed while the case ran, so its numbers are invalid",
                     where=f"case {case}",
-                    hint="a case must not write into arrays of the data set; start the session anew",
+                    hint="a case must not write into arrays of the data set; start the session again",
                 )
 
     def restore(self) -> None:
-        """Put back what was true: what a case wrote there must not be what the cases after it are scored on."""
+        """Restore the true masks and labels, so that changes by one case do not affect the scores of later cases."""
         test, truth = self.held_out.split.test, self.held_out.truth
         if self.masks is not None and not np.array_equal(np.packbits(truth.masks[test], axis=-1), self.masks):
             truth.masks[test] = np.unpackbits(self.masks, axis=-1, count=truth.image_size).astype(bool)

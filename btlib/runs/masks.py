@@ -1,4 +1,4 @@
-"""Predicted masks of a run, packed: what pictures of single samples are drawn from."""
+"""Predicted masks of a run in packed form, for pictures of single samples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ _OLDER = {"numbers": "n", "packed": "nhb", "width": ""}
 
 @dataclass(frozen=True, eq=False)
 class Masks:
-    """Masks of n samples, eight pixels a byte; 612 of 256² take 5 MB, and on disk a tenth of it.
+    """Masks of n samples, with eight pixels per byte. 612 masks of 256² pixels take 5 MB, and a tenth of it on disk.
 
     Attributes:
-        ids: Of the samples, text [n], each once.
-        packed: `np.packbits` along the width, uint8 [n, structures, h, ⌈w/8⌉].
-        width: w, in pixels.
+        ids: Unique ids of the samples, text [n].
+        packed: Masks packed by `np.packbits` along the width, uint8 [n, structures, h, ⌈w/8⌉].
+        width: Width w in pixels.
     """
 
     ids: NDArray[np.str_]
@@ -31,7 +31,7 @@ class Masks:
 
     @classmethod
     def together(cls, parts: "Sequence[Masks]") -> "Masks":
-        """Masks of different samples of one width, such as those of several folds."""
+        """Join masks of different samples with the same width, such as those of several folds."""
         first = parts[0]
         if len(parts) == 1:
             return first
@@ -40,22 +40,22 @@ class Masks:
         )
 
     def of(self, name: str) -> NDArray[np.bool_] | None:
-        """The masks of a sample, bool [structures, h, w]; None where it is not among these."""
+        """Return the masks of a sample by its id, bool [structures, h, w]; None if the id is unknown."""
         at = np.flatnonzero(self.ids == name)
         if not len(at):
             return None
         return np.unpackbits(self.packed[at[0]], axis=2, count=self.width).astype(bool)
 
     def save(self, path: Path) -> None:
-        """Write them, atomically."""
+        """Write the masks to a file, atomically."""
         write_npz(path, {"ids": self.ids, "packed": self.packed, "width": np.array(self.width)})
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read them.
+        """Read masks from a file.
 
         Raises:
-            RecordError: The file cannot be read, or is none of these.
+            RecordError: The file cannot be read, or does not contain masks in this form.
         """
         found = load_arrays(path, [_SHAPES, _OLDER], "run the case again")
         if "numbers" in found:

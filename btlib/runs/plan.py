@@ -1,4 +1,4 @@
-"""The plan of a run: which cells it has, and how each is measured."""
+"""Plan of a run: its cells, and what is measured for each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from btlib.splits import folds_of
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What is measured, settled before anything is read.
+    """Plan of the measurements, made before any data are read.
 
     Attributes:
-        tier: Protocol, recipe and settings of the measurements, with what the user asked for.
-        options: What the user asked for.
-        cases: Case → what to measure of it beside its quality, names in `btlib.runs.measuring.MEASURES`.
+        tier: Protocol, recipe and settings of the measurements, with the user's options applied.
+        options: Options of the user.
+        cases: Case → what to measure in addition to its quality: names in `btlib.runs.measuring.MEASURES`.
     """
 
     tier: Tier
@@ -27,23 +27,23 @@ class RunPlan:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds that each case is measured with."""
+        """Seeds of each case."""
         return tuple(range(self.options.seed, self.options.seed + self.options.seeds))
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
-        """Names of the splits: one, or the folds that are pooled."""
+        """Names of the splits: one split, or the folds that are pooled."""
         return folds_of(self.tier.protocol.split)
 
     @property
     def folded(self) -> bool:
-        """Whether its splits are folds of one result; named one by one, a single fold is one too."""
+        """Whether the splits are folds that are pooled. This includes a single fold given by the option folds."""
         return self.options.folds is not None or len(self.splits) > 1
 
     def cells(self, case: str | None = None) -> tuple[Cell, ...]:
-        """The cells of a case, or of all, in the order in which they are to be executed: a case after those it needs.
+        """Return the cells of one case or of all cases in the order of execution: a case follows the cases it needs.
 
-        What is measured beside the quality is measured in the first cell of a case.
+        Measures in addition to the quality belong to the first cell of a case.
         """
         names = [case] if case is not None else _ordered(self.cases)
         folds = self.splits if self.folded else (None,)
@@ -55,7 +55,7 @@ class RunPlan:
 
 
 def _ordered(cases: Mapping[str, object]) -> list[str]:
-    """Cases with those that they need before them, else as they were given."""
+    """Return the cases in the given order, but with the cases that a case needs before it."""
     found: dict[str, None] = {}
 
     def visit(name: str, above: tuple[str, ...]) -> None:

@@ -1,21 +1,21 @@
-"""Whoever is told of the progress of a run."""
+"""Progress reporter of a run."""
 
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-_QUIET = 10.0  # seconds between two lines of progress: a short training reports nothing, a long one how far it is
+_QUIET = 10.0  # seconds between two progress messages; a short training therefore reports nothing
 
 
 @dataclass(frozen=True)
 class ProgressReporter:
-    """Progress reporter of a run.
+    """Functions that show the progress of a run to the user.
 
     Attributes:
-        report: Called with a line for the user.
-        progress_bars: Whether progress bars may be drawn.
-        uncaptured: While it lasts, output of cases reaches the terminal instead of being captured.
+        report: Function that shows a message to the user.
+        progress_bars: Whether progress bars may be shown.
+        uncaptured: Function that returns a context in which the output of cases goes to the terminal uncaptured.
     """
 
     report: Callable[[str], None] = field(default=lambda line: None)
@@ -23,7 +23,7 @@ class ProgressReporter:
     uncaptured: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def now_and_then(self) -> Callable[[str], None]:
-        """Like `report`, but a line that follows another within ten seconds is left out."""
+        """Return a function like `report` that skips a message less than ten seconds after the previous message."""
         last = time.monotonic()
 
         def throttled(line: str) -> None:

@@ -1,4 +1,4 @@
-"""Which code made the numbers: the file of a case, and the state of the git repository that it lies in."""
+"""Provenance of the code: the file of a case, and the state of its git repository."""
 
 import subprocess
 import sys
@@ -12,14 +12,14 @@ from btlib.cases.load import MODULE
 
 
 class CaseCode(BaseModel):
-    """The code that a case came from.
+    """Code of a case.
 
     Attributes:
-        file: Path of its file within its git repository; outside one, the file's name.
-        digest: SHA-256 of that file, 64 hex digits.
-        commit: Of the repository; None outside one.
-        dirty: Whether that file is not committed as it is, or other tracked files of the repository have changed; None
-            outside a repository.
+        file: Path of the case's file in its git repository; outside a repository, the name of the file.
+        digest: SHA-256 of the file's bytes, 64 hex digits.
+        commit: Commit of the repository; None outside a repository.
+        dirty: Whether the code differs from the commit: the file is changed, uncommitted or edited after its import,
+            tracked files have changed, or uncommitted modules were imported. None outside a repository.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -31,9 +31,9 @@ class CaseCode(BaseModel):
 
 
 def checkout(folder: Path) -> tuple[str | None, bool | None]:
-    """Commit of the git checkout that a folder lies in, and whether tracked files differ from it.
+    """Return the commit of a folder's git checkout, and whether tracked files differ from it.
 
-    Baselines do not count as a difference: no number depends on them. Outside a checkout both are None.
+    Changed baselines are ignored, because no measured number depends on them. Outside a checkout both are None.
     """
     commit = _git(folder, "rev-parse", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!baselines")
@@ -41,7 +41,7 @@ def checkout(folder: Path) -> tuple[str | None, bool | None]:
 
 
 def code_of(case: Case) -> CaseCode | None:
-    """The code of a case; None where it has no file, as in a notebook. An installed package is in no repository."""
+    """Return the code of a case; None without a file, as in a notebook. Installed packages count as no repository."""
     file = case.file
     if file is None:
         return None
@@ -56,31 +56,31 @@ def code_of(case: Case) -> CaseCode | None:
 
 
 def _top(file: Path) -> Path | None:
-    """Folder of the repository that a file is in, whether or not git can tell; None outside one."""
+    """Return the folder of a file's git repository, found without running git; None outside a repository."""
     if {"site-packages", "dist-packages"} & {*file.parts}:
         return None
     return next((folder for folder in file.parents if (folder / ".git").exists()), None)
 
 
 def _is_edited(case: Case) -> bool:
-    """Whether the file is no longer what was imported, as far as that is known."""
+    """Whether the file was edited after it was imported, if this is known."""
     _, ours, imported = case.module.partition(MODULE)
     return bool(ours) and case.file is not None and fingerprint.of_sources([case.file]) != imported
 
 
 def _untracked(top: Path) -> set[Path]:
-    """Files of the repository that were imported and are not committed; tests are no part of a case."""
+    """Return the imported files of the repository that are not committed, except test files."""
     listed = _git(top, "ls-files", "--others", "--exclude-standard", "--", "*.py") or ""
     untracked = {top / line for line in listed.splitlines()}
     untracked -= {path for path in untracked if path.name.startswith("test_") or path.name == "conftest.py"}
-    if not untracked:  # there are thousands of modules to look at
+    if not untracked:  # skips the loop over thousands of modules
         return set()
     places = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     return untracked & {Path(place).resolve() for place in places if place}
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """What git prints; None where there is no git, or it ends with an error."""
+    """Return the output of a git command; None if git is missing, fails or takes more than 30 s."""
     try:
         done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""What a run leaves behind for each cell: everything measured, and under which conditions. Strictly checked JSON."""
+"""Records of a run: all measurements of a cell and their conditions, as strictly validated JSON."""
 
 from typing import Any, Literal, Self
 
@@ -17,14 +17,14 @@ from btlib.stored import Stored, Strict
 
 
 class ModelInfo(Strict):
-    """Where the predictor of a case came from.
+    """Origin of the predictor of a case.
 
     Attributes:
         source: "trained", "resumed", "loaded", "file" or "given".
-        fingerprint: Identity of the trained model.
-        seconds: Time spent training in this run.
-        details: Device, precision, checkpoint, parameters, the training's ingredients.
-        notes: What a reader of the numbers must know.
+        fingerprint: Identity of the trained model; None without one.
+        seconds: Time of the training in this run.
+        details: Device, precision, checkpoint, parameters, ingredients of the training.
+        notes: Remarks that readers of the results need.
     """
 
     source: Source
@@ -36,40 +36,41 @@ class ModelInfo(Strict):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, value: Any) -> Any:
-        """Read what older versions wrote, which knew one kind of file."""
+        """Read records of older versions, in which the only file was the thesis checkpoint."""
         older = isinstance(value, dict) and value.get("source") == "thesis-checkpoint"
         return value | {"source": "file"} if older else value
 
 
 class CaseRecord(Stored):
-    """One cell of a run: a case with one seed, on one fold where there are several.
+    """Record of a cell: a case with one seed, on one fold if the run has several folds.
 
     Attributes:
         case: Name of the case.
-        title: What it is.
+        title: Short description of the case.
         tier: "smoke" or "full".
-        seed: Of the training.
-        fold: Name of the split, where the run has several folds; None where it has one split.
-        measured: Names in `btlib.runs.measuring.MEASURES` of what was measured, also where a case has nothing of it.
-        problems: Why something could not be measured, by its name.
-        speed: How fast it is; None where that was not measured.
-        planted: Fault → the numbers by sample of predictions in which it was planted.
-        metrics: The metrics the gate holds it to → version of each metric's definition.
-        outcome: "done", or why it could not be trained or evaluated: "error", "out-of-memory", "timeout".
-        error: The error's message and the last lines of its traceback.
-        conditions: How its numbers were made.
-        samples: Its numbers by sample.
+        seed: Seed of the training.
+        fold: Name of the split if the run has several folds; None if the run has one split.
+        measured: Names of the finished measures, see `btlib.runs.measuring.MEASURES`. They include measures that do not
+            apply to the case, and failed measures.
+        problems: Name of a failed measure → error message.
+        speed: Speed of the case; None if it was not measured.
+        planted: Fault → sample table of the predictions with this planted fault.
+        metrics: Metrics by which the gate judges the case → version of the metric's definition.
+        outcome: "done", or why the case could not be trained or evaluated: "error", "out-of-memory", "timeout".
+        error: Message of the error, with the last lines of its traceback; None without an error.
+        conditions: Conditions of the measurement.
+        samples: Table with the numbers of each sample; None if the case failed.
         summary: All aggregates of `samples`.
-        threshold_curve: Mean Dice at other thresholds; None for a case without masks, and in records of before.
-        curves_sha256: Of the file of its learning curves; None where it has none, and in records of before.
+        threshold_curve: Mean Dice at other thresholds; None for a case without masks, and in records of older versions.
+        curves_sha256: SHA-256 of the file of learning curves; None without this file, and in records of older versions.
         batch_mean_size: Batch size of the aggregation "batch-mean".
-        images_per_second: Of predicting the test samples.
-        peak_memory_mib: Largest memory of the process while predicting; None where the system does not tell.
-        seconds: From the start of the case to its end.
-        prepare_seconds: Of that, until the predictor was there: training or loading, and choosing the engine.
-        predict_seconds: Of that, inside `predict`.
-        model: Where its predictor came from.
-        code: The code that the case came from; None where it has no file, and in records of before.
+        images_per_second: Throughput of the prediction of the test samples.
+        peak_memory_mib: Peak memory of the process during prediction, MiB; None if the system does not report it.
+        seconds: Time from the start of the case to its end.
+        prepare_seconds: Part of `seconds` until the predictor was ready: training or loading, and choosing the engine.
+        predict_seconds: Part of `seconds` inside `predict`.
+        model: Origin of the predictor.
+        code: Code of the case; None for a case without a file, and in records of older versions.
         environment: Versions and hardware.
         created: Time of writing, ISO 8601, UTC.
     """
@@ -107,8 +108,8 @@ class CaseRecord(Stored):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, value: Any) -> Any:
-        """Read older versions: 3 had no speed in it, 2 knew the Figshare task only, 1 took patient codes into the
-        identity of the data."""
+        """Read older versions: 3 contains no speed, 2 supports only the Figshare task, and in 1 the identity of the
+        data includes patient codes."""
         if isinstance(value, dict) and value.get("schema") == "btlib-record/3":
             return value | {"schema": "btlib-record/4"}
         if not isinstance(value, dict) or value.get("schema") not in ("btlib-record/1", "btlib-record/2"):
@@ -131,42 +132,43 @@ class CaseRecord(Stored):
 
     @property
     def cell(self) -> Cell:
-        """The cell that it is of, with what was measured."""
+        """Cell of the record, with its finished measures."""
         return Cell(self.case, self.seed, self.fold, frozenset(self.measured))
 
     @property
     def threshold(self) -> float:
-        """Of its mask probabilities: its model's own, chosen on validation samples, else the protocol's."""
+        """Threshold of the mask probabilities: the model's own, chosen without test samples, or else the protocol's."""
         own = self.model.details.get("threshold") if self.model else None
         return float(own) if isinstance(own, int | float) else self.conditions.threshold
 
 
 class RunInfo(Stored):
-    """What holds for all cases of a run.
+    """Facts common to all cases of a run.
 
     Attributes:
         tier: "smoke" or "full".
-        command: The command line.
-        name: Title of the run; None for its folder's name.
-        baseline: File of the baseline it is compared with.
-        task: What was asked.
-        data: What was measured on, for a reader.
-        data_folder: Where its files lie; None where there are none.
-        image_size: Side of its samples in pixels.
-        recipe: How its cases are trained, if they are (see `recipe_of`).
-        against: The cases of the baseline that new ones are held against; None for all.
-        strict: Whether another rendering of the baseline's samples was not to be compared.
-        cases: The cases that were to be measured.
-        specs: Case → how to find it again: "FILE.py::NAME", or its name; lacks cases that were made in no file.
-        seeds: The seeds of each case.
-        folds: Names of the splits, where the run has several folds that are pooled; empty where it has one split.
-        measures: Case → what was to be measured of it beside its quality.
-        options: What the user asked for (see `btlib.options.RunOptions`); None in runs of before.
-        commit: Of the git checkout it ran in; None outside one.
-        dirty: Whether that checkout had uncommitted changes (baselines do not count); None outside one.
-        speed_margin: The share of its speed's ratio to the reference that a case may lose.
-        load_seconds: Time that opening the data took.
-        started: ISO 8601, UTC.
+        command: Command line.
+        name: Title of the run; None uses the name of its folder.
+        baseline: File of the baseline with which the run is compared.
+        task: Task of the run.
+        data: Description of the data for readers.
+        data_folder: Folder of the data files; None without one.
+        image_size: Side length of the images in pixels.
+        recipe: Recipe of the trained cases (see `recipe_of`).
+        against: Cases of the baseline with which new cases are compared; None for all.
+        strict: Whether the option strict was given. The gate then does not compare with a baseline that was measured
+            on another rendering of the same samples.
+        cases: Planned cases.
+        specs: Case → its "FILE.py::NAME" or its name, to load it again; without cases that have no file.
+        seeds: Seeds of each case.
+        folds: Names of the pooled folds; empty if the run has one split.
+        measures: Case → planned measures in addition to its quality.
+        options: Options of the user (see `btlib.options.RunOptions`); None in runs of older versions and merged runs.
+        commit: Commit of the git checkout of the run; None outside a checkout.
+        dirty: Whether this checkout had uncommitted changes (baselines do not count); None outside a checkout.
+        speed_margin: Allowed loss of a case's speed ratio to the reference, as a share.
+        load_seconds: Time for opening the data.
+        started: Start of the run, ISO 8601, UTC.
     """
 
     tier: str
@@ -195,16 +197,16 @@ class RunInfo(Stored):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, value: Any) -> Any:
-        """Read what older versions wrote, which named the task by "origin"."""
+        """Read records of older versions, which name the task "origin"."""
         return older.conditions(value) if isinstance(value, dict) else value
 
     def recipe_of(self, record: CaseRecord) -> dict[str, str | int | float | bool | None]:
-        """How the model of a record was trained; empty for one that the case gave ready-made."""
+        """Return the training recipe of a record's model; empty for a model that the case gave ready-made."""
         return {} if record.model is not None and record.model.source == "given" else self.recipe
 
 
 def cells_of(info: RunInfo) -> list[Cell]:
-    """The cells that a run was to have; none of a run of before, which does not tell."""
+    """Return the planned cells of a run; none for runs of older versions, which do not contain the plan."""
     no_folds: list[str | None] = [None]
     folds = info.folds or no_folds
     return [Cell(case, seed, fold) for case in info.cases for seed in info.seeds for fold in folds]

@@ -1,4 +1,4 @@
-"""From the records of a run to results that can be judged and compared: seeds side by side, folds pooled."""
+"""Results of a run, made from its records for judging and comparing: one result per case, with pooled folds."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,12 +15,12 @@ from btlib.splits import pooled_name
 
 
 def as_results(records: Sequence[CaseRecord]) -> list[CaseResult]:
-    """One result a case, its seeds together; a case of which any cell failed carries that failure.
+    """Return one result per case, with all its seeds. If a cell failed, the result contains this failure.
 
-    The tables of several folds become one table, in which each sample stands once: the out-of-fold predictions.
+    The tables of several folds become one table of out-of-fold predictions, which contains each sample once.
 
     Args:
-        records: Of one run, any number of seeds and folds a case.
+        records: Records of one run, with any number of seeds and folds per case.
 
     Raises:
         RecordError: The seeds of a case were measured on different samples or folds, or a sample is in two folds.
@@ -30,10 +30,11 @@ def as_results(records: Sequence[CaseRecord]) -> list[CaseResult]:
 
 
 def run_results(store: RunStore) -> list[CaseResult]:
-    """All that a run was to measure: what has no record, because it broke off or goes on, is a failed case.
+    """Return the results of all planned cases. A case with a missing record counts as failed.
 
     Raises:
-        RecordError: It is no run, a record cannot be read, or the seeds of a case were measured on different samples.
+        RecordError: The folder is not a run, a record cannot be read, or the seeds of a case were measured on different
+            samples.
     """
     lost = store.lost()
     by_case = groupby(store.records(), key=lambda record: record.case)
@@ -49,21 +50,21 @@ def run_results(store: RunStore) -> list[CaseResult]:
 
 
 def missing_cells(info: RunInfo, records: Sequence[CaseRecord]) -> list[Cell]:
-    """The cells of these records' cases of which there is no record among them."""
+    """Return the planned cells of these records' cases that have no record among them."""
     known, cases = {record.cell for record in records}, {record.case for record in records}
     return [cell for cell in cells_of(info) if cell.case in cases and cell not in known]
 
 
 def _no_record(cells: Sequence[Cell]) -> str:
-    return f"no record of {'; '.join(map(str, cells))}: the run broke off or goes on"
+    return f"no record of {'; '.join(map(str, cells))}: the run was interrupted or is still running"
 
 
 def result_of(records: Sequence[CaseRecord], missing: Sequence[Cell] = ()) -> CaseResult:
-    """The cells of one case together; a failure of the case where they do not belong together, or some are missing.
+    """Return the result of one case. It is a failure if the records do not fit together or some are missing.
 
     Args:
-        records: Of the case.
-        missing: Cells of the case of which there is no record.
+        records: Records of the case.
+        missing: Cells of the case without a record.
     """
     try:
         result = as_results(records)[0]
@@ -82,7 +83,7 @@ def _result(cells: list[CaseRecord]) -> CaseResult:
     seeds = [list(of_seed) for _, of_seed in groupby(cells, key=lambda record: record.seed)]
     if failure is None and any([record.fold for record in of_seed] != folds for of_seed in seeds):
         raise RecordError(
-            "its seeds were measured on different folds", where=f"case {first.case}", hint="measure all in one run"
+            "the seeds were measured on different folds", where=f"case {first.case}", hint="measure all in one run"
         )
     return CaseResult(
         case=first.case,
@@ -97,7 +98,7 @@ def _result(cells: list[CaseRecord]) -> CaseResult:
 
 
 def _runs(of_seed: Sequence[CaseRecord]) -> list[SeedRun]:
-    """The numbers of one seed, all folds together; none where some fold has none."""
+    """Return the pooled numbers of one seed; an empty list if a fold has no numbers."""
     tables = [record.samples for record in of_seed if record.samples is not None]
     if len(tables) < len(of_seed):
         return []
@@ -113,12 +114,12 @@ def _pooled(case: str, tables: Sequence[SampleTable]) -> SampleTable:
         return SampleTable.together(tables)
     except ValueError as error:
         raise RecordError(
-            f"its folds cannot be pooled: {error}", where=f"case {case}", hint="measure all folds in one run"
+            f"the folds cannot be pooled: {error}", where=f"case {case}", hint="measure all folds in one run"
         ) from error
 
 
 def _pooled_conditions(folds: Sequence[CaseRecord]) -> Conditions:
-    """How the numbers of several folds together were made."""
+    """Return the conditions of the pooled numbers of several folds."""
     every = [record.conditions for record in folds]
     counts = [c.test_class_counts for c in every]
     return every[0].model_copy(
@@ -133,7 +134,7 @@ def _pooled_conditions(folds: Sequence[CaseRecord]) -> Conditions:
 
 
 def _pooled_patients(folds: Sequence[CaseRecord]) -> PatientFacts | None:
-    """Who all test samples belong to; a patient whose samples are in several folds counts once."""
+    """Return the patient facts of all test samples. A patient with samples in several folds counts once."""
     known = [record.conditions.patients for record in folds]
     if any(facts is None for facts in known):
         return None
@@ -145,7 +146,7 @@ def _pooled_patients(folds: Sequence[CaseRecord]) -> PatientFacts | None:
 
 
 def _failure(cells: list[CaseRecord]) -> tuple[Failure | None, str]:
-    """The first failure among the cells; numbers made under differing conditions are one too."""
+    """Return the first failure among the cells. Different conditions of the cells count as a failure."""
     by_fold: dict[str | None, CaseRecord] = {}
     for record in cells:
         named = str(record.cell).removeprefix(f"{record.case}, ")
@@ -156,11 +157,11 @@ def _failure(cells: list[CaseRecord]) -> tuple[Failure | None, str]:
             other = str(first.cell).removeprefix(f"{record.case}, ")
             return "error", f"{other} and {named} were measured under different conditions"
         if not _same_data(record.conditions, cells[0].conditions):
-            return "error", f"{named} was measured on other data than {cells[0].fold}"
+            return "error", f"{named} was measured on different data than {cells[0].fold}"
     return None, ""
 
 
 def _same_data(one: Conditions, other: Conditions) -> bool:
-    """Whether two folds are of the same samples, measured alike."""
+    """Whether two folds belong to the same data and were measured under the same conditions."""
     of_a_fold = {"split_name", "split_fingerprint", "n_test", "test_class_counts", "patients"}
     return one.model_dump(exclude=of_a_fold) == other.model_dump(exclude=of_a_fold)

@@ -1,4 +1,4 @@
-"""Measured speed of one case: raw seconds, in turns with a reference where it has one."""
+"""Measured speed of a case: seconds of each call, in turns with a reference if there is one."""
 
 from statistics import median
 from typing import Any
@@ -14,23 +14,23 @@ _OLDER = {"thesis_seconds": "reference_seconds", "thesis_peak_memory_mib": "refe
 
 
 class Timing(Stored):
-    """One figure, such as inference with batch 16; the device is synchronised at the end of every call.
+    """Timings of one figure, such as inference with batch 16. The device is synchronised at the end of every call.
 
     Attributes:
-        images: In a call.
-        device: Where it was measured, such as "cpu" or "cuda:1"; None where PyTorch has no part in the device.
-        gpu: The name of that device where it is a GPU, such as "NVIDIA H200".
-        engine: What ran it, such as "openvino"; None where the case does not say.
-        precision: Such as "bf16"; None where the case does not say.
-        seconds: Of each call, in order.
-        reference: Name of what was timed in turns with it; None where there was nothing.
-        reference_seconds: Of each call of the reference in between (A B B A …); empty without one.
-        peak_memory_mib: Largest memory of this process meanwhile; None where the system does not tell.
-        reference_peak_memory_mib: The same of the reference's process.
-        device_memory_mib: Largest memory on the accelerator meanwhile; None without one.
-        joules_per_image: Energy of processor and accelerator; None where it cannot be read.
-        gflop_per_image: Of predicting, 10⁹ operations, a multiplication and an addition being two; None where that is
-            not known.
+        images: Number of images per call.
+        device: Device of the measurement, such as "cpu" or "cuda:1"; None for a device without a PyTorch name.
+        gpu: Name of the GPU, such as "NVIDIA H200"; None without a GPU.
+        engine: Engine that ran the model, such as "openvino"; None if the case does not state it.
+        precision: Precision, such as "bf16"; None if the case does not state it.
+        seconds: Seconds of each call, in order.
+        reference: Name of the reference that was timed in turns with the case; None without one.
+        reference_seconds: Seconds of each call of the reference (order A B B A …); empty without a reference.
+        peak_memory_mib: Peak memory of this process during the calls, MiB; None if the system does not report it.
+        reference_peak_memory_mib: Peak memory of the reference's process, MiB.
+        device_memory_mib: Peak memory on the accelerator during the calls, MiB; None without one.
+        joules_per_image: Energy of processor and accelerator per image, J; None if it cannot be read.
+        gflop_per_image: Operations of a prediction per image, 10⁹; a multiplication and an addition count as two. None
+            if unknown.
     """
 
     images: int
@@ -50,7 +50,7 @@ class Timing(Stored):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, value: Any) -> Any:
-        """Read what older versions wrote, in which the thesis's way of running a model was the only reference."""
+        """Read files of older versions, in which the thesis's way of running a model is the only reference."""
         if not isinstance(value, dict) or not any(name in value for name in _OLDER):
             return value
         fields = {_OLDER.get(name, name): field for name, field in value.items()}
@@ -58,23 +58,23 @@ class Timing(Stored):
 
     @property
     def images_per_second(self) -> float:
-        """Of the median call."""
+        """Throughput of the median call."""
         return self.images / median(self.seconds)
 
     @property
     def latency(self) -> tuple[float, float]:
-        """Seconds of a call, the 50th and the 95th percentile."""
+        """Latency: the 50th and the 95th percentile of the seconds of a call."""
         p50, p95 = np.percentile(self.seconds, (50, 95))
         return float(p50), float(p95)
 
     @property
     def speedup(self) -> stats.Speedup | None:
-        """How many times as fast as the reference; None without one."""
+        """Ratio of the speed to the speed of the reference; None without a reference."""
         return stats.speedup(self.seconds, self.reference_seconds) if self.reference_seconds else None
 
     @property
     def throughput(self) -> Throughput:
-        """What of it a baseline keeps."""
+        """Summary of the figure for a baseline."""
         ratio = self.speedup
         return Throughput(
             images_per_second=self.images_per_second,
@@ -89,15 +89,15 @@ class Timing(Stored):
 
 
 class Speed(Stored):
-    """All figures of one case.
+    """Speed of a case with all its figures.
 
     Attributes:
         case: Name of the case.
-        figures: Figure → what was measured.
-        ceilings: Precision → TFLOP/s that this machine reached in a product of matrices.
-        machine: Digest of what decides the speed of this machine.
-        noise: The reference in turns with another of its kind; None without a reference.
-        seconds: That measuring took.
+        figures: Figure → timings.
+        ceilings: Precision → TFLOP/s that this machine reached in a matrix product.
+        machine: Digest of the properties that decide the speed of this machine.
+        noise: Null run: timings of the reference in turns with a copy of itself; None without a reference.
+        seconds: Time of the measurement.
     """
 
     case: str
@@ -109,12 +109,12 @@ class Speed(Stored):
 
     @property
     def noisiness(self) -> float:
-        """How far from 1 the reference's ratio to its twin may be, as a share; 0 where that was not measured."""
+        """Largest deviation from 1 of the ratio's interval in the null run, as a share; 0 if it was not measured."""
         null = self.noise.speedup if self.noise else None
         return max(abs(null.low - 1), abs(null.high - 1)) if null else 0.0
 
     def share_of_ceiling(self, figure: str) -> float | None:
-        """Operations in a second as a share of what this machine can do, 0…1; None where either is not known."""
+        """Return the operations per second as a share of this machine's ceiling, 0…1; None if either is unknown."""
         timing = self.figures[figure]
         ceiling = self.ceilings.get(timing.precision or "")
         if timing.gflop_per_image is None or ceiling is None:

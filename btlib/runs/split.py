@@ -1,4 +1,4 @@
-"""The split of a run, written out: who trains, validates and tests, by sample and by patient."""
+"""Split of a run as a file: training, validation and test samples, and their patients."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from btlib.stored import Stored, Strict
 
 
 class Part(Strict):
-    """One part of a split.
+    """Part of a split.
 
     Attributes:
-        ids: Of its samples, in the order of the split.
-        patients: Patients in it, sorted; None where some are unknown.
+        ids: Ids of its samples, in the order of the split.
+        patients: Sorted patients of its samples; None if some are unknown.
     """
 
     ids: list[str]
@@ -24,7 +24,7 @@ class Part(Strict):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, value: Any) -> Any:
-        """Read what older versions wrote: the numbers of samples."""
+        """Read files of older versions, which contain the numbers of the samples."""
         if not isinstance(value, dict) or not isinstance(value.get("slices"), list):
             return value
         rest = {name: field for name, field in value.items() if name != "slices"}
@@ -32,16 +32,16 @@ class Part(Strict):
 
 
 class SplitFile(Stored):
-    """`split.json` of a run: enough to make the same split without btlib.
+    """Content of a run's `split.json`. It is sufficient to make the same split without btlib.
 
     Attributes:
-        name: Such as "patient-5fold-1".
-        fingerprint: Of its name and positions.
-        train: What models learn from.
-        val: What epochs and thresholds are chosen on.
-        test: What is reported.
-        folds: Patient → fold 1…5 of `patient-5fold-…`, of everyone in the whole data set; None where some sample has no
-            patient id, or there are too few patients.
+        name: Name, such as "patient-5fold-1".
+        fingerprint: Fingerprint of the name and the positions.
+        train: Samples for training.
+        val: Samples for the choice of epochs and thresholds.
+        test: Samples for the reported numbers.
+        folds: Patient → fold 1…5 of `patient-5fold-…`, for all patients of the complete data set; None if a sample has
+            no patient id, or there are too few patients.
     """
 
     name: str
@@ -53,7 +53,7 @@ class SplitFile(Stored):
 
 
 def split_file(split: Split, dataset: Dataset) -> SplitFile:
-    """A split of a data set, written out."""
+    """Return the file content for a split of a data set."""
 
     def part(name: str) -> Part:
         at = getattr(split, name)

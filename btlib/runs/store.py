@@ -1,4 +1,4 @@
-"""The folder of one run: `run.json`, `split.json`, `judgement.json`, reports, and by cell `records/*.json`,
+"""Folder of a run: `run.json`, `split.json`, `judgement.json`, reports, and for each cell `records/*.json`,
 `curves/*.csv`, `predictions/*.npz` and `explain/*.{json,npz,csv}`.
 """
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunStore:
-    """Reads and writes the files of one run.
+    """Store of a run, which reads and writes its files.
 
     Attributes:
-        path: The folder; made on the first write.
+        path: Folder of the run; created by the first write.
     """
 
     path: Path
 
     def record_path(self, cell: Cell) -> Path:
-        """Where the record of a cell lies."""
+        """Return the path of a cell's record."""
         return self.path / "records" / f"{_name(cell)}.json"
 
     def record_paths(self) -> list[Path]:
-        """Every record that there is."""
+        """Return the paths of all stored records."""
         return sorted((self.path / "records").glob("*.json"))
 
     @property
     def explain_place(self) -> ExplainPlace:
-        """Where the explanations of its cases lie."""
+        """Place of the explanations of the cases."""
         return ExplainPlace(self.path)
 
     def save_info(self, info: RunInfo) -> None:
@@ -51,31 +51,31 @@ class RunStore:
         info.save(self.path / "run.json")
 
     def split_path(self, fold: str | None = None) -> Path:
-        """Where the split lies, or that of one of several folds."""
+        """Return the path of the split, or of one of several folds."""
         return self.path / ("split.json" if fold is None else f"splits/{name_of(fold)}.json")
 
     def save_split(self, split: SplitFile, fold: str | None = None) -> None:
-        """Write the split of the run, or that of one of its folds."""
+        """Write the split of the run, or of one of its folds."""
         split.save(self.split_path(fold))
 
     def split(self, fold: str | None = None) -> SplitFile | None:
-        """The split of the run, or of a fold; None of a run that has none, as those of before."""
+        """Return the split of the run, or of a fold; None without one, as in runs of older versions."""
         path = self.split_path(fold)
         return SplitFile.load(path) if path.exists() else None
 
     def curves_path(self, cell: Cell) -> Path:
-        """Where the losses and scores of a training lie, by epoch; not every case has some."""
+        """Return the path of a cell's learning curves. Not every case has them."""
         return self.path / "curves" / f"{_name(cell)}.csv"
 
     def masks_path(self, cell: Cell) -> Path:
-        """Where the predicted masks of a cell lie."""
+        """Return the path of a cell's predicted masks."""
         return self.path / "predictions" / f"{_name(cell)}.npz"
 
     def save_record(self, record: CaseRecord, curves: Path | None = None, masks: Masks | None = None) -> CaseRecord:
         """Write a cell's masks, a copy of its curves and, last, its record.
 
         Returns:
-            The record as it was written: it knows its curves.
+            The stored record, with the SHA-256 of the curves.
         """
         if masks is not None:
             masks.save(self.masks_path(record.cell))
@@ -90,45 +90,45 @@ class RunStore:
         """Read `run.json`.
 
         Raises:
-            RecordError: It is not a folder of a run.
+            RecordError: The folder is not the folder of a run.
         """
         if not (self.path / "run.json").exists():
             raise RecordError(
-                "not the folder of a run: it has no run.json",
+                "not the folder of a run: it contains no run.json",
                 where=self.path,
-                hint="give a folder that a run of btlib wrote, such as one in reports/",
+                hint="give the folder of a btlib run, such as one in reports/",
             )
         return RunInfo.load(self.path / "run.json")
 
     def record_at(self, path: Path) -> CaseRecord:
-        """The record in one of the files of `record_paths`.
+        """Read the record in one of the files of `record_paths`.
 
         Raises:
-            RecordError: It is damaged, or is of another cell than its file's name says.
+            RecordError: The record is damaged, or its cell does not match the name of its file.
         """
         record = CaseRecord.load(path)
         require_place(path, self.record_path(record.cell), record.case)
         return record
 
     def record(self, cell: Cell) -> CaseRecord | None:
-        """The record of a cell; None where there is none. Raises as `record_at`."""
+        """Return the record of a cell; None without one. For errors see `record_at`."""
         path = self.record_path(cell)
         return self.record_at(path) if path.exists() else None
 
     def records_of(self, case: str) -> list[CaseRecord]:
-        """The records of a case that there are, in order of seeds and folds; raises as `record_at`."""
+        """Return the stored records of a case, ordered by seeds and folds. For errors see `record_at`."""
         cells = [cell for cell in cells_of(self.info()) if cell.case == case]
-        if not cells:  # a run of before, or a case that was not planned
+        if not cells:  # a run of an older version, or a case that was not planned
             return [record for record in self.records() if record.case == case]
         found = map(self.record, cells)
         return [record for record in found if record is not None]
 
     def records(self) -> list[CaseRecord]:
-        """All records, in order of cases' names, seeds and folds; raises as `record_at`."""
+        """Return all records, ordered by case name, seed and fold. For errors see `record_at`."""
         return sorted(map(self.record_at, self.record_paths()), key=lambda r: (r.case, r.seed, r.fold or ""))
 
     def lost(self) -> dict[str, list[Cell]]:
-        """Case → cells of which there is no record, of the cases that were to be measured."""
+        """Return the planned cells without a record, by case."""
         found: dict[str, list[Cell]] = {}
         for cell in cells_of(self.info()):
             if not self.record_path(cell).exists():
@@ -136,26 +136,26 @@ class RunStore:
         return found
 
     def curves(self, record: CaseRecord) -> "pd.DataFrame | None":
-        """Losses and scores by epoch of a cell; None where it has none."""
+        """Return losses and scores by epoch of a cell; None without them."""
         path = self.curves_path(record.cell)
         return load_curves(path, record.curves_sha256) if path.exists() else None
 
     def masks(self, cell: Cell) -> Masks | None:
-        """Predicted masks; None where none were stored."""
+        """Return the predicted masks of a cell; None if they are not stored."""
         path = self.masks_path(cell)
         return Masks.load(path) if path.exists() else None
 
     def speeds(self) -> dict[str, Speed]:
-        """Throughput by case, where it was measured.
+        """Return the measured speeds by case.
 
         Raises:
-            RecordError: A file is damaged, or lies in the place of another.
+            RecordError: A file is damaged, or its case does not match its name.
         """
-        found = {r.case: r.speed for r in reversed(self.records()) if r.speed is not None}  # of its first cell
+        found = {r.case: r.speed for r in reversed(self.records()) if r.speed is not None}  # first cell wins
         return self.older_speeds() | dict(sorted(found.items()))
 
     def older_speeds(self) -> dict[str, Speed]:
-        """Throughput by case of a run of an older version, which had files of its own for it; raises as `speeds`."""
+        """Return the speeds by case of a run of an older version, which has separate files. For errors see `speeds`."""
         found = {}
         for path in sorted((self.path / "speed").glob("*.json")):
             speed = Speed.load(path)
@@ -164,17 +164,17 @@ class RunStore:
         return found
 
     def older_noise(self) -> Timing | None:
-        """The null run of a run of an older version."""
+        """Return the null run of the speed reference in a run of an older version; None without one."""
         path = self.path / "noise.json"
         return Timing.load(path) if path.exists() else None
 
     def noise(self) -> Timing | None:
-        """The null run of the speed reference; None where none was made."""
+        """Return the null run of the speed reference; None without one."""
         found = (speed.noise for speed in self.speeds().values() if speed.noise is not None)
         return next(found, None) or self.older_noise()
 
     def explained(self) -> dict[str, Explained]:
-        """What its maps say, by case; raises as `ExplainPlace.at`."""
+        """Return the explanations by case. For errors see `ExplainPlace.at`."""
         return self.explain_place.all()
 
 

@@ -1,20 +1,20 @@
-"""One figure of a case's speed in the few numbers that comparisons need."""
+"""Summary of one speed figure, for comparisons."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Throughput(BaseModel):
-    """One figure of a case's speed, as a baseline keeps it.
+    """Summary of one speed figure of a case, as stored in a baseline.
 
     Attributes:
-        images_per_second: Median over calls.
-        gpu: Name of the GPU that it was measured on; None for the processor.
-        engine: What ran it; None where the case did not say.
-        precision: In what precision; None where the case did not say.
-        reference: Name of what it was timed in turns with; None where there was nothing, and in baselines of before.
-        ratio: How many times as fast as the reference; None without one.
+        images_per_second: Throughput of the median call.
+        gpu: Name of the GPU of the measurement; None for the processor.
+        engine: Engine that ran the model; None if the case did not state it.
+        precision: Precision of the model; None if the case did not state it.
+        reference: Name of the reference timed in turns; None without one, and in baselines of older versions.
+        ratio: Ratio of the speed to the speed of the reference; None without a reference.
         low: Lower bound of the ratio's 95 % interval.
-        high: Upper bound.
+        high: Upper bound of the ratio's 95 % interval.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

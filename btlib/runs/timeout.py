@@ -1,4 +1,4 @@
-"""A limit on the time that a case may take."""
+"""Time limit for a case."""
 
 import contextlib
 import signal
@@ -9,25 +9,25 @@ from types import FrameType
 from btlib.errors import BtlibError, OptionError
 
 AGAIN = 5.0
-"""Seconds after which the block is interrupted once more, where foreign code swallowed the interruption."""
+"""Seconds between interruptions. The block is interrupted again if its code caught the previous interruption."""
 
 
 class CaseTimeoutError(BtlibError):
-    """A case took longer than it may."""
+    """A case exceeded its time limit."""
 
 
 class _Interruption(BaseException):
-    """Ends the block. No `Exception`, for foreign code and converters catch every one of those."""
+    """Interruption of the block. It is not an `Exception`, because other code may catch every `Exception`."""
 
 
 @contextlib.contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise CaseTimeoutError once the block has lasted `seconds`, whatever its code catches.
+    """Context that raises CaseTimeoutError if its block takes longer than `seconds`, whatever its code catches.
 
-    A call into native code is not cut short: the error comes when it returns.
+    A call into native code is not interrupted: the error is raised after the call returns.
 
     Args:
-        seconds: None for no limit.
+        seconds: Time limit in seconds; None for no limit.
 
     Raises:
         OptionError: This platform has no alarm signal, or this is not the main thread.
@@ -40,7 +40,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         raise OptionError(
             "a time limit needs the alarm signal of Linux or macOS, and the main thread",
             where="--bt-timeout",
-            hint="leave the option out, or limit the whole command instead",
+            hint="leave the option out, or limit the time of the complete command",
         )
     rang = over = False
 
@@ -63,9 +63,9 @@ def time_limit(seconds: float | None) -> Iterator[None]:
             raise
         late = None if isinstance(error, _Interruption) else error
     finally:
-        over = True  # whatever rang in the line above
+        over = True  # in case the alarm rang in the line above
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     if rang:
-        problem = f"took longer than {seconds:g} s"
-        raise CaseTimeoutError(problem, hint="give it more with --bt-timeout SECONDS") from late
+        problem = f"the case took longer than {seconds:g} s"
+        raise CaseTimeoutError(problem, hint="increase the limit with --bt-timeout SECONDS") from late

@@ -1,4 +1,4 @@
-"""What the cells of a run share: data, splits, and what each case is given of them."""
+"""Workspace of a run: the data and splits that its cells share, and the inputs of each case."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -24,16 +24,16 @@ from btlib.types import Scaling
 
 @dataclass(eq=False)
 class Workspace:
-    """The opened data of a plan.
+    """Opened data of a plan.
 
     Attributes:
-        plan: The plan.
-        truth: The samples at the protocol's size and scaling, with the labels that are learnt and tested.
-        true: The same with their true labels, of which the splits are made.
-        splits: By name, as the plan names them.
-        load: Gives the samples of this run at a size and scaling.
-        progress: Told of what goes on.
-        load_seconds: Time that opening the data took.
+        plan: Plan of the run.
+        truth: Samples at the protocol's size and scaling, with the labels for training and testing.
+        true: The same samples with their true labels, from which the splits are made.
+        splits: Splits by the names in the plan.
+        load: Function of size and scaling that returns the samples of this run.
+        progress: Progress reporter of the run.
+        load_seconds: Time for opening the data.
     """
 
     plan: RunPlan
@@ -46,25 +46,25 @@ class Workspace:
 
     @property
     def split(self) -> Split:
-        """The split, or the first of several folds."""
+        """Split of the run, or the first of several folds."""
         return self.splits[self.plan.splits[0]]
 
     def split_of(self, cell: Cell) -> Split:
-        """The split that a cell trains and tests on."""
+        """Return the split of a cell."""
         return self.split if cell.fold is None else self.splits[cell.fold]
 
     def given(self, case: Case) -> Dataset:
-        """The samples as a case takes them: at its own size and scaling, or else the recipe's or the protocol's."""
+        """Return the samples at the size and scaling of a case, or else of the recipe or the protocol."""
         tier = self.plan.tier
         size = case.image_size or tier.protocol.image_size
         return self.load(size, case.scaling or tier.recipe.scaling or tier.protocol.scaling)
 
     def held_out(self, cell: Cell) -> HeldOut:
-        """What a cell is scored on."""
+        """Return the test samples of a cell."""
         return HeldOut(self.given(load_cases()[cell.case]), self.truth, self.split_of(cell))
 
     def work(self, cell: Cell) -> Work:
-        """What a case is given for a cell."""
+        """Return the inputs of a case for a cell."""
         tier, options = self.plan.tier, self.plan.options
         return Work.on(
             self.given(load_cases()[cell.case]),
@@ -85,7 +85,7 @@ class Workspace:
         )
 
     def batch(self, cell: Cell, size: int) -> tuple[NDArray[np.str_], NDArray[np.float32]]:
-        """Ids and images of so many test samples as a case takes them, repeated where they are few."""
+        """Return ids and images of `size` test samples in the form of the case, repeated if there are fewer."""
         dataset = self.given(load_cases()[cell.case])
         at = np.resize(self.split_of(cell).test, size)
         return dataset.ids[at], np.ascontiguousarray(dataset.images[at])
@@ -95,7 +95,7 @@ def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: Progress
     """Read the data of a plan and make its splits.
 
     Raises:
-        BtlibError: Data or a split cannot be had.
+        BtlibError: The data cannot be read, or a split cannot be made.
     """
     options, protocol = plan.options, plan.tier.protocol
 
@@ -112,8 +112,6 @@ def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: Progress
     began = time.perf_counter()
     true = load(protocol.image_size, protocol.scaling)
     seconds = time.perf_counter() - began
-    splits = {
-        name: make_split(name, true, alone=not plan.folded) for name in plan.splits
-    }  # which keep the true classes in proportion
+    splits = {name: make_split(name, true, alone=not plan.folded) for name in plan.splits}  # stratified by true classes
     truth = given(protocol.image_size, protocol.scaling)
     return Workspace(plan, truth, true, splits, given, progress, seconds)

@@ -85,14 +85,14 @@ def test_large_logits_do_not_overflow(images: np.ndarray):
 
 
 def test_a_part_that_is_not_there_names_those_that_are(images: np.ndarray):
-    with pytest.raises(PredictionError, match="no part 'mask': it is a dict of seg, cls"):
+    with pytest.raises(PredictionError, match="no part 'mask': it is a dict with seg, cls"):
         CallablePredictor(lambda x: {"seg": x, "cls": x}, Outputs("mask")).predict(images)
-    with pytest.raises(PredictionError, match="no part 1: it is a ndarray of 0"):
+    with pytest.raises(PredictionError, match="no part 1: it is a ndarray with 0"):
         CallablePredictor(lambda x: x, Outputs(1)).predict(images)
 
 
 def test_channels_nobody_declared(images: np.ndarray):
-    with pytest.raises(PredictionError, match=r"expected 1 channels .* axis 1, got shape \(5, 2, 33, 48\)"):
+    with pytest.raises(PredictionError, match=r"expected a mask with 1 channels at axis 1, got shape \(5, 2, 33, 48\)"):
         CallablePredictor(lambda x: np.repeat(x, 2, axis=1), Outputs(0), layout="nchw").predict(images)
 
 
@@ -101,7 +101,7 @@ def test_mappings_that_make_no_sense():
         Outputs()
     with pytest.raises(UnknownNameError, match="did you mean 'logits'"):
         Outputs(0, mask_kind="logit")
-    with pytest.raises(ModelError, match=r"at least 1, .* got 1 and 0"):
+    with pytest.raises(ModelError, match=r"at least 1 structure .* got 1 structures and 0"):
         Outputs(0, mask_channels=0)
     with pytest.raises(ModelError, match="expected at least 1 channel, got 0"):
         CallablePredictor(mask_logits, Outputs(0), channels=0)

@@ -104,7 +104,7 @@ def test_a_file_that_says_something_else_is_not_kept(slices: Dataset, tmp_path: 
 
     (tmp_path / "net.onnx").write_text("the old one")
     with pytest.raises(
-        ModelError, match=r"net\.onnx: the exported file says something else than the model on 6 samples"
+        ModelError, match=r"net\.onnx: the predictions of the exported file differ from the model's on 6 samples"
     ):
         export_onnx(TorchPredictor(Split(), "cpu", outputs=BOTH, channels=3), tmp_path / "net.onnx", *pair(slices))
     assert [path.read_text() for path in tmp_path.iterdir()] == ["the old one"]

@@ -55,7 +55,7 @@ def test_one_channel_of_probabilities_is_left_alone(layout: Any, axis: int, same
 
 def test_places_are_counted_from_either_end_and_no_further(images: np.ndarray) -> None:
     for place in (2, -3):
-        with pytest.raises(PredictionError, match=f"no part {place}: it is a tuple of 0, 1"):
+        with pytest.raises(PredictionError, match=f"no part {place}: it is a tuple with 0, 1"):
             CallablePredictor(lambda x: (x, x), Outputs(place)).predict(images)
     mapping = {"items": images[:, 0] * 0, "b": images[:, 0]}
     said = CallablePredictor(lambda x: mapping, Outputs("items", mask_kind="probabilities")).predict(images)

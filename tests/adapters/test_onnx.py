@@ -52,23 +52,23 @@ def test_channels_last(write: Callable[..., Path], images: np.ndarray):
 
 
 def test_a_size_that_is_not_the_files(write: Callable[..., Path], images: np.ndarray):
-    with pytest.raises(ModelError, match=r"takes \['n', 1, 64, 64\], got \[5, 1, 33, 48\](.|\n)*declare image_size"):
+    with pytest.raises(ModelError, match=r"expected an input of shape \['n', 1, 64, 64\], got .*\n.*set image_size"):
         OnnxPredictor(write(("n", 1, 64, 64)), Outputs("seg")).predict(images)
-    with pytest.raises(ModelError, match=r"takes \['n', 3, 'h', 'w'\], got \[5, 1, 33, 48\](.|\n)*channels"):
+    with pytest.raises(ModelError, match=r"shape \['n', 3, 'h', 'w'\], got \[5, 1, 33, 48\](.|\n)*channels"):
         OnnxPredictor(write(("n", 3, "h", "w")), Outputs("seg")).predict(images)
 
 
 def test_files_that_will_not_do(write: Callable[..., Path], tmp_path: Path):
-    with pytest.raises(ModelError, match=r"expected one input of floats, it takes x0: tensor\(int64\)"):
+    with pytest.raises(ModelError, match=r"expected one float input, found x0: tensor\(int64\)"):
         OnnxPredictor(write(("n", 1, "h", "w"), TensorProto.INT64), Outputs("seg"))
-    with pytest.raises(ModelError, match=r"it takes x0: .*, x1: "):
+    with pytest.raises(ModelError, match=r"found x0: .*, x1: "):
         OnnxPredictor(write(("n", 1, "h", "w"), inputs=2), Outputs("seg"))
-    with pytest.raises(ModelError, match="its outputs are called seg"):
+    with pytest.raises(ModelError, match="expected outputs mask_prob or class_prob, found seg"):
         OnnxPredictor(write(("n", 1, "h", "w")))
     (tmp_path / "text.onnx").write_text("lost")
     with pytest.raises(ModelError, match=r"text\.onnx: ONNX Runtime cannot load it"):
         OnnxPredictor(tmp_path / "text.onnx", Outputs("seg"))
-    with pytest.raises(ModelError, match="there is no such file"):
+    with pytest.raises(ModelError, match="the file does not exist"):
         OnnxPredictor(tmp_path / "nix.onnx", Outputs("seg"))
 
 
@@ -79,7 +79,7 @@ def test_the_names_of_our_own_files_need_no_mapping(write: Callable[..., Path], 
 
 
 def test_an_output_that_is_not_there(write: Callable[..., Path], images: np.ndarray):
-    with pytest.raises(PredictionError, match="no part 'mask': it is a dict of seg"):
+    with pytest.raises(PredictionError, match="no part 'mask': it is a dict with seg"):
         OnnxPredictor(write(("n", 1, "h", "w")), Outputs("mask")).predict(images)
 
 

@@ -101,7 +101,7 @@ def test_a_class_that_was_never_seen_has_probability_zero(images: np.ndarray):
 def test_labels_of_the_files_are_refused(images: np.ndarray, make_dataset: Callable[..., Dataset]):
     """At once where the number of classes is told, else when they are scored."""
     model = LogisticRegression().fit(brightness(images), [1, 2, 3, 1, 2])
-    with pytest.raises(ModelError, match=r"knows \[1, 2, 3\](.|\n)*fit it on work\.train\.labels"):
+    with pytest.raises(ModelError, match=r"has \[1, 2, 3\](.|\n)*fit the classifier on work\.train\.labels"):
         SklearnPredictor(model, brightness, classes=3)
     with pytest.raises(PredictionError, match=r"class_prob: expected shape \(6, 3\), got \(6, 4\)"):
         evaluate(SklearnPredictor(model, brightness), make_dataset(6))

@@ -171,9 +171,9 @@ def test_what_cannot_be_saved(make_dataset: Callable[..., Dataset], tmp_path: Pa
         first.append(1)
         return Predictions(x * 0, np.full((len(x), 3), 1 / 3) if len(first) == 1 else None)
 
-    with pytest.raises(PredictionError, match="in some batches only"):
+    with pytest.raises(PredictionError, match="only some batches have"):
         save_predictions(tmp_path / "a.npz", slices, CallablePredictor(fickle), batch_size=2)
-    with pytest.raises(PredictionError, match="nothing to save"):
+    with pytest.raises(PredictionError, match="there are no samples"):
         save_predictions(tmp_path / "a.npz", slices, CallablePredictor(fickle), np.array([], np.int64))
     with pytest.raises(PredictionError, match=r"ending in \.npz, got a\.txt"):
         save_predictions(tmp_path / "a.txt", slices, CallablePredictor(fickle))

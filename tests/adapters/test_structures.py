@@ -117,13 +117,13 @@ def test_probabilities_of_structures_are_left_alone(layout: Any, axis: int, samp
 
 
 def test_mappings_of_structures_that_make_no_sense(samples: Dataset) -> None:
-    with pytest.raises(ModelError, match=r"at least 1, .* got 0 and 0"):
+    with pytest.raises(ModelError, match=r"at least 1 structure .* got 0 structures and 0"):
         Outputs(0, structures=0)
-    with pytest.raises(ModelError, match=r"no fewer mask_channels, got 3 and 2"):
+    with pytest.raises(ModelError, match=r"as many mask_channels, got 3 structures and 2"):
         Outputs(0, structures=3, mask_channels=2)
-    with pytest.raises(ModelError, match=r"4 mask_channels for 2 structures\n.*these after one of background"):
+    with pytest.raises(ModelError, match=r"for 2 structures, got 4\n.*a background channel followed by"):
         Outputs(0, structures=2, mask_channels=4)
-    with pytest.raises(PredictionError, match=r"expected 2 channels of the mask at axis 1, got shape \(7, 3, 24, 24\)"):
+    with pytest.raises(PredictionError, match=r"expected a mask with 2 channels at axis 1, got shape \(7, 3, 24, 24\)"):
         CallablePredictor(lambda x: x, Outputs(0, structures=2), layout="nchw").predict(samples.images)
 
 
@@ -134,7 +134,7 @@ def test_images_with_more_channels_than_a_model_takes_are_refused(samples: Datas
         CallablePredictor(lambda x: x, Outputs(0), layout="nhwc", channels=4),
         TorchPredictor(lambda x: x, "cpu", outputs=Outputs(0), channels=4),
     ):
-        with pytest.raises(PredictionError, match=r"the model takes [14] channels, the images have 3"):
+        with pytest.raises(PredictionError, match=r"the model expects [14] channels, the images have 3"):
             model.predict(samples.images)
 
 
@@ -182,7 +182,7 @@ def test_an_exported_file_needs_no_mapping(outputs: Outputs, samples: Dataset, t
     for one, other in ((said.mask_prob, there.mask_prob), (said.class_prob, there.class_prob)):
         assert (one is None) == (other is None)
         assert one is None or (one.shape == other.shape and one == pytest.approx(other, abs=1e-5))
-    with pytest.raises(ModelError, match=r"takes .*, got \[3, 1, 20, 24\]"):
+    with pytest.raises(ModelError, match=r"expected an input of shape .*, got \[3, 1, 20, 24\]"):
         OnnxPredictor(tmp_path / "net.onnx").predict(images[:, :1])
 
 
@@ -205,7 +205,7 @@ def test_a_classifier_of_which_the_task_has_more_classes(samples: Dataset) -> No
     assert said.mask_prob is not None
     assert (asked, said.mask_prob.shape) == ([(7, 3, 24, 24)], (7, 2, 24, 24))
     assert SklearnPredictor(Model(), lambda x: x).classes == 3, "one more than the largest label"
-    with pytest.raises(ModelError, match=r"expected labels among 0…1, the classifier knows \[2, 0\]"):
+    with pytest.raises(ModelError, match=r"expected labels among 0…1, the classifier has \[2, 0\]"):
         SklearnPredictor(Model(), lambda x: x, classes=2)
 
 

@@ -201,7 +201,7 @@ def test_a_case_that_alters_the_true_masks_fails(make_run: MakeRun, cases: Toys)
     cases.put(Case("cheat", "a toy", True, True, prepare))
     record = run.first_record("cheat")
     assert (record.outcome, record.samples) == ("error", None)
-    assert "true masks of test samples have changed while it ran" in (record.error or "")
+    assert "true masks of test samples changed while the case ran" in (record.error or "")
 
 
 def test_a_batch_is_of_test_samples_as_the_case_gets_them(make_run: MakeRun, cases: Toys) -> None:
@@ -274,4 +274,4 @@ def test_the_header_says_on_what_and_against_what(make_run: MakeRun) -> None:
     assert run.header() == [first, f"  compared with baseline some.json; records in {run.store.path}"]
     run.baseline = make_run().baseline
     run.store.save_info(run.store.info().model_copy(update={"data": "18 samples"}))
-    assert run.header() == [first, f"  compared with nothing, as asked; records in {run.store.path}"]
+    assert run.header() == [first, f"  no comparison, as requested; records in {run.store.path}"]

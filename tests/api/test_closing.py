@@ -73,7 +73,7 @@ def test_a_run_ends_with_its_summary(left: Left, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(closing, "time", SimpleNamespace(perf_counter=lambda: 30.0))
     summary = close(run.store.path, began=10.0)
     folder = run.store.path
-    assert (summary.title, summary.missing) == ("btlib smoke compared with nothing", ())
+    assert (summary.title, summary.missing) == ("btlib smoke without comparison", ())
     assert summary.lines[:3] == ["18 samples", PHANTOM_NOTE, ""]
     (row,) = (line for line in summary.lines if line.startswith("toy1"))
     assert "measured" in row
@@ -88,7 +88,7 @@ def test_what_was_not_measured_is_named(left: Left, cases: Toys) -> None:
     cases.add("late")
     run = left(("toy2", "toy1", "late"), task=FIGSHARE, baseline="/somewhere/mine.json")
     summary = close(run.store.path)
-    assert (summary.title, summary.missing) == ("btlib smoke against mine", ("toy2", "late"))
+    assert (summary.title, summary.missing) == ("btlib smoke compared with mine", ("toy2", "late"))
     assert summary.lines[:2] == ["18 samples", ""]
     at = summary.lines.index("not measured: toy2, late")
     assert summary.lines[at - 1] == ""
@@ -138,7 +138,7 @@ def test_speed_is_reported_where_it_was_measured(left: Left) -> None:
 
 
 def test_the_title_is_the_users(left: Left) -> None:
-    assert close(left(name="a trial").store.path).title == "btlib a trial (smoke) compared with nothing"
+    assert close(left(name="a trial").store.path).title == "btlib a trial (smoke) without comparison"
 
 
 def test_who_wants_to_know_is_told_the_judgement_once(left: Left) -> None:

@@ -222,7 +222,7 @@ def test_what_cannot_be_asked_for_is_told_before_anything_is_read(
 
 
 def test_no_case_is_refused(start: Any) -> None:
-    with pytest.raises(OptionError, match="no case is named"):
+    with pytest.raises(OptionError, match="expected at least one case"):
         start([])
 
 
@@ -270,7 +270,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path: Path, in_file: tuple[str
     own = shutil.copytree(data, tmp_path / "data")
     done = btlib.run(spec, own, root=tmp_path, no_tune=True, tier="smoke", baseline="none", image_size=32)
     sorted(own.glob("*.mat"))[-1].unlink()
-    with pytest.raises(OptionError, match="its data have changed"):
+    with pytest.raises(OptionError, match="the data have changed"):
         btlib.resume(done.folder)
 
 
@@ -297,7 +297,7 @@ def test_a_run_does_not_go_on_with_another_recipe(tmp_path: Path, in_file: tuple
     done = btlib.run(
         spec, data, root=tmp_path, no_tune=True, tier="smoke", baseline="none", image_size=32, recipe=Recipe(epochs=3)
     )
-    with pytest.raises(OptionError, match="recipe: the run has"):
+    with pytest.raises(OptionError, match=r"recipe: expected .* as stored in the run"):
         btlib.resume(done.folder)
 
 

@@ -130,7 +130,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(
         place.symlink_to(tmp_path / "gone")
     if where == "BTLIB_CACHE":
         monkeypatch.setenv(where, str(place))
-    with pytest.raises(OptionError, match=r"can be written there: .*place is (not a folder|a link to)") as caught:
+    with pytest.raises(OptionError, match=r"is not writable: .*place is (not a folder|a link to)") as caught:
         opened(**({} if where == "BTLIB_CACHE" else {where: Path("place")}))
     assert caught.value.where == (where if where == "BTLIB_CACHE" else f"--bt-{where}")
     assert loads.asked == []
@@ -172,7 +172,7 @@ def test_random_labels_are_learnt_and_the_split_is_that_of_the_true_ones(
     assert (name, given.labels.tolist()) == ("slice-seed42", truth.labels.tolist())
     assert run.workspace.work(Cell("toy1", 42)).train.labels.tolist() == run.truth.labels[run.split.train].tolist()
     assert run.store.split() == before
-    assert "36 PHANTOM samples (synthetic) UNDER RANDOM LABELS, 32 px" in run.store.info().data
+    assert "36 PHANTOM samples (synthetic) WITH RANDOM LABELS, 32 px" in run.store.info().data
 
 
 def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: py
     assert info.data == (
         f"36 PHANTOM samples (synthetic), 32 px, thesis scaling; split slice-seed42: {len(parts.train)} train, "
         f"{len(parts.val)} validation, {len(parts.test)} test; 18 simulated patients, "
-        f"{seen} of {len(parts.test)} test samples of patients in training"
+        f"{seen} of {len(parts.test)} test samples from patients in training"
     )
     assert split is not None
     assert split.fingerprint == parts.fingerprint
@@ -231,13 +231,13 @@ def test_a_recipes_own_scaling_is_named(opened: Open) -> None:
 @pytest.mark.parametrize(
     ("changes", "options", "told"),
     [
-        ({"task": FIGSHARE}, {}, "18 patients from the files, {seen} of {n} test samples of patients in training"),
+        ({"task": FIGSHARE}, {}, "18 patients from the files, {seen} of {n} test samples from patients in training"),
         ({"task": FIGSHARE, "patient_source": "table"}, {}, "18 patients from the table, {seen} of"),
-        ({"patients": ("P",) * 35 + (None,)}, {}, "; patients unknown of 1 samples"),
+        ({"patients": ("P",) * 35 + (None,)}, {}, "; patients unknown for 1 samples"),
         (
             {"patients": (None,) * 36},
             {"independent": True},
-            "; patients unknown of 36 samples, which the user says are independent",
+            "; patients unknown for 36 samples, declared independent by the user",
         ),
     ],
     ids=["of files", "of the table", "one unknown", "all unknown"],
@@ -293,7 +293,7 @@ def test_what_a_run_needs_is_checked_before_data_are_read(
     with pytest.raises(BaselineError, match="damaged"):
         opened(baseline="mine", held=(Path("mine.json"), BaselineError("damaged")))
     for name, value in {"protocol": "cpu128", "recipe": "modern"}.items():
-        with pytest.raises(OptionError, match=rf"^--bt-{name}: the tier smoke has a protocol and"):
+        with pytest.raises(OptionError, match=rf"^--bt-{name}: the protocol and the recipe of"):
             opened(**{name: value})
     with pytest.raises(UnknownNameError, match="unknown engine 'eagre'"):
         opened(engine="eagre")
@@ -334,7 +334,7 @@ def test_strict_wants_every_case_of_the_baseline(
     if left_out is None:
         opened(strict=strict, held=held, of=of)
         return
-    told = f"^--bt-strict: baseline 'smoke' has cases that were not collected: {left_out}\nHint"
+    told = f"^--bt-strict: baseline 'smoke' has cases that are not in this run: {left_out}\nHint"
     with pytest.raises(OptionError, match=told):
         opened(strict=strict, held=held, of=of)
     assert loads.asked == []
@@ -394,8 +394,8 @@ def test_several_folds_are_split_and_written_out(opened: Open) -> None:
         work = run.workspace.work(Cell("toy1", 42, name))
         assert (work.split, work.train.ids.tolist()) == (split.fingerprint, run.truth.ids[split.train].tolist())
     tested = sum(len(split.test) for split in splits.values())
-    assert f"; 2 folds of patient-5fold-2+4: {tested} test samples, each once; " in info.data
-    assert f", 0 of {tested} test samples of patients in training" in info.data
+    assert f"; 2 folds of patient-5fold-2+4: {tested} test samples, each tested once; " in info.data
+    assert f", 0 of {tested} test samples from patients in training" in info.data
     assert run.split is splits["patient-5fold-2"]
 
 
@@ -406,7 +406,7 @@ def test_a_run_that_goes_on_keeps_what_it_says_of_itself_and_its_samples(opened:
     assert (before.executor.again, again.executor.again) == (False, True)
     assert again.store.info() == info, "what it began with stays"
     loads.changes = {"ids": (loads.make(36, 32).ids.astype(int) + 1).astype(str)}
-    with pytest.raises(OptionError, match="the split slice-seed42 is not that of the run: its data have changed"):
+    with pytest.raises(OptionError, match="slice-seed42 differs from the stored split: the data have changed"):
         opened(seed=9, again=True)
 
 

@@ -282,7 +282,7 @@ def test_a_path_is_relative_to_the_folder_that_is_given(
     write("there/there.py", "in the folder")
     monkeypatch.chdir(tmp_path)
     assert load_case("there.py", tmp_path / "there").name == "in the folder"
-    with pytest.raises(BtlibError, match="there is no such file"):
+    with pytest.raises(BtlibError, match="the file does not exist"):
         load_case("here.py", tmp_path / "there")
 
 

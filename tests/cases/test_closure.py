@@ -159,7 +159,7 @@ def test_where_the_work_is_done_is_no_part_of_the_identity(
 
 def test_a_value_of_which_nothing_can_be_told_is_refused(work: Work):
     lock = threading.Lock()
-    with pytest.raises(BtlibError, match=r"fit of net: it closes over 'lock', a lock, .*\n.*depends_on="):
+    with pytest.raises(BtlibError, match=r"fit of net: the function closes over 'lock', a lock, .*\n.*depends_on="):
         fitted(work, lambda folder: [str(lock)])
 
 

@@ -88,9 +88,9 @@ def test_why_it_trains_is_said(work: Work):
     assert said == [
         "my net, seed 7: training",
         "my net-staged, seed 7: training",
-        "my net, seed 8: no stored model matches; the most similar one differs in recipe.epochs, seed",
-        "my net, seed 8: no stored model matches; the most similar one differs in seed, depends_on.library",
-        "my net, seed 7: trained anew, as asked",
+        "my net, seed 8: no stored model fits; the nearest differs in recipe.epochs, seed",
+        "my net, seed 8: no stored model fits; the nearest differs in seed, depends_on.library",
+        "my net, seed 7: training again, as requested",
     ]
 
 
@@ -124,7 +124,7 @@ def test_a_damaged_model_is_set_aside(work: Work, damage: str):
             (folder / "stray").write_text("")
         case "manifest":
             (folder / "manifest.json").write_text("{}")
-    with pytest.warns(BtlibWarning, match=r"damaged \(.*\); kept as my_net-\w+\.damaged"):
+    with pytest.warns(BtlibWarning, match=r"damaged \(.*\); the folder was renamed to my_net-\w+\.damaged"):
         assert get(work).source == "trained"
     assert folder.with_name(f"{folder.name}.damaged").is_dir()
     with warnings.catch_warnings():
@@ -258,7 +258,7 @@ def test_an_interrupted_training_finds_what_it_left(work: Work, tmp_path: Path):
 
 def test_code_without_a_file_is_refused(work: Work):
     for fit in (partial(np.zeros, 3), eval("lambda folder: [1]")):
-        with pytest.raises(BtlibError, match="fit of net: its source file cannot be found"):
+        with pytest.raises(BtlibError, match="fit of net: the source file cannot be found"):
             fit_or_load(work, "net", fit, save=save, load=load)
 
 

@@ -63,7 +63,7 @@ def test_a_relative_path_and_a_neighbour(write: Callable[..., Path], monkeypatch
 def test_two_cases_of_one_file(write: Callable[..., Path]):
     path = write("".join(f'case("my-{i}", "", has_mask=True, has_classes=True)(ready)\n' for i in (1, 2)))
     assert [load_case(f"{path}::my-{i}").name for i in (2, 1)] == ["my-2", "my-1"]
-    with pytest.raises(BtlibError, match=r"expected one case, it registers my-1, my-2\n.*say which: .*mine\.py::NAME"):
+    with pytest.raises(BtlibError, match=r"the file registers my-1, my-2\n.*name the case: .*mine\.py::NAME"):
         load_case(str(path))
 
 
@@ -76,7 +76,7 @@ def test_an_unknown_name_offers_the_nearest(write: Callable[..., Path]):
 
 
 def test_a_function_that_is_no_case(write: Callable[..., Path]):
-    with pytest.raises(BtlibError, match=r"'ready' is no case\n.*put @case"):
+    with pytest.raises(BtlibError, match=r"'ready' is not a case\n.*decorate the function with @case"):
         load_case(f"{write('')}::ready")
 
 
@@ -88,7 +88,7 @@ def test_a_name_that_is_taken(write: Callable[..., Path]):
 
 
 def test_a_file_that_is_not_there(tmp_path: Path):
-    for spec, message in (("nix.py::net", "there is no such file"), (".::net", "expected a Python file")):
+    for spec, message in (("nix.py::net", "the file does not exist"), (".::net", "expected a Python file")):
         with pytest.raises(BtlibError, match=message):
             load_case(f"{tmp_path}/{spec}")
 
@@ -126,5 +126,5 @@ def test_a_path_is_found_from_a_folder_below_the_root_of_the_project(tmp_path: P
     monkeypatch.chdir(tmp_path / "sub")
     assert load_case("at_root.py::at the root").file == tmp_path / "at_root.py"
     assert load_case("here.py::here").file == tmp_path / "sub" / "here.py"
-    with pytest.raises(BtlibError, match="there is no such file"):
+    with pytest.raises(BtlibError, match="the file does not exist"):
         load_case("nowhere.py::x")

@@ -115,7 +115,7 @@ def test_a_run_that_broke_off_holds_nothing(make_run: Callable[..., Path], make_
     folder.record_path(Cell("Y", 42)).unlink()
     result = run("compare", before, after)
     assert result.exit_code == 7
-    told = "Y, dice (error): no record of Y, seed 42: the run broke off or goes on"
+    told = "Y, dice (error): no record of Y, seed 42: the run was interrupted or is still running"
     assert told in " ".join(result.stdout.split())
     folder.save_info(folder.info().model_copy(update={"cases": ["X", "Z"], "seeds": [42, 43]}))
     result = run("compare", before, after)

@@ -115,10 +115,10 @@ def test_what_an_engine_that_failed_took_is_given_back(
     release, error, lines = Mock(), ModelError("no compiler here"), list[str]()
     monkeypatch.setattr(memory, "release", release)
     monkeypatch.setattr(Engine, "build", Mock(side_effect=error))
-    with pytest.raises(ModelError, match="eager in fp32 was passed over: no compiler here"):
+    with pytest.raises(ModelError, match="eager in fp32 was skipped: no compiler here"):
         room.choose(subject("D"), "eager", slices, 0.5, lines.append)
     release.assert_called_once_with(error)
-    assert lines == ["engine eager in fp32 was passed over: no compiler here"]
+    assert lines == ["engine eager in fp32 was skipped: no compiler here"]
 
 
 def test_engines_and_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_engines_and_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_engine_that_does_not_fit_names_those_that_do(subject: Make, slices: Dataset) -> None:
     gpu = replace(subject("D"), device=torch.device("cuda"))
-    with pytest.raises(OptionError, match=r"'openvino' does not fit cuda(.|\n)*choose one of: auto, compile, eager$"):
+    with pytest.raises(OptionError, match=r"'openvino' cannot run on cuda(.|\n)*choose one of: auto, compile, eager$"):
         room.choose(gpu, "openvino", slices, 0.5)
 
 

@@ -84,7 +84,7 @@ def test_a_damaged_one_is_made_anew(damage: Callable[[Path], object], subject: M
     assert converted(subject("D"), "kind", (), write, read) == SOUND
     (folder,) = (path for path in (tmp_path / "engines").iterdir() if path.is_dir())
     damage(folder)
-    with pytest.warns(BtlibWarning, match="a damaged converted model .*; it is made anew"):
+    with pytest.warns(BtlibWarning, match="the converted model is damaged .*; it is converted again"):
         assert converted(subject("D"), "kind", (), write, read) == SOUND
     assert converted(subject("D"), "kind", (), refuse, read) == SOUND
 

@@ -395,7 +395,9 @@ def test_a_case_of_which_a_seed_has_no_record_fails(
     store.record_path(lost.cell).unlink()
     for found in (judge_case(store, "X", baseline, METRICS), judge_run(store, baseline).cases["X"]):
         assert [(v.metric, v.status) for v in found.verdicts] == [(metric, "error") for metric in METRICS]
-        assert {v.reason for v in found.verdicts} == {"no record of X, seed 2: the run broke off or goes on"}
+        assert {v.reason for v in found.verdicts} == {
+            "no record of X, seed 2: the run was interrupted or is still running"
+        }
         assert all(v.failed for v in found.verdicts)
     assert statuses(judge_run(store, NotComparedError("asked for")))["X"] == {"error"}
     assert statuses(judge_run(store, BaselineError("no such file")))["X"] == {"error"}
@@ -418,7 +420,7 @@ def test_a_case_of_which_a_fold_has_no_record_fails(
         path.unlink()
     store.save_record(record("X", make_table(wrong=2), 1, fold="a"))
     (reason,) = {v.reason for v in judge_run(store, baseline).verdicts}
-    assert reason == "no record of X, b, seed 1: the run broke off or goes on"
+    assert reason == "no record of X, b, seed 1: the run was interrupted or is still running"
     assert statuses(judge_run(store, baseline)) == {"X": {"error"}}
 
 

@@ -24,7 +24,7 @@ def test_full_is_asked_for_by_its_marker(accepted: Run, latest: Latest, pytester
     result = accepted("--benchmark-disable", "-m", "full", "--bt-baseline=mine")
     assert result.ret == 0
     assert latest().name.endswith("-full")
-    result.stdout.fnmatch_lines(["*btlib full against mine*", "toy1 a toy*pass*"])
+    result.stdout.fnmatch_lines(["*btlib full compared with mine*", "toy1 a toy*pass*"])
     result.stdout.no_fnmatch_line("*btlib smoke*")
 
 
@@ -75,7 +75,7 @@ def test_an_item_named_by_its_id_runs_whatever_its_tier(accepted: Run, pytester:
         (["--bt-image-size=1"], "*image*"),
         (
             ["--bt-protocol=cpu128"],
-            "*--bt-protocol: the tier smoke has a protocol and a recipe of its own*",
+            "*--bt-protocol: the protocol and the recipe of the tier smoke are fixed*",
         ),
         *(
             (

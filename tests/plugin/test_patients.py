@@ -30,7 +30,7 @@ def test_unknown_patients_are_shown_and_not_judged(accepted: Run, latest: Latest
     result = accepted("--benchmark-disable", data=nobodys, select="toy1 and quality", pictures=True)
     assert result.ret == COULD_NOT_JUDGE
     result.stdout.fnmatch_lines(
-        ["*patients unknown of 40 samples*", "*NOT-COMPARABLE*", "*too narrow*--bt-independent*"]
+        ["*patients unknown for 40 samples*", "*NOT-COMPARABLE*", "*too narrow*--bt-independent*"]
     )
     record = RunStore(latest()).records()[0]
     assert record.conditions.patients is None
@@ -41,7 +41,7 @@ def test_independent_slices_are_judged(accepted: Run, latest: Latest, nobodys: P
     """The numbers are the accepted ones, for patients are no part of what is measured."""
     result = accepted("--benchmark-disable", "--bt-independent", data=nobodys, select="toy1 and quality")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["*patients unknown of 40 samples, which the user says are independent*"])
+    result.stdout.fnmatch_lines(["*patients unknown for 40 samples, declared independent by the user*"])
     assert RunStore(latest()).records()[0].conditions.independent
 
 

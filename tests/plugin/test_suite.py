@@ -53,9 +53,9 @@ def test_a_run_that_holds_up(
     result.stdout.fnmatch_lines(
         [
             "btlib smoke: 40 PHANTOM samples (synthetic), 32 px, thesis scaling; split slice-seed42: "
-            "29 train, 3 validation, 8 test; * simulated patients, 8 of 8 test samples of patients in training",
+            "29 train, 3 validation, 8 test; * simulated patients, 8 of 8 test samples from patients in training",
             "  compared with baseline *smoke.json; records in *reports*-smoke",
-            "*btlib smoke against smoke*",
+            "*btlib smoke compared with smoke*",
             "PHANTOM DATA: synthetic samples*",
             "toy1 a toy*pass*1.0000*given",
             "toy2 a toy*pass*1.0000*given",
@@ -226,7 +226,7 @@ def test_strict_wants_every_case_of_the_baseline(accepted: Run, pytester: pytest
     prepared = pytester.path / "prepared.txt"
     result = accepted("--bt-strict", select="toy1")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*--bt-strict: baseline 'smoke' has cases that were not collected: toy2*"])
+    result.stderr.fnmatch_lines(["*--bt-strict: baseline 'smoke' has cases that are not in this run: toy2*"])
     assert not prepared.exists()
     assert accepted("--benchmark-disable", select="toy1").ret == 0
 
@@ -299,7 +299,7 @@ def test_a_threshold_of_a_models_own_is_used_and_recorded(accepted: Run, latest:
 def test_random_labels_are_no_baselines_slices(accepted: Run, latest: Latest):
     result = accepted("--benchmark-disable", "--bt-random-labels", select="toy1 and quality")
     assert result.ret == COULD_NOT_JUDGE
-    result.stdout.fnmatch_lines(["*PHANTOM samples (synthetic) UNDER RANDOM LABELS*", "*truth_fingerprint*"])
+    result.stdout.fnmatch_lines(["*PHANTOM samples (synthetic) WITH RANDOM LABELS*", "*truth_fingerprint*"])
     table = RunStore(latest()).records()[0].samples
     assert table is not None
     assert table.correct().mean() == 1, "the toys know these labels too: they are what is trained and tested on"

@@ -29,7 +29,7 @@ def test_what_a_case_has_is_read(tmp_path: Path):
     ("text", "told"),
     [
         ("", "cannot be read"),
-        (HEAD + "1,1.0,1.1,0.5,\n2,0.2", "cut short"),
+        (HEAD + "1,1.0,1.1,0.5,\n2,0.2", "incomplete"),
         ("a,b\n1,2\n", "expected a column epoch, got a, b"),
         *((f"epoch,{name}\n1,one\n", f"expected numbers in {name}") for name in HEAD.strip().split(",")[1:]),
         ("epoch,val_loss\none,1\n", "expected numbers in epoch"),

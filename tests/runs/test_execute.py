@@ -76,7 +76,7 @@ def leaving(work: Work) -> Prepared:
         (leaving, "SystemExit: no GPU here"),
         (
             lambda work: Prepared(Wrong(), "given", details={"threshold": "auto"}),
-            "details: threshold is a field of its",
+            "details: the name threshold is reserved",
         ),
         (broken, "case X: has no weights\nHint: find some"),
         (crashing, "KeyError: 'missing'"),
@@ -147,7 +147,10 @@ def test_a_case_in_time_is_left_alone(tmp_path: Path, work: Work, data: HeldOut,
 def test_what_was_declared_must_come(tmp_path: Path, work: Work, data: HeldOut, make_case: Make):
     record = run_case(make_case(has_classes=False), work, "smoke", RunStore(tmp_path), data).record
     assert record.error is not None
-    assert "declared masks True and classes False, predicted masks True and classes True" in record.error
+    assert (
+        "expected predictions with has_mask=True and has_classes=False, got has_mask=True and has_classes=True"
+        in record.error
+    )
 
 
 def test_an_interrupt_is_no_failure_of_the_case(tmp_path: Path, work: Work, data: HeldOut, make_case: Make):
@@ -209,7 +212,7 @@ def test_a_case_that_overwrites_true_masks_fails_and_leaves_the_others_their_num
 
     dishonest = run_case(make_case("X", overwriting, has_classes=False), work, "smoke", folder, data)
     assert (dishonest.record.outcome, dishonest.record.samples, dishonest.prepared) == ("error", None, None)
-    told = "ZeroDivisionError" if when == "crashing" else "case X: the true masks of test samples have changed while"
+    told = "ZeroDivisionError" if when == "crashing" else "case X: the true masks of test samples changed while"
     assert told in str(dishonest.record.error)
     assert as_results([dishonest.record])[0].failure == "error"
     np.testing.assert_array_equal(scored.masks, true)
@@ -231,7 +234,7 @@ def test_true_masks_that_were_changed_between_two_cases_are_not_scored(
     for name in "YZ":
         record = run_case(make_case(name), work, "smoke", RunStore(tmp_path), data).record
         assert (record.outcome, record.samples) == ("error", None)
-        assert "start the session anew" in str(record.error)
+        assert "start the session again" in str(record.error)
 
 
 def test_masks_that_nobody_can_write_to_are_left_alone(
@@ -303,4 +306,4 @@ def test_what_the_task_does_not_ask_for_is_told_before_training(
 
     held_out = HeldOut(truth, truth, data.split)
     record = run_case(make_case(prepare=never), work, "smoke", RunStore(tmp_path / "run"), held_out).record
-    assert f"it predicts {told}, and the task 'phantom' asks for none" in (record.error or "")
+    assert f"the case predicts {told}, but the task 'phantom' has none" in (record.error or "")

@@ -62,7 +62,7 @@ def test_a_case_that_changes_labels_fails_and_leaves_the_others_their_numbers(
 
     dishonest = run_case(make_case("X", relabelling, has_mask=False), work, "smoke", folder, held_out)
     assert (dishonest.record.outcome, dishonest.record.samples, dishonest.prepared) == ("error", None, None)
-    told = "ZeroDivisionError" if when == "crashing" else "case X: the true labels of test samples have changed while"
+    told = "ZeroDivisionError" if when == "crashing" else "case X: the true labels of test samples changed while"
     assert told in str(dishonest.record.error)
     assert as_results([dishonest.record])[0].failure == "error"
     assert scored.strata.tolist() == true.tolist()
@@ -134,7 +134,7 @@ def test_what_a_task_has_is_guarded_and_put_back(
         guard = held_out.guard()
         guard.check("X")
         overwrite(truth, test[-1:])
-        with pytest.raises(ModelError, match=f"case X: the true {name} of test samples have changed"):
+        with pytest.raises(ModelError, match=f"case X: the true {name} of test samples changed"):
             guard.check("X")
         guard.restore()
         guard.check("X")

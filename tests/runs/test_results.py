@@ -118,13 +118,13 @@ def test_what_has_no_record_is_named_by_case_and_seed(record: Make, tmp_path: Pa
     assert list(found) == ["X", "Y", "Z"]
     assert (found["X"].failure, found["X"].message, found["X"].seeds) == (
         "error",
-        "no record of X, seed 10: the run broke off or goes on",
+        "no record of X, seed 10: the run was interrupted or is still running",
         (9,),
     )
     assert (found["Y"].failure, found["Y"].seeds) == (None, (9, 10))
     assert (found["Z"].failure, found["Z"].message, found["Z"].runs) == (
         "error",
-        "no record of Z, seed 10; Z, seed 9: the run broke off or goes on",
+        "no record of Z, seed 10; Z, seed 9: the run was interrupted or is still running",
         (),
     )
     assert (found["Z"].title, found["Z"].conditions) == ("Z", found["X"].conditions)
@@ -134,7 +134,7 @@ def test_a_failure_that_is_known_is_told_before_a_missing_record(record: Make, t
     run = run_of(tmp_path, [record("X", 9, **FAILED), record("Y", 9)], ["X", "Y"], [9, 10])
     assert [(result.failure, result.message) for result in run_results(run)] == [
         ("timeout", "too slow"),
-        ("error", "no record of Y, seed 10: the run broke off or goes on"),
+        ("error", "no record of Y, seed 10: the run was interrupted or is still running"),
     ]
 
 
@@ -230,7 +230,7 @@ def test_one_fold_alone_is_measured_as_it_says(fold_of: Make):
 def test_a_sample_in_two_folds_is_refused(fold_of: Make, make_table: Callable[..., SampleTable]):
     twice = rows(make_table(), [19, *range(21, 50)])
     records = [fold_of("cvind-1"), fold_of("cvind-2", samples=twice), fold_of("cvind-3")]
-    with pytest.raises(RecordError, match="its folds cannot be pooled: sample 20 is in 2 of the tables") as caught:
+    with pytest.raises(RecordError, match="the folds cannot be pooled: sample 20 stands in 2 of them") as caught:
         as_results(records)
     assert caught.value.where == "case X"
     found = result_of(records)
@@ -240,14 +240,14 @@ def test_a_sample_in_two_folds_is_refused(fold_of: Make, make_table: Callable[..
 
 def test_folds_of_other_columns_are_refused(fold_of: Make, make_table: Callable[..., SampleTable]):
     blind = rows(make_table(mask=False), PARTS["cvind-2"])
-    with pytest.raises(RecordError, match="its folds cannot be pooled: the tables have different columns"):
+    with pytest.raises(RecordError, match="the folds cannot be pooled: they have different columns"):
         as_results([fold_of("cvind-1"), fold_of("cvind-2", samples=blind), fold_of("cvind-3")])
 
 
 def test_seeds_with_different_folds_are_refused(fold_of: Make):
     for other in (FOLDS[:2], (*FOLDS[:2], "cvind-3")[1:]):
         records = [*(fold_of(fold, 9) for fold in FOLDS), *(fold_of(fold, 10) for fold in other)]
-        with pytest.raises(RecordError, match="its seeds were measured on different folds"):
+        with pytest.raises(RecordError, match="the seeds were measured on different folds"):
             as_results(records)
 
 
@@ -266,9 +266,9 @@ def test_a_failed_fold_fails_its_case(fold_of: Make, failed: str):
 def test_folds_of_other_data_are_no_result(fold_of: Make):
     records = [fold_of(fold, of_fold={"truth_fingerprint": "t2"} if fold == "cvind-2" else {}) for fold in FOLDS]
     result = as_results(records)[0]
-    assert (result.failure, result.message) == ("error", "cvind-2, seed 9 was measured on other data than cvind-1")
+    assert (result.failure, result.message) == ("error", "cvind-2, seed 9 was measured on different data than cvind-1")
     cut = [fold_of("cvind-1"), fold_of("cvind-2", of_fold={"threshold": 0.5})]
-    assert as_results(cut)[0].message == "cvind-2, seed 9 was measured on other data than cvind-1"
+    assert as_results(cut)[0].message == "cvind-2, seed 9 was measured on different data than cvind-1"
 
 
 def test_seeds_of_a_fold_under_other_conditions_are_no_result(fold_of: Make):
@@ -288,7 +288,7 @@ def test_a_missing_fold_is_a_failure(fold_of: Make, tmp_path: Path):
     run = run_of(tmp_path, records, ["X", "Y", "Z"], [9], FOLDS)
     assert run.lost() == {"X": [Cell("X", 9, "cvind-2")], "Z": [Cell("Z", 9, fold) for fold in FOLDS]}
     found = {result.case: result for result in run_results(run)}
-    told = "no record of X, cvind-2, seed 9: the run broke off or goes on"
+    told = "no record of X, cvind-2, seed 9: the run was interrupted or is still running"
     assert (found["X"].failure, found["X"].message) == ("error", told)
     assert (found["Y"].failure, found["Y"].runs[0].samples.n) == (None, 60)
     assert found["Z"].failure == "error"
@@ -302,7 +302,7 @@ def test_a_run_that_broke_off_among_folds_says_what_is_missing(fold_of: Make, tm
     missing = missing_cells(run.info(), run.records())
     assert missing == [Cell("X", 10, "cvind-2"), Cell("X", 10, "cvind-3")]
     found = {result.case: result for result in run_results(run)}
-    told = "no record of X, cvind-2, seed 10; X, cvind-3, seed 10: the run broke off or goes on"
+    told = "no record of X, cvind-2, seed 10; X, cvind-3, seed 10: the run was interrupted or is still running"
     assert (found["X"].failure, found["X"].message) == ("error", told)
     assert (found["Y"].failure, found["Y"].seeds) == (None, (9, 10))
     assert result_of(records, missing).message == told

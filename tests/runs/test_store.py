@@ -198,7 +198,7 @@ def test_a_damaged_record_is_named(folder: RunStore, damage: Callable[[str], str
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path):
-    with pytest.raises(RecordError, match=r"not the folder of a run: it has no run\.json"):
+    with pytest.raises(RecordError, match=r"not the folder of a run: it contains no run\.json"):
         RunStore(tmp_path).info()
 
 

@@ -1,4 +1,4 @@
-"""What executes the cells of a run, behind one interface."""
+"""Executors of the cells of a run, with a common interface."""
 
 from btlib.runs.executors.executor import Executor
 from btlib.runs.executors.inprocess import InProcess

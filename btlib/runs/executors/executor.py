@@ -1,4 +1,4 @@
-"""The interface of executors."""
+"""Interface of executors."""
 
 from concurrent.futures import Future
 from typing import Protocol
@@ -8,15 +8,15 @@ from btlib.runs.record import CaseRecord
 
 
 class Executor(Protocol):
-    """Executes cells. What it executes depends on the cell and the run alone, not on the order of the cells."""
+    """Executor of cells. The result of a cell depends only on the cell and the run, not on the order of the cells."""
 
     def submit(self, cell: Cell) -> "Future[CaseRecord]":
-        """Execute a cell, or find its record in the run's folder.
+        """Execute a cell, or read its record from the run's folder.
 
-        An error of the case is in the record, and not in the future.
+        An error of the case is stored in the record; it is not an exception of the future.
         """
         ...
 
     def close(self) -> None:
-        """End what it started."""
+        """Release all resources of the executor."""
         ...

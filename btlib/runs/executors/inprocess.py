@@ -1,4 +1,4 @@
-"""Executes cells in this process, one after the other."""
+"""Executor that runs cells in this process, one after the other."""
 
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -24,12 +24,12 @@ from btlib.speed import memory
 
 @dataclass(eq=False)
 class InProcess:
-    """Executes each cell of a run once, however often it is submitted and in however many processes.
+    """Executor that runs each cell of a run once, even if the cell is submitted repeatedly or by several processes.
 
     Attributes:
         workspace: Data and splits.
-        store: The run's folder.
-        again: Whether what failed, a cell or a measure of it, is tried again, once: for a run that is resumed.
+        store: Store of the run.
+        again: Whether to retry failed cells and failed measures once; for a resumed run.
     """
 
     workspace: Workspace
@@ -39,13 +39,13 @@ class InProcess:
     _tried: set[Cell] = field(default_factory=set)
 
     def submit(self, cell: Cell) -> "Future[CaseRecord]":
-        """The record of a cell in a future that is done: executed now, unless it lies in the folder."""
+        """Execute the cell now, unless its record is stored, and return the record in a finished future."""
         future: Future[CaseRecord] = Future()
         future.set_result(self._record(cell))
         return future
 
     def prepared(self, cell: Cell) -> Prepared:
-        """The predictor of a cell that was executed.
+        """Return the predictor of a cell, which is executed first if necessary.
 
         Raises:
             ModelError: The case failed.
@@ -53,13 +53,13 @@ class InProcess:
         record = self._record(replace(cell, measures=frozenset({QUALITY})))
         if record.outcome != "done":
             raise ModelError(f"has no predictor: {record.error}", where=f"case {cell.case}")
-        if cell not in self._ready:  # another process made the record, or another case came between
+        if cell not in self._ready:  # another process made the record, or another case was executed since
             self._release(but=cell)
             self._keep(cell, _case(cell).prepare(replace(self.workspace.work(cell), retrain=False)))
         return self._ready[cell]
 
     def close(self) -> None:
-        """Let the predictor go, and end what speed was compared with."""
+        """Release the predictor, and close the speed references."""
         self._ready.clear()
         if "_references" in self.__dict__:
             self._references.close()
@@ -67,7 +67,7 @@ class InProcess:
     def _record(self, cell: Cell) -> CaseRecord:
         path = self.store.record_path(cell)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):  # another process may be at it
+        with FileLock(f"{path}.lock"):  # another process may execute this cell
             record = before = self._stored(cell)
             again = self.again and cell not in self._tried
             self._tried.add(cell)
@@ -96,7 +96,7 @@ class InProcess:
         return result.record
 
     def _stored(self, cell: Cell) -> CaseRecord | None:
-        """The record of a cell that lies there; a run that is resumed makes a damaged one anew."""
+        """Return the stored record of a cell; None if there is none, or if a resumed run has a damaged record."""
         try:
             return self.store.record(cell)
         except RecordError:
@@ -105,12 +105,12 @@ class InProcess:
             return None
 
     def _measured(self, cell: Cell, record: CaseRecord, again: bool) -> CaseRecord:
-        """Measure what the cell wants beside its quality and the record lacks; it is written after each.
+        """Measure what the cell requests in addition to its quality and the record lacks. Store the record after each.
 
         Args:
-            cell: The cell.
-            record: What is known so far.
-            again: Whether what failed is measured again.
+            cell: Cell to measure.
+            record: Record so far.
+            again: Whether to repeat failed measures.
         """
         wanted = [name for name in MEASURES if name in cell.measures]
         missing = [n for n in wanted if n not in record.measured or (again and n in record.problems)]
@@ -124,7 +124,7 @@ class InProcess:
                 with self.workspace.progress.uncaptured():
                     change |= self._measure(name, cell, record)
                 problems = {what: why for what, why in record.problems.items() if what != name}
-            except (Exception, SystemExit) as fault:  # of a case or an engine: the quality stands all the same
+            except (Exception, SystemExit) as fault:  # of a case or an engine; the quality stays valid
                 change = {"measured": measured}
                 problems = record.problems | {name: message_of(fault)}
                 memory.release(fault)
@@ -158,14 +158,14 @@ class InProcess:
         return References(self.workspace)
 
     def _release(self, but: Cell) -> None:
-        """Let the last cell's predictor go, and what references did beside it, before another comes."""
+        """Release the predictors of other cells and the memory of the speed references."""
         self._ready = {cell: prepared for cell, prepared in self._ready.items() if cell == but}
         if "_references" in self.__dict__:
             self._references.release()
         memory.release()
 
     def _keep(self, cell: Cell, prepared: Prepared) -> None:
-        """One predictor at a time: several models need not fit into memory together."""
+        """Store only this predictor, because several models may not fit into memory together."""
         self._ready.clear()
         self._ready[cell] = prepared
 

@@ -1,4 +1,4 @@
-"""Occlusion maps of a case in a run."""
+"""Measure: occlusion maps of a case."""
 
 import time
 from dataclasses import replace
@@ -15,9 +15,9 @@ from btlib.runs.measuring.live import Live
 
 
 def explain(live: Live) -> dict[str, object]:
-    """Explain as many test samples as the tier wants, shared among the classes, and store maps and measures.
+    """Explain the tier's number of test samples, divided among the classes, and store maps and measures.
 
-    Nothing is done for a case without classes, nor for saved predictions, which cannot be asked about changed images.
+    Cases without classes are skipped, and so are saved predictions, because they cannot predict changed images.
 
     Raises:
         PredictionError: The predictor gives no class probabilities.

@@ -1,4 +1,4 @@
-"""A case whose predictor is there: what everything beside its quality is measured with."""
+"""Case with its loaded predictor: the input of the measures."""
 
 from dataclasses import dataclass
 
@@ -15,17 +15,17 @@ from btlib.splits import Split
 
 @dataclass(frozen=True, eq=False)
 class Live:
-    """A prepared case within its cell.
+    """Prepared case of a cell.
 
     Attributes:
-        case: The case.
-        cell: The cell.
-        prepared: Its predictor.
-        record: What is known so far.
+        case: Case to measure.
+        cell: Cell of the case.
+        prepared: Predictor of the case.
+        record: Record so far.
         workspace: Data and splits.
-        store: The run's folder.
-        throughput: Measures speed.
-        references: What speed is compared with.
+        store: Store of the run.
+        meter: Meter of the speed.
+        references: Speed references.
     """
 
     case: Case
@@ -39,15 +39,15 @@ class Live:
 
     @property
     def given(self) -> Dataset:
-        """The samples as the case takes them."""
+        """Samples at the size and scaling of the case."""
         return self.workspace.given(self.case)
 
     @property
     def split(self) -> Split:
-        """Its split."""
+        """Split of the cell."""
         return self.workspace.split_of(self.cell)
 
     @property
     def work(self) -> Work:
-        """What the case was given."""
+        """Inputs of the case."""
         return self.workspace.work(self.cell)

@@ -1,4 +1,4 @@
-"""The measures by name. Other packages bring more by an entry point in the group `btlib.measures`."""
+"""Registry of the measures. Other packages add measures by an entry point in the group `btlib.measures`."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -15,7 +15,7 @@ EXPLANATION: Final = "explanation"
 PLANTED: Final = "planted faults"
 
 MEASURES: Registry[Callable[[Live], Mapping[str, object]]] = Registry("measure", "btlib.measures")
-"""Name → measures a live case; returns the fields of its record that change. What it raises is noted in the record."""
+"""Name → function that measures a `Live` and returns the changed fields of its record. Its errors go to the record."""
 
 MEASURES.add(INFERENCE, inference)
 MEASURES.add(TRAINING_STEP, training_step)

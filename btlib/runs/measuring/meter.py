@@ -1,4 +1,4 @@
-"""Speed of a case, in turns with a reference where it has one."""
+"""Measurement of the speed of a case, in turns with a reference if there is one."""
 
 import time
 from collections.abc import Callable
@@ -16,20 +16,21 @@ from btlib.speed.energy import EnergyMeter
 from btlib.speed.reference import Call, Job, SpeedReference
 
 _TURNS = (2, 25)
-"""Turns A B B A of one figure, at least and at most."""
+"""Smallest and largest number of turns A B B A for one figure."""
 
 _LONG = 2.0  # seconds
-_SETTLED = 0.8  # of the seconds of the call before
-_NULL_RUN = 16  # images in a call of the null run
+_SETTLED = 0.8  # share of the seconds of the previous call
+_NULL_RUN = 16  # images per call of the null run
 
 Function = Callable[[], object]
-"""One call; returns when the device is done."""
+"""Function for one call, which returns after the device has finished."""
 
 
 def warm(call: Callable[[], float]) -> float:
-    """Seconds of a call that no longer allocates, compiles or searches for kernels.
+    """Repeat a call until it no longer allocates, compiles or searches for kernels, and return its seconds.
 
-    The first call never counts. One that takes long is warm when it takes no less than the call before it.
+    The first call never counts. Up to three more calls follow. They end early after a call of more than 2 s that took
+    more than 0.8 of the previous call's time.
     """
     seconds = call()
     for _ in range(3):
@@ -41,11 +42,11 @@ def warm(call: Callable[[], float]) -> float:
 
 @dataclass(eq=False)
 class ThroughputMeter:
-    """Measures figures of the cases of one run.
+    """Meter of the speed figures of the cases of one run.
 
     Attributes:
-        seconds: To spend on one figure.
-        wanted: The device that the user asked for; cases that do not say where they run are taken to run there.
+        seconds: Time to spend on one figure.
+        wanted: Device that the user chose. It is assumed for cases that do not state their device.
     """
 
     seconds: float
@@ -62,15 +63,15 @@ class ThroughputMeter:
         function: Function,
         reference: SpeedReference | None = None,
     ) -> Speed:
-        """Time a function in turns with the reference; the speed of its case with the figure added.
+        """Time a function in turns with the reference, and return the speed of the case with this figure added.
 
         Args:
-            speed: What is known of the case's speed so far.
-            prepared: Its predictor, which says on what device and how precisely it works.
-            figure: Such as "inference, batch 16".
-            job: Given a device, what one call does, and what the reference is to do.
-            function: What to time.
-            reference: Does the same another way; None where there is none.
+            speed: Speed of the case so far.
+            prepared: Predictor of the case, with its device and precision.
+            figure: Name of the figure, such as "inference, batch 16".
+            job: Function of a device that returns the job of one call, for the reference to repeat.
+            function: Function to time.
+            reference: Reference that does the same job in another way; None without one.
         """
         began = time.perf_counter()
         device = where_it_runs(prepared.predictor, prepared.details, self.wanted)
@@ -100,7 +101,7 @@ class ThroughputMeter:
         )
 
     def _null_run(self, reference: SpeedReference, asked: Job) -> Timing:
-        """The reference in turns with another one of its kind, once for each kind and device."""
+        """Time the reference in turns with a second copy of it, once for each kind of reference and device."""
         key = (reference.kind, asked.device)
         if key not in self._noise:
             job = Job("inference", _NULL_RUN, asked.image_size, asked.device)
@@ -130,7 +131,7 @@ class ThroughputMeter:
         memory.release()
         memory.reset_peak(device or "cpu")
         for started in range(2 * turns):
-            if reference is not None and started % 2:  # between the two A's of a turn come two B's
+            if reference is not None and started % 2:  # two calls B between the two calls A of a turn
                 theirs.extend(call for call in (reference.call(job) for _ in range(2)) if call is not None)
             meter.start()
             ours.append(clocked(function))
@@ -147,11 +148,11 @@ class ThroughputMeter:
         )
 
     def _turns(self, once: float) -> int:
-        """How many turns fit into the time, one round of both taking `once` seconds."""
+        """Return the number of turns for the available time, if one call of each takes `once` seconds together."""
         return min(max(int(self.seconds / max(2 * once, 1e-9)), _TURNS[0]), _TURNS[1])
 
     def _facts(self, device: str | None, timing: Timing) -> dict[str, Any]:
-        """What holds for all figures of a case."""
+        """Return the facts for all figures of a case: machine and ceilings."""
         precision = timing.precision
         known = precision is None or (device, precision) in self._ceilings
         if device is not None and not known and precision in ("fp32", "bf16", "int8") and has_torch_device(device):
@@ -164,5 +165,5 @@ class ThroughputMeter:
 
 def _seconds(reference: SpeedReference, job: Job) -> float:
     call = reference.call(job)
-    assert call is not None  # it was asked before whether it can do the job
+    assert call is not None  # checked before that the reference can do the job
     return call.seconds

@@ -1,4 +1,4 @@
-"""Planted faults: predictions are spoiled in ways that happen, and scored, for the gate to be held to them."""
+"""Measure: planted faults. Predictions with typical faults are scored, to check that the gate detects them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,57 +18,59 @@ FAULTS = {
     "class swapped for 5 % of samples": ("accuracy",),
     "half the epochs": ("dice", "accuracy"),
 }
-"""What is planted → the metrics that suffer."""
+"""Name of the fault → affected metrics."""
 
 
 class Spoiled:
-    """A predictor whose predictions are changed on their way.
+    """Predictor that changes the predictions of another predictor.
 
     Args:
-        predictor: The sound one.
-        change: Given the places of the samples, in the order in which they are asked for, and their predictions.
+        predictor: Predictor without the fault.
+        change: Function of the positions of the samples, in the order of prediction, and of their predictions. It
+            returns the changed predictions.
     """
 
     def __init__(self, predictor: Predictor, change: Callable[[NDArray[np.int64], Predictions], Predictions]) -> None:
         self.predictor, self.change, self.seen = predictor, change, 0
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
-        """The predictor's predictions, spoiled."""
+        """Return changed predictions for float32 images [n, channels, h, w]."""
         places = np.arange(self.seen, self.seen + len(images))
         self.seen += len(images)
         return self.change(places, self.predictor.predict(images))
 
 
-def as_if_higher(places: NDArray[np.int64], said: Predictions, threshold: float) -> Predictions:
-    """Masks as a threshold of 0.9 would have them, under whatever threshold is in use."""
-    assert said.mask_prob is not None
-    return replace(said, mask_prob=np.where(said.mask_prob > THRESHOLD, said.mask_prob, threshold / 2))
+def as_if_higher(places: NDArray[np.int64], predicted: Predictions, threshold: float) -> Predictions:
+    """Change the probabilities so that the threshold in use gives the masks of the threshold 0.9."""
+    assert predicted.mask_prob is not None
+    return replace(predicted, mask_prob=np.where(predicted.mask_prob > THRESHOLD, predicted.mask_prob, threshold / 2))
 
 
-def shifted(places: NDArray[np.int64], said: Predictions) -> Predictions:
-    """Masks four pixels to the right, as an error of registration would have them."""
-    assert said.mask_prob is not None
-    moved = np.zeros_like(said.mask_prob)
-    moved[..., SHIFT:] = said.mask_prob[..., :-SHIFT]
-    return replace(said, mask_prob=moved)
+def shifted(places: NDArray[np.int64], predicted: Predictions) -> Predictions:
+    """Shift the masks four pixels to the right, like an error of registration."""
+    assert predicted.mask_prob is not None
+    moved = np.zeros_like(predicted.mask_prob)
+    moved[..., SHIFT:] = predicted.mask_prob[..., :-SHIFT]
+    return replace(predicted, mask_prob=moved)
 
 
-def swapped(places: NDArray[np.int64], said: Predictions, chosen: NDArray[np.int64]) -> Predictions:
-    """Another class for the chosen samples."""
-    assert said.class_prob is not None
+def swapped(places: NDArray[np.int64], predicted: Predictions, chosen: NDArray[np.int64]) -> Predictions:
+    """Exchange the class probabilities of the chosen samples, so that they get another class."""
+    assert predicted.class_prob is not None
     wrong = np.isin(places, chosen)[:, None]
-    return replace(said, class_prob=np.where(wrong, np.roll(said.class_prob, 1, axis=1), said.class_prob))
+    rolled = np.roll(predicted.class_prob, 1, axis=1)
+    return replace(predicted, class_prob=np.where(wrong, rolled, predicted.class_prob))
 
 
 def suffers(fault: str, live: Live) -> bool:
-    """Whether a case predicts something that suffers from a fault."""
+    """Whether a fault affects a metric of the case."""
     return bool({*FAULTS[fault]} & {*live.case.metrics})
 
 
 def planted(live: Live) -> dict[str, object]:
-    """Score the case with each fault in it. "half the epochs" is trained, and stored, like any other model.
+    """Score the case with each fault. For "half the epochs" a model is trained and stored like any other model.
 
-    Nothing is done for saved predictions.
+    Saved predictions are skipped.
     """
     if isinstance(live.prepared.predictor, SavedPredictions):
         return {}
@@ -82,18 +84,18 @@ def planted(live: Live) -> dict[str, object]:
 
 
 def _spoiled(fault: str, live: Live) -> tuple[Predictor, float]:
-    """The spoiled predictor, and the threshold of its masks."""
+    """Return a predictor with the fault, and the threshold of its masks."""
     prepared = live.prepared
     predictor, protocol = prepared.predictor, live.work.protocol
     threshold = protocol.threshold if prepared.threshold is None else prepared.threshold
     if fault == "threshold 0.9":
-        return Spoiled(predictor, lambda places, said: as_if_higher(places, said, threshold)), threshold
+        return Spoiled(predictor, lambda places, predicted: as_if_higher(places, predicted, threshold)), threshold
     if fault == "mask shifted by 4 px":
         return Spoiled(predictor, shifted), threshold
     if fault == "class swapped for 5 % of samples":
         n = len(live.split.test)
         chosen = np.random.default_rng(0).choice(n, max(1, round(SHARE * n)), replace=False)
-        return Spoiled(predictor, lambda places, said: swapped(places, said, chosen)), threshold
+        return Spoiled(predictor, lambda places, predicted: swapped(places, predicted, chosen)), threshold
     half = live.case.prepare(
         replace(live.work, recipe=live.work.recipe.with_epochs(max(1, live.work.recipe.epochs // 2)))
     )

@@ -1,4 +1,4 @@
-"""The speed references of a run: a case's own, or that of the case that the user names."""
+"""Speed references of a run: a case's own reference, or the case that the user names as the reference."""
 
 from dataclasses import dataclass, field, replace
 
@@ -15,17 +15,17 @@ from btlib.speed.reference import Call, Job, SpeedReference
 
 @dataclass(eq=False)
 class References:
-    """Gives each case what its speed is compared with; each reference is made once.
+    """Speed references of the cases of a run. Each reference is made once.
 
     Attributes:
-        workspace: Of the run.
+        workspace: Workspace of the run.
     """
 
     workspace: Workspace
     _made: dict[str, SpeedReference] = field(default_factory=dict)
 
     def of(self, case: Case) -> SpeedReference | None:
-        """A case's own reference, else that of the case that the user named; None where there is neither."""
+        """Return the case's own reference, or else the one of the case that the user named; None without either."""
         if case.speed_reference is not None:
             return self._own(case)
         named = self.workspace.plan.options.speed_reference
@@ -39,12 +39,12 @@ class References:
         )
 
     def release(self) -> None:
-        """Free the memory of what was done last."""
+        """Free the memory that the references used for their last job."""
         for reference in self._made.values():
             reference.release()
 
     def close(self) -> None:
-        """End what the references started."""
+        """Close all references."""
         for reference in self._made.values():
             reference.close()
         self._made.clear()
@@ -59,7 +59,7 @@ class References:
 
 @dataclass(eq=False)
 class _Predictor:
-    """A case that brings no reference of its own: its predictor, as it is measured itself."""
+    """Speed reference made from the predictor of a case without its own reference."""
 
     case: Case
     workspace: Workspace
@@ -98,10 +98,10 @@ class _Predictor:
 
 
 def require_reference(name: str | None) -> None:
-    """Refuse a speed reference that is no case.
+    """Raise an error if the named speed reference is not a case.
 
     Raises:
-        OptionError: There is no such case, or its file cannot be imported.
+        OptionError: The case does not exist, or its file cannot be imported.
     """
     if name is None:
         return

@@ -1,4 +1,4 @@
-"""The figures of speed that are measured of every case."""
+"""Measures: speed of inference and of training steps."""
 
 from btlib.evaluation.predictor import ask
 from btlib.runs.measuring.live import Live
@@ -6,21 +6,21 @@ from btlib.runs.speed import Speed
 from btlib.speed.reference import Job
 
 BATCHES = (1, 16)
-"""Samples in a call of inference."""
+"""Numbers of samples per call of inference."""
 
 
 def inference_figure(batch_size: int) -> str:
-    """Name of the figure of inference with batches of a size."""
+    """Return the name of the inference figure for a batch size."""
     return f"inference, batch {batch_size}"
 
 
 def training_figure(batch_size: int) -> str:
-    """Name of the figure of a training step with batches of a size."""
+    """Return the name of the training-step figure for a batch size."""
     return f"training step, batch {batch_size}"
 
 
 def inference(live: Live) -> dict[str, object]:
-    """Time predicting one sample, and sixteen."""
+    """Time the prediction of one sample and of sixteen samples."""
     speed, predictor = _known(live), live.prepared.predictor
     for batch_size in BATCHES:
         ids, images = live.workspace.batch(live.cell, batch_size)
@@ -37,7 +37,7 @@ def inference(live: Live) -> dict[str, object]:
 
 
 def training_step(live: Live) -> dict[str, object]:
-    """Time a training step; nothing for a case that is not trained here."""
+    """Time a training step. A case without a training step is skipped."""
     if live.prepared.training_step is None:
         return {}
     batch_size, size = live.work.recipe.batch_size, live.given.image_size

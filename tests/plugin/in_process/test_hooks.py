@@ -64,7 +64,7 @@ def test_a_name_that_nobody_knows_ends_the_session_at_once(
         (("--bt-protocol=cpu129",), "unknown protocol 'cpu129'"),
         (("--bt-recipe=moderm",), "unknown recipe 'moderm'"),
         (("--bt-engine=eagre",), "unknown engine 'eagre'"),
-        (("--bt-case=nowhere.py::x",), "no such file"),
+        (("--bt-case=nowhere.py::x",), "the file does not exist"),
     ):
         with pytest.raises(pytest.UsageError, match=told):
             hooks.pytest_sessionstart(started(*args))

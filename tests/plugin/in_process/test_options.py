@@ -289,7 +289,7 @@ def test_a_named_protocol_and_recipe_bring_their_baseline(
 ) -> None:
     expected = replace(FULL, protocol=protocol, recipe=recipe, baseline=baseline)
     assert tier_of(parse(*args), "full") == expected
-    with pytest.raises(OptionError, match="the tier smoke has a protocol and a recipe of its own"):
+    with pytest.raises(OptionError, match="the protocol and the recipe of the tier smoke are fixed"):
         tier_of(parse(*args), "smoke")
 
 

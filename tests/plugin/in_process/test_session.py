@@ -204,7 +204,7 @@ def test_options_that_do_not_fit_one_tier_leave_the_items_of_another(
     assert [row.values for row in rows[:4]] == [
         (tier, "A", metric) for tier in ("smoke", "full") for metric in ("dice", "accuracy")
     ]
-    with pytest.raises(pytest.UsageError, match="the tier smoke has a protocol and a recipe of its own"):
+    with pytest.raises(pytest.UsageError, match="the protocol and the recipe of the tier smoke are fixed"):
         session.open([item("smoke", "A")])
 
 
