@@ -129,7 +129,7 @@ def _same_split(baseline: Baseline, dataset: Dataset) -> Split:
     split = make_split(conditions.split_name, dataset)
     if split.fingerprint != conditions.split_fingerprint:
         raise BaselineError(
-            f"the fingerprint of its split {split.name} is {conditions.split_fingerprint}, today's is {split.fingerprint}",
+            f"its split {split.name} is {conditions.split_fingerprint}, but today's is {split.fingerprint}",
             where=baseline.name,
             hint="measure its cases again",
         )

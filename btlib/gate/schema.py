@@ -86,7 +86,7 @@ class Baseline(Strict):
         """Read a baseline file.
 
         Raises:
-            BaselineError: The file does not exist, cannot be read, or does not follow the schema. This is the only error.
+            BaselineError: The file does not exist, cannot be read, or is invalid. This is the only error.
         """
         path = Path(path)
         try:

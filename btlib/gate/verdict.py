@@ -35,8 +35,8 @@ COULD_NOT_TELL: tuple[Status, ...] = ("error", "out-of-memory", "timeout", "miss
 """Failures of the harness, of the case or of its baseline. They contain no information on quality."""
 
 FELL_SHORT, COULD_NOT_JUDGE = 1, 7
-"""Exit codes. 1: a case fails against its baseline (pytest's code for failed tests). 7: no case does, but some could not be
-measured or compared. If no test ran, pytest exits with 5."""
+"""Exit codes. 1: a case fails against its baseline (pytest's code for failed tests). 7: otherwise, a case could not
+be measured or compared. If no test ran, pytest exits with 5."""
 
 
 @dataclass(frozen=True)
