@@ -1,6 +1,6 @@
-"""Ctrl-C and SIGTERM: the session ends as after its last item, with its reports, and says how to go on.
+"""Handle Ctrl-C and SIGTERM: the session ends as after its last item, writes its reports, and prints how to resume.
 
-Schedulers of clusters send SIGTERM before they kill; Python would end at once.
+Cluster schedulers send SIGTERM before they kill a process. Without a handler Python would end at once.
 """
 
 import signal
@@ -18,7 +18,7 @@ _BEFORE: pytest.StashKey[object] = pytest.StashKey()
 
 
 def listen(config: pytest.Config) -> None:
-    """From now on SIGTERM interrupts the session as Ctrl-C does; a program's own handler is left alone."""
+    """Make SIGTERM interrupt the session like Ctrl-C, unless another handler is installed."""
     if threading.current_thread() is not threading.main_thread():
         return
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -26,21 +26,21 @@ def listen(config: pytest.Config) -> None:
 
 
 def stop_listening(config: pytest.Config) -> None:
-    """SIGTERM does again what it did before."""
+    """Restore the default handler of SIGTERM."""
     if _BEFORE in config.stash:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         del config.stash[_BEFORE]
 
 
 def how_to_go_on(options: "RunOptions") -> str:
-    """The line under an interrupted run."""
-    anew = ", without --bt-retrain" if options.retrain else ""
+    """Return the message on how to resume an interrupted run."""
+    without = " without --bt-retrain" if options.retrain else ""
     return (
-        f"interrupted: the same command{anew} goes on: trained models are loaded from {options.checkpoints}, "
-        "and a training goes on after its last stored epoch"
+        f"interrupted. To resume, run the same command{without}: trained models are loaded from "
+        f"{options.checkpoints}, and an unfinished training continues after its last stored epoch"
     )
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # once is enough: a second one must not end the writing of reports
+    signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the writing of reports
     raise KeyboardInterrupt(f"signal {signal.Signals(number).name}")
