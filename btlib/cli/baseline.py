@@ -56,7 +56,7 @@ def accept(
     write(proposal, path, allow_worse=allow_worse)
     _show(proposal)
     accepted, total = ", ".join(proposal.cases), len(proposal.new.cases)
-    print_line(f"{accepted} accepted into {path} ({total} cases in total). Check the diff and commit it.")
+    print_line(f"{accepted} accepted into {path} ({total} in total). Check the diff and commit it.")
 
 
 @app.command()

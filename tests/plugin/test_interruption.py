@@ -22,7 +22,7 @@ def test_an_interrupted_session_writes_its_reports_and_the_same_command_goes_on(
 ):
     result = project("--benchmark-disable", toy2=how)
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["not measured: toy2", "interrupted: the same command goes on: *"])
+    result.stdout.fnmatch_lines(["not measured: toy2", "interrupted. To resume, run the same command: *"])
     assert [record.case for record in RunStore(latest()).records()] == ["toy1"]
     assert (latest() / "comparison.md").is_file()
 
