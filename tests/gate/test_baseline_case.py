@@ -213,7 +213,7 @@ def test_version_1_alone_may_lack_what_identifies_the_data(measured_baseline: Ma
     for name in ("truth_fingerprint", "input_fingerprint"):
         unknown = conditions.model_copy(update={name: None})
         measured_baseline(conditions=unknown, schema_version=1)
-        with pytest.raises(ValidationError, match=f"{name}: a measured"):
+        with pytest.raises(ValidationError, match=f"{name}: required in a measured"):
             measured_baseline(conditions=unknown)
     unknown = conditions.model_copy(update={"split_fingerprint": None})
     for version in (1, 2):
