@@ -1,1 +1,1 @@
-"""What belongs to this repository alone; the plugin itself comes by its entry point."""
+"""Placeholder for settings of this repository; pytest loads the plugin by its entry point."""

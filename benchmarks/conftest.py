@@ -1,4 +1,4 @@
-"""Studies of btlib itself run on request: where `-m` names their marker, or a node id names them."""
+"""Studies of btlib itself. They run only on request: if `-m` names their marker, or a node id names them."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import pytest
 
 STUDIES = {
     "performance": "the tables of docs/performance.md, measured on this machine",
-    "controls": "what a model scores that cannot have learned anything of tumours, and what the gate makes of faults",
-    "statistics": "simulations that show what the gate's statistics are worth",
+    "controls": "scores of a model that can only learn random classes, and verdicts of the gate on planted faults",
+    "statistics": "simulations that check the gate's statistics",
 }
 HERE = Path(__file__).parent
 
@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out studies that were not asked for: `-m full` is the suite of that tier and no more."""
+    """Deselect studies that were not requested; `-m full` selects only the suite of that tier."""
     if any("::" in arg for arg in config.args):
         return
     asked = config.getoption("markexpr")
@@ -30,5 +30,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _studies(item: pytest.Item) -> list[str]:
-    """The markers of studies that an item of this folder bears."""
+    """Return the study markers of an item in this folder."""
     return [name for name in STUDIES if HERE in item.path.parents and item.get_closest_marker(name)]

@@ -1,9 +1,9 @@
-"""Controls: what a model scores on tumour types drawn at random, one a patient, which nobody can learn.
+"""Controls: scores of a model on classes drawn at random, one per patient, which no model can learn.
 
     pytest benchmarks -m controls [--bt-data DIR] -s
 
-On a split by sample a model may still do well: it recognises patients, whose other samples trained it. On splits that
-keep patients apart it must fall to chance. All five folds are pooled, so that every sample is tested once.
+On a split by sample a model may still score well: it recognises patients whose other samples are in its training set.
+On splits by patient its score must drop to chance. All five folds are pooled, so that every sample is tested once.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ FOLDS_BY_PATIENT = tuple(f"patient-{FOLDS}fold-{k}" for k in range(1, FOLDS + 1)
 
 @pytest.fixture(scope="module")
 def dataset(request: pytest.FixtureRequest) -> Dataset:
-    """Real samples where there are any, else phantoms, at 64 pixels: thumbnails are all the control looks at."""
+    """Real samples if there are any, else phantoms, at 64 pixels, because the control uses only thumbnails."""
     given = request.config.getoption("bt_data")
     real = Path(given) if given else request.config.rootpath / "data_figshare" / "data"
     folder = real if given or any(real.glob("*.mat")) else phantom_folder(cache_root() / "phantoms", 600)
@@ -43,9 +43,9 @@ Right = tuple[NDArray[np.bool_], list[str | None]]
 
 
 def right(dataset: Dataset, split_names: tuple[str, ...], labelled: Dataset, place: Path) -> Right:
-    """Whether a random forest on thumbnails has each test sample right, and whose sample it is, over all the splits.
+    """Return whether a random forest on thumbnails classifies each test sample correctly, and the sample's patient.
 
-    The forest is trained and tested on `labelled`; the splits are of `dataset`.
+    The samples of all splits are pooled. The forest is trained and tested on `labelled`; `dataset` defines the splits.
     """
     correct, patients = [], []
     for name in split_names:
@@ -59,7 +59,7 @@ def right(dataset: Dataset, split_names: tuple[str, ...], labelled: Dataset, pla
 
 
 def with_interval(found: Right) -> tuple[float, float, float]:
-    """Accuracy with its 95 % interval over patients."""
+    """Return the accuracy with its 95 % interval over patients."""
     correct, patients = found
     mean = stats.paired(correct, np.zeros_like(correct), groups=patients)
     return float(correct.mean()), mean.low, mean.high
@@ -71,7 +71,7 @@ def test_random_labels(benchmark: Any, dataset: Dataset, tmp_path: Path) -> None
 
     def measure() -> dict[str, tuple[float, float, float]]:
         return {
-            f"{kind} types, {name}": with_interval(right(dataset, split, data, tmp_path))
+            f"{kind} classes, {name}": with_interval(right(dataset, split, data, tmp_path))
             for kind, data in (("true", dataset), ("random", drawn))
             for name, split in splits.items()
         }
@@ -83,17 +83,19 @@ def test_random_labels(benchmark: Any, dataset: Dataset, tmp_path: Path) -> None
     benchmark.extra_info.update(
         {"samples": len(dataset), "patients": patients, "task": dataset.task.name, "accuracy": found}
     )
-    _, low, high = found["random types, patient-5fold, pooled"]
-    assert low <= chance <= high, "it learned types that were drawn at random: patients are on both sides"
-    assert found["random types, slice-seed42"][1] > chance, "this control could not have noticed a leak"
+    _, low, high = found["random classes, patient-5fold, pooled"]
+    assert low <= chance <= high, "it learned random classes: patients are in both training and test"
+    assert found["random classes, slice-seed42"][1] > chance, "this control could not have detected leakage"
 
 
 def test_folds_keep_patients_apart(dataset: Dataset) -> None:
-    """No patient on two sides, every sample tested once, class shares within 3 points of the whole's."""
+    """No patient is on two sides, every sample is tested once, and class shares differ by less than 3 points."""
     classes = len(dataset.task.classes)
     whole = np.bincount(dataset.strata, minlength=classes) / len(dataset)
     tested: list[int] = []
-    print(f"\n{len(dataset)} samples of {len(set(dataset.patients))} patients, known by the {dataset.patient_source}")
+    print(
+        f"\n{len(dataset)} samples of {len(set(dataset.patients))} patients, patient ids from {dataset.patient_source}"
+    )
     for name in FOLDS_BY_PATIENT:
         split = make_split(name, dataset)
         sides = [{dataset.patients[i] for i in part} for part in (split.train, split.val, split.test)]

@@ -1,4 +1,4 @@
-"""The suite's explanations, which `pytest --pyargs btlib.suite` makes where btlib is installed."""
+"""The explanations of the suite; with an installed btlib, run them with `pytest --pyargs btlib.suite`."""
 
 from btlib.suite.test_explain import test_maps
 

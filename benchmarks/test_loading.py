@@ -1,9 +1,9 @@
-"""From sample files to arrays: time and memory against the number of samples, and against the thesis's loop.
+"""Loading sample files into arrays: time and memory by number of samples, and compared with the thesis's loop.
 
     pytest benchmarks -m performance -k loading -s
 
-Generated samples: noise within a head, so that gzip has as much to do as on the real ones (300 kB a file at 512×512).
-Times are the machine's own and fail nobody; what is asserted is memory, and a ratio taken in turns.
+The samples are generated: noise within a head, so that they compress like real ones (300 kB per file at 512×512).
+Times depend on the machine and are not asserted; memory, and a ratio measured in turns, are asserted.
 """
 
 import os
@@ -27,7 +27,7 @@ from btlib.csv_text import csv_text
 from btlib.data import list_slices, load_dataset, write_slice
 from btlib.data.dataset import Dataset
 
-psutil = pytest.importorskip("psutil")  # of the extra "dev", without which all else here runs
+psutil = pytest.importorskip("psutil")  # in the extra "dev"; other benchmarks run without it
 
 pytestmark = pytest.mark.performance
 
@@ -50,7 +50,7 @@ print(seconds(), min(seconds() for _ in range(3)))
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
-    """Two gigabytes for a while, which pytest's own temporary folders would keep for three sessions."""
+    """Temporary folder for two gigabytes; pytest's temporary folders would stay for three sessions."""
     with tempfile.TemporaryDirectory(prefix="btlib-loading-") as name:
         yield Path(name)
 
@@ -66,7 +66,7 @@ def large(place: Path) -> Path:
 
 
 def write(folder: Path, n: int, side: int) -> Path:
-    """N samples of their own, int16 [side, side]."""
+    """Write n different samples, int16 [side, side]."""
     y, x = np.mgrid[:side, :side] / side - 0.5
     head, tumour = (x / 0.36) ** 2 + (y / 0.44) ** 2 < 1, (x - 0.1) ** 2 + (y - 0.05) ** 2 < 0.006
     for k in range(n):
@@ -79,7 +79,7 @@ def write(folder: Path, n: int, side: int) -> Path:
 
 
 def linked(source: Path, folder: Path, n: int) -> Path:
-    """N samples that share the files of `source`: each is read and stored like one of its own."""
+    """Create n samples as hard links to the files of `source`; each is read and stored like a separate file."""
     there = list_slices(source)
     folder.mkdir()
     for k in range(n):
@@ -88,9 +88,9 @@ def linked(source: Path, folder: Path, n: int) -> Path:
 
 
 def loaded(folder: Path, n: int, size: int) -> dict[str, Any]:
-    """A process of its own loads n samples into an empty cache, then thrice from it.
+    """Load n samples in a new process: once with an empty cache, then three times from the cache.
 
-    Its memory is the peak of it and its workers together, shared pages counted once (PSS), taken 20 times a second.
+    Memory is the peak of the process and its workers, with shared pages counted once (PSS), sampled 20 times a second.
     """
     with tempfile.TemporaryDirectory(dir=folder.parent) as cache:
         command = [sys.executable, "-c", LOAD, str(folder), str(size)]
@@ -106,7 +106,7 @@ def loaded(folder: Path, n: int, size: int) -> dict[str, Any]:
 
 
 def memory(pid: int) -> float:
-    """MiB of a process and its children; those that end meanwhile count as nothing."""
+    """Return the memory of a process and its children in MiB; processes that have ended are not counted."""
     total = 0
     try:
         processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
@@ -117,11 +117,11 @@ def memory(pid: int) -> float:
             info = one.memory_full_info()
         except psutil.Error:
             continue
-        total += getattr(info, "pss", info.uss)  # PSS is Linux's
+        total += getattr(info, "pss", info.uss)  # only Linux has PSS
     return total / 2**20
 
 
-def tell(config: pytest.Config, name: str, rows: list[dict[str, Any]]) -> None:
+def write_table(config: pytest.Config, name: str, rows: list[dict[str, Any]]) -> None:
     path = config.rootpath / "reports" / "performance" / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(csv_text(rows), encoding="utf-8")
@@ -130,19 +130,19 @@ def tell(config: pytest.Config, name: str, rows: list[dict[str, Any]]) -> None:
 
 def test_loading_costs_the_same_for_each_of_many_slices(small: Path, pytestconfig: pytest.Config) -> None:
     rows = [loaded(linked(small, small.with_name(f"small-{n}"), n), n, SMALL) for n in COUNTS]
-    tell(pytestconfig, "loading-count", rows)
+    write_table(pytestconfig, "loading-count", rows)
     peaks = {row["samples"]: row["peak MiB"] for row in rows}
     assert peaks[100_000] <= 1.3 * peaks[1000] + 32
 
 
 def test_loading_as_many_slices_as_the_dataset_has(large: Path, pytestconfig: pytest.Config) -> None:
     row = loaded(linked(large, large.with_name("dataset"), DATASET), DATASET, THESIS_SIZE)
-    tell(pytestconfig, "loading-dataset", [row])
+    write_table(pytestconfig, "loading-dataset", [row])
     assert row["peak MiB"] <= 1024
 
 
 def thesis_loop(folder: Path) -> tuple[list[NDArray[np.float32]], list[NDArray[np.bool_]], list[int]]:
-    """The thesis's own way, one file after the other."""
+    """Load the samples as the thesis does, one file after the other."""
     images, masks, labels = [], [], []
     for path in list_slices(folder):
         with h5py.File(path, "r") as file:
@@ -154,7 +154,7 @@ def thesis_loop(folder: Path) -> tuple[list[NDArray[np.float32]], list[NDArray[n
 
 
 def read_through(dataset: Dataset) -> None:
-    """Every pixel from the map into memory, batch by batch."""
+    """Read every pixel from the memory map, batch by batch."""
     for start in range(0, len(dataset), BATCH):
         dataset.images[start : start + BATCH].copy()
         dataset.masks[start : start + BATCH].copy()
@@ -163,7 +163,7 @@ def read_through(dataset: Dataset) -> None:
 def test_loading_against_the_thesis_loop(
     large: Path, place: Path, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Turn about: the thesis's loop, ours with an empty cache, ours from the cache; ratios of each round."""
+    """In turns: the thesis's loop, btlib with an empty cache, btlib from the cache; with the ratios of each round."""
     ways: dict[str, list[float]] = {name: [] for name in ("thesis loop", "cold", "warm", "warm, every pixel read")}
     for k in range(ROUNDS):
         monkeypatch.setenv("BTLIB_CACHE", str(place / f"cache-{k}"))
@@ -196,5 +196,5 @@ def test_loading_against_the_thesis_loop(
         }
         for name, seconds in ways.items()
     ]
-    tell(pytestconfig, "loading-ratio", rows)
+    write_table(pytestconfig, "loading-ratio", rows)
     assert statistics.median(ratios["warm"]) >= 50

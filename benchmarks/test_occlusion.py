@@ -1,4 +1,4 @@
-"""How long a map of one sample takes: the thesis's loop and ours, in one process, turn about."""
+"""Time of an occlusion map of one sample: the thesis's loop and btlib, in one process, in turns."""
 
 import csv
 import os
@@ -24,14 +24,14 @@ from btlib.explain.patches import PATCH, corners
 pytestmark = pytest.mark.performance
 
 SIDE, LABEL = 256, 1
-TURNS = "ABCCBA" * 2  # A: the thesis's loop, B: ours, C: what ours scores again in plain fp32, once a sample
-POSITIONS = {"A": 32, "B": 128, "C": SPREAD + STRONGEST}  # in each turn, and the sample as it is
+TURNS = "ABCCBA" * 2  # A: the thesis's loop, B: btlib, C: btlib's check in plain fp32, once per sample
+POSITIONS = {"A": 32, "B": 128, "C": SPREAD + STRONGEST}  # in each turn, in addition to the unchanged sample
 Places = NDArray[np.int64]
 
 
 @pytest.fixture(scope="module")
 def rows(request: pytest.FixtureRequest) -> Iterator[list[dict[str, Any]]]:
-    """Of the table; printed (with `-s`) and written to `reports/performance/occlusion.csv` when all are measured."""
+    """Rows of the table, which is printed (with `-s`) and written to `reports/performance/occlusion.csv` at the end."""
     found: list[dict[str, Any]] = []
     yield found
     if found:
@@ -46,7 +46,7 @@ def rows(request: pytest.FixtureRequest) -> Iterator[list[dict[str, Any]]]:
 
 
 def thesis_loop(model: Any, image: NDArray[np.float32], places: Places) -> NDArray[np.float64]:
-    """Drops as the thesis computes them: clones in batches of 32 through the whole model, in eager fp32, NCHW."""
+    """Return the drops as the thesis computes them: clones in batches of 32, the complete model in eager fp32, NCHW."""
     import torch
 
     slice_ = torch.from_numpy(image)[None]
@@ -70,7 +70,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-@pytest.mark.parametrize("variant", ["E", "F"])  # which the thesis explains; E's classes need no decoder, F's do
+@pytest.mark.parametrize("variant", ["E", "F"])  # explained in the thesis; only F needs its decoder for the classes
 def test_a_map_of_one_slice(variant: str, rows: list[dict[str, Any]], tmp_path: Path) -> None:
     import torch
 
@@ -80,7 +80,7 @@ def test_a_map_of_one_slice(variant: str, rows: list[dict[str, Any]], tmp_path: 
     from btlib.thesis.models import create
 
     torch.manual_seed(0)
-    model = create(variant).eval()  # random weights: good enough for speed, not for precision
+    model = create(variant).eval()  # random weights: valid for speed, not for accuracy
     slices = load_dataset(phantom_folder(tmp_path, 4), SIDE)
     image = np.array(slices.images[0])
     device = torch.device("cpu")
@@ -98,7 +98,9 @@ def test_a_map_of_one_slice(variant: str, rows: list[dict[str, Any]], tmp_path: 
     times: dict[str, list[float]] = {side: [] for side in work}
     for side in "ABC" + TURNS:
         times[side].append(seconds(work[side]))
-    each = {side: statistics.median(times[side][1:]) / (POSITIONS[side] + 1) for side in work}  # the first warms up
+    each = {
+        side: statistics.median(times[side][1:]) / (POSITIONS[side] + 1) for side in work
+    }  # the first turn is a warm-up
     thesis, map_, check = ((POSITIONS[k] + 1 if k == "C" else len(places) + 1) * each[k] for k in "ABC")
     whole = seconds(lambda: replace(ours, plain=None).explain(image, LABEL))
     rows.append(

@@ -1,9 +1,9 @@
-"""Engines, batch sizes and image sizes against the thesis path: the tables of docs/performance.md.
+"""Engines, batch sizes and image sizes compared with the thesis path: the tables of docs/performance.md.
 
     pytest benchmarks -m performance -k "engine or training or table" -s
 
-Variant D with ResNet50, untrained: speed does not depend on the weights, and the guard that holds every engine to fp32
-is at work in the suite itself. Raw seconds, tables and a plot lie in `reports/performance` afterwards.
+The model is variant D with an untrained ResNet50, because speed does not depend on the weights. The guard that compares
+every engine with fp32 runs in the suite, not here. Raw seconds, tables and a plot are written to `reports/performance`.
 """
 
 import time
@@ -32,7 +32,7 @@ from btlib.thesis.speed_reference import ThesisPath, ThesisReference
 pytestmark = [pytest.mark.performance, pytest.mark.benchmark(timer=recorded_clock)]
 
 SIZES = (128, 256)
-SECONDS = 8.0  # for one figure, if two turns take no longer
+SECONDS = 8.0  # per figure; more if two turns take longer
 WAYS = (
     ("eager", "fp32"),
     ("onnxruntime", "fp32"),
@@ -45,7 +45,7 @@ WAYS = (
 
 
 class Figures(Stored):
-    """What was measured, in this session and before, by way."""
+    """Measured speeds by way, of this session and earlier ones."""
 
     ways: dict[str, Speed] = Field(default_factory=dict)
 
@@ -59,12 +59,12 @@ def folder(pytestconfig: pytest.Config) -> Path:
 
 @dataclass
 class Study:
-    """Measures figures of one way after the other, in turns with the thesis path.
+    """Measurement of one way after the other, in turns with the thesis path.
 
     Attributes:
-        path: Of the file with all figures.
-        throughput: Takes the turns.
-        reference: The thesis path of D.
+        path: File with all figures.
+        meter: Meter that measures in turns.
+        reference: Thesis path of variant D.
     """
 
     path: Path
@@ -73,11 +73,11 @@ class Study:
 
     @property
     def figures(self) -> Figures:
-        """What was measured so far."""
+        """Figures measured so far."""
         return Figures.load(self.path) if self.path.exists() else Figures()
 
     def measure(self, benchmark: Any, way: str, prepared: Prepared, figure: str, job: Job, function: Any) -> None:
-        """Time a function, keep the figure and show it."""
+        """Time a function, store the figure and pass it to pytest-benchmark."""
         known = self.figures.ways
         before = known.get(way, Speed(case=way))
         found = self.meter.measure(before, prepared, figure, lambda device: job, function, self.reference)
@@ -112,7 +112,7 @@ def test_engine(study: Study, engine: str, precision: str, size: int, batch_size
 
 
 def plan(size: int, slices: int = 240, precision: str = "auto", **recipe: Any) -> Any:
-    """A training of D on phantoms, from scratch."""
+    """Return the plan of a training of variant D on phantoms, from scratch."""
     from btlib.data import load_dataset, phantom_folder
     from btlib.data.cache import cache_root
     from btlib.protocol import Protocol
@@ -140,7 +140,7 @@ def test_training_step(study: Study, engine: str, precision: str, size: int, ben
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("engine", ["eager", "compile"])
 def test_training_step_with_bf16_weights(study: Study, engine: str, size: int, benchmark: Any) -> None:
-    """Weights of convolutions in bf16, and copies in fp32 that Adam updates: not what a training does."""
+    """Layers with bf16 weights, and fp32 copies that Adam updates; btlib's training does not work this way."""
     step = with_master_copies(plan(size, precision="bf16"), compiled_step=engine == "compile")
     name = f"{engine}, bf16 weights,"
     measure(study, benchmark, name, "bf16", Job("training", 16, size, "cpu"), step)
@@ -183,7 +183,7 @@ def with_master_copies(ours: Any, *, compiled_step: bool) -> Callable[[], None]:
 
 
 def test_training_overhead(folder: Path, tmp_path: Path) -> None:
-    """What a whole training costs beside its bare steps: validation, losses, curves, the state after each epoch."""
+    """Overhead of a complete training over its bare steps: validation, losses, curves, the state after each epoch."""
     from btlib.adapters.devices import resolve_device
     from btlib.thesis.training import fit
     from btlib.thesis.training.step import bare_step
@@ -205,17 +205,17 @@ def test_training_overhead(folder: Path, tmp_path: Path) -> None:
     bare = (before + after) / 2 * recipe.epochs * len(split.train) / recipe.batch_size
     text = (
         f"training D, 128 px, {len(split.train)} samples, {recipe.epochs} epochs: {whole:.1f} s, "
-        f"its bare steps {bare:.1f} s: overhead {100 * (whole / bare - 1):.1f} %, of which {len(split.val)} validation "
-        f"samples an epoch are the most"
+        f"its bare steps {bare:.1f} s: overhead {100 * (whole / bare - 1):.1f} %, mostly validation on "
+        f"{len(split.val)} samples per epoch"
     )
     print(f"\n{text}")
     files.write_text(folder / "training-overhead.txt", f"{text}\n")
 
 
 def test_table(study: Study, folder: Path) -> None:
-    """The last item: it puts all that was measured, in this session and before, into one table and one plot."""
+    """Write one table and one plot of all speeds, of this session and earlier ones; it must be the last item."""
     speeds = study.figures.ways
-    assert speeds, "measure first"
+    assert speeds, "nothing is measured yet: run test_engine or test_training_step first"
     noise = next((speed.noise for speed in speeds.values() if speed.noise is not None), None)
     print(f"\n{noise_line(noise)}")
     path = write_speed(speeds, noise, folder)
@@ -253,7 +253,7 @@ def built(engine: str, precision: Any, size: int) -> Any:
 
 
 def plot(speeds: Mapping[str, Speed], path: Path) -> None:
-    """Bars of images/s by way and figure, each with its ratio to the thesis path."""
+    """Draw bars of images/s by way and figure, each with its ratio to the thesis path."""
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(name for speed in speeds.values() for name in speed.figures))
@@ -265,7 +265,7 @@ def plot(speeds: Mapping[str, Speed], path: Path) -> None:
         ratios = [found[case].speedup for case in ordered]
         axes.bar_label(bars, ["" if r is None else f" {r.value:.1f}×" for r in ratios], fontsize=8)
         axes.set_title(name, fontsize=9)
-        axes.set_xlabel("images/s (and how many times the thesis path's)", fontsize=8)
+        axes.set_xlabel("images/s (and ratio to the thesis path)", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.margins(x=0.15)
     figure.savefig(path, metadata={"Date": None})

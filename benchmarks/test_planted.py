@@ -1,9 +1,9 @@
-"""Planted faults: a case is spoiled in ways that happen, and the gate must call each of them.
+"""Planted faults: realistic faults are added to a case, and the gate must detect each of them.
 
     pytest benchmarks -m "controls and full" -k "planted and full-D" --bt-protocol cpu128 -s
 
-The models are those of the tier, from their checkpoints; "half the epochs" is trained (and kept) like any other. What
-is planted, and how, stands in `btlib.runs.measuring.planted`.
+The models are those of the tier, from their checkpoints; "half the epochs" is trained and stored like any other model.
+`btlib.runs.measuring.planted` describes the faults.
 """
 
 from dataclasses import replace
@@ -27,26 +27,26 @@ pytestmark = pytest.mark.controls
 def test_planted(bt_run: Run, bt_case: str, fault: str) -> None:
     suffers = [metric for metric in load_cases()[bt_case].metrics if metric in FAULTS.get(fault, (metric,))]
     if not suffers:
-        pytest.skip(f"{bt_case} predicts nothing that suffers from it")
+        pytest.skip(f"the fault affects no prediction of {bt_case}")
     if isinstance(bt_run.baseline, BaselineError):
         raise bt_run.baseline
     record = bt_run.first_record(bt_case, [PLANTED])
     assert record.outcome == "done", record.error
     assert PLANTED not in record.problems, record.problems[PLANTED]
     if not record.planted:
-        pytest.skip(f"{bt_case} is saved predictions")
+        pytest.skip(f"{bt_case} has saved predictions")
     found = [v for v in verdicts(bt_run, record, fault) if v.metric in suffers]
     for v in found:
-        told = f"{v.difference:+.4f} ({v.low:+.4f} … {v.high:+.4f})" if v.low is not None else v.reason
-        print(f"\n{bt_case}, {fault}: {v.metric} {v.status} {told}, margin {v.margin:g}", end="")
+        numbers = f"{v.difference:+.4f} ({v.low:+.4f} … {v.high:+.4f})" if v.low is not None else v.reason
+        print(f"\n{bt_case}, {fault}: {v.metric} {v.status} {numbers}, margin {v.margin:g}", end="")
     if fault == "none":
-        assert not any(v.failed for v in found), "it fails as it is: nothing follows from what is planted"
+        assert not any(v.failed for v in found), "the case fails without a fault, so the planted faults show nothing"
     else:
-        assert any(v.status == "regressed" for v in found), f"the gate did not call it: {fault}"
+        assert any(v.status == "regressed" for v in found), f"the gate did not detect the fault: {fault}"
 
 
 def verdicts(run: Run, record: CaseRecord, fault: str) -> tuple[Verdict, ...]:
-    """The gate's verdicts on a case with a fault in it, or as it is."""
+    """Return the verdicts on a case with a planted fault, or without one."""
     assert not isinstance(run.baseline, BaselineError)
     (sound,) = as_results([record])
     (seed_run,) = sound.runs

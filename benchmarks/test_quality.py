@@ -1,4 +1,4 @@
-"""The suite's quality, which `pytest --pyargs btlib.suite` runs where btlib is installed."""
+"""The quality tests of the suite; with an installed btlib, run them with `pytest --pyargs btlib.suite`."""
 
 from btlib.suite.test_quality import test_quality
 

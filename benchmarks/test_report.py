@@ -1,9 +1,9 @@
-"""The report of seven cases with 612 samples each, and of two such runs side by side: time, memory and bytes.
+"""Time, memory and size of a report on seven cases with 612 samples each, and of a report on two such runs.
 
     pytest benchmarks -m performance -k report -s
 
-Runs as the suite leaves them, with generated samples, tables, masks, maps and curves. Seconds are the machine's own and
-fail nobody; what is asserted is memory, the size of the page, and that no sample is left out.
+The runs have the same files as runs of the suite, with generated samples, tables, masks, maps and curves. Times depend
+on the machine and are not asserted; memory, the size of the page, and that it shows every sample are asserted.
 """
 
 import json
@@ -55,7 +55,7 @@ print(time.perf_counter() - began, time.process_time(), peak_mib())
 
 @pytest.fixture(scope="module")
 def runs() -> Iterator[list[Path]]:
-    """Two runs, both held against a third."""
+    """Two runs, both compared with a third one."""
     with tempfile.TemporaryDirectory(prefix="btlib-report-") as name:
         slices, home = heads(), Path(name)
         base = write_run(home / "base", slices, 0, home / "base.json")
@@ -64,7 +64,7 @@ def runs() -> Iterator[list[Path]]:
 
 
 def heads() -> Dataset:
-    """Samples with about as much to compress as real ones: noise within a head, and a bright ellipse as tumour."""
+    """Return samples that compress about as well as real ones: noise within a head, and a bright ellipse as tumour."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
     head = (x / 0.36) ** 2 + (y / 0.44) ** 2 < 1
@@ -147,7 +147,7 @@ def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
 
 
 def predicted(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Masks with a rough border, as networks draw them."""
+    """Return masks with rough borders, like those of networks."""
     found = np.empty_like(truth)
     for k, mask in enumerate(truth):
         rough = cv2.GaussianBlur(rng.standard_normal((SIZE, SIZE), np.float32), (0, 0), 2)
@@ -156,7 +156,7 @@ def predicted(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def measured(slices: Dataset, masks: np.ndarray | None, classes: bool, rng: np.random.Generator) -> SampleTable:
-    """Counts of the masks as they are; distances and types are drawn."""
+    """Return a table with the real counts of the masks, and random distances and class probabilities."""
     counts = {"truth_area": slices.masks.sum((2, 3))}
     if masks is not None:
         area, one = masks.sum((2, 3)), rng.uniform(0.1, 0.8, (SLICES, 1)) * masks.any((2, 3))
@@ -170,27 +170,25 @@ def measured(slices: Dataset, masks: np.ndarray | None, classes: bool, rng: np.r
 
 
 def by_brightness(images: np.ndarray) -> Predictions:
-    said = images.mean((1, 2), dtype=np.float64) / 4000
-    return Predictions(None, np.stack([said, said / 2, 1 - 1.5 * said], axis=1))
+    mean = images.mean((1, 2), dtype=np.float64) / 4000
+    return Predictions(None, np.stack([mean, mean / 2, 1 - 1.5 * mean], axis=1))
 
 
 def write_curves(path: Path, rng: np.random.Generator) -> None:
-    """Of sixty epochs."""
+    """Write curves of 60 epochs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [f"{k},{1 / k:.4f},{rng.uniform(0.9, 1.1) / k:.4f},{1 - 0.5 / k:.4f}," for k in range(1, 61)]
     path.write_text("epoch,train_loss,val_loss,val_dice,val_accuracy\n" + "\n".join(rows) + "\n")
 
 
 def built(page: Path, *folders: Path) -> str:
-    """Build a page in a process of its own; told are seconds (by the clock, and of the processor, which a busy machine
-    does not stretch), MiB and bytes, and the last two are asserted.
-    """
+    """Build a page in a new process; print its wall time, processor time, memory and size; assert the last two."""
     command = [sys.executable, "-c", BUILD, str(page), *map(str, folders)]
     seconds, busy, mib = map(float, subprocess.check_output(command, text=True).split())
     html, names = page.read_text(), " and ".join(folder.name for folder in folders)
     tiles = html.count("data-kinds=")
     took = f"{seconds:.1f} s, {busy:.1f} s of the processor, {mib:.0f} MiB"
-    print(f"\n{names}: {took}, {len(html.encode()) / 1e6:.2f} MB, {tiles} samples to look at")
+    print(f"\n{names}: {took}, {len(html.encode()) / 1e6:.2f} MB, {tiles} samples shown")
     assert len(html.encode()) < MOST_BYTES
     assert mib < MOST_MIB
     assert "to keep the page small" not in html

@@ -1,4 +1,4 @@
-"""What the gate's statistics are worth: simulations of the rule itself, and the time a whole report takes."""
+"""Simulations that check the gate's statistics, and the time of a significance report."""
 
 import json
 from collections.abc import Callable
@@ -24,12 +24,12 @@ pytestmark = pytest.mark.statistics
 
 Array = NDArray[np.float64]
 SIMULATIONS, SLICES, MARGIN = 2000, 612, 0.02
-MEAN, SPREAD, CORRELATION = 0.74, 0.25, 0.64  # of Dice by sample, as in the thesis
-_COPULA = 0.68  # correlation of the normals behind it, which gives Dice a correlation of 0.64
+MEAN, SPREAD, CORRELATION = 0.74, 0.25, 0.64  # of Dice per sample, as in the thesis
+_COPULA = 0.68  # correlation of the normal variables, which gives Dice a correlation of 0.64
 
 
 def dice_pairs(rng: np.random.Generator, loss: float, n: int = SLICES) -> tuple[Array, Array]:
-    """Dice of a baseline and of a model that loses `loss` on average, float64 [simulations, n] each."""
+    """Return Dice of a baseline, and of a model that is worse by `loss` on average, float64 [simulations, n] each."""
     first = rng.standard_normal((SIMULATIONS, n))
     second = _COPULA * first + np.sqrt(1 - _COPULA**2) * rng.standard_normal((SIMULATIONS, n))
     total = MEAN * (1 - MEAN) / SPREAD**2 - 1
@@ -41,9 +41,9 @@ def verdicts(found: PairedDifferences) -> list[str]:
     return [three_way(Gap(row.difference, row.low, row.high, ""), MARGIN) for row in found.rows()]
 
 
-def once(benchmark: Any, function: Callable[[], Any], **told: Any) -> Any:
+def once(benchmark: Any, function: Callable[[], Any], **info: Any) -> Any:
     result = benchmark.pedantic(function, rounds=1, iterations=1)
-    benchmark.extra_info.update(told)
+    benchmark.extra_info.update(info)
     return result
 
 
@@ -61,8 +61,8 @@ def test_the_simulated_slices_are_like_the_thesiss() -> None:
 )
 def test_the_gate(benchmark: Any, loss: float, verdict: str, least: float, most: float) -> None:
     before, after = dice_pairs(np.random.default_rng(1), loss)
-    words = verdicts(once(benchmark, lambda: paired_many(after - before)))
-    share = words.count(verdict) / SIMULATIONS
+    statuses = verdicts(once(benchmark, lambda: paired_many(after - before)))
+    share = statuses.count(verdict) / SIMULATIONS
     benchmark.extra_info.update(simulations=SIMULATIONS, loss=loss, verdict=verdict, share=share)
     print(f"\n{verdict} in {100 * share:.2f} % of {SIMULATIONS} simulations with a true loss of {loss}")
     assert least <= share <= most
@@ -108,7 +108,7 @@ def test_slices_of_one_patient_need_patients_resampled(benchmark: Any) -> None:
 
 @pytest.mark.parametrize("split", ["slice-seed42", "patient-5fold-1"])
 def test_intervals_by_person_cover_the_truth_on_the_figshare_splits(benchmark: Any, split: str) -> None:
-    """The persons of the real test samples, each with its number of samples; intervals over samples are too narrow."""
+    """The groups are the persons of the real test samples. Intervals over samples are too narrow."""
     table = figshare_patients()
     test = slice_seed42(len(table.persons)).test
     if split == "patient-5fold-1":
@@ -127,7 +127,7 @@ def test_intervals_by_person_cover_the_truth_on_the_figshare_splits(benchmark: A
 
 
 def alike_within(rng: np.random.Generator, patient: NDArray[np.int64], correlation: float) -> Array:
-    """Differences without a true change that correlate within a patient, float64 [simulations, n]."""
+    """Return differences without a true change, correlated within a patient, float64 [simulations, n]."""
     shared = rng.standard_normal((SIMULATIONS, patient.max() + 1))[:, patient]
     own = rng.standard_normal((SIMULATIONS, len(patient)))
     return np.asarray(0.2 * (np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own))
@@ -138,7 +138,7 @@ def covered(found: PairedDifferences, truth: float) -> float:
 
 
 def results(n: int = 8) -> list[CaseResult]:
-    """Cases like the thesis's, each on the same 612 samples."""
+    """Return cases like those of the thesis, all on the same 612 samples."""
     rng = np.random.default_rng(5)
     truth = rng.integers(100, 4000, SLICES)
     labels = rng.integers(0, 3, SLICES)
@@ -158,7 +158,7 @@ def results(n: int = 8) -> list[CaseResult]:
 
     def table() -> SampleTable:
         overlap = np.floor(truth * rng.beta(1.5, 0.6, SLICES)).astype(int)
-        said = np.where(rng.random(SLICES) < 0.06, (labels + 1) % 3, labels)
+        predicted = np.where(rng.random(SLICES) < 0.06, (labels + 1) % 3, labels)
         counts = {"truth_area": truth, "intersection": overlap, "pred_area": truth}
         return sample_table(
             FIGSHARE,
@@ -166,7 +166,7 @@ def results(n: int = 8) -> list[CaseResult]:
             [str(k) for k in range(SLICES)],
             labels=labels,
             measures={name: column[:, None] for name, column in counts.items()},
-            class_prob=np.where(np.eye(3)[said] > 0, 0.8, 0.1),
+            class_prob=np.where(np.eye(3)[predicted] > 0, 0.8, 0.1),
         )
 
     metrics = {metric: METRICS[metric].version for metric in ("dice", "accuracy")}
@@ -177,7 +177,7 @@ def results(n: int = 8) -> list[CaseResult]:
 
 
 def test_a_whole_significance_report(benchmark: Any, tmp_path: Path) -> None:
-    """28 pairs, two metrics, 10 000 resamples, all files; beside it one pair by SciPy, as a script would call it."""
+    """Time of 28 pairs, two metrics, 10 000 resamples and all files, compared with SciPy on one pair."""
     cases = results()
     benchmark.pedantic(write_significance, (cases, tmp_path), rounds=3, iterations=1, warmup_rounds=1)
     tests = json.loads((tmp_path / "significance.json").read_text())["tests"]
@@ -187,8 +187,8 @@ def test_a_whole_significance_report(benchmark: Any, tmp_path: Path) -> None:
     if benchmark.stats is not None:
         seconds = benchmark.stats.stats.median
         print(
-            f"\na report of 56 tests in {seconds:.2f} s; SciPy takes {took:.2f} s for one, "
-            f"for all {56 * took / seconds:.0f} times as long"
+            f"\na report of 56 tests takes {seconds:.2f} s; SciPy takes {took:.2f} s for one test, "
+            f"and {56 * took / seconds:.0f} times as long as the report for all"
         )
 
 

@@ -1,4 +1,4 @@
-"""The suite's throughput, which `pytest --pyargs btlib.suite` runs where btlib is installed."""
+"""The throughput tests of the suite; with an installed btlib, run them with `pytest --pyargs btlib.suite`."""
 
 from btlib.suite.test_throughput import test_inference, test_training_step
 

@@ -39,7 +39,7 @@ def test_its_case_is_known_by_name_and_keeps_its_promises(environment: dict[str,
     done = python(environment, "-c", "from btlib.cli import app; app()", "check", "constant")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("case constant: the same for every sample\n")
-    assert done.stdout.endswith("all checks hold\n")
+    assert done.stdout.endswith("all checks passed\n")
 
 
 def test_its_case_is_measured_by_the_suite(environment: dict[str, str], tmp_path: Path):

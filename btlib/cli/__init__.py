@@ -1,4 +1,4 @@
-"""The command line, `btlib`: thin shells over the library. An error is printed without a traceback, exit code 2."""
+"""The command line, `btlib`. Each command calls the library; errors are printed without traceback, exit code 2."""
 
 from typing import Any
 
@@ -25,10 +25,10 @@ __all__ = ["app"]
 
 
 class _Clean(TyperGroup):
-    """The one place where errors become messages, for every sub-command."""
+    """Group that prints the errors of all sub-commands as messages."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a BtlibError, or an error of the operating system, ends it with exit code 2."""
+        """Run the command; a BtlibError or an OSError ends it with exit code 2."""
         try:
             return super().invoke(ctx)
         except (BtlibError, OSError) as error:
@@ -77,4 +77,4 @@ def _main(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
-    """Options that come before a sub-command."""
+    """Handle the options before a sub-command."""

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share; folders are those of the user's project (see `btlib.paths`)."""
+"""Arguments and options that several commands share. Default folders are in the user's project (see `btlib.paths`)."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +9,10 @@ from btlib.paths import baselines_folder, checkpoints_folder, data_folder, find_
 
 
 def run_folder(text: str) -> Path:
-    """Folder of a run that the user named.
+    """Return the folder of a run that the user named.
 
     Raises:
-        UnknownNameError: There is none; the nearest is offered.
+        UnknownNameError: There is no such run; the hint suggests the closest name.
     """
     if (run := find_run(text)) is None:
         raise unknown_source(text, Path(), "run")
@@ -28,7 +28,7 @@ Baselines = Annotated[
         "--folder",
         default_factory=baselines_folder,
         show_default="baselines/ of the project",
-        help="Folder of your own baselines; those that btlib ships are found as well.",
+        help="Folder of your own baselines; the baselines shipped with btlib are found too.",
     ),
 ]
 Checkpoints = Annotated[
@@ -47,7 +47,7 @@ Data = Annotated[
     typer.Argument(
         default_factory=data_folder,
         show_default="data_figshare/ of the project",
-        help="Folder for the samples; they go into its data/.",
+        help="Folder for the samples; they are written to its subfolder data/.",
     ),
 ]
 Reports = Annotated[
@@ -57,6 +57,6 @@ Reports = Annotated[
         metavar="DIR",
         default_factory=reports_folder,
         show_default="reports/ of the project",
-        help="Folder, such as a run's; the files go into its explain/.",
+        help="Folder, for example of a run; the files are written to its subfolder explain/.",
     ),
 ]

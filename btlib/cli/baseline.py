@@ -1,4 +1,4 @@
-"""`btlib baseline`: what a run would change, make it the baseline, check baseline files."""
+"""`btlib baseline`: show what a run would change, make it the baseline, and check baseline files."""
 
 import re
 from pathlib import Path
@@ -12,18 +12,23 @@ from btlib.cli.output import print_line
 if TYPE_CHECKING:
     from btlib.gate.acceptance import Proposal
 
-app = typer.Typer(no_args_is_help=True, help="See what a run would change, make it the baseline, check baselines.")
+app = typer.Typer(
+    no_args_is_help=True, help="Show what a run would change, make it the baseline, and check baseline files."
+)
 
 Name = Annotated[str, typer.Option(help="Name of the baseline: the file is NAME.json.")]
 Margin = Annotated[
-    list[str] | None, typer.Option(metavar="METRIC=VALUE", help="Loss to tolerate; by default the old one's, or 0.02.")
+    list[str] | None,
+    typer.Option(metavar="METRIC=VALUE", help="Loss to tolerate; default: margin of the old baseline, else 0.02."),
 ]
-Add = Annotated[bool, typer.Option(help="Keep the baseline's other cases as they are, instead of asking for all.")]
+Add = Annotated[
+    bool, typer.Option(help="Keep the baseline's other cases unchanged; without it, the run must contain all of them.")
+]
 
 
 @app.command()
 def propose(run: Run, name: Name, margin: Margin = None, add: Add = False, *, folder: Baselines) -> None:
-    """Show what would change if a run became the baseline; exit code 1 if it could not be accepted as it is."""
+    """Show what would change if a run became the baseline; exit code 1 if it cannot be accepted."""
     proposal = _proposal(run, name, "proposed", margin, add, folder)
     _show(proposal)
     if proposal.refusals or proposal.worse:
@@ -37,51 +42,55 @@ def accept(
     reason: Annotated[str, typer.Option(help="Why these numbers are the baseline from now on.")],
     margin: Margin = None,
     add: Add = False,
-    allow_worse: Annotated[bool, typer.Option(help="Accept numbers that are worse than the old ones.")] = False,
+    allow_worse: Annotated[
+        bool, typer.Option(help="Accept numbers that are worse than those of the old baseline.")
+    ] = False,
     *,
     folder: Baselines,
 ) -> None:
-    """Write the cases of a run, per-slice numbers included, as a baseline."""
+    """Write the cases of a run as a baseline, including the numbers per sample."""
     from btlib.gate.acceptance import accept as write
 
     proposal = _proposal(run, name, reason, margin, add, folder)
     path = folder / f"{name}.json"
     write(proposal, path, allow_worse=allow_worse)
     _show(proposal)
-    accepted, held = ", ".join(proposal.cases), len(proposal.new.cases)
-    print_line(f"{accepted} accepted into {path} ({held} in all). Look at the difference, and commit it.")
+    accepted, total = ", ".join(proposal.cases), len(proposal.new.cases)
+    print_line(f"{accepted} accepted into {path} ({total} in total). Check the diff and commit it.")
 
 
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(help="Baseline files.")],
 ) -> None:
-    """Check that baseline files follow their schema and agree with their own samples."""
+    """Check that baseline files follow the schema and that their means agree with their values per sample."""
     from btlib.gate import Baseline
 
     for path in files:
         baseline = Baseline.load(path)
-        print_line(f"{path}: sound, {baseline.kind}, {len(baseline.cases)} cases")
+        print_line(f"{path}: valid, {baseline.kind}, {len(baseline.cases)} cases")
 
 
 @app.command()
 def migrate(
-    files: Annotated[list[Path], typer.Argument(help="Baseline files; each is written anew in its place.")],
-    data: Annotated[Path | None, typer.Option(help="Folder of the samples that they were measured on.")] = None,
+    files: Annotated[list[Path], typer.Argument(help="Baseline files; each is converted in place.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the samples that the baselines were measured on.")
+    ] = None,
 ) -> None:
-    """Write baseline files of an older schema in today's: no number changes, and what is added is checked."""
+    """Convert baseline files to the current schema: no number changes, and everything that is added is checked."""
     from btlib.gate.migrate import migrate as upgrade
 
     for path in files:
         upgraded = upgrade(path, data, progress=True)
         upgraded.save(path)
         known = upgraded.conditions.patients
-        message = (
+        patients = (
             ""
             if known is None
             else f", {known.n_test} test patients, {known.seen} test samples of patients in training"
         )
-        print_line(f"{path}: {len(upgraded.cases)} cases{message}")
+        print_line(f"{path}: {len(upgraded.cases)} cases{patients}")
 
 
 def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: bool, folder: Path) -> "Proposal":
@@ -93,7 +102,7 @@ def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: 
     if not re.fullmatch(r"\w[\w.+-]*", name):
         raise OptionError(f"expected letters, digits and . _ + -, got {name!r}", where="--name", hint="--name mine")
     if not reason.strip():
-        raise OptionError("expected a sentence", where="--reason", hint="say why these numbers are the baseline")
+        raise OptionError("expected a sentence", where="--reason", hint="state why these numbers become the baseline")
     path = find_baseline(name, folder)
     old = Baseline.load(path) if path.exists() else None
     return look(run, name, reason, dict(map(_margin, margin or [])), old, add=add)
@@ -112,7 +121,7 @@ def _margin(text: str) -> tuple[str, float]:
             return metric, margin
     except ValueError:
         pass
-    expected = f"a loss above 0 and below {high - low:g}" if known.level == "sample" else "a metric that samples have"
+    expected = f"a loss above 0 and below {high - low:g}" if known.level == "sample" else "a metric at sample level"
     raise OptionError(
         f"expected METRIC=VALUE with {expected}, got {text!r}", where="--margin", hint="for example --margin dice=0.02"
     )

@@ -1,4 +1,4 @@
-"""`btlib check`: does a case keep its promises?"""
+"""`btlib check`: test whether a case follows the protocol."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,11 +17,13 @@ _MARKS = {"pass": "✓", "fail": "✗", "note": "!", "skip": "–"}
 def check(
     case: Annotated[str, typer.Argument(metavar="CASE", help="path/to/file.py::NAME, or the name of a known case.")],
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Samples, where the case has saved predictions of these.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of samples, for a case with saved predictions on them.")
     ] = None,
-    device: Annotated[Device, typer.Option(help="What to train and predict on; auto: the fastest there is.")] = "auto",
+    device: Annotated[
+        Device, typer.Option(help="Device for training and prediction; auto: the fastest available.")
+    ] = "auto",
 ) -> None:
-    """Examine a case on phantoms, in seconds; exit code 1 if it breaks a promise, a note (!) breaks none."""
+    """Check a case on phantoms, in seconds; exit code 1 if a check fails. A note (!) is not a failure."""
     from btlib.cases import load_case
     from btlib.conformance import check_case
 
@@ -47,5 +49,5 @@ def _show(result: "CheckResult") -> None:
 
 def _summary(results: list["CheckResult"]) -> str:
     failed, notes = ([result.check for result in results if result.outcome == outcome] for outcome in ("fail", "note"))
-    verdict = f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}" if failed else "all checks hold"
+    verdict = f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}" if failed else "all checks passed"
     return verdict + (f"; with a note: {', '.join(notes)}" if notes else "")

@@ -1,4 +1,4 @@
-"""`btlib compare`: hold runs, records and baselines against each other, offline."""
+"""`btlib compare`: compare runs, records and baselines with each other, without running anything."""
 
 from typing import Annotated
 
@@ -13,26 +13,24 @@ def compare(
         list[str], typer.Argument(metavar="BEFORE AFTER", help="A run's folder, a record, a baseline file or name.")
     ],
     against: Annotated[
-        str | None, typer.Option(help="Hold every source against this one, instead of all others against the first.")
+        str | None, typer.Option(help="Compare every source with this one, instead of all others with the first.")
     ] = None,
     strict: Annotated[
         bool,
-        typer.Option(
-            help="An inconclusive verdict falls short; another rendering and a case that AFTER lacks are errors."
-        ),
+        typer.Option(help="Inconclusive verdicts, another rendering, and cases missing in AFTER are failures."),
     ] = False,
     independent: Annotated[
-        bool, typer.Option(help="Samples without patient id are independent of each other: judge them.")
+        bool, typer.Option(help="Judge samples without patient id; state that they are independent of each other.")
     ] = False,
     name: Annotated[
-        list[str], typer.Option(metavar="TITLE", help="Title of a source; give it once for each, in their order.")
+        list[str], typer.Option(metavar="TITLE", help="Title of a source; give one per source, in the same order.")
     ] = [],  # noqa: B006
     *,
     folder: Baselines,
 ) -> None:
-    """Hold AFTER against BEFORE, or each of them against a baseline; nothing is run.
+    """Compare AFTER with BEFORE, or each of them with a baseline; nothing is run.
 
-    Exit code 0: all hold; 1: some case falls short; 7: some could not be compared; 2: a file cannot be read.
+    Exit code 0: all pass; 1: a case fails; 7: a case could not be compared; 2: a file cannot be read.
     """
     from btlib.errors import OptionError
     from btlib.gate.verdict import COULD_NOT_JUDGE, exit_code
@@ -42,7 +40,9 @@ def compare(
     from btlib.reporting.verdicts import verdict_table
 
     if against is None and len(sources) < 2:
-        raise OptionError("expected two sources, or one and --against", where="btlib compare", hint="name another one")
+        raise OptionError(
+            "expected two sources, or one source and --against", where="btlib compare", hint="add a second source"
+        )
     loaded = load_sources(sources, folder, name)
     reference, rest = (loaded[0], loaded[1:]) if against is None else (load_source(against, folder), loaded)
     found, absent = [], []
@@ -51,13 +51,13 @@ def compare(
         found += verdicts
         absent += lacking
         ours, theirs = visible(source.name), visible(reference.name)
-        print_line(f"{ours} against {theirs}")
+        print_line(f"{ours} compared with {theirs}")
         print_line(f"{verdict_table(verdicts)}\n")
         for verdict in verdicts:
             if verdict.reason:
                 print_line(f"{visible(verdict.case)}, {verdict.metric} ({verdict.status}): {verdict.reason}")
         if new := beside(source, reference, strict=strict, independent=independent):
-            print_line(f"\nnot in {theirs}, so beside each of its cases\n\n{ranking_table(new)}")
+            print_line(f"\nnot in {theirs}, so compared with each of its cases\n\n{ranking_table(new)}")
         if lacking:
             print_line(f"not in {ours}: {', '.join(map(visible, lacking))}")
     code = exit_code(found, strict=strict)

@@ -1,4 +1,4 @@
-"""`btlib data`: get the samples, check them, make phantoms."""
+"""`btlib data`: download samples, check them, and generate phantoms."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from btlib.data.sources.figshare.scan import ScanReport
 
 _REPORT = "verify.json"
-_SIZES = 10  # sizes of samples in the table: a folder may have as many as samples
+_SIZES = 10  # rows of sizes in the table: each sample may have another size
 
-app = typer.Typer(no_args_is_help=True, help="Get the samples, check them, make phantoms.")
+app = typer.Typer(no_args_is_help=True, help="Download samples, check them, and generate phantoms.")
 
 
 @app.command()
 def download(
     out: Data,
-    base_url: Annotated[str | None, typer.Option(help="Another server with Figshare's API.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="URL of another server with Figshare's API.")] = None,
 ) -> None:
-    """Download the dataset (Figshare article 1512427, 0.9 GB, CC BY 4.0); cut short, it goes on where it was."""
+    """Download the dataset (Figshare article 1512427, 0.9 GB, CC BY 4.0); an interrupted download is resumed."""
     from btlib.data.sources.figshare.download import BASE_URL
     from btlib.data.sources.figshare.download import download as get
 
@@ -34,11 +34,13 @@ def download(
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="Folder of samples, or the one that holds their data/.")],
-    expect: Annotated[int | None, typer.Option(min=1, help="Samples 1…N must be there, and no others.")] = None,
+    folder: Annotated[Path, typer.Argument(help="Folder of samples, or its parent folder with the subfolder data/.")],
+    expect: Annotated[int | None, typer.Option(min=1, help="Require exactly the samples 1…N.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help=f"All patients and faults, as JSON; else {_REPORT}, where there are faults."),
+        typer.Option(
+            metavar="FILE", help=f"Write all patients and faults as JSON; default: {_REPORT}, only if there are faults."
+        ),
     ] = None,
 ) -> None:
     """Check every sample of a folder; exit code 1 if any is faulty."""
@@ -54,11 +56,11 @@ def verify(
 
 @app.command()
 def phantom(
-    out: Annotated[Path, typer.Argument(help="Folder for the phantoms; they go into its data/.")],
-    slices: Annotated[int, typer.Option(min=1, help="How many.")],
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same phantoms.")] = 0,
+    out: Annotated[Path, typer.Argument(help="Folder for the phantoms; they are written to its subfolder data/.")],
+    slices: Annotated[int, typer.Option(min=1, help="Number of phantoms.")],
+    seed: Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same phantoms.")] = 0,
 ) -> None:
-    """Draw synthetic samples that stand in for the real ones."""
+    """Generate phantoms: synthetic samples in place of the real ones."""
     from btlib.data.sources.phantom.files import write_phantoms
 
     print_line(f"{slices} phantoms are in {write_phantoms(out, slices, seed, progress=True)}")
@@ -71,7 +73,7 @@ def _show(report: "ScanReport") -> None:
     print_counts("By size", _sizes(report))
     print_line(patients_line(report.patients))
     origins = ", ".join(f"{count} {origin}" for origin, count in report.origins.items())
-    print_line(f"{report.n} sound samples ({origins or 'none'}), {len(report.faults)} faults")
+    print_line(f"{report.n} valid samples ({origins or 'none'}), {len(report.faults)} faults")
     for note in report.notes:
         print_line(f"Note: {one_line(note)}")
     for line in fault_lines(report.faults):
@@ -79,7 +81,7 @@ def _show(report: "ScanReport") -> None:
 
 
 def _write(report: "ScanReport", out: Path | None) -> None:
-    """The whole report as a file; only a file that the user named must succeed."""
+    """Write the complete report to a file; an error is raised only for a file that the user named."""
     from btlib.data.sources.figshare.scan_output import write_report
 
     path = out or Path(_REPORT)
@@ -94,7 +96,7 @@ def _write(report: "ScanReport", out: Path | None) -> None:
 
 
 def _sizes(report: "ScanReport") -> dict[str, int]:
-    """Samples of the most frequent sizes, and of all others together."""
+    """Return the number of samples for each of the most frequent sizes, and for all other sizes together."""
     frequent = Counter(report.sizes).most_common(_SIZES)
     shown = {f"{height}×{width}": count for (height, width), count in frequent}
     others = len(report.sizes) - len(shown)

@@ -1,4 +1,4 @@
-"""`btlib doctor`: what there is, what would be chosen, and whether it works."""
+"""`btlib doctor`: show what is installed and what btlib would choose, and test it."""
 
 import json
 import tempfile
@@ -18,10 +18,12 @@ _MARKS = {"pass": "✓", "fail": "✗", "skip": "–"}
 
 def doctor(
     output: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON, to attach to a bug report.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON, for a bug report.")
     ] = None,
-    device: Annotated[Device, typer.Option(help="What to train and predict on; auto: the fastest there is.")] = "auto",
-    gpu: Annotated[bool, typer.Option("--gpu", help="Run the checks that only a GPU answers, too: minutes.")] = False,
+    device: Annotated[
+        Device, typer.Option(help="Device for training and prediction; auto: the fastest available.")
+    ] = "auto",
+    gpu: Annotated[bool, typer.Option("--gpu", help="Also run the checks that need a GPU; takes minutes.")] = False,
 ) -> None:
     """Show versions, devices and choices, and test the installation in seconds; exit code 1 if a check fails."""
     from btlib import files
@@ -42,11 +44,11 @@ def doctor(
     if found.failed:
         print_line(f"{len(found.failed)} of {len(found.findings)} checks failed: {', '.join(found.failed)}")
         raise typer.Exit(1)
-    print_line("all checks hold")
+    print_line("all checks passed")
 
 
 def _table(facts: Any, indent: int) -> None:
-    """Names and values, a line each; what is not there is left out."""
+    """Print names and values, one per line; None is left out."""
     known = {name: value for name, value in facts.items() if value is not None}
     width = max(map(len, known), default=0)
     for name, value in known.items():

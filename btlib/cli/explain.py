@@ -1,4 +1,4 @@
-"""`btlib explain`: where does a case look when it names the class?"""
+"""`btlib explain`: show which parts of a sample a case uses to predict the class."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,7 +10,9 @@ from btlib.cli.output import print_line
 
 
 def explain(
-    case: Annotated[str, typer.Argument(metavar="CASE", help="A … G as trained, a known case, or FILE.py::NAME.")],
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="A … G (trained models), another known case, or FILE.py::NAME.")
+    ],
     samples: Annotated[
         str,
         typer.Option(
@@ -18,25 +20,32 @@ def explain(
         ),
     ] = "3 per class",
     patch: Annotated[
-        int | None, typer.Option(min=1, help="Side of the patch in pixels; else 1/8 of the sample's.")
+        int | None, typer.Option(min=1, help="Side of the patch in pixels; default: 1/8 of the sample's side.")
     ] = None,
-    stride: Annotated[int | None, typer.Option(min=1, help="In pixels; else 1/4 of the patch.")] = None,
-    fill: Annotated[Literal["zero", "mean", "blur"], typer.Option(help="What a patch is hidden with.")] = "zero",
+    stride: Annotated[int | None, typer.Option(min=1, help="Stride in pixels; default: 1/4 of the patch.")] = None,
+    fill: Annotated[Literal["zero", "mean", "blur"], typer.Option(help="Fill of the hidden patch.")] = "zero",
     sanity: Annotated[
-        int, typer.Option(min=0, metavar="DRAWS", help="Draw random weights, layer by layer: do the maps change?")
+        int,
+        typer.Option(
+            min=0, metavar="DRAWS", help="Sanity check: randomise the weights layer by layer and compare the maps."
+        ),
     ] = 0,
-    engine: Annotated[str | None, typer.Option(help="What runs the model; else the fastest.")] = None,
-    precision: Annotated[Literal["auto", "fp32", "bf16"] | None, typer.Option(help="fp32, bf16 or auto.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(metavar="FILE", help="Which trained model, of several.")] = None,
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Samples; else the phantoms of the smoke tier.")
+    engine: Annotated[str | None, typer.Option(help="Engine that runs the model; default: the fastest.")] = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"] | None, typer.Option(help="Precision: fp32, bf16 or auto.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Which samples are test samples.")] = "slice-seed42",
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Trained model to use, if there are several.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of samples; default: the phantoms of the smoke tier.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split that selects the test samples.")] = "slice-seed42",
     *,
     out: Reports,
     checkpoints: Checkpoints,
 ) -> None:
-    """Map what hiding each part of a sample does to the probability of its true class, and measure the maps."""
+    """Map how hiding each part of a sample changes the probability of its true class, and measure the maps."""
     from btlib.explain.find import Where, find
     from btlib.explain.place import ExplainPlace
     from btlib.explain.select import select

@@ -1,4 +1,4 @@
-"""`btlib leakage`: the same models on two splits, one of which keeps patients apart."""
+"""`btlib leakage`: compare the same models on a split by sample and on a split by patient."""
 
 from typing import Annotated
 
@@ -13,9 +13,9 @@ def leakage(
     apart: Annotated[str, typer.Argument(help="The same cases on patient-5fold-1, or on another split by patient.")],
     *,
     folder: Baselines,
-    markdown: Annotated[bool, typer.Option(help="A table for a Markdown file.")] = False,
+    markdown: Annotated[bool, typer.Option(help="Print the table for a Markdown file.")] = False,
 ) -> None:
-    """How much of Dice and accuracy is lost when no patient is in both training and test."""
+    """Show how much Dice and accuracy drop if no patient is in both training and test."""
     from btlib.reporting.leakage import leakage as gaps
     from btlib.reporting.leakage import leakage_table, seen_line
     from btlib.reporting.sources import load_source

@@ -1,4 +1,4 @@
-"""`btlib report`: a run, or several side by side, as one page to look at."""
+"""`btlib report`: write one HTML page on one run, or on several runs side by side."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,30 +8,32 @@ import typer
 from btlib.cli.arguments import Baselines, run_folder
 from btlib.cli.output import print_line
 
-_LONGEST = 200  # bytes of the other runs' names in the name of a file
+_LONGEST = 200  # bytes; longest list of run names in a file name
 
 
 def report(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN [RUN2 …]", help="Folders of runs, their names, or: latest. The reference comes first."
+            metavar="RUN [RUN2 …]", help="Folders or names of runs, or: latest. The first run is the reference."
         ),
     ],
-    output: Annotated[Path | None, typer.Option(help="File of the page; by default in the first run's folder.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File of the page; default: in the folder of the first run.")
+    ] = None,
     name: Annotated[
         list[str],
         typer.Option(
             metavar="TITLE",
-            help="Title of a run in place of its folder's name; give it once for each, in their order.",
+            help="Title of a run instead of its folder's name; give one per run, in the same order.",
         ),
     ] = [],  # noqa: B006
     *,
     folder: Baselines,
 ) -> None:
-    """Write a run as one HTML page that needs no network, from its records alone; several runs are shown side by side.
+    """Write one HTML page from the records of a run; it needs no network. Several runs are shown side by side.
 
-    Of one run the files for programs are written too: report.json, per_sample.csv, summary.md and figures/.
+    For a single run, machine-readable files are written too: report.json, per_sample.csv, summary.md and figures/.
     """
     from btlib.reporting.html import write_page, write_report
     from btlib.reporting.names import check_titles
@@ -46,6 +48,6 @@ def report(
 
 
 def _file_name(others: list[Path]) -> str:
-    """Of a page that shows other runs too; file names end somewhere, and so do not name them all."""
+    """Return the name of a page with several runs; a long list of names is replaced by their number."""
     names = "-".join(run.resolve().name for run in others)
     return f"with-{names}.html" if len(names.encode()) <= _LONGEST else f"with-{len(others)}-others.html"

@@ -1,4 +1,4 @@
-"""`btlib results`: make the tables of a Markdown file anew from baselines."""
+"""`btlib results`: update the tables of a Markdown file from baselines."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +10,12 @@ from btlib.cli.output import print_line
 
 
 def results(
-    file: Annotated[Path, typer.Argument(help="A Markdown file with marks, such as docs/results.md.")],
-    check: Annotated[bool, typer.Option(help="Write nothing; exit code 1 if a table is not up to date.")] = False,
+    file: Annotated[Path, typer.Argument(help="Markdown file with marks, for example docs/results.md.")],
+    check: Annotated[bool, typer.Option(help="Write nothing; exit code 1 if a table is out of date.")] = False,
     *,
     folder: Baselines,
 ) -> None:
-    """Make every table between `<!-- btlib: … -->` and `<!-- btlib: end -->` anew."""
+    """Update every table between `<!-- btlib: … -->` and `<!-- btlib: end -->`."""
     from btlib.errors import OptionError
     from btlib.files import write_text
     from btlib.reporting.results_page import fill

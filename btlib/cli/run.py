@@ -1,4 +1,4 @@
-"""`btlib run`: measure cases, judge them and write reports, without pytest."""
+"""`btlib run`: measure cases, compare them with a baseline and write reports, without pytest."""
 
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -13,30 +13,30 @@ from btlib.options import Declared, declarations, default_of, parser_of, plugin_
 if TYPE_CHECKING:
     from btlib.api import Finished
 
-_LEFT_OUT = {"case"}  # which are arguments here
+_LEFT_OUT = {"case"}  # an argument here, not an option
 
 
 def run(
     cases: Annotated[
-        list[str] | None, typer.Argument(metavar="CASE…", help="Names or FILE.py::NAME; none: all that are installed.")
+        list[str] | None, typer.Argument(metavar="CASE…", help="Names or FILE.py::NAME; default: all installed cases.")
     ] = None,
-    tier: Annotated[str, typer.Option(help="smoke (phantoms, minutes) or full.")] = "full",
+    tier: Annotated[str, typer.Option(help="Tier: smoke (phantoms, takes minutes) or full.")] = "full",
     measure: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Also measure: inference, 'training step', explanation or all."),
+        typer.Option(metavar="NAME", help="Additional measurement: inference, 'training step', explanation or all."),
     ] = None,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Finish this run in its own folder; no other option is needed."),
+        typer.Option(metavar="RUN", help="Resume this run in its folder; no other option is allowed."),
     ] = None,
     **options: Any,
 ) -> None:
-    """Measure cases and compare them with a baseline; what `pytest --pyargs btlib.suite` does, without pytest.
+    """Measure cases and compare them with a baseline, as `pytest --pyargs btlib.suite` does, but without pytest.
 
-    Exit code 0: all hold; 1: some case falls short; 7: some could not be judged; 2: an option or file is wrong.
+    Exit code 0: all pass; 1: a case fails; 7: a case could not be judged; 2: an option or a file is wrong.
     """
     from btlib.api.execution import ALL_MEASURES, InterruptedRunError
-    from btlib.api.execution import resume as go_on
+    from btlib.api.execution import resume as resume_run
     from btlib.api.execution import run as start
     from btlib.errors import OptionError
     from btlib.runs.progress import ProgressReporter
@@ -47,28 +47,30 @@ def run(
         if resume is not None:
             if cases or measure or given:
                 raise OptionError(
-                    "a run is finished as it was begun",
+                    "a run is resumed with its original cases and options",
                     where="--resume",
-                    hint="leave out cases and other options, or start a new run",
+                    hint="remove the cases and other options, or start a new run",
                 )
-            finished = go_on(run_folder(resume), progress=progress)
+            finished = resume_run(run_folder(resume), progress=progress)
         else:
             wanted = [name for asked in measure or [] for name in (ALL_MEASURES if asked == "all" else (asked,))]
             finished = start(cases or None, tier=tier, measures=wanted, progress=progress, **given)
     except InterruptedRunError as interrupted:
         _show(interrupted.finished)
-        print_line(f"interrupted; to go on: btlib run --resume {interrupted.finished.folder}")
+        print_line(f"interrupted; to resume: btlib run --resume {interrupted.finished.folder}")
         raise typer.Exit(130) from interrupted
     _show(finished)
     raise typer.Exit(finished.exit_code)
 
 
 def merge(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN2…", help="Folders of runs, or names in reports/.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The new folder.")],
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN RUN2…", help="Folders of runs, or their names in reports/.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the new run.")],
     name: Annotated[str | None, typer.Option(metavar="TITLE", help="Title of the new run.")] = None,
 ) -> None:
-    """Join runs that differ in cases, seeds or folds into a new one, judged and reported as one."""
+    """Merge runs that differ in cases, seeds or folds into a new run, which is judged and reported."""
     from btlib.api.closing import close
     from btlib.api.merging import merge as join
 
@@ -83,7 +85,7 @@ def _show(finished: "Finished") -> None:
 
 
 def _with_options(command: Any) -> Any:
-    """The command with an option for each field of `RunOptions`, and for each option of a plug-in."""
+    """Return the command with an option for each field of `RunOptions` and for each option of a plug-in."""
     found = {name: (declared, default_of(name)) for name, declared in declarations().items() if name not in _LEFT_OUT}
     found |= {option.key: (option.declared, option.default) for option in plugin_options()}
     own = [p for p in Signature.from_callable(command).parameters.values() if p.kind is not Parameter.VAR_KEYWORD]

@@ -1,4 +1,4 @@
-"""`btlib schema`: JSON Schemas of the files that other programs may read."""
+"""`btlib schema`: JSON Schemas of btlib's files, for other programs."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,12 @@ from btlib.cli.output import print_line
 
 
 def schema(
-    kind: Annotated[Literal["baseline", "record", "judgement"] | None, typer.Argument(help="Which file.")] = None,
+    kind: Annotated[Literal["baseline", "record", "judgement"] | None, typer.Argument(help="Kind of file.")] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write all of them into a folder, as KIND.schema.json.")
+        Path | None, typer.Option(metavar="DIR", help="Write all schemas into a folder, as KIND.schema.json.")
     ] = None,
 ) -> None:
-    """Print the JSON Schema of a baseline, a record or a judgement, or write all of them into a folder."""
+    """Print the JSON Schema of a baseline, a record or a judgement, or write all schemas into a folder."""
     from btlib import files
     from btlib.errors import OptionError
     from btlib.gate.json_schema import json_schemas

@@ -1,4 +1,4 @@
-"""`btlib show`: what runs, records and baselines hold, side by side; nothing is run, nothing judged."""
+"""`btlib show`: show runs, records and baselines side by side, without running or judging anything."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,17 +13,21 @@ def show(
     sources: Annotated[
         list[str], typer.Argument(metavar="SOURCE…", help="A run's folder, a record, a baseline file or name.")
     ],
-    metric: Annotated[list[str], typer.Option(help="Give it once for each metric.")] = ["dice", "accuracy"],  # noqa: B006
-    pairs: Annotated[bool, typer.Option(help="Test every pair of cases of each source, corrected.")] = False,
-    markdown: Annotated[bool, typer.Option(help="Tables for a Markdown file.")] = False,
-    figure: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw the values as well.")] = None,
+    metric: Annotated[list[str], typer.Option(help="Metric; give one option per metric.")] = ["dice", "accuracy"],  # noqa: B006
+    pairs: Annotated[
+        bool, typer.Option(help="Test every pair of cases of each source, corrected for multiple tests.")
+    ] = False,
+    markdown: Annotated[bool, typer.Option(help="Print the tables for a Markdown file.")] = False,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="Also draw the values into this file.")
+    ] = None,
     name: Annotated[
-        list[str], typer.Option(metavar="TITLE", help="Title of a source; give it once for each, in their order.")
+        list[str], typer.Option(metavar="TITLE", help="Title of a source; give one per source, in the same order.")
     ] = [],  # noqa: B006
     *,
     folder: Baselines,
 ) -> None:
-    """Values with 95 % intervals, a column for each source; with --pairs, which of its cases differ."""
+    """Show values with 95 % intervals, one column per source; with --pairs also which cases differ."""
     from btlib.reporting.names import visible
     from btlib.reporting.side_by_side import conditions_line, draw_side_by_side, side_by_side
     from btlib.reporting.significance import one_training_note, pair_tests

@@ -1,4 +1,4 @@
-"""Baselines: the numbers a case is held against, and the gate that holds it to them."""
+"""Baselines: the numbers that a case is compared with, and the gate that compares them."""
 
 from btlib.gate.baseline_case import ReferenceValue
 from btlib.gate.rule import judge, judge_new

@@ -1,4 +1,4 @@
-"""The life of a baseline: what a run would change, and the one way in which a measured baseline is written."""
+"""Propose and accept a run as a baseline. Every measured baseline is written by this module."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from btlib.runs.store import RunStore
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """What accepting a run as a baseline would do.
+    """Effect of accepting a run as a baseline.
 
     Attributes:
-        new: The baseline it would become.
-        old: The one it would replace; None where there is none.
-        verdicts: The run held against the old one; empty where there is none.
-        changes: How the run's recipe and environment differ from the old one's, a line each.
-        refusals: Why it may not be accepted at all, each with what to do.
-        worse: The metrics that got worse, or of which that cannot be told; these need `allow_worse`.
+        new: Baseline that would be written.
+        old: Baseline that would be replaced; None if there is none.
+        verdicts: Verdicts on the run compared with the old baseline; empty if there is none.
+        changes: Differences in margins, recipe, environment, commit and images from the old baseline, one per line.
+        refusals: Reasons why the run cannot be accepted, each with what to do.
+        worse: Verdicts on metrics that got worse or could not be compared; accepting them needs `allow_worse`.
     """
 
     new: Baseline
@@ -40,9 +40,9 @@ class Proposal:
 
     @property
     def cases(self) -> tuple[str, ...]:
-        """The cases that come from the run; any others are the old baseline's."""
-        kept = self.old.cases if self.old else {}
-        return tuple(name for name, case in sorted(self.new.cases.items()) if case is not kept.get(name))
+        """Names of the cases that come from the run; all others come from the old baseline."""
+        old_cases = self.old.cases if self.old else {}
+        return tuple(name for name, case in sorted(self.new.cases.items()) if case is not old_cases.get(name))
 
 
 def propose(
@@ -54,21 +54,22 @@ def propose(
     *,
     add: bool = False,
 ) -> Proposal:
-    """What would change if a run became the baseline; nothing is written.
+    """Return what would change if a run became the baseline; nothing is written.
 
     Args:
-        folder: Of the run.
-        name: Of the baseline.
-        reason: Why these numbers are to be the baseline.
-        margins: Metric → loss that the gate will tolerate, in the metric's unit. By default what the old baseline has
-            for the case, else 0.02 for metrics that are shares of one.
-        old: The baseline it would replace.
-        add: Keep the old one's other cases as they are; each of the run's then says itself how it was made.
+        folder: Folder of the run.
+        name: Name of the baseline.
+        reason: Why these numbers become the baseline.
+        margins: Metric → loss that the gate will tolerate, in the metric's unit. The default is the old baseline's
+            margin for the case, else 0.02 for metrics without a unit (unit "1").
+        old: Baseline that would be replaced.
+        add: Whether the old baseline's other cases stay as they are. Each case of the run then stores its own
+            provenance.
 
     Raises:
-        RecordError: It is no run, has no records, a case failed or has none, or its cases were made under different
-            conditions.
-        BaselineError: A metric that is no share of one has no margin.
+        RecordError: The folder is not a run, has no records, a case failed or has no record, or the cases were
+            measured under different conditions.
+        BaselineError: A metric with a unit other than "1" has no margin.
     """
     run = RunStore(folder)
     info, records = run.info(), run.records()
@@ -92,19 +93,20 @@ def accept(proposal: Proposal, path: Path, *, allow_worse: bool = False) -> None
     """Write a proposed baseline, atomically.
 
     Raises:
-        BaselineError: It is refused, or worse than the old one and not `allow_worse`; the file stays as it is.
+        BaselineError: The proposal is refused, or it is worse than the old baseline and `allow_worse` is not set. The
+            file is not changed.
     """
     problems = list(proposal.refusals)
     if proposal.worse and not allow_worse:
-        message = ", ".join(f"{v.case} {v.metric} {_loss(v)}" for v in proposal.worse)
-        problems.append(f"quality got worse: {message}; give --allow-worse if that is meant")
+        losses = ", ".join(f"{v.case} {v.metric} {_loss(v)}" for v in proposal.worse)
+        problems.append(f"quality got worse: {losses}; give --allow-worse if this is intended")
     if problems:
         raise BaselineError("\n  ".join(["not accepted:", *problems]), where=path)
     proposal.new.save(path)
 
 
 def _with_first(old: Baseline, new: Baseline) -> Baseline:
-    """Each case keeps the numbers with which it was first accepted, lest losses within the margin add up unseen."""
+    """Store the first accepted numbers with each case, so that losses within the margin do not add up unnoticed."""
 
     def first(name: str) -> BaselineCase:
         before = old.cases[name]
@@ -125,10 +127,10 @@ def _added(old: Baseline, new: Baseline) -> Baseline:
 def _margins(
     results: list[CaseResult], given: Mapping[str, float], old: Baseline | None
 ) -> dict[str, dict[str, float]]:
-    """By case and metric: what is given, else what the old baseline holds that very case to, else 0.02.
+    """Return the margins by case and metric: the given one, else the old baseline's for that case, else 0.02.
 
     Raises:
-        BaselineError: A metric is given that no case has.
+        BaselineError: A margin is given for a metric that no case has.
     """
     tables = [result.samples for result in results if result.runs]
     for metric in given:
@@ -144,7 +146,7 @@ def _margins_of(result: CaseResult, given: Mapping[str, float], old: Baseline | 
     for metric, margin in found.items():
         if margin is None and METRICS[metric].unit != "1":
             raise BaselineError(
-                f"{metric} is measured in {METRICS[metric].unit}: how much loss to tolerate is not clear",
+                f"{metric} is measured in {METRICS[metric].unit}: there is no default for the tolerated loss",
                 where="--margin",
                 hint=f"give --margin {metric}=VALUE",
             )
@@ -157,9 +159,10 @@ def _margin(baseline: Baseline, case: str, metric: str) -> float | None:
 
 
 def _is_worse(verdict: Verdict) -> bool:
-    """Regressed, or perhaps; and a loss within the margin too where it is beyond doubt, lest small losses add up.
+    """Whether a metric got worse, or could not be compared, and so needs `allow_worse`.
 
-    A metric that the old baseline does not have cannot have got worse.
+    A loss within the margin also counts if its whole interval is below 0, so that small losses do not add up. A metric
+    that is not in the old baseline cannot get worse.
     """
     if verdict.status not in (*HOLDS, "missing-baseline"):
         return True
@@ -169,43 +172,52 @@ def _is_worse(verdict: Verdict) -> bool:
 
 
 def _loss(verdict: Verdict) -> str:
-    message = verdict.status in COULD_NOT_TELL or verdict.difference is None
-    return verdict.status if message else f"{verdict.difference:+.4f}"
+    unknown = verdict.status in COULD_NOT_TELL or verdict.difference is None
+    return verdict.status if unknown else f"{verdict.difference:+.4f}"
 
 
 def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> list[str]:
     found = []
     if new.schema_version != 2:
-        found.append("its records are of an older version of btlib and do not know their data: measure the cases again")
+        found.append(
+            "its records are from an older version of btlib and do not identify their data: measure the cases again"
+        )
     if info.dirty:
         found.append("the run was made from a checkout with uncommitted changes: commit them and run again")
     for name, case in new.cases.items():
         if case.code is not None and case.code.dirty and not info.dirty:
             found.append(
-                f"case {name} comes from {case.code.file}, which is not committed as it was run: commit and run again"
+                f"case {name} comes from {case.code.file}, and the version that ran is not committed: "
+                "commit it and run again"
             )
     if old is None:
         return found
     if old.kind == "published":
-        return [*found, f"{old.name!r} holds published numbers, which a run cannot replace: choose another name"]
+        return [*found, f"{old.name!r} contains published numbers, which a run cannot replace: choose another name"]
     if old.tier != new.tier:
-        found.append(f"the run is of the tier {new.tier}, the baseline of {old.tier}: choose another name")
+        found.append(f"the tier of the run is {new.tier}, that of the baseline is {old.tier}: choose another name")
     if new.conditions.n_test < old.conditions.n_test:
-        found.append(f"it has {new.conditions.n_test} test samples, the baseline {old.conditions.n_test}: measure all")
+        found.append(
+            f"it has {new.conditions.n_test} test samples, the baseline has {old.conditions.n_test}: measure all"
+        )
     rendering = other_rendering(new.conditions, old.conditions)
     if add and rendering:
-        found.append(f"the cases that stay were measured on other images ({rendering}): choose another name")
+        found.append(
+            f"the other cases of the baseline were measured on other images ({rendering}): choose another name"
+        )
     differing = unlike(new.conditions, old.conditions)
     if differing:
-        found.append(f"other conditions ({'; '.join(differing)}): choose another name, or delete the file first")
+        found.append(f"the conditions differ ({'; '.join(differing)}): choose another name, or delete the file first")
     lost = () if add else old.cases.keys() - new.cases.keys()
     found += [f"case {name} of the baseline is not in the run: run all, or give --add to keep it" for name in lost]
     for name in old.cases.keys() & new.cases.keys():
         ours, theirs = len(new.cases[name].runs), len(old.cases[name].runs)
         if ours < theirs:
-            found.append(f"case {name} has {ours} seeds, the baseline {theirs}: run with --bt-seeds {theirs}")
+            found.append(f"case {name} has {ours} seeds, the baseline has {theirs}: run with --bt-seeds {theirs}")
         for metric in set(old.gated(name)) - set(new.gated(name)):
-            found.append(f"case {name} is held to {metric} and the run has none: measure it, or choose another name")
+            found.append(
+                f"case {name} has no {metric}, which has a margin in the baseline: measure it, or choose another name"
+            )
     return sorted(found)
 
 

@@ -1,4 +1,4 @@
-"""The numbers of a baseline: figures, cases, published tests, each strictly checked."""
+"""The numbers of a baseline: figures, cases and published tests. Each is strictly validated."""
 
 from typing import Annotated, Literal, Self
 
@@ -11,14 +11,14 @@ from btlib.runs.provenance import CaseCode
 from btlib.runs.throughput import Throughput
 
 Aggregation = Literal["slice-mean", "batch-mean", "class-mean", "class", "slice-class-mean", "none"]
-"""Over what a figure is a mean: samples; means of batches; tumour types; one tumour type's own score; samples of one
-tumour type; or nothing (a count, a time)."""
+"""What a figure is averaged over: samples; means of batches; classes; nothing, it is the score of one class; samples of
+one class; or nothing, it is a count or a time."""
 
-_AGREE = 5e-5  # a stored mean is rounded to four digits at worst
+_AGREE = 5e-5  # stored means have at least four decimal places
 
 
 class Strict(BaseModel):
-    """Frozen; unknown fields, other types and NaN are errors."""
+    """Frozen model; unknown fields, other types and NaN are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -27,17 +27,17 @@ class ReferenceValue(Strict):
     """One number of a case.
 
     Attributes:
-        metric: "dice", "accuracy", "macro_f1", "parameters" …
-        version: Of the metric's definition (see `btlib.evaluation.catalogue`).
-        value: In `unit`.
-        aggregation: Over what it is a mean.
-        unit: "1" for shares of one, else such as "px", "s" or "images/s".
-        n: How many samples it rests on; None where it rests on none, or their number is not known.
-        std: Standard deviation (n − 1) over samples, where known.
-        tumour_class: The tumour type it belongs to, where it belongs to one.
-        margin: The loss the gate tolerates, in `unit`; a figure without margin is for reading, not for gating.
-        source: Where it was read or measured.
-        note: What else a reader must know.
+        metric: Name of the metric: "dice", "accuracy", "macro_f1", "parameters" …
+        version: Version of the metric's definition (see `btlib.evaluation.catalogue`).
+        value: Value, in `unit`.
+        aggregation: What the value is averaged over.
+        unit: Unit of the value: "1" for numbers without unit, else for example "px", "s" or "images/s".
+        n: Number of samples; None if it has none or their number is unknown.
+        std: Standard deviation (n − 1) over samples; None if unknown.
+        tumour_class: Class that the value belongs to; None if it belongs to no single class.
+        margin: Loss that the gate tolerates, in `unit`. Figures without a margin are informative and are not judged.
+        source: Where the value was read or measured.
+        note: Further information for the reader.
     """
 
     metric: str
@@ -57,10 +57,10 @@ class ReferenceValue(Strict):
         if self.margin is None:
             return self
         if self.metric not in METRICS or METRICS[self.metric].level != "sample":
-            raise ValueError(f"{self.metric}: only a metric that every sample has can carry a margin")
+            raise ValueError(f"{self.metric}: only a metric at sample level can have a margin")
         low, high = METRICS[self.metric].range
         if self.unit != METRICS[self.metric].unit:
-            raise ValueError(f"{self.metric} is in {METRICS[self.metric].unit}, and the figure says {self.unit}")
+            raise ValueError(f"{self.metric}: expected the unit {METRICS[self.metric].unit}, got {self.unit}")
         if self.aggregation not in ("slice-mean", "batch-mean") or not low <= self.value <= high:
             raise ValueError(f"a figure with a margin must be a sample or batch mean within {low:g}…{high:g}")
         if self.margin >= high - low:
@@ -69,15 +69,15 @@ class ReferenceValue(Strict):
 
 
 class Provenance(Strict):
-    """How numbers came about.
+    """Provenance of numbers.
 
     Attributes:
-        source: The command that measured them.
+        source: Command that measured them.
         created: Date, ISO 8601.
         reason: Why they are in the baseline.
-        commit: Of the code that measured them, where known.
-        recipe: How the model was trained, where it was.
-        environment: Versions and hardware that measured them.
+        commit: Commit of the code that measured them; None if unknown.
+        recipe: Training recipe of the model; None if it was not trained.
+        environment: Software versions and hardware of the measurement.
     """
 
     source: str
@@ -89,11 +89,11 @@ class Provenance(Strict):
 
 
 class Spread(Strict):
-    """How much a metric differs between trainings of one recipe.
+    """Variation of a metric between trainings of one recipe.
 
     Attributes:
-        sd: Standard deviation between trainings of the mean over samples, in the metric's unit.
-        trainings: How many it rests on; n − 1 are its degrees of freedom.
+        sd: Standard deviation, between trainings, of the mean over samples, in the metric's unit.
+        trainings: Number n of trainings; the standard deviation has n − 1 degrees of freedom.
         source: Where it was measured.
     """
 
@@ -103,18 +103,18 @@ class Spread(Strict):
 
 
 class BaselineCase(Strict):
-    """What is known of one case.
+    """Numbers of one case.
 
     Attributes:
-        title: What it is.
-        made: How its numbers came about, where that is not as the baseline's: added later, or not trained.
-        code: The code that it came from, where it has a file.
-        figures: Its numbers; at most one gated figure a metric.
-        runs: Per-slice numbers, where they were measured.
-        spread: Metric → how much it differs between trainings, where that was measured.
-        first: The case as it was first accepted, lest small losses add up; None while these are the first numbers.
-        speed: Figure ("inference, batch 16") → how fast it was on the machine of the baseline's environment.
-        peak_memory_mib: Largest memory of the process while predicting there.
+        title: Title of the case.
+        made: Provenance of its numbers, if it differs from the baseline's: the case was added later or not trained.
+        code: Code of the case; None if it has no file.
+        figures: Numbers of the case; at most one figure with a margin per metric.
+        runs: Numbers per sample, if they were measured.
+        spread: Metric → variation between trainings, if it was measured.
+        first: The case as it was first accepted, so that small losses do not add up; None for the first numbers.
+        speed: Figure ("inference, batch 16") → speed on the machine of the baseline's environment.
+        peak_memory_mib: Peak memory of the process during prediction on that machine, in MiB.
     """
 
     title: str
@@ -131,40 +131,40 @@ class BaselineCase(Strict):
     def _check(self) -> Self:
         gated = [figure.metric for figure in self.figures if figure.margin is not None]
         if len(set(gated)) != len(gated):
-            raise ValueError("figures: more than one gated figure (with a margin) of one metric")
+            raise ValueError("figures: a metric has more than one figure with a margin")
         if len({frozenset(run.samples.id) for run in self.runs}) > 1:
-            raise ValueError("runs: they are not of the same samples")
+            raise ValueError("runs: they do not have the same samples")
         if self.first is not None and self.first.first is not None:
-            raise ValueError("first: has a first of its own")
+            raise ValueError("first: must not have a field first itself")
         if len({run.seed for run in self.runs}) != len(self.runs):
-            raise ValueError("runs: a seed stands in it more than once")
+            raise ValueError("runs: a seed occurs more than once")
         for figure in self.figures if self.runs else ():
             if figure.margin is not None:
                 self._check_gated(figure)
         return self
 
     def _check_gated(self, figure: ReferenceValue) -> None:
-        """A figure that its own samples contradict was edited by hand."""
+        """Raise ValueError if the figure contradicts its own samples; then it was edited by hand."""
         for run in self.runs:
             if not METRICS[figure.metric].available(run.samples):
-                raise ValueError(f"figures: {figure.metric} is gated, but a run has no samples of it")
+                raise ValueError(f"figures: {figure.metric} has a margin, but a run does not contain its values")
         values = [gated_value(run.samples, figure.metric, figure.aggregation, 16) for run in self.runs]
         mean = sum(values) / len(values)
-        if not abs(mean - figure.value) <= _AGREE:  # NaN where a sample has no value
-            raise ValueError(f"figures: {figure.metric} says {figure.value}, but its samples give {mean:.6f}")
+        if not abs(mean - figure.value) <= _AGREE:  # NaN if a sample has no value
+            raise ValueError(f"figures: {figure.metric} is {figure.value}, but its samples give {mean:.6f}")
 
 
 class PublishedTest(Strict):
     """A published significance test of two cases.
 
     Attributes:
-        first: One case.
-        second: The case it is compared with.
-        metric: "dice" or "accuracy" (correctness by sample).
-        test: Which test.
-        statistic: Its statistic.
-        p: Two-sided p, uncorrected.
-        n: Samples.
+        first: Name of the first case.
+        second: Name of the case it is compared with.
+        metric: "dice" or "accuracy" (whether each sample is classified correctly).
+        test: Name of the test.
+        statistic: Test statistic.
+        p: Two-sided p value, uncorrected.
+        n: Number of samples.
         source: Where it was read.
     """
 

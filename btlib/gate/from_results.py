@@ -1,4 +1,4 @@
-"""From measured results to a baseline, in memory."""
+"""Build a baseline in memory from measured results."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,25 +18,25 @@ from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.store import RunStore
 
 MARGIN = 0.02
-"""The loss of Dice, accuracy and other shares that the gate tolerates unless told otherwise."""
+"""Default margin: the loss that the gate tolerates for Dice, accuracy and other metrics with unit "1"."""
 
 _FOLDER = "--bt-(?:output|checkpoints|data)"
 _FOLDERS = re.compile(rf" (?:'{_FOLDER}=[^']*'|{_FOLDER}[ =](?:'[^']*'|\S+))")
-"""Options that name folders of the machine. No number depends on them, and a baseline is for others to read."""
+"""Options that name folders of this machine. They are removed from the stored command: no number depends on them."""
 
 
 def reference(results: list[CaseResult], name: str) -> Baseline:
-    """Measured results as a baseline in memory, to hold others against: 0.02 is tolerated of what is a share of one.
+    """Return measured results as a baseline in memory, to compare others with; metrics with unit "1" get margin 0.02.
 
     Args:
-        results: Of one run, or of one record.
-        name: What to call it.
+        results: Results of one run or of one record.
+        name: Name of the baseline.
 
     Raises:
-        RecordError: There are none, one failed, or they were made under different conditions.
+        RecordError: There are no results, one failed, or they were measured under different conditions.
     """
-    whole = sound(results, Path(name))
-    margins = {m: MARGIN for r in whole for m in r.metrics if METRICS[m].unit == "1"}
+    valid = sound(results, Path(name))
+    margins = {m: MARGIN for r in valid for m in r.metrics if METRICS[m].unit == "1"}
     return Baseline(
         name=name,
         kind="measured",
@@ -44,40 +44,40 @@ def reference(results: list[CaseResult], name: str) -> Baseline:
         source=name,
         created=f"{datetime.now(UTC):%Y-%m-%d}",
         reason="for a comparison",
-        conditions=whole[0].conditions,
-        schema_version=_version(whole[0]),
-        cases={result.case: _case(result, margins) for result in whole},
+        conditions=valid[0].conditions,
+        schema_version=_version(valid[0]),
+        cases={result.case: _case(result, margins) for result in valid},
     )
 
 
 def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
-    """The same results, if a baseline can be made of them.
+    """Return the same results if a baseline can be made of them.
 
     Raises:
-        RecordError: There are none, one failed, they were made under different conditions, or have other samples than
-            these say.
+        RecordError: There are no results, one failed, they were measured under different conditions, or their number
+            of samples differs from the one in their conditions.
     """
     if not results:
-        raise RecordError("has no records", where=folder, hint="let its session of pytest run to its end")
+        raise RecordError("has no records", where=folder, hint="let the pytest session run to its end")
     for result in results:
         if result.failure is not None:
             raise RecordError(
                 f"case {result.case} failed: {result.message}",
                 where=folder,
-                hint="a baseline is made of cases that worked: correct it and run again",
+                hint="a baseline needs cases without errors: correct the case and run again",
             )
         for run in result.runs:
             if run.samples.n != result.conditions.n_test:
                 raise RecordError(
-                    f"case {result.case} has {run.samples.n} samples, its conditions say {result.conditions.n_test}",
+                    f"case {result.case} has {run.samples.n} samples, expected {result.conditions.n_test}",
                     where=folder,
                     hint="the record was edited or is damaged: run the case again",
                 )
         if result.conditions != results[0].conditions:
             raise RecordError(
-                f"case {result.case} was made under other conditions than case {results[0].case}",
+                f"case {result.case} was measured under other conditions than case {results[0].case}",
                 where=folder,
-                hint="run all cases anew in one run",
+                hint="run all cases again in one run",
             )
     return results
 
@@ -90,7 +90,7 @@ def baseline_of(
     reason: str,
     margins: Mapping[str, Mapping[str, float]],
 ) -> Baseline:
-    """The results of a run as a baseline; every metric of a case's `margins` that it has is gated."""
+    """Return the results of a run as a baseline; every metric of a case that is in its `margins` gets a margin."""
     ready = {record.case for record in records if not info.recipe_of(record)}
     baseline = Baseline(
         name=name,
@@ -121,7 +121,7 @@ def baseline_of(
 
 
 def _code(codes: Sequence[CaseCode | None]) -> CaseCode | None:
-    """The code of a case, dirty where it was edited between two seeds."""
+    """Return the code of a case; it is marked as dirty if it was edited between two seeds."""
     first = codes[0]
     if first is None or all(code == first for code in codes):
         return first
@@ -129,12 +129,12 @@ def _code(codes: Sequence[CaseCode | None]) -> CaseCode | None:
 
 
 def _version(result: CaseResult) -> Literal[1, 2]:
-    """Records of version 1 know the truth by their samples alone, and so does what is made of them."""
+    """Return the schema version: 1 if the records have no fingerprint of the truth, else 2."""
     return 1 if result.conditions.truth_fingerprint is None else 2
 
 
 def with_costs(baseline: Baseline, run: RunStore, records: Sequence[CaseRecord]) -> Baseline:
-    """Speed and memory beside the numbers: bound to the machine, for reading and not for gating."""
+    """Return the baseline with speed and peak memory added; they were measured on the machine of the run."""
     speeds, peaks = run.speeds(), {record.case: record.peak_memory_mib for record in records}
     cases = {
         name: case.model_copy(
@@ -161,7 +161,7 @@ def _figure(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
     values = result.values(metric)
     if unknown := int(np.isnan(values).sum()):
         raise RecordError(
-            f"{metric} has no value for {unknown} of {len(values)} samples, and the gate compares means over all",
+            f"{metric} has no value for {unknown} of {len(values)} samples, but the gate compares means over all",
             where=f"case {result.case}",
             hint="leave out its margin",
         )

@@ -9,18 +9,21 @@ from btlib.runs.record import CaseRecord
 from btlib.stored import Stored
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_DIGEST = {"type": "string", "description": "Of the content of the file; btlib refuses a file that it does not fit."}
+_DIGEST = {
+    "type": "string",
+    "description": "Digest of the file's content; btlib refuses a file whose content does not match it.",
+}
 
-_SEALED = {"description": "That the file has a digest, which older versions did not write."}
+_SEALED = {"description": "Whether the file has a digest; older versions did not write one."}
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
-    """Schema by the kind of file: "baseline", "record", "judgement"."""
+    """Return the schemas by kind of file: "baseline", "record", "judgement"."""
     return {"baseline": _baseline(), "record": _stored(CaseRecord), "judgement": _stored(Judgement)}
 
 
 def _stored(kind: type[Stored]) -> dict[str, Any]:
-    """Of a value that is written as it is, and sealed."""
+    """Return the schema of a model that is written as it is, with a digest."""
     found = kind.model_json_schema(by_alias=True)
     found["properties"] |= {"digest": _DIGEST, "sealed": _SEALED}
     found["required"] = sorted({*found.get("required", []), "schema"})
@@ -28,7 +31,7 @@ def _stored(kind: type[Stored]) -> dict[str, Any]:
 
 
 def _baseline() -> dict[str, Any]:
-    """Of a baseline, whose file has a layout of its own: what all runs share stands in it once."""
+    """Return the schema of a baseline file, which stores the data that all runs share only once."""
     found = Baseline.model_json_schema(by_alias=True)
     parts, properties = found["$defs"], found["properties"]
     parts |= {"Run": Run.model_json_schema(), "Samples": Samples.model_json_schema()}
@@ -39,7 +42,11 @@ def _baseline() -> dict[str, Any]:
     conditions["required"] = sorted({*conditions["required"], "origin"} - {"task"})
     for name in ("SeedRun", "SampleTable"):
         parts.pop(name)
-    task = {"type": "object", "required": ["name"], "description": "A task; of one of btlib's own the name alone."}
+    task = {
+        "type": "object",
+        "required": ["name"],
+        "description": "A task; a built-in task is stored by its name alone.",
+    }
     properties |= {"schema": {"const": SCHEMA}, "digest": _DIGEST, "task": task, "samples": {"$ref": "#/$defs/Samples"}}
     found["required"] = sorted({*found["required"], "schema", "digest", "task"})
     return {"$schema": _DRAFT, **found}

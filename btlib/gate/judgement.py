@@ -1,4 +1,4 @@
-"""The judgement of a run, `judgement.json`: every verdict on every case, made once and read by all that show it."""
+"""The judgement of a run, `judgement.json`: all verdicts on all cases. It is made once and read by all reports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -33,10 +33,10 @@ class CaseJudgement(Strict):
 
     Attributes:
         case: Name of the case.
-        records: Identity of the records that they rest on.
-        verdicts: One for each metric that the case or the baseline asks for, or that an item asked for.
-        rankings: A case that is not in the baseline, compared with each case that is, by metric.
-        speed: One for each figure of its speed.
+        records: Fingerprint of the records that the verdicts are based on.
+        verdicts: Verdicts, one for each metric of the case, of its baseline, or requested by a pytest item.
+        rankings: For a case that is not in the baseline: its comparisons with the baseline's cases, by metric.
+        speed: Verdicts on speed, one for each measured figure.
     """
 
     case: str
@@ -49,11 +49,11 @@ class CaseJudgement(Strict):
     speed: list[ThroughputVerdict] = Field(default_factory=list)
 
     def verdict(self, metric: str) -> Verdict | None:
-        """The verdict on a metric; None where it was not judged."""
+        """Return the verdict on a metric; None if it was not judged."""
         return next((verdict for verdict in self.verdicts if verdict.metric == metric), None)
 
     def throughput(self, figure: str) -> ThroughputVerdict | None:
-        """The verdict on a figure of speed; None where it was not judged."""
+        """Return the verdict on a figure of speed; None if it was not judged."""
         return next((verdict for verdict in self.speed if verdict.figure == figure), None)
 
 
@@ -61,10 +61,10 @@ class Judgement(Stored):
     """All verdicts of a run.
 
     Attributes:
-        baseline: Identity of what the run is compared with; None where it is compared with nothing.
-        against: The cases of the baseline that new ones are compared with; None for all.
-        strict: Whether another rendering of the samples was not to be compared.
-        cases: By name.
+        baseline: Name and fingerprint of the baseline; None if the run is compared with nothing.
+        against: Cases of the baseline that new cases are compared with; None for all.
+        strict: Whether another rendering of the samples is "not-comparable".
+        cases: Judgement of each case, by case name.
     """
 
     schema_: Literal["btlib-judgement/1"] = Field(default="btlib-judgement/1", alias="schema")
@@ -76,23 +76,22 @@ class Judgement(Stored):
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """Those on metrics, of all cases."""
+        """Verdicts on metrics, of all cases."""
         return [verdict for case in self.cases.values() for verdict in case.verdicts]
 
 
 def judge_case(
     store: RunStore, case: str, baseline: Baseline | BaselineError, metrics: Sequence[str] = ()
 ) -> CaseJudgement:
-    """The judgement of one case of a run, made where `judgement.json` does not have it of these very records.
+    """Return the judgement of one case of a run; it is read from `judgement.json` if that has it for the same records.
 
-    A case of which cells have no record yet is a failed one. The verdicts depend on the case's own records and the
-    baseline alone.
+    A case fails while some of its cells have no record. Its verdicts depend only on its own records and the baseline.
 
     Args:
         store: The run's folder.
-        case: Name of the case, which has a record at least.
-        baseline: What the run is compared with, or why there is nothing.
-        metrics: What to judge beside the metrics that the case and the baseline ask for.
+        case: Name of the case; it must have at least one record.
+        baseline: Baseline of the run, or the error why there is none.
+        metrics: Metrics to judge in addition to those of the case and of the baseline.
 
     Raises:
         RecordError: A record cannot be read.
@@ -110,7 +109,7 @@ def judge_case(
 
 
 def judge_run(store: RunStore, baseline: Baseline | BaselineError) -> Judgement:
-    """The judgement of all cases of a run that have records; what `judgement.json` has is not judged again.
+    """Return the judgement of all cases of a run that have records; cases in `judgement.json` are not judged again.
 
     Raises:
         RecordError: A record cannot be read.
@@ -127,7 +126,7 @@ def judge_run(store: RunStore, baseline: Baseline | BaselineError) -> Judgement:
 def judgement_of(
     known: Judgement, info: RunInfo, records: Sequence[CaseRecord], baseline: Baseline | BaselineError
 ) -> Judgement:
-    """The judgement of records in memory; of what is known of these very records nothing is judged again."""
+    """Return the judgement of records in memory; cases that `known` has for the same records are not judged again."""
     ordered = sorted(records, key=lambda record: (record.case, record.seed, record.fold or ""))
     by_case = {case: list(found) for case, found in groupby(ordered, key=lambda record: record.case)}
     cases = {case: _judged_or_known(known, info, found, baseline, ()) for case, found in by_case.items()}
@@ -135,7 +134,7 @@ def judgement_of(
 
 
 def stored_judgement(store: RunStore, info: RunInfo, baseline: Baseline | BaselineError) -> Judgement:
-    """What was judged so far against this very baseline; a damaged file is judged anew."""
+    """Return the stored judgement for the same baseline and options, else an empty one; a damaged file is ignored."""
     against, strict, identity = info.against, info.strict, _baseline_identity(baseline)
     path = store.path / "judgement.json"
     try:
@@ -169,14 +168,14 @@ def verdicts(
     strict: bool = False,
     found: Sequence[Verdict] | None = None,
 ) -> tuple[Verdict, ...]:
-    """The gate's verdict on each metric of a case, with the measured value; an unreadable baseline gives one too.
+    """Return the verdict on each metric of a case, with the measured value, even if the baseline cannot be read.
 
     Args:
-        result: What was measured.
-        baseline: What it is compared with, or why there is none.
-        against: The references for a case that the baseline does not know; None for all.
-        strict: Another rendering of the same samples is "not-comparable".
-        found: What `judge_against` said of a case that the baseline does not know, where that is known.
+        result: Measured result.
+        baseline: Baseline to compare with, or the error why there is none.
+        against: References for a case that is not in the baseline; None for all.
+        strict: Whether another rendering of the same samples is "not-comparable".
+        found: Verdicts of `judge_against` for a case that is not in the baseline, if already computed.
     """
     judged = _verdicts(result, baseline, against, strict=strict, found=found)
     return tuple(with_value(verdict, result) for verdict in judged)
@@ -202,7 +201,7 @@ def _verdicts(
 
 
 def _measured(result: CaseResult, metric: str) -> Verdict:
-    """A number that is compared with nothing; one that is undefined is a failure all the same."""
+    """Return the verdict without a comparison; an undefined value is an error."""
     if mean_value(result, metric) is None:
         return Verdict(result.case, metric, "error", "not measured, or undefined for some samples")
     return Verdict(result.case, metric, "measured")
@@ -214,16 +213,16 @@ def _judged(
     result = result_of(records, missing_cells(info, records))
     asked = replace(result, metrics={**result.metrics, **{metric: METRICS[metric].version for metric in metrics}})
     against: list[Verdict] | None = None
-    beside: list[Ranking] = []
+    ranked: list[Ranking] = []
     if not isinstance(baseline, BaselineError) and result.case not in baseline.cases and result.failure is None:
         against = judge_against(asked, baseline, info.against, strict=info.strict)
         declared = [verdict for verdict in against if verdict.metric in result.metrics]
-        beside = rankings(result, baseline, info.against, strict=info.strict, judged=declared)
+        ranked = rankings(result, baseline, info.against, strict=info.strict, judged=declared)
     return CaseJudgement(
         case=result.case,
         records=_identity(info, records),
         verdicts=[_finite(v) for v in verdicts(asked, baseline, info.against, strict=info.strict, found=against)],
-        rankings=[_finite(one) for one in beside],
+        rankings=[_finite(one) for one in ranked],
         speed=_speed(info, records, baseline),
     )
 
@@ -241,7 +240,7 @@ def _speed(info: RunInfo, records: Sequence[CaseRecord], baseline: Baseline | Ba
 
 
 def _identity(info: RunInfo, records: Sequence[CaseRecord]) -> str:
-    """Of all that verdicts rest on."""
+    """Return the fingerprint of all records and missing cells that the verdicts are based on."""
     missing = [str(cell) for cell in missing_cells(info, records)]
     return fingerprint.of([record.model_dump(mode="json") for record in records], missing)
 
@@ -255,7 +254,7 @@ def _baseline_identity(baseline: Baseline | BaselineError) -> str | None:
 
 
 def _finite(value: T) -> T:
-    """A verdict in which a number that is none is None, for JSON has no other word for it."""
+    """Return the verdict with None instead of NaN and infinities, which JSON cannot represent."""
     changes: Mapping[str, Any] = {
         f.name: None if isinstance(part, float) else ()
         for f in fields(value)

@@ -1,9 +1,9 @@
-"""The layout of a baseline file, and the readers of older ones.
+"""Layout of baseline files, and readers of older layouts.
 
-"btlib-baseline/2" holds what all cases share (ids, labels, patients, true areas) once, under `samples`; a run has
-columns in the same order, named `<structure>/<measure>` and `probability/<class>`. Ids are text. A file may hold more
-than this version of btlib writes: any other column of a run, spreads of trainings, and the case as it was first
-accepted. "btlib-baseline/1" repeated the samples in every run, and took patient codes into the identity of the data.
+"btlib-baseline/2" stores the data that all cases share (ids, labels, patients, true areas) once, under `samples`. A run
+has columns in the same order, named `<structure>/<measure>` and `probability/<class>`. Ids are text. A file may contain
+more than this version of btlib writes: other columns of a run, spreads between trainings, and the case as it was first
+accepted. "btlib-baseline/1" repeated the samples in every run, and its fingerprint of the data included patient codes.
 """
 
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ _Column = list[int | float | None]
 
 
 class _Part(BaseModel):
-    """Checked here where the layouts differ; all the rest is checked by `Baseline`."""
+    """Part of a file whose layout differs between versions; all other parts are validated by `Baseline`."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
 
 class Samples(_Part):
-    """What the runs of all cases share, in one order."""
+    """Data that the runs of all cases share; all columns have the same order."""
 
     model_config = ConfigDict(extra="forbid")
     id: list[str]
@@ -59,11 +59,11 @@ class _File(_Part):
 
 
 def from_file(value: Any) -> dict[str, Any]:
-    """The fields of a `Baseline` from the content of a file of any known version.
+    """Return the fields of a `Baseline` from the content of a file of any known version.
 
     Raises:
-        ValidationError: A part that only this layout has is not what it should be.
-        ValueError: No known version.
+        ValidationError: A part that only this layout has is invalid.
+        ValueError: The version is unknown.
     """
     schema = value.get("schema") if isinstance(value, Mapping) else None
     if schema not in SCHEMAS:
@@ -75,11 +75,11 @@ def from_file(value: Any) -> dict[str, Any]:
 
 
 def to_file(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a file from the fields of a `Baseline`.
+    """Return the content of a file from the fields of a `Baseline`.
 
     Raises:
-        ValueError: Two runs disagree on what they share, a run is of other samples, or the task has the name of one of
-            btlib's own and is another.
+        ValueError: Two runs disagree on the shared data, a run has other samples, or the task has the name of a
+            built-in task but differs from it.
     """
     tables = [run["samples"] for case in fields["cases"].values() for run in _runs_of(case)]
     shared = _shared(tables) if tables else None
@@ -87,7 +87,7 @@ def to_file(fields: Mapping[str, Any]) -> dict[str, Any]:
     task = conditions.pop("task")
     always = {name: task.get(name, default) for name, default in _TASK.items()}
     if task["name"] in BUILT_IN:
-        task = {"name": _known_task(task)["name"]}  # the rest is known
+        task = {"name": _known_task(task)["name"]}  # the rest is built in
     cases = {name: _case_to_file(case, shared) for name, case in fields["cases"].items()}
     samples = {} if shared is None else {"samples": shared}
     return {
@@ -101,13 +101,13 @@ def to_file(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _TASK: Final = {"classes": [], "structures": [], "synthetic": False}
-"""What a file says of its task even where it is at its default."""
+"""Fields of the task that a file always contains, even with their default values."""
 
 
 def _from_1(fields: dict[str, Any]) -> dict[str, Any]:
     conditions, cases = fields.get("conditions"), fields.get("cases")
     if not isinstance(conditions, Mapping) or not isinstance(cases, Mapping):
-        return fields  # which `Baseline` refuses by name
+        return fields  # `Baseline` reports the invalid field
     known = conditions.get("dataset_fingerprint")
 
     def run_of(run: Any) -> Any:
@@ -133,14 +133,14 @@ def _from_2(fields: dict[str, Any]) -> dict[str, Any]:
     if isinstance(conditions, Mapping):
         origin = conditions.get("origin")
         if origin != task.get("name"):
-            raise ValueError(f"task: its name is {task.get('name')!r}; but conditions.origin is {origin!r}")
+            raise ValueError(f"task: its name is {task.get('name')!r}, but conditions.origin is {origin!r}")
         own = {name: field for name, field in conditions.items() if name != "origin"}
         fields = {**fields, "conditions": {**own, "task": task}}
     samples = file.samples
 
     def case_of(case: _Case) -> dict[str, Any]:
         if case.runs and samples is None:
-            raise ValueError("samples: missing, and there are runs")
+            raise ValueError("samples: missing, but there are runs")
         rest = dict(case.model_extra or {})
         runs = {"runs": [_run_of(run, samples, task) for run in case.runs]} if samples is not None and case.runs else {}
         first = {} if case.first is None else {"first": case_of(case.first)}
@@ -151,7 +151,7 @@ def _from_2(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _known_task(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A task of btlib's own with all that is known of it: files of before hold no more than what numbers rest on."""
+    """Return a built-in task with all its fields (older files contain only some); return other tasks unchanged."""
     built_in = BUILT_IN.get(str(value.get("name")))
     if built_in is None:
         return dict(value)
@@ -160,7 +160,7 @@ def _known_task(value: Mapping[str, Any]) -> dict[str, Any]:
         if name not in own:
             raise ValueError(f"task.{name}: Extra inputs are not permitted")
         if own[name] != field:
-            raise ValueError(f"task.{name}: expected {own[name]!r} for btlib's own task, got {field!r}")
+            raise ValueError(f"task.{name}: expected {own[name]!r} for a built-in task, got {field!r}")
     return own
 
 
@@ -175,7 +175,7 @@ def _run_of(run: Run, samples: Samples, task: Mapping[str, Any]) -> dict[str, An
         "columns": {**samples.columns, **run.columns},
     }
     if twice := sorted(samples.columns.keys() & run.columns.keys()):
-        raise ValueError(f"columns: {twice[0]} is in samples and in a run")
+        raise ValueError(f"columns: {twice[0]} is both in samples and in a run")
     return {"seed": run.seed, "fingerprint": run.fingerprint, "samples": table}
 
 
@@ -184,18 +184,18 @@ def _runs_of(case: Mapping[str, Any]) -> list[Any]:
 
 
 def _shared(tables: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """What all tables say of the samples, in the order of the first; they must agree."""
+    """Return the data that all tables share, in the order of the first table; the tables must agree."""
     first = tables[0]
     ids, names = first["id"], [f"{structure}/{TRUTH}" for structure in first.get("structures", [])]
     rows = {name: dict(zip(ids, values, strict=True)) for name, values in _truth(first, names).items()}
     for table in tables[1:]:
         if set(table["id"]) != set(ids):
-            raise ValueError("its runs are not of the same samples")
+            raise ValueError("its runs do not have the same samples")
         for name, values in _truth(table, names).items():
             known = rows[name]
             for sample, value in zip(table["id"], values, strict=True):
                 if known[sample] is None:
-                    known[sample] = value  # a patient that only the later run knows
+                    known[sample] = value  # a patient that only a later run contains
                 elif value is not None and known[sample] != value:
                     raise ValueError(f"its runs disagree on {name} of sample {sample}: {known[sample]} and {value}")
     columns = {name: [rows[name][sample] for sample in ids] for name in names}
@@ -208,7 +208,7 @@ def _shared(tables: list[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _truth(table: Mapping[str, Any], names: list[str]) -> dict[str, list[Any]]:
-    """Columns that all runs share."""
+    """Return the columns that all runs share."""
     nothing = [None] * len(table["id"])
     shared = {name: table.get(name) or nothing for name in ("label", "patient", "volume")}
     return shared | {name: table["columns"].get(name, nothing) for name in names}

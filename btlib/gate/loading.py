@@ -1,4 +1,4 @@
-"""The baseline that a run is compared with, or why it cannot be had."""
+"""Load the baseline that a run is compared with."""
 
 from pathlib import Path
 
@@ -6,17 +6,18 @@ from btlib.errors import BaselineError
 from btlib.gate.schema import Baseline
 
 NONE = Path("none")
-"""In place of a baseline's file: measure, and compare with nothing."""
+"""Value in place of a baseline file: measure without a comparison."""
 
 
 class NotComparedError(BaselineError):
-    """The user asked for no comparison."""
+    """Error in place of a baseline when the user asked for no comparison."""
 
 
 def load_baseline(path: Path) -> Baseline | BaselineError:
-    """The baseline, or why it cannot be had: cases are measured and recorded even then.
+    """Return the baseline, or the error why it cannot be loaded.
 
-    They fail then, unless the user asked for no comparison (`NONE`).
+    Without a baseline, cases are still measured and recorded. They fail, unless the user asked for no comparison
+    (`NONE`).
     """
     if path == NONE:
         return NotComparedError("no comparison was asked for", where="--bt-baseline none")

@@ -1,4 +1,4 @@
-"""The value of a case that a verdict shows, also where the gate did not get as far as comparing it."""
+"""Measured value of a case for its verdict, also if the gate could not compare it."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from btlib.results import CaseResult
 
 
 def mean_value(result: CaseResult, metric: str) -> float | None:
-    """The mean over the samples that have a value, and over seeds; None where it was not measured or none has one."""
+    """Return the mean over samples with a value, and over seeds; None if not measured or if no sample has a value."""
     known = METRICS[metric]
     if not result.runs or not all(known.available(run.samples) for run in result.runs):
         return None
@@ -21,7 +21,7 @@ def mean_value(result: CaseResult, metric: str) -> float | None:
 
 
 def with_value(verdict: Verdict, result: CaseResult) -> Verdict:
-    """A verdict with the measured value, which is known of every case that did not fail."""
+    """Return the verdict with the measured value; the verdict is unchanged if the case failed."""
     if verdict.measured is not None or result.failure is not None:
         return verdict
     return replace(verdict, measured=mean_value(result, verdict.metric))

@@ -1,4 +1,4 @@
-"""Bring a baseline of an older schema up to date: the numbers stay, what identifies the data is added."""
+"""Convert a baseline of an older schema: the numbers stay, and the fingerprints of the data are added."""
 
 import json
 from dataclasses import replace
@@ -22,15 +22,16 @@ from btlib.splits import SPLITS, Split, make_split
 
 
 def migrate(path: Path, folder: Path | None, *, progress: bool = False) -> Baseline:
-    """A baseline of version 1 as one of version 2: no number changes, and everything that is added is checked.
+    """Return a baseline of version 1 as version 2: no number changes, and everything that is added is checked.
 
     Args:
-        path: The file; it stays as it is.
-        folder: The slices that it was measured on; a published one needs none.
-        progress: Draw progress bars on stderr.
+        path: Baseline file; it is not changed.
+        folder: Folder of the samples that it was measured on; not needed for a published baseline.
+        progress: Whether to draw progress bars on stderr.
 
     Raises:
-        BaselineError: The file cannot be read, the slices are not those of the baseline, or their patients are unknown.
+        BaselineError: The file cannot be read, the samples are not those of the baseline, or their patients are
+            unknown.
         DataError: The folder cannot be read.
     """
     baseline = Baseline.load(path)
@@ -40,24 +41,24 @@ def migrate(path: Path, folder: Path | None, *, progress: bool = False) -> Basel
         return _published(baseline, folder, progress)
     if folder is None:
         raise BaselineError(
-            "it was measured, and does not say on what data",
+            "the baseline was measured, but does not identify its data",
             where=path,
-            hint="name the folder of its slices with --data",
+            hint="name the folder of its samples with --data",
         )
     old, wanted = baseline.conditions, _old_fingerprint(path)
     found = old_fingerprints(folder, progress=progress)
     if wanted not in found:
         raise BaselineError(
-            f"was measured on slices with the fingerprint {wanted}; these have {' or '.join(found)}",
+            f"was measured on samples with the fingerprint {wanted}, but the folder has {' or '.join(found)}",
             where=path,
-            hint="name the very folder that it was measured on",
+            hint="name the folder that it was measured on",
         )
     dataset = load_dataset(folder, old.image_size, old.scaling, progress=progress)
     split = _same_split(baseline, dataset)
     facts = patient_facts(dataset, split)
     if facts is None:
         raise BaselineError(
-            "the patients of these slices are not known", where=folder, hint="use files with patient ids"
+            "the patients of these samples are unknown", where=folder, hint="use files with patient ids"
         )
     conditions = old.model_copy(
         update={
@@ -73,7 +74,7 @@ def migrate(path: Path, folder: Path | None, *, progress: bool = False) -> Basel
 
 
 def _published(baseline: Baseline, folder: Path | None, progress: bool) -> Baseline:
-    """A published one knows no slices, but whose they are where its split is one of ours."""
+    """Return a published baseline as version 2, with facts about its patients if it has a split of btlib."""
     conditions = baseline.conditions
     if folder is not None and conditions.split_fingerprint is not None:
         dataset = load_dataset(folder, conditions.image_size, conditions.scaling, progress=progress)
@@ -86,16 +87,16 @@ def _old_fingerprint(path: Path) -> str:
     known = json.loads(path.read_text(encoding="utf-8"))["conditions"].get("dataset_fingerprint")
     if not isinstance(known, str):
         raise BaselineError(
-            "conditions.dataset_fingerprint: expected text, found none", where=path, hint="measure it again"
+            "conditions.dataset_fingerprint: expected text, but it is missing", where=path, hint="measure it again"
         )
     return known
 
 
 def old_fingerprints(folder: Path, *, progress: bool = False) -> tuple[str, ...]:
-    """Fingerprints of a folder under version 1: with the patient codes in its files, and without any."""
+    """Return the version 1 fingerprints of a folder: with the patient codes of its files, and without them."""
     paths = list_slices(folder)
     digests: list[tuple[str, str]] = []
-    for made in map_files(_old_digests, paths, len(paths), "Checking slices", progress):
+    for made in map_files(_old_digests, paths, len(paths), "Checking samples", progress):
         if isinstance(made, DataError):
             raise made
         digests.append(made)
@@ -121,14 +122,14 @@ def _same_split(baseline: Baseline, dataset: Dataset) -> Split:
     conditions: Conditions = baseline.conditions
     if conditions.split_name not in SPLITS:
         raise BaselineError(
-            f"is of the split {conditions.split_name}, which is no more",
+            f"uses the split {conditions.split_name}, which no longer exists",
             where=baseline.name,
             hint="measure its cases again, on patient-5fold-1",
         )
     split = make_split(conditions.split_name, dataset)
     if split.fingerprint != conditions.split_fingerprint:
         raise BaselineError(
-            f"its split {split.name} is {conditions.split_fingerprint}, and today's is {split.fingerprint}",
+            f"its split {split.name} is {conditions.split_fingerprint}, but today's is {split.fingerprint}",
             where=baseline.name,
             hint="measure its cases again",
         )
@@ -141,10 +142,10 @@ def _case(case: BaselineCase, dataset: Dataset, split: Split, where: str) -> Bas
 
 
 def _table(table: SampleTable, dataset: Dataset, split: Split, where: str) -> SampleTable:
-    """The same table with patients; its truth must be that of the slices."""
+    """Return the table with patients; its truth must equal that of the data set."""
     at = {str(dataset.ids[i]): int(i) for i in split.test}
     if set(table.id) != at.keys():
-        raise BaselineError("its slices are not the test slices of its split", where=where, hint="measure it again")
+        raise BaselineError("its samples are not the test samples of its split", where=where, hint="measure it again")
     order = np.array([at[name] for name in table.id])
     areas = dataset.masks[order].sum(axis=(2, 3))
     for name, ours, theirs in zip(
@@ -155,8 +156,9 @@ def _table(table: SampleTable, dataset: Dataset, split: Split, where: str) -> Sa
     ):
         if ours != theirs:
             raise BaselineError(
-                f"slice {name}: label {ours[0]} and {ours[1]} tumour pixels there, {theirs[0]} and {theirs[1]} here",
+                f"sample {name}: the baseline has label {ours[0]} and {ours[1]} mask pixels, "
+                f"the folder has label {theirs[0]} and {theirs[1]} mask pixels",
                 where=where,
-                hint="name the very folder that it was measured on",
+                hint="name the folder that it was measured on",
             )
     return table.model_copy(update={"patient": [dataset.patients[i] for i in order]})

@@ -1,4 +1,4 @@
-"""Where a case stands that the baseline does not know: beside each case that it knows."""
+"""Ranking of a case that is not in the baseline, compared with each case of the baseline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,27 +17,27 @@ from btlib.results import CaseResult, mean_in_order
 
 @dataclass(frozen=True)
 class Ranking:
-    """A new case beside one reference.
+    """Comparison of a new case with one reference.
 
     Attributes:
-        case: The new case.
-        reference: The case of the baseline.
-        metric: Name in the catalogue.
-        status: The gate's verdict on the new case, held against the reference.
-        value: Of the new case.
-        reference_value: Of the reference.
-        margin: The largest loss that is tolerated, in the metric's unit.
-        difference: New − reference; None where they cannot be compared.
-        low: Lower bound of its 95 % interval.
-        high: Upper bound.
-        method: How the interval was made, as in `Verdict`: paired by sample, or not.
-        p_holm: Two-sided p of sign flips, Holm-corrected over all references and metrics of the case; None where the
-            baseline has no samples.
-        rank: Of the new case among itself and the references by this metric, 1 is best; None where they cannot be
+        case: Name of the new case.
+        reference: Name of the baseline's case.
+        metric: Name in the catalogue of metrics.
+        status: Verdict on the new case compared with the reference.
+        value: Value of the new case.
+        reference_value: Value of the reference.
+        margin: Largest tolerated loss, in the metric's unit.
+        difference: New − reference; None if they cannot be compared.
+        low: Lower bound of the 95 % interval of the difference.
+        high: Upper bound of the interval.
+        method: Method of the interval, as in `Verdict`.
+        p_holm: Two-sided p value of a sign flip test, Holm-corrected over all references and metrics of the case; None
+            if the baseline has no values per sample or they cannot be compared.
+        rank: Rank by this metric of the new case among itself and the references, 1 is best; None if they cannot be
             compared.
-        of: How many those are.
-        images_per_second: Of the reference on the baseline's machine, at inference with batch 16.
-        peak_memory_mib: Of the reference there.
+        of: Number of ranked cases.
+        images_per_second: Throughput of the reference on the baseline's machine: inference, batch 16, in images/s.
+        peak_memory_mib: Peak memory of the reference on that machine, in MiB.
     """
 
     case: str
@@ -66,14 +66,14 @@ def rankings(
     strict: bool = False,
     judged: Sequence[Verdict] | None = None,
 ) -> list[Ranking]:
-    """Hold a measured case against every reference.
+    """Compare a measured case with every reference.
 
     Args:
-        result: What was measured.
-        baseline: Holds the references.
-        against: Names of references; None takes all.
-        strict: Another rendering of the same samples is "not-comparable".
-        judged: What `judge_against` said of the very same, where that is known.
+        result: Measured result.
+        baseline: Baseline with the references.
+        against: Names of the references; None takes all.
+        strict: Whether another rendering of the same samples is "not-comparable".
+        judged: Verdicts of `judge_against` with the same arguments, if already computed.
     """
     if judged is None:
         judged = judge_against(result, baseline, against, strict=strict)

@@ -1,4 +1,4 @@
-"""The gate: whether a measured case holds up against its baseline. Whatever cannot be compared fails."""
+"""Rule of the gate: compare a measured case with its baseline. A case that cannot be compared fails."""
 
 import math
 from collections.abc import Sequence
@@ -17,16 +17,17 @@ from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order
 from btlib.sample_table import SampleTable
 
 _NO_PATIENTS = (
-    "some or all samples have no patient id, so the interval is too narrow where a patient has several: give the "
-    "samples patient ids (PID), or say that they are independent (pytest --bt-independent, btlib compare --independent)"
+    "some or all samples have no patient id, so the interval is too narrow if a patient has several samples: give the "
+    "samples patient ids (PID), or state that they are independent (pytest --bt-independent, "
+    "btlib compare --independent)"
 )
 
-_ROUNDING = 1e-12  # an interval that ends at 0 but for rounding does not exclude it
+_ROUNDING = 1e-12  # tolerance for rounding: an interval that ends this close to 0 does not exclude 0
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Measured − baseline with its 95 % interval, and how that was made."""
+    """Difference measured − baseline, its 95 % interval, and the method of the interval."""
 
     difference: float
     low: float
@@ -35,21 +36,21 @@ class Gap:
 
 
 def judge(result: CaseResult, baseline: Baseline, *, strict: bool = False) -> tuple[Verdict, ...]:
-    """Hold a measured case against a baseline: one verdict for each metric the case or the baseline asks for.
+    """Compare a measured case with a baseline: one verdict for each metric of the case or of its baseline.
 
-    With margin δ and the 95 % interval of the difference d = measured − baseline (its sign turned for a metric where
-    lower is better): "pass" if its lower bound is above −δ ("improved" if above 0); "regressed" if d is below −δ and
-    the whole interval below 0; else "inconclusive". Without a true change a verdict of "regressed" so stays under
-    2.5 %, and so does a "pass" at a true loss of δ.
+    Let δ be the margin and d = measured − baseline the difference, with reversed sign if lower is better. With the 95 %
+    interval of d, the verdict is "pass" if the lower bound is above −δ ("improved" if it is above 0), "regressed" if d
+    is below −δ and the whole interval is below 0, else "inconclusive". So the probability of "regressed" without a true
+    change stays under 2.5 %, and so does the probability of "pass" at a true loss of δ.
 
-    Numbers made under other conditions are "not-comparable", however high or low they are. So are numbers on samples
-    whose patients are unknown, unless the user says that they are independent. Another rendering of the same samples
-    is named in the reason.
+    Numbers measured under other conditions are "not-comparable", however high or low they are. The same holds for
+    samples whose patients are unknown, unless the user states that they are independent. Another rendering of the same
+    samples is reported in the reason.
 
     Args:
-        result: What was measured, with one seed or several; the mean over seeds is judged.
-        baseline: What it is held against; the mean over its seeds counts.
-        strict: Another rendering is "not-comparable" too.
+        result: Measured result with one or several seeds; the mean over seeds is judged.
+        baseline: Baseline to compare with; the mean over its seeds is used.
+        strict: Whether another rendering is "not-comparable" too.
     """
     asked = dict.fromkeys([*result.metrics, *baseline.gated(result.case)])
     return tuple(judge_metric(result, metric, baseline, strict=strict) for metric in asked)
@@ -58,16 +59,16 @@ def judge(result: CaseResult, baseline: Baseline, *, strict: bool = False) -> tu
 def judge_against(
     result: CaseResult, baseline: Baseline, references: Sequence[str] | None = None, *, strict: bool = False
 ) -> list[Verdict]:
-    """Hold a case that the baseline does not know against cases that it knows, on the same samples.
+    """Compare a case that is not in the baseline with cases of the baseline, on the same samples.
 
     Args:
-        result: What was measured.
-        baseline: Holds the references' numbers.
-        references: Names of cases; None takes all.
-        strict: Another rendering of the same samples is "not-comparable".
+        result: Measured result.
+        baseline: Baseline with the references' numbers.
+        references: Names of the references; None takes all cases.
+        strict: Whether another rendering of the same samples is "not-comparable".
 
     Returns:
-        One verdict for each metric of the case and each reference that has it, named in `reference`.
+        One verdict for each metric of the case and each reference with a margin for it, named in `reference`.
     """
     chosen = baseline.cases if references is None else references
     return [
@@ -88,17 +89,17 @@ def judge_new(
     strict: bool = False,
     found: Sequence[Verdict] | None = None,
 ) -> tuple[Verdict, ...]:
-    """The verdict on each metric of a case that the baseline does not know.
+    """Return the verdict on each metric of a case that is not in the baseline.
 
-    References that are named must all be held, so the worst verdict counts; where none are named, it is enough to
-    hold against one of all that the baseline knows, and the best verdict counts.
+    If references are named, the case must pass against all of them: the worst verdict counts. If none is named, it must
+    pass against at least one case of the baseline: the best verdict counts.
 
     Args:
-        result: What was measured.
-        baseline: Holds the references' numbers.
-        references: Names of cases; None takes all.
-        strict: Another rendering of the same samples is "not-comparable".
-        found: What `judge_against` said of the very same, where that is known.
+        result: Measured result.
+        baseline: Baseline with the references' numbers.
+        references: Names of the references; None takes all cases.
+        strict: Whether another rendering of the same samples is "not-comparable".
+        found: Verdicts of `judge_against` with the same arguments, if already computed.
     """
     if found is None:
         found = judge_against(result, baseline, references, strict=strict)
@@ -107,20 +108,24 @@ def judge_new(
         choose(
             (v for v in found if v.metric == metric),
             key=lambda v: WORST_FIRST.index(v.status),
-            default=Verdict(result.case, metric, "missing-baseline", f"no case of {baseline.name!r} is gated by it"),
+            default=Verdict(
+                result.case, metric, "missing-baseline", f"no case of {baseline.name!r} has a margin for it"
+            ),
         )
         for metric in result.metrics
     )
 
 
 def judge_metric(result: CaseResult, metric: str, baseline: Baseline, *, strict: bool = False) -> Verdict:
-    """The verdict on one metric; see `judge`."""
+    """Return the verdict on one metric; see `judge`."""
     nothing = Verdict(result.case, metric, "error")
     if result.failure is not None:
         return replace(nothing, status=result.failure, reason=result.message)
     figure = baseline.figure(result.case, metric)
     if figure is None or figure.margin is None:
-        reason = f"baseline {baseline.name!r} has no gated figure for it; accept one with `btlib baseline accept`"
+        reason = (
+            f"baseline {baseline.name!r} has no figure with a margin for it; accept one with `btlib baseline accept`"
+        )
         return replace(nothing, status="missing-baseline", reason=reason)
     known = replace(nothing, baseline=figure.value, margin=figure.margin)
     rendering = other_rendering(result.conditions, baseline.conditions) if baseline.kind == "measured" else ""
@@ -139,17 +144,17 @@ def judge_metric(result: CaseResult, metric: str, baseline: Baseline, *, strict:
         return replace(
             verdict, status="not-comparable", reason="\n".join([_NO_PATIENTS, *filter(None, [verdict.reason])])
         )
-    stated = "samples without patient id are taken as independent, as the user says" if result.strangers else ""
+    stated = "samples without patient id are taken as independent, as the user stated" if result.strangers else ""
     return replace(verdict, reason="\n".join(filter(None, [verdict.reason, rendering, stated])))
 
 
 def three_way(gap: Gap, margin: float, sign: int = 1) -> Status:
-    """The rule of the gate on a difference and its interval; numbers that are not finite are "not-comparable".
+    """Return the status for a difference and its interval; numbers that are not finite are "not-comparable".
 
     Args:
-        gap: Measured − baseline.
-        margin: The largest loss tolerated, above 0.
-        sign: 1 where higher is better, −1 where lower is.
+        gap: Difference measured − baseline with its interval.
+        margin: Largest tolerated loss, above 0.
+        sign: 1 if higher is better, −1 if lower is better.
     """
     if not all(map(math.isfinite, (gap.difference, gap.low, gap.high))):
         return "not-comparable"
@@ -160,10 +165,10 @@ def three_way(gap: Gap, margin: float, sign: int = 1) -> Status:
 
 
 def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
-    """Where two sets of conditions differ; what is not known (None) of the baseline is not compared.
+    """Return the differences between two sets of conditions; fields that are None in the baseline are not compared.
 
-    Who the patients are does not make numbers: it is not compared. The truth is, where both know it; the test samples
-    themselves are compared besides, wherever the baseline has them.
+    The patients and the fingerprint of the images are not compared here. The fingerprint of the truth is compared if
+    both sides have it. The true labels and areas of the test samples are compared elsewhere, if the baseline has them.
     """
     pairs = [
         ("task", measured.task.name, baseline.task.name),
@@ -184,30 +189,30 @@ def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
 
 
 def other_rendering(measured: Conditions, baseline: Conditions) -> str:
-    """That the images differ where the truth may be the same, such as copies of 8 and 16 bits; "" where they do not."""
+    """Return a message if the images differ, for example 8-bit and 16-bit copies of the same samples; else ""."""
     ours, theirs = measured.input_fingerprint, baseline.input_fingerprint
     if ours == theirs:
         return ""
     if ours is None or theirs is None:
-        side = "what was measured" if ours is None else "the baseline"
-        return f"inputs: {side} does not know its images, so they may be another rendering"
+        side = "the measured result" if ours is None else "the baseline"
+        return f"inputs: {side} has no fingerprint of its images, so they may be another rendering"
     return f"inputs: another rendering of the samples (images measured {ours!r}, baseline {theirs!r})"
 
 
 def paired_gap(ours: CaseResult, runs: list[SeedRun], metric: str) -> Gap:
-    """On the same samples, the mean over seeds against that of other runs; whole patients are drawn."""
+    """Return the paired difference between the means over seeds, on the same samples; patients are resampled."""
     theirs = mean_in_order(runs, ours.samples, metric)
     found = stats.paired(ours.values(metric), theirs, groups=ours.groups)
     return Gap(found.difference, found.low, found.high, f"paired by {ours.unit}")
 
 
 def _other_truth(result: CaseResult, case: BaselineCase) -> list[str]:
-    """The first sample on which the measured tables and the baseline's do not agree what is true."""
+    """Return a message on the first sample whose true label or areas differ from the baseline's; else an empty list."""
     known = _truth(result.samples)
     for theirs in (_truth(run.samples) for run in case.runs):
         if theirs.keys() != known.keys():
             apart = sorted(theirs.keys() ^ known.keys(), key=natural)
-            return [f"samples: {len(apart)} are on one side only, the first of them {apart[0]}"]
+            return [f"samples: {len(apart)} are on one side only, the first one is {apart[0]}"]
         for name, (label, areas) in theirs.items():
             ours = known[name]
             if ours != (label, areas):
@@ -216,7 +221,7 @@ def _other_truth(result: CaseResult, case: BaselineCase) -> list[str]:
 
 
 def _truth(table: SampleTable) -> dict[str, tuple[int | None, list[int]]]:
-    """Label and true areas of every sample by its id."""
+    """Return the label and true areas of every sample by its id."""
     labels: list[int | None] = [None] * table.n if table.label is None else list(table.label)
     return dict(zip(table.id, zip(labels, table.truth_area.tolist(), strict=True), strict=True))
 
@@ -227,7 +232,7 @@ def _describe_truth(label: int | None, areas: list[int]) -> str:
 
 
 def _undefined(result: CaseResult, metric: str, figure: ReferenceValue) -> list[str]:
-    """What stands in the way besides the conditions: another definition, a missing column, an undefined value."""
+    """Return other obstacles to the comparison: another version of the metric, a missing column, an undefined value."""
     found = METRICS[metric]
     problems = []
     if found.version != figure.version:
@@ -252,7 +257,7 @@ def _compared(
         return replace(known, status="error", reason=str(error), measured=value)
     status, reason = three_way(gap, margin, METRICS[metric].sign), _one_training_each(result.runs, case.runs, gap)
     if differences:
-        reason = "\n".join(["the baseline was made under other conditions:", *differences])
+        reason = "\n".join(["the baseline was measured under other conditions:", *differences])
         status = "not-comparable"
     return replace(
         known,
@@ -269,15 +274,15 @@ def _compared(
 
 
 def _one_training_each(ours: Sequence[SeedRun], theirs: Sequence[SeedRun], gap: Gap) -> str:
-    """What the interval leaves out where one training is held against another; else nothing."""
+    """Return a note if one training is compared with another, because the interval ignores this variation; else ""."""
     if len(ours) != 1 or len(theirs) != 1:
         return ""
     alike = ours[0].fingerprint == theirs[0].fingerprint or gap.difference == 0
     if ours[0].seed == theirs[0].seed and alike:
         return ""
     return (
-        f"one training (seed {ours[0].seed}) against another (seed {theirs[0].seed}): the interval knows how samples "
-        "differ, not how trainings do; --bt-seeds 3 shows that"
+        f"one training (seed {ours[0].seed}) is compared with another (seed {theirs[0].seed}): the interval covers the "
+        "variation between samples, not between trainings; --bt-seeds 3 shows the latter"
     )
 
 
@@ -286,9 +291,10 @@ def _by_seed(runs: "list[SeedRun] | tuple[SeedRun, ...]", figure: ReferenceValue
 
 
 def _unpaired(result: CaseResult, figure: ReferenceValue, value: float) -> Gap:
-    """Against a published mean. Without a published spread, a proportion's own, or else the spread measured here.
+    """Return the unpaired difference from a published mean.
 
-    Samples of a patient count as fewer on both sides, by the design effect that is measured here.
+    Without a published standard deviation, that of a proportion is used for accuracy, else the measured one. The
+    measured design effect reduces the number of samples on both sides, because samples of one patient are dependent.
     """
     ours = result.values(figure.metric)
     spread = float(ours.std(ddof=1)) if len(ours) > 1 else math.nan
@@ -298,5 +304,5 @@ def _unpaired(result: CaseResult, figure: ReferenceValue, value: float) -> Gap:
     effect = stats.design_effect(ours, result.groups)
     n, their_n = len(ours) / effect, (figure.n or len(ours)) / effect
     gap = stats.unpaired_mean_difference(float(ours.mean()), spread, n, figure.value, published, their_n)
-    shift = value - figure.value - gap.difference  # the figure's own aggregation, where it is not the sample mean
+    shift = value - figure.value - gap.difference  # if the figure is not aggregated as a mean over samples
     return Gap(gap.difference + shift, gap.low + shift, gap.high + shift, f"unpaired, by {result.unit}")

@@ -1,4 +1,4 @@
-"""A baseline: what `baselines/<name>.json` says, strictly checked. The layout of the file: `btlib.gate.layout`."""
+"""Baselines as read from `baselines/<name>.json`, strictly validated. `btlib.gate.layout` describes the file."""
 
 import difflib
 import json
@@ -17,30 +17,30 @@ from btlib.gate.text import compact
 from btlib.results import CaseResult, Conditions
 from btlib.sample_table import require_task
 
-_HINT = "restore it from git, or accept a run anew (`btlib baseline accept`)"
+_HINT = "restore it from git, or accept a run again (`btlib baseline accept`)"
 
 
 class Baseline(Strict):
-    """A named set of numbers that cases are held against.
+    """Named set of numbers that cases are compared with.
 
     Attributes:
-        name: The file's name without `.json`.
-        kind: "published" (read from a publication) or "measured" (by btlib, with per-slice numbers).
-        title: What it is, in a line.
-        source: Publication, or the command that measured it.
+        name: Name of the file without `.json`.
+        kind: "published" (read from a publication) or "measured" (by btlib, with numbers per sample).
+        title: Title, one line.
+        source: Publication, or command of the measurement.
         created: Date, ISO 8601.
         reason: Why these numbers are the baseline.
-        tier: The tier of the run it came from; None for a published one.
-        commit: Of the code that measured it, where known.
-        recipe: How its cases were trained, where they were.
-        environment: Versions and hardware that measured it.
-        conditions: How its numbers were made.
-        cases: By case name.
-        tests: Published tests.
+        tier: Tier of the run it came from; None for a published baseline.
+        commit: Commit of the code that measured it; None if unknown.
+        recipe: Training recipe of its cases; None if they were not trained.
+        environment: Software versions and hardware of the measurement.
+        conditions: Conditions of the measurement.
+        cases: Numbers of each case, by case name.
+        tests: Published significance tests.
         facts: Published numbers that belong to no case.
-        spreads: Metric → how much it differs between trainings, all cases together, where that was measured.
-        schema_version: Of the file it was read from. A measured one of version 1 does not know the truth its numbers
-            rest on but by its test samples, and cannot be written again (`btlib baseline migrate`).
+        spreads: Metric → variation between trainings, over all cases, if it was measured.
+        schema_version: Schema version of the file it was read from. A measured baseline of version 1 has no fingerprint
+            of the truth and cannot be written again (convert it with `btlib baseline migrate`).
     """
 
     name: str
@@ -65,19 +65,19 @@ class Baseline(Strict):
         known = ("truth_fingerprint", "input_fingerprint") if self.schema_version == 2 else ()
         for field in (*known, "split_fingerprint"):
             if self.kind == "measured" and getattr(self.conditions, field) is None:
-                raise ValueError(f"conditions.{field}: a measured baseline knows its samples")
+                raise ValueError(f"conditions.{field}: required in a measured baseline")
         for name, case in self.cases.items():
             if self.kind == "measured" and not case.runs:
-                raise ValueError(f"cases.{name}.runs: a measured baseline needs per-slice numbers")
+                raise ValueError(f"cases.{name}.runs: a measured baseline needs numbers per sample")
             for run in case.runs:
                 require_task(run.samples, self.conditions.task)
                 if self.conditions.patients is not None and None in run.samples.patient:
                     raise ValueError(
-                        f"cases.{name}.runs: a sample without patient, and conditions.patients counts them"
+                        f"cases.{name}.runs: a sample has no patient, but conditions.patients counts patients"
                     )
                 if run.samples.n != self.conditions.n_test:
                     raise ValueError(
-                        f"cases.{name}.runs: {run.samples.n} samples, conditions.n_test says {self.conditions.n_test}"
+                        f"cases.{name}.runs: {run.samples.n} samples, but conditions.n_test is {self.conditions.n_test}"
                     )
         return self
 
@@ -86,7 +86,7 @@ class Baseline(Strict):
         """Read a baseline file.
 
         Raises:
-            BaselineError: The file is not there, cannot be read, or does not follow the schema; nothing else.
+            BaselineError: The file does not exist, cannot be read, or is invalid. This is the only error.
         """
         path = Path(path)
         try:
@@ -94,7 +94,7 @@ class Baseline(Strict):
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError as error:
             raise BaselineError("no such baseline file", where=path, hint=_offer(path)) from error
-        except (OSError, ValueError) as error:  # no text, or a path that is none
+        except (OSError, ValueError) as error:  # not text, or not a valid path
             raise BaselineError(f"cannot be read: {error}", where=path, hint="restore it from git") from error
         value: object = None
         try:
@@ -106,59 +106,61 @@ class Baseline(Strict):
             raise BaselineError(_first_fault(error, value), where=path, hint=_HINT) from error
         except RecursionError as error:
             raise BaselineError("is nested too deeply", where=path, hint=_HINT) from error
-        except (ValueError, OverflowError) as error:  # no JSON, or with numbers that are none or too large
+        except (ValueError, OverflowError) as error:  # not JSON, or with invalid or too large numbers
             raise BaselineError(f"does not follow {_schema_of(value)}: {error}", where=path, hint=_HINT) from error
         if not intact:
-            raise BaselineError("digest: does not fit the content: edited by hand or damaged", where=path, hint=_HINT)
+            raise BaselineError(
+                "digest: does not match the content: the file was edited by hand or is damaged", where=path, hint=_HINT
+            )
         return loaded
 
     def save(self, path: Path) -> None:
-        """Write it with sorted keys and a digest of its content, atomically.
+        """Write the baseline atomically, with sorted keys and a digest of its content.
 
         Raises:
-            BaselineError: It was read from a file of version 1, or its runs disagree on the samples.
+            BaselineError: The baseline was read from a file of version 1, or its runs disagree on the samples.
         """
         fields = self.model_dump(mode="json", exclude_defaults=True)
         try:
             if self.schema_version != 2:
-                raise ValueError(f"it was read from {SCHEMAS[0]} and does not know the data it rests on")
+                raise ValueError(f"it was read from {SCHEMAS[0]} and does not identify its data")
             value = to_file(fields)
         except ValueError as error:
-            hint = f"bring the old file up to date first: btlib baseline migrate {path} --data FOLDER"
+            hint = f"convert the old file first: btlib baseline migrate {path} --data FOLDER"
             raise BaselineError(f"cannot be written as {SCHEMA}: {error}", where=path, hint=hint) from error
         files.write_text(path, compact(value | {"digest": fingerprint.of(value)}))
 
     @cached_property
     def identity(self) -> str:
-        """Its name, and a fingerprint of all that it holds."""
+        """Name of the baseline and fingerprint of its complete content."""
         return f"{self.name}: {fingerprint.of(self.model_dump(mode='json', exclude_defaults=True))}"
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with other fields, and so with an identity of its own."""
+        """Return a copy with other fields; its identity is computed again."""
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("identity", None)
         return copied
 
     def made(self, case: str) -> Provenance:
-        """How the numbers of a case came about: as all of them did, or by itself where it was added later."""
+        """Return the provenance of a case: its own if it has one, else the baseline's."""
         known = self.cases.get(case)
         if known is not None and known.made is not None:
             return known.made
         return Provenance(**{name: getattr(self, name) for name in Provenance.model_fields})
 
     def figure(self, case: str, metric: str) -> ReferenceValue | None:
-        """The gated figure of a metric of a case; None where there is none."""
+        """Return the figure of a case for a metric that has a margin; None if there is none."""
         known = self.cases.get(case)
         figures = known.figures if known else []
         return next((f for f in figures if f.metric == metric and f.margin is not None), None)
 
     def gated(self, case: str) -> list[str]:
-        """The metrics that a case is held to; empty where the case is unknown."""
+        """Return the metrics of a case that have a margin; empty if the case is unknown."""
         known = self.cases.get(case)
         return [f.metric for f in known.figures if f.margin is not None] if known else []
 
     def result(self, case: str) -> CaseResult | None:
-        """The measured numbers of a case; None where it has none, as in a published baseline."""
+        """Return the measured numbers of a case; None if it has none, as in a published baseline."""
         known = self.cases.get(case)
         if known is None or not known.runs:
             return None
@@ -167,13 +169,13 @@ class Baseline(Strict):
 
 
 def _schema_of(value: object) -> str:
-    """The schema that a file says it follows, where it is one of ours; else today's."""
+    """Return the schema named in a file if btlib knows it, else the current one."""
     schema = value.get("schema") if isinstance(value, dict) else None
     return schema if schema in SCHEMAS else SCHEMA
 
 
 def _first_fault(error: ValidationError, value: object) -> str:
-    """The first fault and how many more there are, named as the file names them."""
+    """Return the first fault, with the names of the file, and the number of further faults."""
     faults = error.errors(include_url=False)
     first = faults[0]
     field = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -1,11 +1,11 @@
-"""A baseline as text that a diff can show."""
+"""Text of a baseline file, formatted for readable diffs."""
 
 import json
 from typing import Any
 
 
 def compact(value: Any) -> str:
-    """JSON with sorted keys and each list of plain numbers on one line, so that a diff can be read."""
+    """Return JSON with sorted keys and each list of plain values on one line, so that diffs are readable."""
     return _node(value, 0) + "\n"
 
 

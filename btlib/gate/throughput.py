@@ -1,4 +1,4 @@
-"""The gate's verdict on speed. Machines differ: a ratio to a reference is judged, and absolute speed hardly ever."""
+"""Verdicts on speed. Machines differ, so the gate judges the ratio to a reference, and absolute speed only rarely."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,24 +9,24 @@ from btlib.runs.speed import Timing
 from btlib.runs.throughput import Throughput
 
 ABSOLUTE_MARGIN = 0.5
-"""The share of its images/s that a case may lose on the very machine of the baseline: others work there too."""
+"""Share of its images/s that a case may lose on the baseline's machine, which other processes may use too."""
 
 QUIET = 0.1
-"""The noise up to which a machine counts as quiet: on a busy one images/s say nothing, whatever the machine."""
+"""Largest noise of a quiet machine, as a share. On a busy machine, absolute images/s are not judged."""
 
 SHORTEST = 1e-5
-"""Seconds an image: what takes less is the clock's noise and that of Python, and is not judged."""
+"""Seconds per image. Faster calls are not judged, because the noise of the clock and of Python dominates."""
 
 
 @dataclass(frozen=True)
 class ThroughputVerdict:
-    """The gate's word on one figure.
+    """Verdict on one figure of speed.
 
     Attributes:
         case: Name of the case.
-        figure: Such as "inference, batch 16".
-        status: "slower" fails; "not-judged" says why.
-        reason: In a sentence.
+        figure: Name of the figure, for example "inference, batch 16".
+        status: Status of the comparison; "slower" fails.
+        reason: Reason for the status, one sentence.
     """
 
     case: str
@@ -46,17 +46,17 @@ def judge_throughput(
     same_machine: bool,
     noise: float,
 ) -> ThroughputVerdict:
-    """Hold a figure against the baseline's.
+    """Compare a figure with the baseline's.
 
     Args:
         case: Name of the case.
         figure: Name of the figure.
-        measured: What was measured.
-        baseline: What it is held against; None where it has no such figure.
-        margin: The share of its ratio that a case may lose.
-        alike: Why the two ratios cannot be compared (another kind of processor, another size); None where they can.
-        same_machine: Whether both were measured on the same kind of machine, to the model.
-        noise: How far from 1 the null run's ratio may be, as a share: the farther bound of its interval.
+        measured: Measured throughput.
+        baseline: Throughput of the baseline; None if it has no such figure.
+        margin: Share of its ratio that a case may lose.
+        alike: Why the two ratios cannot be compared (another kind of processor, another size); None if they can.
+        same_machine: Whether both were measured on the same model of machine.
+        noise: Largest deviation from 1 of the null run's ratio, as a share: the farther bound of its interval.
     """
 
     def verdict(status: Literal["pass", "slower", "not-judged"], reason: str) -> ThroughputVerdict:
@@ -69,23 +69,23 @@ def judge_throughput(
     for name in ("gpu", "engine", "precision"):
         ours, theirs = getattr(measured, name), getattr(baseline, name)
         if ours != theirs:
-            return verdict("not-judged", f"measured with {name} {ours}, the baseline with {theirs}")
+            return verdict("not-judged", f"measured with {name} {ours}, but the baseline with {theirs}")
     if measured.high is None or baseline.ratio is None or baseline.low is None:
-        return verdict("not-judged", "no speed reference was measured beside it")
+        return verdict("not-judged", "no speed reference was measured with it")
     if None not in (measured.reference, baseline.reference) and measured.reference != baseline.reference:
         return verdict(
-            "not-judged", f"its speed reference is {measured.reference}, the baseline's {baseline.reference}"
+            "not-judged", f"its speed reference is {measured.reference}, the baseline's is {baseline.reference}"
         )
     if 1 / measured.images_per_second < SHORTEST:
-        return verdict("not-judged", "a call is too short for the clock")
+        return verdict("not-judged", "the calls are too short for the clock")
     if margin + noise >= 1:
-        return verdict("not-judged", f"too much else went on: the null run was off by up to {noise:.0%}")
+        return verdict("not-judged", f"the machine was too busy: the null run deviated by up to {noise:.0%}")
     least = baseline.low * (1 - margin - noise)
     if measured.high < least:
         return verdict(
             "slower",
-            f"{measured.ratio:.2f} times as fast as the reference (at most {measured.high:.2f}), the baseline "
-            f"{baseline.ratio:.2f}; tolerated is {least:.2f}",
+            f"{measured.ratio:.2f} times as fast as the reference (at most {measured.high:.2f}); the baseline was "
+            f"{baseline.ratio:.2f} times as fast, and at least {least:.2f} is required",
         )
     if (
         same_machine
@@ -94,23 +94,27 @@ def judge_throughput(
     ):
         return verdict(
             "slower",
-            f"{measured.images_per_second:.1f} images/s, the baseline {baseline.images_per_second:.1f} on such a one",
+            f"{measured.images_per_second:.1f} images/s; the baseline had {baseline.images_per_second:.1f} images/s "
+            "on the same model of machine",
         )
-    return verdict("pass", f"{measured.ratio:.2f} times as fast as the reference, the baseline {baseline.ratio:.2f}")
+    return verdict(
+        "pass",
+        f"{measured.ratio:.2f} times as fast as the reference; the baseline was {baseline.ratio:.2f} times as fast",
+    )
 
 
 def judge_timing(
     record: CaseRecord, figure: str, timing: Timing, baseline: Baseline, noise: float, info: RunInfo
 ) -> ThroughputVerdict:
-    """Hold a figure of a run against the baseline's.
+    """Compare a figure of a run with the baseline's.
 
     Args:
-        record: Of the case.
+        record: Record of the case.
         figure: Name of the figure.
-        timing: What was measured.
-        baseline: What it is held against.
-        noise: How far the null run's ratio was from 1, as a share.
-        info: The run.
+        timing: Measured timing.
+        baseline: Baseline to compare with.
+        noise: Largest deviation from 1 of the null run's ratio, as a share.
+        info: Information on the run.
     """
     case = record.case
     known, made, here = baseline.cases.get(case), baseline.made(case), record.environment
@@ -122,7 +126,7 @@ def judge_timing(
         "processor with": (here.get("simd"), there.get("simd")),
         "allocator": (here.get("allocator"), there.get("allocator")),
     }
-    unlike = [f"{name} {a}, the baseline's {b}" for name, (a, b) in pairs.items() if a != b]
+    unlike = [f"{name} {a}, but the baseline's {b}" for name, (a, b) in pairs.items() if a != b]
     return judge_throughput(
         case,
         figure,

@@ -1,4 +1,4 @@
-"""The gate's words: a closed set, each an ordinary pytest outcome."""
+"""Verdicts of the gate: a fixed set of statuses, and their exit codes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,33 +32,33 @@ WORST_FIRST: tuple[Status, ...] = (
 )
 HOLDS: tuple[Status, ...] = ("improved", "pass", "measured")
 COULD_NOT_TELL: tuple[Status, ...] = ("error", "out-of-memory", "timeout", "missing-baseline", "not-comparable")
-"""Failures of the harness, of the case or of what it is held against; they say nothing of quality."""
+"""Failures of the harness, of the case or of its baseline. They contain no information on quality."""
 
 FELL_SHORT, COULD_NOT_JUDGE = 1, 7
-"""Exit codes: some case fell short of its baseline (pytest's own code for failed tests), or none did but some could
-not be measured or compared. Where nothing ran, pytest's own is 5."""
+"""Exit codes. 1: a case fails against its baseline (pytest's code for failed tests). 7: otherwise, a case could not
+be measured or compared. If no test ran, pytest exits with 5."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The gate's word on one metric of one case.
+    """Verdict on one metric of one case.
 
     Attributes:
         case: Name of the case.
         metric: Name in the catalogue of metrics.
-        status: "improved" and "pass" hold, and so does "measured", where the user asked for no comparison;
-            "inconclusive" is a warning; all others fail.
-        reason: Why, in a sentence or two.
-        measured: The measured value, in the metric's unit, the mean over seeds; None where there is none.
-        baseline: The baseline's value.
-        margin: The largest loss that is tolerated, in the metric's unit.
+        status: "improved", "pass" and "measured" (the user asked for no comparison) pass; "inconclusive" is a warning;
+            all others fail.
+        reason: Reason for the status, one or two sentences.
+        measured: Measured value, the mean over seeds, in the metric's unit; None if there is none.
+        baseline: Value of the baseline.
+        margin: Largest tolerated loss, in the metric's unit.
         difference: Measured − baseline.
         low: Lower bound of the 95 % interval of the difference.
-        high: Its upper bound.
-        method: How the interval was made: "paired by patient", "unpaired, by patient", or "by sample".
-        seeds: The measured value of each seed, where there are several.
-        baseline_seeds: The baseline's value of each seed, where there are several.
-        reference: The case of the baseline it was held against, where that is another than `case`.
+        high: Upper bound of the interval.
+        method: Method of the interval: "paired by patient", "unpaired, by patient", or the same by sample.
+        seeds: Measured value of each seed, if there are several.
+        baseline_seeds: Baseline value of each seed, if there are several.
+        reference: Case of the baseline that was compared with, if it is not `case`.
     """
 
     case: str
@@ -78,12 +78,12 @@ class Verdict:
 
     @property
     def failed(self) -> bool:
-        """Whether the pytest item fails whatever the options."""
+        """Whether the pytest item fails with any options."""
         return self.status not in (*HOLDS, "inconclusive")
 
     def describe(self) -> str:
-        """Status, the numbers and the reason, for a message."""
-        against = f" against {self.reference}" if self.reference else ""
+        """Return a message with the status, the numbers and the reason."""
+        against = f" compared with {self.reference}" if self.reference else ""
         parts = [f"case {self.case}, {self.metric}{against}: {self.status.upper()}"]
         if self.measured is not None:
             parts.append(f"measured   {self.measured:.4f}{_spread(self.seeds)}")
@@ -95,11 +95,11 @@ class Verdict:
 
 
 def exit_code(verdicts: Iterable[Verdict], *, strict: bool = False) -> int:
-    """0 where all hold, else `FELL_SHORT` or `COULD_NOT_JUDGE`; nothing to judge is the latter.
+    """Return 0 if all verdicts pass, else `FELL_SHORT` or `COULD_NOT_JUDGE`; the latter also if there are no verdicts.
 
     Args:
-        verdicts: The gate's words.
-        strict: Whether an inconclusive verdict falls short.
+        verdicts: Verdicts of the gate.
+        strict: Whether an inconclusive verdict counts as `FELL_SHORT`.
     """
     found = {v.status for v in verdicts}
     if "regressed" in found or (strict and "inconclusive" in found):
@@ -108,12 +108,12 @@ def exit_code(verdicts: Iterable[Verdict], *, strict: bool = False) -> int:
 
 
 def worst(verdicts: tuple[Verdict, ...]) -> Status:
-    """The status that a reader must see first; a case without any verdict was not judged, which is an error."""
+    """Return the worst status; a case without verdicts was not judged, which is an error."""
     return min((v.status for v in verdicts), key=WORST_FIRST.index, default="error")
 
 
 def _spread(seeds: tuple[float, ...]) -> str:
-    """What training again moves, which the interval over samples does not show."""
+    """Return text on the variation between seeds, which the interval over samples does not cover."""
     if len(seeds) < 2:
         return ""
     return f" ({len(seeds)} seeds: {mean(seeds):.4f} ± {stdev(seeds):.4f}, {min(seeds):.4f} … {max(seeds):.4f})"

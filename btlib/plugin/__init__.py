@@ -1,6 +1,6 @@
-"""The pytest plugin: turns cases into test items, runs each case once, writes what a run leaves behind.
+"""The pytest plugin: it turns cases into test items, runs each case once, and writes the files of a run.
 
-Loaded by its entry point in every pytest session, so nothing heavy is imported before a benchmark is collected.
+Every pytest session loads it by its entry point. So nothing heavy is imported before a benchmark is collected.
 """
 
 from btlib.plugin.fixtures import bt_case, bt_metric, bt_run, bt_tier

@@ -1,4 +1,4 @@
-"""Seconds that a cell has measured, as pytest-benchmark shows, stores and compares them."""
+"""Pass measured seconds to pytest-benchmark, which shows, stores and compares them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,16 +7,16 @@ _now = 0.0
 
 
 def recorded_clock() -> float:
-    """A clock that goes on by the seconds of each recorded call; the timer of the suite's benchmarks."""
+    """Return the time of a clock that advances by the seconds of each recorded call; the suite uses it as timer."""
     return _now
 
 
 def replay(benchmark: Any, seconds: Sequence[float]) -> None:
-    """Give pytest-benchmark's fixture the recorded calls, one a round.
+    """Pass recorded calls to pytest-benchmark's fixture, one per round.
 
     Args:
-        benchmark: The fixture, of a test that is marked `@pytest.mark.benchmark(timer=recorded_clock)`.
-        seconds: Of each call.
+        benchmark: Fixture of a test that is marked with `@pytest.mark.benchmark(timer=recorded_clock)`.
+        seconds: Seconds of each call.
     """
     left = iter(seconds)
 
@@ -24,8 +24,8 @@ def replay(benchmark: Any, seconds: Sequence[float]) -> None:
         global _now
         _now = 0.0
 
-    def go_on() -> None:
+    def advance() -> None:
         global _now
         _now = next(left)
 
-    benchmark.pedantic(go_on, setup=start, rounds=len(seconds), iterations=1)
+    benchmark.pedantic(advance, setup=start, rounds=len(seconds), iterations=1)

@@ -1,4 +1,4 @@
-"""The fixtures a benchmark asks for. `bt_tier`, `bt_case` and `bt_metric` are filled by parametrisation."""
+"""Fixtures of benchmarks. The values of `bt_tier`, `bt_case` and `bt_metric` come from parametrisation."""
 
 from typing import TYPE_CHECKING
 
@@ -25,13 +25,13 @@ def bt_case(request: pytest.FixtureRequest, bt_tier: str) -> str:
 
 @pytest.fixture
 def bt_metric(request: pytest.FixtureRequest, bt_case: str) -> str:
-    """Name of a metric that the case is held to: "dice" or "accuracy"."""
+    """Name of a metric of the case, such as "dice" or "accuracy"."""
     return _parameter(request)
 
 
 @pytest.fixture
 def bt_run(request: pytest.FixtureRequest, bt_tier: str) -> "Run":
-    """The run of the tier: gives results and verdicts of cases, each executed once however many items ask."""
+    """Run of the tier with the results and verdicts of its cases; each case is executed once for all items."""
     from btlib.errors import BtlibError
 
     try:

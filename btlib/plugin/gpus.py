@@ -1,4 +1,4 @@
-"""Shares the GPUs of a machine among the workers of pytest-xdist: each sees one of those that the user lets it see."""
+"""Share the GPUs of a machine among the workers of pytest-xdist: each sees one of the GPUs visible to the user."""
 
 import os
 import re
@@ -10,18 +10,18 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def share(worker: str | None = None, environment: MutableMapping[str, str] = os.environ) -> str | None:
-    """Let this worker see one GPU, by indexing into those that the user lets it see.
+    """Make one GPU visible to this worker, chosen by the worker's number from the GPUs visible to the user.
 
-    CUDA reads the variable when it is first asked for anything in a process, so this comes before: importing PyTorch
-    does not count, but `torch.cuda.is_available()` does. Where PyTorch uses CUDA already, its current device is set
-    too.
+    CUDA reads the variable `CUDA_VISIBLE_DEVICES` at its first call in a process, so this function must be called
+    before. Importing PyTorch is no such call, but `torch.cuda.is_available()` is. If PyTorch already uses CUDA, its
+    current device is set too.
 
     Args:
-        worker: The worker's name, such as "gw3"; None takes that of this process, which has none without xdist.
-        environment: Where the variable is.
+        worker: Name of the worker, such as "gw3"; None takes that of this process, which has no name without xdist.
+        environment: Environment variables.
 
     Returns:
-        The GPU as the variable names it; None where there are no workers, or fewer than two GPUs.
+        GPU as named in the variable; None if there are no workers or fewer than two GPUs.
     """
     worker = worker or environment.get("PYTEST_XDIST_WORKER")
     gpus = visible(environment)
@@ -31,7 +31,7 @@ def share(worker: str | None = None, environment: MutableMapping[str, str] = os.
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.set_device(at)
-    environment[VISIBLE] = gpus[at]  # for processes that are started from here, too
+    environment[VISIBLE] = gpus[at]  # also for processes started by this one
     return gpus[at]
 
 
@@ -40,12 +40,12 @@ def visible(
     driver: Path = Path("/proc/driver/nvidia/gpus"),
     devices: Path = Path("/dev"),
 ) -> list[str]:
-    """The GPUs that CUDA would see, as its variable names them: an index, a UUID, or a part of a GPU (MIG).
+    """Return the GPUs that CUDA would see, as named in its variable: an index, a UUID, or a part of a GPU (MIG).
 
     Args:
-        environment: Where the variable is; without it CUDA sees all of the machine.
-        driver: Where NVIDIA's driver on Linux has a folder for each GPU of the machine.
-        devices: Where those that this container has are.
+        environment: Environment variables; without `CUDA_VISIBLE_DEVICES` CUDA sees all GPUs of the machine.
+        driver: Folder in which NVIDIA's driver on Linux has a folder for each GPU of the machine.
+        devices: Folder with the device files of the GPUs in this container.
     """
     named = environment.get(VISIBLE)
     if named is None:
@@ -55,7 +55,7 @@ def visible(
         return [str(k) for k, _ in enumerate(here)]
     found: list[str] = []
     for name in (part.strip() for part in named.split(",")):
-        if name in ("", "-1") or name in found:  # CUDA ignores what comes after a name that is none
+        if name in ("", "-1") or name in found:  # CUDA ignores all names after an invalid one
             break
         found.append(name)
     return found

@@ -1,4 +1,4 @@
-"""The hooks of pytest, in the order in which pytest calls them. Each does nothing where no item is btlib's."""
+"""Hooks of pytest, in the order in which pytest calls them. They do nothing in sessions without items of btlib."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ from btlib.plugin.terminal import as_usage_error, how_to_continue
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options under `--bt-`."""
+    """Declare the options `--bt-…`."""
     options.add(parser)
 
 
@@ -28,28 +28,28 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and start the session's shared state."""
     register_markers(config)
     if any(Path(str(arg).partition("::")[0]).name in _SUITES for arg in config.args):
-        gpus.share()  # before a test module asks CUDA for anything
+        gpus.share()  # before a test module uses CUDA
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
     config.stash[SESSION] = Session(config, options.read(config), worker["bt_stamp"] if worker else new_stamp())
     config.pluginmanager.register(config.stash[SESSION], "btlib-session")
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
-    """A conftest.py may implement the hooks of btlib (`btlib.hooks`), but for options: it comes too late for them.
+    """Register the hooks of btlib (`btlib.hooks`) that a conftest.py implements; it cannot declare options.
 
     Raises:
-        UsageError: It implements a hook in a way that cannot be called.
+        UsageError: It declares options, or a hook has wrong arguments.
     """
     if any(name.startswith("btlib_") for name in dir(plugin)) and isinstance(plugin, ModuleType):
         from btlib import hooks
 
         if hooks.manager().is_registered(plugin):
             return
-        place = getattr(plugin, "__file__", None)  # several files are called conftest
+        place = getattr(plugin, "__file__", None)  # there may be several files conftest.py
         if hasattr(plugin, "btlib_options"):
             raise pytest.UsageError(
                 f"{place}: btlib_options: options are read before this file is imported\n"
-                "Hint: bring them by an entry point of the group btlib.plugins"
+                "Hint: declare them in a plug-in with an entry point of the group btlib.plugins"
             )
         try:
             hooks.manager().register(plugin, place)
@@ -59,7 +59,7 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Forget the hooks of this session's conftest files."""
+    """Unregister the hooks of this session's conftest.py files."""
     for plugin in _HOOKED.pop(config.pluginmanager, []):
         from btlib import hooks
 
@@ -68,12 +68,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Workers of pytest-xdist write into the run folder of their controller."""
+    """Pass the name of the run folders to a worker of pytest-xdist, which writes into them."""
     node.workerinput["bt_stamp"] = node.config.stash[SESSION].stamp
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Look up what the user named: a wrong name is an error before anything is collected."""
+    """Check the names in the options; a wrong name is an error before anything is collected."""
     ours = session.config.stash[SESSION]
     with as_usage_error():
         if ours.options.case:
@@ -89,14 +89,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One item for each tier and case (and metric), under the tier's marker; without a case none is made."""
+    """Generate one item for each tier and case (and metric), with the tier's marker; no item without a case."""
     if parametrised(metafunc):
         metafunc.config.stash[SESSION].parametrise(metafunc)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Any:
-    """All items of a case stand together, so that one model is in memory at a time; others keep their places."""
+    """Group the items by case, so that only one model is in memory at a time; other items keep their places."""
     collected = list(items)
     result = yield
     if not items and any(map(tier_name, collected)):
@@ -108,7 +108,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)  # the terminal reporter asks for the header in the same hook
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Open the runs before the first item: bad options and bad data are told at once."""
+    """Open the runs before the first item, so that wrong options and data are reported at once."""
     if any(session.config.getoption(name, False) for name in _NOTHING_RUNS):
         return
     if session.testsfailed and not session.config.getoption("continue_on_collection_errors"):
@@ -120,13 +120,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """On what is measured, and what it is compared with."""
+    """Return lines about the data and the baseline of each run."""
     return [line for run in config.stash[SESSION].runs.values() for line in run.header()]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Write the verdict that failed an item into its report, where xdist's controller and JUnit find it."""
+    """Write the verdict that failed an item into its report, for xdist's controller and JUnit."""
     report = yield
     failure = call.excinfo.value if call.excinfo else None
     for name in (STATUS, ERROR_OF):
@@ -137,12 +137,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if tier_name(item) is None:
         return report
     if call.when == "call":
-        item.user_properties += _properties(item)  # JUnit takes them from the report of the teardown
+        item.user_properties += _properties(item)  # JUnit reads them from the report of the teardown
     return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the reports of each run from its records; xdist workers leave that to their controller."""
+    """Write the reports of each run from its records; with xdist, only the controller does."""
     config = session.config
     if hasattr(config, "workerinput") or SESSION not in config.stash:
         return
@@ -163,7 +163,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Every case in a line."""
+    """Print the summary of each run, one line per case."""
     for summary in config.stash.get(_SUMMARIES, []):
         terminalreporter.section(summary.title)
         for line in summary.lines:
@@ -175,14 +175,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 _END_OF_LISTENING: pytest.StashKey[Callable[[], None]] = pytest.StashKey()
 _SUMMARIES: pytest.StashKey[list[Any]] = pytest.StashKey()
 _HOOKED: WeakKeyDictionary[pytest.PytestPluginManager, list[ModuleType]] = WeakKeyDictionary()
-"""What each session has made known to btlib's hooks; a session within another forgets its own only."""
+"""Modules that each session registered with btlib's hooks; a nested session unregisters only its own."""
 
 _SUITES = ("benchmarks", "btlib.suite")
 _NOTHING_RUNS = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test")
 
 
 def _properties(item: pytest.Item) -> list[tuple[str, object]]:
-    """The numbers of a quality item's verdict, for JUnit; none for other items, or where it did not get that far."""
+    """Return the numbers of a quality item's verdict, for JUnit; empty for other items, or if there is no verdict."""
     parameters = item.callspec.params  # type: ignore[attr-defined]  # items of a tier have them
     run = getattr(item, "funcargs", {}).get("bt_run")
     if run is None or "bt_metric" not in parameters:

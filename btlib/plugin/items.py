@@ -1,4 +1,4 @@
-"""Which test items are btlib's: those that use its fixtures. No other item is looked at, moved or left out."""
+"""Select the test items that use btlib's fixtures. All other items are ignored: they are not moved or deselected."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -9,8 +9,8 @@ import pytest
 
 _FIXTURES = "btlib.plugin.fixtures"
 TIERS = {
-    "smoke": "on phantoms, minutes on two cores; what runs without -m",
-    "full": "by the thesis's protocol, for a GPU or patience; runs only where -m or a node id names it",
+    "smoke": "on phantoms, takes minutes on two cores; runs by default",
+    "full": "with the thesis's protocol, slow without a GPU; runs only if -m or a node id names it",
 }
 CASES_MARKER = "btlib_cases"
 MEASURES_MARKER = "btlib_measures"
@@ -21,29 +21,31 @@ _TIER, _CASE = "bt_tier", "bt_case"
 
 
 def register_markers(config: pytest.Config) -> None:
-    """Declare the markers of btlib; all begin with `btlib_`."""
+    """Declare the markers of btlib; all names begin with `btlib_`."""
     for tier, text in TIERS.items():
         config.addinivalue_line("markers", f"btlib_{tier}: benchmark {text}")
-    text = "measure this beside the quality of its cases, such as 'inference'"
+    text = "measure this in addition to quality, for example 'inference'"
     config.addinivalue_line("markers", f"{MEASURES_MARKER}(*measures): {text}")
-    config.addinivalue_line("markers", f"{CASES_MARKER}(*cases): measure these cases, such as 'mine.py::mine' or 'A'")
+    config.addinivalue_line(
+        "markers", f"{CASES_MARKER}(*cases): measure these cases, for example 'mine.py::mine' or 'A'"
+    )
 
 
 def marks(config: pytest.Config, tier: str, definition: Any) -> list[pytest.MarkDecorator]:
-    """The markers of a tier's items."""
+    """Return the markers of a tier's items."""
     names = _markers(tier, definition)
-    if tier in names and tier not in _declared(config):  # not declared before, for that name belongs to every project
+    if tier in names and tier not in _declared(config):  # declared only here: other projects may use this name
         config.addinivalue_line("markers", f"{tier}: btlib_{tier}, in the suite")
     return [getattr(pytest.mark, name) for name in names]
 
 
 def in_suite(item: Any) -> bool:
-    """Whether an item is of btlib's own suite, wherever it was collected."""
+    """Whether an item belongs to btlib's suite, wherever it was collected."""
     return str(getattr(getattr(item, "function", None), "__module__", "")).startswith(_PACKAGED)
 
 
 def parametrised(metafunc: pytest.Metafunc, name: str = _CASE) -> bool:
-    """Whether a test function uses btlib's own fixture of the case (or another), and gives it no values itself."""
+    """Whether a test uses btlib's fixture of this name (default: the case's) and does not parametrise it itself."""
     found = metafunc.definition._fixtureinfo.name2fixturedefs.get(name, ())
     ours = bool(found) and found[-1].func.__module__ == _FIXTURES
     return ours and not parametrised_by_the_user(metafunc.definition, name)
@@ -55,12 +57,12 @@ def is_test_file(path: Path | None, config: pytest.Config) -> bool:
 
 
 def parametrised_by_the_user(definition: Any, name: str) -> bool:
-    """Whether a test gives the values of a fixture itself."""
+    """Whether a test parametrises a fixture itself."""
     return any(name in re.split(r"[,\s]+", _names_of(mark.args[0])) for mark in definition.iter_markers("parametrize"))
 
 
 def tier_name(item: pytest.Item) -> str | None:
-    """The tier of a benchmark item; None for any other."""
+    """Return the tier of a benchmark item; None for any other item."""
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     if not {_TIER, _CASE} <= parameters.keys():
         return None
@@ -69,13 +71,13 @@ def tier_name(item: pytest.Item) -> str | None:
 
 
 def place(item: pytest.Item) -> tuple[str, str]:
-    """Tier and case of a benchmark item."""
-    params = item.callspec.params  # type: ignore[attr-defined]  # only items of a tier get here, and those have one
+    """Return the tier and case of a benchmark item."""
+    params = item.callspec.params  # type: ignore[attr-defined]  # items with a tier are parametrised
     return params[_TIER], params[_CASE]
 
 
 def measures(item: pytest.Item) -> frozenset[str]:
-    """What an item wants to be measured of its case beside the quality; no speed where pytest-benchmark is off."""
+    """Return the measurements of an item in addition to quality; empty for a speed item if pytest-benchmark is off."""
     names = {name for mark in item.iter_markers(MEASURES_MARKER) for name in mark.args}
     return (
         frozenset() if "benchmark" in getattr(item, "fixturenames", ()) and _is_off(item.config) else frozenset(names)
@@ -83,13 +85,13 @@ def measures(item: pytest.Item) -> frozenset[str]:
 
 
 def wanted(config: pytest.Config, definition: Any, tier: str, row: str) -> bool:
-    """Whether an item is to be there: smoke always is, any other tier only where `-m` or a node id names it.
+    """Whether to create an item: always for smoke, for other tiers only if `-m` or a node id names it.
 
     Args:
-        config: Of the session.
-        definition: The test function.
+        config: Configuration of the session.
+        definition: Test function.
         tier: Name of the tier.
-        row: What the item's parameters are called, such as "full-A-dice".
+        row: Id of the item's parameters, such as "full-A-dice".
     """
     if tier == "smoke" or names_marker(config.getoption("markexpr"), _markers(tier, definition)):
         return True
@@ -97,7 +99,7 @@ def wanted(config: pytest.Config, definition: Any, tier: str, row: str) -> bool:
 
 
 def names_marker(expression: str, names: Collection[str]) -> bool:
-    """Whether an expression of `-m` names one of these markers, other than to leave it out by `not`."""
+    """Whether an expression of `-m` names one of these markers, except to exclude it with `not`."""
     negated, around = False, [False]
     for token in re.findall(r"[()]|[^\s()]+", expression):
         if token == "not":
@@ -115,14 +117,14 @@ def names_marker(expression: str, names: Collection[str]) -> bool:
 
 
 def require_known_markers(config: pytest.Config, items: Collection[pytest.Item]) -> None:
-    """Refuse a name in `-m` that no item bears and nobody declared, where it has selected none of the suite's items.
+    """Raise an error if `-m` names a marker that no item has and that is not declared.
 
     Args:
-        config: Of the session.
-        items: All that were collected, before any is left out.
+        config: Configuration of the session.
+        items: All collected items, before any is deselected.
 
     Raises:
-        UnknownNameError: There is one; the nearest marker is offered.
+        UnknownNameError: There is such a name; the hint suggests the closest marker.
     """
     known = {mark.name for item in items for mark in item.iter_markers()} | _declared(config) | {*TIERS}
     expression = re.sub(r"\([^()]*=[^()]*\)", "", config.getoption("markexpr"))
@@ -134,7 +136,7 @@ def require_known_markers(config: pytest.Config, items: Collection[pytest.Item])
 
 
 def grouped(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The same items, those of a case together, so that one model is in memory at a time; others keep their places."""
+    """Return the items grouped by case, so that only one model is in memory at a time; others keep their places."""
     order: dict[tuple[str, str], int] = {}
     for item in filter(tier_name, items):
         order.setdefault(place(item), len(order))
@@ -143,7 +145,7 @@ def grouped(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def _has_short_names(item: Any) -> bool:
-    """Whether `-m smoke` and `-m full` mean an item: it is of the suite, or of a folder `benchmarks` of the project."""
+    """Whether `-m smoke` and `-m full` select an item: it is in the suite or the project's folder `benchmarks`."""
     root = item.config.rootpath
     return in_suite(item) or (
         item.path.is_relative_to(root) and _SHORT_IN in (root.name, *item.path.parent.relative_to(root).parts)
@@ -151,7 +153,7 @@ def _has_short_names(item: Any) -> bool:
 
 
 def _markers(tier: str, definition: Any) -> list[str]:
-    """Names of the markers of a tier's items."""
+    """Return the names of the markers of a tier's items."""
     return [f"btlib_{tier}", *([tier] if _has_short_names(definition) else [])]
 
 
@@ -160,7 +162,7 @@ def _declared(config: pytest.Config) -> set[str]:
 
 
 def _is_off(config: pytest.Config) -> bool:
-    """Whether pytest-benchmark times nothing: as asked, or because workers of pytest-xdist share the machine."""
+    """Whether pytest-benchmark is off: by an option, or because workers of pytest-xdist share the machine."""
     if config.getoption("benchmark_enable", False):
         return False
     workers = hasattr(config, "workerinput") or config.getoption("dist", "no") != "no"
@@ -172,7 +174,7 @@ def _names_of(argument: Any) -> str:
 
 
 def _parameters_in_ids(config: pytest.Config, definition: Any) -> Iterator[str]:
-    """The parameters in node ids of the command line that name this function."""
+    """Yield the parameters of the node ids on the command line that name this function."""
     for arg in config.args:
         node, bracket, parameters = arg.partition("[")
         file, *names = node.split("::")
@@ -181,5 +183,5 @@ def _parameters_in_ids(config: pytest.Config, definition: Any) -> Iterator[str]:
 
 
 def _names(definition: Any) -> tuple[str, str]:
-    """Of a file, as a path and in `--pyargs`."""
+    """Return the names of a function's file: as a path and for `--pyargs`."""
     return definition.path.name, f"{_PACKAGED}{definition.path.stem}"

@@ -1,4 +1,4 @@
-"""The options under `--bt-`, made of what a run may be asked for (`btlib.options`)."""
+"""The options `--bt-…` of pytest, generated from `btlib.options`."""
 
 import argparse
 from functools import partial
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from btlib.options import Declared, RunOptions
 
 STATUS = "bt_status"
-"""Name of what tells which verdict failed an item: on the failure itself and among its report's properties."""
+"""Name of the attribute of a failure, and of the property of its report, with the verdict that failed the item."""
 
 
 def add(parser: pytest.Parser) -> None:
@@ -26,10 +26,10 @@ def add(parser: pytest.Parser) -> None:
 
 
 def read(config: pytest.Config) -> "RunOptions":
-    """The options of a session; output and checkpoints lie in the project unless absolute.
+    """Return the options of a session; relative folders of output and checkpoints are in the project.
 
     Raises:
-        UsageError: A folder that is not there, or options that do not go together.
+        UsageError: A folder does not exist, or options contradict each other.
     """
     from btlib.errors import BtlibError
     from btlib.options import RunOptions, declarations, parser_of, plugin_options, plugin_values

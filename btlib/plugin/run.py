@@ -1,4 +1,4 @@
-"""The run of a tier as pytest's items see it: they read records and verdicts, and fail by them."""
+"""Run of a tier for pytest's items, which read its records and verdicts and fail accordingly."""
 
 import warnings
 from functools import cached_property
@@ -20,26 +20,26 @@ from btlib.runs.record import CaseRecord
 
 
 class Run(BenchmarkRun):
-    """A run that fails items."""
+    """Run of a tier whose methods fail the pytest item on bad verdicts and errors."""
 
     @cached_property
     def judged(self) -> dict[tuple[str, str], Verdict]:
-        """Case and metric → the verdict that an item was given, for its report."""
+        """Case and metric → verdict of an item, for its report."""
         return {}
 
     def verdict(self, case: str, metric: str) -> Verdict:
-        """The gate's verdict on a metric of a case, whether the case declares it or not.
+        """Return the verdict on a metric of a case, even if the case does not declare the metric.
 
-        The item fails where there is no such metric.
+        The item fails if the metric is unknown.
         """
         if metric not in METRICS:
             fail(str(unknown_name("metric", metric, METRICS)), "error")
         found = self.judgement(case, [metric]).verdict(metric)
-        assert found is not None  # it was asked for
+        assert found is not None  # it was requested
         return found
 
     def check(self, case: str, metric: str) -> Verdict:
-        """Fail the item unless the gate holds; an inconclusive verdict warns, or fails where the user is strict."""
+        """Fail the item if the verdict fails; an inconclusive verdict is a warning, or a failure with `--bt-strict`."""
         verdict = self.judged[case, metric] = self.verdict(case, metric)
         records = ", ".join(str(self.store.record_path(cell)) for cell in self.plan.cells(case))
         message = f"{verdict.describe()}\n  record     {records}"
@@ -51,18 +51,18 @@ class Run(BenchmarkRun):
         return verdict
 
     def predictor_of(self, case: str) -> Prepared:
-        """The predictor of a case's first cell; the item fails where there is none."""
+        """Return the predictor of a case's first cell; the item fails if there is none."""
         self._done(case, ())
         return self.prepared(case)
 
     def timing(self, benchmark: Any, case: str, measure: str, figure: str) -> bool:
-        """Show a figure of a case's speed; the item fails where the case has become slower.
+        """Pass a figure of a case's speed to pytest-benchmark; the item fails if the case is slower than the baseline.
 
         Args:
-            benchmark: pytest-benchmark's fixture, of a test marked `@pytest.mark.benchmark(timer=recorded_clock)`.
+            benchmark: Fixture of a test that is marked with `@pytest.mark.benchmark(timer=recorded_clock)`.
             case: Name of the case.
-            measure: Name in `btlib.runs.measuring.MEASURES` of what measures the figure.
-            figure: Such as "inference, batch 16".
+            measure: Name of the figure's measurement in `btlib.runs.measuring.MEASURES`.
+            figure: Name of the figure, such as "inference, batch 16".
 
         Returns:
             Whether the case has this figure.
@@ -86,14 +86,14 @@ class Run(BenchmarkRun):
         return True
 
     def explained(self, case: str) -> tuple[Explained, Maps] | None:
-        """Occlusion maps of a few test samples, and what is measured of them; None of a case that has none."""
+        """Return the occlusion maps of a few test samples and their measurements; None if the case has none."""
         self._done(case, [EXPLANATION])
         place = self.store.explain_place
         path = place.file(case, "json")
         return (place.at(path), Maps.load(place.file(case, "npz"))) if path.exists() else None
 
     def _done(self, case: str, measures: Any) -> CaseRecord:
-        """The record of the first cell; the item fails where the case, or what it asks for, could not be measured."""
+        """Return the record of the first cell; the item fails if the case or a measurement has failed."""
         record = self.first_record(case, measures)
         if record.outcome != "done":
             fail(f"case {case} has no predictor: {record.error}", record.outcome, self._title(case))

@@ -1,4 +1,4 @@
-"""What one pytest session shares: options, one run for each tier, the folder the runs lie in."""
+"""Shared state of a pytest session: its options, one run for each tier, and the folder of the runs."""
 
 import time
 from collections.abc import Sequence
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from btlib.plugin.run import Run
 
 _HINT = (
-    "register one with @case in a file that the tests import, mark the test "
+    "register a case with @case in a file that the tests import, mark the test "
     '@pytest.mark.btlib_cases("mine.py::mine"), or give --bt-case mine.py::mine'
 )
 
 
 class Session:
-    """The benchmark side of a pytest session: its runs and collected cases by tier, and why items failed so far.
+    """State of a pytest session: its runs and collected cases by tier, and the verdicts of failed items.
 
     Args:
-        config: Of the session.
-        options: What the user asked for.
-        stamp: Name shared by the run folders of this session, its xdist workers included.
+        config: Configuration of the session.
+        options: Options of the user.
+        stamp: Common prefix of the run folders of this session, including its xdist workers.
     """
 
     def __init__(self, config: pytest.Config, options: "RunOptions", stamp: str) -> None:
@@ -49,18 +49,18 @@ class Session:
         self._errors: dict[str, str] = {}
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Note that Ctrl-C, or a signal that stands for it, ended the session."""
+        """Record that Ctrl-C or SIGTERM interrupted the session."""
         self.interrupted = True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note why an item failed (pytest calls this on xdist's controller too); a case's error is printed once."""
+        """Record why an item failed, on xdist's controller too; the error of a case is printed only once."""
         if report.failed:
             self.failures.append(verdict_of(report))
             shortened(report, self._errors)
 
     def baseline(self, tier: str) -> "tuple[Path, Baseline | BaselineError]":
-        """File of the tier's baseline, and the baseline or why it cannot be had: cases are measured even then."""
+        """Return the file of the tier's baseline, and the baseline or the error why it cannot be loaded."""
         if tier not in self._baselines:
             from btlib.api.opening import baseline_of, tier_of
 
@@ -68,13 +68,13 @@ class Session:
         return self._baselines[tier]
 
     def cases_of_option(self) -> "dict[str, Case]":
-        """The cases of `--bt-case`, by name."""
+        """Return the cases of `--bt-case`, by name."""
         from btlib.cases import load_case
 
         return {found.name: found for found in map(load_case, self.options.case)}
 
     def parametrise(self, metafunc: pytest.Metafunc) -> None:
-        """Make an item for each tier and case (and metric); of an item without a case its fixture tells why."""
+        """Create an item for each tier and case (and metric); an item without a case fails with the reason."""
         from btlib.errors import BtlibError
 
         try:
@@ -88,19 +88,19 @@ class Session:
             metafunc.parametrize(names, rows, indirect=True)
 
     def why_no_case(self, item: pytest.Item) -> str:
-        """Why an item that uses a fixture of btlib has no case, and what to do."""
+        """Return why an item that uses a fixture of btlib has no case, with a hint."""
         found = self._without_case.get(item.nodeid)
         if found is not None:
             return found
         if "bt_case" not in getattr(item, "fixturenames", ()):
-            return "a test that uses it takes bt_case too. Hint: add the argument bt_case to the test"
+            return "a test that uses it needs bt_case too. Hint: add the argument bt_case to the test"
         return f"no case is known here. Hint: {_HINT}"
 
     def open(self, items: Sequence[pytest.Item]) -> None:
         """Open the runs of the collected items.
 
         Raises:
-            UsageError: One cannot be opened; where there are other tests too, only the items of that run fail.
+            UsageError: A run cannot be opened. If the session has other tests too, only the items of that run fail.
         """
         from btlib.errors import BtlibError, DataError
 
@@ -109,7 +109,7 @@ class Session:
             cases = self.cases.setdefault(tier, {})
             cases[case] = cases.get(case, frozenset()) | its.measures(item)
         if self.cases:
-            gpus.share()  # before a case is prepared: until then nothing of btlib has used one
+            gpus.share()  # before a case is prepared, which may use a GPU
         for tier in self.cases:
             try:
                 self.run(tier)
@@ -119,7 +119,7 @@ class Session:
                 self._unopened[tier] = error if isinstance(error, BtlibError) else DataError(str(error))
 
     def run(self, tier: str) -> "Run":
-        """The run of a tier, opened when it is first asked for."""
+        """Return the run of a tier; the first call opens it."""
         if tier in self._unopened:
             raise self._unopened[tier]
         if tier not in self.runs:
@@ -136,7 +136,7 @@ class Session:
         return self.runs[tier]
 
     def _cases_of(self, definition: Any) -> "dict[str, Case]":
-        """The cases that a test measures: of `--bt-case`, else of its marker, else of the suite or the project."""
+        """Return the cases of a test: those of `--bt-case`, else of its marker, else of the suite or the project."""
         from btlib.cases import load_case, load_cases, project_cases
 
         mark = definition.get_closest_marker(its.CASES_MARKER)
@@ -149,14 +149,14 @@ class Session:
             known = load_cases()
             return {name: known[name] for name in known}
         found, config = project_cases(self.options.root), definition.config
-        return {  # whatever was collected before
+        return {  # does not depend on what was collected before
             name: case
             for name, case in found.items()
             if case.file == definition.path.resolve() or not its.is_test_file(case.file, config)
         }
 
     def _rows(self, metafunc: pytest.Metafunc, cases: "dict[str, Case]") -> list[Any]:
-        """Parameters of the items that are to be there."""
+        """Return the parameters of the items to create."""
         rows = []
         for tier in its.TIERS:
             for name, case in cases.items():
@@ -169,12 +169,12 @@ class Session:
         return rows
 
     def _metrics(self, tier: str, case: "Case") -> list[str]:
-        """What a case is held to: the metrics it declares, and those that the baseline has a margin for."""
+        """Return the metrics to judge: those that the case declares, and those with a margin in the baseline."""
         from btlib.errors import BaselineError, OptionError
 
         try:
             _, baseline = self.baseline(tier)
-        except OptionError:  # these options are not for this tier: told where its run is opened, if it is to be run
+        except OptionError:  # wrong options for this tier: reported when its run is opened
             return list(case.metrics)
         gated = [] if isinstance(baseline, BaselineError) else baseline.gated(case.name)
         return list(dict.fromkeys([*case.metrics, *gated]))
@@ -187,5 +187,7 @@ def _text(spec: object) -> str:
     from btlib.errors import OptionError
 
     if not isinstance(spec, str):
-        raise OptionError(f"a case is named by text, got {spec!r}", where=f"marker {its.CASES_MARKER}", hint=_HINT)
+        raise OptionError(
+            f"expected the name of a case as text, got {spec!r}", where=f"marker {its.CASES_MARKER}", hint=_HINT
+        )
     return spec

@@ -1,4 +1,4 @@
-"""What a run says while it goes on."""
+"""Output of a run on the terminal."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class Terminal:
-    """The user's terminal, which pytest captures.
+    """The user's terminal, whose output pytest captures.
 
     Args:
-        config: Of the session.
+        config: Configuration of the session.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -23,12 +23,12 @@ class Terminal:
 
     @property
     def progress_bars(self) -> bool:
-        """Whether progress bars may be drawn: a person is watching, and this process owns the terminal."""
+        """Whether progress bars may be drawn: the output is a terminal, and this process is not a worker."""
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         return reporter is not None and bool(reporter.isatty) and not hasattr(self.config, "workerinput")
 
     def report(self, line: str) -> None:
-        """Put a line of progress on the terminal."""
+        """Print a line of progress on the terminal."""
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and not hasattr(self.config, "workerinput"):
             with self._uncaptured():
@@ -36,13 +36,13 @@ class Terminal:
                 reporter.write_line(line)
 
     def progress(self) -> "ProgressReporter":
-        """The progress reporter of a run."""
+        """Return the progress reporter of a run."""
         from btlib.runs.progress import ProgressReporter
 
         return ProgressReporter(self.report, self.progress_bars, self.uncaptured)
 
     def uncaptured(self) -> AbstractContextManager[object]:
-        """While it lasts, output goes to the terminal instead of being captured, if a person is watching."""
+        """Return a context that disables the capture of output if progress bars may be drawn."""
         return self._uncaptured() if self.progress_bars else nullcontext()
 
     def _uncaptured(self) -> AbstractContextManager[object]:
@@ -52,7 +52,7 @@ class Terminal:
 
 @contextmanager
 def as_usage_error() -> Iterator[None]:
-    """A deliberate error before the first item is for the user to correct: told without a traceback."""
+    """Convert an error of btlib into a usage error, which pytest prints without traceback."""
     from btlib.errors import BtlibError
 
     try:

@@ -1,4 +1,4 @@
-"""The suite: what is measured of every case. Run it with `pytest --pyargs btlib.suite -m smoke`.
+"""The suite: the benchmarks of every case. Run it with `pytest --pyargs btlib.suite -m smoke`.
 
-In a checkout of btlib the same tests are in `benchmarks/`. The baselines that btlib ships lie beside it.
+In a checkout of btlib the same tests are in `benchmarks/`. An installed btlib has its baselines in this package.
 """

@@ -1,4 +1,4 @@
-"""Does each case hold up against its baseline?"""
+"""Compare the quality of each case with its baseline."""
 
 from btlib.plugin.run import Run
 

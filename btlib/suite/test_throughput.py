@@ -1,4 +1,4 @@
-"""How fast is each case? Its speed is measured within its cell, the device synchronised; what became slower fails."""
+"""Compare the speed of each case with its baseline. It is measured in the case's cell, with device synchronisation."""
 
 from typing import Any
 

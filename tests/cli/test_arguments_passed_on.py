@@ -75,7 +75,7 @@ def test_verify(spy: Callable[..., Spy]):
     scan = spy("btlib.data.sources.figshare.scan.scan", report)
     spy("btlib.data.sources.figshare.scan_output.patients_line", "no patients")
     result = run("data", "verify", "f", "--expect", 12)
-    assert "0 sound samples (none), 0 faults" in result.stdout
+    assert "0 valid samples (none), 0 faults" in result.stdout
     assert scan.calls == [((Path("f"), 12), {"progress": True})]
 
 
@@ -132,7 +132,7 @@ def test_accepting(spy: Callable[..., Spy], make_run: Make, make_table: Table, w
     Path("mine/B.json").touch()
     more = ["--allow-worse"] if worse else []
     result = run("baseline", "accept", folder, "--name", "B", "--reason", "why", "--folder", "mine", *more)
-    told = "line\nA, B accepted into mine/B.json (3 in all). Look at the difference, and commit it.\n"
+    told = "line\nA, B accepted into mine/B.json (3 in total). Check the diff and commit it.\n"
     assert (result.exit_code, result.stdout) == (0, told)
     assert look.calls == [((folder, "B", "why", {}, "baseline B.json"), {"add": False})]
     assert write.calls == [((made, Path("mine/B.json")), {"allow_worse": worse})]

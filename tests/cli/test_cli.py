@@ -42,7 +42,7 @@ def test_without_a_command_it_helps():
 def test_a_sound_folder(folder: Path):
     result = run("data", "verify", folder.parent, "--expect", 6)
     assert result.exit_code == 0
-    assert "6 sound samples (6 figshare), 0 faults" in result.stdout
+    assert "6 valid samples (6 figshare), 0 faults" in result.stdout
     for name, count in (("meningioma", 2), ("40×52", 6), ("3 patients", 2)):
         assert any(name in line and str(count) in line for line in result.stdout.splitlines())
 
@@ -86,14 +86,14 @@ def test_phantoms_are_drawn_and_found_sound(tmp_path: Path):
     assert run("data", "phantom", tmp_path / "ph", "--slices", 12).exit_code == 0
     result = run("data", "verify", tmp_path / "ph", "--expect", 12)
     assert result.exit_code == 0
-    assert "12 sound samples (12 phantom), 0 faults" in result.stdout
+    assert "12 valid samples (12 phantom), 0 faults" in result.stdout
     assert run("data", "phantom", tmp_path / "ph", "--slices", 12).exit_code == 2  # never over what is there
 
 
 def test_the_committed_baselines_pass_the_check():
     result = run("baseline", "check", *sorted((ROOT / "baselines").glob("*.json")))
     assert result.exit_code == 0
-    assert "thesis.json: sound, published, 7 cases" in result.stdout
+    assert "thesis.json: valid, published, 7 cases" in result.stdout
 
 
 def test_accept_needs_a_reason(tmp_path: Path):

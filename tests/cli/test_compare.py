@@ -89,13 +89,13 @@ def test_sources_have_the_titles_they_are_given(make_run: Callable[..., Path], m
     after = make_run("after", X=make_table(), new=make_table(wrong=9))
     result = run("compare", before, after, "--name", "old", "--name", "new | \x1b[31m")
     assert result.exit_code == 1
-    assert result.stdout.startswith("new | \\x1b[31m against old\n")
-    assert "\nnot in old, so beside each of its cases\n" in result.stdout
+    assert result.stdout.startswith("new | \\x1b[31m compared with old\n")
+    assert "\nnot in old, so compared with each of its cases\n" in result.stdout
     assert "\nnot in new | \\x1b[31m: Y\n" in result.stdout
     assert re.search(r"^new +accuracy +regressed +[XY] ", result.stdout, re.MULTILINE), "which case it is held against"
     one = run("compare", before, "--against", before, "--name", "mine")
     assert one.exit_code == 0
-    assert one.stdout.startswith(f"mine against {before}\n")
+    assert one.stdout.startswith(f"mine compared with {before}\n")
 
 
 def test_what_cannot_be_compared_has_its_value(
@@ -142,7 +142,7 @@ def test_the_life_of_a_baseline(make_run: Callable[..., Path], make_table: Table
     assert not (tmp_path / "baselines").exists()
     accepted = run("baseline", "accept", first, "--name", "mine", "--reason", "start")
     assert accepted.exit_code == 0
-    assert "X accepted into baselines/mine.json (1 in all)" in " ".join(accepted.stdout.split())
+    assert "X accepted into baselines/mine.json (1 in total)" in " ".join(accepted.stdout.split())
     path = tmp_path / "baselines" / "mine.json"
     assert run("baseline", "check", path).exit_code == 0
     assert run("compare", first, "--against", "mine").exit_code == 0
@@ -165,9 +165,9 @@ def test_the_life_of_a_baseline(make_run: Callable[..., Path], make_table: Table
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["compare", "one"], "expected two sources, or one and --against"),
+        (["compare", "one"], "expected two sources, or one source and --against"),
         (["compare", "one", "nowhere"], "unknown run or baseline 'nowhere'"),
-        (["compare", "nowhere", "--name", "a"], "expected two sources, or one and --against"),
+        (["compare", "nowhere", "--name", "a"], "expected two sources, or one source and --against"),
         (["compare", "nowhere", "one", "--name", "a"], "--name: expected 2, one for each source, got 1"),
         (
             ["compare", "nowhere", "one", "--name", "a", "--name", "a"],
@@ -181,7 +181,7 @@ def test_the_life_of_a_baseline(make_run: Callable[..., Path], make_table: Table
             (["baseline", "propose", "one", "--name", "m", "--margin", f"dice={value}"], "a loss above 0 and below 1")
             for value in ("0", "-1", "1", "nan", "inf")
         ),
-        (["baseline", "propose", "one", "--name", "m", "--margin", "macro_f1=0.1"], "a metric that samples have"),
+        (["baseline", "propose", "one", "--name", "m", "--margin", "macro_f1=0.1"], "a metric at sample level"),
     ],
 )
 def test_errors_are_told(args: list[str], told: str, make_run: Callable[..., Path], make_table: Table, tmp_path: Path):

@@ -105,7 +105,7 @@ def test_a_sound_case(file: str):
     assert result.exit_code == 0
     assert result.stdout.startswith("case good-net: sound\n  ✓ prepare\n  ✓ predict\n")
     assert "  – odd sizes  (the case accepts only 40 pixels)\n" in result.stdout
-    assert result.stdout.endswith("all checks hold\n")
+    assert result.stdout.endswith("all checks passed\n")
 
 
 def test_a_broken_one_says_what_to_change(file: str):
@@ -140,7 +140,7 @@ def test_odd_sizes_are_a_note_that_fails_nothing(file: str):
     assert result.exit_code == 0
     assert "  ! odd sizes\n      images of 63×49: mask_prob: expected shape" in result.stdout
     assert "pad inside predict" in result.stdout
-    assert result.stdout.endswith("all checks hold; with a note: odd sizes\n")
+    assert result.stdout.endswith("all checks passed; with a note: odd sizes\n")
 
 
 @pytest.mark.parametrize(

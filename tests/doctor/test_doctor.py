@@ -25,7 +25,7 @@ def test_what_it_says_of_this_machine(tmp_path: Path, monkeypatch: pytest.Monkey
     code, output = run("--json", "found.json")
     found = json.loads((tmp_path / "found.json").read_text())
     assert code == 0, output
-    assert output.endswith("all checks hold\n")
+    assert output.endswith("all checks passed\n")
     assert found["schema"] == "btlib-diagnosis/1"
     assert set(found["facts"]) == {"versions", "machine", "devices", "choices", "places"}
     assert found["facts"]["versions"]["numpy"] == metadata.version("numpy")

@@ -105,7 +105,7 @@ def test_not_without_a_metric_that_the_old_one_holds_it_to(folder: RunStore, old
     }
     classes_only = SampleTable(**table.model_dump(exclude={"columns"}), columns=kept)
     change(folder, metrics={"accuracy": 1}, samples=classes_only)
-    refused(folder, old, "case X is held to dice and the run has none", allow_worse=True)
+    refused(folder, old, "case X has no dice, which has a margin in the baseline", allow_worse=True)
 
 
 def test_what_cannot_be_told_needs_leave(folder: RunStore, old: Baseline):
@@ -132,7 +132,7 @@ def test_a_failed_case_makes_no_baseline(folder: RunStore, fields: dict[str, Any
 def test_cases_of_different_conditions_make_no_baseline(folder: RunStore):
     record = CaseRecord.load(folder.record_path(Cell("Y", 7)))
     change(folder, "Y", conditions=record.conditions.model_copy(update={"image_size": 64}))
-    with pytest.raises(RecordError, match="case Y was made under other conditions than case X"):
+    with pytest.raises(RecordError, match="case Y was measured under other conditions than case X"):
         propose(folder.path, "mine", "because")
 
 
@@ -161,17 +161,19 @@ def test_not_from_a_dirty_checkout(folder: RunStore, old: Baseline):
 
 
 def test_not_from_smoke_into_full(folder: RunStore, old: Baseline):
-    refused(folder, old.model_copy(update={"tier": "full"}), "the run is of the tier smoke, the baseline of full")
+    refused(
+        folder, old.model_copy(update={"tier": "full"}), "the tier of the run is smoke, that of the baseline is full"
+    )
 
 
 def test_not_over_published_numbers(folder: RunStore, old: Baseline):
-    refused(folder, old.model_copy(update={"kind": "published"}), "holds published numbers")
+    refused(folder, old.model_copy(update={"kind": "published"}), "contains published numbers")
 
 
 @pytest.mark.parametrize(
     ("kept", "split_name", "told"),
     [
-        (7, "slice-seed42", "it has 7 test samples, the baseline 8"),
+        (7, "slice-seed42", "it has 7 test samples, the baseline has 8"),
         (8, "mine", "split_name: measured 'mine', baseline 'slice-seed42'"),
     ],
 )
@@ -227,7 +229,7 @@ def test_not_with_fewer_seeds(folder: RunStore, tmp_path: Path):
     old = propose(folder.path, "mine", "because").new
     for case in "XY":
         folder.record_path(Cell(case, 8)).unlink()
-    refused(folder, old, "case X has 1 seeds, the baseline 2: run with --bt-seeds 2")
+    refused(folder, old, "case X has 1 seeds, the baseline has 2: run with --bt-seeds 2")
 
 
 @pytest.mark.parametrize("share", [0.5, 0.97], ids=["far", "within the margin, but beyond doubt"])

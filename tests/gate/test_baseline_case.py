@@ -62,10 +62,10 @@ def test_a_figure_that_is_allowed(fields: dict[str, Any]) -> None:
         *(({"aggregation": name}, "must be a sample or batch mean") for name in ("class-mean", "class", "none")),
         ({"aggregation": "slice-class-mean"}, "must be a sample or batch mean"),
         ({"aggregation": "patient-mean"}, "aggregation"),
-        ({"metric": "macro_f1"}, "macro_f1: only a metric that every sample has can carry a margin"),
-        ({"metric": "parameters"}, "parameters: only a metric that every sample has can carry a margin"),
-        ({"metric": "hd95"}, "hd95 is in px, and the figure says 1"),
-        ({"unit": "px"}, "dice is in 1, and the figure says px"),
+        ({"metric": "macro_f1"}, "macro_f1: only a metric at sample level can have a margin"),
+        ({"metric": "parameters"}, "parameters: only a metric at sample level can have a margin"),
+        ({"metric": "hd95"}, "hd95: expected the unit px, got 1"),
+        ({"unit": "px"}, "dice: expected the unit 1, got px"),
         ({"n": 0}, "n\n"),
         ({"version": 0}, "version\n"),
         ({"std": -0.1}, "std\n"),
@@ -116,7 +116,7 @@ def test_a_gated_figure_is_the_mean_of_its_runs(metric: str, apart: float, agree
     if agrees:
         BaselineCase(title="x", figures=[figure(metric=metric, value=value)], runs=runs_of(*tables))
     else:
-        with pytest.raises(ValidationError, match=f"figures: {metric} says .*, but its samples give"):
+        with pytest.raises(ValidationError, match=f"figures: {metric} is .*, but its samples give"):
             BaselineCase(title="x", figures=[figure(metric=metric, value=value)], runs=runs_of(*tables))
     BaselineCase(title="x", figures=[figure(metric=metric, value=0.1, margin=None)], runs=runs_of(*tables))
 
@@ -127,19 +127,19 @@ def test_every_run_of_a_case_is_checked(at: int, make_table: Table, changed: Tab
     plain = make_table()
     accuracy = figure(metric="accuracy", value=1.0)
     tables = [make_table(classes=i != at) for i in range(3)]
-    with pytest.raises(ValidationError, match="accuracy is gated, but a run has no samples of it"):
+    with pytest.raises(ValidationError, match="accuracy has a margin, but a run does not contain its values"):
         BaselineCase(title="x", figures=[accuracy], runs=runs_of(*tables))
     turned = reordered(plain, range(60)[::-1])
     BaselineCase(title="x", figures=[accuracy], runs=runs_of(*(turned if i == at else plain for i in range(3))))
     other = changed(plain, id=[*plain.id[:-1], "61"])
-    with pytest.raises(ValidationError, match="runs: they are not of the same samples"):
+    with pytest.raises(ValidationError, match="runs: they do not have the same samples"):
         BaselineCase(title="x", figures=[accuracy], runs=runs_of(*(other if i == at else plain for i in range(3))))
 
 
 def test_a_first_has_no_first() -> None:
     once = BaselineCase(title="x", figures=[])
     twice = BaselineCase(title="x", figures=[], first=once)
-    with pytest.raises(ValidationError, match="first: has a first of its own"):
+    with pytest.raises(ValidationError, match="first: must not have a field first itself"):
         BaselineCase(title="x", figures=[], first=twice)
 
 
@@ -178,7 +178,7 @@ def test_a_published_case_has_no_result(published_baseline: Make) -> None:
 def test_every_case_of_a_baseline_is_of_its_test_slices(measured_baseline: Make, make_table: Table) -> None:
     known = measured_baseline().cases["X"]
     fewer = BaselineCase(title="x", figures=[], runs=runs_of(make_table(59)))
-    with pytest.raises(ValidationError, match=r"cases\.Y\.runs: 59 samples, conditions\.n_test says 60"):
+    with pytest.raises(ValidationError, match=r"cases\.Y\.runs: 59 samples, but conditions\.n_test is 60"):
         measured_baseline(cases={"X": known, "Y": fewer})
 
 
@@ -207,7 +207,7 @@ def test_every_run_has_patients_where_they_are_counted(at: int, measured_baselin
     counted = measured_baseline().conditions.model_copy(update={"patients": patients})
     measured_baseline(cases=cases)
     measured_baseline(conditions=counted)
-    with pytest.raises(ValidationError, match=r"cases\.X\.runs: a sample without patient"):
+    with pytest.raises(ValidationError, match=r"cases\.X\.runs: a sample has no patient"):
         measured_baseline(cases=cases, conditions=counted)
 
 
@@ -216,11 +216,11 @@ def test_version_1_alone_may_lack_what_identifies_the_data(measured_baseline: Ma
     for name in ("truth_fingerprint", "input_fingerprint"):
         unknown = conditions.model_copy(update={name: None})
         measured_baseline(conditions=unknown, schema_version=1)
-        with pytest.raises(ValidationError, match=f"{name}: a measured"):
+        with pytest.raises(ValidationError, match=f"{name}: required in a measured"):
             measured_baseline(conditions=unknown)
     unknown = conditions.model_copy(update={"split_fingerprint": None})
     for version in (1, 2):
-        with pytest.raises(ValidationError, match="split_fingerprint: a measured"):
+        with pytest.raises(ValidationError, match="split_fingerprint: required in a measured"):
             measured_baseline(conditions=unknown, schema_version=version)
 
 

@@ -121,7 +121,7 @@ def test_a_metric_that_some_samples_have_no_value_of_is_not_gated(make: Callable
     found = baseline_of(INFO, [record()], [result], "mine", "because", {"X": {"dice": 0.1}})
     assert [(figure.metric, figure.value) for figure in found.cases["X"].figures] == [("dice", 0.75)]
     by_hand = found.cases["X"].figures[0].model_copy(update={"metric": "hd95", "unit": "px", "value": 1.0})
-    with pytest.raises(ValidationError, match=r"figures: hd95 says 1\.0, but its samples give nan"):
+    with pytest.raises(ValidationError, match=r"figures: hd95 is 1\.0, but its samples give nan"):
         BaselineCase(title="x", figures=[by_hand], runs=list(result.runs))
 
 
@@ -185,8 +185,8 @@ def test_only_sound_results_make_a_baseline(make: Callable[..., CaseResult]):
     wrong = {
         "has no records": [],
         "case Y failed: it broke": [good, make("Y", failure="error", message="it broke")],
-        "case Y was made under other conditions than case X": [good, make("Y", table(), conditions=other)],
-        "case X has 3 samples, its conditions say 2": [make("X", cut, conditions=good.conditions)],
+        "case Y was measured under other conditions than case X": [good, make("Y", table(), conditions=other)],
+        "case X has 3 samples, expected 2": [make("X", cut, conditions=good.conditions)],
     }
     for problem, results in wrong.items():
         with pytest.raises(RecordError, match=problem) as caught:

@@ -86,7 +86,7 @@ def test_unknown_patients_are_not_comparable_unless_slices_are_independent(
         told = judge_metric(stated, "dice", baseline)
         assert told.status == ("regressed" if worse else "pass")
         assert told.difference == verdict.difference
-        assert ("taken as independent, as the user says" in told.reason) == (told.status != "not-comparable")
+        assert ("taken as independent, as the user stated" in told.reason) == (told.status != "not-comparable")
 
 
 def test_known_patients_stay_together_beside_a_stranger(
@@ -122,7 +122,7 @@ def test_another_rendering_is_named_and_only_strictly_not_comparable(
     [
         ({"tumour__truth_area": 1}, "sample 31: measured label 0 and"),
         ({"label": 1}, "sample 31: measured label 1 and"),
-        ({"id": "00"}, "samples: 2 are on one side only, the first of them 31"),
+        ({"id": "00"}, "samples: 2 are on one side only, the first one is 31"),
     ],
 )
 def test_other_truth_under_the_same_conditions_is_not_comparable(
@@ -393,10 +393,11 @@ def test_one_training_against_another_is_called_that(make_table: Table, measured
     other = replace(ours, runs=(ours.runs[0].model_copy(update={"seed": seed + 1}),))
     verdict = judge_metric(other, "accuracy", baseline)
     assert verdict.status == "regressed"
-    assert f"one training (seed {seed + 1}) against another (seed {seed})" in verdict.reason
+    assert f"one training (seed {seed + 1}) is compared with another (seed {seed})" in verdict.reason
     again = replace(ours, runs=(ours.runs[0].model_copy(update={"fingerprint": "another recipe's"}),))
     assert (
-        f"one training (seed {seed}) against another (seed {seed})" in judge_metric(again, "accuracy", baseline).reason
+        f"one training (seed {seed}) is compared with another (seed {seed})"
+        in judge_metric(again, "accuracy", baseline).reason
     )
     several = measured(make_table(wrong=20), make_table(wrong=20))
     assert judge_metric(several, "accuracy", baseline).reason == ""

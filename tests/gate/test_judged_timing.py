@@ -64,14 +64,14 @@ def test_a_figure_that_the_baseline_does_not_have(change: dict[str, Any], monkey
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"size": 32}, "image size 64, the baseline's 32"),
-        ({"recipe": {"backbone": "resnet50"}}, "backbone resnet18, the baseline's resnet50"),
-        ({"recipe": None}, "backbone resnet18, the baseline's None"),
-        ({"there": {"simd": "avx512"}}, "processor with avx2, the baseline's avx512"),
-        ({"there": {"allocator": "glibc"}}, "allocator jemalloc, the baseline's glibc"),
+        ({"size": 32}, "image size 64, but the baseline's 32"),
+        ({"recipe": {"backbone": "resnet50"}}, "backbone resnet18, but the baseline's resnet50"),
+        ({"recipe": None}, "backbone resnet18, but the baseline's None"),
+        ({"there": {"simd": "avx512"}}, "processor with avx2, but the baseline's avx512"),
+        ({"there": {"allocator": "glibc"}}, "allocator jemalloc, but the baseline's glibc"),
         (
             {"there": {"simd": "no", "allocator": "x"}},
-            "processor with avx2, the baseline's no; allocator jemalloc, the baseline's x",
+            "processor with avx2, but the baseline's no; allocator jemalloc, but the baseline's x",
         ),
     ],
 )

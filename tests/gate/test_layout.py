@@ -169,7 +169,7 @@ def test_the_task_is_that_of_the_data(
     assert Baseline.load(tmp_path / "made.json") == baseline
     fields = {name: field for name, field in value.items() if name != "digest"}
     other = {"name": "figshare" if origin == "phantom" else "phantom", "synthetic": not synthetic}
-    with pytest.raises(ValueError, match=f"its name is '{other['name']}'; but conditions.origin is '{origin}'"):
+    with pytest.raises(ValueError, match=f"its name is '{other['name']}', but conditions.origin is '{origin}'"):
         from_file(fields | {"task": value["task"] | other})
     assert from_file(fields)["conditions"]["task"] == BUILT_IN[origin].model_dump(mode="json")
 
@@ -177,11 +177,11 @@ def test_the_task_is_that_of_the_data(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"synthetic": False}, "task.synthetic: expected True for btlib's own task, got False"),
+        ({"synthetic": False}, "task.synthetic: expected True for a built-in task, got False"),
         ({"classes": ["glioma", "meningioma", "pituitary"]}, "task.classes: expected ['meningioma', 'glioma', 'pitu"),
-        ({"structures": ["lesion"]}, "task.structures: expected ['tumour'] for btlib's own task, got ['lesion']"),
-        ({"channels": ["T2"]}, "task.channels: expected ['T1 contrast-enhanced'] for btlib's own task, got ['T2']"),
-        ({"licence": "CC0"}, "task.licence: expected None for btlib's own task, got 'CC0'"),
+        ({"structures": ["lesion"]}, "task.structures: expected ['tumour'] for a built-in task, got ['lesion']"),
+        ({"channels": ["T2"]}, "task.channels: expected ['T1 contrast-enhanced'] for a built-in task, got ['T2']"),
+        ({"licence": "CC0"}, "task.licence: expected None for a built-in task, got 'CC0'"),
         ({"colour": None}, "task.colour: Extra inputs are not permitted"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -189,7 +189,7 @@ def test_the_task_is_that_of_the_data(
 def test_a_task_of_btlibs_own_name_is_no_other(
     change: dict[str, Any], told: str, measured_baseline: Make, tmp_path: Path
 ):
-    """What a file says is not taken for btlib's own task; what it says beside what is needed must be so."""
+    """What a file says is not taken for a built-in task; what it says beside what is needed must be so."""
     fields = content(measured_baseline(), tmp_path / "made.json")
     del fields["digest"]
     for same in PHANTOM.model_dump(mode="json").items():
@@ -208,7 +208,7 @@ def test_of_another_task_all_is_told(measured_baseline: Make, conditions: Condit
     renamed = measured_baseline(
         conditions=conditions.model_copy(update={"task": PHANTOM.model_copy(update={"citation": "doi 1"})})
     )
-    with pytest.raises(BaselineError, match=r"task\.citation: expected None for btlib's own task, got 'doi 1'"):
+    with pytest.raises(BaselineError, match=r"task\.citation: expected None for a built-in task, got 'doi 1'"):
         renamed.save(tmp_path / "renamed.json")
 
 
@@ -238,7 +238,7 @@ def test_cases_of_other_samples_are_not_written_together(
     moved = changed(make_table(), id=[*map(str, range(1, 60)), "61"])
     other = measured_baseline(moved).cases["X"]
     for cases in ({"X": plain, "Y": other}, {"X": plain.model_copy(update={"first": other})}):
-        with pytest.raises(BaselineError, match="its runs are not of the same samples"):
+        with pytest.raises(BaselineError, match="its runs do not have the same samples"):
             measured_baseline(cases=cases).save(tmp_path / "made.json")
     assert list(tmp_path.iterdir()) == []
 
@@ -318,7 +318,7 @@ def test_version_1_loads_and_judges(
 def test_version_1_is_not_written_again_as_if_its_data_were_known(measured_baseline: Make, tmp_path: Path):
     old = Baseline.load(as_version_1(measured_baseline(), tmp_path / "made.json"))
     before = (tmp_path / "made.json").read_bytes()
-    with pytest.raises(BaselineError, match=r"does not know the data(?s:.)*btlib baseline migrate"):
+    with pytest.raises(BaselineError, match=r"does not identify its data(?s:.)*btlib baseline migrate"):
         old.save(tmp_path / "made.json")
     assert (tmp_path / "made.json").read_bytes() == before
 

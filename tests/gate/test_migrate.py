@@ -139,9 +139,12 @@ def test_no_number_changes_and_patients_are_added(
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"known": "of other slices"}, "was measured on slices with the fingerprint of other slices; these have"),
-        ({"split_name": "block-seed42"}, "is of the split block-seed42, which is no more"),
-        ({"split_fingerprint": "other"}, "its split slice-seed42 is other, and today's is"),
+        (
+            {"known": "of other slices"},
+            "was measured on samples with the fingerprint of other slices, but the folder has",
+        ),
+        ({"split_name": "block-seed42"}, "uses the split block-seed42, which no longer exists"),
+        ({"split_fingerprint": "other"}, "its split slice-seed42 is other, but today's is"),
         ({"split_name": "patient-5fold-1"}, "its split patient-5fold-1 is"),
     ],
 )
@@ -182,7 +185,7 @@ def test_a_changed_truth_is_refused(
 ):
     path = edited(old_file(), change)
     number = first_run(json.loads(path.read_text()))["slices"]["number"][3]
-    with pytest.raises(BaselineError, match=f"slice {number}: label "):
+    with pytest.raises(BaselineError, match=f"sample {number}: the baseline has label "):
         migrate(path, slices)
 
 
@@ -193,7 +196,7 @@ def test_slices_that_are_not_the_test_slices_are_refused(old_file: Callable[...,
         numbers = first_run(value)["slices"]["number"]
         numbers[0] = min(set(range(1, 41)) - set(numbers))
 
-    with pytest.raises(BaselineError, match="case X: its slices are not the test slices of its split"):
+    with pytest.raises(BaselineError, match="case X: its samples are not the test samples of its split"):
         migrate(edited(old_file(), another_slice), slices)
 
 
@@ -217,7 +220,7 @@ def test_slices_of_unknown_patients_are_refused(
     old_file: Callable[..., Path], slices: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("btlib.gate.migrate.patient_facts", lambda dataset, split: None)
-    with pytest.raises(BaselineError, match="the patients of these slices are not known") as caught:
+    with pytest.raises(BaselineError, match="the patients of these samples are unknown") as caught:
         migrate(old_file(), slices)
     assert caught.value.where == str(slices)
 
@@ -264,7 +267,7 @@ def test_a_published_one_learns_whose_slices_it_is_of(
 
 
 def test_a_measured_one_needs_its_slices_and_a_published_one_none(old_file: Callable[..., Path]):
-    with pytest.raises(BaselineError, match=r"does not say on what data(?s:.)*--data"):
+    with pytest.raises(BaselineError, match=r"does not identify its data(?s:.)*--data"):
         migrate(old_file(), None)
     published = Baseline.load(Path(__file__).parents[2] / "baselines" / "thesis.json")
     assert published.schema_version == 2
@@ -294,7 +297,7 @@ def test_a_record_of_version_1_is_read(measured: RunStore):
             assert source.baseline is not None
             assert source.baseline.schema_version == 1
         proposal = propose(measured.path, "mine", "because")
-        assert any("do not know their data: measure the cases again" in refusal for refusal in proposal.refusals)
+        assert any("do not identify their data: measure the cases again" in refusal for refusal in proposal.refusals)
         with pytest.raises(BaselineError, match="measure the cases again"):
             accept(proposal, measured.path / "mine.json")
         again = {v.status for v in hold(load_source(str(path), measured.path), load_source(str(path), measured.path))}
@@ -307,8 +310,8 @@ def test_a_record_that_contradicts_its_conditions_is_refused_by_name(measured: R
     value["conditions"]["n_test"] += 1
     del value["digest"], value["sealed"]
     path.write_text(json.dumps(value))
-    assert "case X has 8 samples, its conditions say 9" in load_source(str(measured.path), measured.path).problem
-    with pytest.raises(RecordError, match="case X has 8 samples, its conditions say 9"):
+    assert "case X has 8 samples, expected 9" in load_source(str(measured.path), measured.path).problem
+    with pytest.raises(RecordError, match="case X has 8 samples, expected 9"):
         propose(measured.path, "mine", "because")
 
 

@@ -143,7 +143,7 @@ def test_as_many_seeds_slices_and_metrics_or_more_are_no_reason_to_refuse(folder
     assert propose(folder.path, "mine", "because", old=old).refusals == ()
     fewer = old.model_copy(update={"conditions": old.conditions.model_copy(update={"n_test": 7})})
     refusals = propose(folder.path, "mine", "because", old=fewer).refusals
-    assert [refusal.split(" (")[0] for refusal in refusals] == ["other conditions"]
+    assert [refusal.split(" (")[0] for refusal in refusals] == ["the conditions differ"]
 
 
 def test_every_reason_to_refuse_is_told(folder: RunStore, old: Baseline):
@@ -152,7 +152,7 @@ def test_every_reason_to_refuse_is_told(folder: RunStore, old: Baseline):
     proposal = propose(folder.path, "mine", "because", old=other)
     assert [refusal.split(":")[0] for refusal in proposal.refusals] == [
         "case Y of the baseline is not in the run",
-        "the run is of the tier smoke, the baseline of full",
+        "the tier of the run is smoke, that of the baseline is full",
     ]
     worse = replace(
         proposal,
@@ -164,7 +164,7 @@ def test_every_reason_to_refuse_is_told(folder: RunStore, old: Baseline):
     assert caught.value.problem.splitlines() == [
         "not accepted:",
         *(f"  {refusal}" for refusal in proposal.refusals),
-        "  quality got worse: X dice error, X accuracy -0.5000; give --allow-worse if that is meant",
+        "  quality got worse: X dice error, X accuracy -0.5000; give --allow-worse if this is intended",
     ]
     with pytest.raises(BaselineError) as caught:
         accept(worse, path, allow_worse=True)

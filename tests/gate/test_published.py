@@ -126,7 +126,7 @@ def test_no_word_on_quality_under_other_conditions(
         assert (verdict.measured, verdict.baseline, verdict.margin) == (usual.measured, value, margin)
         assert (verdict.difference, verdict.low, verdict.high) == (usual.difference, usual.low, usual.high)
     assert unlike.reason.splitlines() == [
-        "the baseline was made under other conditions:",
+        "the baseline was measured under other conditions:",
         "split_name: measured 'slice-seed42', baseline 'another'",
         "image_size: measured 32, baseline 64",
     ]

@@ -78,7 +78,7 @@ def test_the_best_of_all_or_the_worst_of_those_named(
 def test_a_metric_that_nobody_is_gated_by(mine: CaseResult, three: Baseline) -> None:
     (verdict,) = judge_new(replace(mine, metrics={"iou": 1}), three)
     assert (verdict.case, verdict.metric, verdict.status) == ("mine", "iou", "missing-baseline")
-    assert verdict.reason == "no case of 'made' is gated by it"
+    assert verdict.reason == "no case of 'made' has a margin for it"
     assert verdict.failed
 
 

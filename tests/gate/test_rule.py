@@ -174,7 +174,7 @@ def test_a_verdict_in_full() -> None:
         reference="Y",
     )
     assert verdict.describe().splitlines() == [
-        "case X, dice against Y: INCONCLUSIVE",
+        "case X, dice compared with Y: INCONCLUSIVE",
         "  measured   0.8000 (3 seeds: 0.8000 ± 0.1732, 0.6000 … 0.9000)",
         "  baseline   0.7500, margin 0.02 (2 seeds: 0.7500 ± 0.0707, 0.7000 … 0.8000)",
         "  difference -0.0500, 95 % [-0.1000, +0.0250] (by sample)",

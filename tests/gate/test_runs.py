@@ -78,7 +78,7 @@ def test_slices_of_one_side_only_are_counted_on_both(
     moved = changed(table, id=[str(k) for k in (9, 200, 1, *range(4, 9), 300, *range(10, 60), 100)])
     verdict = judge_metric(measured(moved), "dice", measured_baseline(table))
     assert verdict.status == "not-comparable"
-    assert "samples: 6 are on one side only, the first of them 2\n" in f"{verdict.reason}\n"
+    assert "samples: 6 are on one side only, the first one is 2\n" in f"{verdict.reason}\n"
 
 
 @pytest.mark.parametrize("at", range(3))
@@ -160,8 +160,8 @@ def test_a_training_is_called_another_where_seed_or_model_differ(
         return judge_metric(replace(result, runs=(run,)), "accuracy", baseline).reason
 
     told = (
-        "one training (seed {}) against another (seed 42): the interval knows how samples differ, not how trainings do"
-        "; --bt-seeds 3 shows that"
+        "one training (seed {}) is compared with another (seed 42): the interval covers the variation between samples, "
+        "not between trainings; --bt-seeds 3 shows the latter"
     )
     assert reason(42, None, 2) == ""
     assert reason(42, "f1", 1) == ""  # the very same numbers
@@ -219,8 +219,8 @@ def test_a_single_slice_is_an_error_with_its_number(
         ("i1", "i1", ""),
         (None, None, ""),
         ("i2", "i1", "inputs: another rendering of the samples (images measured 'i2', baseline 'i1')"),
-        (None, "i1", "inputs: what was measured does not know its images, so they may be another rendering"),
-        ("i1", None, "inputs: the baseline does not know its images, so they may be another rendering"),
+        (None, "i1", "inputs: the measured result has no fingerprint of its images, so they may be another rendering"),
+        ("i1", None, "inputs: the baseline has no fingerprint of its images, so they may be another rendering"),
     ],
 )
 def test_another_rendering(ours: str | None, theirs: str | None, told: str, conditions: Conditions) -> None:

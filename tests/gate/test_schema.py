@@ -59,22 +59,22 @@ def of_its_own(value: dict, **change: object) -> None:
         (lambda b: of_its_own(b, structures=["lesion"]), "columns: lesion/truth_area is missing"),
         (lambda b: of_its_own(b, colour="red"), r"conditions\.task\.colour: Extra inputs"),
         (lambda b: b["task"].update(colour="red"), r"task\.colour: Extra inputs"),
-        (lambda b: b["task"]["classes"].append("none"), r"task\.classes: expected .* for btlib's own task"),
-        (lambda b: b["task"].update(structures=["lesion"]), r"task\.structures: expected \['tumour'\] for btlib's own"),
+        (lambda b: b["task"]["classes"].append("none"), r"task\.classes: expected .* for a built-in task"),
+        (lambda b: b["task"].update(structures=["lesion"]), r"task\.structures: expected \['tumour'\] for a built-in"),
         (
             lambda b: b["task"].update(name="figshare"),
-            r"task\.synthetic: expected False for btlib's own task, got True",
+            r"task\.synthetic: expected False for a built-in task, got True",
         ),
-        (lambda b: b.pop("samples"), "samples: missing, and there are runs"),
+        (lambda b: b.pop("samples"), "samples: missing, but there are runs"),
         (lambda b: b["samples"]["id"].__setitem__(0, ""), r"samples\.id\.0: .*at least 1 character"),
         (lambda b: b["samples"]["id"].__setitem__(0, 1), r"samples\.id\.0: .*valid string, got 1"),
         (lambda b: b["samples"]["id"].__setitem__(0, "2"), "id: a sample occurs more than once"),
-        (lambda b: b["task"].update(name="mine"), "its name is 'mine'; but conditions.origin is 'phantom'"),
+        (lambda b: b["task"].update(name="mine"), "its name is 'mine', but conditions.origin is 'phantom'"),
         (
             lambda b: b["task"].update(name="figshare", synthetic=False),
-            "its name is 'figshare'; but conditions.origin is 'phantom'",
+            "its name is 'figshare', but conditions.origin is 'phantom'",
         ),
-        (lambda b: b["conditions"].pop("origin"), "its name is 'phantom'; but conditions.origin is None"),
+        (lambda b: b["conditions"].pop("origin"), "its name is 'phantom', but conditions.origin is None"),
         (lambda b: b.update(schema_version=2), "schema_version: Extra inputs"),
         (lambda b: b["samples"]["columns"]["tumour/truth_area"].__setitem__(0, 10**400), "does not follow"),
         (
@@ -86,13 +86,13 @@ def of_its_own(value: dict, **change: object) -> None:
                 b["conditions"].update(patients={"source": "files", "n_test": 9, "seen": 1}),
                 b["samples"]["patient"].__setitem__(0, None),
             ),
-            "a sample without patient, and conditions.patients counts them",
+            "a sample has no patient, but conditions.patients counts patients",
         ),
         (lambda b: b["samples"].update(volume=["v"] * 59), "volume: expected 60 values, got 59"),
         (lambda b: b["samples"].update(volume=[None] * 60), r"samples\.volume\.0: .*valid string"),
         (
             lambda b: b["samples"]["columns"].update({"tumour/pred_area": [1] * 60}),
-            "columns: tumour/pred_area is in samples and in a run",
+            "columns: tumour/pred_area is both in samples and in a run",
         ),
         (
             lambda b: b["samples"]["columns"].update({"tumour/weight": [1] * 60}),
@@ -112,31 +112,43 @@ def of_its_own(value: dict, **change: object) -> None:
         (lambda b: b.update(colour="red"), "colour: Extra inputs"),
         (lambda b: b["cases"].clear(), "cases: .*at least 1"),
         (lambda b: b["cases"]["X"]["figures"][0].update(value="0.9"), r"cases\.X\.figures\.0\.value: .*valid number"),
-        (lambda b: b["cases"]["X"]["figures"][0].update(value=0.95), "dice says 0.95, but its samples give 0.9"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(value=0.95), "dice is 0.95, but its samples give 0.9"),
         (lambda b: b["cases"]["X"]["figures"][0].update(margin=2), "margin 2 is wider than the range 0…1 of dice"),
         (lambda b: b["cases"]["X"]["figures"][0].update(margin=0), "margin: .*greater than 0"),
-        (lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95"), "hd95 is in px, and the figure says 1"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95"), "hd95: expected the unit px, got 1"),
         (
             lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95", unit="px"),
-            "hd95 is gated, but a run has no samples of it",
+            "hd95 has a margin, but a run does not contain its values",
         ),
-        (lambda b: b["cases"]["X"]["figures"][0].update(metric="macro_f1"), "only a metric that every sample has"),
-        (lambda b: b["cases"]["X"]["figures"][0].update(metric="speed"), "only a metric that every sample has"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(metric="macro_f1"), "only a metric at sample level"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(metric="speed"), "only a metric at sample level"),
         (lambda b: b["cases"]["X"]["figures"][0].update(aggregation="class"), "must be a sample or batch mean"),
         (lambda b: b["cases"]["X"]["figures"][0].update(value=1.5), "within 0…1"),
-        (lambda b: b["cases"]["X"]["runs"].append(b["cases"]["X"]["runs"][0]), "a seed stands in it more than once"),
-        (lambda b: b["cases"]["X"]["figures"].append(b["cases"]["X"]["figures"][0]), "more than one gated figure"),
-        (lambda b: b["cases"]["X"].update(runs=[]), "a measured baseline needs per-slice numbers"),
+        (lambda b: b["cases"]["X"]["runs"].append(b["cases"]["X"]["runs"][0]), "a seed occurs more than once"),
+        (
+            lambda b: b["cases"]["X"]["figures"].append(b["cases"]["X"]["figures"][0]),
+            "more than one figure with a margin",
+        ),
+        (lambda b: b["cases"]["X"].update(runs=[]), "a measured baseline needs numbers per sample"),
         (lambda b: b["samples"]["id"].pop(), "expected"),
         (
             lambda b: b["cases"]["X"]["runs"][0]["columns"]["tumour/pred_area"].pop(),
             "pred_area: expected 60 values",
         ),
-        (lambda b: b["conditions"].update(truth_fingerprint=None), "conditions.truth_fingerprint: a measured"),
-        (lambda b: b["conditions"].update(input_fingerprint=None), "conditions.input_fingerprint: a measured"),
+        (
+            lambda b: b["conditions"].update(truth_fingerprint=None),
+            "conditions.truth_fingerprint: required in a measured",
+        ),
+        (
+            lambda b: b["conditions"].update(input_fingerprint=None),
+            "conditions.input_fingerprint: required in a measured",
+        ),
         (lambda b: b["conditions"].pop("truth_fingerprint"), "conditions.truth_fingerprint: Field required"),
-        (lambda b: b["conditions"].update(split_fingerprint=None), "conditions.split_fingerprint: a measured"),
-        (lambda b: b["conditions"].update(n_test=61), "60 samples, conditions.n_test says 61"),
+        (
+            lambda b: b["conditions"].update(split_fingerprint=None),
+            "conditions.split_fingerprint: required in a measured",
+        ),
+        (lambda b: b["conditions"].update(n_test=61), "60 samples, but conditions.n_test is 61"),
     ],
 )
 def test_a_file_that_breaks_the_schema_is_refused_and_the_field_named(
@@ -197,7 +209,7 @@ def test_an_edit_by_hand_is_noticed(change: Callable[[dict], object], tmp_path, 
     if told is value:  # another layout is not another content
         assert Baseline.load(path) == measured_baseline()
     else:
-        with pytest.raises(BaselineError, match="digest: does not fit the content"):
+        with pytest.raises(BaselineError, match="digest: does not match the content"):
             Baseline.load(path)
 
 

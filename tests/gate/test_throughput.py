@@ -86,7 +86,10 @@ def test_numbers_that_are_lacking(lacking: dict[str, None]):
 @pytest.mark.parametrize(("ours", "theirs"), [("this", "that"), (None, "that"), ("this", None)])
 def test_each_way_of_running_must_be_the_same(name: str, ours: str | None, theirs: str | None):
     found = judged(BASE.model_copy(update={name: theirs}), same=True, **{name: ours})
-    assert (found.status, found.reason) == ("not-judged", f"measured with {name} {ours}, the baseline with {theirs}")
+    assert (found.status, found.reason) == (
+        "not-judged",
+        f"measured with {name} {ours}, but the baseline with {theirs}",
+    )
     assert (found.case, found.figure) == ("D", "inference, batch 16")
 
 
@@ -95,14 +98,14 @@ def test_each_way_of_running_must_be_the_same(name: str, ours: str | None, their
     [
         (judged(baseline=None), "no such figure"),
         (judged(alike="image size 96, the baseline's 256"), "image size 96"),
-        (judged(engine="eager"), "engine eager, the baseline with openvino"),
+        (judged(engine="eager"), "engine eager, but the baseline with openvino"),
         (judged(precision="fp32"), "precision fp32"),
-        (judged(ratio=None, low=None, high=None), "no speed reference was measured beside it"),
+        (judged(ratio=None, low=None, high=None), "no speed reference was measured with it"),
         (
             judged(baseline=BASE.model_copy(update={"ratio": None, "low": None, "high": None})),
-            "no speed reference was measured beside it",
+            "no speed reference was measured with it",
         ),
-        (judged(ratio=0.1, low=0.1, high=0.1, noise=0.8), "off by up to 80%"),
+        (judged(ratio=0.1, low=0.1, high=0.1, noise=0.8), "deviated by up to 80%"),
         (judged(images_per_second=1e6, ratio=1.0, low=1.0, high=1.0), "too short"),
     ],
 )

@@ -177,7 +177,7 @@ def test_what_cannot_be_explained_says_why(accepted: Run, latest: Latest, pytest
     result = accepted("--bt-case=other.py::by id", "--bt-case=other.py::masks", "-rs", select="test_maps")
     assert result.parseoutcomes()["skipped"] == 2
     result.stdout.fnmatch_lines(["*case masks has no classes to explain"])
-    result.stdout.fnmatch_lines(["*case by id is saved predictions, and a sample with a patch hidden has none"])
+    result.stdout.fnmatch_lines(["*case by id has saved predictions, but none for samples with a hidden patch"])
     assert not (latest() / "explain").exists()
 
 

@@ -314,7 +314,7 @@ def test_planted_faults_are_called(accepted: Run):
     result.stdout.fnmatch_lines(["toy1, none: dice pass*", "toy1, mask shifted by 4 px: dice regressed -*"])
     result = accepted("-m", "controls and smoke", select=f"{planted}half or threshold)")
     assert result.parseoutcomes()["failed"] == 2
-    result.stdout.fnmatch_lines(["*the gate did not call it: half the epochs*"])
+    result.stdout.fnmatch_lines(["*the gate did not detect the fault: half the epochs*"])
     assert "planted" not in "\n".join(accepted("--collect-only", "-q", "-m", "smoke").outlines)
 
 

@@ -113,11 +113,11 @@ def test_what_runs_nothing_reads_nothing(
     [
         ("def test_it(bt_case): pass", "no case is known here"),
         ("def test_it(bt_run, bt_case, bt_metric): pass", "no case is known here"),
-        ("def test_it(bt_run): pass", "takes bt_case too"),
-        ("def test_it(request): request.getfixturevalue('bt_metric')", "takes bt_case too"),
+        ("def test_it(bt_run): pass", "needs bt_case too"),
+        ("def test_it(request): request.getfixturevalue('bt_metric')", "needs bt_case too"),
         ("@pytest.mark.btlib_cases('nowhere.py::x')\ndef test_it(bt_case): pass", "the file does not exist"),
         ("@pytest.mark.btlib_cases('Z')\ndef test_it(bt_case): pass", "unknown case 'Z'"),
-        ("@pytest.mark.btlib_cases(3)\ndef test_it(bt_case): pass", "a case is named by text"),
+        ("@pytest.mark.btlib_cases(3)\ndef test_it(bt_case): pass", "expected the name of a case as text"),
     ],
 )
 def test_a_fixture_without_a_case_is_one_line(

@@ -218,9 +218,9 @@ def test_without_a_case_there_is_no_item_and_the_fixture_tells_why(
     asked: Any = SimpleNamespace(nodeid="a.py::it", fixturenames=["bt_case"])
     assert session.why_no_case(asked) == "no such case"
     other: Any = SimpleNamespace(nodeid="a.py::other", fixturenames=["bt_case"])
-    assert session.why_no_case(other).startswith("no case is known here. Hint: register one with @case")
+    assert session.why_no_case(other).startswith("no case is known here. Hint: register a case with @case")
     alone: Any = SimpleNamespace(nodeid="a.py::alone", fixturenames=["bt_run"])
-    assert session.why_no_case(alone).startswith("a test that uses it takes bt_case too. Hint: ")
+    assert session.why_no_case(alone).startswith("a test that uses it needs bt_case too. Hint: ")
 
 
 def test_a_test_measures_the_cases_of_the_option_or_its_marker_or_where_it_stands(
@@ -250,7 +250,7 @@ def test_a_test_measures_the_cases_of_the_option_or_its_marker_or_where_it_stand
     assert [*begin()._cases_of(test)] == [f"b.py::b in {tmp_path}", f"A in {tmp_path}"]
     assert [*begin("--bt-case=y", "--bt-case=x")._cases_of(test)] == ["y in None", "x in None"]
     marks[0] = SimpleNamespace(args=(3,))
-    with pytest.raises(BtlibError, match="marker btlib_cases: a case is named by text, got 3"):
+    with pytest.raises(BtlibError, match="marker btlib_cases: expected the name of a case as text, got 3"):
         begin()._cases_of(test)
 
 

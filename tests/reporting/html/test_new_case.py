@@ -182,7 +182,7 @@ def test_slices_of_another_data_set_are_no_change(run: Path, tmp_path: Path):
     baseline.model_copy(update={"cases": cases}).save(tmp_path / "other.json")
     folder.save_info(folder.info().model_copy(update={"baseline": str(tmp_path / "other.json")}))
     page = Reader(write_report(folder.path).read_text())
-    assert "has no gated figure" in page.card("A Dice", "missing-baseline")
+    assert "has no figure with a margin" in page.card("A Dice", "missing-baseline")
     tiles = [a for tag, a in page.tags if tag == "li" and "data-kinds" in a]
     assert tiles
     assert not any("changed" in (tile["data-kinds"] or "") for tile in tiles)
