@@ -71,7 +71,7 @@ def test_random_labels(benchmark: Any, dataset: Dataset, tmp_path: Path) -> None
 
     def measure() -> dict[str, tuple[float, float, float]]:
         return {
-            f"{kind} classes, {name}": with_interval(right(dataset, split, data, tmp_path))
+            f"{kind} types, {name}": with_interval(right(dataset, split, data, tmp_path))
             for kind, data in (("true", dataset), ("random", drawn))
             for name, split in splits.items()
         }
@@ -83,9 +83,9 @@ def test_random_labels(benchmark: Any, dataset: Dataset, tmp_path: Path) -> None
     benchmark.extra_info.update(
         {"samples": len(dataset), "patients": patients, "task": dataset.task.name, "accuracy": found}
     )
-    _, low, high = found["random classes, patient-5fold, pooled"]
+    _, low, high = found["random types, patient-5fold, pooled"]
     assert low <= chance <= high, "it learned random classes: patients are in both training and test"
-    assert found["random classes, slice-seed42"][1] > chance, "this control could not have detected leakage"
+    assert found["random types, slice-seed42"][1] > chance, "this control could not have detected leakage"
 
 
 def test_folds_keep_patients_apart(dataset: Dataset) -> None:

@@ -121,7 +121,7 @@ def memory(pid: int) -> float:
     return total / 2**20
 
 
-def write_table(config: pytest.Config, name: str, rows: list[dict[str, Any]]) -> None:
+def tell(config: pytest.Config, name: str, rows: list[dict[str, Any]]) -> None:
     path = config.rootpath / "reports" / "performance" / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(csv_text(rows), encoding="utf-8")
@@ -130,14 +130,14 @@ def write_table(config: pytest.Config, name: str, rows: list[dict[str, Any]]) ->
 
 def test_loading_costs_the_same_for_each_of_many_slices(small: Path, pytestconfig: pytest.Config) -> None:
     rows = [loaded(linked(small, small.with_name(f"small-{n}"), n), n, SMALL) for n in COUNTS]
-    write_table(pytestconfig, "loading-count", rows)
+    tell(pytestconfig, "loading-count", rows)
     peaks = {row["samples"]: row["peak MiB"] for row in rows}
     assert peaks[100_000] <= 1.3 * peaks[1000] + 32
 
 
 def test_loading_as_many_slices_as_the_dataset_has(large: Path, pytestconfig: pytest.Config) -> None:
     row = loaded(linked(large, large.with_name("dataset"), DATASET), DATASET, THESIS_SIZE)
-    write_table(pytestconfig, "loading-dataset", [row])
+    tell(pytestconfig, "loading-dataset", [row])
     assert row["peak MiB"] <= 1024
 
 
@@ -196,5 +196,5 @@ def test_loading_against_the_thesis_loop(
         }
         for name, seconds in ways.items()
     ]
-    write_table(pytestconfig, "loading-ratio", rows)
+    tell(pytestconfig, "loading-ratio", rows)
     assert statistics.median(ratios["warm"]) >= 50

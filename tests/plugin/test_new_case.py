@@ -91,7 +91,7 @@ def test_it_alone_is_measured_and_stands_beside_the_others(
 def test_models_that_know_nothing_get_the_verdict_they_deserve(mine: Callable[..., pytest.RunResult], name: str):
     result = mine(name)
     assert result.ret == 1
-    result.stdout.fnmatch_lines([f"case my {name}, dice against toy?: REGRESSED"])
+    result.stdout.fnmatch_lines([f"case my {name}, dice compared with toy?: REGRESSED"])
 
 
 def test_each_fault_is_one_failed_case_and_the_others_finish(mine: Callable[..., pytest.RunResult], latest: Latest):
@@ -114,7 +114,7 @@ def test_a_size_and_scaling_of_its_own(mine: Callable[..., pytest.RunResult], la
     """It sees its own samples, and is scored on the same pixels as all others."""
     result = mine("sized")
     assert result.ret == 1, "an edge at 48 pixels is not quite where it is at 32"
-    result.stdout.fnmatch_lines(["case my sized, dice against toy1: REGRESSED"])
+    result.stdout.fnmatch_lines(["case my sized, dice compared with toy1: REGRESSED"])
     (record,) = RunStore(latest()).records()
     assert record.outcome == "done"
     assert (record.conditions.image_size, record.conditions.scaling) == (32, "thesis")

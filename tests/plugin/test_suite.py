@@ -264,7 +264,9 @@ def test_a_margin_of_the_baseline_alone_makes_an_item(accepted: Run, latest: Lat
 def test_without_a_baseline_of_its_own_a_project_is_compared_with_the_shipped_one(project: Run, latest: Latest):
     result = project("--benchmark-disable")
     assert result.ret == COULD_NOT_JUDGE
-    result.stdout.fnmatch_lines(["case toy1, dice against A: NOT-COMPARABLE", "A segmentation only*reference*0.8913*"])
+    result.stdout.fnmatch_lines(
+        ["case toy1, dice compared with A: NOT-COMPARABLE", "A segmentation only*reference*0.8913*"]
+    )
     assert Path(RunStore(latest()).info().baseline) == shipped_baselines() / "smoke.json"
 
 
