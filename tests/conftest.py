@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,10 +36,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if not item.get_closest_marker("nightly")]
 
 
-def pytest_collection_finish() -> None:
-    """Cases and statistics collect garbage often, and need not look through thousands of tests and their imports."""
-    gc.collect()
-    gc.freeze()
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before each file: cases collect garbage often, and need not look through all that was imported before."""
+    if item.path != _frozen_for[0]:
+        _frozen_for[0] = item.path
+        gc.collect()
+        gc.freeze()
+
+
+_frozen_for: list[Path | None] = [None]
+
+
+@pytest.fixture(autouse=True)
+def _same_threads() -> Iterator[None]:
+    """A test that leaves PyTorch with more threads than processors makes all that follow ten times as slow."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else None
+    yield
+    if torch and torch.get_num_threads() != before:
+        changed = torch.get_num_threads()
+        torch.set_num_threads(before)
+        pytest.fail(f"the test left PyTorch with {changed} threads in place of {before}")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -271,7 +271,7 @@ def test_content_and_names_are_what_a_whole_model_is(change: str, work: Work) ->
         assert get(work, save=deep).source == "trained"
     aside = folder.with_name(f"{folder.name}.damaged")
     assert [str(one.message) for one in told] == [
-        f"{folder}: damaged (its files are not those of its manifest); the folder was renamed to {aside.name}, "
+        f"{folder}: damaged (its files do not match its manifest); the folder was renamed to {aside.name}, "
         "and the model is trained again"
     ]
     assert {path.relative_to(aside): path.read_bytes() for path in aside.rglob("*") if path.is_file()} == damaged

@@ -88,8 +88,8 @@ def test_why_it_trains_is_said(work: Work):
     assert said == [
         "my net, seed 7: training",
         "my net-staged, seed 7: training",
-        "my net, seed 8: no stored model fits; the nearest differs in recipe.epochs, seed",
-        "my net, seed 8: no stored model fits; the nearest differs in seed, depends_on.library",
+        "my net, seed 8: no stored model matches; the most similar one differs in recipe.epochs, seed",
+        "my net, seed 8: no stored model matches; the most similar one differs in seed, depends_on.library",
         "my net, seed 7: training again, as requested",
     ]
 

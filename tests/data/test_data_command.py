@@ -80,7 +80,7 @@ def test_a_bad_folder_is_told_in_a_screenful_and_wholly_in_a_file(folder: Path, 
         assert result.stdout.count(hint) == 1
     assert "All patients and faults are in verify.json" in lines
     faults = json.loads((here / "verify.json").read_text(encoding="utf-8"))["faults"]
-    assert f"6 sound samples (6 figshare), {len(faults)} faults" in lines
+    assert f"6 valid samples (6 figshare), {len(faults)} faults" in lines
     assert len(faults) == 388 + 388 + (3000 - 394)
 
 

@@ -12,7 +12,7 @@ from btlib.gate.migrate import old_fingerprints
 LONG: dict[str, tuple[Callable[[Path, bool], object], str]] = {
     "loading": (lambda folder, progress: load_dataset(folder, 24, progress=progress), "Reading samples"),
     "scanning": (lambda folder, progress: scan(folder, progress=progress), "Checking slices"),
-    "migrating": (lambda folder, progress: old_fingerprints(folder, progress=progress), "Checking slices"),
+    "migrating": (lambda folder, progress: old_fingerprints(folder, progress=progress), "Checking samples"),
     "drawing": (lambda folder, progress: write_phantoms(folder.parents[1] / "p", 1, 0, progress), "Drawing phantoms"),
     "a folder of phantoms": (
         lambda folder, progress: phantom_folder(folder.parents[1], 1, progress=progress),

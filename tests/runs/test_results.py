@@ -230,7 +230,7 @@ def test_one_fold_alone_is_measured_as_it_says(fold_of: Make):
 def test_a_sample_in_two_folds_is_refused(fold_of: Make, make_table: Callable[..., SampleTable]):
     twice = rows(make_table(), [19, *range(21, 50)])
     records = [fold_of("cvind-1"), fold_of("cvind-2", samples=twice), fold_of("cvind-3")]
-    with pytest.raises(RecordError, match="the folds cannot be pooled: sample 20 stands in 2 of them") as caught:
+    with pytest.raises(RecordError, match="the folds cannot be pooled: sample 20 is in 2 of the tables") as caught:
         as_results(records)
     assert caught.value.where == "case X"
     found = result_of(records)
@@ -240,7 +240,7 @@ def test_a_sample_in_two_folds_is_refused(fold_of: Make, make_table: Callable[..
 
 def test_folds_of_other_columns_are_refused(fold_of: Make, make_table: Callable[..., SampleTable]):
     blind = rows(make_table(mask=False), PARTS["cvind-2"])
-    with pytest.raises(RecordError, match="the folds cannot be pooled: they have different columns"):
+    with pytest.raises(RecordError, match="the folds cannot be pooled: the tables have different columns"):
         as_results([fold_of("cvind-1"), fold_of("cvind-2", samples=blind), fold_of("cvind-3")])
 
 

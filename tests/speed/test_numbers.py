@@ -137,6 +137,7 @@ def test_threads_that_the_user_has_set_are_left_alone(environment: dict[str, str
 def test_where_there_is_nothing_to_share_nothing_is_set(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "torch", Mock())
     monkeypatch.setattr(joblib, "cpu_count", lambda: 16)
     assert tuning.tune().threads is None
     assert environment == {}

@@ -105,9 +105,7 @@ def spies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Spies:
 
     monkeypatch.setattr("btlib.explain.explainer", noted(found.explainers, "explainer"))
     monkeypatch.setattr("btlib.thesis.training.step.bare_step", noted(found.steps, "step"))
-    monkeypatch.setattr(
-        "btlib.thesis.models.pretrained.resolve_weights", lambda *args: ("none", (f"weights of {args}",))
-    )
+    monkeypatch.setattr("btlib.thesis.models.pretrained.resolve_weights", lambda *args: ("none", (f"for {args}",)))
     monkeypatch.setattr(thesis_cases, "best_threshold", threshold)
     return found
 

@@ -113,7 +113,7 @@ def test_what_another_gpu_measured_is_not_judged():
     settings: Any = {"margin": 0.1, "alike": None, "same_machine": True, "noise": 0.0}
     verdict = judge_throughput("mine", "inference, batch 1", here, there, **settings)
     assert verdict.status == "not-judged"
-    assert "gpu NVIDIA A100, the baseline with NVIDIA H200" in verdict.reason
+    assert "gpu NVIDIA A100, but the baseline with NVIDIA H200" in verdict.reason
     assert judge_throughput("mine", "inference, batch 1", here, here, **settings).status == "pass"
 
 
