@@ -58,6 +58,10 @@ class SpeedReference(Protocol):
         """
         ...
 
+    def start(self) -> None:
+        """Start what takes long, such as a process, without waiting for it; nothing if there is nothing to start."""
+        ...
+
     def another(self) -> Self:
         """Return a second reference of the same kind; the difference between the two is noise."""
         ...

@@ -5,6 +5,7 @@ each call, and answers with one line of JSON.
 """
 
 import contextlib
+import gc
 import json
 import os
 import subprocess
@@ -65,6 +66,11 @@ class ThesisPath:
         if "error" in found:
             raise BtlibError(found["error"], where=f"thesis path of {job.variant}, {job.work}")
         return Call(**found)
+
+    def start(self) -> None:
+        """Start the process if it is not running, and do not wait for it: it imports its libraries meanwhile."""
+        if self._process is None:
+            self._start()
 
     def release(self) -> None:
         """Free the model and memory of the last job, if the process runs; a process that has ended is ignored."""
@@ -153,6 +159,10 @@ class ThesisReference:
         """Do a job once, warmed up."""
         return self._path.call(ThesisJob(self.variant, self.backbone, **asdict(job)))
 
+    def start(self) -> None:
+        """Start the process without waiting for it."""
+        self._path.start()
+
     def another(self) -> "ThesisReference":
         """Return the same reference in a separate process."""
         return ThesisReference(self.variant, self.backbone, self.threads, ThesisPath(self.threads))
@@ -212,12 +222,22 @@ def prepare(job: ThesisJob) -> Callable[[], object]:
     return step
 
 
+def _import() -> None:
+    """Import everything that jobs need; the garbage collector then skips it between jobs."""
+    import btlib.thesis.models
+    import btlib.thesis.training.module  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
 def _nothing() -> None:
     """Do nothing; the function between two jobs."""
 
 
 def main() -> None:
     """Answer one call for each input line, until the input ends."""
+    _import()
     current: ThesisJob | None = None
     function: Callable[[], object] | None = None
     with (

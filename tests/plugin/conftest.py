@@ -96,6 +96,9 @@ class Instant:
     def call(self, job):
         return Call(0.01, 10.0)
 
+    def start(self):
+        pass
+
     def another(self):
         return Instant()
 

@@ -83,7 +83,7 @@ FIGURES = ["inference, batch 1", "inference, batch 16"]
         ("quality", ["quality"], []),
         ("maps", ["quality", "explanation"], []),
         ("quality or inference", ["quality", "inference"], FIGURES),
-        ("training_step or maps", ["quality", "training step", "explanation"], ["training step, batch 8"]),
+        ("training_step or maps", ["quality", "training step", "explanation"], ["training step, batch 16"]),
     ],
 )
 def test_what_the_items_of_a_session_ask_for_is_measured_and_nothing_else(
@@ -128,14 +128,14 @@ def test_a_measure_that_failed_fails_its_own_items(project: Run, latest: Latest,
             "*test_inference?smoke-toy1-16? PASSED*",
             "*test_training_step?smoke-toy1? FAILED*",
             "*case toy1, training step: *",
-            "*RuntimeError: no kernel for batch 8",
+            "*RuntimeError: no kernel for batch 16",
             "SKIPPED*case toy2 is not trained here",
         ]
     )
     toy1, toy2 = records(latest)["toy1"], records(latest)["toy2"]
     assert (toy1.outcome, toy2.outcome) == ("done", "done")
     assert toy1.problems.keys() == {"training step"}
-    assert "no kernel for batch 8" in toy1.problems["training step"]
+    assert "no kernel for batch 16" in toy1.problems["training step"]
     for record in (toy1, toy2):
         assert record.measured == ["quality", "inference", "training step"]
         assert record.speed is not None

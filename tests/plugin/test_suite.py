@@ -94,7 +94,7 @@ def test_a_run_that_holds_up(
     assert {row.part for row in explained.samples} == {"test"}
     assert (explained.image_size, explained.patch, explained.stride) == (32, 5, 2)
     speeds = RunStore(folder).speeds()["toy1"]
-    assert set(speeds.figures) == {"inference, batch 1", "inference, batch 16", "training step, batch 8"}
+    assert set(speeds.figures) == {"inference, batch 1", "inference, batch 16", "training step, batch 16"}
     for timing in speeds.figures.values():
         assert timing.images_per_second > 0
         assert len(timing.seconds) == len(timing.reference_seconds) >= 4

@@ -45,6 +45,16 @@ def test_a_release_starts_no_process_and_ends_none(thesis: ThesisPath):
     assert thesis._process is process
 
 
+def test_it_is_started_once_and_not_waited_for(thesis: ThesisPath):
+    thesis.start()
+    process = thesis._process
+    assert process is not None
+    thesis.start()
+    assert thesis._process is process
+    assert thesis.call(JOB).seconds > 0
+    assert thesis._process is process
+
+
 def test_a_job_that_fails_is_told_and_the_next_is_done(thesis: ThesisPath):
     with pytest.raises(BtlibError, match="unknown variant 'Z'"):
         thesis.call(replace(JOB, variant="Z"))

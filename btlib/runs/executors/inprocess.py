@@ -1,5 +1,6 @@
 """Executor that runs cells in this process, one after the other."""
 
+import gc
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from btlib.errors import ModelError, RecordError
 from btlib.runs.cell import QUALITY, Cell
 from btlib.runs.execute import message_of, run_case
 from btlib.runs.measuring.live import Live
-from btlib.runs.measuring.measures import MEASURES
+from btlib.runs.measuring.measures import INFERENCE, MEASURES, TRAINING_STEP
 from btlib.runs.measuring.meter import ThroughputMeter
 from btlib.runs.measuring.references import References
 from btlib.runs.record import CaseRecord
@@ -63,6 +64,8 @@ class InProcess:
         self._ready.clear()
         if "_references" in self.__dict__:
             self._references.close()
+        if self._freezes:
+            gc.unfreeze()
 
     def _record(self, cell: Cell) -> CaseRecord:
         path = self.store.record_path(cell)
@@ -80,6 +83,8 @@ class InProcess:
 
     def _execute(self, cell: Cell) -> CaseRecord:
         self._release(but=cell)
+        if {INFERENCE, TRAINING_STEP} & cell.measures and self.workspace.plan.tier.recipe.quick:
+            self._start_reference(cell)  # a long training would keep an idle process
         work, plan = self.workspace.work(cell), self.workspace.plan
         with self.workspace.progress.uncaptured():
             result = run_case(
@@ -150,6 +155,11 @@ class InProcess:
         )
 
     @cached_property
+    def _freezes(self) -> bool:
+        """Whether objects may be frozen: not if the program around the run uses this itself."""
+        return gc.get_freeze_count() == 0
+
+    @cached_property
     def _meter(self) -> ThroughputMeter:
         return ThroughputMeter(self.workspace.plan.tier.bench_seconds, self.workspace.plan.options.device)
 
@@ -163,6 +173,13 @@ class InProcess:
         if "_references" in self.__dict__:
             self._references.release()
         memory.release()
+        if self._freezes and not self._ready:
+            gc.freeze()  # libraries have millions of objects; no later collection looks at them again
+
+    def _start_reference(self, cell: Cell) -> None:
+        reference = self._references.of(_case(cell))
+        if reference is not None:
+            reference.start()
 
     def _keep(self, cell: Cell, prepared: Prepared) -> None:
         """Store only this predictor, because several models may not fit into memory together."""

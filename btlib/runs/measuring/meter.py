@@ -108,6 +108,7 @@ class ThroughputMeter:
             ours: list[float] = []
             theirs: list[float] = []
             other = reference.another()
+            other.start()
             try:
                 once = sum(warm(partial(_seconds, one, job)) for one in (reference, other))
                 for _ in range(self._turns(once)):

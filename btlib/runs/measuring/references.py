@@ -86,6 +86,9 @@ class _Predictor:
         ids, images = self.workspace.batch(cell, job.batch_size)
         return Call(clocked(lambda: ask(ready.predictor, ids, images)), None)
 
+    def start(self) -> None:
+        """There is nothing to start: the case is prepared when it is first timed."""
+
     def another(self) -> "_Predictor":
         return _Predictor(self.case, self.workspace, self._ready)
 

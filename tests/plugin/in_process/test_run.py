@@ -206,9 +206,9 @@ def test_a_case_that_became_slower_fails_its_item(
 def test_a_figure_that_a_case_does_not_have_is_none(make_run: MakeRun, measure: Measure) -> None:
     measure("training step", lambda live: {})
     run, bench = make_run(), Bench()
-    assert not run.timing(bench, "toy1", "training step", "training step, batch 8"), "no speed at all"
+    assert not run.timing(bench, "toy1", "training step", "training step, batch 16"), "no speed at all"
     assert run.timing(bench, "toy1", "inference", FIGURE)
-    assert not run.timing(bench, "toy1", "training step", "training step, batch 8")
+    assert not run.timing(bench, "toy1", "training step", "training step, batch 16")
     assert not run.timing(bench, "toy1", "inference", "inference, batch 5")
     assert bench.timed == TIMING.seconds
 

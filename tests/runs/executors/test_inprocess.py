@@ -1,11 +1,13 @@
 """A cell is executed once, under the lock of its record; what is measured beside its quality never costs it that."""
 
 import gc
+import shutil
 import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -400,3 +402,61 @@ def test_a_measure_that_changes_the_truth_changes_no_other_number(
     np.testing.assert_array_equal(seen[0][0], masks[test])
     np.testing.assert_array_equal(seen[0][1], labels[test])
     assert submit(executor, other).outcome == "done"
+
+
+@pytest.mark.parametrize(
+    ("quick", "measures", "started"),
+    [
+        (True, ["inference"], True),
+        (True, ["training step"], True),
+        (True, ["mine"], False),
+        (False, ["inference"], False),
+    ],
+)
+def test_a_reference_is_started_before_a_short_training_only(
+    quick: bool,
+    measures: list[str],
+    started: bool,
+    make_case: Make,
+    register: Callable[..., None],
+    make_executor: MakeExecutor,
+    measure: Callable[..., None],
+):
+    events: list[str] = []
+    reference = SimpleNamespace(
+        start=lambda: events.append("start"), release=lambda: None, close=lambda: events.append("close")
+    )
+
+    def prepare(work: Work) -> Prepared:
+        events.append("prepare")
+        return make_case("X").prepare(work)
+
+    register(replace(make_case("X", prepare), speed_reference=lambda recipe, threads: reference))
+    for name in ("inference", "training step", "mine"):
+        measure(name, lambda live: {})
+    executor = make_executor({"X": measures})
+    tier = executor.workspace.plan.tier
+    plan = replace(executor.workspace.plan, tier=replace(tier, recipe=replace(tier.recipe, quick=quick)))
+    executor = replace(executor, workspace=replace(executor.workspace, plan=plan))
+    submit(executor, plan.cells()[0])
+    assert events == ["start"] * started + ["prepare"]
+    executor.close()
+    assert events == ["start"] * started + ["prepare"] + ["close"] * started
+
+
+def test_what_lives_before_a_cell_is_not_collected_through_and_the_end_undoes_that(
+    trains: Callable[..., Trains], make_executor: MakeExecutor, monkeypatch: pytest.MonkeyPatch
+):
+    calls: list[str] = []
+    monkeypatch.setattr(gc, "freeze", lambda: calls.append("freeze"))
+    monkeypatch.setattr(gc, "unfreeze", lambda: calls.append("unfreeze"))
+    trains()
+    for before in (0, 5):  # objects that the program around the run has frozen itself
+        monkeypatch.setattr(gc, "get_freeze_count", lambda n=before: n)
+        executor = make_executor({"X": ()}, seeds=2)
+        for cell in executor.workspace.plan.cells():
+            submit(executor, cell)
+        executor.close()
+        assert calls == ["freeze", "freeze", "unfreeze"] * (before == 0)
+        calls.clear()
+        shutil.rmtree(executor.store.path)

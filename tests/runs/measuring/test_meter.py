@@ -43,6 +43,8 @@ class Reference:
         self.jobs.append(job)
         return Call(0.01, 12.5)
 
+    def start(self) -> None: ...
+
     def another(self) -> "Reference":
         self.others.append(Reference(self.name, self.kind))
         return self.others[-1]
@@ -202,6 +204,8 @@ def test_what_a_reference_cannot_do_has_no_ratio(machine: Mock):
 
 def test_a_twin_is_ended_where_the_null_run_fails(machine: Mock):
     class Fails(Reference):
+        def start(self) -> None: ...
+
         def another(self) -> "Reference":
             another = super().another()
             another.call = Mock(side_effect=RuntimeError("out of memory"))  # type: ignore[method-assign]

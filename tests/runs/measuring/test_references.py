@@ -35,6 +35,8 @@ class Reference:
         self.jobs.append(job)
         return Call(0.25, None)
 
+    def start(self) -> None: ...
+
     def another(self) -> "Reference":
         return Reference(self.name)
 

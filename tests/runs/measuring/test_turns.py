@@ -33,6 +33,8 @@ class Reference:
         ORDER.append(self.letter)
         return Call({"b": 0.02, "c": 0.04}[self.letter], 100.0 + len(self.jobs))
 
+    def start(self) -> None: ...
+
     def another(self) -> "Reference":
         self.others.append(Reference("c"))
         return self.others[-1]
