@@ -4,7 +4,8 @@
 same patient. `patient-5fold-1` … `-5` and `cvind-1` … `-5` are patient-disjoint.
 """
 
-from btlib.splits.by_patient import FOLDS, cohort_folds, cvind_folds, patient_folds
+from btlib.splits.by_cvind import cvind_folds
+from btlib.splits.by_patient import FOLDS, cohort_folds, patient_folds
 from btlib.splits.by_slice import slice_seed42
 from btlib.splits.families import folds_of, pooled_name
 from btlib.splits.folds import assign_folds

@@ -51,7 +51,7 @@ def patient_folds(
             where=name,
             hint="if you replace patients, replace the cohort too (cohort=None: these samples are the complete set)",
         )
-    return _from_folds(name, np.array([folds[str(patient)] for patient in patients]), fold, k)
+    return from_folds(name, np.array([folds[str(patient)] for patient in patients]), fold, k)
 
 
 def cohort_folds(cohort: Cohort, k: int, name: str) -> Mapping[str, int]:
@@ -75,23 +75,8 @@ def _fold_of_stranger(patient: str, k: int) -> int:
     return int.from_bytes(sha256(patient.encode()).digest()[:8], "big") % k + 1
 
 
-def cvind_folds(cvind: NDArray[np.int64], fold: int) -> Split:
-    """Make split `fold` of the data set's own patient-disjoint folds; the next fold validates.
-
-    Args:
-        cvind: Fold of every sample, 1…5, int64 [n].
-        fold: Number of the test fold, 1…5.
-
-    Raises:
-        SplitError: A fold is outside 1…5, or no sample is left for training or testing.
-    """
-    strange = cvind[(cvind < 1) | (cvind > FOLDS)]
-    if len(strange):
-        raise SplitError(f"expected folds 1…{FOLDS}, got {strange[0]}", where="cvind", hint="download cvind.mat again")
-    return _from_folds(f"cvind-{fold}", cvind, fold, FOLDS)
-
-
-def _from_folds(name: str, folds: NDArray[np.int64], fold: int, k: int) -> Split:
+def from_folds(name: str, folds: NDArray[np.int64], fold: int, k: int) -> Split:
+    """Make the split that tests fold `fold` of k and validates on the next one; `folds` is int64 [n], 1…k."""
     if not (k >= 3 and 1 <= fold <= k):
         raise SplitError(
             f"expected a fold 1…{k} of at least 3 folds, got {fold}", where=name, hint="count folds from 1"

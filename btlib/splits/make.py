@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from btlib.data.dataset import Dataset
 from btlib.errors import BtlibWarning, SplitError
 from btlib.registry import Registry
-from btlib.splits.by_patient import FOLDS, cvind_folds, patient_folds
+from btlib.splits.by_cvind import by_cvind
+from btlib.splits.by_patient import FOLDS, patient_folds
 from btlib.splits.by_slice import slice_seed42
 from btlib.splits.split import Split
 
@@ -65,36 +66,11 @@ def _by_patient(fold: int, dataset: Dataset) -> Split:
     return patient_folds(dataset.patients, dataset.strata, fold=fold, cohort=dataset.whole)
 
 
-def _by_cvind(fold: int, dataset: Dataset) -> Split:
-    return cvind_folds(_cvind_of(dataset, f"cvind-{fold}"), fold)
-
-
 SPLITS.add("slice-seed42", _by_slice)
 for _fold in range(1, FOLDS + 1):
     SPLITS.add(f"patient-{FOLDS}fold-{_fold}", partial(_by_patient, _fold))
 for _fold in range(1, FOLDS + 1):
-    SPLITS.add(f"cvind-{_fold}", partial(_by_cvind, _fold))
-
-
-def _cvind_of(dataset: Dataset, name: str) -> NDArray[np.int64]:
-    """Folds of a data set's slices, found by file number, so that a subset of the data keeps its folds."""
-    from btlib.data.sources.figshare.cvind import read_cvind
-
-    cvind = read_cvind(dataset.folder, name)
-    numbers = [int(one) if one.isdecimal() else 0 for one in dataset.ids.tolist()]
-    if min(numbers) < 1:
-        raise SplitError(
-            f"cvind.mat contains folds of numbered slices, but there is a sample {dataset.ids[np.argmin(numbers)]}",
-            where=name,
-            hint="use the split patient-5fold-1, or slice-seed42",
-        )
-    if max(numbers) > len(cvind):
-        raise SplitError(
-            f"cvind.mat contains folds of {len(cvind)} slices, but there is a slice {max(numbers)}",
-            where=name,
-            hint="use the cvind.mat that belongs to these slices",
-        )
-    return np.asarray(cvind[np.array(numbers) - 1])
+    SPLITS.add(f"cvind-{_fold}", partial(by_cvind, _fold))
 
 
 def _warn_of_absent_classes(split: Split, labels: NDArray[np.int64]) -> None:
