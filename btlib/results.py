@@ -183,15 +183,16 @@ class CaseResult:
 
     def seed_values(self, metric: str) -> NDArray[np.float64]:
         """Metric by seed and sample, float64 [seeds, n], in the order of `samples`."""
-        return _in_order(self.runs, self.samples, metric)
+        return values_in_order(self.runs, self.samples, metric)
 
 
 def mean_in_order(runs: Sequence[SeedRun], order: SampleTable, metric: str) -> NDArray[np.float64]:
     """Metric of every sample, mean over runs, float64 [n], in the sample order of the table `order`."""
-    return np.asarray(_in_order(runs, order, metric).mean(axis=0))
+    return np.asarray(values_in_order(runs, order, metric).mean(axis=0))
 
 
-def _in_order(runs: Sequence[SeedRun], order: SampleTable, metric: str) -> NDArray[np.float64]:
+def values_in_order(runs: Sequence[SeedRun], order: SampleTable, metric: str) -> NDArray[np.float64]:
+    """Metric by run and sample, float64 [runs, n], in the sample order of the table `order`."""
     rows = []
     for run in runs:
         place = {name: i for i, name in enumerate(run.samples.id)}

@@ -12,8 +12,9 @@ from btlib.evaluation.aggregate import gated_value, natural
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.schema import Baseline
+from btlib.gate.trainings import between_trainings, is_rescored
 from btlib.gate.verdict import WORST_FIRST, Status, Verdict
-from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order
+from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order, values_in_order
 from btlib.sample_table import SampleTable
 
 _NO_PATIENTS = (
@@ -33,6 +34,7 @@ class Gap:
     low: float
     high: float
     method: str
+    note: str = ""
 
 
 def judge(result: CaseResult, baseline: Baseline, *, strict: bool = False) -> tuple[Verdict, ...]:
@@ -73,7 +75,9 @@ def judge_against(
     chosen = baseline.cases if references is None else references
     return [
         replace(
-            judge_metric(replace(result, case=name), metric, baseline, strict=strict), case=result.case, reference=name
+            judge_metric(replace(result, case=name), metric, baseline, strict=strict, newcomer=True),
+            case=result.case,
+            reference=name,
         )
         for metric in result.metrics
         for name in chosen
@@ -116,7 +120,9 @@ def judge_new(
     )
 
 
-def judge_metric(result: CaseResult, metric: str, baseline: Baseline, *, strict: bool = False) -> Verdict:
+def judge_metric(
+    result: CaseResult, metric: str, baseline: Baseline, *, strict: bool = False, newcomer: bool = False
+) -> Verdict:
     """Return the verdict on one metric; see `judge`."""
     nothing = Verdict(result.case, metric, "error")
     if result.failure is not None:
@@ -139,7 +145,7 @@ def judge_metric(result: CaseResult, metric: str, baseline: Baseline, *, strict:
     if differences and (baseline.kind == "measured" or not METRICS[metric].available(result.samples)):
         reason = "cannot be compared with the baseline:\n" + "\n".join(differences)
         return replace(known, status="not-comparable", reason=reason)
-    verdict = _compared(result, case, figure, known, differences)
+    verdict = _compared(result, baseline, figure, known, differences, newcomer=newcomer)
     if result.strangers and not result.conditions.independent and verdict.status != "error":
         return replace(
             verdict, status="not-comparable", reason="\n".join([_NO_PATIENTS, *filter(None, [verdict.reason])])
@@ -206,6 +212,25 @@ def paired_gap(ours: CaseResult, runs: list[SeedRun], metric: str) -> Gap:
     return Gap(found.difference, found.low, found.high, f"paired by {ours.unit}")
 
 
+def _crossed_gap(ours: CaseResult, baseline: Baseline, metric: str, *, newcomer: bool) -> Gap | None:
+    """Return the difference with an interval over samples and trainings; None if the spread of trainings is unknown."""
+    case = baseline.cases[ours.case]
+    if is_rescored(ours.runs, case.runs):
+        return None
+    measured, theirs = ours.seed_values(metric), values_in_order(case.runs, ours.samples, metric)
+    variance = between_trainings(
+        measured.mean(axis=1), theirs.mean(axis=1), ours.case, metric, baseline, same=not newcomer
+    )
+    if variance is None:
+        return None
+    shared = variance if newcomer else variance[0]
+    found = stats.crossed(measured, theirs, ours.groups, between_trainings=shared)
+    low, high = found.bound(0.025), found.bound(0.975)
+    spread = " and ".join(dict.fromkeys(f"{math.sqrt(one.value):.4f}" for one in variance))
+    note = f"standard deviation between trainings: {spread} ({found.freedom:.1f} degrees of freedom)"
+    return Gap(found.difference, low, high, f"paired by {ours.unit}, over trainings", note)
+
+
 def _other_truth(result: CaseResult, case: BaselineCase) -> list[str]:
     """Return a message on the first sample whose true label or areas differ from the baseline's; else an empty list."""
     known = _truth(result.samples)
@@ -246,16 +271,28 @@ def _undefined(result: CaseResult, metric: str, figure: ReferenceValue) -> list[
 
 
 def _compared(
-    result: CaseResult, case: BaselineCase, figure: ReferenceValue, known: Verdict, differences: list[str]
+    result: CaseResult,
+    baseline: Baseline,
+    figure: ReferenceValue,
+    known: Verdict,
+    differences: list[str],
+    *,
+    newcomer: bool,
 ) -> Verdict:
+    case = baseline.cases[result.case]
     metric, margin = figure.metric, float(figure.margin or 0)
     seeds = _by_seed(result.runs, figure, result.batch_mean_size)
     value = float(np.mean(seeds))
     try:
-        gap = paired_gap(result, case.runs, metric) if case.runs else _unpaired(result, figure, value)
+        if case.runs:
+            gap = _crossed_gap(result, baseline, metric, newcomer=newcomer) or paired_gap(result, case.runs, metric)
+        else:
+            gap = _unpaired(result, figure, value)
     except StatsError as error:  # a single sample has no interval
         return replace(known, status="error", reason=str(error), measured=value)
-    status, reason = three_way(gap, margin, METRICS[metric].sign), _one_training_each(result.runs, case.runs, gap)
+    status, reason = three_way(gap, margin, METRICS[metric].sign), gap.note
+    if "trainings" not in gap.method:
+        reason = _one_training_each(result.runs, case.runs, gap)
     if differences:
         reason = "\n".join(["the baseline was measured under other conditions:", *differences])
         status = "not-comparable"

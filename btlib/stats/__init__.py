@@ -1,5 +1,6 @@
 """Statistics for comparing models. The functions take arrays and return numbers."""
 
+from btlib.stats.crossed import Crossed, Variance, crossed, moderated, pooled
 from btlib.stats.discordant import McNemar, discordant, mcnemar, mcnemar_from_counts
 from btlib.stats.effect import OddsRatio, cohens_dz, matched_odds_ratio, rank_biserial
 from btlib.stats.equivalence import Equivalence, inside_margin, tost
@@ -14,6 +15,7 @@ from btlib.stats.student import TTest, implied_correlation, paired_t, paired_t_f
 from btlib.stats.unpaired import Interval, design_effect, unpaired, unpaired_mean_difference
 
 __all__ = [
+    "Crossed",
     "Equivalence",
     "Interval",
     "McNemar",
@@ -25,8 +27,10 @@ __all__ = [
     "SignedRanks",
     "Speedup",
     "TTest",
+    "Variance",
     "cohens_dz",
     "corrected_t",
+    "crossed",
     "design_effect",
     "discordant",
     "holm",
@@ -35,11 +39,13 @@ __all__ = [
     "matched_odds_ratio",
     "mcnemar",
     "mcnemar_from_counts",
+    "moderated",
     "paired",
     "paired_many",
     "paired_t",
     "paired_t_from_summary",
     "percentile_levels",
+    "pooled",
     "rank_biserial",
     "rank_models",
     "speedup",

@@ -85,7 +85,7 @@ def crossed(
     *,
     between_trainings: tuple[Variance, Variance] | Variance | None = None,
 ) -> Crossed:
-    """Difference a − b of two cases over their trainings and samples.
+    """Compute the difference a − b of two cases over their trainings and samples.
 
     The variance is Σ MS/R + C. MS is the variance between the trainings of one side, and R their number. C is the
     variance due to patients that all trainings share: the cluster-robust variance of the difference of the means over
@@ -129,22 +129,23 @@ def crossed(
     return Crossed(difference, samples, trainings, total**2 / terms if terms else n_groups - 1, n_groups, counts)
 
 
-def pooled(means: Sequence[Sequence[float]]) -> Variance | None:
-    """Variance between trainings of one recipe, pooled over several groups of trainings; None without two in a group.
+def pooled(means: Sequence[ArrayLike]) -> Variance | None:
+    """Return the variance between trainings of one recipe, pooled over groups; None if no group has two trainings.
 
     Args:
         means: For each group of trainings, such as those of one case, the mean over samples of each training.
     """
     squares, freedom = 0.0, 0
     for group in means:
-        if len(group) > 1:
-            squares += float(np.var(np.asarray(group, np.float64), ddof=1)) * (len(group) - 1)
-            freedom += len(group) - 1
+        values = numbers(group, "means")
+        if len(values) > 1:
+            squares += float(((values - values.mean()) ** 2).sum())
+            freedom += len(values) - 1
     return Variance(squares / freedom, freedom) if freedom else None
 
 
 def moderated(own: Variance | None, prior: Variance | None) -> Variance | None:
-    """Variance of one case, shrunk towards the pool of similar cases (doi 10.2202/1544-6115.1027).
+    """Return the variance of one case, shrunk towards the pool of similar cases (doi 10.2202/1544-6115.1027).
 
     Args:
         own: Variance between the trainings of this case; None if it has one training.
@@ -162,13 +163,13 @@ def moderated(own: Variance | None, prior: Variance | None) -> Variance | None:
 
 
 def _cluster_variance(values: Floats, of: NDArray[np.intp], n_groups: int) -> float:
-    """Variance of the mean of `values` if whole groups are drawn."""
+    """Return the variance of the mean of `values` if whole groups are drawn."""
     sums = np.bincount(of, weights=values - values.mean(), minlength=n_groups) / len(values)
     return float(n_groups / (n_groups - 1) * (sums**2).sum())
 
 
 def _interaction(side: Floats, of: NDArray[np.intp], n_groups: int) -> float:
-    """Variance over patients of one training's mean that is not shared with the other trainings; 0 if there is one."""
+    """Return the variance over patients of one training's mean that others do not share; 0 for one training."""
     r = len(side)
     if r == 1:
         return 0.0

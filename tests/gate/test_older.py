@@ -168,7 +168,10 @@ def test_conditions_are_those_of_the_file(tmp_path: Path):
 
 @pytest.mark.parametrize("value", [VERSION_1, VERSION_2], ids=["1", "2"])
 def test_the_gate_says_of_it_what_it_said(value: dict[str, Any], tmp_path: Path):
-    """What version 0.1 said of the same numbers and the same measured table."""
+    """What version 0.1 said of the same numbers and the same measured table, but for the spread of its two trainings.
+
+    They differ by 0.0055 in Dice, so the interval is wider than that over samples, which 0.1 gave: −0.136 … 0.
+    """
     baseline = Baseline.load(write(tmp_path / "old.json", value))
     own = {f"tumour/{name}": values for name, values in {"intersection": [20, 10, 6, 250, 100]}.items()}
     columns = {name: column for name, column in COLUMNS.items() if "hd95" not in name and "surface" not in name}
@@ -178,11 +181,12 @@ def test_the_gate_says_of_it_what_it_said(value: dict[str, Any], tmp_path: Path)
     under = Baseline.load(write(tmp_path / "new.json", VERSION_2)).conditions
     runs = (SeedRun(seed=7, fingerprint=None, samples=table),)
     dice, accuracy = judge(CaseResult("X", "case X", under, {"dice": 1, "accuracy": 1}, runs), baseline)
-    assert (dice.status, dice.method, dice.baseline) == ("inconclusive", "paired by patient", 0.684403)
+    assert (dice.status, dice.method, dice.baseline) == ("inconclusive", "paired by patient, over trainings", 0.684403)
     assert dice.measured == pytest.approx(0.6245470341280159, abs=1e-15)
     assert dice.difference == pytest.approx(-0.059855642814083565, abs=1e-15)
-    assert dice.low == pytest.approx(-0.13630577145541106, abs=1e-12)
-    assert dice.high == pytest.approx(0, abs=1e-15)
+    assert dice.low < -0.1363
+    assert dice.high > 0
+    assert dice.high - dice.difference == pytest.approx(dice.difference - dice.low)
     assert (accuracy.status, accuracy.difference, accuracy.low, accuracy.high) == ("pass", 0, 0, 0)
 
 

@@ -169,8 +169,9 @@ def test_a_training_is_called_another_where_seed_or_model_differ(
     assert reason(43, None, 1) == told.format(43)
     assert reason(43, None, 2) == told.format(43)
     several = measured_baseline(make_table(wrong=1), make_table(wrong=1))
-    assert judge_metric(measured(make_table(wrong=2)), "accuracy", several).reason == ""
-    assert judge_metric(measured(make_table(wrong=2), make_table(wrong=2)), "accuracy", baseline).reason == ""
+    spread = "standard deviation between trainings: 0.0000 (59.0 degrees of freedom)"
+    assert judge_metric(measured(make_table(wrong=2)), "accuracy", several).reason == spread
+    assert judge_metric(measured(make_table(wrong=2), make_table(wrong=2)), "accuracy", baseline).reason == spread
 
 
 def test_a_failure_of_some_seed_is_the_case_s(make_table: Table, measured: Result, measured_baseline: Make) -> None:

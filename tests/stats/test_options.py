@@ -17,7 +17,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "discordant": {},
     "holm": {},
     "implied_correlation": {},
+    "crossed": {"groups": None, "between_trainings": None},
     "inside_margin": {},
+    "moderated": {},
+    "pooled": {},
     "matched_odds_ratio": {"confidence": 0.95},
     "mcnemar": {},
     "mcnemar_from_counts": {},
@@ -42,6 +45,7 @@ A, B = RNG.random(40), RNG.random(40)
 TABLE = RNG.random((9, 4))
 
 CALLS: dict[str, Callable[..., Any]] = {
+    "crossed": lambda **given: stats.crossed(A, B, **given),
     "matched_odds_ratio": lambda **given: stats.matched_odds_ratio(9, 3, **given),
     "paired": lambda **given: stats.paired(A, B, **given),
     "paired_many": lambda **given: stats.paired_many([A - B], **given).rows(),
@@ -55,6 +59,7 @@ CALLS: dict[str, Callable[..., Any]] = {
 
 OTHER: dict[str, Any] = {
     "groups": [f"P{i // 3}" for i in range(40)],
+    "between_trainings": stats.Variance(0.01, 4),
     "n_resamples": 777,
     "confidence": 0.8,
     "seed": 9,

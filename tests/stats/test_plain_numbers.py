@@ -18,6 +18,9 @@ OF_NUMPY = np.float64
 
 CALLS: dict[str, Callable[[], Any]] = {
     "cohens_dz": lambda: stats.cohens_dz(A, B),
+    "crossed": lambda: stats.crossed(A, B, GROUPS, between_trainings=stats.Variance(0.01, 3)),
+    "moderated": lambda: stats.moderated(stats.Variance(0.1, 2), stats.Variance(0.2, 3)),
+    "pooled": lambda: stats.pooled([A[:3], B[:2]]),
     "corrected_t": lambda: stats.corrected_t(A, np.int64(80), np.int64(20)),
     "design_effect": lambda: stats.design_effect(A, GROUPS),
     "discordant": lambda: stats.discordant(RIGHT, OTHER),
