@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
 from scipy import stats as scipy_stats
+from statsmodels.regression.linear_model import OLS
 
 from btlib import stats
 from btlib.errors import StatsError
@@ -18,7 +18,7 @@ N = len(GROUPS)
 def test_one_known_training_each_is_the_cluster_robust_error_of_statsmodels() -> None:
     a, b = RNG.random(N), RNG.random(N) + 0.2 * (GROUPS == 5)
     found = stats.crossed(a, b, GROUPS, between_trainings=stats.Variance(0.0, math.inf))
-    model = sm.OLS(a - b, np.ones(N)).fit(cov_type="cluster", cov_kwds={"groups": GROUPS})
+    model = OLS(a - b, np.ones(N)).fit(cov_type="cluster", cov_kwds={"groups": GROUPS})
     assert found.difference == pytest.approx(model.params[0])
     assert found.error == pytest.approx(model.bse[0])
     assert (found.trainings, found.freedom, found.n_groups) == (0.0, 11, 12)

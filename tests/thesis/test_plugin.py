@@ -66,7 +66,7 @@ def test_what_is_not_given_changes_nothing() -> None:
 
 def test_epochs_that_the_user_asks_for_are_those_of_the_head_too() -> None:
     """Of the smoke tier's C, whose head has epochs of its own."""
-    assert SMOKE.recipe.head_epochs == 120  # type: ignore[attr-defined]
+    assert SMOKE.recipe.head_epochs == 60  # type: ignore[attr-defined]
     asked = tier_with(SMOKE, {}, epochs=5)
     assert asked.recipe == replace(SMOKE.recipe, epochs=5, head_epochs=None)  # type: ignore[call-arg]
     other = tier_with(SMOKE, {}, batch_size=5)
