@@ -19,7 +19,10 @@ FRAMEWORKS = {
 
 # Each room may import from rooms on its own line and on lines above it.
 STOREYS = [
-    {"errors", "extras", "registry", "files", "fingerprint", "hdf5", "npz", "arrays", "csv_text", "stored"},
+    {
+        *("errors", "extras", "registry", "files", "fingerprint", "hdf5", "npz", "arrays", "csv_text", "stored"),
+        "natural_order",
+    },
     {"paths", "stored_folder", "types", "hooks", "interruption"},
     {"protocol", "metrics", "stats", "data", "speed"},
     {"sample_table", "splits", "older"},

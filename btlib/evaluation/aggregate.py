@@ -1,7 +1,6 @@
 """Aggregates of the table of samples. Every mean names what it is taken over."""
 
 import math
-import re
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,8 @@ from numpy.typing import NDArray
 from btlib import metrics
 from btlib.errors import StatsError
 from btlib.evaluation.catalogue import METRICS, Metric
+from btlib.natural_order import natural
 from btlib.sample_table import SampleTable
-
-_DIGITS = re.compile(r"(\d+)")
 
 SIZES = ("small", "middle", "large")
 """Names of the thirds of a table's samples by true area, summed over all structures."""
@@ -37,11 +35,6 @@ def patient_mean(values: NDArray[np.float64], patients: list[str | None]) -> flo
 def by_class(values: NDArray[np.float64], table: SampleTable) -> dict[str, float | None]:
     """Mean of each class over the samples that have a value; None for a class without values."""
     return {name: _mean_of(values[table.labels == k]) for k, name in enumerate(table.classes)}
-
-
-def natural(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Sort key for ids in natural order: "sample 9" comes before "sample 10"."""
-    return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(_DIGITS.split(name))], name
 
 
 def size_of(table: SampleTable) -> NDArray[np.int64]:

@@ -123,5 +123,5 @@ def _holm(result: CaseResult, baseline: Baseline, asked: Sequence[tuple[str, str
     for name, metric in measured:
         theirs = mean_in_order(baseline.cases[name].runs, result.samples, metric)
         rows.append(result.values(metric) - theirs)
-    raw = stats.paired_many(np.stack(rows), result.groups).p
+    raw = stats.paired_many(np.stack(rows), result.groups, stats.resamples_for(len(rows))).p
     return dict(zip(measured, map(float, stats.holm(raw)), strict=True))

@@ -8,12 +8,13 @@ import numpy as np
 
 from btlib import stats
 from btlib.errors import StatsError
-from btlib.evaluation.aggregate import gated_value, natural
+from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.schema import Baseline
 from btlib.gate.trainings import between_trainings, is_rescored
 from btlib.gate.verdict import WORST_FIRST, Status, Verdict
+from btlib.natural_order import natural
 from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order, values_in_order
 from btlib.sample_table import SampleTable
 

@@ -131,6 +131,7 @@ def _family(family: str, asked: Sequence[tuple[str, str, str]], names: dict[str,
                 if m == metric and _has(names[a], metric) and _has(names[b], metric)
             ],
             metric,
+            stats.resamples_for(max(1, len(asked)), _ALPHA),
         )
     ]
     if not tests:
@@ -146,7 +147,9 @@ def _has(result: CaseResult, metric: str) -> bool:
     return bool(result.runs) and METRICS[metric].available(result.samples)
 
 
-def _of_metric(family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metric: str) -> list[PairTest]:
+def _of_metric(
+    family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metric: str, n_resamples: int
+) -> list[PairTest]:
     """Test all pairs of a metric at once, with the same draws of patients."""
     if not pairs:
         return []
@@ -154,8 +157,8 @@ def _of_metric(family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metr
     rows = {r.case: mean_in_order(r.runs, order, metric) for pair in pairs for r in pair}
     differences = np.stack([rows[a.case] - rows[b.case] for a, b in pairs])
     groups, unit = pairs[0][0].groups, pairs[0][0].unit
-    wide = stats.paired_many(differences, groups).rows()
-    narrow = stats.paired_many(differences, groups, confidence=1 - 2 * _ALPHA).rows()
+    wide = stats.paired_many(differences, groups, n_resamples).rows()
+    narrow = stats.paired_many(differences, groups, n_resamples, confidence=1 - 2 * _ALPHA).rows()
     return [
         PairTest(
             family=family,

@@ -4,7 +4,7 @@ from btlib.stats.crossed import Crossed, Variance, crossed, moderated, pooled
 from btlib.stats.discordant import McNemar, discordant, mcnemar, mcnemar_from_counts
 from btlib.stats.effect import OddsRatio, cohens_dz, matched_odds_ratio, rank_biserial
 from btlib.stats.equivalence import Equivalence, inside_margin, tost
-from btlib.stats.multiplicity import holm
+from btlib.stats.multiplicity import holm, resamples_for
 from btlib.stats.paired import PairedDifference, PairedDifferences, paired, paired_many, percentile_levels
 from btlib.stats.proportion import Proportion, wilson
 from btlib.stats.ranking import Ranking, rank_models
@@ -48,6 +48,7 @@ __all__ = [
     "pooled",
     "rank_biserial",
     "rank_models",
+    "resamples_for",
     "speedup",
     "t_test",
     "tost",

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from btlib.errors import StatsError
+from btlib.natural_order import natural
 
 Floats = NDArray[np.float64]
 
@@ -94,7 +95,10 @@ def without_spread(differences: Floats, scale: float) -> float | None:
 
 
 def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
-    """Return the number of each sample's group, int [n]. The order of names sets the numbers, not the order of rows.
+    """Return the number of each sample's group, int [n].
+
+    The natural order of the names sets the numbers, not the order of rows. Groups named by numbers and by texts ("9"
+    before "10") have the same numbers, so resampling gives the same bounds.
 
     Raises:
         StatsError: There is not one group per sample, or a sample has none (None, NaN).
@@ -103,8 +107,11 @@ def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
         raise StatsError(f"expected {n} groups, got {len(groups)}", hint="give one patient per sample")
     if any(group is None or group != group for group in groups):
         raise StatsError("some samples have no group", hint="give every sample a patient, or groups=None")
-    names = groups if isinstance(groups, np.ndarray) else [str(group) for group in groups]
-    return np.asarray(np.unique(names, return_inverse=True)[1], np.intp)
+    if isinstance(groups, np.ndarray) and groups.dtype.kind in "biuf":
+        return np.asarray(np.unique(groups, return_inverse=True)[1], np.intp)
+    names = [str(group) for group in groups]
+    place = {name: k for k, name in enumerate(sorted(set(names), key=natural))}
+    return np.array([place[name] for name in names], np.intp)
 
 
 def plain(*numbers: float) -> tuple[float, ...]:

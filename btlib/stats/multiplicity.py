@@ -1,10 +1,12 @@
 """Correction of p for several comparisons."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from btlib.errors import StatsError
-from btlib.stats.checks import Floats, at_least, numbers
+from btlib.stats.checks import Floats, at_least, between, numbers
 
 
 def holm(p: ArrayLike) -> Floats:
@@ -31,3 +33,22 @@ def holm(p: ArrayLike) -> Floats:
             f"expected p between 0 and 1, got {raw.min():g} to {raw.max():g}", hint="give p, not statistics"
         )
     return np.asarray(multipletests(raw, method="holm")[1], np.float64)
+
+
+def resamples_for(n_tests: int, alpha: float = 0.05, least: int = 10_000) -> int:
+    """Return the number of resamples with which a family of permutation tests can reject after Holm's correction.
+
+    With B resamples no p is below 1/(B + 1), so the smallest corrected p of n tests is n/(B + 1). It is kept below a
+    tenth of alpha.
+
+    Args:
+        n_tests: Number of tests in the family, at least 1.
+        alpha: Error rate of the family, between 0 and 1.
+        least: Smallest number of resamples to return.
+
+    Raises:
+        StatsError: There is no test, or alpha is out of range.
+    """
+    at_least(1, n_tests, "tests")
+    between(0, alpha, 1, "an error rate", "0.05 is usual")
+    return max(least, math.ceil(10 * n_tests / alpha))

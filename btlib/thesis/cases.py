@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from btlib import fingerprint
 from btlib.cases import CASES, Case, Prepared, Work
-from btlib.evaluation.aggregate import natural
 from btlib.evaluation.thresholds import best_threshold
+from btlib.natural_order import natural
 from btlib.protocol import Recipe
 from btlib.speed import determinism
 from btlib.speed.reference import SpeedReference

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from btlib import stats
+from btlib.data.grouping import patient_groups
 from btlib.errors import StatsError
-from btlib.stats.checks import at_least, between, numbers, plain, same_samples, without_spread
+from btlib.stats.checks import at_least, between, group_numbers, numbers, plain, same_samples, without_spread
 
 
 def test_as_many_as_the_least_are_enough() -> None:
@@ -199,3 +200,18 @@ def test_splits_are_counted_by_their_sizes() -> None:
     assert found.error == pytest.approx(math.sqrt(0.25 * (1 / 3 + 1 / 3)))
     assert (found.difference, found.freedom) == (0.5, 2)
     assert stats.corrected_t([0.0, 0.5], n_train=1, n_test=1).error == pytest.approx(math.sqrt(0.125 * 1.5))
+
+
+@pytest.mark.parametrize("name", ["{}", "P{}", "patient {} (scan 1)"])
+def test_equal_groups_give_equal_bounds_whether_named_by_numbers_or_texts(name: str) -> None:
+    """Also in the groups of a run, and whatever the order of the samples."""
+    rng = np.random.default_rng(0)
+    groups = rng.integers(1, 25, 90)
+    a, b = rng.random(90) + 0.1 * groups, rng.random(90)
+    texts = [name.format(group) for group in groups]
+    expected = stats.paired(a, b, groups=groups, n_resamples=500)
+    turned = rng.permutation(90)
+    for these in (texts, np.array(texts), patient_groups(texts)):
+        assert stats.paired(a, b, groups=these, n_resamples=500) == expected
+        mixed = [these[k] for k in turned]
+        assert group_numbers(mixed, 90).tolist() == group_numbers(these, 90)[turned].tolist()

@@ -1,6 +1,4 @@
-import gc
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -9,15 +7,6 @@ from hypothesis import strategies as st
 
 from btlib import stats
 from btlib.errors import StatsError
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _nothing_to_collect() -> Iterator[None]:
-    """Statsmodels collects garbage in every call, which takes a second beside all that other tests have left."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
 
 FAMILY = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
@@ -67,3 +56,25 @@ def test_ties_are_treated_alike():
 def test_what_is_no_family_of_p_is_refused(p, problem):
     with pytest.raises(StatsError, match=problem):
         stats.holm(p)
+
+
+@pytest.mark.parametrize("n_tests", [1, 21, 50, 51, 552, 5000])
+def test_a_family_of_any_size_can_reject(n_tests):
+    """The least p that its resamples allow is far below alpha after the correction."""
+    n = stats.resamples_for(n_tests)
+    assert n >= 10_000
+    assert stats.holm(np.r_[1 / (n + 1), np.ones(n_tests - 1)])[0] <= 0.005
+    assert (n == 10_000) == (n_tests <= 50)
+
+
+def test_pairs_of_24_models_that_lie_apart_are_told_apart():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(0.7, 0.1, (276, 48))
+    p = stats.paired_many(rows, n_resamples=stats.resamples_for(552)).p
+    assert stats.holm(np.r_[p, p]).max() < 0.05
+
+
+@pytest.mark.parametrize(("n_tests", "alpha"), [(0, 0.05), (5, 0.0), (5, 1.0), (5, float("nan"))])
+def test_a_family_that_is_none_has_no_resamples(n_tests, alpha):
+    with pytest.raises(StatsError):
+        stats.resamples_for(n_tests, alpha)

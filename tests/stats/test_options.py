@@ -31,6 +31,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "percentile_levels": {},
     "rank_biserial": {},
     "rank_models": {"higher_is_better": True, "alpha": 0.05},
+    "resamples_for": {"alpha": 0.05, "least": 10_000},
     "speedup": {"confidence": 0.95},
     "t_test": {},
     "tost": {"alpha": 0.05},
@@ -50,6 +51,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "paired": lambda **given: stats.paired(A, B, **given),
     "paired_many": lambda **given: stats.paired_many([A - B], **given).rows(),
     "rank_models": lambda **given: repr(stats.rank_models(TABLE, **given)),
+    "resamples_for": lambda **given: stats.resamples_for(100, **given),
     "speedup": lambda **given: stats.speedup(A + 1, B + 1, **given),
     "tost": lambda **given: stats.tost(A, B, 0.1, **given),
     "unpaired": lambda **given: stats.unpaired(A, B, range(40), range(40), **given),
@@ -64,6 +66,7 @@ OTHER: dict[str, Any] = {
     "confidence": 0.8,
     "seed": 9,
     "alpha": 0.1,
+    "least": 50_000,
     "higher_is_better": False,
 }
 

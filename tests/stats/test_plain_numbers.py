@@ -39,6 +39,7 @@ CALLS: dict[str, Callable[[], Any]] = {
     "percentile_levels": lambda: stats.percentile_levels(OF_NUMPY(0.95), np.int64(20)),
     "rank_biserial": lambda: stats.rank_biserial(A, B),
     "rank_models": lambda: stats.rank_models(RNG.random((12, 4))),
+    "resamples_for": lambda: stats.resamples_for(np.int64(100)),
     "speedup": lambda: stats.speedup(A + 1, B + 1),
     "t_test": lambda: stats.t_test(*map(OF_NUMPY, (0.1, 0.05, 10))),
     "tost": lambda: stats.tost(A, B, OF_NUMPY(0.5)),

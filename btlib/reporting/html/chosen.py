@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.evaluation.aggregate import natural, per_sample
+from btlib.evaluation.aggregate import per_sample
+from btlib.natural_order import natural
 from btlib.reporting.html.entries import Entry
 from btlib.results import mean_in_order
 from btlib.sample_table import SampleTable
