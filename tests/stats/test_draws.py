@@ -14,8 +14,8 @@ DRAWS = 300
 
 
 def patients_of(names: list[str]) -> list[list[int]]:
-    """Rows of each patient, patients by name."""
-    return [[i for i, name in enumerate(names) if name == one] for one in sorted(set(names))]
+    """Rows of each patient, patients by name: P9 before P10."""
+    return [[i for i, name in enumerate(names) if name == one] for one in sorted(set(names), key=lambda name: (len(name), name))]
 
 
 def by_hand(values: np.ndarray, names: list[str], confidence: float, seed: int) -> tuple[float, float, float, float]:
@@ -65,7 +65,7 @@ def test_an_unpaired_difference_draws_the_two_sides_one_after_the_other(confiden
 
 def test_groups_are_numbered_by_name_or_by_number() -> None:
     assert group_numbers(["b", "a", "b", "c"], 4).tolist() == [1, 0, 1, 2]
-    assert group_numbers([10, 9, 10], 3).tolist() == [0, 1, 0], "as text"
+    assert group_numbers([10, 9, 10], 3).tolist() == [1, 0, 1], "though it is text"
     assert group_numbers(np.array([10, 9, 10]), 3).tolist() == [1, 0, 1]
 
 
