@@ -1,5 +1,7 @@
 """Errors of btlib. They have one base class, and their messages contain the place, the problem and a hint."""
 
+import sys
+
 
 class BtlibError(Exception):
     """Base class of all errors that btlib raises on purpose.
@@ -66,3 +68,14 @@ class MissingExtraError(BtlibError):
 
 class BtlibWarning(UserWarning):
     """Warning about a problem that does not stop the run."""
+
+
+def foreign_faults() -> tuple[type[BaseException], ...]:
+    """Return the exceptions that are failures of user code, such as a case: for an `except` clause.
+
+    They are every `Exception`, `SystemExit`, and pytest's skip, xfail and fail: a case that skips itself was not
+    measured. `KeyboardInterrupt` and the end of a time limit are not among them.
+    """
+    pytest = sys.modules.get("pytest")
+    outcomes = () if pytest is None else (pytest.skip.Exception, pytest.xfail.Exception, pytest.fail.Exception)
+    return (Exception, SystemExit, *outcomes)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from btlib.conformance.subject import Subject
-from btlib.errors import BtlibError, PredictionError
+from btlib.errors import BtlibError, PredictionError, foreign_faults
 from btlib.evaluation.checks import check_kind, check_ranges, in_shape
 from btlib.evaluation.predictor import copied
 from btlib.registry import Registry
@@ -226,6 +226,6 @@ def _with_hint(hint: str, what: str = _WHERE) -> Iterator[None]:
     """Turn any exception into a PredictionError with this hint."""
     try:
         yield
-    except (Exception, SystemExit) as error:
+    except foreign_faults() as error:
         problem = error.problem if isinstance(error, BtlibError) else f"{type(error).__name__}: {error}"
         raise PredictionError(problem, where=what, hint=hint) from error

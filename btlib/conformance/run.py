@@ -10,7 +10,7 @@ from btlib.adapters.device_choice import Device
 from btlib.cases import Case
 from btlib.conformance.checks import CHECKS, Check
 from btlib.conformance.subject import Subject, make_subject
-from btlib.errors import BtlibError
+from btlib.errors import BtlibError, foreign_faults
 
 Outcome = Literal["pass", "fail", "note", "skip"]
 
@@ -63,12 +63,12 @@ def _run(check: Check, subject: Subject, before: dict[str, CheckResult]) -> Chec
         remark = check.run(subject)
     except BtlibError as error:
         return CheckResult(check.name, "fail", str(error))
-    except (Exception, SystemExit) as error:  # the case is user code and may raise anything
+    except foreign_faults() as error:  # the case is user code and may raise anything
         return CheckResult(check.name, "fail", str(_of_the_case(error)))
     return CheckResult(check.name, remark.outcome, remark.message) if remark else CheckResult(check.name, "pass")
 
 
-def _of_the_case(error: Exception | SystemExit) -> BtlibError:
+def _of_the_case(error: BaseException) -> BtlibError:
     """Turn an exception of the case into an error that shows the line in the case's code."""
     lines = "".join(traceback.format_exception(error, limit=-3)).rstrip()
     return BtlibError(lines, hint="correct this line of the case's code")

@@ -15,7 +15,7 @@ from btlib.adapters.device_choice import named_device, torch_name
 from btlib.cases import Case, Prepared, Source, Work
 from btlib.data.dataset import Dataset
 from btlib.data.task import Task
-from btlib.errors import BtlibError, ModelError
+from btlib.errors import BtlibError, ModelError, foreign_faults
 from btlib.evaluation import Evaluation, evaluate, summarise
 from btlib.evaluation.catalogue import METRICS
 from btlib.metrics import EPSILON
@@ -125,7 +125,7 @@ def run_case(
             )
         _check_declared(case, evaluation)
         guard.check(case.name)
-    except (Exception, SystemExit) as fault:  # user code may raise anything; this is a failure of the case
+    except foreign_faults() as fault:  # user code may raise anything; this is a failure of the case
         outcome, error = _kind(fault), message_of(fault)
         evaluation = None
         memory.release(fault)
@@ -246,13 +246,13 @@ def _model_info(prepared: Prepared) -> ModelInfo:
     )
 
 
-def _kind(fault: Exception | SystemExit) -> Failure:
+def _kind(fault: BaseException) -> Failure:
     if isinstance(fault, CaseTimeoutError):
         return "timeout"
     return "out-of-memory" if memory.ran_out(fault) else "error"
 
 
-def message_of(fault: Exception | SystemExit) -> str:
+def message_of(fault: BaseException) -> str:
     """Return the message of an error of btlib, or the end of the traceback of any other error."""
     if isinstance(fault, BtlibError):
         return str(fault)

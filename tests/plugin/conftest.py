@@ -70,6 +70,8 @@ def prepare(name):
         mood = os.environ.get("MOOD_" + name)
         if mood == "raise":
             raise RuntimeError("out of luck")
+        if mood == "skip":
+            pytest.skip("not today")
         if mood == "memory":
             raise MemoryError
         if mood == "sleep":

@@ -173,6 +173,7 @@ def test_the_error_of_a_case_is_printed_once(accepted: Run, args: tuple[str, ...
     ("mood", "told", "outcome"),
     [
         ("raise", "RuntimeError: out of luck", "error"),
+        ("skip", "Skipped: not today", "error"),
         pytest.param("nan", "case toy1: mask_prob: * values are not finite", "error", marks=pytest.mark.nightly),
         pytest.param("memory", "MemoryError", "out-of-memory", marks=pytest.mark.nightly),
         ("sleep", "took longer than 3 s", "timeout"),

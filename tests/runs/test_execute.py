@@ -153,6 +153,33 @@ def test_what_was_declared_must_come(tmp_path: Path, work: Work, data: HeldOut, 
     )
 
 
+@pytest.mark.parametrize(
+    "ends",
+    [pytest.skip, pytest.xfail, pytest.fail, pytest.exit, sys.exit],
+    ids=["skip", "xfail", "fail", "exit", "sys.exit"],
+)
+@pytest.mark.parametrize("when", ["prepare", "predict"])
+def test_a_case_that_ends_its_own_test_has_failed(
+    ends: Callable[[str], object], when: str, tmp_path: Path, work: Work, data: HeldOut, make_case: Make
+):
+    """It was not measured: neither is it skipped, nor does the session end."""
+
+    class Ends:
+        def predict(self, images: np.ndarray) -> Predictions:
+            ends("not today")
+            raise AssertionError
+
+    def prepare(work: Work) -> Prepared:
+        if when == "prepare":
+            ends("not today")
+        return Prepared(Ends(), "given")
+
+    record = run_case(make_case(prepare=prepare), work, "smoke", RunStore(tmp_path), data).record
+    assert (record.outcome, record.samples) == ("error", None)
+    assert record.error is not None
+    assert "not today" in record.error
+
+
 def test_an_interrupt_is_no_failure_of_the_case(tmp_path: Path, work: Work, data: HeldOut, make_case: Make):
     def interrupted(work: Work) -> Prepared:
         raise KeyboardInterrupt

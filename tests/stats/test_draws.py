@@ -15,7 +15,10 @@ DRAWS = 300
 
 def patients_of(names: list[str]) -> list[list[int]]:
     """Rows of each patient, patients by name: P9 before P10."""
-    return [[i for i, name in enumerate(names) if name == one] for one in sorted(set(names), key=lambda name: (len(name), name))]
+    return [
+        [i for i, name in enumerate(names) if name == one]
+        for one in sorted(set(names), key=lambda name: (len(name), name))
+    ]
 
 
 def by_hand(values: np.ndarray, names: list[str], confidence: float, seed: int) -> tuple[float, float, float, float]:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 from markupsafe import Markup
 
 from btlib import hooks
+from btlib.errors import foreign_faults
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.style import inline
 from btlib.reporting.html.views import View
@@ -40,7 +41,7 @@ def added(view: View, problems: Problems) -> tuple[Added, ...]:
         try:
             ours = [section for sections in call() for section in sections]
             found += [_ready(section, package, f"added-{len(found) + k}") for k, section in enumerate(ours, 1)]
-        except (Exception, SystemExit) as fault:  # third-party code: the page is made without its sections
+        except foreign_faults() as fault:  # third-party code: the page is made without its sections
             problems.add(f"sections of {package} are left out: {type(fault).__name__}: {fault}")
     return tuple(found)
 

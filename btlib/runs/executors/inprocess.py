@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from btlib import hooks
 from btlib.cases import Case, Prepared, load_cases
-from btlib.errors import ModelError, RecordError
+from btlib.errors import ModelError, RecordError, foreign_faults
 from btlib.runs.cell import QUALITY, Cell
 from btlib.runs.execute import message_of, run_case
 from btlib.runs.measuring.live import Live
@@ -129,7 +129,7 @@ class InProcess:
                 with self.workspace.progress.uncaptured():
                     change |= self._measure(name, cell, record)
                 problems = {what: why for what, why in record.problems.items() if what != name}
-            except (Exception, SystemExit) as fault:  # of a case or an engine; the quality stays valid
+            except foreign_faults() as fault:  # of a case or an engine; the quality stays valid
                 change = {"measured": measured}
                 problems = record.problems | {name: message_of(fault)}
                 memory.release(fault)
