@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from btlib import stats
 from btlib.gate import Baseline
@@ -85,6 +86,12 @@ def test_whose_spread_it_is(make_table: Table, measured_baseline: Make) -> None:
     assert one == (stats.moderated(stats.moderated(own, other), prior),) * 2
     two = between_trainings(ours, theirs, "X", "accuracy", baseline, same=False)
     assert two == (stats.moderated(own, prior), stats.moderated(other, prior))
+    stored = measured_baseline(tables[0])
+    case = stored.cases["X"].model_copy(update={"spread": {"accuracy": known(0.2, 3)}})
+    stored = stored.model_copy(update={"cases": {"X": case}})
+    first, _ = between_trainings(ours[:1], theirs[:1], "X", "accuracy", stored, same=True) or (None, None)
+    assert first is not None
+    assert (first.value, first.freedom) == (pytest.approx(0.04), 2)
     lone = measured_baseline(tables[0])
     assert between_trainings(ours, theirs[:1], "X", "accuracy", lone, same=False) == (own, own)
     assert between_trainings(ours[:1], theirs, "X", "accuracy", lone, same=False) == (other, other)
@@ -97,6 +104,10 @@ def test_a_new_case_has_a_spread_of_its_own(make_table: Table, measured_baseline
     verdict = next(v for v in judge_against(ours, baseline) if v.metric == "accuracy")
     assert verdict.reference == "X"
     assert "between trainings: 0.1667 and 0.0000" in verdict.reason
+    right, wrong = ours.seed_values("accuracy"), np.ones((3, 60)) - (np.arange(60) < 3)
+    spreads = stats.Variance(float(right.mean(axis=1).var(ddof=1)), 2), stats.Variance(0.0, 2)
+    found = stats.crossed(right, wrong, ours.groups, between_trainings=spreads)
+    assert (verdict.low, verdict.high) == pytest.approx((found.bound(0.025), found.bound(0.975)))
 
 
 def test_the_same_models_are_scored_again_without_a_spread(

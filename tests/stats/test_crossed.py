@@ -134,3 +134,33 @@ def test_equal_numbers_are_no_loss_and_a_constant_loss_is_certain() -> None:
     assert (same.error, same.bound(0.025), same.p_above(0)) == (0, 0, 1)
     worse = stats.crossed([0, 1, 2], [1, 2, 3], between_trainings=stats.Variance(0.0, 3))
     assert (worse.error, worse.bound(0.975), worse.p_above(0)) == (0, -1, 0)
+
+
+@pytest.mark.parametrize(("r", "s"), [(2, 3), (4, 2)])
+def test_the_variance_of_patients_is_that_of_obuchowski_and_rockette(r: int, s: int) -> None:
+    """Cov2 of each side and Cov3, from the covariance matrix of all trainings' means over patients."""
+    a, b = RNG.random((r, N)) + RNG.random(N), RNG.random((s, N)) + RNG.random(N)
+    b += 0.5 * a.mean(axis=0)
+    rows = np.concatenate([a, b])
+    sums = np.stack([[(row - row.mean())[g == GROUPS].sum() / N for g in range(12)] for row in rows])
+    covariance = 12 / 11 * sums @ sums.T
+    ours, theirs, across = covariance[:r, :r], covariance[r:, r:], covariance[:r, r:]
+    cov2 = [(part.sum() - np.trace(part)) / (len(part) * (len(part) - 1)) for part in (ours, theirs)]
+    least = [np.trace(part) / len(part) - cov for part, cov in zip((ours, theirs), cov2, strict=True)]
+    found = stats.crossed(a, b, GROUPS, between_trainings=(stats.Variance(9.0, 3), stats.Variance(4.0, 2)))
+    assert found.samples == pytest.approx(sum(cov2) - 2 * across.mean())
+    assert found.trainings == pytest.approx(9 / r + 4 / s)
+    bare = stats.crossed(a, b, GROUPS, between_trainings=stats.Variance(0.0, 3))
+    assert bare.trainings == pytest.approx(max(least) * (1 / r + 1 / s)), "no less than their interaction shows"
+
+
+def test_degrees_of_freedom_are_those_of_the_larger_part() -> None:
+    """Hillis: the squared total over the sum of the squared parts by their degrees of freedom."""
+    flat = np.zeros(N)
+    alone = stats.crossed([flat, flat], [flat, flat], GROUPS, between_trainings=(stats.Variance(0.5, 7),) * 2)
+    assert (alone.samples, alone.freedom) == (0.0, pytest.approx(7))
+    a, b = RNG.random(N), RNG.random(N)
+    found = stats.crossed(a, b, GROUPS, between_trainings=stats.Variance(0.001, 5))
+    total = found.samples + found.trainings
+    assert found.trainings == pytest.approx(0.002)
+    assert found.freedom == pytest.approx(total**2 / (found.samples**2 / 11 + found.trainings**2 / 5))
