@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE  # with it, each test process compiles all its 
 
 .PHONY: smoke test nightly statistics journey lint types format clean
 
-smoke: $(READY)  ## all seven variants on phantoms, minutes on two cores
+smoke: $(READY)  ## all seven variants on phantoms, a minute on two cores
 	$(BIN)/pytest benchmarks -m smoke
 
 test: $(READY)  ## the tests, one process on each core
