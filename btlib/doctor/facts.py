@@ -47,7 +47,7 @@ def _guarded(section: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return section()
     except Exception as error:  # from a library or a driver
-        return {"cannot be told": f"{type(error).__name__}: {error}"}
+        return {"unknown": f"{type(error).__name__}: {error}"}
 
 
 def _versions() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from btlib.adapters.outputs import Outputs
 from btlib.evaluation.predictor import Predictor
 from btlib.registry import Registry
 
-CALIBRATION_SLICES = 300
+CALIBRATION_SAMPLES = 300
 """Number of training samples for the calibration of a quantised engine; all samples if there are fewer."""
 
 

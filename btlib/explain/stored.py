@@ -33,7 +33,9 @@ class Done:
     average: NDArray[np.float32]
 
 
-def keep(place: ExplainPlace, about: Mapping[str, Any], done: Sequence[Done], seconds: float) -> tuple[Explained, Maps]:
+def store(
+    place: ExplainPlace, about: Mapping[str, Any], done: Sequence[Done], seconds: float
+) -> tuple[Explained, Maps]:
     """Write `explain/<case>.{npz,json,csv}`.
 
     Args:

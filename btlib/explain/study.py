@@ -20,7 +20,7 @@ from btlib.explain.occlusion import Fill
 from btlib.explain.patches import STEPS, scaled
 from btlib.explain.place import ExplainPlace
 from btlib.explain.probability import probability_of
-from btlib.explain.stored import Done, keep, known
+from btlib.explain.stored import Done, known, store
 from btlib.splits import Split
 
 _SAVE_EVERY = 30.0  # seconds
@@ -117,9 +117,9 @@ class Study:
             seconds += now - began
             self._report(done[-1].row, now - began)
             if now - saved > _SAVE_EVERY:
-                keep(place, self._about, done, seconds)
+                store(place, self._about, done, seconds)
                 saved = time.perf_counter()
-        explained, maps = keep(place, self._about, done, seconds)
+        explained, maps = store(place, self._about, done, seconds)
         if sanity:
             explained = explained.model_copy(update={"sanity": self._sanity(at, sanity)})
             explained.save(place.file(self.case, "json"))

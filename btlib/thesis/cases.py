@@ -116,11 +116,11 @@ def _calibration(work: Work) -> "NDArray[np.float32]":
     """Return training images for calibration, float32 [n, channels, h, w]: at most 300, evenly spread over the ids."""
     import numpy as np
 
-    from btlib.engines.engine import CALIBRATION_SLICES
+    from btlib.engines.engine import CALIBRATION_SAMPLES
 
     ids = work.train.ids.tolist()
     order = np.array(sorted(range(len(ids)), key=lambda i: natural(ids[i])), dtype=np.int64)
-    n = min(CALIBRATION_SLICES, len(order))
+    n = min(CALIBRATION_SAMPLES, len(order))
     return work.train.images[order[np.arange(n) * len(order) // max(n, 1)]]
 
 

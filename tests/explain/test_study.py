@@ -252,13 +252,13 @@ def test_a_long_study_is_saved_on_the_way(
     study: Callable[..., Study], folder: ExplainPlace, monkeypatch: pytest.MonkeyPatch
 ):
     saved: list[list[str]] = []
-    keep = room.keep
+    store = room.store
 
     def spy(folder: ExplainPlace, about: dict, done: list, seconds: float):  # type: ignore[no-untyped-def, type-arg]
         saved.append([one.row.id for one in done])
-        return keep(folder, about, done, seconds)
+        return store(folder, about, done, seconds)
 
-    monkeypatch.setattr(room, "keep", spy)
+    monkeypatch.setattr(room, "store", spy)
     monkeypatch.setattr(room, "_SAVE_EVERY", -1.0)
     study().run(AT, folder)
     assert saved == [["80"], ["80", "30"], ["80", "30", "50"], ["80", "30", "50"]]

@@ -96,7 +96,7 @@ def test_the_cases_are_the_table_of_variants():
 
 def test_ranges_of_int8_come_from_training_samples_alone(make_work: Callable[..., Work], make_dataset: Make):
     """A sample's position is written into it, so that each can be told."""
-    from btlib.engines.engine import CALIBRATION_SLICES
+    from btlib.engines.engine import CALIBRATION_SAMPLES
     from btlib.thesis.cases import _calibration
 
     for n in (12, 700):
@@ -106,7 +106,7 @@ def test_ranges_of_int8_come_from_training_samples_alone(make_work: Callable[...
         assert images.shape[1:] == (1, 8, 8)
         given = images[:, 0, 0, 0].astype(int)
         assert (np.diff(given) > 0).all(), "in the order of their ids, whatever that of the split"
-        assert len(set(given.tolist())) == len(given) == min(CALIBRATION_SLICES, len(split.train))
+        assert len(set(given.tolist())) == len(given) == min(CALIBRATION_SAMPLES, len(split.train))
         assert set(given.tolist()) <= set(split.train.tolist())
         assert given.max() - given.min() > 0.9 * n - 2
 

@@ -82,7 +82,7 @@ def pictures(view: View, areas: Mapping[str, list[int]], problems: Problems) -> 
     fresh = failed.attempt(partial(_from_data, view, lacking)) if lacking else {}
     if fresh:
         found |= fresh
-        keep(path, found)
+        store_pictures(path, found)
     right = {
         n: found[n] for n, area in areas.items() if n in found and found[n].truth.sum(axis=(1, 2)).tolist() == area
     }
@@ -106,13 +106,13 @@ def _from_data(view: View, ids: Iterable[str]) -> dict[str, Picture]:
     return {n: Picture.of(dataset.images[at[n]], dataset.masks[at[n]]) for n in sorted(ids) if n in at}
 
 
-def keep(path: Path, kept: Mapping[str, Picture]) -> None:
+def store_pictures(path: Path, pictures: Mapping[str, Picture]) -> None:
     """Write pictures by id, atomically; there must be at least one."""
-    ids = sorted(kept)
-    truth = np.stack([kept[name].truth for name in ids])
+    ids = sorted(pictures)
+    truth = np.stack([pictures[name].truth for name in ids])
     arrays = {
         "ids": np.array(ids),
-        "images": np.stack([kept[name].image for name in ids]),
+        "images": np.stack([pictures[name].image for name in ids]),
         "packed": np.packbits(truth, axis=3),
         "width": np.array(truth.shape[3]),
     }

@@ -24,7 +24,7 @@ from btlib.reporting import Comparison, Row
 from btlib.reporting.comparison import result_of, values
 from btlib.reporting.html import charts, small_charts, write_report
 from btlib.reporting.html.entries import Entry
-from btlib.reporting.html.pictures import Picture, keep
+from btlib.reporting.html.pictures import Picture, store_pictures
 from btlib.reporting.html.views import View
 from btlib.runs import CaseRecord, RunInfo, RunStore, Speed, Timing
 from btlib.runs.cell import Cell
@@ -157,7 +157,7 @@ def make_run(make_dataset: Callable[..., Dataset]) -> Callable[..., Path]:
         curves.parent.mkdir(parents=True, exist_ok=True)
         curves.write_text("epoch,train_loss,val_loss,val_dice,val_accuracy\n1,1.0,1.1,0.5,\n2,0.5,0.6,0.7,\n")
         shown = {str(dataset.ids[i]): Picture.of(dataset.images[i], dataset.masks[i]) for i in split.test}
-        keep(path / "pictures.npz", shown)  # as an earlier report would have: these samples have no files
+        store_pictures(path / "pictures.npz", shown)  # as an earlier report would have: these samples have no files
         return path
 
     return make

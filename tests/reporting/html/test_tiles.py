@@ -23,7 +23,7 @@ from btlib.reporting.html.explained_cases import explained_cases
 from btlib.reporting.html.gallery import Gallery, _share, gallery
 from btlib.reporting.html.maps import SliceMap, maps_of
 from btlib.reporting.html.page import Page
-from btlib.reporting.html.pictures import Picture, keep, pictures
+from btlib.reporting.html.pictures import Picture, pictures, store_pictures
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.render import render, weigh
 from btlib.reporting.html.tiles import Tile, contours, tiles
@@ -212,7 +212,7 @@ def test_cases_take_turns_where_room_is_short():
 @pytest.fixture
 def view(empty_view: View) -> View:
     """A run with pictures of its two samples."""
-    keep(empty_view.store.path / "pictures.npz", FOUND)
+    store_pictures(empty_view.store.path / "pictures.npz", FOUND)
     return empty_view
 
 
@@ -279,7 +279,7 @@ def test_pictures_that_were_kept_by_number_are_read(view: View):
 def test_a_picture_of_several_structures_is_that_of_each_of_them(view: View):
     """The same pixels in all, otherwise shared out, are another truth."""
     truth = np.concatenate([rectangle(0, 0, 1, 3), rectangle(2, 0, 3, 2)])
-    keep(view.store.path / "pictures.npz", {"a/b": Picture(np.zeros((6, 6), np.uint8), truth)})
+    store_pictures(view.store.path / "pictures.npz", {"a/b": Picture(np.zeros((6, 6), np.uint8), truth)})
     problems = Problems()
     assert np.array_equal(pictures(view, {"a/b": [3, 2]}, problems)["a/b"].truth, truth)
     assert problems.said == ()

@@ -5,12 +5,12 @@ const one = (query) => document.querySelector(query);
 const root = document.documentElement;
 
 // Theme: the system's theme until the reader chooses one.
-const keep = (value) => { try { if (value) localStorage.setItem("btlib-theme", value); return localStorage.getItem("btlib-theme"); } catch { return value; } };
+const chosenTheme = (value) => { try { if (value) localStorage.setItem("btlib-theme", value); return localStorage.getItem("btlib-theme"); } catch { return value; } };
 const dark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-const kept = keep();
-if (kept === "dark" || kept === "light") root.dataset.theme = kept;
+const stored = chosenTheme();
+if (stored === "dark" || stored === "light") root.dataset.theme = stored;
 one("#theme").hidden = false;
-one("#theme").addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; keep(root.dataset.theme); });
+one("#theme").addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; chosenTheme(root.dataset.theme); });
 all(".tools, .copy").forEach((element) => { element.hidden = false; });
 
 // Table: a click on a heading sorts, a second click reverses the order; rows without a value stay last.
