@@ -70,8 +70,13 @@ class Page:
 
     @cached_property
     def title(self) -> str:
-        """Names of the runs, joined."""
-        return " and ".join(v.label for v in self.views)
+        """Names of the runs, joined. A single run without a name is described by its tier, cases and date."""
+        first = self.views[0]
+        if len(self.views) > 1 or first.label != first.store.path.name:
+            return " and ".join(v.label for v in self.views)
+        cases = first.info.cases
+        shown = f"case {cases[0]}" if len(cases) == 1 else f"{len(cases)} cases"
+        return f"{first.info.tier} run of {shown}, {first.info.started[:10]}"
 
     def drawn(self, section: str) -> list[tuple[Drawn, Markup]]:
         """Return the figures of a section, each with its SVG for the page."""

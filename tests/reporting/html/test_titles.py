@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from btlib.cli import app
+from btlib.runs import RunStore
 
 from .reader import Reader
 
@@ -46,6 +47,20 @@ def test_two_runs(run: Path, tmp_path: Path):
         assert figure.strip() in text
     assert "· run" not in text
     assert "· better" not in text
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("cases", "shown"), [(["A", "B", "C"], "3 cases"), (["A"], "case A")])
+def test_a_run_without_a_name_is_described_and_not_called_by_its_time(
+    cases: list[str], shown: str, run: Path, tmp_path: Path
+):
+    folder = RunStore(shutil.copytree(run, tmp_path / "2026-11-30_194736.856884-smoke"))
+    info = folder.info().model_copy(update={"cases": cases, "started": "2026-11-30T19:47:36+00:00"})
+    folder.save_info(info)
+    assert report(folder.path).exit_code == 0
+    html = (folder.path / "index.html").read_text()
+    assert f"<h1>{info.tier} run of {shown}, 2026-11-30</h1>" in html
+    assert "194736" in Reader(html).text["origin"]
 
 
 @pytest.mark.usefixtures("undrawn")
