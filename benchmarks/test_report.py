@@ -26,7 +26,7 @@ from btlib.evaluation.thresholds import GRID, ThresholdCurve
 from btlib.explain import Explainer, Runner
 from btlib.explain.study import Study
 from btlib.gate.acceptance import propose
-from btlib.reporting.html.pictures import Picture, keep
+from btlib.reporting.html.pictures import Picture, store_pictures
 from btlib.results import Conditions
 from btlib.runs import CaseRecord, ModelInfo, RunInfo, RunStore, Speed, Timing
 from btlib.runs.cell import Cell
@@ -142,7 +142,7 @@ def write_run(path: Path, slices: Dataset, seed: int, baseline: Path) -> Path:
             explainer = Explainer(Runner(CallablePredictor(by_brightness)), patch=32, stride=8)
             Study(name, explainer, slices, split).run(np.arange(EXPLAINED) * SLICES // EXPLAINED, folder.explain_place)
     shown = zip(slices.ids.tolist(), slices.images, slices.masks, strict=True)
-    keep(path / "pictures.npz", {number: Picture.of(image, mask) for number, image, mask in shown})
+    store_pictures(path / "pictures.npz", {number: Picture.of(image, mask) for number, image, mask in shown})
     return path
 
 
