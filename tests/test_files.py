@@ -29,7 +29,7 @@ from btlib.explain.maps import Maps
 from btlib.gate.judgement import Judgement
 from btlib.npz import write_npz
 from btlib.reporting import figures
-from btlib.reporting.html.pictures import Picture, keep
+from btlib.reporting.html.pictures import Picture, store_pictures
 from btlib.results import Conditions
 from btlib.runs import CaseRecord, RunInfo, RunStore
 from btlib.runs.masks import Masks
@@ -87,7 +87,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "arrays": ("a.npz", lambda path: write_npz(path, {"a": PIXELS})),
     "masks": ("a.npz", lambda path: Masks(IDS, np.zeros((2, 1, 5, 1), np.uint8), 7).save(path)),
     "maps": ("a.npz", lambda path: Maps(IDS, NUMBERS, PIXELS[:, 0, 0], PIXELS, PIXELS).save(path)),
-    "pictures": ("a.npz", lambda path: keep(path, {"7": PICTURE})),
+    "pictures": ("a.npz", lambda path: store_pictures(path, {"7": PICTURE})),
     "predictions": ("a.npz", save_constant),
     "a stored folder": ("a/b", lambda path: write_folder(path.parent, "s", lambda part: (part / "b").touch(), {})),
     "a sample": ("1.mat", lambda path: write_slice(path, PIXELS[0], PIXELS[0] > 9, 0)),
