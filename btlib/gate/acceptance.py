@@ -110,7 +110,9 @@ def _with_first(old: Baseline, new: Baseline) -> Baseline:
 
     def first(name: str) -> BaselineCase:
         before = old.cases[name]
-        return before.first or before.model_copy(update={"made": old.made(name), "speed": {}, "peak_memory_mib": None})
+        return before.first or before.model_copy(
+            update={"made": old.provenance_of(name), "speed": {}, "peak_memory_mib": None}
+        )
 
     cases = {
         name: case.model_copy(update={"first": first(name)}) if name in old.cases else case
@@ -120,7 +122,7 @@ def _with_first(old: Baseline, new: Baseline) -> Baseline:
 
 
 def _added(old: Baseline, new: Baseline) -> Baseline:
-    cases = {name: case.model_copy(update={"made": new.made(name)}) for name, case in new.cases.items()}
+    cases = {name: case.model_copy(update={"made": new.provenance_of(name)}) for name, case in new.cases.items()}
     return old.model_copy(update={"cases": old.cases | cases})
 
 

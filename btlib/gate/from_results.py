@@ -112,7 +112,7 @@ def baseline_of(
         case: known.model_copy(
             update={
                 "code": _code([record.code for record in records if record.case == case]),
-                "made": baseline.made(case).model_copy(update={"recipe": None}) if case in other else None,
+                "made": baseline.provenance_of(case).model_copy(update={"recipe": None}) if case in other else None,
             }
         )
         for case, known in baseline.cases.items()

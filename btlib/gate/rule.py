@@ -291,9 +291,8 @@ def _compared(
             gap = _unpaired(result, figure, value)
     except StatsError as error:  # a single sample has no interval
         return replace(known, status="error", reason=str(error), measured=value)
-    status, reason = three_way(gap, margin, METRICS[metric].sign), gap.note
-    if "trainings" not in gap.method:
-        reason = _one_training_each(result.runs, case.runs, gap)
+    status = three_way(gap, margin, METRICS[metric].sign)
+    reason = gap.note or _one_training_each(result.runs, case.runs, gap)
     if differences:
         reason = "\n".join(["the baseline was measured under other conditions:", *differences])
         status = "not-comparable"

@@ -141,7 +141,7 @@ class Baseline(Strict):
         copied.__dict__.pop("identity", None)
         return copied
 
-    def made(self, case: str) -> Provenance:
+    def provenance_of(self, case: str) -> Provenance:
         """Return the provenance of a case: its own if it has one, else the baseline's."""
         known = self.cases.get(case)
         if known is not None and known.made is not None:

@@ -117,7 +117,7 @@ def judge_timing(
         info: Information on the run.
     """
     case = record.case
-    known, made, here = baseline.cases.get(case), baseline.made(case), record.environment
+    known, made, here = baseline.cases.get(case), baseline.provenance_of(case), record.environment
     there = made.environment
     theirs = known.speed.get(figure) if known else None
     pairs = {

@@ -90,7 +90,7 @@ def _rows(name: str, source: Source) -> list[Mapping[str, str]]:
 
 def _training(baseline: Baseline, case: str) -> str:
     """Return the recipe, its epochs and the number of seeds; "published" without a recipe."""
-    recipe = baseline.made(case).recipe
+    recipe = baseline.provenance_of(case).recipe
     seeds = len(baseline.cases[case].runs)
     if recipe is None:
         return "published"
@@ -106,7 +106,7 @@ def _setup(words: Sequence[str], baselines: Path) -> str:
         baseline = _of(load_source(name, baselines))
         provenances: dict[tuple[str, ...], list[str]] = {}
         for case in baseline.cases:
-            provenances.setdefault(_provenance(baseline.made(case)), []).append(case)
+            provenances.setdefault(_provenance(baseline.provenance_of(case)), []).append(case)
         rows += [
             {
                 "baseline": name,

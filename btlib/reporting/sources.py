@@ -61,7 +61,7 @@ def load_source(text: str, baselines: Path) -> Source:
         return _measured(text, as_results([CaseRecord.load(path)]), {})
     baseline = Baseline.load(path)
     found = (baseline.result(case) for case in baseline.cases)
-    recipes = {case: recipe for case in baseline.cases if (recipe := baseline.made(case).recipe)}
+    recipes = {case: recipe for case in baseline.cases if (recipe := baseline.provenance_of(case).recipe)}
     return Source(text, tuple(result for result in found if result is not None), baseline, recipes=recipes)
 
 

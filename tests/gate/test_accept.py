@@ -212,9 +212,12 @@ def test_a_case_is_added_and_the_others_stay(folder: RunStore, old: Baseline, tm
     baseline = Baseline.load(tmp_path / "mine.json")
     assert sorted(baseline.cases) == ["X", "Y", "new"]
     assert baseline.cases["X"] == old.cases["X"]
-    assert (baseline.made("new").reason, baseline.made("new").recipe) == ("a better one", {"epochs": 3})
-    assert baseline.made("new").environment == {"machine": "another"}
-    assert (baseline.made("X").reason, baseline.made("X").recipe) == ("because", old.recipe)
+    assert (baseline.provenance_of("new").reason, baseline.provenance_of("new").recipe) == (
+        "a better one",
+        {"epochs": 3},
+    )
+    assert baseline.provenance_of("new").environment == {"machine": "another"}
+    assert (baseline.provenance_of("X").reason, baseline.provenance_of("X").recipe) == ("because", old.recipe)
 
 
 def test_adding_asks_for_the_same_conditions(folder: RunStore, old: Baseline):

@@ -165,10 +165,10 @@ def test_what_a_baseline_says_of_a_case(measured_baseline: Make, make_table: Tab
     assert result.conditions == baseline.conditions
     assert list(result.runs) == cases["X"].runs
     assert baseline.result("Z") is None
-    assert baseline.made("Y") == own
+    assert baseline.provenance_of("Y") == own
     whole = {"source": "test", "created": "2026-01-01", "reason": "test", "commit": "abc"}
     as_all = Provenance(**whole, recipe={"epochs": 3}, environment={"torch": "2"})
-    assert baseline.made("X") == baseline.made("Z") == as_all
+    assert baseline.provenance_of("X") == baseline.provenance_of("Z") == as_all
 
 
 def test_a_published_case_has_no_result(published_baseline: Make) -> None:

@@ -149,7 +149,7 @@ def test_a_recipe_is_of_the_cases_that_were_trained(
     found = baseline([make("X", table()), make("Y", table())], records)
     assert found.recipe == recipe
     assert [found.cases[case].made is not None for case in "XY"] == own
-    trained = [found.made(case).recipe is not None for case in "XY"]
+    trained = [found.provenance_of(case).recipe is not None for case in "XY"]
     assert trained == [source != "given" for source in sources]
 
 

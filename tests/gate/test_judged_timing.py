@@ -26,7 +26,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> dict[str, Any]:
     made = {"environment": HERE | changes.pop("there", {}), "recipe": changes.pop("recipe", RECIPE)}
     baseline: Any = SimpleNamespace(
         cases={"X": SimpleNamespace(speed=known)},
-        made=lambda case: Provenance(source="", created="", reason="", **made if case == "X" else {}),
+        provenance_of=lambda case: Provenance(source="", created="", reason="", **made if case == "X" else {}),
         conditions=SimpleNamespace(image_size=changes.pop("size", 64)),
         recipe={"backbone": "another"},
     )

@@ -105,7 +105,7 @@ def test_room_for_later_survives(measured_baseline: Make, tmp_path: Path):
     plain = measured_baseline()
     case = plain.cases["X"]
     spread = {"dice": Spread(sd=0.01, trainings=3, source="a test")}
-    first = case.model_copy(update={"made": plain.made("X")})
+    first = case.model_copy(update={"made": plain.provenance_of("X")})
     table = case.runs[0].samples
     timed = SampleTable(
         **table.model_dump(exclude={"columns"}),

@@ -78,7 +78,7 @@ def test_the_first_numbers_are_kept_without_the_speed_of_their_machine(folder: R
     new = propose(folder.path, "mine", "second", old=first).new.cases["X"]
     assert (new.speed.keys(), new.peak_memory_mib) == ({"inference"}, 99.0)
     assert new.first == first.cases["X"].model_copy(
-        update={"made": first.made("X"), "speed": {}, "peak_memory_mib": None}
+        update={"made": first.provenance_of("X"), "speed": {}, "peak_memory_mib": None}
     )
     later = propose(folder.path, "mine", "third", old=old.model_copy(update={"cases": {"X": new}})).new.cases
     assert later["X"].first == new.first
@@ -183,7 +183,7 @@ def test_added_cases_replace_those_of_their_name_and_say_how_they_were_made(fold
     new = propose(folder.path, "mine", "again", old=old, add=True).new
     assert (new.name, new.reason, new.environment) == (old.name, old.reason, old.environment)
     assert new.cases["Y"] is old.cases["Y"]
-    assert (new.made("X").reason, new.made("Y").reason) == ("again", "because")
+    assert (new.provenance_of("X").reason, new.provenance_of("Y").reason) == ("again", "because")
     assert new.cases["X"].first is not None
 
 

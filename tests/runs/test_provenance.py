@@ -243,8 +243,8 @@ def test_a_ready_made_model_has_no_training_recipe(
     trained = make_case("Y", lambda w: Prepared(make_case().prepare(w).predictor, "trained"))
     run_case(trained, work, "smoke", folder, data)
     baseline = propose(folder.path, "mine", "because").new
-    assert baseline.made("X").recipe is None
-    assert baseline.made("Y").recipe == recipe
+    assert baseline.provenance_of("X").recipe is None
+    assert baseline.provenance_of("Y").recipe == recipe
     records = {record.case: folder.info().recipe_of(record) for record in folder.records()}
     assert records == {"X": {}, "Y": recipe}
 

@@ -1,5 +1,6 @@
 """Executor that runs cells in this process, one after the other."""
 
+import contextlib
 import gc
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -177,9 +178,11 @@ class InProcess:
             gc.freeze()  # libraries have millions of objects; no later collection looks at them again
 
     def _start_reference(self, cell: Cell) -> None:
-        reference = self._references.of(_case(cell))
-        if reference is not None:
-            reference.start()
+        """Start the reference of a cell. A fault is reported when speed is measured, and costs the cell nothing."""
+        with contextlib.suppress(*foreign_faults()):
+            reference = self._references.of(_case(cell))
+            if reference is not None:
+                reference.start()
 
     def _keep(self, cell: Cell, prepared: Prepared) -> None:
         """Store only this predictor, because several models may not fit into memory together."""

@@ -108,8 +108,8 @@ class ThroughputMeter:
             ours: list[float] = []
             theirs: list[float] = []
             other = reference.another()
-            other.start()
             try:
+                other.start()
                 once = sum(warm(partial(_seconds, one, job)) for one in (reference, other))
                 for _ in range(self._turns(once)):
                     ours.append(_seconds(reference, job))

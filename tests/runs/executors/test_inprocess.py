@@ -460,3 +460,25 @@ def test_what_lives_before_a_cell_is_not_collected_through_and_the_end_undoes_th
         assert calls == ["freeze", "freeze", "unfreeze"] * (before == 0)
         calls.clear()
         shutil.rmtree(executor.store.path)
+
+
+@pytest.mark.parametrize("where", ["made", "started"])
+def test_a_reference_that_cannot_be_started_costs_the_quality_nothing(
+    where: str,
+    make_case: Make,
+    register: Callable[..., None],
+    make_executor: MakeExecutor,
+    measure: Callable[..., None],
+):
+    def refuses(*args: object) -> Any:
+        raise OSError("no process")
+
+    one = SimpleNamespace(start=refuses, release=lambda: None, close=lambda: None)
+    reference = refuses if where == "made" else lambda recipe, threads: one
+    register(replace(make_case("X"), speed_reference=reference))
+    measure("inference", lambda live: {})
+    executor = make_executor({"X": ["inference"]})
+    tier = executor.workspace.plan.tier
+    plan = replace(executor.workspace.plan, tier=replace(tier, recipe=replace(tier.recipe, quick=True)))
+    executor = replace(executor, workspace=replace(executor.workspace, plan=plan))
+    assert submit(executor, plan.cells()[0]).outcome == "done"
