@@ -11,6 +11,7 @@ from btlib.gate import Baseline, Verdict, judge, judge_new
 from btlib.gate.from_results import reference
 from btlib.gate.measured import with_value
 from btlib.gate.ranking import Ranking, rankings
+from btlib.gate.recipes import with_other_recipe
 from btlib.paths import find_baseline, find_run, unknown_source
 from btlib.reporting.names import check_titles
 from btlib.results import CaseResult
@@ -112,8 +113,8 @@ def hold(source: Source, against: Source, *, strict: bool = False, independent: 
     if independent:
         results = tuple(map(_independent, results))
     return [
-        with_value(verdict, result)
-        for result in results
+        with_other_recipe(with_value(verdict, result), source.recipes.get(name), against.recipes.get(result.case))
+        for name, result in zip([one.case for one in source.results], results, strict=True)
         for verdict in (judge if result.case in known else judge_new)(result, against.baseline, strict=strict)
     ]
 
