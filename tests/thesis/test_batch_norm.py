@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,17 +18,20 @@ from btlib.cases import CASES, Work
 from btlib.data.dataset import Dataset
 from btlib.gate.recipes import other_recipe
 from btlib.protocol import PRESETS, TIERS, Protocol, Recipe
+from btlib.speed.reference import Job
 from btlib.splits import slice_seed42
 from btlib.thesis.cases import plan_of
 from btlib.thesis.checkpoints import Store, find_stored, load_stored
-from btlib.thesis.models import VARIANTS
-from btlib.thesis.recipe import ThesisRecipe
+from btlib.thesis.models import VARIANTS, create
+from btlib.thesis.recipe import ThesisRecipe, thesis_recipe
+from btlib.thesis.speed_reference import ThesisJob, ThesisReference, prepare
 from btlib.thesis.training.batches import EpochOrder
 from btlib.types import Predictions
 
 BASELINES = Path(__file__).parents[2] / "baselines"
 CPU = torch.device("cpu")
 EPOCHS = 2
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 @pytest.fixture
@@ -73,9 +78,6 @@ def test_the_statistics_are_those_of_an_encoder_that_saw_the_training_batches(wo
     assert {int(after[name] - first[name]) for name in counts} == {steps}
     moved = {name for name in after if name in first and not torch.equal(after[name], first[name])}
     assert moved == {name for name in first if name.startswith("backbone.") and name.rpartition(".")[2] in STATISTICS}
-
-
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def test_a_is_not_changed_when_c_is_trained(work: Work) -> None:
@@ -178,6 +180,37 @@ def test_c_is_the_thesis_s_unless_another_recipe_is_named() -> None:
     drifting = {(name, r) for name in PRESETS for r in PRESETS[name].recipes if _drifts(PRESETS[name].recipes[r])}
     assert drifting == {("slice42", "thesis"), ("cpu128", "thesis"), ("patient5", "thesis")}
     assert {name: _drifts(TIERS[name].recipe) for name in TIERS} == {"smoke": False, "full": True}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_speed_reference_does_what_the_recipe_says(variant: str) -> None:
+    """Its training step of C has the same batch norm as the one that it is compared with."""
+    make = CASES[variant].speed_reference
+    assert make is not None
+    for recipe, drifting in ((ThesisRecipe(), variant == "C"), (TIERS["smoke"].recipe, False)):
+        reference = make(recipe, 1)
+        assert isinstance(reference, ThesisReference)
+        asked: list[ThesisJob] = []
+        for one in (reference, reference.another()):
+            one._path = SimpleNamespace(call=asked.append)  # type: ignore[assignment]
+            one.call(Job("training", 4, 32, "cpu"))
+        backbone = thesis_recipe(recipe).backbone
+        expected = ThesisJob(variant, backbone, "training", 4, 32, "cpu", drifting_batch_norm=drifting)
+        assert asked == [expected, expected]
+
+
+@pytest.mark.parametrize("drifting", [False, True])
+def test_the_step_of_the_speed_reference_has_this_batch_norm(drifting: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[torch.nn.Module] = []
+
+    def spy(*args: Any, **more: Any) -> torch.nn.Module:
+        made.append(create(*args, **more))
+        return made[0]
+
+    monkeypatch.setattr("btlib.thesis.models.create", spy)
+    prepare(ThesisJob("C", "tiny", "training", 2, 32, "cpu", drifting))()
+    counts = {int(value) for name, value in made[0].state_dict().items() if name.endswith("num_batches_tracked")}
+    assert counts == ({0, 1} if drifting else {0}), "the decoder is in eval mode either way"
 
 
 def _drifts(recipe: Recipe) -> bool:
