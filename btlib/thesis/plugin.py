@@ -48,7 +48,7 @@ def btlib_check_plan(plan: "RunPlan") -> None:
     options = plan.options
     if options.plugins.get("thesis_checkpoints") is None:
         return
-    asked = {"retrain": options.retrain, "recipe": options.recipe is not None, "seeds": options.seeds > 1}
+    asked = {"retrain": options.retrain, "recipe": options.recipe is not None, "seeds": options.stages[-1] > 1}
     for name in (name for name, given in asked.items() if given):
         raise OptionError(
             "the thesis's checkpoints are one training each, with the thesis's recipe, and are not trained again",

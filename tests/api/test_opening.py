@@ -194,6 +194,8 @@ def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: py
         "cases": ["toy2", "new", "toy1"],
         "specs": {name: f"{Path(__file__).with_name('toys.py')}::{name}" for name in ("toy2", "new", "toy1")},
         "seeds": [9, 10],
+        "stages": [],
+        "stopped": {},
         "folds": [],
         "measures": {"toy2": [], "new": [], "toy1": []},
         "options": run.plan.options.as_json(),
