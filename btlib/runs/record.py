@@ -209,7 +209,9 @@ class RunInfo(Stored):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.stages and (self.stages != sorted({*self.stages}) or self.stages[-1] != len(self.seeds)):
+        if self.stages and (
+            self.stages[0] < 1 or self.stages != sorted({*self.stages}) or self.stages[-1] != len(self.seeds)
+        ):
             raise ValueError(f"stages: expected increasing numbers up to {len(self.seeds)} seeds, got {self.stages}")
         if strange := {*self.stopped.values()} - {*self.stages[:-1]}:
             raise ValueError(f"stopped: expected one of the stages before the last one, got {sorted(strange)}")
