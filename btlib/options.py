@@ -1,6 +1,7 @@
 """Options of a run. Each is declared once, as a field; the options of pytest and of `btlib run` are made from these."""
 
 import importlib.util
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
@@ -19,10 +20,10 @@ ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
-Kind = Literal["text", "list", "repeated", "count", "seed", "stages", "folder", "place", "flag"]
+Kind = Literal["text", "list", "repeated", "count", "seed", "stages", "share", "folder", "place", "flag"]
 """Kind of an option's value, in this order: any text; names separated by commas; an option that may be repeated; a
-whole number from 1; a whole number from 0; numbers of seeds (see `btlib.stages`); an existing folder; a folder that may
-be created; a switch."""
+whole number from 1; a whole number from 0; numbers of seeds (see `btlib.stages`); a share between 0 and 1; an existing
+folder; a folder that may be created; a switch."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,15 @@ class RunOptions:
     )
     no_tune: bool = _option("do not change the allocator or the number of threads", "flag", default=False)
     strict: bool = _option(
-        "fail if a verdict is inconclusive or a case of the baseline is left out", "flag", default=False
+        "fail if a verdict is inconclusive or suspect, or a case of the baseline is left out", "flag", default=False
+    )
+    alpha: float = _option(
+        "probability that an unchanged suite has any regression (default: 0.05)", "share", "ALPHA", default=0.05
+    )
+    rescore: bool = _option(
+        "the models are the same as those of the baseline: verdicts do not cover another training",
+        "flag",
+        default=False,
     )
     plugins: Mapping[str, Any] = field(default_factory=dict)
 
@@ -165,6 +174,7 @@ class RunOptions:
             _require_whole(name, getattr(self, name), 1)
         _require_whole("seed", self.seed, 0)
         object.__setattr__(self, "seeds", normalised(self.seeds, written("seeds")))
+        _share(self.alpha, written("alpha"))
         for name, declared in declarations().items():
             value = getattr(self, name)
             if declared.choices is not None and value is not None and value not in declared.choices:
@@ -278,6 +288,8 @@ def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any
             return int(text)
         if declared.kind == "stages":
             return normalised(text, where)
+        if declared.kind == "share":
+            return _share(text, where)
         if declared.kind == "list":
             return tuple(filter(None, text.split(",")))
         if declared.kind == "folder":
@@ -362,6 +374,17 @@ def _given(choices: dict[str, Any]) -> dict[str, Any]:
 def _require_whole(name: str, value: object, least: int) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
         raise OptionError(f"expected a whole number from {least}, got {value!r}", where=written(name))
+
+
+def _share(value: object, where: str) -> float:
+    """Convert a share to a float between 0 and 1; both bounds are errors."""
+    try:
+        found = float(str(value))
+    except ValueError:
+        found = math.nan
+    if not 0 < found < 1:
+        raise OptionError(f"expected a number between 0 and 1, got {value!r}", where=where, hint="0.05, for example")
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Numbers of seeds as users write them."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_a_number_is_one_stage_and_a_span_has_stages_of_two_more_seeds(
 @given(st.integers(1, 60), st.integers(0, 60))
 def test_stages_rise_by_two_to_the_last_number(first: int, more: int) -> None:
     found = stages(f"{first}..{first + more}")
-    steps = [b - a for a, b in zip(found, found[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(found)]
     assert (found[0], found[-1]) == (first, first + more)
     assert set(steps[:-1]) <= {2}
     assert set(steps[-1:]) <= {1, 2}

@@ -9,6 +9,7 @@ from btlib.errors import BaselineError
 from btlib.gate import Baseline
 from btlib.gate.judgement import CaseJudgement, judge_case
 from btlib.gate.loading import NotComparedError
+from btlib.gate.verdict import UNCLEAR
 from btlib.protocol import Tier
 from btlib.results import CaseResult
 from btlib.runs import CaseRecord, RunStore
@@ -18,9 +19,6 @@ from btlib.runs.plan import RunPlan
 from btlib.runs.results import as_results
 from btlib.runs.workspace import Workspace
 from btlib.splits import Split
-
-UNCLEAR = frozenset({"inconclusive", "suspect"})
-"""Verdicts that more seeds may decide."""
 
 
 @dataclass(eq=False)

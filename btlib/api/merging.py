@@ -79,7 +79,7 @@ def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> Run
 
 def _require_alike(first: RunInfo, other: RunInfo, first_path: Path, other_path: Path) -> None:
     staged = bool(first.stages or other.stages)
-    fields = ("tier", "task", "image_size", "recipe", "against", "strict", "stages")
+    fields = ("tier", "task", "image_size", "recipe", "against", "strict", "alpha", "rescore", "stages")
     for field in (*fields, *(("seeds", "folds") if staged else ())):
         ours, theirs = getattr(first, field), getattr(other, field)
         if ours != theirs:

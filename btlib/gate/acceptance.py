@@ -8,8 +8,8 @@ from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline, Verdict, judge
 from btlib.gate.baseline_case import BaselineCase
+from btlib.gate.comparable import other_rendering, unlike
 from btlib.gate.from_results import MARGIN, baseline_of, sound, with_costs
-from btlib.gate.rule import other_rendering, unlike
 from btlib.gate.verdict import COULD_NOT_TELL, HOLDS
 from btlib.registry import unknown_name
 from btlib.results import CaseResult
