@@ -67,7 +67,7 @@ def difference(
         return Difference(found, measured, f"paired by {result.unit}, the same models", note)
     known = spreads(result, ours, theirs, figure.metric, baseline, newcomer=newcomer)
     shared = (known.ours, known.theirs) if newcomer else known.ours
-    found = stats.crossed(ours, theirs, result.groups, between_trainings=shared)
+    found = stats.crossed(ours, theirs, result.groups, between_trainings=shared, interaction=known.interaction)
     return Difference(found, measured, f"paired by {result.unit}, over trainings", _note(known, found))
 
 
@@ -103,8 +103,8 @@ def _note(known: Spreads, found: stats.Crossed) -> str:
     if known.assumed:
         return (
             f"the spread between trainings is not known: a standard deviation of {known.assumed:g} is assumed, so that "
-            "only a large loss is found. Measure it with --bt-seeds 5 and store it with `btlib baseline spread`; if the "
-            "models are the same, give --bt-rescore"
+            "only a large loss is found. Measure it with --bt-seeds 5 and store it with `btlib baseline spread`; if "
+            "the models are the same, give --bt-rescore"
         )
     both = " and ".join(dict.fromkeys(f"{math.sqrt(one.value):.4f}" for one in (known.ours, known.theirs)))
     return f"standard deviation between trainings: {both} ({found.freedom:.1f} degrees of freedom)"
