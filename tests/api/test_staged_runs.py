@@ -62,6 +62,7 @@ UNCLEAR_UP_TO_2 = {"dice": ["inconclusive", "inconclusive", "pass"]}
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CASES, "_items", dict(CASES._items))
+    len(TIERS)  # those of packages are there
     monkeypatch.setattr(TIERS, "_items", {**TIERS._items, "small": TIER})  # a resumed run looks it up by its name
     monkeypatch.setattr("btlib.api.closing._significance", lambda *run: [])
     monkeypatch.setattr("btlib.api.closing._page", lambda folder: [])

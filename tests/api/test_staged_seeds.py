@@ -184,7 +184,9 @@ VERDICTS: Chosen = {
 BEGUN = (Cell("toy1", 42), Cell("toy1", 43), Cell("toy2", 44))
 
 
-@pytest.mark.parametrize("begun", [*itertools.permutations(BEGUN)], ids=lambda cells: " then ".join(map(str, cells)))
+@pytest.mark.parametrize(
+    "begun", [BEGUN, BEGUN[::-1], (BEGUN[1], BEGUN[0], BEGUN[2])], ids=["in order", "reversed", "mixed"]
+)
 @pytest.mark.parametrize("order", [("toy1", "toy2"), ("toy2", "toy1")], ids="-".join)
 def test_workers_that_share_a_folder_come_to_one_end_in_any_order(
     start: MakeRun, cases: Toys, judge: Judge, begun: tuple[Cell, ...], order: tuple[str, str]
