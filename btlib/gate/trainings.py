@@ -110,7 +110,7 @@ def _of_others(name: str, metric: str, baseline: Baseline) -> stats.Variance | N
 
 
 def _interaction(result: CaseResult, sides: Sequence[Values | None], stored: Spread | None) -> float:
-    """Return the variance over patients that trainings of a case do not share: the stored, else the smaller known one."""
+    """Return the variance over patients that trainings of a case do not share: stored, else the smaller known one."""
     known = [stats.interaction(side, result.groups) for side in sides if side is not None and len(side) > 1]
     return stored.interaction**2 if stored is not None else min(known, default=0.0)
 

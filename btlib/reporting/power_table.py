@@ -10,8 +10,8 @@ from btlib.reporting.names import Naming, naming
 
 NOTE = (
     "finds: smallest true loss that is `regressed` with 80 %. passes: probability that an unchanged case passes. seeds "
-    "and patients: number of either, the other unchanged, with which an unchanged case passes with 80 %; – if no number "
-    "is enough."
+    "and patients: number of either, the other unchanged, with which an unchanged case passes with 80 %; – if no "
+    "number is enough."
 )
 """Explanation of the columns."""
 
