@@ -24,7 +24,7 @@ def prepared(folder: Path) -> Counter[str]:
     [
         pytest.param(("-k", "toy1 and accuracy or toy2"), id="the unclear metric"),
         pytest.param(("-k", "toy1 and dice or toy2"), id="another metric"),
-        pytest.param(("-n", "2"), id="two workers", marks=pytest.mark.nightly),
+        pytest.param(("-n", "2", "-k", "toy"), id="two workers", marks=pytest.mark.nightly),
     ],
 )
 def test_only_a_case_with_an_unclear_verdict_gets_more_seeds(
