@@ -191,6 +191,8 @@ def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: py
         "recipe": asdict(run.tier.recipe),
         "against": ["toy2", "toy1"],
         "strict": True,
+        "alpha": 0.05,
+        "rescore": False,
         "cases": ["toy2", "new", "toy1"],
         "specs": {name: f"{Path(__file__).with_name('toys.py')}::{name}" for name in ("toy2", "new", "toy1")},
         "seeds": [9, 10],
