@@ -216,6 +216,17 @@ def test_a_worker_that_comes_late_does_not_judge_later_seeds_at_the_first_stage(
     assert asked == [("toy1", 1, 3), ("toy1", 3, 3)]
 
 
+def test_a_stage_is_judged_by_its_own_seeds_while_another_worker_writes_later_ones(
+    start: MakeRun, judge: Judge
+) -> None:
+    judge(toy1={"dice": ["inconclusive", "pass"]})
+    run = start()
+    run.records("toy1")
+    found = judgement.judge_case(run.store, "toy1", run.baseline, seeds=1).verdict("dice")
+    assert found is not None
+    assert (found.status, statuses(run)["dice"]) == ("inconclusive", "pass")
+
+
 def test_a_number_of_seeds_is_measured_in_any_case(start: MakeRun, cases: Toys, judge: Judge) -> None:
     asked = judge()
     run = start(seeds=3)
