@@ -35,7 +35,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "speedup": {"confidence": 0.95},
     "t_test": {},
     "tost": {"alpha": 0.05},
-    "unpaired": {"confidence": 0.95, "n_resamples": 10_000, "seed": 0},
+    "unpaired": {"groups_a": None, "groups_b": None, "confidence": 0.95},
     "unpaired_mean_difference": {"confidence": 0.95},
     "wilcoxon": {},
     "wilson": {"confidence": 0.95},
@@ -54,13 +54,15 @@ CALLS: dict[str, Callable[..., Any]] = {
     "resamples_for": lambda **given: stats.resamples_for(100, **given),
     "speedup": lambda **given: stats.speedup(A + 1, B + 1, **given),
     "tost": lambda **given: stats.tost(A, B, 0.1, **given),
-    "unpaired": lambda **given: stats.unpaired(A, B, range(40), range(40), **given),
+    "unpaired": lambda **given: stats.unpaired(A, B, **given),
     "unpaired_mean_difference": lambda **given: stats.unpaired_mean_difference(0.7, 0.2, 9, 0.6, 0.3, 7, **given),
     "wilson": lambda **given: stats.wilson(7, 9, **given),
 }
 
 OTHER: dict[str, Any] = {
     "groups": [f"P{i // 3}" for i in range(40)],
+    "groups_a": [f"P{i // 3}" for i in range(40)],
+    "groups_b": [f"P{i // 3}" for i in range(40)],
     "between_trainings": stats.Variance(0.01, 4),
     "n_resamples": 777,
     "confidence": 0.8,
