@@ -179,6 +179,11 @@ class SampleTable(BaseModel):
         return bool(self.structures) and f"{self.structures[0]}/{BOUNDARY[0]}" in self.columns
 
     @property
+    def custom(self) -> list[str]:
+        """Names of the custom columns; all other columns have a slash in their names."""
+        return [name for name in self.columns if "/" not in name]
+
+    @property
     def labels(self) -> NDArray[np.int64]:
         """True classes, int64 [n]; only if there are classes."""
         return np.array(self.label, dtype=np.int64)
@@ -331,10 +336,15 @@ def require_task(table: SampleTable | None, task: Task) -> None:
     """Check that a table belongs to a task.
 
     Raises:
-        ValueError: The table has other classes or structures than the task.
+        ValueError: The table has other classes or structures than the task, or a score is out of its range.
     """
     if table is None:
         return
+    for score in task.scores:
+        low, high = score.limits
+        values = [value for value in table.columns.get(score.name, []) if value is not None]
+        if wrong := [value for value in values if not low <= value <= high]:
+            raise ValueError(f"samples.{score.name}: expected values in {low:g}…{high:g}, got {wrong[0]:g}")
     for field in ("classes", "structures"):
         ours, theirs = getattr(table, field), list(getattr(task, field))
         if ours != theirs:

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from btlib.errors import RecordError
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline, ReferenceValue
 from btlib.gate.baseline_case import BaselineCase
 from btlib.results import CaseResult
@@ -36,7 +35,7 @@ def reference(results: list[CaseResult], name: str) -> Baseline:
         RecordError: There are no results, one failed, or they were measured under different conditions.
     """
     valid = sound(results, Path(name))
-    margins = {m: MARGIN for r in valid for m in r.metrics if METRICS[m].unit == "1"}
+    margins = {m: MARGIN for r in valid for m in r.metrics if r.definitions[m].unit == "1"}
     return Baseline(
         name=name,
         kind="measured",
@@ -73,7 +72,7 @@ def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
                     where=folder,
                     hint="the record was edited or is damaged: run the case again",
                 )
-        if result.conditions != results[0].conditions:
+        if result.conditions != results[0].conditions and result.conditions.task.has_images:
             raise RecordError(
                 f"case {result.case} was measured under other conditions than case {results[0].case}",
                 where=folder,
@@ -149,11 +148,12 @@ def with_costs(baseline: Baseline, run: RunStore, records: Sequence[CaseRecord])
 
 
 def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:
-    asked = [m for m in dict.fromkeys([*result.metrics, *margins]) if METRICS[m].available(result.samples)]
+    asked = [m for m in dict.fromkeys([*result.metrics, *margins]) if result.definitions[m].available(result.samples)]
     return BaselineCase(
         title=result.title,
         figures=[_figure(result, metric, margins[metric]) for metric in asked if metric in margins],
         runs=list(result.runs),
+        conditions=None if result.conditions.task.has_images else result.conditions,
     )
 
 
@@ -167,10 +167,10 @@ def _figure(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
         )
     return ReferenceValue(
         metric=metric,
-        version=METRICS[metric].version,
+        version=result.definitions[metric].version,
         value=round(float(np.mean([run.mean() for run in result.seed_values(metric)])), 6),
         aggregation="slice-mean",
-        unit=METRICS[metric].unit,
+        unit=result.definitions[metric].unit,
         n=len(values),
         std=round(float(values.std(ddof=1)), 6) if len(values) > 1 else None,
         margin=margin,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from btlib import stats
+from btlib.data.task import Score
 from btlib.errors import StatsError
 from btlib.evaluation.aggregate import gated_value
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.schema import Baseline
 from btlib.gate.trainings import between_trainings, is_rescored
@@ -135,15 +135,16 @@ def judge_metric(
         )
         return replace(nothing, status="missing-baseline", reason=reason)
     known = replace(nothing, baseline=figure.value, margin=figure.margin)
-    rendering = other_rendering(result.conditions, baseline.conditions) if baseline.kind == "measured" else ""
-    case = baseline.cases[result.case]
+    case, conditions = baseline.cases[result.case], baseline.conditions_of(result.case)
+    rendering = other_rendering(result.conditions, conditions) if baseline.kind == "measured" else ""
     differences = [
-        *unlike(result.conditions, baseline.conditions),
+        *unlike(result.conditions, conditions),
+        *_other_score(result.conditions.task.score(metric), conditions.task.score(metric)),
         *([rendering] if rendering and strict else []),
         *_other_truth(result, case),
         *_undefined(result, metric, figure),
     ]
-    if differences and (baseline.kind == "measured" or not METRICS[metric].available(result.samples)):
+    if differences and (baseline.kind == "measured" or not result.definitions[metric].available(result.samples)):
         reason = "cannot be compared with the baseline:\n" + "\n".join(differences)
         return replace(known, status="not-comparable", reason=reason)
     verdict = _compared(result, baseline, figure, known, differences, newcomer=newcomer)
@@ -246,20 +247,26 @@ def _other_truth(result: CaseResult, case: BaselineCase) -> list[str]:
     return []
 
 
-def _truth(table: SampleTable) -> dict[str, tuple[int | None, list[int]]]:
-    """Return the label and true areas of every sample by its id."""
-    labels: list[int | None] = [None] * table.n if table.label is None else list(table.label)
+def _other_score(measured: Score | None, baseline: Score | None) -> list[str]:
+    return [] if measured is None else measured.differences(baseline)
+
+
+def _truth(table: SampleTable) -> dict[str, tuple[int | str | None, list[int]]]:
+    """Return the label and true areas of every sample by its id; without classes and structures, its group."""
+    labels: list[int | str | None] = [None] * table.n if table.label is None else list(table.label)
+    if not (table.classes or table.structures):
+        labels = list(table.patient)
     return dict(zip(table.id, zip(labels, table.truth_area.tolist(), strict=True), strict=True))
 
 
-def _describe_truth(label: int | None, areas: list[int]) -> str:
-    parts = [] if label is None else [f"label {label}"]
+def _describe_truth(label: int | str | None, areas: list[int]) -> str:
+    parts = [] if label is None else [f"{'group' if isinstance(label, str) else 'label'} {label}"]
     return " and ".join([*parts, *([f"{', '.join(map(str, areas))} true pixels"] if areas else [])])
 
 
 def _undefined(result: CaseResult, metric: str, figure: ReferenceValue) -> list[str]:
     """Return other obstacles to the comparison: another version of the metric, a missing column, an undefined value."""
-    found = METRICS[metric]
+    found = result.definitions[metric]
     problems = []
     if found.version != figure.version:
         problems.append(f"version of {metric}: measured {found.version}, baseline {figure.version}")
@@ -291,7 +298,7 @@ def _compared(
             gap = _unpaired(result, figure, value)
     except StatsError as error:  # a single sample has no interval
         return replace(known, status="error", reason=str(error), measured=value)
-    status = three_way(gap, margin, METRICS[metric].sign)
+    status = three_way(gap, margin, result.definitions[metric].sign)
     reason = gap.note or _one_training_each(result.runs, case.runs, gap)
     if differences:
         reason = "\n".join(["the baseline was measured under other conditions:", *differences])

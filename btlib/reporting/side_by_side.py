@@ -102,10 +102,10 @@ def _marks(axes: "Axes", column: Column, places: dict[tuple[str, str], float], i
 def conditions_line(source: Source) -> str:
     """Return a line with a source's name and the conditions of its measurement."""
     c = _conditions(source)
-    line = (
-        f"{visible(source.name)}: {c.n_test} test samples ({c.task.name}), split {c.split_name}, {c.image_size} px; "
-        f"scaling of the protocol: {c.scaling}, threshold {c.threshold:g}"
-    )
+    line = f"{visible(source.name)}: {c.n_test} test samples ({c.task.name})"
+    if c.task.has_images:
+        line += f", split {c.split_name}, {c.image_size} px; "
+        line += f"scaling of the protocol: {c.scaling}, threshold {c.threshold:g}"
     caveats = dict.fromkeys(result.caveat for result in source.results if result.runs)
     return "; ".join([line, *_patients(c), *filter(None, caveats)])
 

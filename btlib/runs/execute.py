@@ -169,7 +169,7 @@ def _device(prepared: Prepared) -> str | None:
 def _masks(evaluation: Evaluation, record: CaseRecord) -> Masks | None:
     if evaluation.masks is None:
         return None
-    return Masks(np.array(evaluation.samples.id), evaluation.masks, record.conditions.image_size)
+    return Masks(np.array(evaluation.samples.id), evaluation.masks, record.conditions.of_images()[0])
 
 
 def _check_asked(case: Case, task: Task) -> None:

@@ -148,7 +148,7 @@ def _of_case(entry: Entry) -> Iterator[Drawn]:
         yield Drawn("calibration", f"calibration-{entry.safe}", f"Calibration of {entry.label}", "", svg)
     curves = [(r.threshold_curve.thresholds, r.threshold_curve.dice) for r in entry.records if r.threshold_curve]
     if curves:
-        used = sorted({r.threshold for r in entry.records if r.threshold_curve})
+        used = sorted({t for r in entry.records if r.threshold_curve and (t := r.threshold) is not None})
         svg = small_charts.thresholds(curves, used, entry.label)
         yield Drawn("threshold", f"threshold-{entry.safe}", f"Dice of {entry.label} by threshold", "", svg)
 
