@@ -1,6 +1,7 @@
 """Options of a run. Each is declared once, as a field; the options of pytest and of `btlib run` are made from these."""
 
 import importlib.util
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
-Kind = Literal["text", "list", "repeated", "count", "seed", "folder", "place", "flag"]
+Kind = Literal["text", "list", "repeated", "count", "seed", "share", "folder", "place", "flag"]
 """Kind of an option's value, in this order: any text; names separated by commas; an option that may be repeated; a
 whole number from 1; a whole number from 0; an existing folder; a folder that may be created; a switch."""
 
@@ -128,7 +129,15 @@ class RunOptions:
     )
     no_tune: bool = _option("do not change the allocator or the number of threads", "flag", default=False)
     strict: bool = _option(
-        "fail if a verdict is inconclusive or a case of the baseline is left out", "flag", default=False
+        "fail if a verdict is inconclusive or suspect, or a case of the baseline is left out", "flag", default=False
+    )
+    alpha: float = _option(
+        "probability that an unchanged suite has any regression (default: 0.05)", "share", "ALPHA", default=0.05
+    )
+    rescore: bool = _option(
+        "the models are the same as those of the baseline: verdicts do not cover another training",
+        "flag",
+        default=False,
     )
     plugins: Mapping[str, Any] = field(default_factory=dict)
 
@@ -156,6 +165,7 @@ class RunOptions:
         for name in ("limit", "epochs", "image_size", "batch_size", "seeds", "timeout"):
             _require_whole(name, getattr(self, name), 1)
         _require_whole("seed", self.seed, 0)
+        _share(self.alpha, written("alpha"))
         for name, declared in declarations().items():
             value = getattr(self, name)
             if declared.choices is not None and value is not None and value not in declared.choices:
@@ -262,6 +272,8 @@ def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any
             if not text.isdecimal() or int(text) < least:
                 raise OptionError(f"expected a whole number from {least}, got {text!r}", where=where)
             return int(text)
+        if declared.kind == "share":
+            return _share(text, where)
         if declared.kind == "list":
             return tuple(filter(None, text.split(",")))
         if declared.kind == "folder":
@@ -346,6 +358,17 @@ def _given(choices: dict[str, Any]) -> dict[str, Any]:
 def _require_whole(name: str, value: object, least: int) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
         raise OptionError(f"expected a whole number from {least}, got {value!r}", where=written(name))
+
+
+def _share(value: object, where: str) -> float:
+    """Convert a share to a float between 0 and 1; both bounds are errors."""
+    try:
+        found = float(str(value))
+    except ValueError:
+        found = math.nan
+    if not 0 < found < 1:
+        raise OptionError(f"expected a number between 0 and 1, got {value!r}", where=where, hint="0.05, for example")
+    return found
 
 
 def _plain(value: Any) -> Any:

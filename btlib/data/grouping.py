@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import count
+
 import numpy as np
 from numpy.typing import NDArray
 

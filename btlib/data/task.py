@@ -55,7 +55,7 @@ class Score(BaseModel):
         return -math.inf if low is None else low, math.inf if high is None else high
 
     def differences(self, other: "Score | None") -> list[str]:
-        """Return the differences from a baseline's definition of the same score; its numbers are then not comparable."""
+        """Return the differences from a baseline's definition of this score, whose numbers are then not comparable."""
         if other is None:
             return [f"score {self.name}: the baseline does not define it"]
         return [

@@ -8,8 +8,8 @@ from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import metrics_of
 from btlib.gate import Baseline, Verdict, judge
 from btlib.gate.baseline_case import BaselineCase
+from btlib.gate.comparable import other_rendering, unlike
 from btlib.gate.from_results import MARGIN, baseline_of, sound, with_costs
-from btlib.gate.rule import other_rendering, unlike
 from btlib.gate.verdict import COULD_NOT_TELL, HOLDS
 from btlib.registry import unknown_name
 from btlib.results import CaseResult, Conditions
@@ -205,7 +205,8 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> 
             found.append(f"{whose} has {ours.n_test} test samples, the baseline has {theirs.n_test}: measure all")
         if differing := unlike(ours, theirs):
             found.append(
-                f"the conditions of {whose} differ ({'; '.join(differing)}): choose another name, or delete the file first"
+                f"the conditions of {whose} differ ({'; '.join(differing)}): choose another name, or delete the file "
+                "first"
             )
     rendering = other_rendering(new.conditions, old.conditions)
     if add and rendering:

@@ -1,7 +1,7 @@
 """The judgement of a run, `judgement.json`: all verdicts on all cases. It is made once and read by all reports."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from itertools import groupby
 from math import isfinite
 from typing import Any, Literal, TypeVar
@@ -11,10 +11,12 @@ from pydantic import AliasChoices, ConfigDict, Field
 
 from btlib import fingerprint
 from btlib.errors import BaselineError, RecordError
+from btlib.gate.gate_options import ALPHA, GateOptions
 from btlib.gate.loading import NotComparedError
 from btlib.gate.measured import mean_value, with_value
+from btlib.gate.newcomers import judge_against, judge_new
 from btlib.gate.ranking import Ranking, rankings
-from btlib.gate.rule import judge, judge_against, judge_new
+from btlib.gate.rule import judge_with
 from btlib.gate.schema import Baseline
 from btlib.gate.throughput import ThroughputVerdict, judge_timing
 from btlib.gate.verdict import Verdict
@@ -63,6 +65,9 @@ class Judgement(Stored):
         baseline: Name and fingerprint of the baseline; None if the run is compared with nothing.
         against: Cases of the baseline that new cases are compared with; None for all.
         strict: Whether another rendering of the samples is "not-comparable".
+        alpha: Probability that an unchanged suite has any regression.
+        looks: Number of stages after which a case is judged.
+        rescore: Whether the models are the same on both sides.
         cases: Judgement of each case, by case name.
     """
 
@@ -71,6 +76,9 @@ class Judgement(Stored):
     baseline: str | None
     against: list[str] | None
     strict: bool
+    alpha: float = ALPHA
+    looks: int = 1
+    rescore: bool = False
     cases: dict[str, CaseJudgement] = Field(default_factory=dict)
 
     @property
@@ -134,15 +142,18 @@ def judgement_of(
 
 def stored_judgement(store: RunStore, info: RunInfo, baseline: Baseline | BaselineError) -> Judgement:
     """Return the stored judgement for the same baseline and options, else an empty one; a damaged file is ignored."""
-    against, strict, identity = info.against, info.strict, _baseline_identity(baseline)
+    empty = Judgement(baseline=_baseline_identity(baseline), against=info.against, **asdict(options_of(info)))
     path = store.path / "judgement.json"
     try:
         found = Judgement.load(path) if path.exists() else None
     except RecordError:
         found = None
-    if found is not None and (found.baseline, found.against, found.strict) == (identity, against, strict):
-        return found
-    return Judgement(baseline=identity, against=against, strict=strict)
+    return found if found is not None and found.model_copy(update={"cases": {}}) == empty else empty
+
+
+def options_of(info: RunInfo) -> GateOptions:
+    """Return the gate's settings of a run."""
+    return GateOptions(strict=info.strict, alpha=info.alpha, looks=info.looks, rescore=info.rescore)
 
 
 def _judged_or_known(
@@ -164,7 +175,7 @@ def verdicts(
     baseline: Baseline | BaselineError,
     against: Sequence[str] | None = None,
     *,
-    strict: bool = False,
+    options: GateOptions = GateOptions(),  # noqa: B008 - frozen
     found: Sequence[Verdict] | None = None,
 ) -> tuple[Verdict, ...]:
     """Return the verdict on each metric of a case, with the measured value, even if the baseline cannot be read.
@@ -173,10 +184,10 @@ def verdicts(
         result: Measured result.
         baseline: Baseline to compare with, or the error why there is none.
         against: References for a case that is not in the baseline; None for all.
-        strict: Whether another rendering of the same samples is "not-comparable".
+        options: Settings of the gate.
         found: Verdicts of `judge_against` for a case that is not in the baseline, if already computed.
     """
-    judged = _verdicts(result, baseline, against, strict=strict, found=found)
+    judged = _verdicts(result, baseline, against, options=options, found=found)
     return tuple(with_value(verdict, result) for verdict in judged)
 
 
@@ -185,16 +196,16 @@ def _verdicts(
     baseline: Baseline | BaselineError,
     against: Sequence[str] | None,
     *,
-    strict: bool,
+    options: GateOptions,
     found: Sequence[Verdict] | None,
 ) -> tuple[Verdict, ...]:
     if not isinstance(baseline, BaselineError):
         if result.case in baseline.cases:
-            return judge(result, baseline, strict=strict)
+            return judge_with(result, baseline, options)
         if not _has_references(result):
             reason = f"baseline {baseline.name!r} has no case {result.case!r}"
             return tuple(Verdict(result.case, metric, "missing-baseline", reason) for metric in result.metrics)
-        return judge_new(result, baseline, against, strict=strict, found=found)
+        return judge_new(result, baseline, against, options=options, found=found)
     if result.failure is not None:
         return tuple(Verdict(result.case, metric, result.failure, result.message) for metric in result.metrics)
     if isinstance(baseline, NotComparedError):
@@ -222,16 +233,17 @@ def _judged(
         result, metrics={**result.metrics, **{metric: result.definitions[metric].version for metric in metrics}}
     )
     against: list[Verdict] | None = None
+    options = options_of(info)
     ranked: list[Ranking] = []
     alone = result.failure is not None or not _has_references(result)
     if not isinstance(baseline, BaselineError) and result.case not in baseline.cases and not alone:
-        against = judge_against(asked, baseline, info.against, strict=info.strict)
+        against = judge_against(asked, baseline, info.against, options=options)
         declared = [verdict for verdict in against if verdict.metric in result.metrics]
-        ranked = rankings(result, baseline, info.against, strict=info.strict, judged=declared)
+        ranked = rankings(result, baseline, info.against, options=options, judged=declared)
     return CaseJudgement(
         case=result.case,
         records=_identity(info, records),
-        verdicts=[_finite(v) for v in verdicts(asked, baseline, info.against, strict=info.strict, found=against)],
+        verdicts=[_finite(v) for v in verdicts(asked, baseline, info.against, options=options, found=against)],
         rankings=[_finite(one) for one in ranked],
         speed=_speed(info, records, baseline),
     )

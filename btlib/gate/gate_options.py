@@ -1,0 +1,46 @@
+"""Settings of the gate that a run fixes before it starts."""
+
+import math
+from dataclasses import dataclass
+
+from btlib.errors import OptionError
+
+ALPHA = 0.05
+"""Default probability that an unchanged suite has any regression."""
+
+LEVEL = 0.025
+"""One-sided level of a single metric: of the bound of a pass, and of a suspected loss."""
+
+
+@dataclass(frozen=True)
+class GateOptions:
+    """Settings of the gate.
+
+    Attributes:
+        strict: Whether another rendering of the same samples is "not-comparable".
+        alpha: Probability that an unchanged suite has any regression, between 0 and 1.
+        looks: Number of stages after which a case is judged, three for `--bt-seeds 1..5`; levels are divided by it.
+        rescore: Whether the models are the same on both sides, so that trainings are not random.
+    """
+
+    strict: bool = False
+    alpha: float = ALPHA
+    looks: int = 1
+    rescore: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.alpha, bool) or not 0 < self.alpha < 1 or math.isnan(self.alpha):
+            raise OptionError(
+                f"expected a probability between 0 and 1, got {self.alpha!r}", where="alpha", hint="0.05 is usual"
+            )
+        if isinstance(self.looks, bool) or not isinstance(self.looks, int) or self.looks < 1:
+            raise OptionError(f"expected a whole number from 1, got {self.looks!r}", where="looks", hint="give 1")
+
+    @property
+    def level(self) -> float:
+        """One-sided level of the bound of a pass, and of a suspected loss."""
+        return LEVEL / self.looks
+
+    def red(self, family: int) -> float:
+        """Return the largest one-sided p of a regression, if a baseline has `family` gated metrics."""
+        return self.alpha / (max(1, family) * self.looks)
