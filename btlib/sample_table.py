@@ -24,7 +24,7 @@ BOUNDARY = ("hd95", "surface_dice_1px", "surface_dice_2px")
 """Measures of a structure that need the masks and cannot be computed from counts of pixels."""
 
 _SUM_TOLERANCE = 2e-3
-_TAKEN = {"schema", "case", "seed", "id", "label", "patient", "volume", "predicted", "correct", "size"}
+TAKEN = {"schema", "case", "seed", "id", "label", "patient", "volume", "predicted", "correct", "size"}
 """Columns of a table in a file. No custom column may have one of these names."""
 _MOST_PIXELS = 2**53  # up to this value, integers are exact as float64
 _Column = list[int | float | None]
@@ -112,7 +112,7 @@ class SampleTable(BaseModel):
         if wanted[1] and wanted[1][0] in self.columns and not self.has_mask:
             raise ValueError(f"columns: {wanted[1][0]} needs {wanted[0][0]}")
         known = {*wanted[0], *wanted[1], *self._probabilities, *(f"{s}/{TRUTH}" for s in self.structures)}
-        if taken := [name for name in self.columns if name in _TAKEN]:
+        if taken := [name for name in self.columns if name in TAKEN]:
             raise ValueError(f"columns: the name {taken[0]!r} is reserved by btlib")
         strange = [name for name in self.columns if name not in known and ("/" in name or not name)]
         if strange:

@@ -103,6 +103,10 @@ class Metrics(Registry[Metric]):
                 if self[name].needs in _OF_MASKS and len(table.structures) > 1:
                     yield from (f"{name}/{structure}" for structure in table.structures)
 
+    def measured(self, name: str, table: SampleTable) -> bool:
+        """Whether a table has values of this name: of a metric, or of a custom column."""
+        return name in table.custom or (name in self and self[name].available(table))
+
     def in_table(self, name: str, table: SampleTable) -> Metric:
         """Return the metric of this name for the values of a table: a custom column needs no definition for that."""
         if name in table.custom and not (name in self and self[name].available(table)):

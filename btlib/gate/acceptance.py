@@ -202,11 +202,10 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> 
         found.append(f"the tier of the run is {new.tier}, that of the baseline is {old.tier}: choose another name")
     for whose, ours, theirs in _conditions(new, old):
         if ours.n_test < theirs.n_test:
-            found.append(f"{whose} has {ours.n_test} test samples, the baseline has {theirs.n_test}: measure all")
-        if differing := unlike(ours, theirs):
+            found.append(f"{whose}it has {ours.n_test} test samples, the baseline has {theirs.n_test}: measure all")
+        if differing := [*unlike(ours, theirs), *_other_samples(ours, theirs)]:
             found.append(
-                f"the conditions of {whose} differ ({'; '.join(differing)}): choose another name, or delete the file "
-                "first"
+                f"{whose}the conditions differ ({'; '.join(differing)}): choose another name, or delete the file first"
             )
     rendering = other_rendering(new.conditions, old.conditions)
     if add and rendering:
@@ -229,9 +228,15 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> 
 def _conditions(new: Baseline, old: Baseline) -> list[tuple[str, Conditions, Conditions]]:
     """Return the conditions to compare; cases without images have their own."""
     if new.conditions.task.has_images or old.conditions.task.has_images:
-        return [("the run", new.conditions, old.conditions)]
+        return [("", new.conditions, old.conditions)]
     both = sorted(new.cases.keys() & old.cases.keys())
-    return [(f"case {name}", new.conditions_of(name), old.conditions_of(name)) for name in both]
+    return [(f"case {name}: ", new.conditions_of(name), old.conditions_of(name)) for name in both]
+
+
+def _other_samples(new: Conditions, old: Conditions) -> list[str]:
+    """Return a difference if a case without images has other ids or groups, which `unlike` does not compare."""
+    same = new.task.has_images or new.truth_fingerprint == old.truth_fingerprint
+    return [] if same else ["other ids or groups"]
 
 
 def _changes(old: Baseline, new: Baseline) -> list[str]:

@@ -7,6 +7,8 @@ from btlib.natural_order import natural
 from btlib.results import CaseResult, Conditions
 from btlib.sample_table import SampleTable
 
+_IDENTITY = ("truth_fingerprint", "split_fingerprint", "n_test")
+
 
 def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
     """Return the differences between two sets of conditions; fields that are None in the baseline are not compared.
@@ -25,6 +27,8 @@ def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
         for name in Conditions.model_fields
         if name not in ("task", "input_fingerprint", "patients", "independent")
     ]
+    if not measured.task.has_images and not baseline.task.has_images:  # `other_truth` names the samples that differ
+        pairs = [pair for pair in pairs if pair[0] not in _IDENTITY]
     return [
         f"{name}: measured {ours!r}, baseline {theirs!r}"
         for name, ours, theirs in pairs

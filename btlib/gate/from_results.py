@@ -25,7 +25,7 @@ _FOLDERS = re.compile(rf" (?:'{_FOLDER}=[^']*'|{_FOLDER}[ =](?:'[^']*'|\S+))")
 
 
 def reference(results: list[CaseResult], name: str) -> Baseline:
-    """Return measured results as a baseline in memory, to compare others with; metrics with unit "1" get margin 0.02.
+    """Return measured results as a baseline in memory, to compare others with; scores get their margin.
 
     Args:
         results: Results of one run or of one record.
@@ -45,8 +45,14 @@ def reference(results: list[CaseResult], name: str) -> Baseline:
         reason="for a comparison",
         conditions=valid[0].conditions,
         schema_version=_version(valid[0]),
-        cases={result.case: _case(result, margins) for result in valid},
+        cases={result.case: _case(result, _margins(result, margins)) for result in valid},
     )
+
+
+def _margins(result: CaseResult, default: Mapping[str, float]) -> dict[str, float]:
+    """Return the margins of a case: those that its scores declare, and the default ones of metrics that it has."""
+    declared = {score.name: score.margin for score in result.conditions.task.scores if score.margin is not None}
+    return {metric: margin for metric, margin in default.items() if metric in result.definitions} | declared
 
 
 def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:

@@ -173,7 +173,7 @@ def test_not_over_published_numbers(folder: RunStore, old: Baseline):
 @pytest.mark.parametrize(
     ("kept", "split_name", "told"),
     [
-        (7, "slice-seed42", "the run has 7 test samples, the baseline has 8"),
+        (7, "slice-seed42", "it has 7 test samples, the baseline has 8"),
         (8, "mine", "split_name: measured 'mine', baseline 'slice-seed42'"),
     ],
 )
