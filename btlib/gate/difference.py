@@ -77,7 +77,7 @@ def difference(
         return Difference(found, measured, f"paired by {result.unit}, {models}", note)
     known = spreads(result, ours, theirs, figure.metric, baseline, newcomer=newcomer)
     shared = (known.ours, known.theirs) if newcomer else known.ours
-    found = stats.crossed(ours, theirs, result.groups, between_trainings=shared)
+    found = stats.crossed(ours, theirs, result.groups, between_trainings=shared, interaction=known.interaction)
     return Difference(found, measured, f"paired by {result.unit}, over trainings", _note(known, found, result))
 
 

@@ -9,8 +9,9 @@ from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.comparable import other_rendering, other_score, other_truth, undefined, unlike
 from btlib.gate.difference import Difference, by_seed, difference
 from btlib.gate.gate_options import GateOptions
+from btlib.gate.power import power_of
 from btlib.gate.schema import Baseline
-from btlib.gate.verdict import Drift, Power, Status, Verdict
+from btlib.gate.verdict import Drift, Status, Verdict
 from btlib.results import CaseResult
 
 FEWEST_GROUPS = 3
@@ -158,7 +159,7 @@ def _compared(
         return replace(known, status="error", reason=str(error), measured=sum(seeds) / len(seeds))
     level, red, found = options.level, options.red(baseline.family), gap.found
     status = status_of(found, margin, sign, level, red)
-    power = _power(found, margin, level, red) if status != "not-comparable" else None
+    power = power_of(found, margin, level, red) if status != "not-comparable" else None
     drift = None if newcomer or differences else _drift(result, case, figure, baseline, options)
     reasons = [gap.note]
     if found.n_groups < FEWEST_GROUPS:
@@ -187,6 +188,7 @@ def _compared(
         confidence=1 - 2 * level,
         p=_p(found, sign),
         red=red,
+        family=baseline.family,
         method=gap.method,
         seeds=seeds if len(seeds) > 1 else (),
         baseline_seeds=by_seed(case.runs, figure, result.batch_mean_size) if len(case.runs) > 1 else (),
@@ -198,18 +200,6 @@ def _compared(
 def _p(found: stats.Crossed, sign: int) -> float:
     """Return the one-sided p of no loss."""
     return replace(found, difference=sign * found.difference).p_above(0.0)
-
-
-def _power(found: stats.Crossed, margin: float, level: float, red: float) -> Power:
-    more = stats.enough(found, margin, level)
-    return Power(
-        detectable=stats.detectable(found, margin, red),
-        p_pass=stats.p_pass(found, margin, level),
-        trainings=more.trainings,
-        groups=more.groups,
-        n_trainings=min(found.n_trainings),
-        n_groups=found.n_groups,
-    )
 
 
 def _drift(

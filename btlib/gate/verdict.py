@@ -130,6 +130,7 @@ class Verdict:
         confidence: Confidence of the interval: 0.95, and more if a case may be judged several times.
         p: One-sided p of no loss.
         red: Largest p of a regression: the error rate of the suite, divided by the gated metrics of the baseline.
+        family: Number of gated metrics of the baseline, over which the error rate is divided.
         method: What the interval covers: "paired by patient, over trainings", "paired by patient, the same models" or
             "unpaired, by patient, over trainings", or the same by sample.
         seeds: Measured value of each seed, if there are several.
@@ -152,6 +153,7 @@ class Verdict:
     confidence: float = 0.95
     p: float | None = None
     red: float | None = None
+    family: int | None = None
     method: str | None = None
     seeds: tuple[float, ...] = ()
     baseline_seeds: tuple[float, ...] = ()
