@@ -103,6 +103,11 @@ class Metrics(Registry[Metric]):
                 if self[name].needs in _OF_MASKS and len(table.structures) > 1:
                     yield from (f"{name}/{structure}" for structure in table.structures)
 
+    @property
+    def scores(self) -> list[str]:
+        """Names of the scores of tasks among these metrics."""
+        return [name for name in self if self[name].needs == "column"]
+
     def measured(self, name: str, table: SampleTable) -> bool:
         """Whether a table has values of this name: of a metric, or of a custom column."""
         return name in table.custom or (name in self and self[name].available(table))

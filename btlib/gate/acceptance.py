@@ -178,6 +178,13 @@ def _margins_of(result: CaseResult, given: Mapping[str, float], old: Baseline | 
     declared = {score.name: score.margin for score in result.conditions.task.scores if score.margin is not None}
     has = dict.fromkeys(result.definitions.of_table(result.samples))
     found = dict.fromkeys(result.metrics) | before | declared | {m: v for m, v in given.items() if m in has}
+    for metric, own in declared.items():
+        if own != found[metric]:
+            raise BaselineError(
+                f"the margin of {metric} is {own:g}, as its definition states, not {found[metric]:g}",
+                where="--margin",
+                hint="change the margin where the score is defined, such as in the test",
+            )
     for metric, margin in found.items():
         unit = result.definitions[metric].unit
         if margin is None and unit != "1":

@@ -11,6 +11,8 @@ from btlib.results import CaseResult
 
 def mean_value(result: CaseResult, metric: str) -> float | None:
     """Return the mean over samples with a value, and over seeds; None if not measured or if no sample has a value."""
+    if metric not in result.definitions:
+        return None
     known = result.definitions[metric]
     if not result.runs or not all(known.available(run.samples) for run in result.runs):
         return None

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from btlib import stats
 from btlib.errors import StatsError
-from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult
 
 
@@ -40,8 +39,8 @@ def mean_intervals(results: Sequence[CaseResult], metrics: Sequence[str]) -> dic
     known = {
         (result.case, metric): (result, values)
         for metric in metrics
-        if METRICS[metric].level == "sample"
         for result in results
+        if metric in result.definitions and result.definitions[metric].level == "sample"
         if (values := _values(result, metric)) is not None
     }
     alike: dict[bytes, list[tuple[str, str]]] = {}  # keys with the same patients share the bootstrap draws
@@ -59,7 +58,7 @@ def mean_intervals(results: Sequence[CaseResult], metrics: Sequence[str]) -> dic
 
 
 def _values(result: CaseResult, metric: str) -> NDArray[np.float64] | None:
-    if not result.runs or not METRICS[metric].available(result.samples):
+    if not result.runs or not result.definitions[metric].available(result.samples):
         return None
     values = result.values(metric)
     return values if np.isfinite(values).any() else None

@@ -7,6 +7,7 @@ from tabulate import tabulate
 
 from btlib import files
 from btlib.csv_text import csv_text
+from btlib.evaluation.catalogue import metrics_of
 from btlib.gate import Verdict
 from btlib.reporting.columns import COLUMNS, TableColumn
 from btlib.reporting.comparison import Comparison, Row
@@ -25,7 +26,7 @@ def table(comparison: Comparison, style: str = "simple") -> str:
     """Return a table with one row per case, in a format of `tabulate`."""
     figures = _figures(comparison)
     every = (*comparison.rows, *comparison.references)
-    columns = metric_columns(every)
+    columns = metric_columns(every, metrics_of(comparison.info.task))
     rows = [_cells(row, columns, figures, naming(style)) for row in every]
     headers = {name: name.replace(", ", "\n").replace(" [", "\n[") for name in rows[0]} if style == "simple" else "keys"
     return tabulate(rows, headers=headers, tablefmt=style, disable_numparse=True)
