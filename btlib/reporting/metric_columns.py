@@ -1,13 +1,14 @@
 """Metric columns of the terminal, Markdown and HTML tables, with their titles and number formats."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from btlib.evaluation.catalogue import METRICS, Metric, Metrics
 
 _FORMS = {"dice": ".4f", "hd95": ".1f", "accuracy": ".4f", "macro_f1": ".4f"}
 _SCORE = ".4f"
+_OTHER_COLUMNS = ("case", "verdict", "seconds", "time", "memory", "model")
 _BY_STRUCTURE = ("dice",)
 """Metrics with an additional column for each structure if the task has several structures."""
 
@@ -58,7 +59,13 @@ def metric_columns(rows: Iterable[HasValues], known: Metrics = METRICS) -> list[
     for main in shown:
         parts = [name for name in names if name.startswith(f"{main}/")] if main in _BY_STRUCTURE else []
         found += [_column(known[name], _FORMS[main]) for name in (main, *parts)]
-    return found + [_column(known[name], _SCORE) for name in scores if name in names]
+    own = [_column(known[name], _SCORE) for name in scores if name in names]
+    return found + [replace(column, title=distinct(column.title, _OTHER_COLUMNS)) for column in own]
+
+
+def distinct(score: str, taken: Collection[str]) -> str:
+    """Return the heading of a score, which is not one of the other headings: "score seconds" in place of "seconds"."""
+    return f"score {score}" if score in taken else score
 
 
 def _column(metric: Metric, form: str) -> MetricColumn:

@@ -12,7 +12,7 @@ from btlib.gate import Verdict
 from btlib.gate.step_down import step_down
 from btlib.reporting.columns import COLUMNS, TableColumn
 from btlib.reporting.comparison import Comparison, Row
-from btlib.reporting.metric_columns import MetricColumn, metric_columns
+from btlib.reporting.metric_columns import MetricColumn, distinct, metric_columns
 from btlib.reporting.names import Naming, code, in_markdown, naming, with_title
 from btlib.reporting.numbers import number
 from btlib.reporting.ranking_table import ranking_section
@@ -21,6 +21,9 @@ from btlib.reporting.verdicts import verdict_table
 from btlib.runs.throughput import Throughput
 
 SCHEMA = "btlib-comparison/2"
+
+
+_OTHER_KEYS = ("case", "title", "status", "seeds", "peak_memory_mib", "seconds", "source")
 
 
 def table(comparison: Comparison, style: str = "simple") -> str:
@@ -103,7 +106,7 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
         "case": row.case,
         "title": row.title,
         "status": row.status,
-        **row.values,
+        **{distinct(name, _OTHER_KEYS): value for name, value in row.values.items()},
         **speeds,
         **row.own,
         "seeds": " ".join(map(str, row.seeds)),
