@@ -28,7 +28,7 @@ STOREYS = [
     {"sample_table", "splits", "older"},
     {"evaluation"},
     {"results"},
-    {"cases"},
+    {"cases", "numbers"},
     {"adapters", "conformance", "engines", "starter"},
     {"explain", "options"},
     {"runs"},

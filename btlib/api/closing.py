@@ -91,8 +91,11 @@ def _speed(run: RunStore, folder: Path) -> list[str]:
 
 
 def _significance(run: RunStore, folder: Path) -> list[str]:
+    results = [r for r in run_results(run) if r.failure is None]
+    if any(not r.conditions.task.has_images and r.conditions != results[0].conditions for r in results):
+        return []  # scores of different samples are not compared with each other
     try:
-        path = write_significance([r for r in run_results(run) if r.failure is None], folder)
+        path = write_significance(results, folder)
     except BtlibError as error:
         return [f"significance: not written: {error}"]
     return [] if path is None else [f"significance: {path}"]

@@ -1,5 +1,6 @@
 """`btlib baseline`: show what a run would change, make it the baseline, and check baseline files."""
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -153,14 +154,16 @@ def _proposal(
 
 def _margin(text: str) -> tuple[str, float]:
     from btlib.errors import OptionError
-    from btlib.evaluation.catalogue import METRICS
+    from btlib.evaluation.catalogue import METRICS, of_score
+    from btlib.numbers import define
 
     metric, equals, value = text.rpartition("=")
-    known = METRICS[metric if equals else text]
+    name = metric if equals else text
+    known = METRICS[name] if name in METRICS or not equals else of_score(define(name))  # the run may have it
     low, high = known.range
     try:
         margin = float(value)
-        if known.level == "sample" and 0 < margin < high - low:
+        if known.level == "sample" and 0 < margin < high - low and margin < math.inf:
             return metric, margin
     except ValueError:
         pass

@@ -13,7 +13,12 @@ def show(
     sources: Annotated[
         list[str], typer.Argument(metavar="SOURCE…", help="A run's folder, a record, a baseline file or name.")
     ],
-    metric: Annotated[list[str], typer.Option(help="Metric; give one option per metric.")] = ["dice", "accuracy"],  # noqa: B006
+    metric: Annotated[
+        list[str],
+        typer.Option(
+            help="Metric; give one option per metric.", show_default="dice, accuracy and scores of the sources"
+        ),
+    ] = [],  # noqa: B006
     pairs: Annotated[
         bool, typer.Option(help="Test every pair of cases of each source, corrected for multiple tests.")
     ] = False,
@@ -37,11 +42,13 @@ def show(
     from btlib.reporting.significance import one_training_note, pair_tests
     from btlib.reporting.significance_table import significance_table
     from btlib.reporting.sources import load_sources
-    from btlib.reporting.values import check_metrics, column
+    from btlib.reporting.values import check_metrics, column, known_to
 
     style = "github" if markdown else "simple"
-    check_metrics(metric)
     loaded = load_sources(sources, folder, name)
+    known = known_to(loaded)
+    metric = metric or ["dice", "accuracy", *known.scores]
+    check_metrics(metric, known)
     columns = [column(source, metric) for source in loaded]
     print_line(side_by_side(columns, metric, style))
     for source in loaded:
@@ -50,7 +57,7 @@ def show(
         for note in shown.notes:
             print_line(f"{visible(shown.name)}: {visible(note)}")
     if figure is not None:
-        draw_side_by_side(columns, metric, figure)
+        draw_side_by_side(columns, metric, figure, known)
     for source in loaded:
         if pairs and len(source.results) > 1:
             print_line(f"\n{visible(source.name)}\n")

@@ -1,6 +1,6 @@
 """All metrics with their definition, direction, range, unit, level and rule for undefined values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import metrics
+from btlib.data.task import Score, Task
 from btlib.registry import Registry
 from btlib.sample_table import SampleTable
 
@@ -24,11 +25,12 @@ class Metric:
         of: Function that computes the values from a table: float64 [n] for level "sample", NaN for a sample without a
             value; float64 [] for level "set".
         level: "sample" if every sample has a value, "set" if only all samples together have one.
-        needs: What the table must have: "mask", "boundary" (masks and distances), or "classes".
+        needs: What the table must have: "mask", "boundary" (masks and distances), "classes", or "column" (a custom
+            column with the metric's name).
         undefined: Rule for cases in which the formula has no value.
         direction: Whether higher or lower values are better.
         range: Lowest and highest possible value.
-        unit: "1" for shares, else "px" or "nat".
+        unit: "1" for numbers without unit, else for example "px" or "nat".
         version: Version of the definition; numbers of different versions are not comparable.
         source: DOI or arXiv id; None if none is needed.
         structure: Structure of the metric; None if it is the mean over all structures, or a metric of classes.
@@ -43,7 +45,7 @@ class Metric:
     title: str
     of: Callable[[SampleTable], Values]
     level: Literal["sample", "set"]
-    needs: Literal["mask", "boundary", "classes"]
+    needs: Literal["mask", "boundary", "classes", "column"]
     undefined: str
     direction: Literal["higher", "lower"] = "higher"
     range: tuple[float, float] = (0.0, 1.0)
@@ -63,6 +65,8 @@ class Metric:
         """Whether a table has what the metric needs."""
         if self.structure is not None and self.structure not in table.structures:
             return False
+        if self.needs == "column":
+            return self.name in table.columns
         return {"mask": table.has_mask, "boundary": table.has_boundary, "classes": table.has_classes}[self.needs]
 
     def of_structure(self, structure: str) -> "Metric":
@@ -95,7 +99,7 @@ class Metrics(Registry[Metric]):
 
     def __getitem__(self, name: str) -> Metric:
         base, slash, structure = name.partition("/")
-        if slash and structure and base in self and super().__getitem__(base).needs != "classes":
+        if slash and structure and base in self and super().__getitem__(base).needs in _OF_MASKS:
             return super().__getitem__(base).of_structure(structure)
         return super().__getitem__(name)
 
@@ -103,15 +107,68 @@ class Metrics(Registry[Metric]):
         base, slash, structure = str(name).partition("/")
         if not slash:
             return super().__contains__(name)
-        return bool(structure) and super().__contains__(base) and super().__getitem__(base).needs != "classes"
+        return bool(structure) and super().__contains__(base) and super().__getitem__(base).needs in _OF_MASKS
 
     def of_table(self, table: SampleTable) -> Iterator[str]:
         """Yield the names of all metrics that a table has; with several structures, also those of each structure."""
         for name in self:
             if self[name].available(table):
                 yield name
-                if self[name].needs != "classes" and len(table.structures) > 1:
+                if self[name].needs in _OF_MASKS and len(table.structures) > 1:
                     yield from (f"{name}/{structure}" for structure in table.structures)
+
+    @property
+    def scores(self) -> list[str]:
+        """Names of the scores of tasks among these metrics."""
+        return [name for name in self if self[name].needs == "column"]
+
+    def measured(self, name: str, table: SampleTable) -> bool:
+        """Whether a table has values of this name: of a metric, or of a custom column."""
+        return name in table.custom or (name in self and self[name].available(table))
+
+    def in_table(self, name: str, table: SampleTable) -> Metric:
+        """Return the metric of this name for the values of a table: a custom column needs no definition for that."""
+        if name in table.custom and not (name in self and self[name].available(table)):
+            return of_score(Score(name=name))
+        return self[name]
+
+    def with_scores(self, scores: Iterable[Score]) -> "Metrics":
+        """Return these metrics and scores; a score replaces a metric of its name."""
+        found = Metrics(self.kind)
+        found._items = {**self._known(), **{score.name: of_score(score) for score in scores}}
+        return found
+
+
+_OF_MASKS = ("mask", "boundary")
+
+
+def of_score(score: Score) -> Metric:
+    """Return a score, which is a custom column of a table, as a metric."""
+
+    def of(table: SampleTable) -> Values:
+        return np.array(table.columns[score.name], dtype=np.float64)  # None becomes NaN
+
+    return Metric(
+        score.name,
+        score.name,
+        of,
+        "sample",
+        "column",
+        "undefined if the sample has no value",
+        direction=score.direction,
+        range=score.limits,
+        unit=score.unit,
+        version=score.version,
+    )
+
+
+def metrics_of(task: Task) -> Metrics:
+    """Return the registered metrics and the scores of a task.
+
+    A task of images cannot have a score with the name of a registered metric (`results.Conditions` checks this). In a
+    task without images, the score is meant.
+    """
+    return METRICS.with_scores(task.scores) if task.scores else METRICS
 
 
 def _confusion(table: SampleTable) -> NDArray[np.int64]:

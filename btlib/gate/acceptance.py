@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from btlib.errors import BaselineError
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import metrics_of
 from btlib.gate import Baseline, Verdict
 from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.comparable import other_rendering, unlike
@@ -15,7 +15,7 @@ from btlib.gate.recipes import differences
 from btlib.gate.rule import judge_with
 from btlib.gate.verdict import COULD_NOT_TELL, HOLDS
 from btlib.registry import unknown_name
-from btlib.results import CaseResult
+from btlib.results import CaseResult, Conditions
 from btlib.runs.record import RunInfo
 from btlib.runs.results import run_results
 from btlib.runs.store import RunStore
@@ -93,7 +93,7 @@ def propose(
         verdicts=verdicts,
         changes=() if old is None else tuple(_changes(old, new)),
         refusals=tuple(_refusals(info, new, old, add)),
-        worse=tuple(v for v in verdicts if _is_worse(v)),
+        worse=tuple(v for v in verdicts if _is_worse(v, metrics_of(new.conditions_of(v.case).task)[v.metric].sign)),
     )
 
 
@@ -167,21 +167,30 @@ def _margins(
     Raises:
         BaselineError: A margin is given for a metric that no case has.
     """
-    tables = [result.samples for result in results if result.runs]
+    known = dict.fromkeys(name for r in results if r.runs for name in r.definitions.of_table(r.samples))
     for metric in given:
-        if not any(METRICS[metric].available(table) for table in tables):
-            known = dict.fromkeys(name for table in tables for name in METRICS.of_table(table))
+        if metric not in known:
             raise unknown_name("metric of this run", metric, known, where="--margin")
     return {result.case: _margins_of(result, given, old) for result in results}
 
 
 def _margins_of(result: CaseResult, given: Mapping[str, float], old: Baseline | None) -> dict[str, float]:
     before = {} if old is None else {m: _margin(old, result.case, m) for m in old.gated(result.case)}
-    found = dict.fromkeys(result.metrics) | before | dict(given)
-    for metric, margin in found.items():
-        if margin is None and METRICS[metric].unit != "1":
+    declared = {score.name: score.margin for score in result.conditions.task.scores if score.margin is not None}
+    has = dict.fromkeys(result.definitions.of_table(result.samples))
+    found = dict.fromkeys(result.metrics) | before | declared | {m: v for m, v in given.items() if m in has}
+    for metric, own in declared.items():
+        if own != found[metric]:
             raise BaselineError(
-                f"{metric} is measured in {METRICS[metric].unit}: there is no default for the tolerated loss",
+                f"the margin of {metric} is {own:g}, as its definition states, not {found[metric]:g}",
+                where="--margin",
+                hint="change the margin where the score is defined, such as in the test",
+            )
+    for metric, margin in found.items():
+        unit = result.definitions[metric].unit
+        if margin is None and unit != "1":
+            raise BaselineError(
+                f"{metric} is measured in {unit}: there is no default for the tolerated loss",
                 where="--margin",
                 hint=f"give --margin {metric}=VALUE",
             )
@@ -193,7 +202,7 @@ def _margin(baseline: Baseline, case: str, metric: str) -> float | None:
     return None if figure is None else figure.margin
 
 
-def _is_worse(verdict: Verdict) -> bool:
+def _is_worse(verdict: Verdict, sign: int) -> bool:
     """Whether a metric got worse, or could not be compared, and so needs `allow_worse`.
 
     A loss within the margin also counts if its whole interval is below 0, so that small losses do not add up. A metric
@@ -203,7 +212,7 @@ def _is_worse(verdict: Verdict) -> bool:
         return True
     if verdict.low is None or verdict.high is None:
         return False
-    return (verdict.high if METRICS[verdict.metric].sign > 0 else -verdict.low) < 0
+    return (verdict.high if sign > 0 else -verdict.low) < 0
 
 
 def _loss(verdict: Verdict) -> str:
@@ -231,29 +240,43 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> 
         return [*found, f"{old.name!r} contains published numbers, which a run cannot replace: choose another name"]
     if old.tier != new.tier:
         found.append(f"the tier of the run is {new.tier}, that of the baseline is {old.tier}: choose another name")
-    if new.conditions.n_test < old.conditions.n_test:
-        found.append(
-            f"it has {new.conditions.n_test} test samples, the baseline has {old.conditions.n_test}: measure all"
-        )
+    for whose, ours, theirs in _conditions(new, old):
+        if ours.n_test < theirs.n_test:
+            found.append(f"{whose}it has {ours.n_test} test samples, the baseline has {theirs.n_test}: measure all")
+        if differing := [*unlike(ours, theirs), *_other_samples(ours, theirs)]:
+            found.append(
+                f"{whose}the conditions differ ({'; '.join(differing)}): choose another name, or delete the file first"
+            )
     rendering = other_rendering(new.conditions, old.conditions)
     if add and rendering:
         found.append(
             f"the other cases of the baseline were measured on other images ({rendering}): choose another name"
         )
-    differing = unlike(new.conditions, old.conditions)
-    if differing:
-        found.append(f"the conditions differ ({'; '.join(differing)}): choose another name, or delete the file first")
     lost = () if add else old.cases.keys() - new.cases.keys()
     found += [f"case {name} of the baseline is not in the run: run all, or give --add to keep it" for name in lost]
     for name in old.cases.keys() & new.cases.keys():
-        ours, theirs = len(new.cases[name].runs), len(old.cases[name].runs)
-        if ours < theirs:
-            found.append(f"case {name} has {ours} seeds, the baseline has {theirs}: run with --bt-seeds {theirs}")
+        seeds, wanted = len(new.cases[name].runs), len(old.cases[name].runs)
+        if seeds < wanted:
+            found.append(f"case {name} has {seeds} seeds, the baseline has {wanted}: run with --bt-seeds {wanted}")
         for metric in set(old.gated(name)) - set(new.gated(name)):
             found.append(
                 f"case {name} has no {metric}, which has a margin in the baseline: measure it, or choose another name"
             )
     return sorted(found)
+
+
+def _conditions(new: Baseline, old: Baseline) -> list[tuple[str, Conditions, Conditions]]:
+    """Return the conditions to compare; cases without images have their own."""
+    if new.conditions.task.has_images or old.conditions.task.has_images:
+        return [("", new.conditions, old.conditions)]
+    both = sorted(new.cases.keys() & old.cases.keys())
+    return [(f"case {name}: ", new.conditions_of(name), old.conditions_of(name)) for name in both]
+
+
+def _other_samples(new: Conditions, old: Conditions) -> list[str]:
+    """Return a difference if a case without images has other ids or groups, which `unlike` does not compare."""
+    same = new.task.has_images or new.truth_fingerprint == old.truth_fingerprint
+    return [] if same else ["other ids or groups"]
 
 
 def _changes(old: Baseline, new: Baseline) -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.rule import judge_metric
 from btlib.gate.schema import Baseline
@@ -75,7 +74,7 @@ def _of_metric(
         return Verdict(result.case, metric, "missing-baseline", f"no case of {baseline.name!r} has a margin for it")
     if references is not None:
         return min(judged, key=lambda verdict: WORST_FIRST.index(verdict.status))
-    best = max(judged, key=lambda verdict: METRICS[metric].sign * _value(baseline, verdict))
+    best = max(judged, key=lambda verdict: result.definitions[metric].sign * _value(baseline, verdict))
     reason = f"{best.reference} has the best {metric} of {baseline.name!r}; name other references with --bt-against"
     return replace(best, reason="\n".join(filter(None, [best.reason, reason])))
 

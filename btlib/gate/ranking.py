@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from btlib import stats
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline, Verdict
 from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.gate_options import GateOptions
@@ -95,7 +94,7 @@ def rankings(
             high=v.high,
             method=v.method,
             p_holm=p.get((v.reference or "", v.metric)),
-            rank=_rank(v, values[v.metric]),
+            rank=_rank(v, values[v.metric], result.definitions[v.metric].sign),
             of=len(values[v.metric]) + 1,
             images_per_second=_batch_16(baseline.cases[v.reference or ""]),
             peak_memory_mib=baseline.cases[v.reference or ""].peak_memory_mib,
@@ -109,10 +108,9 @@ def _batch_16(reference: BaselineCase) -> float | None:
     return None if throughput is None else throughput.images_per_second
 
 
-def _rank(v: Verdict, others: Sequence[float]) -> int | None:
+def _rank(v: Verdict, others: Sequence[float], sign: int) -> int | None:
     if v.measured is None or v.difference is None:
         return None
-    sign = METRICS[v.metric].sign
     return 1 + sum(sign * other > sign * v.measured for other in others)
 
 

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 from btlib import stats
 from btlib.errors import StatsError
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
-from btlib.gate.comparable import other_rendering, other_truth, undefined, unlike
+from btlib.gate.comparable import other_rendering, other_score, other_truth, undefined, unlike
 from btlib.gate.difference import Difference, by_seed, difference
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.power import power_of
@@ -96,15 +95,16 @@ def judge_metric(
         )
         return replace(nothing, status="missing-baseline", reason=reason)
     known = replace(nothing, baseline=figure.value, margin=figure.margin)
-    rendering = other_rendering(result.conditions, baseline.conditions) if baseline.kind == "measured" else ""
-    case = baseline.cases[result.case]
+    case, conditions = baseline.cases[result.case], baseline.conditions_of(result.case)
+    rendering = other_rendering(result.conditions, conditions) if baseline.kind == "measured" else ""
     differences = [
-        *unlike(result.conditions, baseline.conditions),
+        *unlike(result.conditions, conditions),
+        *other_score(result.conditions, conditions, metric),
         *([rendering] if rendering and options.strict else []),
         *other_truth(result, case),
         *undefined(result, metric, figure),
     ]
-    if differences and (baseline.kind == "measured" or not METRICS[metric].available(result.samples)):
+    if differences and (baseline.kind == "measured" or not result.definitions[metric].available(result.samples)):
         reason = "cannot be compared with the baseline:\n" + "\n".join(differences)
         return replace(known, status="not-comparable", reason=reason)
     verdict = _compared(result, baseline, figure, known, differences, options, newcomer=newcomer)
@@ -151,7 +151,7 @@ def _compared(
     newcomer: bool,
 ) -> Verdict:
     case = baseline.cases[result.case]
-    margin, sign = float(figure.margin or 0), METRICS[figure.metric].sign
+    margin, sign = float(figure.margin or 0), result.definitions[figure.metric].sign
     seeds = by_seed(result.runs, figure, result.batch_mean_size)
     try:
         gap = difference(result, case, figure, baseline, rescore=options.rescore, newcomer=newcomer)
@@ -216,7 +216,7 @@ def _drift(
         gap: Difference = difference(result, first, then, baseline, rescore=False)
     except StatsError:
         return None
-    margin, sign = DRIFT_MARGINS * float(figure.margin or 0), METRICS[figure.metric].sign
+    margin, sign = DRIFT_MARGINS * float(figure.margin or 0), result.definitions[figure.metric].sign
     status = status_of(gap.found, margin, sign, options.level, options.red(baseline.family))
     made = first.made.created if first.made else baseline.created
     low, high = gap.found.bound(options.level), gap.found.bound(1 - options.level)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import stats
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import Metric
 from btlib.gate.baseline_case import Spread
 from btlib.gate.schema import Baseline
 from btlib.results import CaseResult, SeedRun
@@ -78,15 +78,15 @@ def spreads(
         )
         return Spreads(first or one, second or one, interaction=apart)
     figure = baseline.figure(result.case, metric)
-    sd = default_spread(metric, figure.margin if figure else None)
+    sd = default_spread(result.definitions[metric], figure.margin if figure else None)
     sizes = np.unique(result.folds, return_counts=True)[1] if result.folds else [1]
     value = stats.Variance(sd**2 * stats.share_of_folds(sizes), math.inf)
     return Spreads(value, value, assumed=sd)
 
 
-def default_spread(metric: str, margin: float | None) -> float:
+def default_spread(metric: Metric, margin: float | None) -> float:
     """Return the standard deviation between trainings that is assumed if none is known, in the metric's unit."""
-    low, high = METRICS[metric].range
+    low, high = metric.range
     return ASSUMED_SHARE * (high - low) if math.isfinite(high - low) else ASSUMED_MARGINS * (margin or 1.0)
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from btlib.api.benchmark_run import BenchmarkRun
 from btlib.cases import Prepared
 from btlib.errors import BtlibWarning
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import metrics_of
 from btlib.explain.explained import Explained
 from btlib.explain.maps import Maps
 from btlib.gate import Verdict
@@ -33,8 +33,9 @@ class Run(BenchmarkRun):
 
         The item fails if the metric is unknown.
         """
-        if metric not in METRICS:
-            fail(str(unknown_name("metric", metric, METRICS)), "error")
+        known = metrics_of(self.truth.task)
+        if metric not in known:
+            fail(str(unknown_name("metric", metric, known)), "error")
         found = self.judgement(case, [metric]).verdict(metric)
         assert found is not None  # it was requested
         return found

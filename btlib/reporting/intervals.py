@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from btlib import stats
 from btlib.errors import StatsError
-from btlib.evaluation.catalogue import METRICS
 from btlib.results import CaseResult, set_draws
 
 
@@ -49,13 +48,13 @@ def mean_intervals(
             computed.
     """
     means = _of_samples(results, metrics)
-    for metric in metrics:
-        if METRICS[metric].level == "set":
-            for result in results:
-                found, note = _of_set(result, metric)
-                means |= {(result.case, metric): found} if found is not None else {}
-                if note and notes is not None:
-                    notes.append((result.case, f"{METRICS[metric].title}: {note}"))
+    for result in results:
+        known = result.definitions
+        for metric in (name for name in metrics if name in known and known[name].level == "set"):
+            found, note = _of_set(result, metric)
+            means |= {(result.case, metric): found} if found is not None else {}
+            if note and notes is not None:
+                notes.append((result.case, f"{known[metric].title}: {note}"))
     return means
 
 
@@ -63,8 +62,8 @@ def _of_samples(results: Sequence[CaseResult], metrics: Sequence[str]) -> dict[t
     known = {
         (result.case, metric): (result, values)
         for metric in metrics
-        if METRICS[metric].level == "sample"
         for result in results
+        if metric in result.definitions and result.definitions[metric].level == "sample"
         if (values := _values(result, metric)) is not None
     }
     alike: dict[bytes, list[tuple[str, str]]] = {}  # keys with the same patients share the bootstrap draws
@@ -83,7 +82,7 @@ def _of_samples(results: Sequence[CaseResult], metrics: Sequence[str]) -> dict[t
 
 def _of_set(result: CaseResult, metric: str) -> tuple[Mean | None, str]:
     """Return the interval of a metric of all samples together, and a note on what it leaves out."""
-    known = METRICS[metric]
+    known = result.definitions[metric]
     if not result.runs or not all(known.available(run.samples) for run in result.runs):
         return None, ""
     try:
@@ -99,7 +98,7 @@ def _of_set(result: CaseResult, metric: str) -> tuple[Mean | None, str]:
 
 
 def _values(result: CaseResult, metric: str) -> NDArray[np.float64] | None:
-    if not result.runs or not METRICS[metric].available(result.samples):
+    if not result.runs or not result.definitions[metric].available(result.samples):
         return None
     values = result.values(metric)
     return values if np.isfinite(values).any() else None

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from btlib import stats
 from btlib.data.grouping import Unit
 from btlib.errors import RecordError, StatsError
-from btlib.evaluation.catalogue import METRICS
 from btlib.registry import Registry
 from btlib.reporting.names import Naming
 from btlib.results import CaseResult, mean_in_order
@@ -54,7 +53,7 @@ class PairTest:
         family: Name of the planned family, or "all pairs"; p is corrected within each family.
         first: Name of the first case.
         second: Name of the second case.
-        metric: "dice" or "accuracy".
+        metric: "dice", "accuracy", or a score of the task.
         n: Number of samples.
         unit: Unit of resampling: "patient", or "sample" if patients are unknown.
         n_units: Number of units.
@@ -65,8 +64,10 @@ class PairTest:
         p_holm: p, Holm-corrected within the family.
         p_mcnemar: p of the exact McNemar test, which treats samples as independent; only for accuracy with one seed.
         effect: Cohen's d_z for Dice, odds ratio of the discordant samples for accuracy; None if undefined.
-        equivalent: Whether the 90 % interval lies within ±0.02 (two one-sided tests at 5 %).
+        equivalent: Whether the 90 % interval lies within ±`margin` (two one-sided tests at 5 %).
         words: Conclusion in words.
+        sign: 1 if higher is better, −1 if lower is better.
+        margin: Margin of the equivalence test: that of a score, else 0.02.
     """
 
     family: str
@@ -85,6 +86,8 @@ class PairTest:
     effect: float | None
     equivalent: bool
     words: str
+    sign: int = 1
+    margin: float = MARGIN
 
 
 def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
@@ -105,7 +108,8 @@ def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
             )
     names = {result.case: result for result in results}
     planned = {name: [test for test in FAMILIES[name].tests if {*test[:2]} <= {*names}] for name in FAMILIES}
-    planned[ALL_PAIRS] = [(b.case, a.case, m) for m in TESTED for a, b in combinations(results, 2)]
+    tested = dict.fromkeys([*TESTED, *(score.name for r in results[:1] for score in r.conditions.task.scores)])
+    planned[ALL_PAIRS] = [(b.case, a.case, m) for m in tested for a, b in combinations(results, 2)]
     return tuple(test for family, asked in planned.items() for test in _family(family, asked, names))
 
 
@@ -122,7 +126,7 @@ def one_training_note(results: Sequence[CaseResult]) -> str:
 def _family(family: str, asked: Sequence[tuple[str, str, str]], names: dict[str, CaseResult]) -> list[PairTest]:
     tests = [
         test
-        for metric in TESTED
+        for metric in dict.fromkeys(metric for *_, metric in asked)
         for test in _of_metric(
             family,
             [
@@ -144,7 +148,7 @@ def _family(family: str, asked: Sequence[tuple[str, str, str]], names: dict[str,
 
 
 def _has(result: CaseResult, metric: str) -> bool:
-    return bool(result.runs) and METRICS[metric].available(result.samples)
+    return bool(result.runs) and result.definitions[metric].available(result.samples)
 
 
 def _of_metric(
@@ -157,6 +161,8 @@ def _of_metric(
     rows = {r.case: mean_in_order(r.runs, order, metric) for pair in pairs for r in pair}
     differences = np.stack([rows[a.case] - rows[b.case] for a, b in pairs])
     groups, unit = pairs[0][0].groups, pairs[0][0].unit
+    score = pairs[0][0].conditions.task.score(metric)
+    margin = MARGIN if score is None or score.margin is None else score.margin
     wide = stats.paired_many(differences, groups, n_resamples).rows()
     narrow = stats.paired_many(differences, groups, n_resamples, confidence=1 - 2 * _ALPHA).rows()
     return [
@@ -175,8 +181,10 @@ def _of_metric(
             p_holm=found.p,
             p_mcnemar=_mcnemar(rows[a.case], rows[b.case], metric),
             effect=_effect(rows[a.case], rows[b.case], metric),
-            equivalent=stats.inside_margin(inner.low, inner.high, MARGIN),
+            equivalent=stats.inside_margin(inner.low, inner.high, margin),
             words="",
+            sign=pairs[0][0].definitions[metric].sign,
+            margin=margin,
         )
         for (a, b), found, inner in zip(pairs, wide, narrow, strict=True)
     ]
@@ -193,7 +201,7 @@ def _correctness(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
 
 def _effect(a: NDArray[np.float64], b: NDArray[np.float64], metric: str) -> float | None:
     try:
-        if metric == "dice":
+        if metric != "accuracy":
             return stats.cohens_dz(a, b)
         ratio = stats.matched_odds_ratio(*stats.discordant(a, b)).ratio if _correctness(a, b) else np.inf
     except StatsError:  # no spread or no discordant samples: the effect size is undefined
@@ -209,8 +217,10 @@ def reading(test: PairTest, name: Naming = str) -> str:
         name: Function that formats the names of the cases.
     """
     if test.p_holm < _ALPHA:
-        words = f"{name(test.first)} is {'better' if test.difference > 0 else 'worse'} than {name(test.second)}"
-        return words + (f", but not by a relevant amount (within ±{MARGIN:g})" if test.equivalent else "")
+        words = (
+            f"{name(test.first)} is {'better' if test.sign * test.difference > 0 else 'worse'} than {name(test.second)}"
+        )
+        return words + (f", but not by a relevant amount (within ±{test.margin:g})" if test.equivalent else "")
     if test.equivalent:
-        return f"no relevant difference (within ±{MARGIN:g})"
+        return f"no relevant difference (within ±{test.margin:g})"
     return "no significant difference; a relevant difference is not ruled out"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import METRICS, Metrics
 from btlib.gate import Baseline
 from btlib.gate.measured import mean_value
 from btlib.registry import unknown_name
@@ -64,6 +64,13 @@ def check_metrics(names: Sequence[str], known: Collection[str] = METRICS, where:
     for name in names:
         if name not in known:
             raise unknown_name("metric", name, known, where=where)
+
+
+def known_to(sources: Sequence[Source]) -> Metrics:
+    """Return the registered metrics and the scores of these sources; of two definitions, the first source's counts."""
+    results = [result.conditions.task for source in sources for result in source.results]
+    scores = {score.name: score for task in reversed(results) for score in task.scores}
+    return METRICS.with_scores(scores.values())
 
 
 def column(source: Source, metrics: Sequence[str]) -> Column:

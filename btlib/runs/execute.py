@@ -17,7 +17,7 @@ from btlib.data.dataset import Dataset
 from btlib.data.task import Task
 from btlib.errors import BtlibError, ModelError, foreign_faults
 from btlib.evaluation import Evaluation, evaluate, summarise
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import metrics_of
 from btlib.metrics import EPSILON
 from btlib.protocol import Protocol
 from btlib.results import Conditions, Failure, PatientFacts
@@ -136,12 +136,14 @@ def run_case(
         tier=tier,
         seed=work.seed,
         fold=fold,
-        metrics={metric: METRICS[metric].version for metric in case.metrics},
+        metrics={metric: metrics_of(truth.task)[metric].version for metric in case.metrics},
         outcome=outcome,
         error=error,
         conditions=conditions(truth, split, work.protocol),
         samples=evaluation.samples if evaluation else None,
-        summary=summarise(evaluation.samples, work.protocol.batch_mean_size) if evaluation else None,
+        summary=summarise(evaluation.samples, work.protocol.batch_mean_size, metrics_of(truth.task))
+        if evaluation
+        else None,
         threshold_curve=evaluation.curve if evaluation else None,
         batch_mean_size=work.protocol.batch_mean_size,
         images_per_second=evaluation.images_per_second if evaluation else None,
@@ -169,7 +171,7 @@ def _device(prepared: Prepared) -> str | None:
 def _masks(evaluation: Evaluation, record: CaseRecord) -> Masks | None:
     if evaluation.masks is None:
         return None
-    return Masks(np.array(evaluation.samples.id), evaluation.masks, record.conditions.image_size)
+    return Masks(np.array(evaluation.samples.id), evaluation.masks, record.conditions.of_images()[0])
 
 
 def _check_asked(case: Case, task: Task) -> None:

@@ -137,8 +137,11 @@ class CaseRecord(Stored):
         return Cell(self.case, self.seed, self.fold, frozenset(self.measured))
 
     @property
-    def threshold(self) -> float:
-        """Threshold of the mask probabilities: the model's own, chosen without test samples, or else the protocol's."""
+    def threshold(self) -> float | None:
+        """Threshold of the mask probabilities: the model's own, chosen without test samples, or else the protocol's.
+
+        None for a task without images.
+        """
         own = self.model.details.get("threshold") if self.model else None
         return float(own) if isinstance(own, int | float) else self.conditions.threshold
 

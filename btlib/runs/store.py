@@ -4,6 +4,7 @@
 
 import contextlib
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,13 +145,14 @@ class RunStore:
         """Return the stored records of a case, ordered by seeds and folds. For errors see `record_at`."""
         cells = [cell for cell in cells_of(self.info()) if cell.case == case]
         if not cells:  # a run of an older version, or a case that was not planned
-            return [record for record in self.records() if record.case == case]
+            paths = [path for path in self.record_paths() if path.name.startswith(f"{name_of(case)}-")]
+            return _ordered(record for record in map(self.record_at, paths) if record.case == case)
         found = map(self.record, cells)
         return [record for record in found if record is not None]
 
     def records(self) -> list[CaseRecord]:
         """Return all records, ordered by case name, seed and fold. For errors see `record_at`."""
-        return sorted(map(self.record_at, self.record_paths()), key=lambda r: (r.case, r.seed, r.fold or ""))
+        return _ordered(map(self.record_at, self.record_paths()))
 
     def lost(self) -> dict[str, list[Cell]]:
         """Return the cells without a record that the planned cases must have, by case."""
@@ -203,6 +205,10 @@ class RunStore:
     def explained(self) -> dict[str, Explained]:
         """Return the explanations by case. For errors see `ExplainPlace.at`."""
         return self.explain_place.all()
+
+
+def _ordered(records: Iterable[CaseRecord]) -> list[CaseRecord]:
+    return sorted(records, key=lambda record: (record.case, record.seed, record.fold or ""))
 
 
 def _name(cell: Cell) -> str:
