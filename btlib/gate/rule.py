@@ -10,8 +10,9 @@ from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.comparable import other_rendering, other_truth, undefined, unlike
 from btlib.gate.difference import Difference, by_seed, difference
 from btlib.gate.gate_options import GateOptions
+from btlib.gate.power import power_of
 from btlib.gate.schema import Baseline
-from btlib.gate.verdict import Drift, Power, Status, Verdict
+from btlib.gate.verdict import Drift, Status, Verdict
 from btlib.results import CaseResult
 
 FEWEST_GROUPS = 3
@@ -158,17 +159,15 @@ def _compared(
         return replace(known, status="error", reason=str(error), measured=sum(seeds) / len(seeds))
     level, red, found = options.level, options.red(baseline.family), gap.found
     status = status_of(found, margin, sign, level, red)
-    power = _power(found, margin, level, red) if status != "not-comparable" else None
+    power = power_of(found, margin, level, red) if status != "not-comparable" else None
     drift = None if newcomer or differences else _drift(result, case, figure, baseline, options)
     reasons = [gap.note]
     if found.n_groups < FEWEST_GROUPS:
         reasons.append(f"{found.n_groups} patients say nothing about others: at least {FEWEST_GROUPS} are needed")
-    elif status == "inconclusive" and power is not None:
-        reasons.append(power.advice)
     if status == "suspect":
         reasons.append(
-            f"beyond chance for this metric alone (p = {_p(found, sign):.2g}), but not among the {baseline.family} "
-            f"gated metrics of the baseline (p below {red:.2g}); more seeds or samples decide"
+            f"the loss is beyond chance for this metric alone, but not among the {baseline.family} gated metrics of "
+            "the baseline: measure more seeds or samples"
         )
     if drift is not None and drift.status in ("regressed", "suspect"):
         reasons.append(drift.describe())
@@ -187,7 +186,10 @@ def _compared(
         confidence=1 - 2 * level,
         p=_p(found, sign),
         red=red,
+        family=baseline.family,
         method=gap.method,
+        spread=gap.spread,
+        freedom=found.freedom,
         seeds=seeds if len(seeds) > 1 else (),
         baseline_seeds=by_seed(case.runs, figure, result.batch_mean_size) if len(case.runs) > 1 else (),
         power=power,
@@ -198,18 +200,6 @@ def _compared(
 def _p(found: stats.Crossed, sign: int) -> float:
     """Return the one-sided p of no loss."""
     return replace(found, difference=sign * found.difference).p_above(0.0)
-
-
-def _power(found: stats.Crossed, margin: float, level: float, red: float) -> Power:
-    more = stats.enough(found, margin, level)
-    return Power(
-        detectable=stats.detectable(found, margin, red),
-        p_pass=stats.p_pass(found, margin, level),
-        trainings=more.trainings,
-        groups=more.groups,
-        n_trainings=min(found.n_trainings),
-        n_groups=found.n_groups,
-    )
 
 
 def _drift(

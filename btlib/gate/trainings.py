@@ -36,11 +36,13 @@ class Spreads:
         ours: Variance of the measured case.
         theirs: Variance of the baseline's case.
         assumed: Standard deviation that is assumed because none is known; None if one is known.
+        interaction: Variance over patients that trainings of the case do not share; 0 if it is unknown.
     """
 
     ours: stats.Variance
     theirs: stats.Variance
     assumed: float | None = None
+    interaction: float = 0.0
 
 
 def spreads(
@@ -71,7 +73,10 @@ def spreads(
         first, second = stats.moderated(own, prior), stats.moderated(known, prior)
     one = first or second  # a side without any spread is assumed to be like the other
     if one is not None:
-        return Spreads(first or one, second or one)
+        apart = (
+            0.0 if newcomer else _interaction(result, (ours, theirs), baseline.cases[result.case].spread.get(metric))
+        )
+        return Spreads(first or one, second or one, interaction=apart)
     figure = baseline.figure(result.case, metric)
     sd = default_spread(metric, figure.margin if figure else None)
     sizes = np.unique(result.folds, return_counts=True)[1] if result.folds else [1]
@@ -102,6 +107,12 @@ def _of_others(name: str, metric: str, baseline: Baseline) -> stats.Variance | N
             if other != name:
                 found = stats.moderated(found, baseline.spread_of(other, metric))
     return None if found is None else stats.Variance(found.value, min(found.freedom, PRIOR_WEIGHT))
+
+
+def _interaction(result: CaseResult, sides: Sequence[Values | None], stored: Spread | None) -> float:
+    """Return the variance over patients that trainings of a case do not share: stored, else the smaller known one."""
+    known = [stats.interaction(side, result.groups) for side in sides if side is not None and len(side) > 1]
+    return stored.interaction**2 if stored is not None else min(known, default=0.0)
 
 
 def _variance(spread: Spread | None) -> stats.Variance | None:

@@ -13,7 +13,7 @@ from btlib.stats.ranking import Ranking, rank_models
 from btlib.stats.ratio import Speedup, speedup
 from btlib.stats.repeated import corrected_t
 from btlib.stats.signed_ranks import SignedRanks, wilcoxon
-from btlib.stats.spread import between_seeds, share_of_folds
+from btlib.stats.spread import between_seeds, interaction, share_of_folds
 from btlib.stats.student import TTest, implied_correlation, paired_t, paired_t_from_summary, t_test
 from btlib.stats.unpaired import Interval, design_effect, unpaired, unpaired_mean_difference
 
@@ -44,6 +44,7 @@ __all__ = [
     "holm",
     "implied_correlation",
     "inside_margin",
+    "interaction",
     "matched_odds_ratio",
     "mcnemar",
     "mcnemar_from_counts",

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from btlib.errors import StatsError
-from btlib.stats.checks import Groups, group_numbers, numbers
-from btlib.stats.crossed import Variance, pooled
+from btlib.stats.checks import Groups, at_least, group_numbers, numbers
+from btlib.stats.crossed import Variance, crossed, pooled
 
 
 def between_seeds(values: ArrayLike, folds: Groups | None = None) -> Variance | None:
@@ -34,6 +34,23 @@ def between_seeds(values: ArrayLike, folds: Groups | None = None) -> Variance | 
     parts = (sizes / n) ** 2 * means.var(axis=0, ddof=1)
     total = float(parts.sum())
     return Variance(total, float(total**2 / (parts**2).sum()) * (r - 1) if total else float(r - 1))
+
+
+def interaction(values: ArrayLike, groups: Groups | None = None) -> float:
+    """Return the variance, over patients, of one training's mean that other trainings do not share, at least 0.
+
+    Args:
+        values: Metric by training and sample, float [r, n], r at least 2.
+        groups: Patient of each sample [n]; None treats the samples as independent.
+
+    Raises:
+        StatsError: Values are not finite, or there are fewer than two trainings, samples or patients.
+    """
+    table = numbers(values, "values", ndim=2)
+    at_least(2, len(table), "trainings")
+    mean = table.mean(axis=0)
+    alone = [crossed(row, mean, groups).samples for row in table]
+    return float(np.mean(alone)) * len(table) / (len(table) - 1)
 
 
 def share_of_folds(sizes: ArrayLike) -> float:
