@@ -317,7 +317,6 @@ def test_all_metrics_of_a_case_are_judged(make_table: Table, measured_baseline: 
 
 def test_what_only_the_baseline_gates_is_judged_too(make_table: Table, measured_baseline: Make, measured: Result):
     """A margin that somebody put into the baseline is not passed over because the case does not know of it."""
-    from dataclasses import replace
 
     result = replace(measured(make_table(wrong=30)), metrics={"dice": 1})
     assert [(v.metric, v.status) for v in btlib.judge(result, measured_baseline())] == [

@@ -1,7 +1,6 @@
 """Comparison with published means: the numbers of the publication and of the measurement that make the interval."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest

@@ -228,7 +228,12 @@ def test_a_verdict_in_full() -> None:
         low=-0.1,
         high=0.025,
         confidence=0.99,
+        p=0.031,
+        red=0.05 / 12,
+        family=12,
         method="by sample",
+        spread=(0.0123, 0.03456),
+        freedom=7.25,
         seeds=(0.6, 0.9, 0.9),
         baseline_seeds=(0.8, 0.7),
         reference="Y",
@@ -239,7 +244,10 @@ def test_a_verdict_in_full() -> None:
         "  measured   0.8000 (3 seeds: 0.8000 ± 0.1732, 0.6000 … 0.9000)",
         "  baseline   0.7500, margin 0.02 (2 seeds: 0.7500 ± 0.0707, 0.7000 … 0.8000)",
         "  difference -0.0500, 99 % [-0.1000, +0.0250] (by sample)",
+        "  trainings  standard deviation 0.0123 and 0.0346; 7.2 degrees of freedom",
+        "  p          0.031; red below 0.0042 (12 gated metrics)",
         "  power      finds a loss of 0.0625 with 80 %; an unchanged case passes with 76 %",
+        "             with 5 seeds on each side or with 80 patients instead of 40, an unchanged case would pass with 80 %",
         "  one line",
         "  and another",
     ]
@@ -248,6 +256,16 @@ def test_a_verdict_in_full() -> None:
     assert "95 % [-0.1000, +0.0250]" in usual.describe()
     staged = replace(verdict, confidence=1 - 0.05 / 3)
     assert "98.3 % [-0.1000, +0.0250]" in staged.describe()
+    held = replace(verdict, status="pass").describe()
+    assert "power      finds" in held
+    assert "  p  " not in held
+    assert "would pass" not in held
+    for status in ("regressed", "suspect"):
+        lost = replace(verdict, status=status).describe()
+        assert "  p          0.031; " in lost
+        assert "would pass" not in lost
+    again = replace(verdict, spread=()).describe()
+    assert "degrees of freedom" not in again
     part = Verdict("X", "dice", "error", baseline=0.5, difference=0.1, low=0.0)
     assert part.describe() == "case X, dice: ERROR"
     one = Verdict("X", "dice", "pass", measured=0.5, baseline=0.5, margin=0.1, seeds=(0.5,))

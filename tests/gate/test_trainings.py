@@ -44,7 +44,9 @@ def test_three_trainings_that_lie_far_apart_show_no_loss(
     assert verdict.low is not None
     assert verdict.high is not None
     assert verdict.low < -0.2 < 0.2 < verdict.high
-    assert "standard deviation between trainings: 0.1" in verdict.reason
+    assert verdict.spread == pytest.approx(
+        [np.sqrt((2 * np.var([39, 24, 37], ddof=1) + 2 * np.var([27, 37, 31], ddof=1)) / 4) / 60]
+    )
 
 
 def test_trainings_that_agree_show_a_loss(make_table: Table, measured_baseline: Make, measured: Result) -> None:
@@ -78,7 +80,7 @@ def test_one_training_is_judged_by_the_spread_of_the_other_cases(
     for sd in (0.001, 0.1):
         pool = with_cases(baseline, Y={"spread": {"accuracy": known(sd, 9)}})
         verdict = judge_metric(ours, "accuracy", pool)
-        assert f"between trainings: {sd:.4f}" in verdict.reason
+        assert (verdict.spread, verdict.reason) == ((pytest.approx(sd),), "")
         assert verdict.low is not None
         assert verdict.high is not None
         widths.append(verdict.high - verdict.low)
@@ -86,9 +88,9 @@ def test_one_training_is_judged_by_the_spread_of_the_other_cases(
     own = baseline.cases["X"].model_copy(update={"spread": {"accuracy": known(0.1, 30)}})
     narrow = with_cases(baseline, X=dict(own), Y={"spread": {"accuracy": known(0.001, 9)}})
     verdict = judge_metric(ours, "accuracy", narrow)
-    assert f"between trainings: {math.sqrt(0.01 * 29 / 33):.4f}" in verdict.reason
+    assert verdict.spread == pytest.approx([math.sqrt((0.01 * 29 + 1e-6 * 4) / 33)])
     whole = pool.model_copy(update={"spreads": {"accuracy": known(0.02, 3)}})
-    assert "between trainings: 0.0200" in judge_metric(ours, "accuracy", whole).reason
+    assert judge_metric(ours, "accuracy", whole).spread == pytest.approx([0.02])
     assert "is not known" in judge_metric(ours, "dice", pool).reason, "the spread is of another metric"
 
 
@@ -108,10 +110,15 @@ def test_whose_spread_it_is(make_table: Table, measured_baseline: Make, measured
     assert other is not None
     assert own.value != other.value
     both = stats.moderated(stats.moderated(own, other), prior)
-    assert found(ours, theirs, baseline, False) == Spreads(both, both)
+    smaller = min(stats.interaction(ours, result.groups), stats.interaction(theirs, result.groups))
+    assert found(ours, theirs, baseline, False) == Spreads(both, both, interaction=smaller)
     expected = Spreads(stats.moderated(own, prior), stats.moderated(other, prior))
     assert found(ours, theirs, baseline, True) == expected
-    assert found(ours, None, baseline, False) == Spreads(*(stats.moderated(own, prior),) * 2)
+    one = stats.moderated(own, prior)
+    alone = stats.interaction(ours, result.groups)
+    assert found(ours, None, baseline, False) == Spreads(one, one, interaction=alone)
+    assert found(ours, theirs[:1], baseline, False).interaction == alone
+    assert found(ours[:1], theirs[:1], baseline, False).interaction == 0
     lone = measured_baseline(tables[0], spread=None)
     assert found(ours, theirs[:1], lone, True) == Spreads(own, own)
     assert found(ours[:1], theirs, lone, True) == Spreads(other, other)
@@ -119,6 +126,11 @@ def test_whose_spread_it_is(make_table: Table, measured_baseline: Make, measured
     for of_theirs in (theirs[:1], theirs):
         first = found(ours[:1], of_theirs, stored, False).ours
         assert (first.value, first.freedom) == (pytest.approx(0.04), 199), "a stored spread replaces the seeds' own"
+    spread = Spread(sd=0.2, interaction=0.03, trainings=9, source="test")
+    stored = with_cases(lone, X={"spread": {"accuracy": spread}})
+    for sides in ((ours, theirs), (ours[:1], theirs[:1])):
+        assert found(*sides, stored, False).interaction == pytest.approx(0.0009), "as is its interaction"
+        assert found(*sides, stored, True).interaction == 0, "which says nothing about a new case"
 
 
 def test_the_weight_of_the_other_cases_is_bounded(make_table: Table, measured_baseline: Make, measured: Result) -> None:
@@ -137,7 +149,8 @@ def test_a_new_case_has_a_spread_of_its_own(make_table: Table, measured_baseline
     ours = replace(measured(*(make_table(wrong=k) for k in (0, 10, 20))), case="new")
     verdict = next(v for v in judge_against(ours, baseline) if v.metric == "accuracy")
     assert verdict.reference == "X"
-    assert "between trainings: 0.1667 and 0.0000" in verdict.reason
+    assert verdict.spread == pytest.approx((1 / 6, 0.0))
+    assert "standard deviation 0.1667 and 0.0000; " in verdict.describe()
     right, wrong = ours.seed_values("accuracy"), np.ones((3, 60)) - (np.arange(60) < 3)
     apart = stats.Variance(float(right.mean(axis=1).var(ddof=1)), 2), stats.Variance(0.0, 2)
     found = stats.crossed(right, wrong, ours.groups, between_trainings=apart)
@@ -235,6 +248,7 @@ def test_folds_of_several_seeds_are_pooled_fold_by_fold(
     baseline = measured_baseline(make_table(), spread=None)
     found = spreads(result, ours, theirs, "accuracy", baseline, newcomer=False)
     expected = stats.moderated(stats.between_seeds(ours, folds), stats.between_seeds(theirs, folds))
-    assert found == Spreads(expected, expected)
+    smaller = min(stats.interaction(ours, result.groups), stats.interaction(theirs, result.groups))
+    assert found == Spreads(expected, expected, interaction=smaller)
     apart = spreads(result, ours, theirs, "accuracy", baseline, newcomer=True)
     assert apart == Spreads(stats.between_seeds(ours, folds), stats.between_seeds(theirs, folds))
