@@ -7,19 +7,15 @@ import pytest
 
 from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS
-from btlib.gate.baseline_case import BaselineCase, ReferenceValue, Spread
+from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.schema import Baseline
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.sample_table import SampleTable
 
 from ..runs.conftest import data, dataset, finished_run, folder, make_case, split, work  # runs to be accepted
+from ..spreads import SMALL, known_spread
 
 __all__ = ["data", "dataset", "finished_run", "folder", "make_case", "split", "work"]
-
-
-def known_spread(sd: float | None, *metrics: str) -> dict[str, Spread]:
-    """The same spread between trainings for each metric, known from 200 trainings; none if `sd` is None."""
-    return {} if sd is None else dict.fromkeys(metrics, Spread(sd=sd, trainings=200, source="test"))
 
 
 @pytest.fixture
@@ -68,7 +64,7 @@ def measured_baseline(make_table: Callable[..., SampleTable], conditions: Condit
     none.
     """
 
-    def make(*tables: SampleTable, margin: float = 0.02, spread: float | None = 0.002, **changes: Any) -> Baseline:
+    def make(*tables: SampleTable, margin: float = 0.02, spread: float | None = SMALL, **changes: Any) -> Baseline:
         tables = tables or (make_table(),)
         means = {
             "dice": np.mean([per_sample(table, "dice").mean() for table in tables]),
@@ -100,7 +96,7 @@ def measured_baseline(make_table: Callable[..., SampleTable], conditions: Condit
 def published_baseline(conditions: Conditions) -> Callable[..., Baseline]:
     """A published baseline of one case "X" with one figure, and a spread between trainings as `measured_baseline`."""
 
-    def make(under: Conditions = conditions, *, spread: float | None = 0.002, **figure: Any) -> Baseline:
+    def make(under: Conditions = conditions, *, spread: float | None = SMALL, **figure: Any) -> Baseline:
         one = ReferenceValue(
             **{"metric": "dice", "value": 0.9, "aggregation": "slice-mean", "margin": 0.02, "source": "paper"} | figure
         )

@@ -11,13 +11,14 @@ from btlib import Baseline, judge
 from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import BaselineError, RecordError, UnknownNameError
 from btlib.gate.acceptance import accept, propose
-from btlib.gate.baseline_case import Spread
 from btlib.gate.from_results import reference
 from btlib.reporting.proposal import proposal_lines
 from btlib.runs import CaseRecord, RunInfo, RunStore
 from btlib.runs.cell import Cell
 from btlib.runs.results import as_results
 from btlib.sample_table import SampleTable
+
+from ..spreads import with_spread
 
 BOTH = {"dice": 0.05, "accuracy": 0.05}
 
@@ -234,13 +235,6 @@ def test_not_with_fewer_seeds(folder: RunStore, tmp_path: Path):
     for case in "XY":
         folder.record_path(Cell(case, 8)).unlink()
     refused(folder, old, "case X has 1 seeds, the baseline has 2: run with --bt-seeds 2")
-
-
-def with_spread(baseline: Baseline, sd: float = 0.002) -> Baseline:
-    """The baseline with a spread between trainings that is known for Dice and accuracy."""
-    known = dict.fromkeys(("dice", "accuracy"), Spread(sd=sd, trainings=200, source="test"))
-    cases = {name: case.model_copy(update={"spread": known}) for name, case in baseline.cases.items()}
-    return baseline.model_copy(update={"cases": cases})
 
 
 @pytest.mark.parametrize(

@@ -151,3 +151,20 @@ def test_references_that_are_named_twice_or_in_another_order_give_the_same_verdi
     assert [(v.status, v.reference) for v in judge_new(mine, three, ["middle", "best", "middle"])] == [
         (v.status, v.reference) for v in expected
     ]
+
+
+@pytest.mark.parametrize("references", [None, ["best"], ["nobody"]])
+def test_a_failure_is_compared_with_no_reference(
+    references: list[str] | None, measured: Result, three: Baseline
+) -> None:
+    failed = measured(case="mine", failure="timeout", message="too slow")
+    for verdict in judge_new(failed, three, references):
+        assert (verdict.status, verdict.reason, verdict.reference) == ("timeout", "too slow", None)
+
+
+def test_what_cannot_be_compared_gets_no_advice_on_references(
+    mine: CaseResult, three: Baseline, conditions: Conditions
+) -> None:
+    other = replace(mine, conditions=conditions.model_copy(update={"image_size": 7}))
+    reasons = {verdict.reason for verdict in judge_new(other, three)}
+    assert reasons == {"cannot be compared with the baseline:\nimage_size: measured 7, baseline 32"}

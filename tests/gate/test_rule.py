@@ -247,7 +247,8 @@ def test_a_verdict_in_full() -> None:
         "  trainings  standard deviation 0.0123 and 0.0346; 7.2 degrees of freedom",
         "  p          0.031; red below 0.0042 (12 gated metrics)",
         "  power      finds a loss of 0.0625 with 80 %; an unchanged case passes with 76 %",
-        "             with 5 seeds on each side or with 80 patients instead of 40, an unchanged case would pass with 80 %",
+        "             with 5 seeds on each side or with 80 patients instead of 40, an unchanged case would pass "
+        "with 80 %",
         "  one line",
         "  and another",
     ]
