@@ -21,7 +21,8 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 Kind = Literal["text", "list", "repeated", "count", "seed", "share", "folder", "place", "flag"]
 """Kind of an option's value, in this order: any text; names separated by commas; an option that may be repeated; a
-whole number from 1; a whole number from 0; an existing folder; a folder that may be created; a switch."""
+whole number from 1; a whole number from 0; a number between 0 and 1; an existing folder; a folder that may
+be created; a switch."""
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def test_every_verdict_of_a_known_case_is_in_a_card(run: Path, html: str):
         figure = baseline.figure(case, metric)
         assert figure is not None
         numbers = rf"{METRICS[metric].title} [01]\.\d{{4}}; baseline {figure.value:.4f}; {compared}"
-        assert re.search(f"{re.escape(case)} {numbers}", page.card(status, "; baseline")), case
+        assert re.search(f"{re.escape(case)} {numbers}", page.card(f"{status} {case}")), case
     assert "broken Dice: no value" in page.card("error", "out of luck")
 
 
