@@ -254,7 +254,7 @@ RUN = {
 
 UNKNOWN = {
     **{"name": None, "specs": {}, "folds": [], "measures": {}, "options": None, "speed_margin": 0.25},
-    **{"alpha": 0.05, "rescore": False},
+    **{"stages": [], "stopped": {}, "alpha": 0.05, "rescore": False},
 }
 """What runs of before do not say, as it is read."""
 
