@@ -13,7 +13,7 @@ from btlib.gate.from_results import MARGIN, baseline_of, sound, with_costs
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.recipes import differences
 from btlib.gate.rule import judge_with
-from btlib.gate.verdict import COULD_NOT_TELL, HOLDS
+from btlib.gate.verdict import COULD_NOT_TELL, HOLDS, UNCLEAR
 from btlib.registry import unknown_name
 from btlib.results import CaseResult, Conditions
 from btlib.runs.record import RunInfo
@@ -107,7 +107,7 @@ def accept(proposal: Proposal, path: Path, *, allow_worse: bool = False) -> None
     problems = list(proposal.refusals)
     if proposal.worse and not allow_worse:
         losses = ", ".join(f"{v.case} {v.metric} {_loss(v)}" for v in proposal.worse)
-        problems.append(f"quality got worse: {losses}; give --allow-worse if this is intended")
+        problems.append(f"quality got worse, or this is not decided: {losses}; give --allow-worse if this is intended")
     if problems:
         raise BaselineError("\n  ".join(["not accepted:", *problems]), where=path)
     proposal.new.save(path)
@@ -216,8 +216,10 @@ def _is_worse(verdict: Verdict, sign: int) -> bool:
 
 
 def _loss(verdict: Verdict) -> str:
-    unknown = verdict.status in COULD_NOT_TELL or verdict.difference is None
-    return verdict.status if unknown else f"{verdict.difference:+.4f}"
+    if verdict.status in COULD_NOT_TELL or verdict.difference is None:
+        return verdict.status
+    loss = f"{verdict.difference:+.4f}"
+    return f"{loss} ({verdict.status})" if verdict.status in UNCLEAR else loss
 
 
 def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> list[str]:

@@ -173,7 +173,7 @@ def _compared(
         reasons.append(drift.describe())
         status = "regressed" if "regressed" in (status, drift.status) else "suspect"
     if differences:
-        reasons = ["the baseline was measured under other conditions:", *differences, *reasons]
+        reasons, power = ["the baseline was measured under other conditions:", *differences], None
         status = "not-comparable"
     return replace(
         known,

@@ -15,6 +15,7 @@ from btlib import Baseline, stats
 from btlib.evaluation.aggregate import per_sample
 from btlib.gate import judge_new
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
+from btlib.gate.gate_options import GateOptions
 from btlib.gate.ranking import Ranking, _rank, rankings
 from btlib.reporting import write_comparison
 from btlib.reporting.pairing import pairing
@@ -25,6 +26,7 @@ from btlib.runs.results import as_results
 from btlib.runs.throughput import Throughput
 from btlib.sample_table import SampleTable
 
+from ..spreads import known_spread
 from .cells import rows
 from .judged import judged
 from .tables import in_order, with_boundary
@@ -68,7 +70,7 @@ def test_p_is_corrected_over_all_rows_of_the_case(make_table: Table, new: Callab
     assert [s.p_holm for s in found] == pytest.approx(multipletests(raw, method="holm")[1])
 
 
-def test_named_references_must_all_be_held_and_unnamed_ones_need_not(
+def test_named_references_must_all_be_held_and_without_names_the_best_one(
     make_table: Table, new: Callable, baseline: Baseline
 ):
     result = new(make_table(wrong=6, seed=2, patients=ALONE))
@@ -77,7 +79,7 @@ def test_named_references_must_all_be_held_and_unnamed_ones_need_not(
         found = judge_new(result, baseline, against or None)
         return {v.metric: v for v in found}["accuracy"].status
 
-    assert status() == "improved"
+    assert status() == "regressed", "compared with the best reference"
     assert status("bad") == "improved"
     assert status("good") == "regressed"
     assert status("good", "bad") == "regressed"
@@ -178,7 +180,7 @@ def test_the_rank_follows_the_direction_of_the_metric(make_table: Table, record:
             metric="hd95", value=mean, aggregation="slice-mean", unit="px", margin=0.5, source="test"
         )
         runs = [SeedRun(seed=1, fingerprint=None, samples=slices)]
-        cases[name] = BaselineCase(title="t", figures=[figure], runs=runs)
+        cases[name] = BaselineCase(title="t", figures=[figure], runs=runs, spread=known_spread(0.01, "hd95"))
     one = record("new", hd95_table(make_table, 4.0)).model_copy(update={"metrics": {"hd95": 1}})
     (result,) = as_results([one])
     found = {s.reference: s for s in rankings(result, baseline.model_copy(update={"cases": cases}))}
@@ -221,7 +223,7 @@ def test_only_named_references_are_stood_beside_and_strictness_counts(
     rendered = baseline.conditions.model_copy(update={"input_fingerprint": "other"})
     other = baseline.model_copy(update={"conditions": rendered})
     assert "not-comparable" not in {s.status for s in rankings(result, other)}
-    assert {s.status for s in rankings(result, other, strict=True)} == {"not-comparable"}
+    assert {s.status for s in rankings(result, other, options=GateOptions(strict=True))} == {"not-comparable"}
 
 
 STANDING = Ranking(
