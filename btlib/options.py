@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from btlib.errors import OptionError
+from btlib.ranges import COUNT, SEED, Range
 from btlib.registry import unknown_name
 from btlib.types import DEVICES, SCALINGS, Scaling
 
@@ -21,6 +22,9 @@ PRECISIONS = ("auto", "fp32", "bf16")
 Kind = Literal["text", "list", "repeated", "count", "seed", "folder", "place", "flag"]
 """Kind of an option's value, in this order: any text; names separated by commas; an option that may be repeated; a
 whole number from 1; a whole number from 0; an existing folder; a folder that may be created; a switch."""
+
+RANGES: Mapping[str, Range] = {"count": COUNT, "seed": SEED}
+"""Kind of an option that is a number → its range."""
 
 
 @dataclass(frozen=True)
@@ -153,9 +157,8 @@ class RunOptions:
                 where=f"{written('split')}, {written('folds')}",
                 hint="give one of the two",
             )
-        for name in ("limit", "epochs", "image_size", "batch_size", "seeds", "timeout"):
-            _require_whole(name, getattr(self, name), 1)
-        _require_whole("seed", self.seed, 0)
+        for name, declared in declarations().items():
+            _require_in_range(name, declared.kind, getattr(self, name))
         for name, declared in declarations().items():
             value = getattr(self, name)
             if declared.choices is not None and value is not None and value not in declared.choices:
@@ -230,7 +233,7 @@ def plugin_values(options: Iterable[PluginOption], given: Mapping[str, Any], bas
         base: Folder that relative paths start from.
 
     Raises:
-        OptionError: A value is not among the choices of its option.
+        OptionError: A value is not among the choices of its option, or is a number out of range.
     """
     found = {}
     for option in options:
@@ -239,6 +242,7 @@ def plugin_values(options: Iterable[PluginOption], given: Mapping[str, Any], bas
         choices = option.declared.choices
         if value is not None and choices is not None and value not in choices:
             raise OptionError(f"expected one of {', '.join(choices)}, got {value!r}", where=written(option.name))
+        _require_in_range(option.key, option.declared.kind, value)
         if value is not None and option.declared.kind in ("folder", "place"):
             value = base / Path(value).expanduser()
         elif option.declared.kind in ("list", "repeated"):
@@ -258,9 +262,7 @@ def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any
 
     def parse(text: str) -> Any:
         if declared.kind in ("count", "seed"):
-            least = 1 if declared.kind == "count" else 0
-            if not text.isdecimal() or int(text) < least:
-                raise OptionError(f"expected a whole number from {least}, got {text!r}", where=where)
+            RANGES[declared.kind].require(int(text) if text.isdecimal() else text, where)
             return int(text)
         if declared.kind == "list":
             return tuple(filter(None, text.split(",")))
@@ -343,9 +345,10 @@ def _given(choices: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in choices.items() if value is not None}
 
 
-def _require_whole(name: str, value: object, least: int) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-        raise OptionError(f"expected a whole number from {least}, got {value!r}", where=written(name))
+def _require_in_range(name: str, kind: Kind, value: object) -> None:
+    """Check the value of an option that is a number; None, for an option that is not given, passes."""
+    if kind in RANGES and value is not None:
+        RANGES[kind].require(value, written(name))
 
 
 def _plain(value: Any) -> Any:

@@ -111,13 +111,14 @@ def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: 
 def _margin(text: str) -> tuple[str, float]:
     from btlib.errors import OptionError
     from btlib.evaluation.catalogue import METRICS
+    from btlib.gate.margins import margins_of
 
     metric, equals, value = text.rpartition("=")
     known = METRICS[metric if equals else text]
     low, high = known.range
     try:
         margin = float(value)
-        if known.level == "sample" and 0 < margin < high - low:
+        if known.level == "sample" and margin in margins_of(known.name):
             return metric, margin
     except ValueError:
         pass

@@ -83,7 +83,7 @@ def open_cached(source: DatasetSource, image_size: int, scaling: Scaling, progre
     samples = known(source.samples(), source.place)
     if not samples:
         raise DataError("there are no samples", where=source.place)
-    request = _Request(cache_root(), source, samples, image_size, scaling)
+    request = _Request(cache_root(), source, samples, int(image_size), scaling)
     found = _find(request)
     if found is None:
         with _locked(request, request.name):

@@ -9,6 +9,7 @@ from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline, Verdict, judge
 from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.from_results import MARGIN, baseline_of, sound, with_costs
+from btlib.gate.margins import margins_of
 from btlib.gate.rule import other_rendering, unlike
 from btlib.gate.verdict import COULD_NOT_TELL, HOLDS
 from btlib.registry import unknown_name
@@ -69,7 +70,7 @@ def propose(
     Raises:
         RecordError: The folder is not a run, has no records, a case failed or has no record, or the cases were
             measured under different conditions.
-        BaselineError: A metric with a unit other than "1" has no margin.
+        BaselineError: A margin is out of range, or a metric with a unit other than "1" has none.
     """
     run = RunStore(folder)
     info, records = run.info(), run.records()
@@ -132,10 +133,11 @@ def _margins(
     """Return the margins by case and metric: the given one, else the old baseline's for that case, else 0.02.
 
     Raises:
-        BaselineError: A margin is given for a metric that no case has.
+        BaselineError: A margin is out of range, or is given for a metric that no case has.
     """
     tables = [result.samples for result in results if result.runs]
-    for metric in given:
+    for metric, margin in given.items():
+        margins_of(metric).require(margin, f"margin of {metric}", error=BaselineError, hint="for example dice=0.02")
         if not any(METRICS[metric].available(table) for table in tables):
             known = dict.fromkeys(name for table in tables for name in METRICS.of_table(table))
             raise unknown_name("metric of this run", metric, known, where="--margin")

@@ -15,6 +15,7 @@ from btlib.gate.schema import Baseline
 from btlib.gate.trainings import between_trainings, is_rescored
 from btlib.gate.verdict import WORST_FIRST, Status, Verdict
 from btlib.natural_order import natural
+from btlib.ranges import POSITIVE
 from btlib.results import CaseResult, Conditions, SeedRun, mean_in_order, values_in_order
 from btlib.sample_table import SampleTable
 
@@ -162,7 +163,11 @@ def three_way(gap: Gap, margin: float, sign: int = 1) -> Status:
         gap: Difference measured − baseline with its interval.
         margin: Largest tolerated loss, above 0.
         sign: 1 if higher is better, −1 if lower is better.
+
+    Raises:
+        StatsError: The margin is not above 0.
     """
+    POSITIVE.require(margin, "margin", error=StatsError, hint="0.02 is usual for Dice")
     if not all(map(math.isfinite, (gap.difference, gap.low, gap.high))):
         return "not-comparable"
     worst_case, best_case = (gap.low, gap.high) if sign > 0 else (-gap.high, -gap.low)

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from btlib.errors import StatsError
 from btlib.natural_order import natural
+from btlib.ranges import SEED, Range
 
 Floats = NDArray[np.float64]
 
@@ -56,19 +57,19 @@ def at_least(least: int, n: int, what: str) -> None:
     """Check that there are enough items.
 
     Raises:
-        StatsError: `n` is below `least`.
+        StatsError: `n` is not a whole number, or is below `least`.
     """
-    if n < least:
+    if n not in Range(least, whole=True):
         raise StatsError(f"expected at least {least} {what}, got {n}", hint=f"compare on more {what}")
 
 
 def between(low: float, value: float, high: float, what: str, hint: str) -> None:
-    """Check that a number is strictly between two others; NaN never is.
+    """Check that a number is strictly between two others; NaN, True and text never are.
 
     Raises:
         StatsError: The number is not between them.
     """
-    if not low < value < high:
+    if value not in Range(low, high, above=True, below=True):
         raise StatsError(f"expected {what} between {low:g} and {high:g}, got {value}", hint=hint)
 
 
@@ -79,6 +80,16 @@ def confident(confidence: float) -> None:
         StatsError: The confidence is not between 0 and 1.
     """
     between(0, confidence, 1, "a confidence", "0.95 is usual")
+
+
+def resampled(n_resamples: int, seed: int) -> None:
+    """Check the number of resamples, and the seed of their draws.
+
+    Raises:
+        StatsError: There is no resample, or the seed is not in 0…2³²−1.
+    """
+    at_least(1, n_resamples, "resamples")
+    SEED.require(seed, "seed", error=StatsError)
 
 
 def without_spread(differences: Floats, scale: float) -> float | None:

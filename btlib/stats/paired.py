@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from btlib.stats.checks import Floats, Groups, at_least, confident, group_numbers, numbers, same_samples
+from btlib.stats.checks import Floats, Groups, at_least, confident, group_numbers, numbers, resampled, same_samples
 from btlib.stats.resampling import CELLS, draws
 
 
@@ -119,7 +119,7 @@ def paired_many(
     rows = numbers(differences, "differences", ndim=2)
     confident(confidence)
     at_least(1, len(rows), "pairs")
-    at_least(1, n_resamples, "resamples")
+    resampled(n_resamples, seed)
     of = np.arange(rows.shape[1]) if groups is None else group_numbers(groups, rows.shape[1])
     sizes = np.bincount(of).astype(np.float64)
     at_least(2, len(sizes), "samples" if groups is None else "patients")
@@ -148,9 +148,14 @@ def percentile_levels(confidence: float, n_groups: int) -> tuple[float, float]:
 
     Returns:
         Lower and upper level, between 0 and 1.
+
+    Raises:
+        StatsError: The confidence is not between 0 and 1, or there are fewer than two units.
     """
     from scipy.special import ndtr, stdtrit
 
+    confident(confidence)
+    at_least(2, n_groups, "patients")
     reach = np.sqrt(n_groups / (n_groups - 1)) * stdtrit(n_groups - 1, (1 + confidence) / 2)
     return float(ndtr(-reach)), float(ndtr(reach))
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
+from btlib.errors import OptionError
 from btlib.protocol import Recipe
+from btlib.ranges import COUNT, NOT_NEGATIVE, require_fields
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,13 @@ class ThesisRecipe(Recipe):
         backbone: Name in `btlib.models`' backbone registry.
         weights: "auto" (COCO if available, else from scratch with a note), "coco", "imagenet" or "none".
         head_epochs: Number of epochs if encoder and decoder are frozen (C); None: `epochs`.
-        seg_weight: Weight of the segmentation loss in a joint variant.
-        cls_weight: Weight of the classification loss in a joint variant.
+        seg_weight: Weight of the segmentation loss in a joint variant, 0 or more.
+        cls_weight: Weight of the classification loss in a joint variant, 0 or more; not both are 0.
         drifting_batch_norm: Update the frozen encoder's running statistics while C's head trains, as in the thesis.
         compiled: Compile the training step with `torch.compile`; without effect if a head is trained on features.
+
+    Raises:
+        OptionError: A number is out of its range.
     """
 
     name: str = "thesis"
@@ -33,6 +38,17 @@ class ThesisRecipe(Recipe):
     cls_weight: float = 0.15
     drifting_batch_norm: bool = False
     compiled: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ranges = {"head_epochs": COUNT, "seg_weight": NOT_NEGATIVE, "cls_weight": NOT_NEGATIVE}
+        require_fields(self, ranges, f"recipe {self.name}")
+        if self.seg_weight == self.cls_weight == 0:
+            raise OptionError(
+                "seg_weight and cls_weight are 0: there is no loss",
+                where=f"recipe {self.name}",
+                hint="give one of them a weight above 0",
+            )
 
     def with_epochs(self, epochs: int) -> Self:
         """Return the recipe with another number of epochs; `head_epochs` changes in proportion."""

@@ -15,6 +15,7 @@ from btlib.data.sources.tasks import PHANTOM
 from btlib.data.workers import track
 from btlib.errors import BtlibWarning, DataError
 from btlib.files import atomic_folder
+from btlib.ranges import COUNT, SEED
 
 _VERSION = 1  # increase it with every change of a phantom's pixels
 _PERCENT = (23, 47, 30)  # of meningioma, glioma and pituitary, as in the data set
@@ -35,12 +36,11 @@ def write_phantoms(out: Path | str, n: int, seed: int = 0, progress: bool = Fals
         The folder of the slices, `out/data`.
 
     Raises:
-        DataError: n is below 1, `out/data` exists already, or it cannot be written.
+        DataError: n is below 1, the seed is below 0, `out/data` exists already, or it cannot be written.
     """
     out = Path(out)
     target = out / "data"
-    if n < 1:
-        raise DataError(f"expected at least 1 slice, got {n}", where="phantoms", hint="ask for more slices")
+    _check(n, seed)
     if target.exists():
         raise DataError("exists already", where=target, hint="choose a new folder, or remove this one first")
     cast = track(_cast(n, seed), n, "Drawing phantoms", progress)
@@ -64,8 +64,9 @@ def phantom_folder(root: Path | str, n: int, seed: int = 0, progress: bool = Fal
         The folder, whose `data/` contains the slices.
 
     Raises:
-        DataError: n is below 1.
+        DataError: n is below 1, or the seed is below 0.
     """
+    _check(n, seed)
     folder = Path(root) / f"phantoms-v{_VERSION}-{n}-seed{seed}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock")):
@@ -78,6 +79,11 @@ def phantom_folder(root: Path | str, n: int, seed: int = 0, progress: bool = Fal
         shutil.rmtree(folder, ignore_errors=True)  # incomplete, or left by a killed process
         write_phantoms(folder, n, seed, progress)
     return folder
+
+
+def _check(n: int, seed: int) -> None:
+    COUNT.require(n, "phantoms: number of slices", error=DataError)
+    SEED.require(seed, "phantoms: seed", error=DataError)
 
 
 def _cast(n: int, seed: int) -> list[tuple[str, int, Anatomy]]:
