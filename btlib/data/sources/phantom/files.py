@@ -1,7 +1,6 @@
 """Synthetic slices in the layout of the Figshare data set. They replace missing real slices; every file is marked."""
 
 import shutil
-import warnings
 from pathlib import Path
 
 from filelock import FileLock
@@ -13,7 +12,7 @@ from btlib.data.sources.figshare.slice_file import write_slice
 from btlib.data.sources.phantom.head import Anatomy, anatomy, draw
 from btlib.data.sources.tasks import PHANTOM
 from btlib.data.workers import track
-from btlib.errors import BtlibWarning, DataError
+from btlib.errors import DataError, warn
 from btlib.files import atomic_folder
 from btlib.ranges import COUNT, SEED
 
@@ -75,7 +74,7 @@ def phantom_folder(root: Path | str, n: int, seed: int = 0, progress: bool = Fal
             there = len(sort_out(slice_folder(folder))[0])
             if there == n:
                 return folder
-            warnings.warn(f"{target}: found {there} of {n} phantoms; drawing all again", BtlibWarning, stacklevel=2)
+            warn(f"{target}: found {there} of {n} phantoms; drawing all again", stacklevel=2)
         shutil.rmtree(folder, ignore_errors=True)  # incomplete, or left by a killed process
         write_phantoms(folder, n, seed, progress)
     return folder
