@@ -2,12 +2,13 @@
 
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from btlib.errors import OptionError
-from btlib.ranges import COUNT, SEED, Range
+from btlib.ranges import COUNT, INSIDE, SEED, Range
 from btlib.registry import unknown_name
 from btlib.types import DEVICES, SCALINGS, Scaling
 
@@ -19,11 +20,11 @@ ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
-Kind = Literal["text", "list", "repeated", "count", "seed", "folder", "place", "flag"]
+Kind = Literal["text", "list", "repeated", "count", "seed", "share", "folder", "place", "flag"]
 """Kind of an option's value, in this order: any text; names separated by commas; an option that may be repeated; a
 whole number from 1; a whole number from 0; an existing folder; a folder that may be created; a switch."""
 
-RANGES: Mapping[str, Range] = {"count": COUNT, "seed": SEED}
+RANGES: Mapping[str, Range] = {"count": COUNT, "seed": SEED, "share": INSIDE}
 """Kind of an option that is a number → its range."""
 
 
@@ -132,7 +133,15 @@ class RunOptions:
     )
     no_tune: bool = _option("do not change the allocator or the number of threads", "flag", default=False)
     strict: bool = _option(
-        "fail if a verdict is inconclusive or a case of the baseline is left out", "flag", default=False
+        "fail if a verdict is inconclusive or suspect, or a case of the baseline is left out", "flag", default=False
+    )
+    alpha: float = _option(
+        "probability that an unchanged suite has any regression (default: 0.05)", "share", "ALPHA", default=0.05
+    )
+    rescore: bool = _option(
+        "the models are the same as those of the baseline: verdicts do not cover another training",
+        "flag",
+        default=False,
     )
     plugins: Mapping[str, Any] = field(default_factory=dict)
 
@@ -261,9 +270,8 @@ def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any
     """
 
     def parse(text: str) -> Any:
-        if declared.kind in ("count", "seed"):
-            RANGES[declared.kind].require(int(text) if text.isdecimal() else text, where)
-            return int(text)
+        if declared.kind in RANGES:
+            return _number(text, declared.kind, where)
         if declared.kind == "list":
             return tuple(filter(None, text.split(",")))
         if declared.kind == "folder":
@@ -349,6 +357,16 @@ def _require_in_range(name: str, kind: Kind, value: object) -> None:
     """Check the value of an option that is a number; None, for an option that is not given, passes."""
     if kind in RANGES and value is not None:
         RANGES[kind].require(value, written(name))
+
+
+def _number(text: str, kind: Kind, where: str) -> int | float:
+    """Convert the text of an option that is a number."""
+    found: object = text
+    with suppress(ValueError):
+        found = float(text) if kind == "share" else int(text) if text.isdecimal() else text
+    if found not in RANGES[kind]:
+        RANGES[kind].require(text, where, hint="0.05, for example" if kind == "share" else None)
+    return found  # type: ignore[return-value]  # it is in a range of numbers
 
 
 def _plain(value: Any) -> Any:

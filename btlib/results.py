@@ -120,6 +120,7 @@ class CaseResult:
         batch_mean_size: Batch size for metrics that are means of batch means.
         failure: Kind of failure if the results of all or some seeds are missing.
         message: Message of the failure.
+        folds: Fold of each sample of the first seed, if each fold has its own training; empty for a single split.
     """
 
     case: str
@@ -130,6 +131,7 @@ class CaseResult:
     batch_mean_size: int = 16
     failure: Failure | None = None
     message: str = ""
+    folds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.runs and self.failure is None:

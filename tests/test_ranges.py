@@ -22,8 +22,9 @@ from btlib.evaluation.aggregate import batch_mean
 from btlib.explain.occlusion import occlusion_maps
 from btlib.explain.patches import positions
 from btlib.gate.baseline_case import ReferenceValue, Spread
+from btlib.gate.gate_options import GateOptions
 from btlib.gate.margins import margins_of
-from btlib.gate.rule import Gap, three_way
+from btlib.gate.rule import status_of
 from btlib.gate.throughput import judge_throughput
 from btlib.options import Declared, PluginOption, RunOptions, parser_of, plugin_values
 from btlib.protocol import TIERS, Protocol, Recipe
@@ -94,7 +95,8 @@ def dataset(**given: Any) -> Any:
 SIMULATED = Task(name="disc", structures=("disc",), synthetic=True)
 FULL = TIERS["full"]
 SPEED = Throughput(images_per_second=10, ratio=1.0, low=0.9, high=1.1)
-GAP = Gap(-0.01, -0.015, -0.005, "paired")
+FOUND = stats.crossed(A, B, between_trainings=stats.Variance(1e-4, 9))
+LEVELS = (0.025, 0.05)
 FIGURE = {"metric": "dice", "value": 0.7, "aggregation": "slice-mean", "source": "here"}
 INFO = {"tier": "full", "command": "", "baseline": "", "task": PHANTOM, "data": "", "started": ""}
 
@@ -107,6 +109,11 @@ def timing(**given: Any) -> object:
 def limited(seconds: Any) -> None:
     with time_limit(seconds):
         pass
+
+
+def published(**given: Any) -> object:
+    known = {"mean": 0.5, "std": 0.1, "n": 9, "between_trainings": stats.Variance(1e-4, 9)}
+    return stats.crossed_with_published(A, **{**known, **given})
 
 
 def option(value: Any) -> object:
@@ -150,7 +157,10 @@ ENTRANCES: dict[str, Entrance] = {
     "phantoms.each": count(lambda v: PhantomSource(SIMULATED, 2, each=v)),
     "phantoms.seed": count(lambda v: PhantomSource(SIMULATED, 2, seed=v), 0),
     "task.spacing": positive(lambda v: Task(name="x", structures=("a",), spacing=(v, 1.0))),
-    "margin of the rule": positive(lambda v: three_way(GAP, v)),
+    "margin of the rule": positive(lambda v: status_of(FOUND, v, 1, *LEVELS)),
+    "gate.alpha": inside(lambda v: GateOptions(alpha=v)),
+    "gate.looks": count(lambda v: GateOptions(looks=v)),
+    "options.alpha": inside(lambda v: RunOptions(alpha=v)),
     "baseline.margin": inside(lambda v: ReferenceValue(**FIGURE, margin=v)),
     "baseline.std": weight(lambda v: ReferenceValue(**FIGURE, std=v)),
     "baseline.spread": weight(lambda v: Spread(sd=v, trainings=3, source="here")),
@@ -205,6 +215,18 @@ ENTRANCES: dict[str, Entrance] = {
     "inside_margin": positive(lambda v: stats.inside_margin(-0.1, 0.1, v)),
     "rank_models.alpha": inside(lambda v: stats.rank_models(RNG.random((5, 3)), alpha=v)),
     "speedup.confidence": inside(lambda v: stats.speedup(A + 1, B + 1, v)),
+    "p_pass.margin": positive(lambda v: stats.p_pass(FOUND, v, 0.025)),
+    "p_pass.level": inside(lambda v: stats.p_pass(FOUND, 0.1, v)),
+    "p_regressed.margin": positive(lambda v: stats.p_regressed(FOUND, v, 0.05, 0.1)),
+    "p_regressed.red": inside(lambda v: stats.p_regressed(FOUND, 0.1, v, 0.1)),
+    "detectable.margin": positive(lambda v: stats.detectable(FOUND, v, 0.05)),
+    "detectable.red": inside(lambda v: stats.detectable(FOUND, 0.1, v)),
+    "detectable.power": inside(lambda v: stats.detectable(FOUND, 0.1, 0.05, v)),
+    "enough.margin": positive(lambda v: stats.enough(FOUND, v, 0.025)),
+    "enough.level": inside(lambda v: stats.enough(FOUND, 0.1, v)),
+    "enough.power": inside(lambda v: stats.enough(FOUND, 0.1, 0.025, v)),
+    "published.std": weight(lambda v: published(std=v)),
+    "published.n": Entrance(lambda v: published(n=v), (2, 7.5), (1, 0, -3)),
     "variance": weight(lambda v: stats.Variance(v, 3)),
     "variance's freedom": positive(lambda v: stats.Variance(0.1, v)),
 }

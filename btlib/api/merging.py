@@ -74,7 +74,7 @@ def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> Run
 
 
 def _require_alike(first: RunInfo, other: RunInfo, first_path: Path, other_path: Path) -> None:
-    for field in ("tier", "task", "image_size", "recipe", "against", "strict"):
+    for field in ("tier", "task", "image_size", "recipe", "against", "strict", "alpha", "rescore"):
         ours, theirs = getattr(first, field), getattr(other, field)
         if ours != theirs:
             raise RecordError(

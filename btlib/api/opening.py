@@ -227,6 +227,8 @@ def _info(workspace: Workspace, baseline: Path) -> RunInfo:
         recipe=asdict(plan.tier.recipe),
         against=None if options.against is None else list(options.against),
         strict=options.strict,
+        alpha=options.alpha,
+        rescore=options.rescore,
         cases=list(plan.cases),
         specs={name: spec for name in plan.cases if (spec := spec_of(load_cases()[name])) is not None},
         seeds=list(plan.seeds),

@@ -13,6 +13,7 @@ from btlib.cli.doctor import doctor
 from btlib.cli.explain import explain
 from btlib.cli.init import init
 from btlib.cli.leakage import leakage
+from btlib.cli.power import power
 from btlib.cli.report import report
 from btlib.cli.results import results
 from btlib.cli.run import merge, run
@@ -52,6 +53,7 @@ app.command()(run)
 app.command()(merge)
 app.command()(show)
 app.command()(compare)
+app.command()(power)
 app.command()(check)
 app.command()(doctor)
 app.command()(explain)

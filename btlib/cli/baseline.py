@@ -1,6 +1,7 @@
 """`btlib baseline`: show what a run would change, make it the baseline, and check baseline files."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,15 +22,30 @@ Margin = Annotated[
     list[str] | None,
     typer.Option(metavar="METRIC=VALUE", help="Loss to tolerate; default: margin of the old baseline, else 0.02."),
 ]
+MoveFirst = Annotated[
+    list[str],
+    typer.Option(
+        metavar="CASE",
+        help="Forget the numbers of this case that were accepted first; slow losses are counted from this run on.",
+    ),
+]
 Add = Annotated[
     bool, typer.Option(help="Keep the baseline's other cases unchanged; without it, the run must contain all of them.")
 ]
 
 
 @app.command()
-def propose(run: Run, name: Name, margin: Margin = None, add: Add = False, *, folder: Baselines) -> None:
+def propose(
+    run: Run,
+    name: Name,
+    margin: Margin = None,
+    add: Add = False,
+    move_first: MoveFirst = [],  # noqa: B006
+    *,
+    folder: Baselines,
+) -> None:
     """Show what would change if a run became the baseline; exit code 1 if it cannot be accepted."""
-    proposal = _proposal(run, name, "proposed", margin, add, folder)
+    proposal = _proposal(run, name, "proposed", margin, add, folder, move_first)
     _show(proposal)
     if proposal.refusals or proposal.worse:
         raise typer.Exit(1)
@@ -42,6 +58,7 @@ def accept(
     reason: Annotated[str, typer.Option(help="Why these numbers are the baseline from now on.")],
     margin: Margin = None,
     add: Add = False,
+    move_first: MoveFirst = [],  # noqa: B006
     allow_worse: Annotated[
         bool, typer.Option(help="Accept numbers that are worse than those of the old baseline.")
     ] = False,
@@ -51,12 +68,30 @@ def accept(
     """Write the cases of a run as a baseline, including the numbers per sample."""
     from btlib.gate.acceptance import accept as write
 
-    proposal = _proposal(run, name, reason, margin, add, folder)
+    proposal = _proposal(run, name, reason, margin, add, folder, move_first)
     path = folder / f"{name}.json"
     write(proposal, path, allow_worse=allow_worse)
     _show(proposal)
     accepted, total = ", ".join(proposal.cases), len(proposal.new.cases)
     print_line(f"{accepted} accepted into {path} ({total} in total). Check the diff and commit it.")
+
+
+@app.command()
+def spread(run: Run, name: Name, *, folder: Baselines) -> None:
+    """Store how much cases vary between trainings, measured by a run with several seeds; no value changes."""
+    from btlib.gate import Baseline
+    from btlib.gate.measured_spread import with_spreads
+    from btlib.paths import find_baseline
+
+    before = Baseline.load(find_baseline(name, folder))
+    after = with_spreads(before, run)
+    path = folder / f"{name}.json"
+    after.save(path)
+    for case, known in after.cases.items():
+        for metric, found in known.spread.items():
+            if found != before.cases[case].spread.get(metric):
+                print_line(f"{case} {metric}: standard deviation {found.sd:.4f} between {found.trainings} trainings")
+    print_line(f"Stored in {path}. Check the diff and commit it.")
 
 
 @app.command()
@@ -93,7 +128,15 @@ def migrate(
         print_line(f"{path}: {len(upgraded.cases)} cases{patients}")
 
 
-def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: bool, folder: Path) -> "Proposal":
+def _proposal(
+    run: Path,
+    name: str,
+    reason: str,
+    margin: list[str] | None,
+    add: bool,
+    folder: Path,
+    move_first: Sequence[str] = (),
+) -> "Proposal":
     from btlib.errors import OptionError
     from btlib.gate import Baseline
     from btlib.gate.acceptance import propose as look
@@ -105,7 +148,7 @@ def _proposal(run: Path, name: str, reason: str, margin: list[str] | None, add: 
         raise OptionError("expected a sentence", where="--reason", hint="state why these numbers become the baseline")
     path = find_baseline(name, folder)
     old = Baseline.load(path) if path.exists() else None
-    return look(run, name, reason, dict(map(_margin, margin or [])), old, add=add)
+    return look(run, name, reason, dict(map(_margin, margin or [])), old, add=add, move_first=move_first)
 
 
 def _margin(text: str) -> tuple[str, float]:

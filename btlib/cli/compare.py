@@ -17,11 +17,17 @@ def compare(
     ] = None,
     strict: Annotated[
         bool,
-        typer.Option(help="Inconclusive verdicts, another rendering, and cases missing in AFTER are failures."),
+        typer.Option(
+            help="Inconclusive and suspect verdicts, another rendering, and cases missing in AFTER are failures."
+        ),
     ] = False,
     independent: Annotated[
         bool, typer.Option(help="Judge samples without patient id; state that they are independent of each other.")
     ] = False,
+    rescore: Annotated[
+        bool, typer.Option(help="The models are the same on both sides: verdicts do not cover another training.")
+    ] = False,
+    alpha: Annotated[float, typer.Option(help="Probability that an unchanged suite has any regression.")] = 0.05,
     name: Annotated[
         list[str], typer.Option(metavar="TITLE", help="Title of a source; give one per source, in the same order.")
     ] = [],  # noqa: B006
@@ -33,6 +39,7 @@ def compare(
     Exit code 0: all pass; 1: a case fails; 7: a case could not be compared; 2: a file cannot be read.
     """
     from btlib.errors import OptionError
+    from btlib.gate.gate_options import GateOptions
     from btlib.gate.verdict import COULD_NOT_JUDGE, exit_code
     from btlib.reporting.names import visible
     from btlib.reporting.ranking_table import ranking_table
@@ -43,11 +50,15 @@ def compare(
         raise OptionError(
             "expected two sources, or one source and --against", where="btlib compare", hint="add a second source"
         )
+    options = GateOptions(strict=strict, alpha=alpha, rescore=rescore)
     loaded = load_sources(sources, folder, name)
     reference, rest = (loaded[0], loaded[1:]) if against is None else (load_source(against, folder), loaded)
     found, absent = [], []
     for source in rest:
-        verdicts, lacking = hold(source, reference, strict=strict, independent=independent), left_out(source, reference)
+        verdicts, lacking = (
+            hold(source, reference, options=options, independent=independent),
+            left_out(source, reference),
+        )
         found += verdicts
         absent += lacking
         ours, theirs = visible(source.name), visible(reference.name)
@@ -56,7 +67,7 @@ def compare(
         for verdict in verdicts:
             if verdict.reason:
                 print_line(f"{visible(verdict.case)}, {verdict.metric} ({verdict.status}): {verdict.reason}")
-        if new := beside(source, reference, strict=strict, independent=independent):
+        if new := beside(source, reference, options=options, independent=independent):
             print_line(f"\nnot in {theirs}, so compared with each of its cases\n\n{ranking_table(new)}")
         if lacking:
             print_line(f"not in {ours}: {', '.join(map(visible, lacking))}")

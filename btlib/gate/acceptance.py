@@ -1,16 +1,18 @@
 """Propose and accept a run as a baseline. Every measured baseline is written by this module."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
-from btlib.gate import Baseline, Verdict, judge
+from btlib.gate import Baseline, Verdict
 from btlib.gate.baseline_case import BaselineCase
+from btlib.gate.comparable import other_rendering, unlike
 from btlib.gate.from_results import MARGIN, baseline_of, sound, with_costs
+from btlib.gate.gate_options import GateOptions
 from btlib.gate.margins import margins_of
-from btlib.gate.rule import other_rendering, unlike
+from btlib.gate.rule import judge_with
 from btlib.gate.verdict import COULD_NOT_TELL, HOLDS
 from btlib.registry import unknown_name
 from btlib.results import CaseResult
@@ -54,6 +56,7 @@ def propose(
     old: Baseline | None = None,
     *,
     add: bool = False,
+    move_first: Sequence[str] = (),
 ) -> Proposal:
     """Return what would change if a run became the baseline; nothing is written.
 
@@ -66,11 +69,13 @@ def propose(
         old: Baseline that would be replaced.
         add: Whether the old baseline's other cases stay as they are. Each case of the run then stores its own
             provenance.
+        move_first: Cases whose first accepted numbers are forgotten: slow losses are counted from this run on.
 
     Raises:
         RecordError: The folder is not a run, has no records, a case failed or has no record, or the cases were
             measured under different conditions.
-        BaselineError: A margin is out of range, or a metric with a unit other than "1" has none.
+        BaselineError: A margin is out of range, a metric with a unit other than "1" has none, or a case of `move_first`
+            is not in the run.
     """
     run = RunStore(folder)
     info, records = run.info(), run.records()
@@ -78,8 +83,11 @@ def propose(
     new = with_costs(
         baseline_of(info, records, results, name, reason, _margins(results, margins or {}, old)), run, records
     )
-    verdicts = () if old is None else tuple(v for r in results if r.case in old.cases for v in judge(r, old))
-    new = new if old is None else _with_first(old, new)
+    for case in move_first:
+        if case not in new.cases:
+            raise unknown_name("case of this run", case, new.cases, where="--move-first")
+    verdicts = () if old is None else _verdicts(results, old, info, move_first)
+    new = new if old is None else _with_first(old, new, move_first)
     return Proposal(
         new=new if old is None or not add else _added(old, new),
         old=old,
@@ -106,8 +114,22 @@ def accept(proposal: Proposal, path: Path, *, allow_worse: bool = False) -> None
     proposal.new.save(path)
 
 
-def _with_first(old: Baseline, new: Baseline) -> Baseline:
-    """Store the first accepted numbers with each case, so that losses within the margin do not add up unnoticed."""
+def _verdicts(results: list[CaseResult], old: Baseline, info: RunInfo, moved: Sequence[str]) -> tuple[Verdict, ...]:
+    """Return the verdicts on the run; slow losses of the cases in `moved` are intended and are not judged."""
+    cases = {
+        name: case.model_copy(update={"first": None}) if name in moved else case for name, case in old.cases.items()
+    }
+    since = old.model_copy(update={"cases": cases})
+    options = GateOptions(alpha=info.alpha, looks=info.looks, rescore=info.rescore)
+    return tuple(v for r in results if r.case in old.cases for v in judge_with(r, since, options))
+
+
+def _with_first(old: Baseline, new: Baseline, moved: Sequence[str]) -> Baseline:
+    """Store the first accepted numbers and the spread with each case.
+
+    The first numbers let the gate notice losses within the margin that add up. The spread of older trainings stays
+    valid if the recipe is the same.
+    """
 
     def first(name: str) -> BaselineCase:
         before = old.cases[name]
@@ -116,10 +138,21 @@ def _with_first(old: Baseline, new: Baseline) -> Baseline:
         )
 
     cases = {
-        name: case.model_copy(update={"first": first(name)}) if name in old.cases else case
+        name: case.model_copy(
+            update={
+                "first": None if name in moved else first(name),
+                "spread": old.cases[name].spread if _same_recipe(old, new, name) else {},
+            }
+        )
+        if name in old.cases
+        else case
         for name, case in new.cases.items()
     }
-    return new.model_copy(update={"cases": cases})
+    return new.model_copy(update={"cases": cases, "spreads": old.spreads if old.recipe == new.recipe else {}})
+
+
+def _same_recipe(old: Baseline, new: Baseline, case: str) -> bool:
+    return old.provenance_of(case).recipe == new.provenance_of(case).recipe
 
 
 def _added(old: Baseline, new: Baseline) -> Baseline:

@@ -93,11 +93,14 @@ class Spread(Strict):
 
     Attributes:
         sd: Standard deviation, between trainings, of the mean over samples, in the metric's unit.
+        interaction: Part of `sd` that is due to the patients of this test set: trainings differ in which patients they
+            solve. 0 if it is unknown.
         trainings: Number n of trainings; the standard deviation has n − 1 degrees of freedom.
         source: Where it was measured.
     """
 
     sd: Annotated[float, Field(ge=0)]
+    interaction: Annotated[float, Field(ge=0)] = 0.0
     trainings: Annotated[int, Field(ge=2)]
     source: str
 

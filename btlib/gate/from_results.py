@@ -97,7 +97,7 @@ def baseline_of(
         kind="measured",
         tier=info.tier,
         title=f"{info.tier}: {info.data}",
-        source=_FOLDERS.sub("", info.command),
+        source=described_command(info),
         created=f"{datetime.now(UTC):%Y-%m-%d}",
         reason=reason,
         commit=info.commit,
@@ -118,6 +118,11 @@ def baseline_of(
         for case, known in baseline.cases.items()
     }
     return baseline.model_copy(update={"cases": cases})
+
+
+def described_command(info: RunInfo) -> str:
+    """Return the command of a run without the options that name folders of its machine."""
+    return _FOLDERS.sub("", info.command)
 
 
 def _code(codes: Sequence[CaseCode | None]) -> CaseCode | None:

@@ -1,7 +1,7 @@
 """The judgement of a run, `judgement.json`: all verdicts on all cases. It is made once and read by all reports."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from itertools import groupby
 from math import isfinite
 from typing import Any, Literal, TypeVar
@@ -12,10 +12,12 @@ from pydantic import AliasChoices, ConfigDict, Field
 from btlib import fingerprint
 from btlib.errors import BaselineError, RecordError
 from btlib.evaluation.catalogue import METRICS
+from btlib.gate.gate_options import ALPHA, GateOptions
 from btlib.gate.loading import NotComparedError
 from btlib.gate.measured import mean_value, with_value
+from btlib.gate.newcomers import judge_against, judge_new
 from btlib.gate.ranking import Ranking, rankings
-from btlib.gate.rule import judge, judge_against, judge_new
+from btlib.gate.rule import judge_with
 from btlib.gate.schema import Baseline
 from btlib.gate.throughput import ThroughputVerdict, judge_timing
 from btlib.gate.verdict import Verdict
@@ -64,6 +66,9 @@ class Judgement(Stored):
         baseline: Name and fingerprint of the baseline; None if the run is compared with nothing.
         against: Cases of the baseline that new cases are compared with; None for all.
         strict: Whether another rendering of the samples is "not-comparable".
+        alpha: Probability that an unchanged suite has any regression.
+        looks: Number of stages after which a case is judged.
+        rescore: Whether the models are the same on both sides.
         cases: Judgement of each case, by case name.
     """
 
@@ -72,6 +77,9 @@ class Judgement(Stored):
     baseline: str | None
     against: list[str] | None
     strict: bool
+    alpha: float = ALPHA
+    looks: int = 1
+    rescore: bool = False
     cases: dict[str, CaseJudgement] = Field(default_factory=dict)
 
     @property
@@ -135,15 +143,18 @@ def judgement_of(
 
 def stored_judgement(store: RunStore, info: RunInfo, baseline: Baseline | BaselineError) -> Judgement:
     """Return the stored judgement for the same baseline and options, else an empty one; a damaged file is ignored."""
-    against, strict, identity = info.against, info.strict, _baseline_identity(baseline)
+    empty = Judgement(baseline=_baseline_identity(baseline), against=info.against, **asdict(options_of(info)))
     path = store.path / "judgement.json"
     try:
         found = Judgement.load(path) if path.exists() else None
     except RecordError:
         found = None
-    if found is not None and (found.baseline, found.against, found.strict) == (identity, against, strict):
-        return found
-    return Judgement(baseline=identity, against=against, strict=strict)
+    return found if found is not None and found.model_copy(update={"cases": {}}) == empty else empty
+
+
+def options_of(info: RunInfo) -> GateOptions:
+    """Return the gate's settings of a run."""
+    return GateOptions(strict=info.strict, alpha=info.alpha, looks=info.looks, rescore=info.rescore)
 
 
 def _judged_or_known(
@@ -165,7 +176,7 @@ def verdicts(
     baseline: Baseline | BaselineError,
     against: Sequence[str] | None = None,
     *,
-    strict: bool = False,
+    options: GateOptions = GateOptions(),  # noqa: B008 - frozen
     found: Sequence[Verdict] | None = None,
 ) -> tuple[Verdict, ...]:
     """Return the verdict on each metric of a case, with the measured value, even if the baseline cannot be read.
@@ -174,10 +185,10 @@ def verdicts(
         result: Measured result.
         baseline: Baseline to compare with, or the error why there is none.
         against: References for a case that is not in the baseline; None for all.
-        strict: Whether another rendering of the same samples is "not-comparable".
+        options: Settings of the gate.
         found: Verdicts of `judge_against` for a case that is not in the baseline, if already computed.
     """
-    judged = _verdicts(result, baseline, against, strict=strict, found=found)
+    judged = _verdicts(result, baseline, against, options=options, found=found)
     return tuple(with_value(verdict, result) for verdict in judged)
 
 
@@ -186,13 +197,13 @@ def _verdicts(
     baseline: Baseline | BaselineError,
     against: Sequence[str] | None,
     *,
-    strict: bool,
+    options: GateOptions,
     found: Sequence[Verdict] | None,
 ) -> tuple[Verdict, ...]:
     if not isinstance(baseline, BaselineError):
         if result.case in baseline.cases:
-            return judge(result, baseline, strict=strict)
-        return judge_new(result, baseline, against, strict=strict, found=found)
+            return judge_with(result, baseline, options)
+        return judge_new(result, baseline, against, options=options, found=found)
     if result.failure is not None:
         return tuple(Verdict(result.case, metric, result.failure, result.message) for metric in result.metrics)
     if isinstance(baseline, NotComparedError):
@@ -213,15 +224,16 @@ def _judged(
     result = result_of(records, missing_cells(info, records))
     asked = replace(result, metrics={**result.metrics, **{metric: METRICS[metric].version for metric in metrics}})
     against: list[Verdict] | None = None
+    options = options_of(info)
     ranked: list[Ranking] = []
     if not isinstance(baseline, BaselineError) and result.case not in baseline.cases and result.failure is None:
-        against = judge_against(asked, baseline, info.against, strict=info.strict)
+        against = judge_against(asked, baseline, info.against, options=options)
         declared = [verdict for verdict in against if verdict.metric in result.metrics]
-        ranked = rankings(result, baseline, info.against, strict=info.strict, judged=declared)
+        ranked = rankings(result, baseline, info.against, options=options, judged=declared)
     return CaseJudgement(
         case=result.case,
         records=_identity(info, records),
-        verdicts=[_finite(v) for v in verdicts(asked, baseline, info.against, strict=info.strict, found=against)],
+        verdicts=[_finite(v) for v in verdicts(asked, baseline, info.against, options=options, found=against)],
         rankings=[_finite(one) for one in ranked],
         speed=_speed(info, records, baseline),
     )

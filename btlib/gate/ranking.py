@@ -9,8 +9,9 @@ from btlib import stats
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline, Verdict
 from btlib.gate.baseline_case import BaselineCase
+from btlib.gate.gate_options import GateOptions
 from btlib.gate.measured import with_value
-from btlib.gate.rule import judge_against
+from btlib.gate.newcomers import judge_against
 from btlib.gate.verdict import COULD_NOT_TELL
 from btlib.results import CaseResult, mean_in_order
 
@@ -63,7 +64,7 @@ def rankings(
     baseline: Baseline,
     against: Sequence[str] | None = None,
     *,
-    strict: bool = False,
+    options: GateOptions = GateOptions(),  # noqa: B008 - frozen
     judged: Sequence[Verdict] | None = None,
 ) -> list[Ranking]:
     """Compare a measured case with every reference.
@@ -72,11 +73,11 @@ def rankings(
         result: Measured result.
         baseline: Baseline with the references.
         against: Names of the references; None takes all.
-        strict: Whether another rendering of the same samples is "not-comparable".
+        options: Settings of the gate.
         judged: Verdicts of `judge_against` with the same arguments, if already computed.
     """
     if judged is None:
-        judged = judge_against(result, baseline, against, strict=strict)
+        judged = judge_against(result, baseline, against, options=options)
     found = [with_value(v, result) for v in judged]
     p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if v.status not in COULD_NOT_TELL])
     values = {m: [v.baseline for v in found if v.metric == m and v.baseline is not None] for m in result.metrics}

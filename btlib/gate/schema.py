@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from btlib import files, fingerprint
+from btlib import files, fingerprint, stats
 from btlib.errors import BaselineError
+from btlib.evaluation.aggregate import gated_value
 from btlib.gate.baseline_case import BaselineCase, Provenance, PublishedTest, ReferenceValue, Spread, Strict
 from btlib.gate.layout import SCHEMA, SCHEMAS, from_file, to_file
 from btlib.gate.text import compact
@@ -138,7 +139,8 @@ class Baseline(Strict):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with other fields; its identity is computed again."""
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("identity", None)
+        for name in ("identity", "_spreads_known"):
+            copied.__dict__.pop(name, None)
         return copied
 
     def provenance_of(self, case: str) -> Provenance:
@@ -158,6 +160,30 @@ class Baseline(Strict):
         """Return the metrics of a case that have a margin; empty if the case is unknown."""
         known = self.cases.get(case)
         return [f.metric for f in known.figures if f.margin is not None] if known else []
+
+    @property
+    def family(self) -> int:
+        """Number of gated metrics of all cases: the tests over which the error rate of a suite is divided."""
+        return sum(len(self.gated(case)) for case in self.cases)
+
+    def spread_of(self, case: str, metric: str) -> stats.Variance | None:
+        """Return the variance between trainings of a case, stored or from its seeds; None if it is not known."""
+        if (case, metric) not in self._spreads_known:
+            self._spreads_known[case, metric] = self._spread(case, metric)
+        return self._spreads_known[case, metric]
+
+    @cached_property
+    def _spreads_known(self) -> dict[tuple[str, str], stats.Variance | None]:
+        return {}
+
+    def _spread(self, case: str, metric: str) -> stats.Variance | None:
+        known = self.cases[case]
+        if (stored := known.spread.get(metric)) is not None:
+            return stats.Variance(stored.sd**2, stored.trainings - 1)
+        if metric not in self.gated(case):
+            return None
+        aggregates = [gated_value(run.samples, metric, "slice-mean", 16) for run in known.runs]
+        return stats.pooled([aggregates])
 
     def result(self, case: str) -> CaseResult | None:
         """Return the measured numbers of a case; None if it has none, as in a published baseline."""

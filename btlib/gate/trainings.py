@@ -1,51 +1,93 @@
 """Variance between trainings of a case, from its own seeds and from the other cases of the baseline."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btlib import stats
-from btlib.evaluation.aggregate import per_sample
-from btlib.gate.baseline_case import BaselineCase, Spread
+from btlib.evaluation.catalogue import METRICS
+from btlib.gate.baseline_case import Spread
 from btlib.gate.schema import Baseline
-from btlib.results import SeedRun
+from btlib.results import CaseResult, SeedRun
 
 PRIOR_WEIGHT = 4.0
 """Largest weight of the other cases, in degrees of freedom. Spreads differ between cases, so the case's own trainings
 must be able to outweigh theirs."""
 
-Means = NDArray[np.float64]
-"""Mean over samples of each training, float64 [trainings]."""
+ASSUMED_SHARE = 0.05
+"""Assumed standard deviation between trainings if none is known, as a share of the metric's range. Trainings of the
+thesis's recipe are up to 0.22 apart."""
+
+ASSUMED_MARGINS = 2.5
+"""The same for a metric without an upper bound, as a multiple of its margin."""
+
+Values = NDArray[np.float64]
+"""Metric by training and sample, float64 [trainings, n]."""
 
 
-def between_trainings(
-    ours: Means, theirs: Means, name: str, metric: str, baseline: Baseline, *, same: bool
-) -> tuple[stats.Variance, stats.Variance] | None:
-    """Return the variance between trainings of both sides of a comparison; None if no spread is known.
+@dataclass(frozen=True)
+class Spreads:
+    """Variance between the trainings of both sides of a comparison.
+
+    Attributes:
+        ours: Variance of the measured case.
+        theirs: Variance of the baseline's case.
+        assumed: Standard deviation that is assumed because none is known; None if one is known.
+        interaction: Variance over patients that trainings of the case do not share; 0 if it is unknown.
+    """
+
+    ours: stats.Variance
+    theirs: stats.Variance
+    assumed: float | None = None
+    interaction: float = 0.0
+
+
+def spreads(
+    result: CaseResult, ours: Values, theirs: Values | None, metric: str, baseline: Baseline, *, newcomer: bool
+) -> Spreads:
+    """Return the variance between trainings of both sides.
 
     Each variance is a mean of the case's own spread and that of the baseline's other cases, weighted by degrees of
-    freedom (`stats.moderated`).
+    freedom (`stats.moderated`). If no spread is known, a wide one is assumed (`default_spread`).
 
     Args:
-        ours: Means of the measured trainings.
-        theirs: Means of the trainings in the baseline.
-        name: Case of the baseline.
+        result: Measured result; `result.case` is the name of the case in the baseline.
+        ours: Values of the measured trainings.
+        theirs: Values of the trainings in the baseline; None for a published case.
         metric: Name of the metric.
         baseline: The baseline.
-        same: Whether both sides are trainings of the same case. Then both have one variance.
+        newcomer: Whether the measured case has a variance of its own. Otherwise both sides are trainings of one case.
     """
-    prior = _of_others(name, metric, baseline)
-    stored = _variance(baseline.cases[name].spread.get(metric))
-    known = stored or stats.pooled([theirs])
-    if same:
-        own = stats.moderated(stats.moderated(stats.pooled([ours]), known), prior)
-        return None if own is None else (own, own)
-    first, second = stats.moderated(stats.pooled([ours]), prior), stats.moderated(known, prior)
-    if first is None or second is None:
-        only = first or second  # the other side is assumed to be alike
-        return None if only is None else (only, only)
-    return first, second
+    folds = result.folds or None
+    own = stats.between_seeds(ours, folds)
+    stored = _variance(baseline.cases[result.case].spread.get(metric))
+    known = stored or (None if theirs is None else stats.between_seeds(theirs, folds))
+    prior = _of_others(result.case, metric, baseline)
+    if not newcomer:
+        both = stats.moderated(stats.moderated(own, known), prior)
+        first = second = both
+    else:
+        first, second = stats.moderated(own, prior), stats.moderated(known, prior)
+    one = first or second  # a side without any spread is assumed to be like the other
+    if one is not None:
+        apart = (
+            0.0 if newcomer else _interaction(result, (ours, theirs), baseline.cases[result.case].spread.get(metric))
+        )
+        return Spreads(first or one, second or one, interaction=apart)
+    figure = baseline.figure(result.case, metric)
+    sd = default_spread(metric, figure.margin if figure else None)
+    sizes = np.unique(result.folds, return_counts=True)[1] if result.folds else [1]
+    value = stats.Variance(sd**2 * stats.share_of_folds(sizes), math.inf)
+    return Spreads(value, value, assumed=sd)
+
+
+def default_spread(metric: str, margin: float | None) -> float:
+    """Return the standard deviation between trainings that is assumed if none is known, in the metric's unit."""
+    low, high = METRICS[metric].range
+    return ASSUMED_SHARE * (high - low) if math.isfinite(high - low) else ASSUMED_MARGINS * (margin or 1.0)
 
 
 def is_rescored(ours: Sequence[SeedRun], theirs: Sequence[SeedRun]) -> bool:
@@ -61,14 +103,16 @@ def _of_others(name: str, metric: str, baseline: Baseline) -> stats.Variance | N
     """Return the variance of the baseline's recipe: the stored one, else the pool of the other cases."""
     found = _variance(baseline.spreads.get(metric))
     if found is None:
-        for case in (case for other, case in baseline.cases.items() if other != name and metric in _gated(case)):
-            means = [[float(per_sample(run.samples, metric).mean()) for run in case.runs]]
-            found = stats.moderated(found, _variance(case.spread.get(metric)) or stats.pooled(means))
+        for other in baseline.cases:
+            if other != name:
+                found = stats.moderated(found, baseline.spread_of(other, metric))
     return None if found is None else stats.Variance(found.value, min(found.freedom, PRIOR_WEIGHT))
 
 
-def _gated(case: BaselineCase) -> set[str]:
-    return {figure.metric for figure in case.figures if figure.margin is not None}
+def _interaction(result: CaseResult, sides: Sequence[Values | None], stored: Spread | None) -> float:
+    """Return the variance over patients that trainings of a case do not share: stored, else the smaller known one."""
+    known = [stats.interaction(side, result.groups) for side in sides if side is not None and len(side) > 1]
+    return stored.interaction**2 if stored is not None else min(known, default=0.0)
 
 
 def _variance(spread: Spread | None) -> stats.Variance | None:

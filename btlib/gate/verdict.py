@@ -10,6 +10,7 @@ Status = Literal[
     "pass",
     "measured",
     "inconclusive",
+    "suspect",
     "regressed",
     "not-comparable",
     "missing-baseline",
@@ -25,12 +26,16 @@ WORST_FIRST: tuple[Status, ...] = (
     "missing-baseline",
     "not-comparable",
     "regressed",
+    "suspect",
     "inconclusive",
     "measured",
     "pass",
     "improved",
 )
 HOLDS: tuple[Status, ...] = ("improved", "pass", "measured")
+UNCLEAR: tuple[Status, ...] = ("inconclusive", "suspect")
+"""Warnings, which are failures with the option strict: more samples or seeds are needed."""
+
 COULD_NOT_TELL: tuple[Status, ...] = ("error", "out-of-memory", "timeout", "missing-baseline", "not-comparable")
 """Failures of the harness, of the case or of its baseline. They contain no information on quality."""
 
@@ -40,25 +45,99 @@ be measured or compared. If no test ran, pytest exits with 5."""
 
 
 @dataclass(frozen=True)
+class Power:
+    """What a comparison can find.
+
+    Attributes:
+        detectable: Smallest true loss that is a regression with a probability of 80 %, in the metric's unit.
+        p_pass: Probability that an unchanged case passes, 0…1.
+        trainings: Seeds on each side with which an unchanged case passes with a probability of 80 %, with the same
+            samples; None if no number is enough.
+        groups: The same for patients, or for samples that are independent, with the same seeds.
+        n_trainings: Seeds of the side that has fewer.
+        n_groups: Patients of the comparison.
+    """
+
+    detectable: float
+    p_pass: float
+    trainings: int | None
+    groups: int | None
+    n_trainings: int
+    n_groups: int
+
+    @property
+    def advice(self) -> str:
+        """Text on the seeds or patients that would decide."""
+        ways = []
+        if self.trainings is not None and self.trainings > self.n_trainings:
+            ways.append(f"{self.trainings} seeds on each side")
+        if self.groups is not None and self.groups > self.n_groups:
+            ways.append(f"{self.groups} patients instead of {self.n_groups}")
+        if not ways:
+            if self.p_pass >= 0.8:
+                return "an unchanged case would pass with at least 80 %: run it again with other seeds"
+            return "neither more seeds alone nor more patients alone would decide: add both"
+        return f"with {' or with '.join(ways)}, an unchanged case would pass with 80 %"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Comparison with the numbers of the case that were accepted first.
+
+    Attributes:
+        status: Status of the comparison.
+        since: Date of the first numbers, ISO 8601.
+        value: First accepted value.
+        difference: Measured − first accepted value.
+        low: Lower bound of its interval.
+        high: Upper bound.
+        margin: Largest tolerated loss since then, twice the margin of the metric.
+    """
+
+    status: Status
+    since: str
+    value: float
+    difference: float
+    low: float
+    high: float
+    margin: float
+
+    def describe(self) -> str:
+        """Return a sentence for the reason of a verdict."""
+        return (
+            f"compared with the numbers first accepted on {self.since} ({self.value:.4f}): {self.status}, difference "
+            f"{self.difference:+.4f} [{self.low:+.4f}, {self.high:+.4f}], margin {self.margin:g}. If the loss is "
+            "intended, accept the run with --move-first"
+        )
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Verdict on one metric of one case.
 
     Attributes:
         case: Name of the case.
         metric: Name in the catalogue of metrics.
-        status: "improved", "pass" and "measured" (the user asked for no comparison) pass; "inconclusive" is a warning;
-            all others fail.
+        status: "improved", "pass" and "measured" (the user asked for no comparison) pass; "inconclusive" and "suspect"
+            are warnings; all others fail.
         reason: Reason for the status, one or two sentences.
         measured: Measured value, the mean over seeds, in the metric's unit; None if there is none.
         baseline: Value of the baseline.
         margin: Largest tolerated loss, in the metric's unit.
         difference: Measured − baseline.
-        low: Lower bound of the 95 % interval of the difference.
+        low: Lower bound of the interval of the difference.
         high: Upper bound of the interval.
-        method: Method of the interval: "paired by patient", "unpaired, by patient", or the same by sample.
+        confidence: Confidence of the interval: 0.95, and more if a case may be judged several times.
+        p: One-sided p of no loss.
+        red: Largest p of a regression: the error rate of the suite, divided by the gated metrics of the baseline.
+        family: Number of gated metrics of the baseline, over which the error rate is divided.
+        method: What the interval covers: "paired by patient, over trainings", "paired by patient, the same models" or
+            "unpaired, by patient, over trainings", or the same by sample.
         seeds: Measured value of each seed, if there are several.
         baseline_seeds: Baseline value of each seed, if there are several.
         reference: Case of the baseline that was compared with, if it is not `case`.
+        power: What the comparison can find; None without a comparison.
+        drift: Comparison with the numbers that were accepted first; None if there are none.
     """
 
     case: str
@@ -71,15 +150,21 @@ class Verdict:
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+    confidence: float = 0.95
+    p: float | None = None
+    red: float | None = None
+    family: int | None = None
     method: str | None = None
     seeds: tuple[float, ...] = ()
     baseline_seeds: tuple[float, ...] = ()
     reference: str | None = None
+    power: Power | None = None
+    drift: Drift | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the pytest item fails with any options."""
-        return self.status not in (*HOLDS, "inconclusive")
+        return self.status not in (*HOLDS, *UNCLEAR)
 
     def describe(self) -> str:
         """Return a message with the status, the numbers and the reason."""
@@ -90,7 +175,15 @@ class Verdict:
         if self.baseline is not None and self.margin is not None:
             parts.append(f"baseline   {self.baseline:.4f}, margin {self.margin:g}{_spread(self.baseline_seeds)}")
         if self.difference is not None and self.low is not None and self.high is not None:
-            parts.append(f"difference {self.difference:+.4f}, 95 % [{self.low:+.4f}, {self.high:+.4f}] ({self.method})")
+            sure = f"{100 * self.confidence:.3g} %"
+            parts.append(
+                f"difference {self.difference:+.4f}, {sure} [{self.low:+.4f}, {self.high:+.4f}] ({self.method})"
+            )
+        if self.power is not None:
+            parts.append(
+                f"power      finds a loss of {self.power.detectable:.3g} with 80 %; an unchanged case passes with "
+                f"{100 * self.power.p_pass:.0f} %"
+            )
         return "\n  ".join([*parts, *self.reason.splitlines()])
 
 
@@ -99,10 +192,10 @@ def exit_code(verdicts: Iterable[Verdict], *, strict: bool = False) -> int:
 
     Args:
         verdicts: Verdicts of the gate.
-        strict: Whether an inconclusive verdict counts as `FELL_SHORT`.
+        strict: Whether an inconclusive or suspect verdict counts as `FELL_SHORT`.
     """
     found = {v.status for v in verdicts}
-    if "regressed" in found or (strict and "inconclusive" in found):
+    if "regressed" in found or (strict and found & set(UNCLEAR)):
         return FELL_SHORT
     return COULD_NOT_JUDGE if not found or found & set(COULD_NOT_TELL) else 0
 

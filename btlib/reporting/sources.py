@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from btlib.errors import BaselineError, RecordError
-from btlib.gate import Baseline, Verdict, judge, judge_new
+from btlib.gate import Baseline, Verdict, judge_new
 from btlib.gate.from_results import reference
+from btlib.gate.gate_options import GateOptions
 from btlib.gate.measured import with_value
 from btlib.gate.ranking import Ranking, rankings
+from btlib.gate.rule import judge_with
 from btlib.paths import find_baseline, find_run, unknown_source
 from btlib.reporting.names import check_titles
 from btlib.results import CaseResult
@@ -82,7 +84,13 @@ def load_sources(texts: Sequence[str], baselines: Path, titles: Sequence[str] = 
     return [replace(source, name=title) for source, title in zip(loaded, titles or texts, strict=True)]
 
 
-def hold(source: Source, against: Source, *, strict: bool = False, independent: bool = False) -> list[Verdict]:
+def hold(
+    source: Source,
+    against: Source,
+    *,
+    options: GateOptions = GateOptions(),  # noqa: B008 - frozen
+    independent: bool = False,
+) -> list[Verdict]:
     """Compare every case of a source with another source; if each has one case, the names may differ.
 
     A case that `against` does not have is compared with all cases of `against`, as in a run (`judge_new`; `beside` has
@@ -91,7 +99,7 @@ def hold(source: Source, against: Source, *, strict: bool = False, independent: 
     Args:
         source: Source to judge.
         against: Source to compare with.
-        strict: Report another rendering of the same samples as "not-comparable".
+        options: Settings of the gate.
         independent: Treat samples without patient id as independent.
 
     Raises:
@@ -114,17 +122,27 @@ def hold(source: Source, against: Source, *, strict: bool = False, independent: 
     return [
         with_value(verdict, result)
         for result in results
-        for verdict in (judge if result.case in known else judge_new)(result, against.baseline, strict=strict)
+        for verdict in (
+            judge_with(result, against.baseline, options)
+            if result.case in known
+            else judge_new(result, against.baseline, options=options)
+        )
     ]
 
 
-def beside(source: Source, against: Source, *, strict: bool = False, independent: bool = False) -> list[Ranking]:
+def beside(
+    source: Source,
+    against: Source,
+    *,
+    options: GateOptions = GateOptions(),  # noqa: B008 - frozen
+    independent: bool = False,
+) -> list[Ranking]:
     """Compare each case that `against` does not have with each case of `against`; the arguments are those of `hold`."""
     assert against.baseline is not None
     known = against.baseline.cases
     new = [] if len(known) == len(source.results) == 1 else [r for r in source.results if r.case not in known]
     results = [_independent(result) if independent else result for result in new if result.failure is None]
-    return [one for result in results for one in rankings(result, against.baseline, strict=strict)]
+    return [one for result in results for one in rankings(result, against.baseline, options=options)]
 
 
 def _independent(result: CaseResult) -> CaseResult:

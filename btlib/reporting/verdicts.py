@@ -24,7 +24,9 @@ def verdict_line(v: Verdict) -> str:
     parts += [] if v.baseline is None else [f"{against} {v.baseline:.4f}"]
     if v.difference is not None:
         method = f" ({v.method})" if v.method else ""
-        parts += [f"difference {v.difference:+.4f}, 95 % interval {interval(v.low, v.high)}{method}"]
+        parts += [
+            f"difference {v.difference:+.4f}, {100 * v.confidence:.3g} % interval {interval(v.low, v.high)}{method}"
+        ]
     parts += [] if v.margin is None else [f"margin {v.margin:g}"]
     return "; ".join(parts)
 
@@ -39,7 +41,9 @@ def _row(v: Verdict, name: Naming, new: bool) -> dict[str, str]:
         "baseline": number(v.baseline, ".4f"),
         "margin": number(v.margin, "g"),
         "difference": number(v.difference, "+.4f"),
-        "95 % interval": interval(v.low, v.high),
+        "interval": interval(v.low, v.high),
+        "finds": "–" if v.power is None else f"{v.power.detectable:.3f}",
+        "passes": "–" if v.power is None else f"{100 * v.power.p_pass:.0f} %",
         "method": v.method or "–",
         "seeds": f"{len(v.seeds) or 1} / {len(v.baseline_seeds) or 1}" if v.seeds or v.baseline_seeds else "–",
     }

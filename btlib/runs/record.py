@@ -158,6 +158,8 @@ class RunInfo(Stored):
         against: Cases of the baseline with which new cases are compared; None for all.
         strict: Whether the option strict was given. The gate then does not compare with a baseline that was measured
             on another rendering of the same samples.
+        alpha: Probability that an unchanged suite has any regression.
+        rescore: Whether the user stated that the models are the same as those of the baseline.
         cases: Planned cases.
         specs: Case → its "FILE.py::NAME" or its name, to load it again; without cases that have no file.
         seeds: Seeds of each case.
@@ -182,6 +184,8 @@ class RunInfo(Stored):
     recipe: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     against: list[str] | None = None
     strict: bool = False
+    alpha: float = 0.05
+    rescore: bool = False
     cases: list[str] = Field(default_factory=list)
     specs: dict[str, str] = Field(default_factory=dict)
     seeds: list[int] = Field(default_factory=list)
@@ -199,6 +203,11 @@ class RunInfo(Stored):
     def _upgrade(cls, value: Any) -> Any:
         """Read records of older versions, which name the task "origin"."""
         return older.conditions(value) if isinstance(value, dict) else value
+
+    @property
+    def looks(self) -> int:
+        """Number of stages after which a case is judged."""
+        return 1
 
     def recipe_of(self, record: CaseRecord) -> dict[str, str | int | float | bool | None]:
         """Return the training recipe of a record's model; empty for a model that the case gave ready-made."""

@@ -91,6 +91,7 @@ def _result(cells: list[CaseRecord]) -> CaseResult:
         conditions=first.conditions if len(folds) == 1 else _pooled_conditions(seeds[0]),
         metrics=first.metrics,
         runs=tuple(run for of_seed in seeds for run in _runs(of_seed)),
+        folds=() if len(folds) == 1 else _folds(seeds[0]),
         batch_mean_size=first.batch_mean_size,
         failure=failure,
         message=message,
@@ -105,6 +106,11 @@ def _runs(of_seed: Sequence[CaseRecord]) -> list[SeedRun]:
     models = [record.model.fingerprint if record.model else None for record in of_seed]
     model = models[0] if len(models) == 1 else None if None in models else fingerprint.of(models)
     return [SeedRun(seed=of_seed[0].seed, fingerprint=model, samples=_pooled(of_seed[0].case, tables))]
+
+
+def _folds(of_seed: Sequence[CaseRecord]) -> tuple[str, ...]:
+    """Return the fold of each sample, in the order of the pooled table."""
+    return tuple(record.fold or "" for record in of_seed if record.samples for _ in record.samples.id)
 
 
 def _pooled(case: str, tables: Sequence[SampleTable]) -> SampleTable:

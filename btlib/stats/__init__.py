@@ -6,16 +6,20 @@ from btlib.stats.effect import OddsRatio, cohens_dz, matched_odds_ratio, rank_bi
 from btlib.stats.equivalence import Equivalence, inside_margin, tost
 from btlib.stats.multiplicity import holm, resamples_for
 from btlib.stats.paired import PairedDifference, PairedDifferences, paired, paired_many, percentile_levels
+from btlib.stats.power import Enough, detectable, enough, p_pass, p_regressed, with_numbers
 from btlib.stats.proportion import Proportion, wilson
+from btlib.stats.published import crossed_with_published
 from btlib.stats.ranking import Ranking, rank_models
 from btlib.stats.ratio import Speedup, speedup
 from btlib.stats.repeated import corrected_t
 from btlib.stats.signed_ranks import SignedRanks, wilcoxon
+from btlib.stats.spread import between_seeds, interaction, share_of_folds
 from btlib.stats.student import TTest, implied_correlation, paired_t, paired_t_from_summary, t_test
 from btlib.stats.unpaired import Interval, design_effect, unpaired, unpaired_mean_difference
 
 __all__ = [
     "Crossed",
+    "Enough",
     "Equivalence",
     "Interval",
     "McNemar",
@@ -28,18 +32,25 @@ __all__ = [
     "Speedup",
     "TTest",
     "Variance",
+    "between_seeds",
     "cohens_dz",
     "corrected_t",
     "crossed",
+    "crossed_with_published",
     "design_effect",
+    "detectable",
     "discordant",
+    "enough",
     "holm",
     "implied_correlation",
     "inside_margin",
+    "interaction",
     "matched_odds_ratio",
     "mcnemar",
     "mcnemar_from_counts",
     "moderated",
+    "p_pass",
+    "p_regressed",
     "paired",
     "paired_many",
     "paired_t",
@@ -49,6 +60,7 @@ __all__ = [
     "rank_biserial",
     "rank_models",
     "resamples_for",
+    "share_of_folds",
     "speedup",
     "t_test",
     "tost",
@@ -56,4 +68,5 @@ __all__ = [
     "unpaired_mean_difference",
     "wilcoxon",
     "wilson",
+    "with_numbers",
 ]

@@ -86,6 +86,7 @@ def crossed(
     groups: Groups | None = None,
     *,
     between_trainings: tuple[Variance, Variance] | Variance | None = None,
+    interaction: float = 0.0,
 ) -> Crossed:
     """Compute the difference a − b of two cases over their trainings and samples.
 
@@ -100,6 +101,9 @@ def crossed(
         between_trainings: Variance between trainings: one for both sides (two trainings of one recipe), or one for
             each side. None if both sides are the same trained models in the same order: then trainings are not random,
             and r must be equal.
+        interaction: Variance over patients of one training's mean that other trainings do not share, measured on other
+            trainings of the same case (`btlib.stats.interaction`). It is used for a side with one training, which does
+            not tell it apart from C; 0 counts it twice there, which is safe.
 
     Raises:
         StatsError: Shapes differ, values are not finite, or there are fewer than two samples or groups.
@@ -123,7 +127,8 @@ def crossed(
                 hint="give the variance between trainings",
             )
         return Crossed(difference, shared, 0.0, n_groups - 1, n_groups, counts)
-    interactions = [_interaction(side, of, n_groups) for side in (first, second)]
+    between(-1e-300, interaction, math.inf, "an interaction", "give a variance")
+    interactions = [_interaction(side, of, n_groups) if len(side) > 1 else interaction for side in (first, second)]
     samples = max(0.0, shared - sum(one / r for one, r in zip(interactions, counts, strict=True)))
     trainings, freedom = _between(between_trainings, counts, interactions)
     total = samples + trainings
@@ -171,10 +176,8 @@ def _cluster_variance(values: Floats, of: NDArray[np.intp], n_groups: int) -> fl
 
 
 def _interaction(side: Floats, of: NDArray[np.intp], n_groups: int) -> float:
-    """Return the variance over patients of one training's mean that others do not share; 0 for one training."""
+    """Return the variance over patients of one training's mean that others do not share."""
     r = len(side)
-    if r == 1:
-        return 0.0
     alone = float(np.mean([_cluster_variance(row - side.mean(axis=0), of, n_groups) for row in side]))
     return alone * r / (r - 1)
 

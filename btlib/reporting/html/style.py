@@ -30,6 +30,7 @@ TONES = {
     "improved": "good",
     "pass": "good",
     "inconclusive": "warn",
+    "suspect": "warn",
     "regressed": "bad",
     "reference": "plain",
     "measured": "plain",

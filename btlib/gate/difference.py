@@ -1,0 +1,110 @@
+"""Difference between a measured case and its baseline, with the variance of samples and of trainings."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from btlib import stats
+from btlib.evaluation.aggregate import gated_value
+from btlib.gate.baseline_case import BaselineCase, ReferenceValue
+from btlib.gate.schema import Baseline
+from btlib.gate.trainings import Spreads, is_rescored, spreads
+from btlib.results import CaseResult, SeedRun, values_in_order
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference measured − baseline.
+
+    Attributes:
+        found: Difference with its variances.
+        measured: Measured value, the mean over seeds.
+        method: What the interval covers, for readers.
+        note: What readers must know about the interval; "" for nothing.
+    """
+
+    found: stats.Crossed
+    measured: float
+    method: str
+    note: str = ""
+
+
+def difference(
+    result: CaseResult,
+    case: BaselineCase,
+    figure: ReferenceValue,
+    baseline: Baseline,
+    *,
+    rescore: bool = False,
+    newcomer: bool = False,
+) -> Difference:
+    """Return the difference of a measured case from a case of the baseline.
+
+    Args:
+        result: Measured result; `result.case` is the name of the case in the baseline.
+        case: Numbers to compare with.
+        figure: Figure of the metric.
+        baseline: Baseline, whose other cases tell how trainings vary.
+        rescore: Whether the user states that the models are the same on both sides.
+        newcomer: Whether the measured case is another one than the baseline's, with a spread of its own.
+
+    Raises:
+        StatsError: There is a single sample or patient.
+    """
+    if not case.runs:
+        return _from_published(result, figure, baseline)
+    ours = result.seed_values(figure.metric)
+    theirs = values_in_order(case.runs, result.samples, figure.metric)
+    measured = float(np.mean(by_seed(result.runs, figure, result.batch_mean_size)))
+    same = is_rescored(result.runs, case.runs)
+    if same or rescore:
+        found = stats.crossed(ours.mean(axis=0), theirs.mean(axis=0), result.groups)
+        note = (
+            "" if same else "compared as the same models (--bt-rescore): the interval does not cover another training"
+        )
+        return Difference(found, measured, f"paired by {result.unit}, the same models", note)
+    known = spreads(result, ours, theirs, figure.metric, baseline, newcomer=newcomer)
+    shared = (known.ours, known.theirs) if newcomer else known.ours
+    found = stats.crossed(ours, theirs, result.groups, between_trainings=shared, interaction=known.interaction)
+    return Difference(found, measured, f"paired by {result.unit}, over trainings", _note(known, found))
+
+
+def by_seed(runs: Sequence[SeedRun], figure: ReferenceValue, batch_size: int) -> tuple[float, ...]:
+    """Return the value of each seed, aggregated as the figure of the baseline."""
+    return tuple(gated_value(run.samples, figure.metric, figure.aggregation, batch_size) for run in runs)
+
+
+def _from_published(result: CaseResult, figure: ReferenceValue, baseline: Baseline) -> Difference:
+    """Return the difference from a published mean: two independent sets of samples.
+
+    Without a published standard deviation, that of a proportion is used for accuracy, else the measured one. A figure
+    that is not a mean over samples, such as a mean of batch means, is compared with the same aggregate.
+    """
+    values = result.seed_values(figure.metric)
+    mean = values.mean(axis=0)
+    std = figure.std
+    if std is None and figure.metric == "accuracy":
+        std = math.sqrt(figure.value * (1 - figure.value))
+    elif std is None:
+        std = float(mean.std(ddof=1)) if len(mean) > 1 else 0.0
+    known = spreads(result, values, None, figure.metric, baseline, newcomer=False)
+    found = stats.crossed_with_published(
+        values, figure.value, std, figure.n or len(mean), result.groups, between_trainings=known.ours
+    )
+    measured = float(np.mean(by_seed(result.runs, figure, result.batch_mean_size)))
+    exact = replace(found, difference=measured - figure.value)
+    return Difference(exact, measured, f"unpaired, by {result.unit}, over trainings", _note(known, found))
+
+
+def _note(known: Spreads, found: stats.Crossed) -> str:
+    """Return how trainings vary; if this is not known, also the command that measures it."""
+    if known.assumed:
+        return (
+            f"the spread between trainings is not known: a standard deviation of {known.assumed:g} is assumed, so that "
+            "only a large loss is found. Measure it with --bt-seeds 5 and store it with `btlib baseline spread`; if "
+            "the models are the same, give --bt-rescore"
+        )
+    both = " and ".join(dict.fromkeys(f"{math.sqrt(one.value):.4f}" for one in (known.ours, known.theirs)))
+    return f"standard deviation between trainings: {both} ({found.freedom:.1f} degrees of freedom)"

@@ -1,0 +1,137 @@
+"""Power of the gate before a run: what a baseline with its seeds and samples can find."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btlib import stats
+from btlib.data.grouping import patient_groups
+from btlib.errors import BaselineError
+from btlib.gate.gate_options import GateOptions
+from btlib.gate.schema import Baseline
+from btlib.gate.trainings import spreads
+from btlib.gate.verdict import Power
+from btlib.registry import unknown_name
+from btlib.results import values_in_order
+
+CORRELATION = 0.64
+"""Assumed correlation between two trainings over samples if the baseline has one seed; measured for the Dice of A and B
+in the thesis."""
+
+
+@dataclass(frozen=True)
+class ExpectedPower:
+    """Power of the gate for one metric of one case, if an unchanged case is trained again.
+
+    Attributes:
+        case: Name of the case.
+        metric: Name of the metric.
+        margin: Largest tolerated loss, in the metric's unit.
+        sd: Standard deviation between trainings, in the metric's unit.
+        freedom: Its degrees of freedom; infinity if it is assumed because no spread is known.
+        assumed: Whether it is assumed.
+        error: Expected standard error of the difference.
+        power: What the comparison will find.
+    """
+
+    case: str
+    metric: str
+    margin: float
+    sd: float
+    freedom: float
+    assumed: bool
+    error: float
+    power: Power
+
+
+def expected_power(
+    baseline: Baseline,
+    seeds: int = 1,
+    cases: tuple[str, ...] = (),
+    options: GateOptions = GateOptions(),  # noqa: B008 - frozen
+) -> list[ExpectedPower]:
+    """Return the power of the gate for each gated metric, before anything is run.
+
+    Args:
+        baseline: Measured baseline.
+        seeds: Number of seeds of the run, at least 1.
+        cases: Names of cases; empty takes all.
+        options: Settings of the gate.
+
+    Raises:
+        UnknownNameError: A case is not in the baseline.
+        BaselineError: The baseline is published, and so has no numbers per sample.
+        StatsError: There is a single sample or patient.
+    """
+    if baseline.kind != "measured":
+        raise BaselineError(
+            "contains published numbers only; the power needs numbers per sample",
+            where=baseline.name,
+            hint="name a measured baseline",
+        )
+    for case in cases:
+        if case not in baseline.cases:
+            raise unknown_name("case of the baseline", case, baseline.cases)
+    return [
+        _expected(baseline, case, metric, seeds, options)
+        for case in cases or baseline.cases
+        for metric in baseline.gated(case)
+    ]
+
+
+def power_of(found: stats.Crossed, margin: float, level: float, red: float) -> Power:
+    """Return what a comparison can find.
+
+    Args:
+        found: Comparison, of which only the variance is used.
+        margin: Largest tolerated loss, above 0.
+        level: One-sided level of the bound of a pass.
+        red: Largest one-sided p of a regression.
+    """
+    more = stats.enough(found, margin, level)
+    return Power(
+        detectable=stats.detectable(found, margin, red),
+        p_pass=stats.p_pass(found, margin, level),
+        trainings=more.trainings,
+        groups=more.groups,
+        n_trainings=min(found.n_trainings),
+        n_groups=found.n_groups,
+    )
+
+
+def _expected(baseline: Baseline, case: str, metric: str, seeds: int, options: GateOptions) -> ExpectedPower:
+    result, figure = baseline.result(case), baseline.figure(case, metric)
+    assert result is not None  # the baseline is measured
+    assert figure is not None  # the metric is gated
+    values = values_in_order(result.runs, result.samples, metric)
+    groups = patient_groups(result.samples.patient)
+    known = spreads(result, values[:1], values, metric, baseline, newcomer=False)
+    margin, theirs = float(figure.margin or 0), len(values)
+    variance = known.ours.value * (1 / seeds + 1 / theirs)
+    doubted = 0.0 if known.interaction else _of_one_training(values, groups)
+    samples = doubted * ((seeds == 1) + (theirs == 1))  # a side with one training counts them twice
+    n_groups = int(groups.max()) + 1
+    total = samples + variance
+    terms = samples**2 / (n_groups - 1) + (variance**2 / known.ours.freedom if variance else 0.0)
+    freedom = total**2 / terms if terms else n_groups - 1
+    found = stats.Crossed(0.0, samples, variance, freedom, n_groups, (seeds, theirs))
+    level, red = options.level, options.red(baseline.family)
+    return ExpectedPower(
+        case=case,
+        metric=metric,
+        margin=margin,
+        sd=math.sqrt(known.ours.value),
+        freedom=known.ours.freedom,
+        assumed=known.assumed is not None,
+        error=found.error,
+        power=power_of(found, margin, level, red),
+    )
+
+
+def _of_one_training(values: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
+    """Return the variance, over patients, of one training's mean that other trainings do not share."""
+    if len(values) > 1:
+        return stats.interaction(values, groups)
+    return (1 - CORRELATION) * stats.crossed(values, np.zeros_like(values), groups).samples
