@@ -40,10 +40,8 @@ FAMILIES: Registry[Family] = Registry("family of comparisons", "btlib.comparison
 MARGIN = 0.02
 """Margin of the equivalence test; smaller differences count as not relevant."""
 
-SMALLEST_P = 1 / 10_001
-"""Smallest possible p of the sign-flip test: none of 10,000 draws was as extreme."""
-
-_ALPHA = 0.05
+ALPHA = 0.05
+"""Error rate of a family of tests."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,14 @@ class PairTest:
         difference: Mean of first − second, over samples and seeds.
         low: Lower bound of the difference's 95 % interval.
         high: Upper bound of the interval.
-        p: Two-sided p of the sign-flip test over patients.
+        p: Two-sided p of no mean difference, by sign flips of patients and a t corrected for skewness.
+        p_is_bound: Whether p is the least that the flips can give, and so only an upper bound.
         p_holm: p, Holm-corrected within the family.
+        p_holm_is_bound: Whether the corrected p is only an upper bound.
         p_mcnemar: p of the exact McNemar test, which treats samples as independent; only for accuracy with one seed.
         effect: Cohen's d_z for Dice, odds ratio of the discordant samples for accuracy; None if undefined.
         equivalent: Whether the 90 % interval lies within ±0.02 (two one-sided tests at 5 %).
+        undecided: Whether the Monte Carlo error of the corrected p includes 0.05, so that there is no conclusion.
         words: Conclusion in words.
     """
 
@@ -80,11 +81,19 @@ class PairTest:
     low: float
     high: float
     p: float
+    p_is_bound: bool
     p_holm: float
+    p_holm_is_bound: bool
     p_mcnemar: float | None
     effect: float | None
     equivalent: bool
+    undecided: bool
     words: str
+
+    @property
+    def different(self) -> bool:
+        """Whether the corrected test shows a difference."""
+        return self.p_holm < ALPHA and not self.undecided
 
 
 def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
@@ -120,66 +129,45 @@ def one_training_note(results: Sequence[CaseResult]) -> str:
 
 
 def _family(family: str, asked: Sequence[tuple[str, str, str]], names: dict[str, CaseResult]) -> list[PairTest]:
-    tests = [
-        test
-        for metric in TESTED
-        for test in _of_metric(
-            family,
-            [
-                (names[a], names[b])
-                for a, b, m in asked
-                if m == metric and _has(names[a], metric) and _has(names[b], metric)
-            ],
-            metric,
-            stats.resamples_for(max(1, len(asked)), _ALPHA),
-        )
-    ]
-    if not tests:
-        return []
-    corrected = stats.holm([test.p for test in tests])
-    order = {key: i for i, key in enumerate(asked)}
-    done = [replace(test, p_holm=float(p)) for test, p in zip(tests, corrected, strict=True)]
-    done = [replace(test, words=reading(test)) for test in done]
-    return sorted(done, key=lambda test: order[test.first, test.second, test.metric])
-
-
-def _has(result: CaseResult, metric: str) -> bool:
-    return bool(result.runs) and METRICS[metric].available(result.samples)
-
-
-def _of_metric(
-    family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metric: str, n_resamples: int
-) -> list[PairTest]:
-    """Test all pairs of a metric at once, with the same draws of patients."""
+    """Return the tests of a family, with the same draws of patients for all of them."""
+    pairs = [(names[a], names[b], m) for a, b, m in asked if _has(names[a], m) and _has(names[b], m)]
     if not pairs:
         return []
-    order = pairs[0][0].samples
-    rows = {r.case: mean_in_order(r.runs, order, metric) for pair in pairs for r in pair}
-    differences = np.stack([rows[a.case] - rows[b.case] for a, b in pairs])
-    groups, unit = pairs[0][0].groups, pairs[0][0].unit
-    wide = stats.paired_many(differences, groups, n_resamples).rows()
-    narrow = stats.paired_many(differences, groups, n_resamples, confidence=1 - 2 * _ALPHA).rows()
-    return [
+    first = pairs[0][0]
+    values = {(r.case, m): mean_in_order(r.runs, first.samples, m) for one, other, m in pairs for r in (one, other)}
+    differences = np.stack([values[a.case, m] - values[b.case, m] for a, b, m in pairs])
+    wide = stats.paired_many(differences, first.groups).rows()
+    narrow = stats.paired_many(differences, first.groups, confidence=1 - 2 * ALPHA).rows()
+    found = stats.family_tests(differences, first.groups, ALPHA)
+    tests = [
         PairTest(
             family=family,
             first=a.case,
             second=b.case,
             metric=metric,
-            n=found.n,
-            unit=unit,
-            n_units=found.n_groups,
-            difference=found.difference,
-            low=found.low,
-            high=found.high,
-            p=found.p,
-            p_holm=found.p,
-            p_mcnemar=_mcnemar(rows[a.case], rows[b.case], metric),
-            effect=_effect(rows[a.case], rows[b.case], metric),
+            n=outer.n,
+            unit=first.unit,
+            n_units=outer.n_groups,
+            difference=outer.difference,
+            low=outer.low,
+            high=outer.high,
+            p=float(found.p[k]),
+            p_is_bound=bool(found.p_is_bound[k]),
+            p_holm=float(found.holm[k]),
+            p_holm_is_bound=bool(found.holm_is_bound[k]),
+            p_mcnemar=_mcnemar(values[a.case, metric], values[b.case, metric], metric),
+            effect=_effect(values[a.case, metric], values[b.case, metric], metric),
             equivalent=stats.inside_margin(inner.low, inner.high, MARGIN),
+            undecided=bool(found.undecided[k]),
             words="",
         )
-        for (a, b), found, inner in zip(pairs, wide, narrow, strict=True)
+        for k, ((a, b, metric), outer, inner) in enumerate(zip(pairs, wide, narrow, strict=True))
     ]
+    return [replace(test, words=reading(test)) for test in tests]
+
+
+def _has(result: CaseResult, metric: str) -> bool:
+    return bool(result.runs) and METRICS[metric].available(result.samples)
 
 
 def _mcnemar(a: NDArray[np.float64], b: NDArray[np.float64], metric: str) -> float | None:
@@ -208,9 +196,11 @@ def reading(test: PairTest, name: Naming = str) -> str:
         test: Test of a pair.
         name: Function that formats the names of the cases.
     """
-    if test.p_holm < _ALPHA:
+    if test.different:
         words = f"{name(test.first)} is {'better' if test.difference > 0 else 'worse'} than {name(test.second)}"
         return words + (f", but not by a relevant amount (within ±{MARGIN:g})" if test.equivalent else "")
     if test.equivalent:
         return f"no relevant difference (within ±{MARGIN:g})"
+    if test.undecided:
+        return f"cannot tell: p is too close to {ALPHA:g} for the number of random flips"
     return "no significant difference; a relevant difference is not ruled out"

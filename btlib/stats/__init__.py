@@ -4,6 +4,7 @@ from btlib.stats.crossed import Crossed, Variance, crossed, moderated, pooled
 from btlib.stats.discordant import McNemar, discordant, mcnemar, mcnemar_from_counts
 from btlib.stats.effect import OddsRatio, cohens_dz, matched_odds_ratio, rank_biserial
 from btlib.stats.equivalence import Equivalence, inside_margin, tost
+from btlib.stats.mean_test import FamilyTests, family_tests
 from btlib.stats.multiplicity import holm, resamples_for
 from btlib.stats.paired import PairedDifference, PairedDifferences, paired, paired_many, percentile_levels
 from btlib.stats.power import Enough, detectable, enough, p_pass, p_regressed, with_numbers
@@ -21,6 +22,7 @@ __all__ = [
     "Crossed",
     "Enough",
     "Equivalence",
+    "FamilyTests",
     "Interval",
     "McNemar",
     "OddsRatio",
@@ -41,6 +43,7 @@ __all__ = [
     "detectable",
     "discordant",
     "enough",
+    "family_tests",
     "holm",
     "implied_correlation",
     "inside_margin",

@@ -108,8 +108,8 @@ def without_spread(differences: Floats, scale: float) -> float | None:
 def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
     """Return the number of each sample's group, int [n].
 
-    The natural order of the names sets the numbers, not the order of rows. Groups named by numbers and by texts ("9"
-    before "10") have the same numbers, so resampling gives the same bounds.
+    The natural order of the names sets the numbers, not the order of rows. Groups named by numbers and by the texts of
+    these numbers ("9" before "10") have the same numbers, so resampling gives the same bounds.
 
     Raises:
         StatsError: There is not one group per sample, or a sample has none (None, NaN).
@@ -119,10 +119,16 @@ def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
     if any(group is None or group != group for group in groups):
         raise StatsError("some samples have no group", hint="give every sample a patient, or groups=None")
     if isinstance(groups, np.ndarray) and groups.dtype.kind in "biuf":
-        return np.asarray(np.unique(groups, return_inverse=True)[1], np.intp)
-    names = [str(group) for group in groups]
-    place = {name: k for k, name in enumerate(sorted(set(names), key=natural))}
-    return np.array([place[name] for name in names], np.intp)
+        values, of = np.unique(groups, return_inverse=True)
+        names = [str(value) for value in values]
+    else:
+        given = [str(group) for group in groups]
+        names = sorted(set(given))
+        at = {name: k for k, name in enumerate(names)}
+        of = np.array([at[name] for name in given], np.intp)
+    place = np.empty(len(names), np.intp)
+    place[sorted(range(len(names)), key=lambda k: natural(names[k]))] = np.arange(len(names))
+    return np.asarray(place[of])
 
 
 def plain(*numbers: float) -> tuple[float, ...]:

@@ -15,6 +15,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "corrected_t": {},
     "design_effect": {},
     "discordant": {},
+    "family_tests": {"groups": None, "alpha": 0.05, "seed": 0},
     "holm": {},
     "implied_correlation": {},
     "crossed": {"groups": None, "between_trainings": None},
@@ -47,6 +48,9 @@ TABLE = RNG.random((9, 4))
 
 CALLS: dict[str, Callable[..., Any]] = {
     "crossed": lambda **given: stats.crossed(A, B, **given),
+    "family_tests": lambda **given: [
+        getattr(stats.family_tests([A - B, A - B + 0.08], **given), name).tolist() for name in ("p", "holm", "rejected")
+    ],
     "matched_odds_ratio": lambda **given: stats.matched_odds_ratio(9, 3, **given),
     "paired": lambda **given: stats.paired(A, B, **given),
     "paired_many": lambda **given: stats.paired_many([A - B], **given).rows(),
