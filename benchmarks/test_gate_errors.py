@@ -169,7 +169,7 @@ def test_retrained_code(benchmark: Any, seeds: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("family", [1, 12, 24])
 def test_a_suite_of_unchanged_cases(benchmark: Any, family: int) -> None:
-    """Probability that any metric is red, and that all are green. The metrics are independent, which is the worst case."""
+    """Probability that any metric is red, and that all are green. The metrics are independent, the worst case."""
     rows = []
 
     def run() -> None:

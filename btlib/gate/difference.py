@@ -23,12 +23,14 @@ class Difference:
         measured: Measured value, the mean over seeds.
         method: What the interval covers, for readers.
         note: What readers must know about the interval; "" for nothing.
+        spread: Standard deviation between trainings, of both sides if they differ; empty for the same models.
     """
 
     found: stats.Crossed
     measured: float
     method: str
     note: str = ""
+    spread: tuple[float, ...] = ()
 
 
 def difference(
@@ -68,7 +70,7 @@ def difference(
     known = spreads(result, ours, theirs, figure.metric, baseline, newcomer=newcomer)
     shared = (known.ours, known.theirs) if newcomer else known.ours
     found = stats.crossed(ours, theirs, result.groups, between_trainings=shared, interaction=known.interaction)
-    return Difference(found, measured, f"paired by {result.unit}, over trainings", _note(known, found))
+    return Difference(found, measured, f"paired by {result.unit}, over trainings", _note(known), _sds(known))
 
 
 def by_seed(runs: Sequence[SeedRun], figure: ReferenceValue, batch_size: int) -> tuple[float, ...]:
@@ -95,16 +97,19 @@ def _from_published(result: CaseResult, figure: ReferenceValue, baseline: Baseli
     )
     measured = float(np.mean(by_seed(result.runs, figure, result.batch_mean_size)))
     exact = replace(found, difference=measured - figure.value)
-    return Difference(exact, measured, f"unpaired, by {result.unit}, over trainings", _note(known, found))
+    return Difference(exact, measured, f"unpaired, by {result.unit}, over trainings", _note(known), _sds(known))
 
 
-def _note(known: Spreads, found: stats.Crossed) -> str:
-    """Return how trainings vary; if this is not known, also the command that measures it."""
-    if known.assumed:
-        return (
-            f"the spread between trainings is not known: a standard deviation of {known.assumed:g} is assumed, so that "
-            "only a large loss is found. Measure it with --bt-seeds 5 and store it with `btlib baseline spread`; if "
-            "the models are the same, give --bt-rescore"
-        )
-    both = " and ".join(dict.fromkeys(f"{math.sqrt(one.value):.4f}" for one in (known.ours, known.theirs)))
-    return f"standard deviation between trainings: {both} ({found.freedom:.1f} degrees of freedom)"
+def _note(known: Spreads) -> str:
+    """Return what readers must know if the spread between trainings is not known; "" if it is."""
+    if known.assumed is None:
+        return ""
+    return (
+        f"the spread between trainings is not known: a standard deviation of {known.assumed:g} is assumed, so that "
+        "only a large loss is found. Measure it with --bt-seeds 5 and store it with `btlib baseline spread`; if the "
+        "models are the same, give --bt-rescore"
+    )
+
+
+def _sds(known: Spreads) -> tuple[float, ...]:
+    return tuple(dict.fromkeys(math.sqrt(one.value) for one in (known.ours, known.theirs)))

@@ -169,12 +169,10 @@ def _compared(
     reasons = [gap.note]
     if found.n_groups < FEWEST_GROUPS:
         reasons.append(f"{found.n_groups} patients say nothing about others: at least {FEWEST_GROUPS} are needed")
-    elif status == "inconclusive" and power is not None:
-        reasons.append(power.advice)
     if status == "suspect":
         reasons.append(
-            f"beyond chance for this metric alone (p = {_p(found, sign):.2g}), but not among the {baseline.family} "
-            f"gated metrics of the baseline (p below {red:.2g}); more seeds or samples decide"
+            f"the loss is beyond chance for this metric alone, but not among the {baseline.family} gated metrics of "
+            "the baseline: measure more seeds or samples"
         )
     if drift is not None and drift.status in ("regressed", "suspect"):
         reasons.append(drift.describe())
@@ -195,6 +193,8 @@ def _compared(
         red=red,
         family=baseline.family,
         method=gap.method,
+        spread=gap.spread,
+        freedom=found.freedom,
         seeds=seeds if len(seeds) > 1 else (),
         baseline_seeds=by_seed(case.runs, figure, result.batch_mean_size) if len(case.runs) > 1 else (),
         power=power,

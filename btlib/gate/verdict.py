@@ -33,6 +33,9 @@ WORST_FIRST: tuple[Status, ...] = (
     "improved",
 )
 HOLDS: tuple[Status, ...] = ("improved", "pass", "measured")
+LOSSES: tuple[Status, ...] = ("regressed", "suspect", "inconclusive")
+"""Verdicts for which the p value is shown."""
+
 UNCLEAR: tuple[Status, ...] = ("inconclusive", "suspect")
 """Warnings, which are failures with the option strict: more samples or seeds are needed."""
 
@@ -64,6 +67,12 @@ class Power:
     groups: int | None
     n_trainings: int
     n_groups: int
+
+    def describe(self) -> str:
+        """Return a sentence on both numbers."""
+        return (
+            f"finds a loss of {self.detectable:.3g} with 80 %; an unchanged case passes with {100 * self.p_pass:.0f} %"
+        )
 
     @property
     def advice(self) -> str:
@@ -133,6 +142,8 @@ class Verdict:
         family: Number of gated metrics of the baseline, over which the error rate is divided.
         method: What the interval covers: "paired by patient, over trainings", "paired by patient, the same models" or
             "unpaired, by patient, over trainings", or the same by sample.
+        spread: Standard deviation between trainings, of both sides if they differ; empty if both are the same models.
+        freedom: Degrees of freedom of the interval.
         seeds: Measured value of each seed, if there are several.
         baseline_seeds: Baseline value of each seed, if there are several.
         reference: Case of the baseline that was compared with, if it is not `case`.
@@ -155,6 +166,8 @@ class Verdict:
     red: float | None = None
     family: int | None = None
     method: str | None = None
+    spread: tuple[float, ...] = ()
+    freedom: float | None = None
     seeds: tuple[float, ...] = ()
     baseline_seeds: tuple[float, ...] = ()
     reference: str | None = None
@@ -179,12 +192,22 @@ class Verdict:
             parts.append(
                 f"difference {self.difference:+.4f}, {sure} [{self.low:+.4f}, {self.high:+.4f}] ({self.method})"
             )
-        if self.power is not None:
-            parts.append(
-                f"power      finds a loss of {self.power.detectable:.3g} with 80 %; an unchanged case passes with "
-                f"{100 * self.power.p_pass:.0f} %"
-            )
+        parts += self._rule()
         return "\n  ".join([*parts, *self.reason.splitlines()])
+
+    def _rule(self) -> list[str]:
+        """Return lines on the test and its power."""
+        lines = []
+        if self.spread and self.freedom is not None:
+            sd = " and ".join(f"{one:.4f}" for one in self.spread)
+            lines.append(f"trainings  standard deviation {sd}; {self.freedom:.1f} degrees of freedom")
+        if self.p is not None and self.red is not None and self.family is not None and self.status in LOSSES:
+            lines.append(f"p          {self.p:.2g}; red below {self.red:.2g} ({self.family} gated metrics)")
+        if self.power is not None:
+            lines.append(f"power      {self.power.describe()}")
+            if self.status == "inconclusive":
+                lines.append(f"           {self.power.advice}")
+        return lines
 
 
 def exit_code(verdicts: Iterable[Verdict], *, strict: bool = False) -> int:

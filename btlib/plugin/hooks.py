@@ -188,6 +188,8 @@ def _properties(item: pytest.Item) -> list[tuple[str, object]]:
     if run is None or "bt_metric" not in parameters:
         return []
     verdict = run.judged.get((parameters["bt_case"], parameters["bt_metric"]))
-    names = ("case", "metric", "status", "measured", "baseline", "low", "high")
+    names = ("case", "metric", "status", "measured", "baseline", "low", "high", "p", "red")
     found = [] if verdict is None else [(name, getattr(verdict, name)) for name in names]
+    power = None if verdict is None else verdict.power
+    found += [] if power is None else [("detectable", power.detectable), ("p_pass", power.p_pass)]
     return [(name, value) for name, value in found if value is not None]

@@ -31,6 +31,6 @@ def _row(case: str, metric: str, new: float, verdict: Verdict | None) -> dict[st
         "metric": metric,
         "old": number(old, ".4f"),
         "new": f"{new:.4f}",
-        "95 % interval of the difference": interval(verdict.low, verdict.high) if verdict else "–",
+        "interval of the difference": interval(verdict.low, verdict.high) if verdict else "–",
         "verdict": verdict.status if verdict else "new",
     }

@@ -7,7 +7,7 @@ from tabulate import tabulate
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Verdict
 from btlib.reporting.names import Naming, naming, visible
-from btlib.reporting.numbers import interval, number
+from btlib.reporting.numbers import interval, number, p_value
 
 
 def verdict_table(verdicts: Sequence[Verdict], style: str = "simple") -> str:
@@ -28,6 +28,8 @@ def verdict_line(v: Verdict) -> str:
             f"difference {v.difference:+.4f}, {100 * v.confidence:.3g} % interval {interval(v.low, v.high)}{method}"
         ]
     parts += [] if v.margin is None else [f"margin {v.margin:g}"]
+    parts += [] if v.power is None else [v.power.describe()]
+    parts += [v.power.advice] if v.power is not None and v.status == "inconclusive" else []
     return "; ".join(parts)
 
 
@@ -42,6 +44,7 @@ def _row(v: Verdict, name: Naming, new: bool) -> dict[str, str]:
         "margin": number(v.margin, "g"),
         "difference": number(v.difference, "+.4f"),
         "interval": interval(v.low, v.high),
+        "p": p_value(v.p),
         "finds": "–" if v.power is None else f"{v.power.detectable:.3f}",
         "passes": "–" if v.power is None else f"{100 * v.power.p_pass:.0f} %",
         "method": v.method or "–",

@@ -8,6 +8,7 @@ from tabulate import tabulate
 from btlib import files
 from btlib.csv_text import csv_text
 from btlib.gate import Verdict
+from btlib.gate.step_down import step_down
 from btlib.reporting.columns import COLUMNS, TableColumn
 from btlib.reporting.comparison import Comparison, Row
 from btlib.reporting.metric_columns import MetricColumn, metric_columns
@@ -112,6 +113,13 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
     }
 
 
+GATE_NOTE = (
+    "p: one-sided p of no loss. finds: smallest true loss that is `regressed` with 80 %. passes: probability that an "
+    "unchanged case passes."
+)
+"""Explanation of the columns of the gate's table."""
+
+
 def _markdown(comparison: Comparison) -> str:
     info = comparison.info
     named = info.tier if info.name is None else f"{in_markdown(info.name)} ({info.tier})"
@@ -131,10 +139,17 @@ def _markdown(comparison: Comparison) -> str:
         "",
         verdict_table(gate, "github"),
     ]
+    parts += ["", GATE_NOTE, *_stepped(gate, info.alpha)]
     parts += ["", *reasons] if reasons else []
     parts += ranking_section(comparison.rankings)
     parts += ["", "## Notes", "", *notes] if notes else []
     return "\n".join(parts) + "\n"
+
+
+def _stepped(gate: list[Verdict], alpha: float) -> list[str]:
+    """Return a line on suspected losses that are beyond chance once the regressions are taken as true; may be empty."""
+    found = ", ".join(f"{in_markdown(v.case)} {v.metric}" for v in step_down(gate, alpha))
+    return [f"- Holm's step-down over the whole suite also rejects: {found}."] if found else []
 
 
 def _reasons(gate: list[Verdict]) -> list[str]:
