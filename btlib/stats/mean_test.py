@@ -149,10 +149,10 @@ def skewness_corrected_p(sums: Floats, sizes: Floats) -> Floats:
     scale = np.abs(rest).max(axis=1)
     flat = scale <= _ROUNDING * reach
     rest /= np.where(flat, 1.0, scale)[:, None]
-    square = np.where(flat, 1.0, (rest**2).sum(axis=1))
+    square = np.where(flat, 1.0, (rest * rest).sum(axis=1))
     t = total / np.where(flat, 1.0, scale) / np.sqrt(square * g / (g - 1))
-    bend = (rest**3).sum(axis=1) / square**1.5  # γ/√g
-    t = t + bend * (t**2 / 3 + 1 / 6) + bend**2 * t**3 / 27
+    bend = (rest * rest * rest).sum(axis=1) / square**1.5  # γ/√g
+    t = t + bend * (t * t / 3 + 1 / 6) + bend * bend * t * t * t / 27
     without_spread = (np.abs(total) <= _ROUNDING * reach).astype(np.float64)
     return np.asarray(np.where(flat, without_spread, 2 * stdtr(g - 1, -np.abs(t))))
 

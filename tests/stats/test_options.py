@@ -49,7 +49,7 @@ TABLE = RNG.random((9, 4))
 CALLS: dict[str, Callable[..., Any]] = {
     "crossed": lambda **given: stats.crossed(A, B, **given),
     "family_tests": lambda **given: [
-        getattr(stats.family_tests([A - B, A - B + 0.08], **given), name).tolist() for name in ("p", "holm", "rejected")
+        getattr(stats.family_tests([A - B, A - B + 0.06], **given), name).tolist() for name in ("p", "holm", "rejected")
     ],
     "matched_odds_ratio": lambda **given: stats.matched_odds_ratio(9, 3, **given),
     "paired": lambda **given: stats.paired(A, B, **given),
