@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
-from btlib.ranges import COUNT, LOSS, NOT_NEGATIVE, POSITIVE, SHARE, Range, require_fields
+from btlib.ranges import COUNT, LOSS, NOT_NEGATIVE, POSITIVE, SHARE, WHOLE, Range, require_fields
 from btlib.registry import Registry, unknown_name
 from btlib.types import Scaling
 
@@ -100,7 +100,7 @@ class Tier:
         protocol: Protocol of the measurements.
         recipe: Recipe of the training.
         baseline: Name of the file in `baselines/`, without `.json`.
-        phantom_samples: Number of phantom samples that are used if there are no real samples, from 1.
+        phantom_samples: Number of phantom samples that are used if there are no real samples; 0 for none.
         always_phantom: Whether phantoms are used even if `data_figshare/data` contains real slices, so that results can
             be compared with the baseline on any machine.
         bench_seconds: Duration of one throughput measurement in seconds, 0 or more.
@@ -135,8 +135,8 @@ class Tier:
     preset: str = ""
 
     def __post_init__(self) -> None:
-        ranges = {"bench_seconds": NOT_NEGATIVE, "speed_margin": LOSS}
-        counts = ("phantom_samples", "explain_samples", "explain_patches", "explain_steps")
+        ranges = {"phantom_samples": WHOLE, "bench_seconds": NOT_NEGATIVE, "speed_margin": LOSS}
+        counts = ("explain_samples", "explain_patches", "explain_steps")
         require_fields(self, ranges | dict.fromkeys(counts, COUNT), f"tier {self.name}")
 
 

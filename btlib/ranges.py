@@ -27,8 +27,8 @@ class Range:
     below: bool = False
 
     def __str__(self) -> str:
-        low = f"{'above' if self.above else 'from'} {self.low:g}" if self.low > -math.inf else ""
-        high = f"{'below' if self.below else 'to'} {self.high:g}" if self.high < math.inf else ""
+        low = f"{'above' if self.above else 'from'} {self.low:.10g}" if self.low > -math.inf else ""
+        high = f"{'below' if self.below else 'to'} {self.high:.10g}" if self.high < math.inf else ""
         joined = (" and " if self.above or self.below else " ").join(filter(None, (low, high)))
         return f"{'a whole' if self.whole else 'a finite'} number {joined}".rstrip()
 

@@ -144,8 +144,9 @@ ENTRANCES: dict[str, Entrance] = {
     "with_epochs": count(lambda v: Recipe().with_epochs(v)),
     **{
         f"tier.{name}": count(lambda v, name=name: replace(FULL, **{name: v}))
-        for name in ("phantom_samples", "explain_samples", "explain_patches", "explain_steps")
+        for name in ("explain_samples", "explain_patches", "explain_steps")
     },
+    "tier.phantom_samples": count(lambda v: replace(FULL, phantom_samples=v), 0),
     "tier.bench_seconds": weight(lambda v: replace(FULL, bench_seconds=v)),
     "tier.speed_margin": loss(lambda v: replace(FULL, speed_margin=v)),
     "evaluate.threshold": share(lambda v: evaluate(Half(), dataset(), threshold=v)),

@@ -201,7 +201,9 @@ def test_counts_are_whole_numbers_from_1_and_a_seed_from_0(parse: Parse, option:
     for text in (str(least - 1), "1.5", "many", "²", ""):
         with pytest.raises((pytest.UsageError, argparse.ArgumentError)) as caught:
             parse(f"--bt-{option}={text}")
-        assert f"expected a whole number from {least}, got {text!r}" in str(caught.value)
+        assert f"expected a whole number from {least}{'' if least else ' to 4294967295'}, got {text!r}" in str(
+            caught.value
+        )
 
 
 def test_folders_that_are_read_are_where_the_user_stands_and_those_that_are_written_in_the_project(
