@@ -127,7 +127,7 @@ def parsed(kind: Any) -> Callable[[Any], object]:
 ENTRANCES: dict[str, Entrance] = {
     **{
         f"options.{name}": Entrance(lambda v, name=name: RunOptions(**{name: v}), (1, 99), (0, -1, 1.5))
-        for name in ("limit", "epochs", "image_size", "batch_size", "seeds", "timeout")
+        for name in ("limit", "epochs", "image_size", "batch_size", "timeout")
     },
     "options.seed": Entrance(lambda v: RunOptions(seed=v), (0, 7), (-1, 0.5, 2**32)),
     "plug-in's option": count(option),
@@ -182,9 +182,7 @@ ENTRANCES: dict[str, Entrance] = {
     "paired.n_resamples": count(lambda v: stats.paired(A, B, n_resamples=v)),
     "paired.confidence": inside(lambda v: stats.paired(A, B, confidence=v)),
     "paired.seed": count(lambda v: stats.paired(A, B, seed=v), 0),
-    "unpaired.n_resamples": count(lambda v: stats.unpaired(A, B, range(12), range(12), n_resamples=v)),
     "unpaired.confidence": inside(lambda v: stats.unpaired(A, B, range(12), range(12), confidence=v)),
-    "unpaired.seed": count(lambda v: stats.unpaired(A, B, range(12), range(12), seed=v), 0),
     "percentile_levels.confidence": inside(lambda v: stats.percentile_levels(v, 9)),
     "percentile_levels.n_groups": count(lambda v: stats.percentile_levels(0.95, v), 2, 9),
     "crossed.bound": inside(lambda v: stats.crossed(A, B).bound(v)),

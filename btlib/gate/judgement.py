@@ -90,7 +90,12 @@ class Judgement(Stored):
 
 
 def judge_case(
-    store: RunStore, case: str, baseline: Baseline | BaselineError, metrics: Sequence[str] = ()
+    store: RunStore,
+    case: str,
+    baseline: Baseline | BaselineError,
+    metrics: Sequence[str] = (),
+    *,
+    seeds: int | None = None,
 ) -> CaseJudgement:
     """Return the judgement of one case of a run; it is read from `judgement.json` if that has it for the same records.
 
@@ -101,6 +106,8 @@ def judge_case(
         case: Name of the case; it must have at least one record.
         baseline: Baseline of the run, or the error why there is none.
         metrics: Metrics to judge in addition to those of the case and of the baseline.
+        seeds: Number of seeds of a stage, to judge the case as if it stopped there; None judges what it has, and where
+            it has not reached a stage with clear verdicts it fails.
 
     Raises:
         RecordError: A record cannot be read.
@@ -111,6 +118,9 @@ def judge_case(
         info = store.info()
         known = stored_judgement(store, info, baseline)
         records = store.records_of(case)
+        if seeds is not None:
+            info = info.ended(case, seeds)
+            records = [record for record in records if record.seed in info.seeds[:seeds]]
         found = _judged_or_known(known, info, records, baseline, metrics)
         if found is not known.cases.get(case):
             known.model_copy(update={"cases": dict(sorted((known.cases | {case: found}).items()))}).save(path)

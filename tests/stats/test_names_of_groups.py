@@ -22,11 +22,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "paired.groups": lambda g: stats.paired(A, B, g, n_resamples=200),
     "paired_many.groups": lambda g: stats.paired_many([A - B, B], g, n_resamples=200).rows(),
     "family_tests.groups": lambda g: [x.tolist() for x in vars(stats.family_tests([A - B, B - 0.4], g)).values()],
-    "unpaired.groups_a": lambda g: (
-        stats.unpaired(A, B, g, list(range(N)), n_resamples=200)
-        if "n_resamples" in inspect.signature(stats.unpaired).parameters
-        else stats.unpaired(A, B, g, list(range(N)))
-    ),
+    "unpaired.groups_a": lambda g: stats.unpaired(A, B, g, list(range(N))),
     "unpaired.groups_b": lambda g: stats.unpaired(A, B, list(range(N)), g),
     "design_effect.groups": lambda g: stats.design_effect(A, g),
     "crossed.groups": lambda g: stats.crossed(np.stack([A, B]), B, g, between_trainings=stats.Variance(0.1, 3)),
@@ -34,6 +30,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
         A, 0.5, 0.1, 20, g, between_trainings=stats.Variance(0.1, 3)
     ),
     "interaction.groups": lambda g: stats.interaction(np.stack([A, B, A * B]), g),
+    "sample_weights.groups": lambda g: [x.tolist() for x in stats.sample_weights(N, g)[1]],
     "between_seeds.folds": lambda g: stats.between_seeds(np.stack([A, B, A * B]), g),
 }
 COUNTS = {"with_numbers.groups"}
