@@ -44,6 +44,7 @@ def p_pass(found: Crossed, margin: float, level: float, loss: float = 0.0) -> fl
     """
     from scipy.special import stdtr
 
+    between(0, level, 1, "a level", "0.025 is usual")
     between(0, margin, math.inf, "a margin", "give the largest tolerated loss")
     t = _t(found, 1 - level)
     if found.error == 0:
@@ -65,6 +66,7 @@ def p_regressed(found: Crossed, margin: float, red: float, loss: float) -> float
     """
     from scipy.special import stdtr
 
+    between(0, red, 1, "a level", "0.025 is usual")
     between(0, margin, math.inf, "a margin", "give the largest tolerated loss")
     line = _line(found, margin, red)
     if found.error == 0:
@@ -84,6 +86,7 @@ def detectable(found: Crossed, margin: float, red: float, power: float = POWER) 
     Raises:
         StatsError: An argument is out of range.
     """
+    between(0, red, 1, "a level", "0.025 is usual")
     between(0, margin, math.inf, "a margin", "give the largest tolerated loss")
     return float(_line(found, margin, red) + _t(found, power) * found.error)
 
@@ -100,6 +103,7 @@ def enough(found: Crossed, margin: float, level: float, power: float = POWER) ->
     Raises:
         StatsError: An argument is out of range.
     """
+    between(0, level, 1, "a level", "0.025 is usual")
     between(0, power, 1, "a power", "0.8 is usual")
 
     def first(number: int, change: str) -> int | None:

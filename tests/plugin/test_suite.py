@@ -17,7 +17,7 @@ from btlib.runs import RunStore
 from btlib.sample_table import SampleTable
 
 from ..spreads import with_spread
-from .conftest import INSTANT
+from .conftest import IMPORTED_BEFORE, INSTANT
 
 Run = Callable[..., pytest.RunResult]
 Latest = Callable[[], Path]
@@ -200,6 +200,24 @@ def test_inconclusive_warns_and_strict_fails(accepted: Run):
     strict = accepted("--benchmark-disable", "--bt-strict", toy1="one wrong")
     assert strict.ret == 1
     strict.stdout.fnmatch_lines(["case toy1, accuracy: INCONCLUSIVE"])
+
+
+@pytest.mark.parametrize("by", ["-W", "ini"])
+def test_an_inconclusive_verdict_is_a_warning_where_warnings_are_errors(
+    accepted: Run, pytester: pytest.Pytester, by: str
+):
+    if by == "ini":
+        with (pytester.path / "tox.ini").open("a") as file:
+            file.write("\nfilterwarnings = error\n")
+    asked = (*(("-W", "error") if by == "-W" else ()), *IMPORTED_BEFORE)
+    result = accepted("--benchmark-disable", "-m", "smoke", *asked, toy1="one wrong")
+    result.stdout.fnmatch_lines(["*BtlibWarning: case toy1, accuracy: INCONCLUSIVE*", "toy1 a toy*inconclusive*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    assert result.ret == 0
+    assert "failed" not in result.parseoutcomes()
+    silent = accepted("--benchmark-disable", *asked, "-W", "ignore::btlib.errors.BtlibWarning", toy1="one wrong")
+    silent.stdout.no_fnmatch_line("*BtlibWarning*")
+    assert silent.ret == 0
 
 
 def test_better_than_the_baseline_is_improved(accepted: Run, pytester: pytest.Pytester):

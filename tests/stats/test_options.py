@@ -19,6 +19,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "detectable": {"power": 0.8},
     "enough": {"power": 0.8},
     "discordant": {},
+    "family_tests": {"groups": None, "alpha": 0.05, "seed": 0},
     "holm": {},
     "implied_correlation": {},
     "crossed": {"groups": None, "between_trainings": None, "interaction": 0.0},
@@ -75,6 +76,9 @@ CALLS: dict[str, Callable[..., Any]] = {
     "interaction": lambda **given: stats.interaction([A, B], **given),
     "p_pass": lambda **given: stats.p_pass(COMPARED, 0.1, 0.025, **given),
     "with_numbers": lambda **given: stats.with_numbers(COMPARED, **given),
+    "family_tests": lambda **given: [
+        getattr(stats.family_tests([A - B, A - B + 0.06], **given), name).tolist() for name in ("p", "holm", "rejected")
+    ],
     "crossed_from_draws": lambda **given: stats.crossed_from_draws(A[:2], B[:2], DRAWN[:2], DRAWN[2:], 9, **given),
     "drawn_interval": lambda **given: stats.drawn_interval(0.5, A, 9, **given),
     "sample_weights": lambda **given: [w.tolist() for w in stats.sample_weights(40, **given)[1]],

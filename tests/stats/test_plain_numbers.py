@@ -38,6 +38,7 @@ CALLS: dict[str, Callable[[], Any]] = {
     "corrected_t": lambda: stats.corrected_t(A, np.int64(80), np.int64(20)),
     "design_effect": lambda: stats.design_effect(A, GROUPS),
     "discordant": lambda: stats.discordant(RIGHT, OTHER),
+    "family_tests": lambda: stats.family_tests(np.stack([A - B, B - A]), GROUPS),
     "holm": lambda: stats.holm(A),
     "implied_correlation": lambda: stats.implied_correlation(*map(OF_NUMPY, (0.7, 0.2, 0.71, 0.2, -1.5)), np.int64(50)),
     "inside_margin": lambda: stats.inside_margin(*map(OF_NUMPY, (-0.01, 0.01, 0.02))),
