@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from btlib.errors import OptionError
 from btlib.registry import unknown_name
+from btlib.stages import normalised, stages
 from btlib.types import DEVICES, SCALINGS, Scaling
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
-Kind = Literal["text", "list", "repeated", "count", "seed", "share", "folder", "place", "flag"]
+Kind = Literal["text", "list", "repeated", "count", "seed", "stages", "share", "folder", "place", "flag"]
 """Kind of an option's value, in this order: any text; names separated by commas; an option that may be repeated; a
-whole number from 1; a whole number from 0; an existing folder; a folder that may be created; a switch."""
+whole number from 1; a whole number from 0; numbers of seeds (see `btlib.stages`); a share between 0 and 1; an existing
+folder; a folder that may be created; a switch."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,13 @@ class RunOptions:
         "engine that runs the trained models; auto: the fastest engine that agrees with fp32", metavar="NAME"
     )
     seed: int = _option("seed of the training (default: 42)", "seed", "N", default=42)
-    seeds: int = _option("measure each case with N consecutive seeds, starting at the seed", "count", "N", default=1)
+    seeds: int | str = _option(
+        "measure each case with N consecutive seeds, starting at the seed; 1..N: in stages of 1, 3, 5 … N seeds, until "
+        "no verdict on the case is inconclusive or suspect (default: 1)",
+        "stages",
+        "N|1..N",
+        default=1,
+    )
     timeout: int | None = _option("time limit in seconds for one case with one seed", "count", "SECONDS")
     deterministic: bool = _option(
         "compute bit-identical numbers on the same machine; this can be slow", "flag", default=False
@@ -162,14 +170,20 @@ class RunOptions:
                 where=f"{written('split')}, {written('folds')}",
                 hint="give one of the two",
             )
-        for name in ("limit", "epochs", "image_size", "batch_size", "seeds", "timeout"):
+        for name in ("limit", "epochs", "image_size", "batch_size", "timeout"):
             _require_whole(name, getattr(self, name), 1)
         _require_whole("seed", self.seed, 0)
+        object.__setattr__(self, "seeds", normalised(self.seeds, written("seeds")))
         _share(self.alpha, written("alpha"))
         for name, declared in declarations().items():
             value = getattr(self, name)
             if declared.choices is not None and value is not None and value not in declared.choices:
                 raise unknown_name(name.replace("_", " "), str(value), declared.choices, where=written(name))
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Numbers of seeds after which a case is judged, increasing; one number if there are no stages."""
+        return stages(self.seeds)
 
     def as_json(self) -> dict[str, Any]:
         """Return all options as plain JSON values, readable by `from_json`."""
@@ -272,6 +286,8 @@ def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any
             if not text.isdecimal() or int(text) < least:
                 raise OptionError(f"expected a whole number from {least}, got {text!r}", where=where)
             return int(text)
+        if declared.kind == "stages":
+            return normalised(text, where)
         if declared.kind == "share":
             return _share(text, where)
         if declared.kind == "list":

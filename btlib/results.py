@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from btlib import stats
 from btlib.data.grouping import Unit, patient_groups, unit_of, unknown
 from btlib.data.patients import PatientSource
 from btlib.data.task import Task
 from btlib.errors import RecordError
 from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS, Metrics, metrics_of
+from btlib.evaluation.draws import set_values
 from btlib.sample_table import SampleTable
 from btlib.types import Scaling
 
@@ -223,3 +225,49 @@ def values_in_order(runs: Sequence[SeedRun], order: SampleTable, metric: str) ->
         place = {name: i for i, name in enumerate(run.samples.id)}
         rows.append(per_sample(run.samples, metric)[[place[name] for name in order.id]])
     return np.stack(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Metric of level "set" by training.
+
+    Attributes:
+        values: Value of each training for all samples, float64 [r]; NaN if undefined.
+        draws: Value of each training for each draw of patients, float64 [r, n_draws]; NaN if undefined.
+        n_groups: Number of patients; a sample without patient counts as one.
+    """
+
+    values: NDArray[np.float64]
+    draws: NDArray[np.float64]
+    n_groups: int
+
+
+def set_draws(
+    runs: Sequence[SeedRun], order: SampleTable, metric: str, n_resamples: int = 2000, seed: int = 0
+) -> Drawn:
+    """Compute a metric of level "set" for all samples and for draws of patients.
+
+    Runs of the same samples share the draws if `order` and `seed` are the same. So differences of their draws are
+    paired, also between cases.
+
+    Args:
+        runs: Results of the trainings, all of the samples of `order`.
+        order: Table whose patients are drawn; a sample without patient is drawn alone.
+        metric: Name of a metric of level "set".
+        n_resamples: Number of draws.
+        seed: Seed of the draws.
+
+    Raises:
+        UnknownNameError: There is no such metric.
+        StatsError: The metric is not of level "set", a table does not have what it needs, or there are fewer than two
+            patients.
+    """
+    rows = {name: i for i, name in enumerate(order.id)}
+    places = [[rows[name] for name in run.samples.id] for run in runs]
+    n_groups, pieces = stats.sample_weights(order.n, patient_groups(order.patient), n_resamples, seed)
+    drawn = [
+        [set_values(run.samples, metric, weights[:, place]) for run, place in zip(runs, places, strict=True)]
+        for weights in pieces
+    ]
+    values = [float(METRICS[metric].of(run.samples)) for run in runs]
+    return Drawn(np.array(values), np.concatenate(drawn, axis=1), n_groups)

@@ -50,6 +50,7 @@ def close(folder: Path, began: float | None = None) -> Summary:
     path = write_comparison(comparison, folder)
     lines = [info.data, *([PHANTOM_NOTE] if info.task.synthetic else []), ""]
     lines += table(comparison).splitlines() if comparison.rows else ["no case was run"]
+    lines += ["", *(f"seeds: {line}" for line in stages)] if (stages := comparison.stages()) else []
     lines += ["", f"not measured: {', '.join(comparison.missing)}"] if comparison.missing else []
     lines += ["", f"comparison:   {path}", *_significance(run, folder), *_speed(run, folder)]
     lines += _page(folder)

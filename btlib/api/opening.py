@@ -232,6 +232,7 @@ def _info(workspace: Workspace, baseline: Path) -> RunInfo:
         cases=list(plan.cases),
         specs={name: spec for name in plan.cases if (spec := spec_of(load_cases()[name])) is not None},
         seeds=list(plan.seeds),
+        stages=list(plan.stages) if len(plan.stages) > 1 else [],
         folds=list(plan.splits) if plan.folded else [],
         measures={case: sorted(measures) for case, measures in plan.cases.items()},
         options=options.as_json(),

@@ -32,8 +32,12 @@ def show(
     *,
     folder: Baselines,
 ) -> None:
-    """Show values with 95 % intervals, one column per source; with --pairs also which cases differ."""
+    """Show values with 95 % intervals, one column per source; with --pairs also which cases differ.
+
+    Metrics of all samples together, such as auroc, have intervals of their differences and no tests.
+    """
     from btlib.reporting.names import visible
+    from btlib.reporting.set_pairs import NO_P, set_pairs, set_pairs_table
     from btlib.reporting.side_by_side import conditions_line, draw_side_by_side, side_by_side
     from btlib.reporting.significance import one_training_note, pair_tests
     from btlib.reporting.significance_table import significance_table
@@ -49,11 +53,16 @@ def show(
     print_line(side_by_side(columns, metric, style))
     for source in loaded:
         print_line(conditions_line(source))
+    for shown in columns:
+        for note in shown.notes:
+            print_line(f"{visible(shown.name)}: {visible(note)}")
     if figure is not None:
         draw_side_by_side(columns, metric, figure, known)
     for source in loaded:
         if pairs and len(source.results) > 1:
             print_line(f"\n{visible(source.name)}\n")
             print_line(significance_table(pair_tests(source.results), style))
+            if found := set_pairs(source.results, metric):
+                print_line(f"\n{set_pairs_table(found, style)}\n\n{NO_P}")
             if note := one_training_note(source.results):
                 print_line(f"\n{note}")

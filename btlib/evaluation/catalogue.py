@@ -34,6 +34,11 @@ class Metric:
         version: Version of the definition; numbers of different versions are not comparable.
         source: DOI or arXiv id; None if none is needed.
         structure: Structure of the metric; None if it is the mean over all structures, or a metric of classes.
+        weighted: For level "set": function that computes the metric for several sets of weights [b, n] of the samples
+            at once, float64 [b]. Integer weights must give the value of a table with repeated rows. If None, intervals
+            are computed from such tables, which is slower (`btlib.evaluation.draws`).
+        over_classes: For level "set": the metric is a mean over the classes that occur. A draw of patients without a
+            class of the table is then undefined, because it is a mean over fewer classes.
     """
 
     name: str
@@ -48,6 +53,8 @@ class Metric:
     version: int = 1
     source: str | None = None
     structure: str | None = None
+    weighted: Callable[[SampleTable, Values], Values] | None = None
+    over_classes: bool = False
 
     @property
     def sign(self) -> int:
@@ -68,12 +75,19 @@ class Metric:
         def of(table: SampleTable) -> Values:
             return self.of(table.of_structure(structure))
 
+        whole = self.weighted
+
+        def weighted(table: SampleTable, weights: Values) -> Values:
+            assert whole is not None
+            return whole(table.of_structure(structure), weights)
+
         names = {"name": f"{self.name}/{structure}", "title": f"{self.title}, {structure}", "structure": structure}
-        return replace(self, of=of, **names)  # type: ignore[arg-type]  # a dict of text is any field to mypy
+        form = weighted if whole is not None else None
+        return replace(self, of=of, weighted=form, **names)  # type: ignore[arg-type]  # a dict of text is any field to mypy
 
 
-def over_structures(values: Values) -> Values:
-    """Mean over the structures that have a value, [n, k] → [n]; NaN for a sample without any value."""
+def mean_of_defined(values: Values) -> Values:
+    """Mean of each row over its defined values, such as those of structures, [n, k] → [n]; NaN if there is none."""
     defined = ~np.isnan(values)
     count = defined.sum(axis=1)
     total = np.where(defined, values, 0.0).sum(axis=1)
@@ -166,6 +180,20 @@ def _macro_auroc(table: SampleTable) -> Values:
     return np.asarray(np.nanmean(found) if np.isfinite(found).any() else np.nan)
 
 
+def _weighted_mean_of(score: str) -> Callable[[SampleTable, Values], Values]:
+    """Return the weighted form of the mean of "recall" or "f1" over the classes that have one."""
+
+    def of(table: SampleTable, weights: Values) -> Values:
+        confusion = metrics.weighted_confusion(table.labels, table.predicted(), weights, len(table.classes))
+        return mean_of_defined(metrics.per_class(confusion)[score])
+
+    return of
+
+
+def _weighted_auroc(table: SampleTable, weights: Values) -> Values:
+    return mean_of_defined(metrics.weighted_auroc(table.class_prob, table.labels, weights))
+
+
 def _dice(table: SampleTable) -> Values:
     return metrics.dice_from_counts(*table.overlap())
 
@@ -188,7 +216,7 @@ def _misses(table: SampleTable) -> Values:
 
 
 def _of_masks(by_structure: Callable[[SampleTable], Values]) -> Callable[[SampleTable], Values]:
-    return lambda table: over_structures(by_structure(table))
+    return lambda table: mean_of_defined(by_structure(table))
 
 
 def _measured(name: str) -> Callable[[SampleTable], Values]:
@@ -305,6 +333,8 @@ for _metric in (
         "classes",
         "mean over the classes that have samples",
         source="10.1109/ICPR.2010.764",
+        weighted=_weighted_mean_of("recall"),
+        over_classes=True,
     ),
     Metric(
         "macro_f1",
@@ -314,6 +344,8 @@ for _metric in (
         "classes",
         "mean over the classes that have samples or are predicted",
         source="arXiv 1911.03347",
+        weighted=_weighted_mean_of("f1"),
+        over_classes=True,
     ),
     Metric(
         "auroc",
@@ -323,6 +355,8 @@ for _metric in (
         "classes",
         "mean over the classes that some but not all samples have; undefined if there is no such class",
         source="10.1148/radiology.143.1.7063747",
+        weighted=_weighted_auroc,
+        over_classes=True,
     ),
     Metric(
         "ece",
@@ -333,6 +367,7 @@ for _metric in (
         "always defined",
         direction="lower",
         source="arXiv 1706.04599",
+        weighted=lambda t, weights: metrics.weighted_ece(t.class_prob, t.labels, weights),
     ),
 ):
     METRICS.add(_metric.name, _metric)

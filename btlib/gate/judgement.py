@@ -16,6 +16,7 @@ from btlib.gate.loading import NotComparedError
 from btlib.gate.measured import mean_value, with_value
 from btlib.gate.newcomers import judge_against, judge_new
 from btlib.gate.ranking import Ranking, rankings
+from btlib.gate.recipes import with_other_recipe
 from btlib.gate.rule import judge_with
 from btlib.gate.schema import Baseline
 from btlib.gate.throughput import ThroughputVerdict, judge_timing
@@ -88,7 +89,12 @@ class Judgement(Stored):
 
 
 def judge_case(
-    store: RunStore, case: str, baseline: Baseline | BaselineError, metrics: Sequence[str] = ()
+    store: RunStore,
+    case: str,
+    baseline: Baseline | BaselineError,
+    metrics: Sequence[str] = (),
+    *,
+    seeds: int | None = None,
 ) -> CaseJudgement:
     """Return the judgement of one case of a run; it is read from `judgement.json` if that has it for the same records.
 
@@ -99,6 +105,8 @@ def judge_case(
         case: Name of the case; it must have at least one record.
         baseline: Baseline of the run, or the error why there is none.
         metrics: Metrics to judge in addition to those of the case and of the baseline.
+        seeds: Number of seeds of a stage, to judge the case as if it stopped there; None judges what it has, and where
+            it has not reached a stage with clear verdicts it fails.
 
     Raises:
         RecordError: A record cannot be read.
@@ -109,6 +117,9 @@ def judge_case(
         info = store.info()
         known = stored_judgement(store, info, baseline)
         records = store.records_of(case)
+        if seeds is not None:
+            info = info.ended(case, seeds)
+            records = [record for record in records if record.seed in info.seeds[:seeds]]
         found = _judged_or_known(known, info, records, baseline, metrics)
         if found is not known.cases.get(case):
             known.model_copy(update={"cases": dict(sorted((known.cases | {case: found}).items()))}).save(path)
@@ -240,10 +251,14 @@ def _judged(
         against = judge_against(asked, baseline, info.against, options=options)
         declared = [verdict for verdict in against if verdict.metric in result.metrics]
         ranked = rankings(result, baseline, info.against, options=options, judged=declared)
+    found = verdicts(asked, baseline, info.against, options=options, found=against)
+    if not isinstance(baseline, BaselineError):
+        recipes = info.recipe_of(records[0]), baseline.provenance_of(result.case).recipe
+        found = tuple(with_other_recipe(verdict, *recipes) for verdict in found)
     return CaseJudgement(
         case=result.case,
         records=_identity(info, records),
-        verdicts=[_finite(v) for v in verdicts(asked, baseline, info.against, options=options, found=against)],
+        verdicts=[_finite(verdict) for verdict in found],
         rankings=[_finite(one) for one in ranked],
         speed=_speed(info, records, baseline),
     )

@@ -68,7 +68,7 @@ def _add(group: Any, name: str, declared: "Declared", default: Any) -> None:
         more |= {"choices": declared.choices, "default": default}
     else:
         more["default"] = default
-        if declared.kind in ("count", "seed", "share", "list"):
+        if declared.kind in ("count", "seed", "stages", "share", "list"):
             more["type"] = partial(_parsed, declared)
     group.addoption(f"--bt-{name}", dest=f"bt_{name.replace('-', '_')}", help=declared.text, **more)
 

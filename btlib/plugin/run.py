@@ -43,7 +43,7 @@ class Run(BenchmarkRun):
     def check(self, case: str, metric: str) -> Verdict:
         """Fail the item if the verdict fails; an unclear verdict is a warning, or a failure with `--bt-strict`."""
         verdict = self.judged[case, metric] = self.verdict(case, metric)
-        records = ", ".join(str(self.store.record_path(cell)) for cell in self.plan.cells(case))
+        records = ", ".join(str(self.store.record_path(cell)) for cell in self.cells(case))
         message = f"{verdict.describe()}\n  record     {records}"
         if verdict.failed or (verdict.status in UNCLEAR and self.plan.options.strict):
             could_run = verdict.status not in get_args(Failure)

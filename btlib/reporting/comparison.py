@@ -14,6 +14,7 @@ from btlib.gate.measured import mean_value
 from btlib.gate.ranking import Ranking
 from btlib.gate.verdict import worst
 from btlib.reporting.columns import Value, own_values
+from btlib.reporting.stages import stage_lines
 from btlib.results import CaseResult
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.results import missing_cells, result_of
@@ -71,6 +72,10 @@ class Comparison:
     missing: tuple[str, ...] = ()
     rankings: tuple[Ranking, ...] = ()
     references: tuple[Row, ...] = ()
+
+    def stages(self) -> list[str]:
+        """Return lines on how many of its seeds each case needed; empty for a run without stages."""
+        return stage_lines(self.info, [(row.case, len(row.seeds), row.status) for row in self.rows])
 
 
 def compare(

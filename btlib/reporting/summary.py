@@ -38,6 +38,7 @@ def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unrea
     more = len(comparison.rows) - _ROWS
     parts += [f"… and {more} more cases: see `comparison.md`.", ""] if more > 0 else []
     parts += [f"- not measured: {', '.join(map(_name, comparison.missing))}"] if comparison.missing else []
+    parts += _few([f"- seeds: {_plain(_cut(line))}" for line in comparison.stages()], "numbers of seeds")
     lost = [f"- could not be read: {_plain(_cut(problem))}" for problem in unread]
     return "\n".join([*parts, *_few(lost, "unreadable files"), *_reasons(comparison), f"- {_plain(info.data)}", ""])
 

@@ -130,7 +130,8 @@ def _markdown(comparison: Comparison) -> str:
     head = [f"# Comparison: {named}, baseline {in_markdown(info.baseline)}", ""]
     if info.task.synthetic:
         head += [f"**{PHANTOM_NOTE}**", ""]
-    head += [f"- data: {in_markdown(info.data)}", f"- command: {code(info.command)}", f"- started: {info.started}", ""]
+    head += [f"- data: {in_markdown(info.data)}", f"- command: {code(info.command)}", f"- started: {info.started}"]
+    head += [*(f"- seeds: {in_markdown(line)}" for line in comparison.stages()), ""]
     gate = [v for row in comparison.rows for v in row.verdicts]
     reasons = _reasons(gate)
     notes = [f"- **{in_markdown(row.case)}**: {in_markdown(note)}" for row in comparison.rows for note in row.notes]

@@ -108,10 +108,13 @@ def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
     if any(group is None or group != group for group in groups):
         raise StatsError("some samples have no group", hint="give every sample a patient, or groups=None")
     if isinstance(groups, np.ndarray) and groups.dtype.kind in "biuf":
-        return np.asarray(np.unique(groups, return_inverse=True)[1], np.intp)
-    names = [str(group) for group in groups]
+        found, of = np.unique(groups, return_inverse=True)
+        names = [str(value) for value in found.tolist()]
+    else:
+        names = [str(group) for group in groups]
+        of = np.arange(n)
     place = {name: k for k, name in enumerate(sorted(set(names), key=natural))}
-    return np.array([place[name] for name in names], np.intp)
+    return np.array([place[name] for name in names], np.intp)[of]
 
 
 def plain(*numbers: float) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from btlib.stats.checks import Floats, Groups, at_least, confident, group_numbers, numbers, same_samples
+from btlib.stats.clusters import FEW, mean_variance, students_reach
 from btlib.stats.resampling import CELLS, draws
 
 
@@ -16,7 +17,7 @@ class PairedDifference:
 
     Attributes:
         difference: Mean of a − b.
-        low: Lower bound of its bootstrap interval.
+        low: Lower bound of its interval (see `paired_many`).
         high: Upper bound of that interval.
         p: Two-sided p of the sign-flip permutation test of no difference.
         n: Number of samples.
@@ -68,7 +69,7 @@ def paired(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> PairedDifference:
-    """Mean difference a − b with a bootstrap interval and a permutation test: `paired_many` of one pair.
+    """Mean difference a − b with an interval and a permutation test: `paired_many` of one pair.
 
     Samples of one patient are not independent. With `groups`, all samples of a patient are drawn together, and their
     signs are flipped together.
@@ -95,11 +96,13 @@ def paired_many(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> PairedDifferences:
-    """Mean of each row of differences, with bootstrap intervals and permutation tests. All rows share the same draws.
+    """Mean of each row of differences, with intervals and permutation tests. All rows share the same draws.
 
     Interval: percentiles of the mean over patients drawn with replacement (doi 10.1111/j.1467-9868.2007.00593.x), at
-    levels widened for few patients (`percentile_levels`). The weight of a patient is its number of samples. With very
-    few patients, or if only few of them differ at all, the coverage is still below the nominal confidence.
+    levels widened for few patients (`percentile_levels`). The weight of a patient is its number of samples. With fewer
+    than 20 patients it is Student's t interval with one degree of freedom less than there are patients, and the
+    cluster-robust standard error (doi 10.2307/2533958), because there are too few different draws. If only few patients
+    differ at all, or if one patient has most of the samples, the coverage is below the nominal confidence.
 
     p: the share of random sign flips, one sign per patient, whose mean is at least as extreme as the observed one
     (doi 10.1016/j.neuroimage.2014.01.060). The observed mean counts as one flip, so p is never 0
@@ -125,12 +128,15 @@ def paired_many(
     at_least(2, len(sizes), "samples" if groups is None else "patients")
     mean, rest = _centre(rows)
     sums, left = _by_group(rows, of), _by_group(rest, of)
-    levels = percentile_levels(confidence, len(sizes))
     deviations, p = [], []
     block = max(1, CELLS // n_resamples)
     for at in (slice(start, start + block) for start in range(0, len(rows), block)):
         weights, signs = draws(seed, len(sizes), n_resamples)  # the same draws for every block
-        deviations.append(np.quantile(_drawn_means(weights, left[at], sizes), levels, axis=0))
+        if len(sizes) < FEW:
+            deviations.append(_students(left[at], rows.shape[1], confidence))
+        else:
+            levels = percentile_levels(confidence, len(sizes))
+            deviations.append(np.quantile(_drawn_means(weights, left[at], sizes), levels, axis=0))
         p.append(_sign_flip_p(signs, sums[at], n_resamples))
     low, high = mean + np.concatenate(deviations, axis=1)
     return PairedDifferences(mean, low, high, np.concatenate(p), rows.shape[1], len(sizes))
@@ -175,6 +181,12 @@ def _by_group(rows: Floats, of: NDArray[np.intp]) -> Floats:
 def _drawn_means(pieces: Iterable[Floats], sums: Floats, sizes: Floats) -> Floats:
     """Mean over the samples of the patients drawn, [n_resamples, k]."""
     return np.concatenate([(weights @ sums.T) / (weights @ sizes)[:, None] for weights in pieces])
+
+
+def _students(sums: Floats, n: int, confidence: float) -> Floats:
+    """Distances of the bounds of Student's interval from the mean, [2, k]; `sums` [k, n_groups] are centred."""
+    half = students_reach(confidence, sums.shape[1] - 1) * np.sqrt(mean_variance(sums, n))
+    return np.stack([-half, half])
 
 
 def _sign_flip_p(pieces: Iterable[Floats], sums: Floats, total: int) -> Floats:

@@ -85,7 +85,7 @@ def test_a_case_is_given_what_tier_and_options_say(
 ) -> None:
     said, options = Mock(), {"seed": 9, "seeds": 3, "device": "cpu", "precision": "bf16", "engine": "eager"}
     monkeypatch.setattr(ProgressReporter, "now_and_then", lambda self: said)
-    theirs = {"weights": None, "compile_training": False, "thesis_checkpoints": tmp_path}
+    theirs = {"weights": None, "batch_norm": None, "compile_training": False, "thesis_checkpoints": tmp_path}
     run = opened(
         **options,
         checkpoints=Path("kept"),
@@ -191,9 +191,13 @@ def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: py
         "recipe": asdict(run.tier.recipe),
         "against": ["toy2", "toy1"],
         "strict": True,
+        "alpha": 0.05,
+        "rescore": False,
         "cases": ["toy2", "new", "toy1"],
         "specs": {name: f"{Path(__file__).with_name('toys.py')}::{name}" for name in ("toy2", "new", "toy1")},
         "seeds": [9, 10],
+        "stages": [],
+        "stopped": {},
         "folds": [],
         "measures": {"toy2": [], "new": [], "toy1": []},
         "options": run.plan.options.as_json(),

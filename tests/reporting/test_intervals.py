@@ -71,6 +71,12 @@ def test_what_has_no_interval_is_left_out(result: Callable[..., CaseResult], mak
     ]
     found = mean_intervals(cases, ["accuracy", "dice", "macro_f1", "hd95"])
     assert list(found) == [("whole", "accuracy"), ("masks", "dice"), ("whole", "dice")]
+    notes: list[tuple[str, str]] = []
+    assert list(mean_intervals(cases, ["macro_f1"], notes)) == []
+    assert notes == [
+        ("one patient", "macro F1: no interval: expected at least 2 patients, got 1"),
+        ("whole", "macro F1: no interval: all draws of patients have the same value"),
+    ]
 
 
 def test_a_value_is_of_all_seeds(result: Callable[..., CaseResult], make_table: Table):

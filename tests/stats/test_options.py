@@ -17,7 +17,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "discordant": {},
     "holm": {},
     "implied_correlation": {},
-    "crossed": {"groups": None, "between_trainings": None},
+    "crossed": {"groups": None, "between_trainings": None, "interaction": 0.0},
+    "crossed_from_draws": {"between_trainings": None, "interaction": 0.0},
+    "drawn_interval": {"confidence": 0.95},
+    "interaction_from_draws": {},
+    "sample_weights": {"groups": None, "n_resamples": 2000, "seed": 0},
     "inside_margin": {},
     "moderated": {},
     "pooled": {},
@@ -35,7 +39,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "speedup": {"confidence": 0.95},
     "t_test": {},
     "tost": {"alpha": 0.05},
-    "unpaired": {"confidence": 0.95, "n_resamples": 10_000, "seed": 0},
+    "unpaired": {"groups_a": None, "groups_b": None, "confidence": 0.95},
     "unpaired_mean_difference": {"confidence": 0.95},
     "wilcoxon": {},
     "wilson": {"confidence": 0.95},
@@ -44,9 +48,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 RNG = np.random.default_rng(0)
 A, B = RNG.random(40), RNG.random(40)
 TABLE = RNG.random((9, 4))
+DRAWN = RNG.random((4, 50))
 
 CALLS: dict[str, Callable[..., Any]] = {
     "crossed": lambda **given: stats.crossed(A, B, **given),
+    "crossed_from_draws": lambda **given: stats.crossed_from_draws(A[:2], B[:2], DRAWN[:2], DRAWN[2:], 9, **given),
+    "drawn_interval": lambda **given: stats.drawn_interval(0.5, A, 9, **given),
+    "sample_weights": lambda **given: [w.tolist() for w in stats.sample_weights(40, **given)[1]],
     "matched_odds_ratio": lambda **given: stats.matched_odds_ratio(9, 3, **given),
     "paired": lambda **given: stats.paired(A, B, **given),
     "paired_many": lambda **given: stats.paired_many([A - B], **given).rows(),
@@ -54,13 +62,15 @@ CALLS: dict[str, Callable[..., Any]] = {
     "resamples_for": lambda **given: stats.resamples_for(100, **given),
     "speedup": lambda **given: stats.speedup(A + 1, B + 1, **given),
     "tost": lambda **given: stats.tost(A, B, 0.1, **given),
-    "unpaired": lambda **given: stats.unpaired(A, B, range(40), range(40), **given),
+    "unpaired": lambda **given: stats.unpaired(A, B, **given),
     "unpaired_mean_difference": lambda **given: stats.unpaired_mean_difference(0.7, 0.2, 9, 0.6, 0.3, 7, **given),
     "wilson": lambda **given: stats.wilson(7, 9, **given),
 }
 
 OTHER: dict[str, Any] = {
     "groups": [f"P{i // 3}" for i in range(40)],
+    "groups_a": [f"P{i // 3}" for i in range(40)],
+    "groups_b": [f"P{i // 3}" for i in range(40)],
     "between_trainings": stats.Variance(0.01, 4),
     "n_resamples": 777,
     "confidence": 0.8,
@@ -84,7 +94,11 @@ def test_what_holds_where_nothing_is_said() -> None:
     assert found == DEFAULTS
 
 
-@pytest.mark.parametrize(("name", "option"), [(name, option) for name in CALLS for option in DEFAULTS[name]])
+HEEDED = [(name, option) for name in CALLS for option in DEFAULTS[name] if option != "interaction"]
+"""An interaction counts only where a variance between trainings is given: see the tests of both functions."""
+
+
+@pytest.mark.parametrize(("name", "option"), HEEDED)
 def test_every_option_is_heeded(name: str, option: str) -> None:
     usual = CALLS[name]()
     assert CALLS[name](**{option: DEFAULTS[name][option]}) == usual

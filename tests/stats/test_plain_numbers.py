@@ -19,6 +19,12 @@ OF_NUMPY = np.float64
 CALLS: dict[str, Callable[[], Any]] = {
     "cohens_dz": lambda: stats.cohens_dz(A, B),
     "crossed": lambda: stats.crossed(A, B, GROUPS, between_trainings=stats.Variance(0.01, 3)),
+    "crossed_from_draws": lambda: stats.crossed_from_draws(
+        A[:2], B[:2], A.reshape(2, 12), B.reshape(2, 12), np.int64(9), between_trainings=stats.Variance(0.01, 3)
+    ),
+    "drawn_interval": lambda: stats.drawn_interval(OF_NUMPY(0.5), A, np.int64(9)),
+    "interaction_from_draws": lambda: stats.interaction_from_draws(A.reshape(2, 12), np.int64(9)),
+    "sample_weights": lambda: stats.sample_weights(24, GROUPS)[0],
     "moderated": lambda: stats.moderated(stats.Variance(0.1, 2), stats.Variance(0.2, 3)),
     "pooled": lambda: stats.pooled([A[:3], B[:2]]),
     "corrected_t": lambda: stats.corrected_t(A, np.int64(80), np.int64(20)),
@@ -43,7 +49,7 @@ CALLS: dict[str, Callable[[], Any]] = {
     "speedup": lambda: stats.speedup(A + 1, B + 1),
     "t_test": lambda: stats.t_test(*map(OF_NUMPY, (0.1, 0.05, 10))),
     "tost": lambda: stats.tost(A, B, OF_NUMPY(0.5)),
-    "unpaired": lambda: stats.unpaired(A, B, GROUPS, GROUPS, n_resamples=200),
+    "unpaired": lambda: stats.unpaired(A, B, GROUPS, GROUPS),
     "unpaired_mean_difference": lambda: stats.unpaired_mean_difference(*map(OF_NUMPY, (0.7, 0.2, 50, 0.6, 0.2, 40))),
     "wilcoxon": lambda: stats.wilcoxon(A, B),
     "wilson": lambda: stats.wilson(np.int64(7), np.int64(9)),

@@ -82,7 +82,13 @@ def _page(folders: Sequence[Path], baselines: Path | None, titles: Sequence[str 
     curves = Problems()
     drawn = tuple(figures(found, tests, curves))
     shown = [column.metric for column in metric_columns((entry.row for entry in found), known_to(found))]
-    means = mean_intervals([entry.result for entry in found], shown)
+    notes: list[tuple[str, str]] = []
+    means = mean_intervals([entry.result for entry in found], shown, notes)
+    own = [tuple(note for case, note in notes if case == entry.result.case) for entry in found]
+    found = [
+        replace(entry, row=replace(entry.row, notes=entry.row.notes + more))
+        for entry, more in zip(found, own, strict=True)
+    ]
     from_baselines = tuple(references(views))
     page = Page(
         tuple(views),

@@ -26,12 +26,13 @@ DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("split", "folds", "baseline", "against", "speed_reference", "name")),
     **dict.fromkeys(("precision", "engine", "timeout")),
     **dict.fromkeys(("independent", "random_labels", "retrain"), False),
-    **dict.fromkeys(("deterministic", "no_tune", "strict"), False),
+    **dict.fromkeys(("deterministic", "no_tune", "strict", "rescore"), False),
+    "alpha": 0.05,
     "case": (),
     "device": "auto",
     "seed": 42,
     "seeds": 1,
-    "plugins": {"weights": None, "compile_training": False, "thesis_checkpoints": None},
+    "plugins": {"weights": None, "batch_norm": None, "compile_training": False, "thesis_checkpoints": None},
 }
 
 
@@ -69,6 +70,7 @@ def test_without_options_the_tier_decides(parse: Parse, tmp_path: Path) -> None:
         ("--bt-engine=openvino-int8", "engine", "openvino-int8"),
         ("--bt-seed=0", "seed", 0),
         ("--bt-seeds=10", "seeds", 10),
+        ("--bt-seeds=1..5", "seeds", "1..5"),
         ("--bt-timeout=5", "timeout", 5),
         ("--bt-deterministic", "deterministic", True),
         ("--bt-no-tune", "no_tune", True),
@@ -97,7 +99,7 @@ class Brings:
         kinds: dict[str, tuple[Any, Any]] = {
             **{"my-text": ("text", "a"), "my-list": ("list", None), "my-repeated": ("repeated", ())},
             **{"my-count": ("count", 3), "my-seed": ("seed", 0), "my-folder": ("folder", None)},
-            **{"my-place": ("place", None), "my-flag": ("flag", False)},
+            **{"my-place": ("place", None), "my-flag": ("flag", False), "my-stages": ("stages", 1)},
         }
         return [
             *(PluginOption(name, Declared(f"{kind} of mine", kind), at) for name, (kind, at) in kinds.items()),
@@ -120,17 +122,23 @@ def test_options_of_plug_ins_appear_beside_those_of_btlib(parse: Parse, tmp_path
 
     plain = {
         **{"my_text": "a", "my_list": None, "my_repeated": (), "my_count": 3, "my_seed": 0, "my_folder": None},
-        **{"my_place": None, "my_flag": False, "my_choice": None},
+        **{"my_place": None, "my_flag": False, "my_choice": None, "my_stages": 1},
     }
     assert mine() == plain
     (tmp_path / "here" / "there").mkdir()
     given = mine(
         *("--bt-my-text=b", "--bt-my-list=p,q", "--bt-my-repeated=1", "--bt-my-repeated=2", "--bt-my-count=7"),
-        *("--bt-my-seed=5", "--bt-my-folder=there", "--bt-my-flag", "--bt-my-choice=y"),
+        *("--bt-my-seed=5", "--bt-my-folder=there", "--bt-my-flag", "--bt-my-choice=y", "--bt-my-stages=2..4"),
     )
     assert given == {
         **{"my_text": "b", "my_list": ("p", "q"), "my_repeated": ("1", "2"), "my_count": 7, "my_seed": 5},
-        **{"my_folder": tmp_path / "here" / "there", "my_place": None, "my_flag": True, "my_choice": "y"},
+        **{
+            "my_folder": tmp_path / "here" / "there",
+            "my_place": None,
+            "my_flag": True,
+            "my_choice": "y",
+            "my_stages": "2..4",
+        },
     }
     for wrong in ("--bt-my-count=0", "--bt-my-choice=z"):
         with pytest.raises((pytest.UsageError, argparse.ArgumentError)):
@@ -148,7 +156,15 @@ def test_pytest_the_command_and_python_give_the_same_values(
     monkeypatch.chdir(tmp_path / "here")
     args = {
         **{"my-text": "b", "my-list": "p,q", "my-count": "7", "my-seed": "5", "my-folder": "there"},
-        **{"my-place": "new/one", "my-choice": "y", "seed": "3", "data": "there", "against": "A,B", "timeout": "9"},
+        **{
+            "my-place": "new/one",
+            "my-choice": "y",
+            "my-stages": "1..5",
+            "seed": "3",
+            "data": "there",
+            "against": "A,B",
+            "timeout": "9",
+        },
     }
 
     def by_command(prefix: str) -> RunOptions:
@@ -167,7 +183,14 @@ def test_pytest_the_command_and_python_give_the_same_values(
 
     repeated = ("--bt-my-repeated=1", "--bt-my-repeated=2")
     given = {"my_text": "b", "my_list": ["p", "q"], "my_repeated": ["1", "2"], "my_count": 7, "my_seed": 5, "seed": 3}
-    given |= {"my_folder": "there", "my_place": "new/one", "my_choice": "y", "my_flag": True, "data": Path("there")}
+    given |= {
+        "my_folder": "there",
+        "my_place": "new/one",
+        "my_choice": "y",
+        "my_stages": "1..5",
+        "my_flag": True,
+        "data": Path("there"),
+    }
     python = _options(given | {"against": ("A", "B"), "timeout": 9})
     by_pytest = parse(*(f"--bt-{name}={value}" for name, value in args.items()), "--bt-my-flag", *repeated)
     assert by_pytest.plugins["my_place"] == tmp_path / "here" / "new" / "one"
@@ -245,6 +268,8 @@ def test_a_tier_is_as_it_is_unless_something_is_asked_for(parse: Parse, tier: st
         ("--bt-batch-size=2", "recipe", {"batch_size": 2}),
         ("--bt-weights=imagenet", "recipe", {"weights": "imagenet"}),
         ("--bt-compile-training", "recipe", {"compiled": True}),
+        ("--bt-batch-norm=frozen", "recipe", {"drifting_batch_norm": False}),
+        ("--bt-batch-norm=drifting", "recipe", {"drifting_batch_norm": True}),
         ("--bt-image-size=64", "protocol", {"image_size": 64}),
         ("--bt-split=cvind-2", "protocol", {"split": "cvind-2"}),
         ("--bt-scaling=percentile", "protocol", {"scaling": "percentile"}),

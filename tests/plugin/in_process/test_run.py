@@ -99,9 +99,9 @@ def test_the_gate_is_asked_with_what_the_user_asked_for(
 ) -> None:
     asked = list[Any]()
 
-    def spy(result: Any, baseline: Any, against: Any, *, strict: bool, found: Any = None) -> tuple[Verdict, ...]:
+    def spy(result: Any, baseline: Any, against: Any, *, options: Any, found: Any = None) -> tuple[Verdict, ...]:
         seeds = [run.seed for run in result.runs]
-        asked.append((result.case, sorted(result.metrics), seeds, baseline, against, strict))
+        asked.append((result.case, sorted(result.metrics), seeds, baseline, against, options.strict))
         return tuple(Verdict("toy1", metric, "improved" if metric == "dice" else "pass") for metric in result.metrics)
 
     monkeypatch.setattr(judgement, "verdicts", spy)
