@@ -12,6 +12,7 @@ from btlib.gate.judgement import Judgement, judge_run
 from btlib.gate.loading import NONE, load_baseline
 from btlib.gate.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT
 from btlib.reporting import compare, table, write_comparison, write_significance
+from btlib.reporting.significance import have_same_samples
 from btlib.reporting.speed import noise_line, write_speed
 from btlib.reporting.text import PHANTOM_NOTE
 from btlib.runs import RunStore
@@ -92,8 +93,8 @@ def _speed(run: RunStore, folder: Path) -> list[str]:
 
 def _significance(run: RunStore, folder: Path) -> list[str]:
     results = [r for r in run_results(run) if r.failure is None]
-    if any(not r.conditions.task.has_images and r.conditions != results[0].conditions for r in results):
-        return []  # scores of different samples are not compared with each other
+    if not have_same_samples(results):
+        return []
     try:
         path = write_significance(results, folder)
     except BtlibError as error:

@@ -39,7 +39,7 @@ def show(
     from btlib.reporting.names import visible
     from btlib.reporting.set_pairs import NO_P, set_pairs, set_pairs_table
     from btlib.reporting.side_by_side import conditions_line, draw_side_by_side, side_by_side
-    from btlib.reporting.significance import one_training_note, pair_tests
+    from btlib.reporting.significance import have_same_samples, one_training_note, pair_tests
     from btlib.reporting.significance_table import significance_table
     from btlib.reporting.sources import load_sources
     from btlib.reporting.values import check_metrics, column, known_to
@@ -61,6 +61,9 @@ def show(
     for source in loaded:
         if pairs and len(source.results) > 1:
             print_line(f"\n{visible(source.name)}\n")
+            if not have_same_samples(source.results):
+                print_line("The cases have different samples or definitions, so pairs are not tested.")
+                continue
             print_line(significance_table(pair_tests(source.results), style))
             if found := set_pairs(source.results, metric):
                 print_line(f"\n{set_pairs_table(found, style)}\n\n{NO_P}")

@@ -81,7 +81,7 @@ def expected_power(
     ]
 
 
-def power_of(found: stats.Crossed, margin: float, level: float, red: float) -> Power:
+def power_of(found: stats.Crossed, margin: float, level: float, red: float, unit: str = "patient") -> Power:
     """Return what a comparison can find.
 
     Args:
@@ -89,6 +89,7 @@ def power_of(found: stats.Crossed, margin: float, level: float, red: float) -> P
         margin: Largest tolerated loss, above 0.
         level: One-sided level of the bound of a pass.
         red: Largest one-sided p of a regression.
+        unit: What the samples are grouped by.
     """
     more = stats.enough(found, margin, level)
     return Power(
@@ -98,6 +99,7 @@ def power_of(found: stats.Crossed, margin: float, level: float, red: float) -> P
         groups=more.groups,
         n_trainings=min(found.n_trainings),
         n_groups=found.n_groups,
+        unit=unit,
     )
 
 

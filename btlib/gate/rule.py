@@ -164,11 +164,11 @@ def _compared(
         return replace(known, status="error", reason=str(error), measured=sum(seeds) / len(seeds))
     level, red, found = options.level, options.red(baseline.family), gap.found
     status = status_of(found, margin, sign, level, red)
-    power = power_of(found, margin, level, red) if status != "not-comparable" else None
+    power = power_of(found, margin, level, red, result.unit) if status != "not-comparable" else None
     drift = None if newcomer or differences else _drift(result, case, figure, baseline, options)
     reasons = [gap.note]
     if found.n_groups < FEWEST_GROUPS:
-        reasons.append(f"{found.n_groups} patients say nothing about others: at least {FEWEST_GROUPS} are needed")
+        reasons.append(f"{found.n_groups} {result.unit}s say nothing about others: at least {FEWEST_GROUPS} are needed")
     if status == "suspect":
         reasons.append(
             f"the loss is beyond chance for this metric alone, but not among the {baseline.family} gated metrics of "

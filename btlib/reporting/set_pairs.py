@@ -54,10 +54,16 @@ def set_pairs(results: Sequence[CaseResult], metrics: Sequence[str]) -> tuple[Se
     """
     found = []
     for metric in metrics:
-        if METRICS[metric].level == "set":
-            able = [r for r in results if r.runs and all(METRICS[metric].available(run.samples) for run in r.runs)]
-            found += _of_metric(able, metric)
+        found += _of_metric([result for result in results if _has(result, metric)], metric)
     return tuple(found)
+
+
+def _has(result: CaseResult, metric: str) -> bool:
+    """Whether a case has values of a metric of level "set"."""
+    known = result.definitions
+    if metric not in known or known[metric].level != "set" or not result.runs:
+        return False
+    return all(known[metric].available(run.samples) for run in result.runs)
 
 
 def _of_metric(results: Sequence[CaseResult], metric: str) -> list[SetPair]:

@@ -99,6 +99,11 @@ class PairTest:
         return self.p_holm < ALPHA and not self.undecided
 
 
+def have_same_samples(results: Sequence[CaseResult]) -> bool:
+    """Whether cases can be tested in pairs; cases without images may have different samples."""
+    return all(r.conditions.task.has_images or r.conditions == results[0].conditions for r in results)
+
+
 def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
     """Test every pair of cases, planned comparisons first.
 

@@ -133,7 +133,6 @@ def test_sources_have_the_titles_they_are_given(make_run: Callable[..., Path], m
     [
         (["--name", "a"], "--name: expected 2, one for each source, got 1"),
         (["--name", "a", "--name", "a"], "--name: expected different names, found 'a' twice"),
-        (["--metric", "dise"], "--metric: unknown metric 'dise'"),
     ],
 )
 def test_wrong_options_are_told_before_anything_is_read(args: list[str], told: str):
@@ -141,6 +140,14 @@ def test_wrong_options_are_told_before_anything_is_read(args: list[str], told: s
     assert result.exit_code == 2
     assert told in result.stderr
     assert "nowhere" not in result.stderr
+
+
+def test_a_metric_that_no_source_has(make_run: Callable[..., Path], make_table: Table):
+    """Sources may define scores, so they are read first."""
+    result = show(make_run("one", A=make_table()), "--metric", "dise")
+    assert result.exit_code == 2
+    assert "--metric: unknown metric 'dise'" in result.stderr
+    assert "did you mean 'dice'" in result.stderr
 
 
 def test_how_the_numbers_were_made_is_told(make_run: Callable[..., Path], make_table: Table, conditions: Conditions):

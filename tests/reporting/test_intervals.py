@@ -132,5 +132,7 @@ def test_every_case_has_the_interval_that_it_has_alone(result: Callable[..., Cas
 
 @pytest.mark.parametrize("values", [[np.nan, np.nan], [np.inf, np.nan]])
 def test_no_interval_is_made_of_numbers_that_are_none(values: list[float], make_table: Callable[..., Any]):
-    result: Any = SimpleNamespace(runs=[1], samples=make_table(2), values=lambda metric: np.array(values))
+    result: Any = SimpleNamespace(
+        definitions=METRICS, runs=[1], samples=make_table(2), values=lambda metric: np.array(values)
+    )
     assert intervals._values(result, "dice") is None

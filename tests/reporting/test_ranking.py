@@ -13,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from btlib import Baseline, stats
 from btlib.evaluation.aggregate import per_sample
+from btlib.evaluation.catalogue import METRICS
 from btlib.gate import judge_new
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.gate_options import GateOptions
@@ -290,4 +291,4 @@ def test_the_section_says_how_it_was_paired():
 )
 def test_the_rank_is_by_what_is_better(metric: str, measured: float, others: list[float], rank: int):
     verdict: Any = SimpleNamespace(metric=metric, measured=measured, difference=0.0)
-    assert _rank(verdict, others) == rank
+    assert _rank(verdict, others, METRICS[metric].sign) == rank
