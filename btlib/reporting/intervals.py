@@ -48,7 +48,6 @@ def mean_intervals(
             computed.
     """
     means = _of_samples(results, metrics)
-<<<<<<< HEAD
     for result in results:
         known = result.definitions
         for metric in (name for name in metrics if name in known and known[name].level == "set"):
@@ -56,15 +55,6 @@ def mean_intervals(
             means |= {(result.case, metric): found} if found is not None else {}
             if note and notes is not None:
                 notes.append((result.case, f"{known[metric].title}: {note}"))
-=======
-    for metric in metrics:
-        for result in results:
-            if metric in result.definitions and result.definitions[metric].level == "set":
-                found, note = _of_set(result, metric)
-                means |= {(result.case, metric): found} if found is not None else {}
-                if note and notes is not None:
-                    notes.append((result.case, f"{result.definitions[metric].title}: {note}"))
->>>>>>> c3667266719087b3e3fedea9da5c542d1f763fa5
     return means
 
 
