@@ -21,6 +21,12 @@ from btlib.runs.record import RunInfo
 from btlib.runs.results import run_results
 from btlib.runs.store import RunStore
 
+STAGED = (
+    "seeds were added until the verdicts were clear, so its numbers are biased towards clear verdicts: run with a fixed "
+    "number of seeds"
+)
+"""Why a run in stages is not accepted."""
+
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
@@ -234,6 +240,8 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> 
         found.append(
             "its records are from an older version of btlib and do not identify their data: measure the cases again"
         )
+    if info.stopped:
+        found.append(STAGED)
     if info.dirty:
         found.append("the run was made from a checkout with uncommitted changes: commit them and run again")
     for name, case in new.cases.items():

@@ -35,6 +35,12 @@ def with_spreads(baseline: Baseline, folder: Path) -> Baseline:
         raise BaselineError("contains published numbers, whose trainings are not known", where=baseline.name)
     run = RunStore(folder)
     info, records = run.info(), run.records()
+    if info.stopped:
+        raise BaselineError(
+            "seeds were added until the verdicts were clear, so the spread would be biased",
+            where=folder,
+            hint="run with a fixed number of seeds, such as --bt-seeds 5",
+        )
     results = sound(run_results(run), folder)
     results = [r for r in results if r.conditions.task.has_images or len(r.runs) > 1] or results  # others have no seeds
     cases = dict(baseline.cases)
