@@ -79,7 +79,7 @@ def rankings(
     if judged is None:
         judged = judge_against(result, baseline, against, options=options)
     found = [with_value(v, result) for v in judged]
-    p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if v.status not in COULD_NOT_TELL])
+    p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if _is_tested(v)])
     values = {m: [v.baseline for v in found if v.metric == m and v.baseline is not None] for m in result.metrics}
     return [
         Ranking(
@@ -102,6 +102,11 @@ def rankings(
         )
         for v in found
     ]
+
+
+def _is_tested(v: Verdict) -> bool:
+    """Whether the pair gets a p value: it could be compared, and all samples have a value."""
+    return v.status not in COULD_NOT_TELL and METRICS[v.metric].subgroup is None
 
 
 def _batch_16(reference: BaselineCase) -> float | None:
