@@ -11,7 +11,6 @@ from btlib.evaluation.catalogue import METRICS
 from btlib.explain.explained import Explained
 from btlib.explain.maps import Maps
 from btlib.gate import Verdict
-from btlib.gate.verdict import UNCLEAR
 from btlib.plugin.benchmarks import replay
 from btlib.plugin.reports import fail
 from btlib.registry import unknown_name
@@ -44,10 +43,10 @@ class Run(BenchmarkRun):
         verdict = self.judged[case, metric] = self.verdict(case, metric)
         records = ", ".join(str(self.store.record_path(cell)) for cell in self.plan.cells(case))
         message = f"{verdict.describe()}\n  record     {records}"
-        if verdict.failed or (verdict.status in UNCLEAR and self.plan.options.strict):
+        if verdict.failed or (verdict.unclear and self.plan.options.strict):
             could_run = verdict.status not in get_args(Failure)
             fail(message, verdict.status, None if could_run else self._title(case))
-        if verdict.status in UNCLEAR:
+        if verdict.unclear:
             warnings.warn(message, BtlibWarning, stacklevel=2)
         return verdict
 
