@@ -22,8 +22,8 @@ from btlib.results import CaseResult, values_in_order
 FEWEST_PATIENTS = 3
 """Fewer patients in a subgroup say nothing about others."""
 
-SAMPLES_ALONE = "the interval does not cover another training: the spread of subgroups between trainings is not known"
-USE = True
+SAMPLES_ALONE = "the interval does not cover another training, because the spread of misses is not known"
+ALL_SAMPLES = "spread between trainings: that of all samples"
 
 MISSES = "miss_rate"
 
@@ -161,23 +161,26 @@ def _difference(
 ) -> tuple[stats.Crossed, str]:
     """Return the difference within a subgroup, and a note if its interval does not cover trainings.
 
-    If both sides have several seeds, the variance between trainings is that of the subgroup. Otherwise it is not known.
-    Then the variance of all samples stands in for it, if that is known: it is what all subgroups share.
+    If both sides have several seeds, the variance between trainings is that of the subgroup. Otherwise it is not known,
+    and that of all samples stands in: it is what all subgroups share. Without it, unchanged code trained again is
+    warned of in 10 to 40 % of all runs. Misses are rare, and their spread is seldom known: then only patients count.
     """
     alone = ours.mean(axis=0), theirs.mean(axis=0), groups
     if question.same:
         return stats.crossed(*alone), ""
     result, newcomer = question.result, question.newcomer
-    if min(len(ours), len(theirs)) > 1:
+    several = min(len(ours), len(theirs)) > 1
+    if several:
         known = spreads(result, ours, theirs, name, question.baseline, newcomer=newcomer)
     else:
         metric = MISSES if name.startswith(MISSES) else question.metric
         whole = result.seed_values(metric), values_in_order(question.case.runs, result.samples, metric)
         known = spreads(result, *whole, metric, question.baseline, newcomer=newcomer)
-        if known.assumed is not None or not USE:
-            return stats.crossed(*alone), SAMPLES_ALONE
+    if known.assumed is not None and name.startswith(MISSES):
+        return stats.crossed(*alone), SAMPLES_ALONE
     shared = (known.ours, known.theirs) if newcomer else known.ours
-    return stats.crossed(ours, theirs, groups, between_trainings=shared), ""
+    found = stats.crossed(ours, theirs, groups, between_trainings=shared)
+    return found, "" if several else ALL_SAMPLES
 
 
 def _sign_test(gain: Values, groups: NDArray[np.int64]) -> float:
