@@ -108,7 +108,8 @@ class Prepared:
         source: Origin of the predictor.
         seconds: Time of the training in this run; 0 if the model was loaded.
         fingerprint: Identity of the trained model (data, split, recipe, code, seed); None without one.
-        details: Plain JSON values for the record: recipe, device, precision, checkpoint, parameters …
+        details: Plain JSON values for the record: device, precision, checkpoint, parameters … `recipe_changes` holds
+            the fields of the recipe that have another value for this model than for the run.
         notes: Remarks that readers of the results need, such as missing pretrained weights.
         training_step: Function of a batch size. It returns a function that makes one synchronised optimiser step.
         curves: CSV file with losses and validation scores by epoch, if the model was trained.

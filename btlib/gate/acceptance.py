@@ -11,6 +11,7 @@ from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.comparable import other_rendering, unlike
 from btlib.gate.from_results import MARGIN, baseline_of, sound, with_costs
 from btlib.gate.gate_options import GateOptions
+from btlib.gate.recipes import differences
 from btlib.gate.rule import judge_with
 from btlib.gate.verdict import COULD_NOT_TELL, HOLDS
 from btlib.registry import unknown_name
@@ -268,9 +269,21 @@ def _changes(old: Baseline, new: Baseline) -> list[str]:
         for metric in old.gated(case)
         if (before := _margin(old, case, metric)) != (after := _margin(new, case, metric))
     ]
-    return margins + [
+    return [*margins, *_own_recipe_changes(old, new)] + [
         f"{title}{key}: {before.get(key, '–')} → {after.get(key, '–')}"
         for title, before, after in sides
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     ]
+
+
+def _own_recipe_changes(old: Baseline, new: Baseline) -> list[str]:
+    """Return the changes of the recipes of single cases that are no changes of the baseline's recipe."""
+    of_all = differences(old.recipe or {}, new.recipe or {})
+    changes: dict[str, list[str]] = {}
+    for case in sorted(old.cases.keys() & new.cases.keys()):
+        before, after = old.provenance_of(case).recipe, new.provenance_of(case).recipe
+        for name, pair in differences(before, after).items() if before and after else ():
+            if of_all.get(name) != pair:
+                changes.setdefault(f"{name}: {pair[0]} → {pair[1]}", []).append(case)
+    return [f"recipe of {', '.join(cases)}: {text}" for text, cases in changes.items()]

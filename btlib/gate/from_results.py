@@ -90,8 +90,12 @@ def baseline_of(
     reason: str,
     margins: Mapping[str, Mapping[str, float]],
 ) -> Baseline:
-    """Return the results of a run as a baseline; every metric of a case that is in its `margins` gets a margin."""
-    ready = {record.case for record in records if not info.recipe_of(record)}
+    """Return the results of a run as a baseline; every metric of a case that is in its `margins` gets a margin.
+
+    Its recipe is that of most cases. A case with another one, or without a training, has its own provenance.
+    """
+    recipes = {record.case: info.recipe_of(record) or None for record in records}
+    trained = [recipe for recipe in recipes.values() if recipe is not None]
     baseline = Baseline(
         name=name,
         kind="measured",
@@ -101,18 +105,19 @@ def baseline_of(
         created=f"{datetime.now(UTC):%Y-%m-%d}",
         reason=reason,
         commit=info.commit,
-        recipe=info.recipe if len(ready) < len(results) else None,
+        recipe=max(trained, key=trained.count, default=None),
         environment=records[0].environment,
         conditions=results[0].conditions,
         schema_version=_version(results[0]),
         cases={result.case: _case(result, margins[result.case]) for result in results},
     )
-    other = ready if baseline.recipe else set()
     cases = {
         case: known.model_copy(
             update={
                 "code": _code([record.code for record in records if record.case == case]),
-                "made": baseline.provenance_of(case).model_copy(update={"recipe": None}) if case in other else None,
+                "made": None
+                if recipes[case] == baseline.recipe
+                else baseline.provenance_of(case).model_copy(update={"recipe": recipes[case]}),
             }
         )
         for case, known in baseline.cases.items()

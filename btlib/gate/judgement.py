@@ -17,6 +17,7 @@ from btlib.gate.loading import NotComparedError
 from btlib.gate.measured import mean_value, with_value
 from btlib.gate.newcomers import judge_against, judge_new
 from btlib.gate.ranking import Ranking, rankings
+from btlib.gate.recipes import with_other_recipe
 from btlib.gate.rule import judge_with
 from btlib.gate.schema import Baseline
 from btlib.gate.throughput import ThroughputVerdict, judge_timing
@@ -230,10 +231,14 @@ def _judged(
         against = judge_against(asked, baseline, info.against, options=options)
         declared = [verdict for verdict in against if verdict.metric in result.metrics]
         ranked = rankings(result, baseline, info.against, options=options, judged=declared)
+    found = verdicts(asked, baseline, info.against, options=options, found=against)
+    if not isinstance(baseline, BaselineError):
+        recipes = info.recipe_of(records[0]), baseline.provenance_of(result.case).recipe
+        found = tuple(with_other_recipe(verdict, *recipes) for verdict in found)
     return CaseJudgement(
         case=result.case,
         records=_identity(info, records),
-        verdicts=[_finite(v) for v in verdicts(asked, baseline, info.against, options=options, found=against)],
+        verdicts=[_finite(verdict) for verdict in found],
         rankings=[_finite(one) for one in ranked],
         speed=_speed(info, records, baseline),
     )

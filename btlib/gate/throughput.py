@@ -118,11 +118,12 @@ def judge_timing(
     """
     case = record.case
     known, made, here = baseline.cases.get(case), baseline.provenance_of(case), record.environment
-    there = made.environment
+    there, ours, recipe = made.environment, info.recipe_of(record), made.recipe or {}
     theirs = known.speed.get(figure) if known else None
     pairs = {
         "image size": (info.image_size, baseline.conditions.image_size),
-        "backbone": (info.recipe_of(record).get("backbone"), (made.recipe or {}).get("backbone")),
+        "backbone": (ours.get("backbone"), recipe.get("backbone")),
+        "drifting batch norm": (ours.get("drifting_batch_norm", False), recipe.get("drifting_batch_norm", False)),
         "processor with": (here.get("simd"), there.get("simd")),
         "allocator": (here.get("allocator"), there.get("allocator")),
     }

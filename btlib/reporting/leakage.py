@@ -9,6 +9,7 @@ from tabulate import tabulate
 from btlib import stats
 from btlib.errors import RecordError
 from btlib.evaluation.catalogue import METRICS
+from btlib.gate.recipes import differences
 from btlib.reporting.names import Naming, naming, visible
 from btlib.reporting.numbers import interval, number
 from btlib.reporting.significance import TESTED
@@ -152,11 +153,7 @@ def _check_recipe(case: str, near: Source, apart: Source) -> None:
                 hint="name the folder of the run, or the baseline",
             )
     ours, theirs = near.recipes[case], apart.recipes[case]
-    differing = [
-        f"{key} {ours.get(key)} and {theirs.get(key)}"
-        for key in sorted(ours.keys() | theirs.keys())
-        if ours.get(key) != theirs.get(key)
-    ]
+    differing = [f"{key} {a} and {b}" for key, (a, b) in differences(ours, theirs).items()]
     if differing:
         raise RecordError(
             f"expected the same recipe in both runs, found {', '.join(differing)}",

@@ -89,12 +89,15 @@ def _rows(name: str, source: Source) -> list[Mapping[str, str]]:
 
 
 def _training(baseline: Baseline, case: str) -> str:
-    """Return the recipe, its epochs and the number of seeds; "published" without a recipe."""
+    """Return the recipe, its epochs, drifting batch norm and number of seeds; "published" without a recipe."""
     recipe = baseline.provenance_of(case).recipe
     seeds = len(baseline.cases[case].runs)
     if recipe is None:
         return "published"
-    return f"{recipe['name']}, {recipe['epochs']} epochs" + (f", {seeds} seeds" if seeds > 1 else "")
+    parts = [f"{recipe['name']}, {recipe['epochs']} epochs"]
+    parts += ["drifting batch norm"] if recipe.get("drifting_batch_norm") else []
+    parts += [f"{seeds} seeds"] if seeds > 1 else []
+    return ", ".join(parts)
 
 
 def _setup(words: Sequence[str], baselines: Path) -> str:

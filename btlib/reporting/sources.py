@@ -12,6 +12,7 @@ from btlib.gate.from_results import reference
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.measured import with_value
 from btlib.gate.ranking import Ranking, rankings
+from btlib.gate.recipes import with_other_recipe
 from btlib.gate.rule import judge_with
 from btlib.paths import find_baseline, find_run, unknown_source
 from btlib.reporting.names import check_titles
@@ -120,8 +121,8 @@ def hold(
     if independent:
         results = tuple(map(_independent, results))
     return [
-        with_value(verdict, result)
-        for result in results
+        with_other_recipe(with_value(verdict, result), source.recipes.get(name), against.recipes.get(result.case))
+        for name, result in zip([one.case for one in source.results], results, strict=True)
         for verdict in (
             judge_with(result, against.baseline, options)
             if result.case in known

@@ -23,7 +23,7 @@ class ModelInfo(Strict):
         source: "trained", "resumed", "loaded", "file" or "given".
         fingerprint: Identity of the trained model; None without one.
         seconds: Time of the training in this run.
-        details: Device, precision, checkpoint, parameters, ingredients of the training.
+        details: Device, precision, checkpoint, parameters, ingredients of the training, `recipe_changes`.
         notes: Remarks that readers of the results need.
     """
 
@@ -210,8 +210,16 @@ class RunInfo(Stored):
         return 1
 
     def recipe_of(self, record: CaseRecord) -> dict[str, str | int | float | bool | None]:
-        """Return the training recipe of a record's model; empty for a model that the case gave ready-made."""
-        return {} if record.model is not None and record.model.source == "given" else self.recipe
+        """Return the training recipe of a record's model; empty for a model that the case gave ready-made.
+
+        Fields that have another value for this case than for the run are in the model's detail `recipe_changes`.
+        """
+        if record.model is None:
+            return self.recipe
+        if record.model.source == "given":
+            return {}
+        changes = record.model.details.get("recipe_changes")
+        return {**self.recipe, **changes} if isinstance(changes, dict) else self.recipe
 
 
 def cells_of(info: RunInfo) -> list[Cell]:

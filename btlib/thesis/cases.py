@@ -13,7 +13,7 @@ from btlib.protocol import Recipe
 from btlib.speed import determinism
 from btlib.speed.reference import SpeedReference
 from btlib.thesis.models.variants import VARIANTS
-from btlib.thesis.recipe import thesis_recipe
+from btlib.thesis.recipe import recipe_of_variant, thesis_recipe
 
 if TYPE_CHECKING:  # torch is imported when a case is prepared, not when the cases are listed
     import numpy as np
@@ -47,8 +47,11 @@ def prepare(variant: str, work: Work) -> Prepared:
         return Prepared(
             chosen.predictor,
             "file",
-            details=details | chosen.details | {"checkpoint": path.name, **_size(model, work)},
-            notes=chosen.notes,
+            details=details
+            | chosen.details
+            | {"checkpoint": path.name, **_size(model, work)}
+            | _recipe_changes(model.drifting_batch_norm, work),
+            notes=(*_batch_norm_note(model), *chosen.notes),
             training_step=partial(_training_step, variant, model, device, work),
             explainer=partial(_explainer, subject, work),
         )
@@ -65,8 +68,9 @@ def prepare(variant: str, work: Work) -> Prepared:
         details=details
         | chosen.details
         | {"checkpoint": trained.path.name, **_size(trained.model, work)}
-        | {"training": {k: trained.manifest[k] for k in ("ingredients", "seconds", "trained_on", "epoch", "created")}},
-        notes=(*notes, *chosen.notes),
+        | {"training": {k: trained.manifest[k] for k in ("ingredients", "seconds", "trained_on", "epoch", "created")}}
+        | _recipe_changes(plan.recipe.drifting_batch_norm, work),
+        notes=(*notes, *_batch_norm_note(trained.model), *chosen.notes),
         training_step=partial(_training_step, variant, trained.model, device, work),
         curves=trained.curves,
         threshold=_threshold(variant, chosen.predictor, work),
@@ -90,6 +94,22 @@ def _subject(model: "TumourModel", identity: str, device: "torch.device", work: 
         calibration=partial(_calibration, work),
         channels=len(work.task.channels),
     )
+
+
+def _recipe_changes(drifting: bool, work: Work) -> dict[str, Any]:
+    """Return the fields of the recipe with another value for this model than for the run, for the record."""
+    if drifting == getattr(work.recipe, "drifting_batch_norm", None):
+        return {}
+    return {"recipe_changes": {"drifting_batch_norm": drifting}}
+
+
+def _batch_norm_note(model: "TumourModel") -> tuple[str, ...]:
+    """Return a note on the batch norm of a frozen encoder; nothing for a variant without one."""
+    if model.variant.frozen_from is None:
+        return ()
+    if model.drifting_batch_norm:
+        return ("drifting batch norm: the frozen encoder's running statistics changed in training, as in the thesis",)
+    return ("frozen batch norm: the encoder is that of A; in the thesis, its running statistics changed in training",)
 
 
 def _threshold(variant: str, predictor: "Predictor", work: Work) -> float | None:
@@ -133,7 +153,7 @@ def plan_of(variant: str, work: Work) -> tuple["Plan", tuple[str, ...]]:
     weights, notes = resolve_weights(recipe.weights, recipe.backbone)
     plan = Plan(
         variant,
-        replace(recipe, weights=weights),
+        replace(recipe_of_variant(variant, recipe), weights=weights),
         work.train,
         work.val,
         work.data,
@@ -179,13 +199,15 @@ def _plan_of_step(variant: str, work: Work) -> "Plan":
     from btlib.thesis.training import Plan
 
     samples = (work.train, work.val, work.data, work.split)
-    return Plan(variant, thesis_recipe(work.recipe), *samples, work.protocol, work.seed, precision=work.precision)
+    recipe = recipe_of_variant(variant, thesis_recipe(work.recipe))
+    return Plan(variant, recipe, *samples, work.protocol, work.seed, precision=work.precision)
 
 
 def _reference(variant: str, recipe: Recipe, threads: int | None) -> SpeedReference:
     from btlib.thesis.speed_reference import ThesisReference
 
-    return ThesisReference(variant, thesis_recipe(recipe).backbone, threads)
+    own = recipe_of_variant(variant, thesis_recipe(recipe))
+    return ThesisReference(variant, own.backbone, threads, drifting_batch_norm=own.drifting_batch_norm)
 
 
 def _stored(variant: str, where: "Where") -> "Study":

@@ -20,10 +20,11 @@ def stored_study(variant: str, where: Where) -> Study:
         from btlib.adapters.devices import resolve_device, resolve_precision
         from btlib.adapters.outputs import NAMED
         from btlib.engines import Subject
-        from btlib.thesis.checkpoints import find_stored, load_stored
+        from btlib.thesis.checkpoints import find_stored, load_stored, recipe_text
     stored = load_stored(where.checkpoint or find_stored(where.checkpoints, variant), variant)
     ingredients, device = stored.manifest["ingredients"], resolve_device()
-    where.report(f"{stored.path}: trained {stored.manifest['created']}, recipe {ingredients['recipe']['name']}")
+    recipe = recipe_text(variant, ingredients["recipe"])
+    where.report(f"{stored.path}: trained {stored.manifest['created']}, recipe {recipe}")
     dataset = load_dataset(where.folder, ingredients["image_size"], ingredients["scaling"])
     split = make_split(where.split, dataset)
     if [ingredients["data"], ingredients["split"]] != [dataset.fingerprint, split.fingerprint]:

@@ -41,10 +41,11 @@ def export(
         from btlib.adapters.export import export_onnx
         from btlib.adapters.outputs import NAMED
         from btlib.adapters.torch import TorchPredictor
-        from btlib.thesis.checkpoints import find_stored, load_stored
+        from btlib.thesis.checkpoints import find_stored, load_stored, recipe_text
     stored = load_stored(checkpoint or find_stored(checkpoints, variant), variant)
     ingredients = stored.manifest["ingredients"]
-    print_line(f"{stored.path}: trained {stored.manifest['created']}, recipe {ingredients['recipe']['name']}")
+    recipe = recipe_text(variant, ingredients["recipe"])
+    print_line(f"{stored.path}: trained {stored.manifest['created']}, recipe {recipe}")
     samples = _test_samples(stored.task, ingredients["image_size"], ingredients["scaling"], data)
     outputs = replace(NAMED, structures=max(len(stored.task.structures), 1))
     parity = export_onnx(TorchPredictor(stored.model, "cpu", outputs=outputs), out, samples.images, samples.masks)

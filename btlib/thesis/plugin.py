@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from btlib.runs.plan import RunPlan
 
 WEIGHTS = ("auto", "coco", "imagenet", "none")
+BATCH_NORMS = ("drifting", "frozen")
 _CHECKPOINTS = "A-G: load the thesis's .ckpt files from this folder instead of training"
 
 
 @hookimpl
 def btlib_options() -> list[PluginOption]:
-    """Options for pretrained weights, a compiled training step, and the thesis's checkpoints."""
+    """Options for pretrained weights, C's batch norm, a compiled training step, and the thesis's checkpoints."""
     weights = Declared("A-G: pretrained weights; auto: COCO if available, else none", choices=WEIGHTS)
+    batch_norm = Declared("C: batch norm of the frozen encoder; drifting: as in the thesis", choices=BATCH_NORMS)
     return [
         PluginOption("weights", weights),
+        PluginOption("batch-norm", batch_norm),
         PluginOption("compile-training", Declared("A-G: compile the training step (torch.compile)", "flag"), False),
         PluginOption("thesis-checkpoints", Declared(_CHECKPOINTS, "folder", "DIR")),
     ]
@@ -31,6 +34,7 @@ def btlib_options() -> list[PluginOption]:
 def btlib_adjust_tier(options: RunOptions, given: Mapping[str, Any]) -> "Callable[[Tier], Tier]":
     """Return a function that applies the user's options to the thesis's recipe."""
     changes: dict[str, Any] = {"weights": given["weights"]} if "weights" in given else {}
+    changes |= {"drifting_batch_norm": given["batch_norm"] == "drifting"} if "batch_norm" in given else {}
     changes |= {"compiled": True} if given.get("compile_training") else {}
     changes |= {"head_epochs": None} if options.epochs is not None else {}
 
@@ -44,11 +48,16 @@ def btlib_adjust_tier(options: RunOptions, given: Mapping[str, Any]) -> "Callabl
 
 @hookimpl
 def btlib_check_plan(plan: "RunPlan") -> None:
-    """Refuse options that contradict the thesis's checkpoints: retraining, another recipe, several seeds."""
+    """Refuse options that contradict the thesis's checkpoints: retraining, other settings, several seeds."""
     options = plan.options
     if options.plugins.get("thesis_checkpoints") is None:
         return
-    asked = {"retrain": options.retrain, "recipe": options.recipe is not None, "seeds": options.seeds > 1}
+    asked = {
+        "retrain": options.retrain,
+        "recipe": options.recipe is not None,
+        "batch_norm": options.plugins.get("batch_norm") is not None,
+        "seeds": options.seeds > 1,
+    }
     for name in (name for name, given in asked.items() if given):
         raise OptionError(
             "the thesis's checkpoints are one training each, with the thesis's recipe, and are not trained again",

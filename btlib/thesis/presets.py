@@ -2,7 +2,8 @@
 downloaded weights.
 
 Their baselines are `baselines/figshare-<protocol>.json` for the thesis's recipe, and
-`baselines/figshare-<protocol>-<recipe>.json` for any other.
+`baselines/figshare-<protocol>-<recipe>.json` for any other. The stored C of the thesis's recipe has frozen batch norm
+(`--bt-batch-norm frozen`); the recipe itself has drifting batch norm, as the thesis had.
 """
 
 from collections.abc import Mapping
@@ -23,9 +24,10 @@ MODERN = replace(
     augment=True,
     keep="best",
     threshold="validation",
+    drifting_batch_norm=False,
 )
-"""The same losses, optimiser and batches, with augmentation, a cosine schedule, percentile scaling, the best epoch and
-a threshold chosen on validation samples."""
+"""The same losses, optimiser and batches, with augmentation, a cosine schedule, percentile scaling, the best epoch, a
+threshold chosen on validation samples, and frozen batch norm in C."""
 
 
 LARGE = replace(MODERN, name="large-batch", batch_size=64, learning_rate=2e-3)
@@ -57,6 +59,7 @@ TIERS.add(
             learning_rate=4e-3,
             schedule="cosine",
             quick=True,
+            drifting_batch_norm=False,  # so C's head is trained on stored features, in a second
         ),
         baseline="smoke",
         phantom_samples=240,

@@ -1,9 +1,11 @@
 """The thesis's recipe: the settings of any case, and additional ones for the training of variants A–G."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from btlib.protocol import Recipe
+from btlib.thesis.models.variants import VARIANTS
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,9 @@ class ThesisRecipe(Recipe):
         head_epochs: Number of epochs if encoder and decoder are frozen (C); None: `epochs`.
         seg_weight: Weight of the segmentation loss in a joint variant.
         cls_weight: Weight of the classification loss in a joint variant.
-        drifting_batch_norm: Update the frozen encoder's running statistics while C's head trains, as in the thesis.
+        drifting_batch_norm: Batch norm of C's frozen encoder while the head trains. True, as in the thesis: train mode,
+            so that batches are normalised by their own statistics and the running statistics follow the training
+            samples. False: eval mode, so that the encoder stays as in A. It has no effect on the other variants.
         compiled: Compile the training step with `torch.compile`; without effect if a head is trained on features.
     """
 
@@ -31,7 +35,7 @@ class ThesisRecipe(Recipe):
     head_epochs: int | None = None
     seg_weight: float = 0.85
     cls_weight: float = 0.15
-    drifting_batch_norm: bool = False
+    drifting_batch_norm: bool = True
     compiled: bool = False
 
     def with_epochs(self, epochs: int) -> Self:
@@ -47,3 +51,24 @@ def thesis_recipe(recipe: Recipe) -> ThesisRecipe:
     common: dict[str, Any] = {field.name: getattr(recipe, field.name) for field in fields(Recipe)}
     own: dict[str, Any] = {"backbone": "tiny", "weights": "none"} if recipe.quick else {}
     return ThesisRecipe(**common, **own)
+
+
+def recipe_of_variant(variant: str, recipe: ThesisRecipe) -> ThesisRecipe:
+    """Return the recipe as a variant uses it: without drifting batch norm if the variant has no frozen encoder.
+
+    So a model of such a variant is found in the store, whatever batch norm C has.
+    """
+    frozen = VARIANTS[variant].frozen_from is not None
+    return replace(recipe, drifting_batch_norm=recipe.drifting_batch_norm and frozen)
+
+
+def batch_norm(variant: str, recipe: Mapping[str, Any]) -> str:
+    """Return the batch norm of a stored model's frozen encoder, "drifting" or "frozen"; "" without a frozen encoder.
+
+    Args:
+        variant: Letter of the variant.
+        recipe: Recipe as plain JSON values. Without the field `drifting_batch_norm`, batch norm was frozen.
+    """
+    if VARIANTS[variant].frozen_from is None:
+        return ""
+    return "drifting" if recipe.get("drifting_batch_norm") else "frozen"

@@ -34,6 +34,7 @@ class ThesisJob:
         batch_size: Number of images in a call.
         image_size: Side of the images in pixels.
         device: Device, such as "cpu" or "cuda".
+        drifting_batch_norm: Whether a frozen encoder's batch norm is in train mode in a training step.
     """
 
     variant: str
@@ -42,6 +43,7 @@ class ThesisJob:
     batch_size: int
     image_size: int
     device: str
+    drifting_batch_norm: bool = False
 
 
 class ThesisPath:
@@ -146,18 +148,29 @@ class ThesisReference:
         backbone: Name in the backbone registry.
         threads: Number of threads of the process; None: PyTorch's default.
         path: A separate process; None: the shared one.
+        drifting_batch_norm: See `ThesisJob`.
     """
 
     kind = "thesis path"
 
-    def __init__(self, variant: str, backbone: str, threads: int | None, path: ThesisPath | None = None) -> None:
+    def __init__(
+        self,
+        variant: str,
+        backbone: str,
+        threads: int | None,
+        path: ThesisPath | None = None,
+        *,
+        drifting_batch_norm: bool = False,
+    ) -> None:
         self.name = f"thesis path of {variant}"
         self.variant, self.backbone, self.threads = variant, backbone, threads
+        self.drifting_batch_norm = drifting_batch_norm
         self._path = path or _shared(threads)
 
     def call(self, job: Job) -> Call:
         """Do a job once, warmed up."""
-        return self._path.call(ThesisJob(self.variant, self.backbone, **asdict(job)))
+        drifting = self.drifting_batch_norm
+        return self._path.call(ThesisJob(self.variant, self.backbone, **asdict(job), drifting_batch_norm=drifting))
 
     def start(self) -> None:
         """Start the process without waiting for it."""
@@ -165,7 +178,8 @@ class ThesisReference:
 
     def another(self) -> "ThesisReference":
         """Return the same reference in a separate process."""
-        return ThesisReference(self.variant, self.backbone, self.threads, ThesisPath(self.threads))
+        path, drifting = ThesisPath(self.threads), self.drifting_batch_norm
+        return ThesisReference(self.variant, self.backbone, self.threads, path, drifting_batch_norm=drifting)
 
     def release(self) -> None:
         """Free the model and memory of the last job."""
@@ -191,7 +205,7 @@ def prepare(job: ThesisJob) -> Callable[[], object]:
 
     device = torch.device(job.device)
     seed_rng(0, device)
-    model = create(job.variant, None, backbone=job.backbone).to(device)
+    model = create(job.variant, None, backbone=job.backbone, drifting_batch_norm=job.drifting_batch_norm).to(device)
     images = torch.rand(job.batch_size, 1, job.image_size, job.image_size)
     if job.work == "inference":
         model.eval()

@@ -85,7 +85,7 @@ def test_a_case_is_given_what_tier_and_options_say(
 ) -> None:
     said, options = Mock(), {"seed": 9, "seeds": 3, "device": "cpu", "precision": "bf16", "engine": "eager"}
     monkeypatch.setattr(ProgressReporter, "now_and_then", lambda self: said)
-    theirs = {"weights": None, "compile_training": False, "thesis_checkpoints": tmp_path}
+    theirs = {"weights": None, "batch_norm": None, "compile_training": False, "thesis_checkpoints": tmp_path}
     run = opened(
         **options,
         checkpoints=Path("kept"),

@@ -67,6 +67,11 @@ def test_a_figure_that_the_baseline_does_not_have(change: dict[str, Any], monkey
         ({"size": 32}, "image size 64, but the baseline's 32"),
         ({"recipe": {"backbone": "resnet50"}}, "backbone resnet18, but the baseline's resnet50"),
         ({"recipe": None}, "backbone resnet18, but the baseline's None"),
+        (
+            {"recipe": RECIPE | {"drifting_batch_norm": True}},
+            "drifting batch norm False, but the baseline's True",
+        ),
+        ({"recipe": RECIPE | {"drifting_batch_norm": False}}, None),
         ({"there": {"simd": "avx512"}}, "processor with avx2, but the baseline's avx512"),
         ({"there": {"allocator": "glibc"}}, "allocator jemalloc, but the baseline's glibc"),
         (
@@ -75,7 +80,7 @@ def test_a_figure_that_the_baseline_does_not_have(change: dict[str, Any], monkey
         ),
     ],
 )
-def test_what_makes_two_ratios_unlike(change: dict[str, Any], told: str, monkeypatch: pytest.MonkeyPatch):
+def test_what_makes_two_ratios_unlike(change: dict[str, Any], told: str | None, monkeypatch: pytest.MonkeyPatch):
     found = judged(monkeypatch, **change)
     assert (found["alike"], found["same_machine"]) == (told, True)
 

@@ -140,6 +140,16 @@ def _plain(baseline: Baseline) -> dict[str, Any]:
     return {name: getattr(baseline, name) for name in Provenance.model_fields}
 
 
+def test_drifting_batch_norm_is_named(own: Path):
+    one = Baseline.load(own / "one.json")
+    recipe = {"name": "thesis", "epochs": 4, "drifting_batch_norm": True}
+    drifting = Provenance(**_plain(one) | {"recipe": recipe})
+    cases = {"X": one.cases["X"].model_copy(update={"made": drifting}), "Y*1": one.cases["Y*1"]}
+    one.model_copy(update={"cases": cases}).save(own / "one.json")
+    trained = [row["training"] for row in rows(fill(page("table one"), own))]
+    assert trained == ["thesis, 4 epochs, drifting batch norm, 2 seeds", "modern, 8 epochs"]
+
+
 def test_every_cell_of_a_table(own: Path, make_table: Callable[..., SampleTable]):
     first, second, third, fourth = rows(fill(page("table one two"), own))
     assert {name: cell for name, cell in first.items() if "(" not in name} == {

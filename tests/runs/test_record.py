@@ -89,6 +89,19 @@ def test_only_a_ready_made_model_has_no_recipe(record: CaseRecord, info: ModelIn
     assert recipe(record.model_copy(update={"model": info})) == ({"epochs": 3} if trained else {})
 
 
+def test_a_case_may_have_other_values_than_the_run(record: CaseRecord):
+    """Its record says which; all else is the run's, and what is no mapping is ignored."""
+    info = STORED["a run"].model_copy(update={"recipe": {"epochs": 3, "drifting_batch_norm": True}})
+    for changes, expected in (
+        ({"drifting_batch_norm": False}, {"epochs": 3, "drifting_batch_norm": False}),
+        ({"new": 1}, {"epochs": 3, "drifting_batch_norm": True, "new": 1}),
+        ("none", {"epochs": 3, "drifting_batch_norm": True}),
+    ):
+        own = model("trained").model_copy(update={"details": {"recipe_changes": changes}})
+        assert info.recipe_of(record.model_copy(update={"model": own})) == expected  # type: ignore[attr-defined]
+    assert info.recipe == {"epochs": 3, "drifting_batch_norm": True}  # type: ignore[attr-defined]
+
+
 def test_a_record_of_version_1_without_conditions_is_refused_by_name(record: CaseRecord, tmp_path: Path):
     fields = json.loads(record.model_dump_json()) | {"schema": "btlib-record/1", "conditions": 3}
     (tmp_path / "a.json").write_text(json.dumps(fields))

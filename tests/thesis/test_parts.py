@@ -134,6 +134,7 @@ def test_a_case_of_the_store(work: Work, spies: Spies, tmp_path: Path) -> None:
         "precision": "fp32",
         "checkpoint": "D.ckpt",
         "parameters": sum(p.numel() for p in spies.model.parameters()),
+        "recipe_changes": {"drifting_batch_norm": False},
         "training": {
             "ingredients": {"a": 1},
             "seconds": 5.0,
@@ -202,7 +203,8 @@ def test_a_training_step_is_that_of_the_case(variant: str, work: Work, spies: Sp
     assert prepared.training_step is not None
     assert prepared.training_step(5) == "step"
     ((plan, model, batch_size, device),) = spies.steps
-    assert (plan.variant, plan.recipe, plan.seed, plan.precision) == (variant, work.recipe, 10, "bf16")
+    recipe = replace(work.recipe, drifting_batch_norm=variant == "C")  # type: ignore[call-arg]
+    assert (plan.variant, plan.recipe, plan.seed, plan.precision) == (variant, recipe, 10, "bf16")
     assert (plan.train, plan.val, plan.protocol) == (work.train, work.val, work.protocol)
     assert (plan.data, plan.split) == (work.data, work.split)
     assert (model, batch_size, device) == (spies.model, 5, CPU)
@@ -217,7 +219,7 @@ def test_the_plan_of_each_variant(variant: str, work: Work, spies: Spies) -> Non
     starts_from = None if before is None else thesis_cases.plan_of(before, work)[0].fingerprint
     expected = Plan(
         variant,
-        replace(work.recipe, weights="none"),
+        replace(work.recipe, weights="none", drifting_batch_norm=variant == "C"),
         work.train,
         work.val,
         work.data,

@@ -10,7 +10,7 @@ import pytest
 from btlib import hooks
 from btlib.errors import OptionError, UnknownNameError
 from btlib.options import RunOptions, adjusted, declarations, parser_of, plugin_options
-from btlib.protocol import TIERS, Recipe, Tier
+from btlib.protocol import TIERS, Recipe, Tier, apply_preset
 from btlib.runs.plan import RunPlan
 from btlib.thesis.recipe import ThesisRecipe
 
@@ -26,10 +26,12 @@ def test_its_options_and_what_they_are_unless_given() -> None:
     found = {name: (option.key, option.declared.kind, option.default) for name, option in OPTIONS.items()}
     assert found == {
         "weights": ("weights", "text", None),
+        "batch-norm": ("batch_norm", "text", None),
         "compile-training": ("compile_training", "flag", False),
         "thesis-checkpoints": ("thesis_checkpoints", "folder", None),
     }
     assert OPTIONS["weights"].declared.choices == ("auto", "coco", "imagenet", "none")
+    assert OPTIONS["batch-norm"].declared.choices == ("drifting", "frozen")
     assert not {option.key for option in OPTIONS.values()} & declarations().keys()
 
 
@@ -51,6 +53,14 @@ def test_the_weights_that_a_run_starts_from(weights: str) -> None:
     assert tier_with(SMOKE, {"weights": weights}).recipe == replace(SMOKE.recipe, weights=weights)
 
 
+@pytest.mark.parametrize(("asked", "drifting"), [("drifting", True), ("frozen", False)])
+def test_the_batch_norm_of_c(asked: str, drifting: bool) -> None:
+    modern = apply_preset(FULL, "cpu128", "modern")
+    for tier in (FULL, SMOKE, modern):
+        found = tier_with(tier, {"batch_norm": asked})
+        assert found == replace(tier, recipe=replace(tier.recipe, drifting_batch_norm=drifting))  # type: ignore[call-arg]
+
+
 def test_a_compiled_training() -> None:
     assert tier_with(FULL, {"compile_training": True}) == replace(FULL, recipe=ThesisRecipe(compiled=True))
     both = tier_with(FULL, {"compile_training": True, "weights": "none"}, batch_size=3)
@@ -58,7 +68,8 @@ def test_a_compiled_training() -> None:
 
 
 def test_what_is_not_given_changes_nothing() -> None:
-    for plugins in ({}, {"weights": None, "compile_training": False, "thesis_checkpoints": None}):
+    nothing = {"weights": None, "batch_norm": None, "compile_training": False, "thesis_checkpoints": None}
+    for plugins in ({}, nothing):
         for tier in (FULL, SMOKE, replace(FULL, recipe=Recipe(quick=True))):
             assert tier_with(tier, plugins) == tier
             assert type(tier_with(tier, plugins).recipe) is type(tier.recipe)
@@ -85,11 +96,17 @@ def plan(**asked: Any) -> RunPlan:
 
 
 @pytest.mark.parametrize(
-    ("name", "asked"), [("retrain", {"retrain": True}), ("recipe", {"recipe": "modern"}), ("seeds", {"seeds": 2})]
+    ("name", "asked"),
+    [
+        ("retrain", {"retrain": True}),
+        ("recipe", {"recipe": "modern"}),
+        ("seeds", {"seeds": 2}),
+        ("batch-norm", {"plugins": {"batch_norm": "frozen"}}),
+    ],
 )
 def test_its_checkpoints_are_one_training_each(name: str, asked: dict[str, Any], tmp_path: Path) -> None:
     theirs = {"thesis_checkpoints": tmp_path}
     with pytest.raises(OptionError, match=rf"(?s)--bt-{name} .*thesis-checkpoints.*one training each"):
-        hooks.call().btlib_check_plan(plan=plan(plugins=theirs, **asked))
+        hooks.call().btlib_check_plan(plan=plan(**asked | {"plugins": theirs | asked.get("plugins", {})}))
     hooks.call().btlib_check_plan(plan=plan(**asked))  # without them all of it is fine
     hooks.call().btlib_check_plan(plan=plan(plugins=theirs | {"weights": "none"}, epochs=3))

@@ -2,6 +2,6 @@
 
 from btlib.thesis.checkpoints.store import Store
 from btlib.thesis.checkpoints.thesis import load_thesis_checkpoint
-from btlib.thesis.checkpoints.trained import Trained, find_stored, load_stored
+from btlib.thesis.checkpoints.trained import Trained, find_stored, load_stored, recipe_text
 
-__all__ = ["Store", "Trained", "find_stored", "load_stored", "load_thesis_checkpoint"]
+__all__ = ["Store", "Trained", "find_stored", "load_stored", "load_thesis_checkpoint", "recipe_text"]

@@ -36,6 +36,8 @@ def load_thesis_checkpoint(variant: str, folder: Path) -> tuple[TumourModel, Pat
             hint="the file is damaged, or contains Python objects, which btlib does not load: save only its state_dict",
         )
     try:
-        return load_thesis_state_dict(variant, state), found[0]
+        model = load_thesis_state_dict(variant, state)
     except CheckpointError as error:
         raise CheckpointError(error.problem, where=found[0], hint=error.hint) from error
+    model.drifting_batch_norm = row.frozen_from is not None  # the thesis left C's frozen encoder in train mode
+    return model, found[0]

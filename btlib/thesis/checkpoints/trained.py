@@ -11,6 +11,7 @@ from btlib.errors import CheckpointError
 from btlib.thesis.checkpoints.files import is_complete, read_manifest, read_payload, task_of, warn
 from btlib.thesis.models import create
 from btlib.thesis.models.network import TumourModel
+from btlib.thesis.recipe import batch_norm
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +82,12 @@ def load_stored(path: Path, variant: str) -> Trained:
     return Trained(model.eval(), "loaded", 0.0, path, manifest)
 
 
+def recipe_text(variant: str, recipe: Mapping[str, Any]) -> str:
+    """Return the name of a stored recipe, for C with its batch norm: "thesis", or "thesis, drifting batch norm"."""
+    known = batch_norm(variant, recipe)
+    return str(recipe["name"]) + (f", {known} batch norm" if known else "")
+
+
 def find_stored(folder: Path, variant: str) -> Path:
     """Return the path of the only trained model of a variant in a store.
 
@@ -101,8 +108,8 @@ def find_stored(folder: Path, variant: str) -> Path:
         )
     if len(rows) > 1:
         listing = "".join(
-            f"\n  {path} (recipe {row['recipe']['name']}, {row['recipe']['epochs']} epochs, {row['image_size']} px, "
-            f"seed {row['seed']})"
+            f"\n  {path} (recipe {recipe_text(variant, row['recipe'])}, {row['recipe']['epochs']} epochs, "
+            f"{row['image_size']} px, seed {row['seed']})"
             for path, row in rows.items()
         )
         raise CheckpointError(

@@ -31,7 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "device": "auto",
     "seed": 42,
     "seeds": 1,
-    "plugins": {"weights": None, "compile_training": False, "thesis_checkpoints": None},
+    "plugins": {"weights": None, "batch_norm": None, "compile_training": False, "thesis_checkpoints": None},
 }
 
 
@@ -245,6 +245,8 @@ def test_a_tier_is_as_it_is_unless_something_is_asked_for(parse: Parse, tier: st
         ("--bt-batch-size=2", "recipe", {"batch_size": 2}),
         ("--bt-weights=imagenet", "recipe", {"weights": "imagenet"}),
         ("--bt-compile-training", "recipe", {"compiled": True}),
+        ("--bt-batch-norm=frozen", "recipe", {"drifting_batch_norm": False}),
+        ("--bt-batch-norm=drifting", "recipe", {"drifting_batch_norm": True}),
         ("--bt-image-size=64", "protocol", {"image_size": 64}),
         ("--bt-split=cvind-2", "protocol", {"split": "cvind-2"}),
         ("--bt-scaling=percentile", "protocol", {"scaling": "percentile"}),

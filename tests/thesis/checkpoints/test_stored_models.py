@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -176,14 +177,25 @@ def test_several_models_of_a_variant_are_listed(write: Write, tmp_path: Path) ->
     ]
 
 
+def test_both_ways_of_c_are_listed_by_their_names(write: Write, tmp_path: Path) -> None:
+    paths = [write(f"C-{drifting}", "C", drifting=drifting) for drifting in (False, True)]
+    with pytest.raises(CheckpointError) as caught:
+        find_stored(tmp_path, "C")
+    assert caught.value.problem.splitlines()[1:] == [
+        f"  {path} (recipe test, {way} batch norm, 3 epochs, 32 px, seed 9)"
+        for path, way in zip(paths, ("frozen", "drifting"), strict=True)
+    ]
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_thesis_s_file_of_each_variant(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One file of its name, among those of all; several are refused."""
-    monkeypatch.setattr(thesis, "load_thesis_state_dict", lambda *args: args)
+    monkeypatch.setattr(thesis, "load_thesis_state_dict", lambda *args: SimpleNamespace(args=args))
     names = {name: (VARIANTS[name].thesis_file or f"Model_{name}_x.ckpt") for name in VARIANTS}
     for name, file in names.items():
         torch.save({"is": name}, tmp_path / file)
-    expected = ((variant, {"is": variant}), tmp_path / names[variant])
+    model = SimpleNamespace(args=(variant, {"is": variant}), drifting_batch_norm=variant == "C")
+    expected = (model, tmp_path / names[variant])
     load: Callable[..., Any] = load_thesis_checkpoint
     assert load(variant, tmp_path) == expected
     torch.save({}, tmp_path / f"Model_{variant}_y.ckpt")
