@@ -6,6 +6,7 @@ from pathlib import Path
 
 from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.subgroup import Subgroup, subgroups_of
 from btlib.gate import Baseline, Verdict
 from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.comparable import other_rendering, unlike
@@ -19,6 +20,7 @@ from btlib.results import CaseResult
 from btlib.runs.record import RunInfo
 from btlib.runs.results import run_results
 from btlib.runs.store import RunStore
+from btlib.sample_table import SampleTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,9 +172,16 @@ def _margins(
     tables = [result.samples for result in results if result.runs]
     for metric in given:
         if not any(METRICS[metric].available(table) for table in tables):
-            known = dict.fromkeys(name for table in tables for name in METRICS.of_table(table))
+            known = dict.fromkeys(name for table in tables for name in _known(table, metric))
             raise unknown_name("metric of this run", metric, known, where="--margin")
     return {result.case: _margins_of(result, given, old) for result in results}
+
+
+def _known(table: SampleTable, metric: str) -> list[str]:
+    """Return the metrics of a table; for a metric of a subgroup, the same metric of each subgroup."""
+    names = [name for name in METRICS.of_table(table) if METRICS[name].level == "sample"]
+    whole, subgroup = Subgroup.parse(metric)
+    return names if subgroup is None else [f"{whole}@{one.kind}:{one.value}" for one in subgroups_of(table)]
 
 
 def _margins_of(result: CaseResult, given: Mapping[str, float], old: Baseline | None) -> dict[str, float]:

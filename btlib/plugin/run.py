@@ -11,6 +11,7 @@ from btlib.evaluation.catalogue import METRICS
 from btlib.explain.explained import Explained
 from btlib.explain.maps import Maps
 from btlib.gate import Verdict
+from btlib.gate.verdict import HOLDS
 from btlib.plugin.benchmarks import replay
 from btlib.plugin.reports import fail
 from btlib.registry import unknown_name
@@ -45,7 +46,8 @@ class Run(BenchmarkRun):
         message = f"{verdict.describe()}\n  record     {records}"
         if verdict.failed or (verdict.unclear and self.plan.options.strict):
             could_run = verdict.status not in get_args(Failure)
-            fail(message, verdict.status, None if could_run else self._title(case))
+            status = "suspect" if verdict.status in HOLDS else verdict.status  # a subgroup is worse
+            fail(message, status, None if could_run else self._title(case))
         if verdict.unclear:
             warnings.warn(message, BtlibWarning, stacklevel=2)
         return verdict
