@@ -206,9 +206,9 @@ def _is_worse(verdict: Verdict) -> bool:
     """Whether a metric got worse, or could not be compared, and so needs `allow_worse`.
 
     A loss within the margin also counts if its whole interval is below 0, so that small losses do not add up. A metric
-    that is not in the old baseline cannot get worse.
+    that is not in the old baseline cannot get worse. A loss in a subgroup counts, too.
     """
-    if verdict.status not in (*HOLDS, "missing-baseline"):
+    if verdict.warned or verdict.status not in (*HOLDS, "missing-baseline"):
         return True
     if verdict.low is None or verdict.high is None:
         return False
@@ -217,7 +217,8 @@ def _is_worse(verdict: Verdict) -> bool:
 
 def _loss(verdict: Verdict) -> str:
     unknown = verdict.status in COULD_NOT_TELL or verdict.difference is None
-    return verdict.status if unknown else f"{verdict.difference:+.4f}"
+    parts = [f" ({one.name} {one.difference:+.4f})" for one in verdict.warned]
+    return verdict.status if unknown else "".join([f"{verdict.difference:+.4f}", *parts])
 
 
 def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> list[str]:

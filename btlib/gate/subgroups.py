@@ -4,6 +4,7 @@ A mean over all samples hides the loss of a few of them. So every comparison is 
 loss there is a warning.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +24,7 @@ FEWEST_PATIENTS = 3
 """Fewer patients in a subgroup say nothing about others."""
 
 SAMPLES_ALONE = "the interval does not cover another training, because the spread of misses is not known"
-ALL_SAMPLES = "spread between trainings: that of all samples"
+ALL_SAMPLES = "spread between trainings estimated from that of all samples"
 
 MISSES = "miss_rate"
 
@@ -161,9 +162,11 @@ def _difference(
 ) -> tuple[stats.Crossed, str]:
     """Return the difference within a subgroup, and a note if its interval does not cover trainings.
 
-    If both sides have several seeds, the variance between trainings is that of the subgroup. Otherwise it is not known,
-    and that of all samples stands in: it is what all subgroups share. Without it, unchanged code trained again is
-    warned of in 10 to 40 % of all runs. Misses are rare, and their spread is seldom known: then only patients count.
+    If both sides have several seeds, the variance between trainings is that of the subgroup. Otherwise it is not known.
+    It is between that of all samples (trainings differ equally in all subgroups) and n / n_subgroup times as large
+    (independently in each); the geometric mean of both stands in. Without this term, unchanged code that is trained
+    again is warned of in 10 to 40 % of simulated runs. Misses are rare, and their spread is seldom known: then the
+    interval covers patients only.
     """
     alone = ours.mean(axis=0), theirs.mean(axis=0), groups
     if question.same:
@@ -178,7 +181,9 @@ def _difference(
         known = spreads(result, *whole, metric, question.baseline, newcomer=newcomer)
     if known.assumed is not None and name.startswith(MISSES):
         return stats.crossed(*alone), SAMPLES_ALONE
-    shared = (known.ours, known.theirs) if newcomer else known.ours
+    factor = 1.0 if several else math.sqrt(result.samples.n / len(groups))
+    first, second = (replace(one, value=factor * one.value) for one in (known.ours, known.theirs))
+    shared = (first, second) if newcomer else first
     found = stats.crossed(ours, theirs, groups, between_trainings=shared)
     return found, "" if several else ALL_SAMPLES
 
