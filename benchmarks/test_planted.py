@@ -12,7 +12,8 @@ import pytest
 
 from btlib.cases import load_cases
 from btlib.errors import BaselineError
-from btlib.gate import Verdict, judge
+from btlib.evaluation.catalogue import METRICS
+from btlib.gate import HOLDS, Verdict, judge
 from btlib.plugin.run import Run
 from btlib.runs import CaseRecord
 from btlib.runs.measuring import PLANTED
@@ -41,8 +42,16 @@ def test_planted(bt_run: Run, bt_case: str, fault: str) -> None:
         print(f"\n{bt_case}, {fault}: {v.metric} {v.status} {numbers}, margin {v.margin:g}", end="")
     if fault == "none":
         assert not any(v.failed for v in found), "the case fails without a fault, so the planted faults show nothing"
-    else:
-        assert any(v.status == "regressed" for v in found), f"the gate did not detect the fault: {fault}"
+    elif not any(v.status == "regressed" for v in found):
+        assert not any(v.status in HOLDS and loss(v) > (v.margin or 0) for v in found), f"{fault} passes"
+        small = [v for v in found if v.power is not None and loss(v) < v.power.detectable]
+        assert len(small) == len(found), f"the gate did not detect the fault: {fault}"
+        pytest.skip("the loss is smaller than what the gate finds with 80 %: more samples or seeds are needed")
+
+
+def loss(verdict: Verdict) -> float:
+    """Return the observed loss, 0 or more."""
+    return max(0.0, -METRICS[verdict.metric].sign * (verdict.difference or 0.0))
 
 
 def verdicts(run: Run, record: CaseRecord, fault: str) -> tuple[Verdict, ...]:

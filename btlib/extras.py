@@ -25,6 +25,7 @@ EXTRAS = {
     "nncf": "int8",
     "segmentation_models_pytorch": "smp",
     "sklearn": "sklearn",
+    "pyarrow": "parquet",
 }
 """Package → the extra of btlib that installs it."""
 

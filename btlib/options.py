@@ -1,14 +1,16 @@
 """Options of a run. Each is declared once, as a field; the options of pytest and of `btlib run` are made from these."""
 
 import importlib.util
-import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from btlib.errors import OptionError
+from btlib.ranges import COUNT, INSIDE, SEED, Range
 from btlib.registry import unknown_name
+from btlib.stages import normalised, stages
 from btlib.types import DEVICES, SCALINGS, Scaling
 
 if TYPE_CHECKING:
@@ -19,9 +21,13 @@ ENGINES = ("auto", "openvino", "compile", "onnxruntime", "eager", "openvino-int8
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
-Kind = Literal["text", "list", "repeated", "count", "seed", "share", "folder", "place", "flag"]
+Kind = Literal["text", "list", "repeated", "count", "seed", "stages", "share", "folder", "place", "flag"]
 """Kind of an option's value, in this order: any text; names separated by commas; an option that may be repeated; a
-whole number from 1; a whole number from 0; an existing folder; a folder that may be created; a switch."""
+whole number from 1; a whole number from 0; numbers of seeds (see `btlib.stages`); a share between 0 and 1; an existing
+folder; a folder that may be created; a switch."""
+
+RANGES: Mapping[str, Range] = {"count": COUNT, "seed": SEED, "share": INSIDE}
+"""Kind of an option that is a number → its range."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,13 @@ class RunOptions:
         "engine that runs the trained models; auto: the fastest engine that agrees with fp32", metavar="NAME"
     )
     seed: int = _option("seed of the training (default: 42)", "seed", "N", default=42)
-    seeds: int = _option("measure each case with N consecutive seeds, starting at the seed", "count", "N", default=1)
+    seeds: int | str = _option(
+        "measure each case with N consecutive seeds, starting at the seed; 1..N: in stages of 1, 3, 5 … N seeds, until "
+        "no verdict on the case is inconclusive or suspect (default: 1)",
+        "stages",
+        "N|1..N",
+        default=1,
+    )
     timeout: int | None = _option("time limit in seconds for one case with one seed", "count", "SECONDS")
     deterministic: bool = _option(
         "compute bit-identical numbers on the same machine; this can be slow", "flag", default=False
@@ -162,14 +174,18 @@ class RunOptions:
                 where=f"{written('split')}, {written('folds')}",
                 hint="give one of the two",
             )
-        for name in ("limit", "epochs", "image_size", "batch_size", "seeds", "timeout"):
-            _require_whole(name, getattr(self, name), 1)
-        _require_whole("seed", self.seed, 0)
-        _share(self.alpha, written("alpha"))
+        for name, declared in declarations().items():
+            _require_in_range(name, declared.kind, getattr(self, name))
+        object.__setattr__(self, "seeds", normalised(self.seeds, written("seeds")))
         for name, declared in declarations().items():
             value = getattr(self, name)
             if declared.choices is not None and value is not None and value not in declared.choices:
                 raise unknown_name(name.replace("_", " "), str(value), declared.choices, where=written(name))
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Numbers of seeds after which a case is judged, increasing; one number if there are no stages."""
+        return stages(self.seeds)
 
     def as_json(self) -> dict[str, Any]:
         """Return all options as plain JSON values, readable by `from_json`."""
@@ -240,7 +256,7 @@ def plugin_values(options: Iterable[PluginOption], given: Mapping[str, Any], bas
         base: Folder that relative paths start from.
 
     Raises:
-        OptionError: A value is not among the choices of its option.
+        OptionError: A value is not among the choices of its option, or is a number out of range.
     """
     found = {}
     for option in options:
@@ -249,6 +265,7 @@ def plugin_values(options: Iterable[PluginOption], given: Mapping[str, Any], bas
         choices = option.declared.choices
         if value is not None and choices is not None and value not in choices:
             raise OptionError(f"expected one of {', '.join(choices)}, got {value!r}", where=written(option.name))
+        _require_in_range(option.key, option.declared.kind, value)
         if value is not None and option.declared.kind in ("folder", "place"):
             value = base / Path(value).expanduser()
         elif option.declared.kind in ("list", "repeated"):
@@ -267,13 +284,10 @@ def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any
     """
 
     def parse(text: str) -> Any:
-        if declared.kind in ("count", "seed"):
-            least = 1 if declared.kind == "count" else 0
-            if not text.isdecimal() or int(text) < least:
-                raise OptionError(f"expected a whole number from {least}, got {text!r}", where=where)
-            return int(text)
-        if declared.kind == "share":
-            return _share(text, where)
+        if declared.kind in RANGES:
+            return _number(text, declared.kind, where)
+        if declared.kind == "stages":
+            return normalised(text, where)
         if declared.kind == "list":
             return tuple(filter(None, text.split(",")))
         if declared.kind == "folder":
@@ -355,20 +369,20 @@ def _given(choices: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in choices.items() if value is not None}
 
 
-def _require_whole(name: str, value: object, least: int) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-        raise OptionError(f"expected a whole number from {least}, got {value!r}", where=written(name))
+def _require_in_range(name: str, kind: Kind, value: object) -> None:
+    """Check the value of an option that is a number; None, for an option that is not given, passes."""
+    if kind in RANGES and value is not None:
+        RANGES[kind].require(value, written(name))
 
 
-def _share(value: object, where: str) -> float:
-    """Convert a share to a float between 0 and 1; both bounds are errors."""
-    try:
-        found = float(str(value))
-    except ValueError:
-        found = math.nan
-    if not 0 < found < 1:
-        raise OptionError(f"expected a number between 0 and 1, got {value!r}", where=where, hint="0.05, for example")
-    return found
+def _number(text: str, kind: Kind, where: str) -> int | float:
+    """Convert the text of an option that is a number."""
+    found: object = text
+    with suppress(ValueError):
+        found = float(text) if kind == "share" else int(text) if text.isdecimal() else text
+    if found not in RANGES[kind]:
+        RANGES[kind].require(text, where, hint="0.05, for example" if kind == "share" else None)
+    return found  # type: ignore[return-value]  # it is in a range of numbers
 
 
 def _plain(value: Any) -> Any:

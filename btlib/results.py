@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from btlib import stats
 from btlib.data.grouping import Unit, patient_groups, unit_of, unknown
 from btlib.data.patients import PatientSource
 from btlib.data.task import Task
 from btlib.errors import RecordError
 from btlib.evaluation.aggregate import per_sample
+from btlib.evaluation.catalogue import METRICS, Metrics, metrics_of
+from btlib.evaluation.draws import set_values
 from btlib.sample_table import SampleTable
 from btlib.types import Scaling
 
@@ -53,7 +56,7 @@ class Conditions(BaseModel):
         split_fingerprint: Fingerprint of the exact positions of the split; None if unknown.
         n_test: Number of test samples.
         test_class_counts: Number of test samples of each class of the task; None if unknown.
-        image_size: Side of the input in pixels.
+        image_size: Side of the input in pixels; None, as the next three, for a task without images.
         scaling: Scaling of the images, "thesis" or "percentile".
         threshold: Threshold of the mask probability, 0…1, for cases that do not choose one on validation samples.
         epsilon: Smoothing term of Dice and IoU.
@@ -70,10 +73,10 @@ class Conditions(BaseModel):
     split_fingerprint: str | None
     n_test: Annotated[int, Field(ge=1)]
     test_class_counts: list[Annotated[int, Field(ge=0)]] | None
-    image_size: Annotated[int, Field(ge=1)]
-    scaling: Scaling
-    threshold: Annotated[float, Field(ge=0, le=1)]
-    epsilon: float
+    image_size: Annotated[int, Field(ge=1)] | None = None
+    scaling: Scaling | None = None
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    epsilon: float | None = None
     patients: PatientFacts | None = None
     independent: bool = False
 
@@ -82,6 +85,13 @@ class Conditions(BaseModel):
         counts, classes = self.test_class_counts, self.task.classes
         if counts is not None and len(counts) != len(classes):
             raise ValueError(f"test_class_counts: expected {len(classes)} numbers, got {len(counts)}")
+        for name in ("image_size", "scaling", "threshold", "epsilon"):
+            if (getattr(self, name) is None) == self.task.has_images:
+                expected = "required" if self.task.has_images else "expected None, because the task has no images"
+                raise ValueError(f"{name}: {expected}")
+        taken = [score.name for score in self.task.scores if score.name in METRICS]
+        if taken and self.task.has_images:
+            raise ValueError(f"task.scores: {taken[0]!r} is the name of a metric of btlib; choose another name")
         known = self.patients
         if known is not None and max(known.n_test, known.seen) > self.n_test:
             raise ValueError(
@@ -89,6 +99,16 @@ class Conditions(BaseModel):
                 f"{known.n_test} and {known.seen}"
             )
         return self
+
+    def of_images(self) -> tuple[int, Scaling]:
+        """Return the size of the images in pixels and their scaling.
+
+        Raises:
+            RecordError: The task has no images.
+        """
+        if self.image_size is None or self.scaling is None:
+            raise RecordError("the task has no images", where=f"task {self.task.name}")
+        return self.image_size, self.scaling
 
 
 class SeedRun(BaseModel):
@@ -150,9 +170,14 @@ class CaseResult:
         return self.runs[0].samples
 
     @property
+    def definitions(self) -> Metrics:
+        """Metrics that exist for the task: the registered ones and the task's scores."""
+        return metrics_of(self.conditions.task)
+
+    @property
     def unit(self) -> Unit:
         """Unit that intervals and tests resample, because samples of one patient are not independent."""
-        return unit_of(self.samples.patient)
+        return unit_of(self.samples.patient, self.conditions.task.group)
 
     @property
     def groups(self) -> NDArray[np.int64]:
@@ -200,3 +225,49 @@ def values_in_order(runs: Sequence[SeedRun], order: SampleTable, metric: str) ->
         place = {name: i for i, name in enumerate(run.samples.id)}
         rows.append(per_sample(run.samples, metric)[[place[name] for name in order.id]])
     return np.stack(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Metric of level "set" by training.
+
+    Attributes:
+        values: Value of each training for all samples, float64 [r]; NaN if undefined.
+        draws: Value of each training for each draw of patients, float64 [r, n_draws]; NaN if undefined.
+        n_groups: Number of patients; a sample without patient counts as one.
+    """
+
+    values: NDArray[np.float64]
+    draws: NDArray[np.float64]
+    n_groups: int
+
+
+def set_draws(
+    runs: Sequence[SeedRun], order: SampleTable, metric: str, n_resamples: int = 2000, seed: int = 0
+) -> Drawn:
+    """Compute a metric of level "set" for all samples and for draws of patients.
+
+    Runs of the same samples share the draws if `order` and `seed` are the same. So differences of their draws are
+    paired, also between cases.
+
+    Args:
+        runs: Results of the trainings, all of the samples of `order`.
+        order: Table whose patients are drawn; a sample without patient is drawn alone.
+        metric: Name of a metric of level "set".
+        n_resamples: Number of draws.
+        seed: Seed of the draws.
+
+    Raises:
+        UnknownNameError: There is no such metric.
+        StatsError: The metric is not of level "set", a table does not have what it needs, or there are fewer than two
+            patients.
+    """
+    rows = {name: i for i, name in enumerate(order.id)}
+    places = [[rows[name] for name in run.samples.id] for run in runs]
+    n_groups, pieces = stats.sample_weights(order.n, patient_groups(order.patient), n_resamples, seed)
+    drawn = [
+        [set_values(run.samples, metric, weights[:, place]) for run, place in zip(runs, places, strict=True)]
+        for weights in pieces
+    ]
+    values = [float(METRICS[metric].of(run.samples)) for run in runs]
+    return Drawn(np.array(values), np.concatenate(drawn, axis=1), n_groups)

@@ -24,7 +24,7 @@ BOUNDARY = ("hd95", "surface_dice_1px", "surface_dice_2px")
 """Measures of a structure that need the masks and cannot be computed from counts of pixels."""
 
 _SUM_TOLERANCE = 2e-3
-_TAKEN = {"schema", "case", "seed", "id", "label", "patient", "volume", "predicted", "correct", "size"}
+TAKEN = {"schema", "case", "seed", "id", "label", "patient", "volume", "predicted", "correct", "size"}
 """Columns of a table in a file. No custom column may have one of these names."""
 _MOST_PIXELS = 2**53  # up to this value, integers are exact as float64
 _Column = list[int | float | None]
@@ -112,7 +112,7 @@ class SampleTable(BaseModel):
         if wanted[1] and wanted[1][0] in self.columns and not self.has_mask:
             raise ValueError(f"columns: {wanted[1][0]} needs {wanted[0][0]}")
         known = {*wanted[0], *wanted[1], *self._probabilities, *(f"{s}/{TRUTH}" for s in self.structures)}
-        if taken := [name for name in self.columns if name in _TAKEN]:
+        if taken := [name for name in self.columns if name in TAKEN]:
             raise ValueError(f"columns: the name {taken[0]!r} is reserved by btlib")
         strange = [name for name in self.columns if name not in known and ("/" in name or not name)]
         if strange:
@@ -177,6 +177,11 @@ class SampleTable(BaseModel):
     def has_boundary(self) -> bool:
         """Whether distances between boundaries were measured."""
         return bool(self.structures) and f"{self.structures[0]}/{BOUNDARY[0]}" in self.columns
+
+    @property
+    def custom(self) -> list[str]:
+        """Names of the custom columns; all other columns have a slash in their names."""
+        return [name for name in self.columns if "/" not in name]
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -331,10 +336,15 @@ def require_task(table: SampleTable | None, task: Task) -> None:
     """Check that a table belongs to a task.
 
     Raises:
-        ValueError: The table has other classes or structures than the task.
+        ValueError: The table has other classes or structures than the task, or a score is out of its range.
     """
     if table is None:
         return
+    for score in task.scores:
+        low, high = score.limits
+        values = [value for value in table.columns.get(score.name, []) if value is not None]
+        if wrong := [value for value in values if not low <= value <= high]:
+            raise ValueError(f"samples.{score.name}: expected values in {low:g}…{high:g}, got {wrong[0]:g}")
     for field in ("classes", "structures"):
         ours, theirs = getattr(table, field), list(getattr(task, field))
         if ours != theirs:

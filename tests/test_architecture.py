@@ -21,14 +21,14 @@ FRAMEWORKS = {
 STOREYS = [
     {
         *("errors", "extras", "registry", "files", "fingerprint", "hdf5", "npz", "arrays", "csv_text", "stored"),
-        "natural_order",
+        *("natural_order", "ranges", "stages"),
     },
     {"paths", "stored_folder", "types", "hooks", "interruption"},
     {"protocol", "metrics", "stats", "data", "speed"},
     {"sample_table", "splits", "older"},
     {"evaluation"},
     {"results"},
-    {"cases"},
+    {"cases", "numbers"},
     {"adapters", "conformance", "engines", "starter"},
     {"explain", "options"},
     {"runs"},

@@ -9,6 +9,7 @@ from btlib.errors import BaselineError
 from btlib.gate import Baseline
 from btlib.gate.judgement import CaseJudgement, judge_case
 from btlib.gate.loading import NotComparedError
+from btlib.gate.verdict import UNCLEAR
 from btlib.protocol import Tier
 from btlib.results import CaseResult
 from btlib.runs import CaseRecord, RunStore
@@ -37,6 +38,7 @@ class BenchmarkRun:
     baseline: Baseline | BaselineError
     executor: InProcess
     ends: list[Callable[[], None]] = field(default_factory=list)
+    _stopped: dict[str, int] = field(default_factory=dict)
 
     @property
     def plan(self) -> RunPlan:
@@ -65,13 +67,23 @@ class BenchmarkRun:
     def records(self, case: str, measures: Iterable[str] = ()) -> list[CaseRecord]:
         """Return the records of a case, one per cell. Cells without a record are executed; errors are in the records.
 
+        With stages, the cells of a stage are executed only if a verdict on the cells before is not clear.
+
         Args:
             case: Name of the case.
             measures: What to measure in its first cell, in addition to the plan.
         """
-        first, *others = self.plan.cells(case)
-        cells = [replace(first, measures=first.measures | {*measures}), *others]
-        return [self.executor.submit(cell).result() for cell in cells]
+        found = [self.first_record(case, measures)]
+        for seeds in self.plan.stages:
+            cells = self.plan.cells(case, seeds)[len(found) :]
+            found += [self.executor.submit(cell).result() for cell in cells]
+            if self._stops(case, seeds, found[0].metrics):
+                break
+        return found
+
+    def cells(self, case: str) -> tuple[Cell, ...]:
+        """Return the cells of a case, up to the stage at which it stopped."""
+        return self.plan.cells(case, self._stopped.get(case))
 
     def first_record(self, case: str, measures: Iterable[str] = ()) -> CaseRecord:
         """Return the record of a case's first cell, which contains all measures in addition to the quality."""
@@ -109,7 +121,56 @@ class BenchmarkRun:
         compared = f"compared with baseline {self.store.info().baseline}"
         if isinstance(self.baseline, NotComparedError):
             compared = "no comparison, as requested"
-        return [f"btlib {self.tier.name}: {self.store.info().data}", f"  {compared}; records in {self.store.path}"]
+        return [
+            f"btlib {self.tier.name}: {self.store.info().data}",
+            f"  {compared}; records in {self.store.path}",
+            *self._stages(),
+        ]
+
+    def _stages(self) -> list[str]:
+        """Return a line on the stages of a run that has stages."""
+        *stages, last = self.plan.stages
+        if not stages:
+            return []
+        if isinstance(self.baseline, BaselineError):
+            return [f"  seeds: {stages[0]}, the first stage of up to {last}, because there is no baseline to decide by"]
+        return [f"  seeds: stages of {', '.join(map(str, stages))} and {last}, until the verdicts on a case are clear"]
+
+    def _stops(self, case: str, seeds: int, declared: Iterable[str]) -> bool:
+        """Return whether a case stops after a stage, and store it. The metrics that an item requests have no influence.
+
+        Args:
+            case: Name of the case.
+            seeds: Number of seeds of the stage, whose cells all have a record.
+            declared: Metrics that the case declares.
+        """
+        last = self.plan.stages[-1]
+        if case not in self._stopped:
+            begun = any(self.store.record_path(cell).exists() for cell in self._later(case, seeds))
+            if seeds < last and (begun or self._is_unclear(case, seeds, declared)):
+                self.store.save_stop(case, None)  # where a run is resumed, which stopped because of an error
+                return False
+            if seeds < last:
+                self.store.save_stop(case, seeds)
+            self._stopped[case] = seeds
+        return seeds >= self._stopped[case]
+
+    def _later(self, case: str, seeds: int) -> tuple[Cell, ...]:
+        """Return the cells of a case after a stage."""
+        return self.plan.cells(case)[len(self.plan.cells(case, seeds)) :]
+
+    def _is_unclear(self, case: str, seeds: int, declared: Iterable[str]) -> bool:
+        """Judge a case after a stage, and report if a verdict is not clear."""
+        gated = [] if isinstance(self.baseline, BaselineError) else self.baseline.gated(case)
+        judged = judge_case(self.store, case, self.baseline, seeds=seeds).verdicts
+        found = {v.status for v in judged if v.status in UNCLEAR and v.metric in {*declared, *gated}}
+        if found:
+            following = self.plan.stages[self.plan.stages.index(seeds) + 1]
+            next_seeds = " and ".join(map(str, self.plan.seeds[seeds:following]))
+            count = f"{seeds} seed{'s' if seeds > 1 else ''}"
+            what = f"seed{'s' if following - seeds > 1 else ''} {next_seeds}"
+            self.workspace.progress.report(f"case {case}: {' and '.join(sorted(found))} with {count}, measuring {what}")
+        return bool(found)
 
     def close(self) -> None:
         """Close the executor, and call the functions in `ends`."""

@@ -12,6 +12,7 @@ from btlib.gate.judgement import Judgement, judge_run
 from btlib.gate.loading import NONE, load_baseline
 from btlib.gate.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT
 from btlib.reporting import compare, table, write_comparison, write_significance
+from btlib.reporting.significance import have_same_samples
 from btlib.reporting.speed import noise_line, write_speed
 from btlib.reporting.text import PHANTOM_NOTE
 from btlib.runs import RunStore
@@ -50,6 +51,7 @@ def close(folder: Path, began: float | None = None) -> Summary:
     path = write_comparison(comparison, folder)
     lines = [info.data, *([PHANTOM_NOTE] if info.task.synthetic else []), ""]
     lines += table(comparison).splitlines() if comparison.rows else ["no case was run"]
+    lines += ["", *(f"seeds: {line}" for line in stages)] if (stages := comparison.stages()) else []
     lines += ["", f"not measured: {', '.join(comparison.missing)}"] if comparison.missing else []
     lines += ["", f"comparison:   {path}", *_significance(run, folder), *_speed(run, folder)]
     lines += _page(folder)
@@ -90,8 +92,11 @@ def _speed(run: RunStore, folder: Path) -> list[str]:
 
 
 def _significance(run: RunStore, folder: Path) -> list[str]:
+    results = [r for r in run_results(run) if r.failure is None]
+    if not have_same_samples(results):
+        return []
     try:
-        path = write_significance([r for r in run_results(run) if r.failure is None], folder)
+        path = write_significance(results, folder)
     except BtlibError as error:
         return [f"significance: not written: {error}"]
     return [] if path is None else [f"significance: {path}"]

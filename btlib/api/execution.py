@@ -152,11 +152,9 @@ def _execute(
     restore = interrupt_on_sigterm()
     try:
         try:
-            for cell in plan.cells():
-                opened.executor.submit(cell).result()
-                if cell == plan.cells(cell.case)[-1]:
-                    for verdict in opened.judgement(cell.case).verdicts:
-                        progress.report(verdict.describe())
+            for case in plan.ordered:
+                for verdict in opened.judgement(case).verdicts:
+                    progress.report(verdict.describe())
         except KeyboardInterrupt as signalled:
             interruption = signalled
         finally:

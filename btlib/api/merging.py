@@ -2,7 +2,7 @@
 
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from btlib import files
@@ -16,7 +16,8 @@ def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> Run
     """Copy the records of runs, with their curves, masks, explanations and splits, into a new folder.
 
     The runs must have the same protocol, samples and baseline. They may differ in their cases, seeds and folds. A cell
-    in several runs must have the same numbers in all of them.
+    in several runs must have the same numbers in all of them. Runs with stages of seeds may differ only in their cases,
+    because a case goes on or stops by all its seeds and folds so far.
 
     Args:
         folders: Folders of the runs, at least two.
@@ -48,6 +49,7 @@ def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> Run
             if before is not None:
                 _require_same(before[1], record, before[0].path, store.path)
             chosen[record.cell] = (store, record) if before is None else (before[0], _together(before[1], record))
+    stops = _stops(stores, infos, chosen)
     conditions: dict[str | None, tuple[RunStore, CaseRecord]] = {}
     for store, record in chosen.values():
         first = conditions.setdefault(record.fold, (store, record))
@@ -69,18 +71,22 @@ def merge(folders: Sequence[Path], target: Path, name: str | None = None) -> Run
         for path in [store.split_path(), *(store.path / "splits").glob("*.json")]:
             if path.exists():
                 _copy_file(path, target / path.relative_to(store.path))
+    for case, seeds in stops.items():
+        merged.save_stop(case, seeds)
     merged.save_info(_joined(infos, [str(path) for path in folders], name))
     return merged
 
 
 def _require_alike(first: RunInfo, other: RunInfo, first_path: Path, other_path: Path) -> None:
-    for field in ("tier", "task", "image_size", "recipe", "against", "strict", "alpha", "rescore"):
+    staged = bool(first.stages or other.stages)
+    fields = ("tier", "task", "image_size", "recipe", "against", "strict", "alpha", "rescore", "stages")
+    for field in (*fields, *(("seeds", "folds") if staged else ())):
         ours, theirs = getattr(first, field), getattr(other, field)
         if ours != theirs:
             raise RecordError(
                 f"{field}: this run has {theirs!r}, and {first_path} has {ours!r}",
                 where=other_path,
-                hint="merge runs that differ only in cases, seeds or folds",
+                hint=f"merge runs that differ only in {'cases' if staged else 'cases, seeds or folds'}",
             )
     if Path(first.baseline).stem != Path(other.baseline).stem:
         raise RecordError(
@@ -91,6 +97,22 @@ def _require_alike(first: RunInfo, other: RunInfo, first_path: Path, other_path:
     if bool(first.folds) != bool(other.folds):
         ours, theirs = ("folds" if run.folds else "one split" for run in (first, other))
         raise RecordError(f"this run has {theirs}, and {first_path} has {ours}", where=other_path)
+
+
+def _stops(stores: Sequence[RunStore], infos: Sequence[RunInfo], chosen: Mapping[Cell, object]) -> dict[str, int]:
+    """Return where cases stopped before the last stage. No record after this stage may exist, in no run."""
+    found: dict[str, int] = {}
+    for store, info in zip(stores, infos, strict=True):
+        for case, seeds in info.stopped.items():
+            later = [cell for cell in chosen if cell.case == case and cell.seed in info.seeds[seeds:]]
+            if later:
+                raise RecordError(
+                    f"case {case} stopped after {seeds} of {len(info.seeds)} seeds, but another run has {later[0]}",
+                    where=store.path,
+                    hint="merge only one of the runs of this case",
+                )
+            found[case] = seeds
+    return found
 
 
 def _require_same(one: CaseRecord, other: CaseRecord, path: Path, other_path: Path) -> None:

@@ -91,7 +91,7 @@ def open_run(
     if not options.no_tune:
         tuning.tune(workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     hooks.call().btlib_check_plan(plan=plan)
-    _require_writable(options)
+    require_writable(options)
     path, baseline = compared
     if isinstance(baseline, NotComparedError):
         _require_nothing_of_it(options)
@@ -169,7 +169,7 @@ def _default_data(tier: Tier, root: Path, progress: bool) -> Path:
     return phantom_folder(cache_root() / "phantoms", tier.phantom_samples, progress=progress)
 
 
-def _require_writable(options: RunOptions) -> None:
+def require_writable(options: RunOptions) -> None:
     """Check that all output folders are writable, so that the error does not appear after hours of training."""
     places = {
         written("output"): options.output,
@@ -218,7 +218,7 @@ def _info(workspace: Workspace, baseline: Path) -> RunInfo:
     return RunInfo(
         tier=plan.tier.name,
         name=options.name,
-        command=_command(),
+        command=command_line(),
         baseline=str(baseline),
         task=dataset.task,
         data=_described(workspace),
@@ -232,6 +232,7 @@ def _info(workspace: Workspace, baseline: Path) -> RunInfo:
         cases=list(plan.cases),
         specs={name: spec for name in plan.cases if (spec := spec_of(load_cases()[name])) is not None},
         seeds=list(plan.seeds),
+        stages=list(plan.stages) if len(plan.stages) > 1 else [],
         folds=list(plan.splits) if plan.folded else [],
         measures={case: sorted(measures) for case, measures in plan.cases.items()},
         options=options.as_json(),
@@ -243,7 +244,7 @@ def _info(workspace: Workspace, baseline: Path) -> RunInfo:
     )
 
 
-def _command() -> str:
+def command_line() -> str:
     """Return the command line as a user would type it."""
     program, *rest = sys.argv
     name = Path(program).name

@@ -157,14 +157,17 @@ def _proposal(
 
 def _margin(text: str) -> tuple[str, float]:
     from btlib.errors import OptionError
-    from btlib.evaluation.catalogue import METRICS
+    from btlib.evaluation.catalogue import METRICS, of_score
+    from btlib.gate.margins import margins_of
+    from btlib.numbers import define
 
     metric, equals, value = text.rpartition("=")
-    known = METRICS[metric if equals else text]
+    name = metric if equals else text
+    known = METRICS[name] if name in METRICS or not equals else of_score(define(name))  # the run may have it
     low, high = known.range
     try:
         margin = float(value)
-        if known.level == "sample" and 0 < margin < high - low:
+        if known.level == "sample" and margin in margins_of(known):
             return metric, margin
     except ValueError:
         pass

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import count
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btlib.natural_order import natural
 
-Unit = Literal["patient", "sample"]
-"""Unit that intervals and tests resample: patients, or samples if no patient is known."""
+Unit = str
+"""Unit that intervals and tests resample: "patient", or another group of the task, or "sample" if none is known."""
 
 
 def unknown(patients: Sequence[str | None]) -> int:
@@ -18,9 +17,9 @@ def unknown(patients: Sequence[str | None]) -> int:
     return sum(patient is None for patient in patients)
 
 
-def unit_of(patients: Sequence[str | None]) -> Unit:
-    """Unit of `patient_groups`: "patient", or "sample" if no sample has a patient id."""
-    return "sample" if unknown(patients) == len(patients) else "patient"
+def unit_of(patients: Sequence[str | None], group: str = "patient") -> Unit:
+    """Unit of `patient_groups`: the name of the task's group, or "sample" if no sample has a group."""
+    return "sample" if unknown(patients) == len(patients) else group
 
 
 def patient_groups(patients: Sequence[str | None]) -> NDArray[np.int64]:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from btlib import metrics
 from btlib.errors import StatsError
-from btlib.evaluation.catalogue import METRICS, Metric
+from btlib.evaluation.catalogue import METRICS, Metric, Metrics
 from btlib.evaluation.subgroup import SIZES, size_of
+from btlib.ranges import COUNT
 from btlib.sample_table import SampleTable
 
 
@@ -17,7 +18,11 @@ def batch_mean(values: NDArray[np.float64], size: int) -> float:
     """Mean of the means of consecutive batches of `size`; a short last batch has the same weight as a full one.
 
     The README of the thesis averages Dice of C–G in this way (39 batches, the last of 4 samples).
+
+    Raises:
+        StatsError: `size` is below 1.
     """
+    COUNT.require(size, "batch size", error=StatsError)
     return float(np.mean([values[i : i + size].mean() for i in range(0, len(values), size)]))
 
 
@@ -60,9 +65,9 @@ def gated_value(table: SampleTable, metric: str, aggregation: str, batch_mean_si
         UnknownNameError: There is no such metric.
         StatsError: The table does not have what the metric needs, or the metric does not have this aggregation.
     """
-    if METRICS[metric].level == "set" and aggregation != "batch-mean":
+    if METRICS.in_table(metric, table).level == "set" and aggregation != "batch-mean":
         return float(_available(metric, table).of(table))
-    values = per_sample(table, metric)[METRICS[metric].members(table)]
+    values = per_sample(table, metric)[METRICS.in_table(metric, table).members(table)]
     if not len(values):
         return math.nan
     return batch_mean(values, batch_mean_size) if aggregation == "batch-mean" else float(values.mean())
@@ -72,6 +77,7 @@ def per_sample(table: SampleTable, metric: str) -> NDArray[np.float64]:
     """Return a metric's value for every sample, float64 [n]; NaN if undefined. Accuracy is 1 (right) or 0 (wrong).
 
     A metric of a subgroup, such as "dice@size:small", has no value for samples outside the subgroup.
+    The name may also be that of a custom column of the table.
 
     Raises:
         UnknownNameError: There is no such metric.
@@ -89,7 +95,7 @@ def per_sample(table: SampleTable, metric: str) -> NDArray[np.float64]:
 
 def _available(name: str, table: SampleTable) -> Metric:
     """Return the metric, or raise StatsError if the table does not have what it needs."""
-    metric = METRICS[name]
+    metric = METRICS.in_table(name, table)
     if not metric.available(table):
         needs = {"mask": "masks", "boundary": "distances between boundaries", "classes": "class probabilities"}[
             metric.needs
@@ -104,8 +110,13 @@ def _available(name: str, table: SampleTable) -> Metric:
     return metric
 
 
-def summarise(table: SampleTable, batch_mean_size: int = 16) -> dict[str, Any]:
+def summarise(table: SampleTable, batch_mean_size: int = 16, known: Metrics = METRICS) -> dict[str, Any]:
     """Compute all aggregates as plain JSON values; metrics that a model does not have are left out.
+
+    Args:
+        table: Table of samples.
+        batch_mean_size: Size of the batches of the batch mean.
+        known: Metrics to compute, such as those of a task with scores (`catalogue.metrics_of`).
 
     Returns:
         - "n": number of samples.
@@ -117,8 +128,8 @@ def summarise(table: SampleTable, batch_mean_size: int = 16) -> dict[str, Any]:
     """
     summary: dict[str, Any] = {"n": table.n}
     volumes = table.by_volume()
-    for name in METRICS.of_table(table):
-        metric = METRICS[name]
+    for name in known.of_table(table):
+        metric = known[name]
         values = metric.of(table)
         if metric.level == "set":
             summary[name] = _or_none(float(values))

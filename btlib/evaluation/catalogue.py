@@ -1,6 +1,6 @@
 """All metrics with their definition, direction, range, unit, level and rule for undefined values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import metrics
+from btlib.data.task import Score, Task
 from btlib.evaluation.subgroup import Subgroup
 from btlib.registry import Registry
 from btlib.sample_table import SampleTable
@@ -26,22 +27,28 @@ class Metric:
         of: Function that computes the values from a table: float64 [n] for level "sample", NaN for a sample without a
             value; float64 [] for level "set".
         level: "sample" if every sample has a value, "set" if only all samples together have one.
-        needs: What the table must have: "mask", "boundary" (masks and distances), or "classes".
+        needs: What the table must have: "mask", "boundary" (masks and distances), "classes", or "column" (a custom
+            column with the metric's name).
         undefined: Rule for cases in which the formula has no value.
         direction: Whether higher or lower values are better.
         range: Lowest and highest possible value.
-        unit: "1" for shares, else "px" or "nat".
+        unit: "1" for numbers without unit, else for example "px" or "nat".
         version: Version of the definition; numbers of different versions are not comparable.
         source: DOI or arXiv id; None if none is needed.
         structure: Structure of the metric; None if it is the mean over all structures, or a metric of classes.
         subgroup: Subgroup of samples that have a value; None for all samples.
+        weighted: For level "set": function that computes the metric for several sets of weights [b, n] of the samples
+            at once, float64 [b]. Integer weights must give the value of a table with repeated rows. If None, intervals
+            are computed from such tables, which is slower (`btlib.evaluation.draws`).
+        over_classes: For level "set": the metric is a mean over the classes that occur. A draw of patients without a
+            class of the table is then undefined, because it is a mean over fewer classes.
     """
 
     name: str
     title: str
     of: Callable[[SampleTable], Values]
     level: Literal["sample", "set"]
-    needs: Literal["mask", "boundary", "classes"]
+    needs: Literal["mask", "boundary", "classes", "column"]
     undefined: str
     direction: Literal["higher", "lower"] = "higher"
     range: tuple[float, float] = (0.0, 1.0)
@@ -50,6 +57,8 @@ class Metric:
     source: str | None = None
     structure: str | None = None
     subgroup: Subgroup | None = None
+    weighted: Callable[[SampleTable, Values], Values] | None = None
+    over_classes: bool = False
 
     @property
     def sign(self) -> int:
@@ -62,6 +71,8 @@ class Metric:
             return False
         if self.subgroup is not None and not self.subgroup.exists(table):
             return False
+        if self.needs == "column":
+            return self.name in table.columns
         return {"mask": table.has_mask, "boundary": table.has_boundary, "classes": table.has_classes}[self.needs]
 
     def of_structure(self, structure: str) -> "Metric":
@@ -70,8 +81,15 @@ class Metric:
         def of(table: SampleTable) -> Values:
             return self.of(table.of_structure(structure))
 
+        whole = self.weighted
+
+        def weighted(table: SampleTable, weights: Values) -> Values:
+            assert whole is not None
+            return whole(table.of_structure(structure), weights)
+
         names = {"name": f"{self.name}/{structure}", "title": f"{self.title}, {structure}", "structure": structure}
-        return replace(self, of=of, **names)  # type: ignore[arg-type]  # a dict of text is any field to mypy
+        form = weighted if whole is not None else None
+        return replace(self, of=of, weighted=form, **names)  # type: ignore[arg-type]  # a dict of text is any field to mypy
 
     def members(self, table: SampleTable) -> NDArray[np.bool_]:
         """Return which samples belong to the metric's subgroup, bool [n]; all if it has none."""
@@ -87,8 +105,8 @@ class Metric:
         return replace(self, of=of, name=name, title=f"{self.title}, {subgroup.title}", subgroup=subgroup)
 
 
-def over_structures(values: Values) -> Values:
-    """Mean over the structures that have a value, [n, k] → [n]; NaN for a sample without any value."""
+def mean_of_defined(values: Values) -> Values:
+    """Mean of each row over its defined values, such as those of structures, [n, k] → [n]; NaN if there is none."""
     defined = ~np.isnan(values)
     count = defined.sum(axis=1)
     total = np.where(defined, values, 0.0).sum(axis=1)
@@ -107,7 +125,7 @@ class Metrics(Registry[Metric]):
         if subgroup is not None and name in self:
             return self[whole].of_subgroup(subgroup)
         base, slash, structure = name.partition("/")
-        if slash and structure and base in self and super().__getitem__(base).needs != "classes":
+        if slash and structure and base in self and super().__getitem__(base).needs in _OF_MASKS:
             return super().__getitem__(base).of_structure(structure)
         return super().__getitem__(name)
 
@@ -118,15 +136,71 @@ class Metrics(Registry[Metric]):
         base, slash, structure = str(name).partition("/")
         if not slash:
             return super().__contains__(name)
-        return bool(structure) and super().__contains__(base) and super().__getitem__(base).needs != "classes"
+        return bool(structure) and super().__contains__(base) and super().__getitem__(base).needs in _OF_MASKS
 
     def of_table(self, table: SampleTable) -> Iterator[str]:
         """Yield the names of all metrics that a table has; with several structures, also those of each structure."""
         for name in self:
             if self[name].available(table):
                 yield name
-                if self[name].needs != "classes" and len(table.structures) > 1:
+                if self[name].needs in _OF_MASKS and len(table.structures) > 1:
                     yield from (f"{name}/{structure}" for structure in table.structures)
+
+    @property
+    def scores(self) -> list[str]:
+        """Names of the scores of tasks among these metrics."""
+        return [name for name in self if self[name].needs == "column"]
+
+    def measured(self, name: str, table: SampleTable) -> bool:
+        """Whether a table has values of this name: of a metric, or of a custom column."""
+        return name in table.custom or (name in self and self[name].available(table))
+
+    def in_table(self, name: str, table: SampleTable) -> Metric:
+        """Return the metric of this name for the values of a table: a custom column needs no definition for that."""
+        whole, subgroup = Subgroup.parse(name)
+        if subgroup is not None:
+            return self.in_table(whole, table).of_subgroup(subgroup)
+        if name in table.custom and not (name in self and self[name].available(table)):
+            return of_score(Score(name=name))
+        return self[name]
+
+    def with_scores(self, scores: Iterable[Score]) -> "Metrics":
+        """Return these metrics and scores; a score replaces a metric of its name."""
+        found = Metrics(self.kind)
+        found._items = {**self._known(), **{score.name: of_score(score) for score in scores}}
+        return found
+
+
+_OF_MASKS = ("mask", "boundary")
+
+
+def of_score(score: Score) -> Metric:
+    """Return a score, which is a custom column of a table, as a metric."""
+
+    def of(table: SampleTable) -> Values:
+        return np.array(table.columns[score.name], dtype=np.float64)  # None becomes NaN
+
+    return Metric(
+        score.name,
+        score.name,
+        of,
+        "sample",
+        "column",
+        "undefined if the sample has no value",
+        direction=score.direction,
+        range=score.limits,
+        unit=score.unit,
+        version=score.version,
+    )
+
+
+def metrics_of(task: Task) -> Metrics:
+    """Return the registered metrics and the scores of a task.
+
+    A task of images cannot have a score with the name of a registered metric (`results.Conditions` checks this). In a
+    task without images, the score is meant.
+    """
+    return METRICS.with_scores(task.scores) if task.scores else METRICS
 
 
 def _confusion(table: SampleTable) -> NDArray[np.int64]:
@@ -136,6 +210,20 @@ def _confusion(table: SampleTable) -> NDArray[np.int64]:
 def _macro_auroc(table: SampleTable) -> Values:
     found = metrics.auroc(table.class_prob, table.labels)
     return np.asarray(np.nanmean(found) if np.isfinite(found).any() else np.nan)
+
+
+def _weighted_mean_of(score: str) -> Callable[[SampleTable, Values], Values]:
+    """Return the weighted form of the mean of "recall" or "f1" over the classes that have one."""
+
+    def of(table: SampleTable, weights: Values) -> Values:
+        confusion = metrics.weighted_confusion(table.labels, table.predicted(), weights, len(table.classes))
+        return mean_of_defined(metrics.per_class(confusion)[score])
+
+    return of
+
+
+def _weighted_auroc(table: SampleTable, weights: Values) -> Values:
+    return mean_of_defined(metrics.weighted_auroc(table.class_prob, table.labels, weights))
 
 
 def _dice(table: SampleTable) -> Values:
@@ -160,7 +248,7 @@ def _misses(table: SampleTable) -> Values:
 
 
 def _of_masks(by_structure: Callable[[SampleTable], Values]) -> Callable[[SampleTable], Values]:
-    return lambda table: over_structures(by_structure(table))
+    return lambda table: mean_of_defined(by_structure(table))
 
 
 def _measured(name: str) -> Callable[[SampleTable], Values]:
@@ -277,6 +365,8 @@ for _metric in (
         "classes",
         "mean over the classes that have samples",
         source="10.1109/ICPR.2010.764",
+        weighted=_weighted_mean_of("recall"),
+        over_classes=True,
     ),
     Metric(
         "macro_f1",
@@ -286,6 +376,8 @@ for _metric in (
         "classes",
         "mean over the classes that have samples or are predicted",
         source="arXiv 1911.03347",
+        weighted=_weighted_mean_of("f1"),
+        over_classes=True,
     ),
     Metric(
         "auroc",
@@ -295,6 +387,8 @@ for _metric in (
         "classes",
         "mean over the classes that some but not all samples have; undefined if there is no such class",
         source="10.1148/radiology.143.1.7063747",
+        weighted=_weighted_auroc,
+        over_classes=True,
     ),
     Metric(
         "ece",
@@ -305,6 +399,7 @@ for _metric in (
         "always defined",
         direction="lower",
         source="arXiv 1706.04599",
+        weighted=lambda t, weights: metrics.weighted_ece(t.class_prob, t.labels, weights),
     ),
 ):
     METRICS.add(_metric.name, _metric)

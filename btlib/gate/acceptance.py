@@ -1,26 +1,26 @@
 """Propose and accept a run as a baseline. Every measured baseline is written by this module."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from btlib.errors import BaselineError
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import metrics_of
 from btlib.evaluation.subgroup import Subgroup, subgroups_of
 from btlib.gate import Baseline, Verdict
 from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.comparable import other_rendering, unlike
 from btlib.gate.from_results import MARGIN, baseline_of, sound, with_costs
 from btlib.gate.gate_options import GateOptions
+from btlib.gate.margins import margins_of
 from btlib.gate.recipes import differences
 from btlib.gate.rule import judge_with
-from btlib.gate.verdict import COULD_NOT_TELL, HOLDS
+from btlib.gate.verdict import COULD_NOT_TELL, HOLDS, UNCLEAR
 from btlib.registry import unknown_name
-from btlib.results import CaseResult
+from btlib.results import CaseResult, Conditions
 from btlib.runs.record import RunInfo
 from btlib.runs.results import run_results
 from btlib.runs.store import RunStore
-from btlib.sample_table import SampleTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,8 @@ def propose(
     Raises:
         RecordError: The folder is not a run, has no records, a case failed or has no record, or the cases were
             measured under different conditions.
-        BaselineError: A metric with a unit other than "1" has no margin, or a case of `move_first` is not in the run.
+        BaselineError: A margin is out of range, a metric with a unit other than "1" has none, or a case of `move_first`
+            is not in the run.
     """
     run = RunStore(folder)
     info, records = run.info(), run.records()
@@ -95,7 +96,7 @@ def propose(
         verdicts=verdicts,
         changes=() if old is None else tuple(_changes(old, new)),
         refusals=tuple(_refusals(info, new, old, add)),
-        worse=tuple(v for v in verdicts if _is_worse(v)),
+        worse=tuple(v for v in verdicts if _is_worse(v, metrics_of(new.conditions_of(v.case).task)[v.metric].sign)),
     )
 
 
@@ -109,7 +110,7 @@ def accept(proposal: Proposal, path: Path, *, allow_worse: bool = False) -> None
     problems = list(proposal.refusals)
     if proposal.worse and not allow_worse:
         losses = ", ".join(f"{v.case} {v.metric} {_loss(v)}" for v in proposal.worse)
-        problems.append(f"quality got worse: {losses}; give --allow-worse if this is intended")
+        problems.append(f"quality got worse, or this is not decided: {losses}; give --allow-worse if this is intended")
     if problems:
         raise BaselineError("\n  ".join(["not accepted:", *problems]), where=path)
     proposal.new.save(path)
@@ -167,30 +168,45 @@ def _margins(
     """Return the margins by case and metric: the given one, else the old baseline's for that case, else 0.02.
 
     Raises:
-        BaselineError: A margin is given for a metric that no case has.
+        BaselineError: A margin is out of range, or is given for a metric that no case has.
     """
-    tables = [result.samples for result in results if result.runs]
-    for metric in given:
-        if not any(METRICS[metric].available(table) for table in tables):
-            known = dict.fromkeys(name for table in tables for name in _known(table, metric))
+    known = {name: r.definitions[name] for r in results if r.runs for name in _known(r, given)}
+    for metric, margin in given.items():
+        if metric in known:
+            margins_of(known[metric]).require(
+                margin, f"margin of {metric}", error=BaselineError, hint="for example dice=0.02"
+            )
+        else:
             raise unknown_name("metric of this run", metric, known, where="--margin")
     return {result.case: _margins_of(result, given, old) for result in results}
 
 
-def _known(table: SampleTable, metric: str) -> list[str]:
-    """Return the metrics of a table; for a metric of a subgroup, the same metric of each subgroup."""
-    names = [name for name in METRICS.of_table(table) if METRICS[name].level == "sample"]
-    whole, subgroup = Subgroup.parse(metric)
-    return names if subgroup is None else [f"{whole}@{one.kind}:{one.value}" for one in subgroups_of(table)]
+def _known(result: CaseResult, given: Iterable[str]) -> list[str]:
+    """Return the metrics of a case; for each given metric of a subgroup, also the same metric of every subgroup."""
+    names = [*result.definitions.of_table(result.samples)]
+    wholes = {whole for whole, subgroup in map(Subgroup.parse, given) if subgroup is not None}
+    parts = [f"{whole}@{one.kind}:{one.value}" for whole in wholes for one in subgroups_of(result.samples)]
+    defined = result.definitions
+    return names + [name for name in parts if name in defined and defined[name].available(result.samples)]
 
 
 def _margins_of(result: CaseResult, given: Mapping[str, float], old: Baseline | None) -> dict[str, float]:
     before = {} if old is None else {m: _margin(old, result.case, m) for m in old.gated(result.case)}
-    found = dict.fromkeys(result.metrics) | before | dict(given)
-    for metric, margin in found.items():
-        if margin is None and METRICS[metric].unit != "1":
+    declared = {score.name: score.margin for score in result.conditions.task.scores if score.margin is not None}
+    has = _known(result, given)
+    found = dict.fromkeys(result.metrics) | before | declared | {m: v for m, v in given.items() if m in has}
+    for metric, own in declared.items():
+        if own != found[metric]:
             raise BaselineError(
-                f"{metric} is measured in {METRICS[metric].unit}: there is no default for the tolerated loss",
+                f"the margin of {metric} is {own:g}, as its definition states, not {found[metric]:g}",
+                where="--margin",
+                hint="change the margin where the score is defined, such as in the test",
+            )
+    for metric, margin in found.items():
+        unit = result.definitions[metric].unit
+        if margin is None and unit != "1":
+            raise BaselineError(
+                f"{metric} is measured in {unit}: there is no default for the tolerated loss",
                 where="--margin",
                 hint=f"give --margin {metric}=VALUE",
             )
@@ -202,7 +218,7 @@ def _margin(baseline: Baseline, case: str, metric: str) -> float | None:
     return None if figure is None else figure.margin
 
 
-def _is_worse(verdict: Verdict) -> bool:
+def _is_worse(verdict: Verdict, sign: int) -> bool:
     """Whether a metric got worse, or could not be compared, and so needs `allow_worse`.
 
     A loss within the margin also counts if its whole interval is below 0, so that small losses do not add up. A metric
@@ -212,13 +228,14 @@ def _is_worse(verdict: Verdict) -> bool:
         return True
     if verdict.low is None or verdict.high is None:
         return False
-    return (verdict.high if METRICS[verdict.metric].sign > 0 else -verdict.low) < 0
+    return (verdict.high if sign > 0 else -verdict.low) < 0
 
 
 def _loss(verdict: Verdict) -> str:
-    unknown = verdict.status in COULD_NOT_TELL or verdict.difference is None
-    parts = [f" ({one.name} {one.difference:+.4f})" for one in verdict.warned]
-    return verdict.status if unknown else "".join([f"{verdict.difference:+.4f}", *parts])
+    if verdict.status in COULD_NOT_TELL or verdict.difference is None:
+        return verdict.status
+    loss = f"{verdict.difference:+.4f}" + "".join(f" ({one.name} {one.difference:+.4f})" for one in verdict.warned)
+    return f"{loss} ({verdict.status})" if verdict.status in UNCLEAR else loss
 
 
 def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> list[str]:
@@ -241,29 +258,43 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> 
         return [*found, f"{old.name!r} contains published numbers, which a run cannot replace: choose another name"]
     if old.tier != new.tier:
         found.append(f"the tier of the run is {new.tier}, that of the baseline is {old.tier}: choose another name")
-    if new.conditions.n_test < old.conditions.n_test:
-        found.append(
-            f"it has {new.conditions.n_test} test samples, the baseline has {old.conditions.n_test}: measure all"
-        )
+    for whose, ours, theirs in _conditions(new, old):
+        if ours.n_test < theirs.n_test:
+            found.append(f"{whose}it has {ours.n_test} test samples, the baseline has {theirs.n_test}: measure all")
+        if differing := [*unlike(ours, theirs), *_other_samples(ours, theirs)]:
+            found.append(
+                f"{whose}the conditions differ ({'; '.join(differing)}): choose another name, or delete the file first"
+            )
     rendering = other_rendering(new.conditions, old.conditions)
     if add and rendering:
         found.append(
             f"the other cases of the baseline were measured on other images ({rendering}): choose another name"
         )
-    differing = unlike(new.conditions, old.conditions)
-    if differing:
-        found.append(f"the conditions differ ({'; '.join(differing)}): choose another name, or delete the file first")
     lost = () if add else old.cases.keys() - new.cases.keys()
     found += [f"case {name} of the baseline is not in the run: run all, or give --add to keep it" for name in lost]
     for name in old.cases.keys() & new.cases.keys():
-        ours, theirs = len(new.cases[name].runs), len(old.cases[name].runs)
-        if ours < theirs:
-            found.append(f"case {name} has {ours} seeds, the baseline has {theirs}: run with --bt-seeds {theirs}")
+        seeds, wanted = len(new.cases[name].runs), len(old.cases[name].runs)
+        if seeds < wanted:
+            found.append(f"case {name} has {seeds} seeds, the baseline has {wanted}: run with --bt-seeds {wanted}")
         for metric in set(old.gated(name)) - set(new.gated(name)):
             found.append(
                 f"case {name} has no {metric}, which has a margin in the baseline: measure it, or choose another name"
             )
     return sorted(found)
+
+
+def _conditions(new: Baseline, old: Baseline) -> list[tuple[str, Conditions, Conditions]]:
+    """Return the conditions to compare; cases without images have their own."""
+    if new.conditions.task.has_images or old.conditions.task.has_images:
+        return [("", new.conditions, old.conditions)]
+    both = sorted(new.cases.keys() & old.cases.keys())
+    return [(f"case {name}: ", new.conditions_of(name), old.conditions_of(name)) for name in both]
+
+
+def _other_samples(new: Conditions, old: Conditions) -> list[str]:
+    """Return a difference if a case without images has other ids or groups, which `unlike` does not compare."""
+    same = new.task.has_images or new.truth_fingerprint == old.truth_fingerprint
+    return [] if same else ["other ids or groups"]
 
 
 def _changes(old: Baseline, new: Baseline) -> list[str]:

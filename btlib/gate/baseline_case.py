@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from btlib.evaluation.aggregate import gated_value
-from btlib.evaluation.catalogue import METRICS
-from btlib.results import SeedRun
+from btlib.evaluation.catalogue import METRICS, Metrics, metrics_of
+from btlib.results import Conditions, SeedRun
 from btlib.runs.provenance import CaseCode
 from btlib.runs.throughput import Throughput
 
@@ -56,16 +56,30 @@ class ReferenceValue(Strict):
     def _check(self) -> Self:
         if self.margin is None:
             return self
-        if self.metric not in METRICS or METRICS[self.metric].level != "sample":
+        if self.aggregation not in ("slice-mean", "batch-mean"):
+            raise ValueError("a figure with a margin must be a sample or batch mean")
+        return self
+
+    def require_gated(self, known: Metrics) -> None:
+        """Check a figure with a margin against the definition of its metric.
+
+        Args:
+            known: Metrics of the baseline's task.
+
+        Raises:
+            ValueError: The metric is unknown or not at sample level, or unit, value or margin do not fit it.
+        """
+        if self.margin is None:
+            return
+        if self.metric not in known or known[self.metric].level != "sample":
             raise ValueError(f"{self.metric}: only a metric at sample level can have a margin")
-        low, high = METRICS[self.metric].range
-        if self.unit != METRICS[self.metric].unit:
-            raise ValueError(f"{self.metric}: expected the unit {METRICS[self.metric].unit}, got {self.unit}")
-        if self.aggregation not in ("slice-mean", "batch-mean") or not low <= self.value <= high:
+        low, high = known[self.metric].range
+        if self.unit != known[self.metric].unit:
+            raise ValueError(f"{self.metric}: expected the unit {known[self.metric].unit}, got {self.unit}")
+        if not low <= self.value <= high:
             raise ValueError(f"a figure with a margin must be a sample or batch mean within {low:g}…{high:g}")
         if self.margin >= high - low:
             raise ValueError(f"margin {self.margin:g} is wider than the range {low:g}…{high:g} of {self.metric}")
-        return self
 
 
 class Provenance(Strict):
@@ -110,6 +124,8 @@ class BaselineCase(Strict):
 
     Attributes:
         title: Title of the case.
+        conditions: Conditions of its measurement, for a task without images, whose cases may have different samples;
+            else None: those of the baseline.
         made: Provenance of its numbers, if it differs from the baseline's: the case was added later or not trained.
         code: Code of the case; None if it has no file.
         figures: Numbers of the case; at most one figure with a margin per metric.
@@ -121,6 +137,7 @@ class BaselineCase(Strict):
     """
 
     title: str
+    conditions: Conditions | None = None
     made: Provenance | None = None
     code: CaseCode | None = None
     figures: list[ReferenceValue]
@@ -148,8 +165,11 @@ class BaselineCase(Strict):
 
     def _check_gated(self, figure: ReferenceValue) -> None:
         """Raise ValueError if the figure contradicts its own samples; then it was edited by hand."""
+        known = METRICS if self.conditions is None else metrics_of(self.conditions.task)
+        if not all(figure.metric in run.samples.custom and figure.metric not in known for run in self.runs):
+            figure.require_gated(known)  # `Baseline` checks the others, which its task defines
         for run in self.runs:
-            if not METRICS[figure.metric].available(run.samples):
+            if not METRICS.measured(figure.metric, run.samples):
                 raise ValueError(f"figures: {figure.metric} has a margin, but a run does not contain its values")
         values = [gated_value(run.samples, figure.metric, figure.aggregation, 16) for run in self.runs]
         mean = sum(values) / len(values)

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.natural_order import natural
 from btlib.results import CaseResult, Conditions
 from btlib.sample_table import SampleTable
+
+_IDENTITY = ("truth_fingerprint", "split_fingerprint", "n_test")
 
 
 def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
@@ -26,6 +27,8 @@ def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
         for name in Conditions.model_fields
         if name not in ("task", "input_fingerprint", "patients", "independent")
     ]
+    if not measured.task.has_images and not baseline.task.has_images:  # `other_truth` names the samples that differ
+        pairs = [pair for pair in pairs if pair[0] not in _IDENTITY]
     return [
         f"{name}: measured {ours!r}, baseline {theirs!r}"
         for name, ours, theirs in pairs
@@ -58,20 +61,28 @@ def other_truth(result: CaseResult, case: BaselineCase) -> list[str]:
     return []
 
 
-def _truth(table: SampleTable) -> dict[str, tuple[int | None, list[int]]]:
-    """Return the label and true areas of every sample by its id."""
-    labels: list[int | None] = [None] * table.n if table.label is None else list(table.label)
+def other_score(measured: Conditions, baseline: Conditions, metric: str) -> list[str]:
+    """Return the differences between the definitions of a score; an empty list for a registered metric."""
+    score = measured.task.score(metric)
+    return [] if score is None else score.differences(baseline.task.score(metric))
+
+
+def _truth(table: SampleTable) -> dict[str, tuple[int | str | None, list[int]]]:
+    """Return the label and true areas of every sample by its id; without classes and structures, its group."""
+    labels: list[int | str | None] = [None] * table.n if table.label is None else list(table.label)
+    if not (table.classes or table.structures):
+        labels = list(table.patient)
     return dict(zip(table.id, zip(labels, table.truth_area.tolist(), strict=True), strict=True))
 
 
-def _describe_truth(label: int | None, areas: list[int]) -> str:
-    parts = [] if label is None else [f"label {label}"]
+def _describe_truth(label: int | str | None, areas: list[int]) -> str:
+    parts = [] if label is None else [f"{'group' if isinstance(label, str) else 'label'} {label}"]
     return " and ".join([*parts, *([f"{', '.join(map(str, areas))} true pixels"] if areas else [])])
 
 
 def undefined(result: CaseResult, metric: str, figure: ReferenceValue) -> list[str]:
     """Return other obstacles to the comparison: another version of the metric, a missing column, an undefined value."""
-    found = METRICS[metric]
+    found = result.definitions[metric]
     problems = []
     if found.version != figure.version:
         problems.append(f"version of {metric}: measured {found.version}, baseline {figure.version}")

@@ -5,14 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from btlib import stats
 from btlib.evaluation.aggregate import gated_value
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.schema import Baseline
 from btlib.gate.trainings import Spreads, is_rescored, spreads
 from btlib.results import CaseResult, SeedRun, values_in_order
+
+NO_TRAINING = (
+    "trainings are not in the interval: it covers other samples of the same model or program. If a model was trained "
+    "anew, give one measurement per seed, or state that it was retrained (btlib compare --retrained, retrained=True)"
+)
+"""Note on numbers of the user without seeds."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ def difference(
     """
     if not case.runs:
         return _from_published(result, figure, baseline)
-    inside = METRICS[figure.metric].members(result.samples)
+    inside = result.definitions[figure.metric].members(result.samples)
     ours = result.seed_values(figure.metric)[:, inside]
     theirs = values_in_order(case.runs, result.samples, figure.metric)[:, inside]
     groups = result.groups[inside]
@@ -69,11 +75,18 @@ def difference(
         note = (
             "" if same else "compared as the same models (--bt-rescore): the interval does not cover another training"
         )
-        return Difference(found, measured, f"paired by {result.unit}, the same models", note)
+        models = "the same models"
+        if same and not result.conditions.task.has_images:
+            models, note = "without trainings", "" if _equal(ours, theirs) else NO_TRAINING
+        return Difference(found, measured, f"paired by {result.unit}, {models}", note)
     known = spreads(result, ours, theirs, figure.metric, baseline, newcomer=newcomer)
     shared = (known.ours, known.theirs) if newcomer else known.ours
     found = stats.crossed(ours, theirs, groups, between_trainings=shared, interaction=known.interaction)
-    return Difference(found, measured, f"paired by {result.unit}, over trainings", _note(known), _sds(known))
+    return Difference(found, measured, f"paired by {result.unit}, over trainings", _note(known, result), _sds(known))
+
+
+def _equal(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> bool:
+    return ours.shape == theirs.shape and bool((ours == theirs).all())
 
 
 def by_seed(runs: Sequence[SeedRun], figure: ReferenceValue, batch_size: int) -> tuple[float, ...]:
@@ -87,7 +100,7 @@ def _from_published(result: CaseResult, figure: ReferenceValue, baseline: Baseli
     Without a published standard deviation, that of a proportion is used for accuracy, else the measured one. A figure
     that is not a mean over samples, such as a mean of batch means, is compared with the same aggregate.
     """
-    inside = METRICS[figure.metric].members(result.samples)
+    inside = result.definitions[figure.metric].members(result.samples)
     values = result.seed_values(figure.metric)[:, inside]
     mean = values.mean(axis=0)
     std = figure.std
@@ -101,13 +114,18 @@ def _from_published(result: CaseResult, figure: ReferenceValue, baseline: Baseli
     )
     measured = float(np.mean(by_seed(result.runs, figure, result.batch_mean_size)))
     exact = replace(found, difference=measured - figure.value)
-    return Difference(exact, measured, f"unpaired, by {result.unit}, over trainings", _note(known), _sds(known))
+    return Difference(exact, measured, f"unpaired, by {result.unit}, over trainings", _note(known, result), _sds(known))
 
 
-def _note(known: Spreads) -> str:
+def _note(known: Spreads, result: CaseResult) -> str:
     """Return what readers must know if the spread between trainings is not known; "" if it is."""
     if known.assumed is None:
         return ""
+    if not result.conditions.task.has_images:
+        return (
+            f"the spread between trainings is not known: a standard deviation of {known.assumed:g} is assumed, so that "
+            "only a large loss is found. Give the values of several seeds on both sides"
+        )
     return (
         f"the spread between trainings is not known: a standard deviation of {known.assumed:g} is assumed, so that "
         "only a large loss is found. Measure it with --bt-seeds 5 and store it with `btlib baseline spread`; if the "

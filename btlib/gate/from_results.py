@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from btlib.errors import RecordError
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline, ReferenceValue
 from btlib.gate.baseline_case import BaselineCase
 from btlib.results import CaseResult
@@ -26,7 +25,7 @@ _FOLDERS = re.compile(rf" (?:'{_FOLDER}=[^']*'|{_FOLDER}[ =](?:'[^']*'|\S+))")
 
 
 def reference(results: list[CaseResult], name: str) -> Baseline:
-    """Return measured results as a baseline in memory, to compare others with; metrics with unit "1" get margin 0.02.
+    """Return measured results as a baseline in memory, to compare others with; scores get their margin.
 
     Args:
         results: Results of one run or of one record.
@@ -36,7 +35,7 @@ def reference(results: list[CaseResult], name: str) -> Baseline:
         RecordError: There are no results, one failed, or they were measured under different conditions.
     """
     valid = sound(results, Path(name))
-    margins = {m: MARGIN for r in valid for m in r.metrics if METRICS[m].unit == "1"}
+    margins = {m: MARGIN for r in valid for m in r.metrics if r.definitions[m].unit == "1"}
     return Baseline(
         name=name,
         kind="measured",
@@ -46,8 +45,14 @@ def reference(results: list[CaseResult], name: str) -> Baseline:
         reason="for a comparison",
         conditions=valid[0].conditions,
         schema_version=_version(valid[0]),
-        cases={result.case: _case(result, margins) for result in valid},
+        cases={result.case: _case(result, _margins(result, margins)) for result in valid},
     )
+
+
+def _margins(result: CaseResult, default: Mapping[str, float]) -> dict[str, float]:
+    """Return the margins of a case: those that its scores declare, and the default ones of metrics that it has."""
+    declared = {score.name: score.margin for score in result.conditions.task.scores if score.margin is not None}
+    return {metric: margin for metric, margin in default.items() if metric in result.definitions} | declared
 
 
 def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
@@ -73,7 +78,7 @@ def sound(results: list[CaseResult], folder: Path) -> list[CaseResult]:
                     where=folder,
                     hint="the record was edited or is damaged: run the case again",
                 )
-        if result.conditions != results[0].conditions:
+        if result.conditions != results[0].conditions and result.conditions.task.has_images:
             raise RecordError(
                 f"case {result.case} was measured under other conditions than case {results[0].case}",
                 where=folder,
@@ -159,16 +164,17 @@ def with_costs(baseline: Baseline, run: RunStore, records: Sequence[CaseRecord])
 
 
 def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:
-    asked = [m for m in dict.fromkeys([*result.metrics, *margins]) if METRICS[m].available(result.samples)]
+    asked = [m for m in dict.fromkeys([*result.metrics, *margins]) if result.definitions[m].available(result.samples)]
     return BaselineCase(
         title=result.title,
         figures=[_figure(result, metric, margins[metric]) for metric in asked if metric in margins],
         runs=list(result.runs),
+        conditions=None if result.conditions.task.has_images else result.conditions,
     )
 
 
 def _figure(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
-    inside = METRICS[metric].members(result.samples)
+    inside = result.definitions[metric].members(result.samples)
     if not inside.any():
         raise RecordError(f"no sample belongs to {metric}", where=f"case {result.case}", hint="leave out its margin")
     values = result.values(metric)[inside]
@@ -180,10 +186,10 @@ def _figure(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
         )
     return ReferenceValue(
         metric=metric,
-        version=METRICS[metric].version,
+        version=result.definitions[metric].version,
         value=round(float(np.mean([run[inside].mean() for run in result.seed_values(metric)])), 6),
         aggregation="slice-mean",
-        unit=METRICS[metric].unit,
+        unit=result.definitions[metric].unit,
         n=len(values),
         std=round(float(values.std(ddof=1)), 6) if len(values) > 1 else None,
         margin=margin,

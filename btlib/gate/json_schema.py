@@ -1,5 +1,6 @@
 """JSON Schemas (draft 2020-12) of the files that other programs may read: baselines, records, judgements."""
 
+from copy import deepcopy
 from typing import Any
 
 from btlib.gate.judgement import Judgement
@@ -37,6 +38,10 @@ def _baseline() -> dict[str, Any]:
     parts |= {"Run": Run.model_json_schema(), "Samples": Samples.model_json_schema()}
     parts["BaselineCase"]["properties"]["runs"] = {"type": "array", "items": {"$ref": "#/$defs/Run"}}
     conditions = parts["Conditions"]
+    parts["CaseConditions"] = deepcopy(conditions)
+    of_case = parts["BaselineCase"]["properties"]
+    of_case["conditions"]["anyOf"][0] = {"$ref": "#/$defs/CaseConditions"}
+    of_case["samples"] = {"$ref": "#/$defs/Samples"}
     del conditions["properties"]["task"], properties["schema_version"]
     conditions["properties"]["origin"] = {"type": "string", "description": "Name of the task."}
     conditions["required"] = sorted({*conditions["required"], "origin"} - {"task"})

@@ -11,7 +11,6 @@ from pydantic import AliasChoices, ConfigDict, Field
 
 from btlib import fingerprint
 from btlib.errors import BaselineError, RecordError
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate.gate_options import ALPHA, GateOptions
 from btlib.gate.loading import NotComparedError
 from btlib.gate.measured import mean_value, with_value
@@ -90,7 +89,12 @@ class Judgement(Stored):
 
 
 def judge_case(
-    store: RunStore, case: str, baseline: Baseline | BaselineError, metrics: Sequence[str] = ()
+    store: RunStore,
+    case: str,
+    baseline: Baseline | BaselineError,
+    metrics: Sequence[str] = (),
+    *,
+    seeds: int | None = None,
 ) -> CaseJudgement:
     """Return the judgement of one case of a run; it is read from `judgement.json` if that has it for the same records.
 
@@ -101,6 +105,8 @@ def judge_case(
         case: Name of the case; it must have at least one record.
         baseline: Baseline of the run, or the error why there is none.
         metrics: Metrics to judge in addition to those of the case and of the baseline.
+        seeds: Number of seeds of a stage, to judge the case as if it stopped there; None judges what it has, and where
+            it has not reached a stage with clear verdicts it fails.
 
     Raises:
         RecordError: A record cannot be read.
@@ -111,6 +117,9 @@ def judge_case(
         info = store.info()
         known = stored_judgement(store, info, baseline)
         records = store.records_of(case)
+        if seeds is not None:
+            info = info.ended(case, seeds)
+            records = [record for record in records if record.seed in info.seeds[:seeds]]
         found = _judged_or_known(known, info, records, baseline, metrics)
         if found is not known.cases.get(case):
             known.model_copy(update={"cases": dict(sorted((known.cases | {case: found}).items()))}).save(path)
@@ -204,12 +213,20 @@ def _verdicts(
     if not isinstance(baseline, BaselineError):
         if result.case in baseline.cases:
             return judge_with(result, baseline, options)
+        if not _has_references(result):
+            reason = f"baseline {baseline.name!r} has no case {result.case!r}"
+            return tuple(Verdict(result.case, metric, "missing-baseline", reason) for metric in result.metrics)
         return judge_new(result, baseline, against, options=options, found=found)
     if result.failure is not None:
         return tuple(Verdict(result.case, metric, result.failure, result.message) for metric in result.metrics)
     if isinstance(baseline, NotComparedError):
         return tuple(_measured(result, metric) for metric in result.metrics)
     return tuple(Verdict(result.case, metric, "missing-baseline", str(baseline)) for metric in result.metrics)
+
+
+def _has_references(result: CaseResult) -> bool:
+    """Whether a new case is compared with other cases: not if it has no images, because it may have other samples."""
+    return result.conditions.task.has_images
 
 
 def _measured(result: CaseResult, metric: str) -> Verdict:
@@ -223,11 +240,14 @@ def _judged(
     info: RunInfo, records: Sequence[CaseRecord], baseline: Baseline | BaselineError, metrics: Sequence[str]
 ) -> CaseJudgement:
     result = result_of(records, missing_cells(info, records))
-    asked = replace(result, metrics={**result.metrics, **{metric: METRICS[metric].version for metric in metrics}})
+    asked = replace(
+        result, metrics={**result.metrics, **{metric: result.definitions[metric].version for metric in metrics}}
+    )
     against: list[Verdict] | None = None
     options = options_of(info)
     ranked: list[Ranking] = []
-    if not isinstance(baseline, BaselineError) and result.case not in baseline.cases and result.failure is None:
+    alone = result.failure is not None or not _has_references(result)
+    if not isinstance(baseline, BaselineError) and result.case not in baseline.cases and not alone:
         against = judge_against(asked, baseline, info.against, options=options)
         declared = [verdict for verdict in against if verdict.metric in result.metrics]
         ranked = rankings(result, baseline, info.against, options=options, judged=declared)

@@ -48,6 +48,8 @@ class Run(_Part):
 
 
 class _Case(_Part):
+    conditions: dict[str, Any] | None = None
+    samples: Samples | None = None
     runs: list[Run] = []
     first: "_Case | None" = None
 
@@ -100,6 +102,9 @@ def to_file(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_NO_IMAGES: Final[dict[str, Any]] = {}
+"""Classes and structures of a case with its own conditions: it has none."""
+
 _TASK: Final = {"classes": [], "structures": [], "synthetic": False}
 """Fields of the task that a file always contains, even with their default values."""
 
@@ -139,12 +144,16 @@ def _from_2(fields: dict[str, Any]) -> dict[str, Any]:
     samples = file.samples
 
     def case_of(case: _Case) -> dict[str, Any]:
-        if case.runs and samples is None:
+        own = {} if case.conditions is None else {"conditions": case.conditions}
+        if (case.samples is not None) > bool(own):
+            raise ValueError("samples of a case: they need conditions of the case")
+        shared, asked = (samples, task) if case.conditions is None else (case.samples, _NO_IMAGES)
+        if case.runs and shared is None:
             raise ValueError("samples: missing, but there are runs")
         rest = dict(case.model_extra or {})
-        runs = {"runs": [_run_of(run, samples, task) for run in case.runs]} if samples is not None and case.runs else {}
+        runs = {"runs": [_run_of(run, shared, asked) for run in case.runs]} if shared is not None and case.runs else {}
         first = {} if case.first is None else {"first": case_of(case.first)}
-        return {**rest, **runs, **first}
+        return {**rest, **own, **runs, **first}
 
     rest = {name: value for name, value in fields.items() if name not in ("task", "samples", "cases")}
     return {**rest, "schema_version": 2, "cases": {name: case_of(case) for name, case in file.cases.items()}}
@@ -180,7 +189,9 @@ def _run_of(run: Run, samples: Samples, task: Mapping[str, Any]) -> dict[str, An
 
 
 def _runs_of(case: Mapping[str, Any]) -> list[Any]:
-    return [*case.get("runs", []), *(case["first"].get("runs", []) if case.get("first") else [])]
+    """Return the runs of a case and of its first numbers, except those with samples of their own."""
+    own = [] if case.get("conditions") else case.get("runs", [])
+    return [*own, *(_runs_of(case["first"]) if case.get("first") else [])]
 
 
 def _shared(tables: list[Mapping[str, Any]]) -> dict[str, Any]:
@@ -216,9 +227,13 @@ def _truth(table: Mapping[str, Any], names: list[str]) -> dict[str, list[Any]]:
 
 def _case_to_file(case: Mapping[str, Any], shared: Mapping[str, Any] | None) -> dict[str, Any]:
     rest = {name: value for name, value in case.items() if name not in ("runs", "first")}
+    samples = {}
+    if case.get("conditions"):
+        shared = _shared([run["samples"] for run in case["runs"]])
+        samples = {"samples": shared}
     runs = {"runs": [_run_to_file(run, shared) for run in case["runs"]]} if shared and case.get("runs") else {}
     first = {"first": _case_to_file(case["first"], shared)} if case.get("first") else {}
-    return {**rest, **runs, **first}
+    return {**rest, **samples, **runs, **first}
 
 
 def _run_to_file(run: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from btlib.evaluation.aggregate import defined_mean
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Verdict
 from btlib.results import CaseResult
 
 
 def mean_value(result: CaseResult, metric: str) -> float | None:
     """Return the mean over samples with a value, and over seeds; None if not measured or if no sample has a value."""
-    known = METRICS[metric]
+    if metric not in result.definitions:
+        return None
+    known = result.definitions[metric]
     if not result.runs or not all(known.available(run.samples) for run in result.runs):
         return None
     values = [np.atleast_1d(known.of(run.samples)) for run in result.runs]

@@ -8,7 +8,6 @@ import numpy as np
 
 from btlib import stats
 from btlib.errors import BaselineError
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate.baseline_case import BaselineCase, Spread
 from btlib.gate.comparable import other_truth, undefined, unlike
 from btlib.gate.from_results import described_command, sound
@@ -50,7 +49,7 @@ def _with_spread(result: CaseResult, case: BaselineCase, source: str) -> Baselin
     found = dict(case.spread)
     for figure in case.figures:
         if figure.margin is not None:
-            inside = METRICS[figure.metric].members(result.samples)
+            inside = result.definitions[figure.metric].members(result.samples)
             values, folds = result.seed_values(figure.metric)[:, inside], np.array(result.folds)
             variance = stats.between_seeds(values, folds[inside] if len(folds) else None)
             assert variance is not None  # there are several seeds

@@ -53,7 +53,7 @@ def migrate(path: Path, folder: Path | None, *, progress: bool = False) -> Basel
             where=path,
             hint="name the folder that it was measured on",
         )
-    dataset = load_dataset(folder, old.image_size, old.scaling, progress=progress)
+    dataset = load_dataset(folder, *old.of_images(), progress=progress)
     split = _same_split(baseline, dataset)
     facts = patient_facts(dataset, split)
     if facts is None:
@@ -77,7 +77,7 @@ def _published(baseline: Baseline, folder: Path | None, progress: bool) -> Basel
     """Return a published baseline as version 2, with facts about its patients if it has a split of btlib."""
     conditions = baseline.conditions
     if folder is not None and conditions.split_fingerprint is not None:
-        dataset = load_dataset(folder, conditions.image_size, conditions.scaling, progress=progress)
+        dataset = load_dataset(folder, *conditions.of_images(), progress=progress)
         facts = patient_facts(dataset, _same_split(baseline, dataset))
         conditions = conditions.model_copy(update={"patients": facts})
     return baseline.model_copy(update={"conditions": conditions, "schema_version": 2})

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from btlib import stats
 from btlib.data.grouping import patient_groups
 from btlib.errors import BaselineError
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.schema import Baseline
 from btlib.gate.trainings import spreads
@@ -82,7 +81,7 @@ def expected_power(
     ]
 
 
-def power_of(found: stats.Crossed, margin: float, level: float, red: float) -> Power:
+def power_of(found: stats.Crossed, margin: float, level: float, red: float, unit: str = "patient") -> Power:
     """Return what a comparison can find.
 
     Args:
@@ -90,6 +89,7 @@ def power_of(found: stats.Crossed, margin: float, level: float, red: float) -> P
         margin: Largest tolerated loss, above 0.
         level: One-sided level of the bound of a pass.
         red: Largest one-sided p of a regression.
+        unit: What the samples are grouped by.
     """
     more = stats.enough(found, margin, level)
     return Power(
@@ -99,6 +99,7 @@ def power_of(found: stats.Crossed, margin: float, level: float, red: float) -> P
         groups=more.groups,
         n_trainings=min(found.n_trainings),
         n_groups=found.n_groups,
+        unit=unit,
     )
 
 
@@ -106,7 +107,7 @@ def _expected(baseline: Baseline, case: str, metric: str, seeds: int, options: G
     result, figure = baseline.result(case), baseline.figure(case, metric)
     assert result is not None  # the baseline is measured
     assert figure is not None  # the metric is gated
-    inside = METRICS[metric].members(result.samples)
+    inside = result.definitions[metric].members(result.samples)
     values = values_in_order(result.runs, result.samples, metric)[:, inside]
     groups = patient_groups(result.samples.patient)[inside]
     known = spreads(result, values[:1], values, metric, baseline, newcomer=False)

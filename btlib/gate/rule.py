@@ -5,15 +5,15 @@ from dataclasses import replace
 
 from btlib import stats
 from btlib.errors import StatsError
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
-from btlib.gate.comparable import other_rendering, other_truth, undefined, unlike
+from btlib.gate.comparable import other_rendering, other_score, other_truth, undefined, unlike
 from btlib.gate.difference import Difference, by_seed, difference
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.power import power_of
 from btlib.gate.schema import Baseline
 from btlib.gate.subgroups import subgroup_differences
 from btlib.gate.verdict import Drift, Status, Verdict
+from btlib.ranges import POSITIVE
 from btlib.results import CaseResult
 
 FEWEST_GROUPS = 3
@@ -97,15 +97,16 @@ def judge_metric(
         )
         return replace(nothing, status="missing-baseline", reason=reason)
     known = replace(nothing, baseline=figure.value, margin=figure.margin)
-    rendering = other_rendering(result.conditions, baseline.conditions) if baseline.kind == "measured" else ""
-    case = baseline.cases[result.case]
+    case, conditions = baseline.cases[result.case], baseline.conditions_of(result.case)
+    rendering = other_rendering(result.conditions, conditions) if baseline.kind == "measured" else ""
     differences = [
-        *unlike(result.conditions, baseline.conditions),
+        *unlike(result.conditions, conditions),
+        *other_score(result.conditions, conditions, metric),
         *([rendering] if rendering and options.strict else []),
         *other_truth(result, case),
         *undefined(result, metric, figure),
     ]
-    if differences and (baseline.kind == "measured" or not METRICS[metric].available(result.samples)):
+    if differences and (baseline.kind == "measured" or not result.definitions[metric].available(result.samples)):
         reason = "cannot be compared with the baseline:\n" + "\n".join(differences)
         return replace(known, status="not-comparable", reason=reason)
     verdict = _compared(result, baseline, figure, known, differences, options, newcomer=newcomer)
@@ -126,7 +127,11 @@ def status_of(found: stats.Crossed, margin: float, sign: int, level: float, red:
         sign: 1 if higher is better, −1 if lower is better.
         level: One-sided level of the bound of a pass, and of a suspected loss.
         red: Largest one-sided p of a regression.
+
+    Raises:
+        StatsError: The margin is not above 0.
     """
+    POSITIVE.require(margin, "margin", error=StatsError, hint="0.02 is usual for Dice")
     if not all(map(math.isfinite, (found.difference, found.error))):
         return "not-comparable"
     if found.n_groups < FEWEST_GROUPS:
@@ -152,7 +157,7 @@ def _compared(
     newcomer: bool,
 ) -> Verdict:
     case = baseline.cases[result.case]
-    margin, sign = float(figure.margin or 0), METRICS[figure.metric].sign
+    margin, sign = float(figure.margin or 0), result.definitions[figure.metric].sign
     seeds = by_seed(result.runs, figure, result.batch_mean_size)
     try:
         gap = difference(result, case, figure, baseline, rescore=options.rescore, newcomer=newcomer)
@@ -160,11 +165,11 @@ def _compared(
         return replace(known, status="error", reason=str(error), measured=sum(seeds) / len(seeds))
     level, red, found = options.level, options.red(baseline.family), gap.found
     status = status_of(found, margin, sign, level, red)
-    power = power_of(found, margin, level, red) if status != "not-comparable" else None
+    power = power_of(found, margin, level, red, result.unit) if status != "not-comparable" else None
     drift = None if newcomer or differences else _drift(result, case, figure, baseline, options)
     reasons = [gap.note]
     if found.n_groups < FEWEST_GROUPS:
-        reasons.append(f"{found.n_groups} patients say nothing about others: at least {FEWEST_GROUPS} are needed")
+        reasons.append(f"{found.n_groups} {result.unit}s say nothing about others: at least {FEWEST_GROUPS} are needed")
     if status == "suspect":
         reasons.append(
             f"the loss is beyond chance for this metric alone, but not among the {baseline.family} gated metrics of "
@@ -174,7 +179,7 @@ def _compared(
         reasons.append(drift.describe())
         status = "regressed" if "regressed" in (status, drift.status) else "suspect"
     if differences:
-        reasons = ["the baseline was measured under other conditions:", *differences, *reasons]
+        reasons, power = ["the baseline was measured under other conditions:", *differences], None
         status = "not-comparable"
     return replace(
         known,
@@ -220,7 +225,7 @@ def _drift(
         gap: Difference = difference(result, first, then, baseline, rescore=False)
     except StatsError:
         return None
-    margin, sign = DRIFT_MARGINS * float(figure.margin or 0), METRICS[figure.metric].sign
+    margin, sign = DRIFT_MARGINS * float(figure.margin or 0), result.definitions[figure.metric].sign
     status = status_of(gap.found, margin, sign, options.level, options.red(baseline.family))
     made = first.made.created if first.made else baseline.created
     low, high = gap.found.bound(options.level), gap.found.bound(1 - options.level)

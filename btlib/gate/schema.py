@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from btlib import files, fingerprint, stats
 from btlib.errors import BaselineError
 from btlib.evaluation.aggregate import gated_value
+from btlib.evaluation.catalogue import metrics_of
 from btlib.gate.baseline_case import BaselineCase, Provenance, PublishedTest, ReferenceValue, Spread, Strict
 from btlib.gate.layout import SCHEMA, SCHEMAS, from_file, to_file
 from btlib.gate.text import compact
@@ -63,24 +64,40 @@ class Baseline(Strict):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        known = ("truth_fingerprint", "input_fingerprint") if self.schema_version == 2 else ()
-        for field in (*known, "split_fingerprint"):
-            if self.kind == "measured" and getattr(self.conditions, field) is None:
-                raise ValueError(f"conditions.{field}: required in a measured baseline")
         for name, case in self.cases.items():
+            conditions = self.conditions_of(name)
+            self._check_identity(conditions)
+            self._check_figures(name, case, conditions)
             if self.kind == "measured" and not case.runs:
                 raise ValueError(f"cases.{name}.runs: a measured baseline needs numbers per sample")
             for run in case.runs:
-                require_task(run.samples, self.conditions.task)
-                if self.conditions.patients is not None and None in run.samples.patient:
+                require_task(run.samples, conditions.task)
+                if conditions.patients is not None and None in run.samples.patient:
                     raise ValueError(
                         f"cases.{name}.runs: a sample has no patient, but conditions.patients counts patients"
                     )
-                if run.samples.n != self.conditions.n_test:
+                if run.samples.n != conditions.n_test:
                     raise ValueError(
-                        f"cases.{name}.runs: {run.samples.n} samples, but conditions.n_test is {self.conditions.n_test}"
+                        f"cases.{name}.runs: {run.samples.n} samples, but conditions.n_test is {conditions.n_test}"
                     )
         return self
+
+    def _check_identity(self, conditions: Conditions) -> None:
+        known = ["split_fingerprint"]
+        if self.schema_version == 2:
+            known = ["truth_fingerprint", *(["input_fingerprint"] if conditions.task.has_images else []), *known]
+        for field in known:
+            if self.kind == "measured" and getattr(conditions, field) is None:
+                raise ValueError(f"conditions.{field}: required in a measured baseline")
+
+    def _check_figures(self, name: str, case: BaselineCase, conditions: Conditions) -> None:
+        if case.conditions is not None and conditions.task.has_images:
+            raise ValueError(f"cases.{name}.conditions: only a task without images may have conditions of its own")
+        for number, figure in enumerate(case.figures):
+            try:
+                figure.require_gated(metrics_of(conditions.task))
+            except ValueError as error:
+                raise ValueError(f"cases.{name}.figures.{number}: {error}") from error
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -143,6 +160,11 @@ class Baseline(Strict):
             copied.__dict__.pop(name, None)
         return copied
 
+    def conditions_of(self, case: str) -> Conditions:
+        """Return the conditions of a case: its own if it has them, else the baseline's."""
+        known = self.cases.get(case)
+        return self.conditions if known is None or known.conditions is None else known.conditions
+
     def provenance_of(self, case: str) -> Provenance:
         """Return the provenance of a case: its own if it has one, else the baseline's."""
         known = self.cases.get(case)
@@ -191,7 +213,7 @@ class Baseline(Strict):
         if known is None or not known.runs:
             return None
         metrics = {f.metric: f.version for f in known.figures if f.margin is not None}
-        return CaseResult(case, known.title, self.conditions, metrics, tuple(known.runs))
+        return CaseResult(case, known.title, self.conditions_of(case), metrics, tuple(known.runs))
 
 
 def _schema_of(value: object) -> str:

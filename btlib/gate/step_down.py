@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from btlib import stats
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate.verdict import Verdict
 
 
@@ -31,6 +30,6 @@ def step_down(verdicts: Sequence[Verdict], alpha: float) -> list[Verdict]:
 
 def _is_loss(verdict: Verdict) -> bool:
     """Whether the observed loss is larger than the margin."""
-    if verdict.difference is None or verdict.margin is None:
+    if verdict.difference is None or verdict.margin is None or verdict.p is None:
         return False
-    return METRICS[verdict.metric].sign * verdict.difference < -verdict.margin
+    return verdict.p < 0.5 and abs(verdict.difference) > verdict.margin

@@ -82,7 +82,7 @@ def subgroup_differences(
         One difference per subgroup; empty for a published case, a metric of a subgroup, and a metric of all samples
         together. A subgroup without enough numbers has a note instead.
     """
-    metric = METRICS[figure.metric]
+    metric = result.definitions[figure.metric]
     if not case.runs or metric.level == "set" or metric.subgroup is not None:
         return ()
     same = options.rescore or is_rescored(result.runs, case.runs)
@@ -97,14 +97,14 @@ def _names(result: CaseResult, metric: str) -> list[str]:
     """Return the metrics of the subgroups of a metric."""
     table = result.samples
     names = [f"{metric}@{one.kind}:{one.value}" for one in subgroups_of(table)]
-    several = len(table.structures) > 1 and METRICS[metric].structure is None
+    several = len(table.structures) > 1 and result.definitions[metric].structure is None
     parts = [f"{metric}/{structure}" for structure in table.structures] if several else []
-    return names + [name for name in parts if name in METRICS]
+    return names + [name for name in parts if name in result.definitions]
 
 
 def _misses(result: CaseResult, metric: str, baseline: Baseline) -> list[str]:
     """Return the metrics of misses, which belong to the first gated metric of a case with masks."""
-    gated = [name for name in baseline.gated(result.case) if METRICS[name].subgroup is None]
+    gated = [name for name in baseline.gated(result.case) if Subgroup.parse(name)[1] is None]
     if MISSES in gated or metric != gated[0] or not METRICS[MISSES].available(result.samples):
         return []
     return [MISSES, f"{MISSES}@size:small"]
@@ -113,7 +113,7 @@ def _misses(result: CaseResult, metric: str, baseline: Baseline) -> list[str]:
 def _title(name: str) -> str:
     """Return the name of a subgroup for readers."""
     whole, subgroup = Subgroup.parse(name)
-    structure = METRICS[name].structure
+    structure = METRICS[name].structure if name in METRICS else None
     parts = ["misses"] if whole == MISSES else []
     parts += [subgroup.title] if subgroup else [] if structure is None else [f"structure {structure}"]
     return ", ".join(parts)
@@ -121,10 +121,11 @@ def _title(name: str) -> str:
 
 def _compared(question: _Question, name: str, margin: float, level: float, number: int) -> SubgroupDifference:
     """Return the difference within one of `number` subgroups."""
-    result, runs, sign = question.result, question.case.runs, METRICS[name].sign
-    inside = METRICS[name].members(result.samples)
+    result, runs = question.result, question.case.runs
+    defined = result.definitions[name]
+    inside, sign = defined.members(result.samples), defined.sign
     nothing = SubgroupDifference(_title(name), name, int(inside.sum()))
-    if not all(METRICS[name].available(run.samples) for run in (*result.runs, *runs)):
+    if not all(defined.available(run.samples) for run in (*result.runs, *runs)):
         return replace(nothing, note="cannot tell: not measured on both sides")
     ours, theirs = result.seed_values(name)[:, inside], values_in_order(runs, result.samples, name)[:, inside]
     groups = result.groups[inside]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import stats
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import Metric
 from btlib.evaluation.subgroup import Subgroup
 from btlib.gate.baseline_case import Spread
 from btlib.gate.schema import Baseline
@@ -62,13 +62,13 @@ def spreads(
         baseline: The baseline.
         newcomer: Whether the measured case has a variance of its own. Otherwise both sides are trainings of one case.
     """
-    inside = METRICS[metric].members(result.samples)
+    inside = result.definitions[metric].members(result.samples)
     folds = np.array(result.folds)[inside] if result.folds else None
     own = stats.between_seeds(ours, folds)
     stored = _variance(baseline.cases[result.case].spread.get(metric))
     known = stored or (None if theirs is None else stats.between_seeds(theirs, folds))
     prior = _of_others(result.case, metric, baseline)
-    if METRICS[metric].subgroup is not None and known is None and prior is None:
+    if result.definitions[metric].subgroup is not None and known is None and prior is None:
         prior = _of_whole(result, metric, baseline, inside)
     if not newcomer:
         both = stats.moderated(stats.moderated(own, known), prior)
@@ -84,15 +84,15 @@ def spreads(
         )
         return Spreads(first or one, second or one, interaction=apart)
     figure = baseline.figure(result.case, metric)
-    sd = default_spread(metric, figure.margin if figure else None)
+    sd = default_spread(result.definitions[metric], figure.margin if figure else None)
     sizes = np.unique(folds, return_counts=True)[1] if folds is not None else [1]
     value = stats.Variance(sd**2 * stats.share_of_folds(sizes), math.inf)
     return Spreads(value, value, assumed=sd)
 
 
-def default_spread(metric: str, margin: float | None) -> float:
+def default_spread(metric: Metric, margin: float | None) -> float:
     """Return the standard deviation between trainings that is assumed if none is known, in the metric's unit."""
-    low, high = METRICS[metric].range
+    low, high = metric.range
     return ASSUMED_SHARE * (high - low) if math.isfinite(high - low) else ASSUMED_MARGINS * (margin or 1.0)
 
 

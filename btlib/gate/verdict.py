@@ -59,6 +59,7 @@ class Power:
         groups: The same for patients, or for samples that are independent, with the same seeds.
         n_trainings: Seeds of the side that has fewer.
         n_groups: Patients of the comparison.
+        unit: What the samples are grouped by: "patient", or another group of the task, or "sample".
     """
 
     detectable: float
@@ -67,6 +68,7 @@ class Power:
     groups: int | None
     n_trainings: int
     n_groups: int
+    unit: str = "patient"
 
     def describe(self) -> str:
         """Return a sentence on both numbers."""
@@ -81,11 +83,11 @@ class Power:
         if self.trainings is not None and self.trainings > self.n_trainings:
             ways.append(f"{self.trainings} seeds on each side")
         if self.groups is not None and self.groups > self.n_groups:
-            ways.append(f"{self.groups} patients instead of {self.n_groups}")
+            ways.append(f"{self.groups} {self.unit}s instead of {self.n_groups}")
         if not ways:
             if self.p_pass >= 0.8:
                 return "an unchanged case would pass with at least 80 %: run it again with other seeds"
-            return "neither more seeds alone nor more patients alone would decide: add both"
+            return f"neither more seeds alone nor more {self.unit}s alone would decide: add both"
         return f"with {' or with '.join(ways)}, an unchanged case would pass with 80 %"
 
 

@@ -1,8 +1,17 @@
 """Metrics in NumPy for mask overlap, mask boundaries, classification and calibration; independent of batch size."""
 
 from btlib.metrics.boundary import BoundaryDistances, boundary_distances, hd95, surface_dice
-from btlib.metrics.calibration import brier, ece, nll
-from btlib.metrics.classification import accuracy, auroc, balanced_accuracy, confusion_matrix, macro_f1, per_class
+from btlib.metrics.calibration import brier, ece, nll, weighted_ece
+from btlib.metrics.classification import (
+    accuracy,
+    auroc,
+    balanced_accuracy,
+    confusion_matrix,
+    macro_f1,
+    per_class,
+    weighted_auroc,
+    weighted_confusion,
+)
 from btlib.metrics.overlap import (
     EPSILON,
     counts,
@@ -38,4 +47,7 @@ __all__ = [
     "precision_from_counts",
     "sensitivity_from_counts",
     "surface_dice",
+    "weighted_auroc",
+    "weighted_confusion",
+    "weighted_ece",
 ]

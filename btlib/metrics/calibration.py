@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from btlib.errors import StatsError
 from btlib.metrics.checks import check_probabilities
+from btlib.ranges import COUNT
 
 SMALLEST = 1e-6
 """Lower limit of probabilities in the logarithm. Tables store six digits, and log(0) would dominate every mean."""
@@ -74,11 +75,7 @@ def confidence_bins(class_prob: NDArray[np.float64], truth: NDArray[np.integer],
             of range.
         StatsError: Fewer than one bin.
     """
-    check_probabilities(class_prob, truth)
-    if bins < 1:
-        raise StatsError(f"expected at least 1 bin, got {bins}", where="bins", hint="15 is common")
-    confidence, right = class_prob.max(axis=1), class_prob.argmax(axis=1) == truth
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # bins are open below, closed above
+    place, confidence, right = _binned(class_prob, truth, bins)
     return Bins(
         np.bincount(place, minlength=bins),
         np.bincount(place, weights=confidence, minlength=bins).astype(np.float64),
@@ -104,3 +101,35 @@ def ece(class_prob: NDArray[np.float64], truth: NDArray[np.integer], bins: int =
     """
     found = confidence_bins(class_prob, truth, bins)
     return float(np.abs(found.confidence - found.right).sum() / len(truth))
+
+
+def weighted_ece(
+    class_prob: NDArray[np.float64], truth: NDArray[np.integer], weights: NDArray[np.float64], bins: int = 15
+) -> NDArray[np.float64]:
+    """Expected calibration error, as `ece`, for several sets of weights, float64 [b].
+
+    Args:
+        class_prob: Class probabilities [n, k]; each row sums to 1.
+        truth: True classes 0…k-1, [n].
+        weights: Weights of the samples, at least 0 and not all 0, float64 [b, n].
+        bins: Number of bins, 1 or more.
+
+    Raises:
+        PredictionError: As `ece`.
+        StatsError: Fewer than one bin.
+    """
+    place, confidence, right = _binned(class_prob, truth, bins)
+    gaps = np.eye(bins)[place] * (confidence - right)[:, None]
+    return np.asarray(np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1))
+
+
+def _binned(
+    class_prob: NDArray[np.float64], truth: NDArray[np.integer], bins: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the bin of every sample, its confidence, and whether it is right, [n] each."""
+    check_probabilities(class_prob, truth)
+    if bins not in COUNT:
+        raise StatsError(f"expected at least 1 bin, got {bins}", where="bins", hint="15 is common")
+    confidence, right = class_prob.max(axis=1), class_prob.argmax(axis=1) == truth
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # bins are open below, closed above
+    return place, confidence, right

@@ -4,6 +4,7 @@ Every pytest session loads it by its entry point. So nothing heavy is imported b
 """
 
 from btlib.plugin.fixtures import bt_case, bt_metric, bt_run, bt_tier
+from btlib.plugin.gate import bt_gate
 from btlib.plugin.hooks import (
     pytest_addoption,
     pytest_collection_finish,
@@ -22,6 +23,7 @@ from btlib.plugin.hooks import (
 
 __all__ = [
     "bt_case",
+    "bt_gate",
     "bt_metric",
     "bt_run",
     "bt_tier",

@@ -150,11 +150,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for run in ours.runs.values():
         run.close()
     shared = config.pluginmanager.hasplugin("dsession")
-    started = sorted(ours.options.output.glob(f"{ours.stamp}-*/run.json")) if ours.runs or shared else []
+    started = sorted(ours.options.output.glob(f"{ours.stamp}-*/run.json")) if ours.has_runs or shared else []
     if started or any(ours.failures):
         from btlib.api.closing import close, exit_status
 
-        began = None if shared or len(started) > 1 else ours.began
+        began = None if shared or len(started) > 1 or not ours.runs else ours.began
         config.stash[_SUMMARIES] = [close(path.parent, began) for path in started]
         missing = any(summary.missing for summary in config.stash[_SUMMARIES])
         session.exitstatus = exit_status(int(session.exitstatus), ours.failures, missing and ours.options.strict)

@@ -14,6 +14,10 @@ STATUS = "bt_status"
 """Name of the attribute of a failure, and of the property of its report, with the verdict that failed the item."""
 
 
+GATE_BASELINE = "btlib_gate_baseline"
+"""Name of the ini option with the baseline of the fixture `bt_gate`."""
+
+
 def add(parser: pytest.Parser) -> None:
     """Declare the options."""
     from btlib.options import declarations, default_of, plugin_options
@@ -21,6 +25,9 @@ def add(parser: pytest.Parser) -> None:
     group = parser.getgroup("btlib", "btlib: benchmarks of medical segmentation and classification")
     for name, declared in declarations().items():
         _add(group, name.replace("_", "-"), declared, default_of(name))
+    parser.addini(
+        GATE_BASELINE, "baseline of bt_gate: a name in baselines/, a path, or none (default: gate)", default=""
+    )
     for option in plugin_options():
         _add(group, option.name, option.declared, option.default)
 
@@ -61,7 +68,7 @@ def _add(group: Any, name: str, declared: "Declared", default: Any) -> None:
         more |= {"choices": declared.choices, "default": default}
     else:
         more["default"] = default
-        if declared.kind in ("count", "seed", "share", "list"):
+        if declared.kind in ("count", "seed", "stages", "share", "list"):
             more["type"] = partial(_parsed, declared)
     group.addoption(f"--bt-{name}", dest=f"bt_{name.replace('-', '_')}", help=declared.text, **more)
 

@@ -1,13 +1,12 @@
 """Run of a tier for pytest's items, which read its records and verdicts and fail accordingly."""
 
-import warnings
 from functools import cached_property
 from typing import Any, get_args
 
 from btlib.api.benchmark_run import BenchmarkRun
 from btlib.cases import Prepared
-from btlib.errors import BtlibWarning
-from btlib.evaluation.catalogue import METRICS
+from btlib.errors import warn
+from btlib.evaluation.catalogue import metrics_of
 from btlib.explain.explained import Explained
 from btlib.explain.maps import Maps
 from btlib.gate import Verdict
@@ -33,8 +32,9 @@ class Run(BenchmarkRun):
 
         The item fails if the metric is unknown.
         """
-        if metric not in METRICS:
-            fail(str(unknown_name("metric", metric, METRICS)), "error")
+        known = metrics_of(self.truth.task)
+        if metric not in known:
+            fail(str(unknown_name("metric", metric, known)), "error")
         found = self.judgement(case, [metric]).verdict(metric)
         assert found is not None  # it was requested
         return found
@@ -42,14 +42,14 @@ class Run(BenchmarkRun):
     def check(self, case: str, metric: str) -> Verdict:
         """Fail the item if the verdict fails; an unclear verdict is a warning, or a failure with `--bt-strict`."""
         verdict = self.judged[case, metric] = self.verdict(case, metric)
-        records = ", ".join(str(self.store.record_path(cell)) for cell in self.plan.cells(case))
+        records = ", ".join(str(self.store.record_path(cell)) for cell in self.cells(case))
         message = f"{verdict.describe()}\n  record     {records}"
         if verdict.failed or (verdict.unclear and self.plan.options.strict):
             could_run = verdict.status not in get_args(Failure)
             status = "suspect" if verdict.status in HOLDS else verdict.status  # a subgroup is worse
             fail(message, status, None if could_run else self._title(case))
         if verdict.unclear:
-            warnings.warn(message, BtlibWarning, stacklevel=2)
+            warn(message, stacklevel=2)
         return verdict
 
     def predictor_of(self, case: str) -> Prepared:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,12 @@ import pytest
 
 from btlib.plugin import gpus
 from btlib.plugin import items as its
+from btlib.plugin.options import GATE_BASELINE
 from btlib.plugin.reports import shortened, verdict_of
 from btlib.plugin.terminal import Terminal
 
 if TYPE_CHECKING:
+    from btlib.api.score_run import ScoreRun
     from btlib.cases import Case
     from btlib.errors import BaselineError, BtlibError
     from btlib.gate import Baseline
@@ -36,6 +39,7 @@ class Session:
 
     def __init__(self, config: pytest.Config, options: "RunOptions", stamp: str) -> None:
         self.began = time.perf_counter()
+        self._config = config
         self.terminal = Terminal(config)
         self.options = options
         self.stamp = stamp
@@ -134,6 +138,27 @@ class Session:
             with self.terminal.uncaptured():
                 self.runs[tier] = open_run(Run, plan, progress, store, self.baseline(tier))
         return self.runs[tier]
+
+    @cached_property
+    def score_run(self) -> "ScoreRun":
+        """Run of the checks of `bt_gate`; the first check of this process opens it.
+
+        Its baseline is that of the ini option, else of `--bt-baseline`, else "gate"; `--bt-baseline none` always means
+        no comparison.
+        """
+        from btlib.api.opening import baseline_of
+        from btlib.api.score_run import TIER, ScoreRun
+        from btlib.runs import RunStore
+
+        given = self.options.baseline
+        name = "none" if given == "none" else str(self._config.getini(GATE_BASELINE)) or given or TIER
+        store = RunStore(self.options.output / f"{self.stamp}-{TIER}")
+        return ScoreRun(store, self.options, baseline_of(name, self.options.root))
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether this process opened a run."""
+        return bool(self.runs) or "score_run" in self.__dict__
 
     def _cases_of(self, definition: Any) -> "dict[str, Case]":
         """Return the cases of a test: those of `--bt-case`, else of its marker, else of the suite or the project."""

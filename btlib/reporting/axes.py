@@ -1,18 +1,24 @@
 """Axis limits for charts of a metric, from the metric's range in the catalogue."""
 
-from btlib.evaluation.catalogue import METRICS
+from math import isfinite
+
+from btlib.evaluation.catalogue import METRICS, Metrics
 
 SHARE = (-0.02, 1.02)
 """Axis limits for shares, 0…1, with room for the markers at both ends."""
 
 
-def value_limits(metric: str) -> tuple[float, float | None]:
+def value_limits(metric: str, known: Metrics = METRICS) -> tuple[float | None, float | None]:
     """Return the axis limits for a metric's values: 0…1 for a share, else from the lowest possible value upwards.
 
-    An upper limit of None leaves the limit to the data. Differences have their own axis (see `difference_limits`).
+    A limit of None is left to the data. Differences have their own axis (see `difference_limits`).
+
+    Args:
+        metric: Name of the metric.
+        known: Metrics among which it is.
     """
-    low, high = METRICS[metric].range
-    return SHARE if (low, high) == (0.0, 1.0) else (low, None)
+    low, high = known[metric].range
+    return SHARE if (low, high) == (0.0, 1.0) else (low if isfinite(low) else None, None)
 
 
 def difference_limits(*ends: float | None) -> tuple[float, float]:

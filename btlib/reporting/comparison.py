@@ -7,13 +7,14 @@ from itertools import groupby
 import numpy as np
 
 from btlib.errors import BaselineError
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import metrics_of
 from btlib.gate import Baseline, Verdict
 from btlib.gate.judgement import Judgement
 from btlib.gate.measured import mean_value
 from btlib.gate.ranking import Ranking
 from btlib.gate.verdict import worst
 from btlib.reporting.columns import Value, own_values
+from btlib.reporting.stages import stage_lines
 from btlib.results import CaseResult
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.results import missing_cells, result_of
@@ -72,6 +73,10 @@ class Comparison:
     rankings: tuple[Ranking, ...] = ()
     references: tuple[Row, ...] = ()
 
+    def stages(self) -> list[str]:
+        """Return lines on how many of its seeds each case needed; empty for a run without stages."""
+        return stage_lines(self.info, [(row.case, len(row.seeds), row.status) for row in self.rows])
+
 
 def compare(
     info: RunInfo,
@@ -111,7 +116,9 @@ def _reference(baseline: Baseline, name: str) -> Row:
         title=case.title,
         status="reference",
         verdicts=(),
-        values={metric: gated.get(metric) for metric in METRICS} if result is None else values(result),
+        values={metric: gated.get(metric) for metric in metrics_of(baseline.conditions_of(name).task)}
+        if result is None
+        else values(result),
         seeds=() if result is None else result.seeds,
         speeds=case.speed,
         peak_memory_mib=case.peak_memory_mib,
@@ -126,20 +133,21 @@ def values(result: CaseResult) -> dict[str, float | None]:
 
     With several structures, the metrics of each structure are included.
     """
-    names = dict.fromkeys([*METRICS, *(METRICS.of_table(result.samples) if result.runs else ())])
+    known = result.definitions
+    names = dict.fromkeys([*known, *(known.of_table(result.samples) if result.runs else ())])
     return {name: mean_value(result, name) for name in names}
 
 
 def undefined_notes(result: CaseResult) -> list[str]:
     """Return a note for each metric that is undefined for some samples, with their number."""
-    found = []
+    found, known = [], result.definitions
     for run in result.runs[:1]:
-        for name in METRICS.of_table(run.samples):
-            if METRICS[name].level == "sample" and METRICS[name].structure is None:
-                count = int(np.count_nonzero(np.isnan(METRICS[name].of(run.samples))))
+        for name in known.of_table(run.samples):
+            if known[name].level == "sample" and known[name].structure is None:
+                count = int(np.count_nonzero(np.isnan(known[name].of(run.samples))))
                 if count:
                     of = f"{count} of {run.samples.n} samples"
-                    found.append(f"{METRICS[name].title}: {of} have no value and are not in the mean")
+                    found.append(f"{known[name].title}: {of} have no value and are not in the mean")
     return found
 
 

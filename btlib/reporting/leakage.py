@@ -8,7 +8,6 @@ from tabulate import tabulate
 
 from btlib import stats
 from btlib.errors import RecordError
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate.recipes import differences
 from btlib.reporting.names import Naming, naming, visible
 from btlib.reporting.numbers import interval, number
@@ -78,7 +77,7 @@ def leakage(near: Source, apart: Source) -> list[Gap]:
         _gap(one, other, metric)
         for one, other in shared
         for metric in TESTED
-        if all(run.samples.n and METRICS[metric].available(run.samples) for r in (one, other) for run in r.runs)
+        if all(run.samples.n and r.definitions[metric].available(run.samples) for r in (one, other) for run in r.runs)
     ]
 
 

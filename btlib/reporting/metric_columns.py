@@ -1,12 +1,14 @@
 """Metric columns of the terminal, Markdown and HTML tables, with their titles and number formats."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import METRICS, Metric, Metrics
 
 _FORMS = {"dice": ".4f", "hd95": ".1f", "accuracy": ".4f", "macro_f1": ".4f"}
+_SCORE = ".4f"
+_OTHER_COLUMNS = ("case", "verdict", "seconds", "time", "memory", "model")
 _BY_STRUCTURE = ("dice",)
 """Metrics with an additional column for each structure if the task has several structures."""
 
@@ -39,13 +41,32 @@ class MetricColumn:
     form: str
 
 
-def metric_columns(rows: Iterable[HasValues]) -> list[MetricColumn]:
-    """Return the metric columns of a table: the main metrics, each followed by its structures."""
-    known = dict.fromkeys(name for row in rows for name in row.values)
+def metric_columns(rows: Iterable[HasValues], known: Metrics = METRICS) -> list[MetricColumn]:
+    """Return the metric columns of a table: the main metrics, each followed by its structures, then scores.
+
+    If only scores have values, the main metrics are left out.
+
+    Args:
+        rows: Rows of the table.
+        known: Metrics of the rows.
+    """
+    every = list(rows)
+    names = dict.fromkeys(name for row in every for name in row.values)
+    scores = known.scores
+    has_main = any(row.values.get(name) is not None for row in every for name in MAIN if name not in scores)
+    shown = [name for name in MAIN if name not in scores] if has_main or not scores else []
     found = []
-    for main in MAIN:
-        parts = [name for name in known if name.startswith(f"{main}/")] if main in _BY_STRUCTURE else []
-        for name in (main, *parts):
-            unit = METRICS[name].unit
-            found.append(MetricColumn(name, METRICS[name].title, "" if unit == "1" else unit, _FORMS[main]))
-    return found
+    for main in shown:
+        parts = [name for name in names if name.startswith(f"{main}/")] if main in _BY_STRUCTURE else []
+        found += [_column(known[name], _FORMS[main]) for name in (main, *parts)]
+    own = [_column(known[name], _SCORE) for name in scores if name in names]
+    return found + [replace(column, title=distinct(column.title, _OTHER_COLUMNS)) for column in own]
+
+
+def distinct(score: str, taken: Collection[str]) -> str:
+    """Return the heading of a score, which is not one of the other headings: "score seconds" in place of "seconds"."""
+    return f"score {score}" if score in taken else score
+
+
+def _column(metric: Metric, form: str) -> MetricColumn:
+    return MetricColumn(metric.name, metric.title, "" if metric.unit == "1" else metric.unit, form)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import METRICS, Metrics
 from btlib.reporting.axes import value_limits
 from btlib.reporting.figures import new_figure, save
 from btlib.reporting.names import naming, shortened, visible
 from btlib.reporting.palette import ACCENT, BAD, GOOD, LINE, MUTED, SECOND
 from btlib.reporting.sources import Source
 from btlib.reporting.values import Column, Value
+from btlib.reporting.verdicts import title_of
 from btlib.results import Conditions
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def side_by_side(columns: Sequence[Column], metrics: Sequence[str], style: str =
     """
     name = naming(style)
     rows = [
-        [name(case), METRICS[metric].title, *(str(column.values.get((case, metric), "–")) for column in columns)]
+        [name(case), title_of(metric), *(str(column.values.get((case, metric), "–")) for column in columns)]
         for case, metric in product(_cases(columns), metrics)
         if any((case, metric) in column.values for column in columns)
     ]
@@ -47,13 +48,14 @@ def side_by_side(columns: Sequence[Column], metrics: Sequence[str], style: str =
     return tabulate(rows, head, style, disable_numparse=True)
 
 
-def draw_side_by_side(columns: Sequence[Column], metrics: Sequence[str], path: Path) -> None:
+def draw_side_by_side(columns: Sequence[Column], metrics: Sequence[str], path: Path, known: Metrics = METRICS) -> None:
     """Draw the same values as SVG: one panel per metric, one row per case, one marker with interval per source.
 
     Args:
         columns: Values, one column per source; sources differ in colour and marker.
         metrics: Metrics, one panel each.
         path: File to write; its folder is created.
+        known: Metrics of the sources.
     """
     cases = _cases(columns)
     figure = new_figure((_PANEL * len(metrics) + 0.8, _ROW * len(cases) + 1.2))
@@ -62,8 +64,8 @@ def draw_side_by_side(columns: Sequence[Column], metrics: Sequence[str], path: P
         marks: list[Any] = [
             _marks(axes, column, _places(cases, metric, k, len(columns)), k) for k, column in enumerate(columns)
         ]
-        axes.set_xlim(*value_limits(metric))
-        axes.set_title(METRICS[metric].title, loc="left")
+        axes.set_xlim(*value_limits(metric, known))
+        axes.set_title(title_of(metric), loc="left")
         axes.grid(axis="x", color=LINE)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
@@ -102,10 +104,10 @@ def _marks(axes: "Axes", column: Column, places: dict[tuple[str, str], float], i
 def conditions_line(source: Source) -> str:
     """Return a line with a source's name and the conditions of its measurement."""
     c = _conditions(source)
-    line = (
-        f"{visible(source.name)}: {c.n_test} test samples ({c.task.name}), split {c.split_name}, {c.image_size} px; "
-        f"scaling of the protocol: {c.scaling}, threshold {c.threshold:g}"
-    )
+    line = f"{visible(source.name)}: {c.n_test} test samples ({c.task.name})"
+    if c.task.has_images:
+        line += f", split {c.split_name}, {c.image_size} px; "
+        line += f"scaling of the protocol: {c.scaling}, threshold {c.threshold:g}"
     caveats = dict.fromkeys(result.caveat for result in source.results if result.runs)
     return "; ".join([line, *_patients(c), *filter(None, caveats)])
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from btlib import stats
 from btlib.data.grouping import Unit
 from btlib.errors import RecordError, StatsError
-from btlib.evaluation.catalogue import METRICS
 from btlib.registry import Registry
 from btlib.reporting.names import Naming
 from btlib.results import CaseResult, mean_in_order
@@ -40,10 +39,8 @@ FAMILIES: Registry[Family] = Registry("family of comparisons", "btlib.comparison
 MARGIN = 0.02
 """Margin of the equivalence test; smaller differences count as not relevant."""
 
-SMALLEST_P = 1 / 10_001
-"""Smallest possible p of the sign-flip test: none of 10,000 draws was as extreme."""
-
-_ALPHA = 0.05
+ALPHA = 0.05
+"""Error rate of a family of tests."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +51,24 @@ class PairTest:
         family: Name of the planned family, or "all pairs"; p is corrected within each family.
         first: Name of the first case.
         second: Name of the second case.
-        metric: "dice" or "accuracy".
+        metric: "dice", "accuracy", or a score of the task.
         n: Number of samples.
         unit: Unit of resampling: "patient", or "sample" if patients are unknown.
         n_units: Number of units.
         difference: Mean of first − second, over samples and seeds.
         low: Lower bound of the difference's 95 % interval.
         high: Upper bound of the interval.
-        p: Two-sided p of the sign-flip test over patients.
+        p: Two-sided p of no mean difference, by sign flips of patients and a t corrected for skewness.
+        p_is_bound: Whether p is the least that the flips can give, and so only an upper bound.
         p_holm: p, Holm-corrected within the family.
+        p_holm_is_bound: Whether the corrected p is only an upper bound.
         p_mcnemar: p of the exact McNemar test, which treats samples as independent; only for accuracy with one seed.
         effect: Cohen's d_z for Dice, odds ratio of the discordant samples for accuracy; None if undefined.
-        equivalent: Whether the 90 % interval lies within ±0.02 (two one-sided tests at 5 %).
+        equivalent: Whether the 90 % interval lies within ±`margin` (two one-sided tests at 5 %).
+        undecided: Whether the Monte Carlo error of the corrected p includes 0.05, so that there is no conclusion.
         words: Conclusion in words.
+        sign: 1 if higher is better, −1 if lower is better.
+        margin: Margin of the equivalence test: that of a score, else 0.02.
     """
 
     family: str
@@ -80,11 +82,26 @@ class PairTest:
     low: float
     high: float
     p: float
+    p_is_bound: bool
     p_holm: float
+    p_holm_is_bound: bool
     p_mcnemar: float | None
     effect: float | None
     equivalent: bool
+    undecided: bool
     words: str
+    sign: int = 1
+    margin: float = MARGIN
+
+    @property
+    def different(self) -> bool:
+        """Whether the corrected test shows a difference."""
+        return self.p_holm < ALPHA and not self.undecided
+
+
+def have_same_samples(results: Sequence[CaseResult]) -> bool:
+    """Whether cases can be tested in pairs; cases without images may have different samples."""
+    return all(r.conditions.task.has_images or r.conditions == results[0].conditions for r in results)
 
 
 def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
@@ -105,7 +122,8 @@ def pair_tests(results: Sequence[CaseResult]) -> tuple[PairTest, ...]:
             )
     names = {result.case: result for result in results}
     planned = {name: [test for test in FAMILIES[name].tests if {*test[:2]} <= {*names}] for name in FAMILIES}
-    planned[ALL_PAIRS] = [(b.case, a.case, m) for m in TESTED for a, b in combinations(results, 2)]
+    tested = dict.fromkeys([*TESTED, *(score.name for r in results[:1] for score in r.conditions.task.scores)])
+    planned[ALL_PAIRS] = [(b.case, a.case, m) for m in tested for a, b in combinations(results, 2)]
     return tuple(test for family, asked in planned.items() for test in _family(family, asked, names))
 
 
@@ -120,66 +138,54 @@ def one_training_note(results: Sequence[CaseResult]) -> str:
 
 
 def _family(family: str, asked: Sequence[tuple[str, str, str]], names: dict[str, CaseResult]) -> list[PairTest]:
-    tests = [
-        test
-        for metric in TESTED
-        for test in _of_metric(
-            family,
-            [
-                (names[a], names[b])
-                for a, b, m in asked
-                if m == metric and _has(names[a], metric) and _has(names[b], metric)
-            ],
-            metric,
-            stats.resamples_for(max(1, len(asked)), _ALPHA),
-        )
-    ]
-    if not tests:
-        return []
-    corrected = stats.holm([test.p for test in tests])
-    order = {key: i for i, key in enumerate(asked)}
-    done = [replace(test, p_holm=float(p)) for test, p in zip(tests, corrected, strict=True)]
-    done = [replace(test, words=reading(test)) for test in done]
-    return sorted(done, key=lambda test: order[test.first, test.second, test.metric])
-
-
-def _has(result: CaseResult, metric: str) -> bool:
-    return bool(result.runs) and METRICS[metric].available(result.samples)
-
-
-def _of_metric(
-    family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metric: str, n_resamples: int
-) -> list[PairTest]:
-    """Test all pairs of a metric at once, with the same draws of patients."""
+    """Return the tests of a family, with the same draws of patients for all of them."""
+    pairs = [(names[a], names[b], m) for a, b, m in asked if _has(names[a], m) and _has(names[b], m)]
     if not pairs:
         return []
-    order = pairs[0][0].samples
-    rows = {r.case: mean_in_order(r.runs, order, metric) for pair in pairs for r in pair}
-    differences = np.stack([rows[a.case] - rows[b.case] for a, b in pairs])
-    groups, unit = pairs[0][0].groups, pairs[0][0].unit
-    wide = stats.paired_many(differences, groups, n_resamples).rows()
-    narrow = stats.paired_many(differences, groups, n_resamples, confidence=1 - 2 * _ALPHA).rows()
-    return [
+    first = pairs[0][0]
+    margins = {metric: _margin(first, metric) for _, _, metric in pairs}
+    values = {(r.case, m): mean_in_order(r.runs, first.samples, m) for one, other, m in pairs for r in (one, other)}
+    differences = np.stack([values[a.case, m] - values[b.case, m] for a, b, m in pairs])
+    wide = stats.paired_many(differences, first.groups).rows()
+    narrow = stats.paired_many(differences, first.groups, confidence=1 - 2 * ALPHA).rows()
+    found = stats.family_tests(differences, first.groups, ALPHA)
+    tests = [
         PairTest(
             family=family,
             first=a.case,
             second=b.case,
             metric=metric,
-            n=found.n,
-            unit=unit,
-            n_units=found.n_groups,
-            difference=found.difference,
-            low=found.low,
-            high=found.high,
-            p=found.p,
-            p_holm=found.p,
-            p_mcnemar=_mcnemar(rows[a.case], rows[b.case], metric),
-            effect=_effect(rows[a.case], rows[b.case], metric),
-            equivalent=stats.inside_margin(inner.low, inner.high, MARGIN),
+            n=outer.n,
+            unit=first.unit,
+            n_units=outer.n_groups,
+            difference=outer.difference,
+            low=outer.low,
+            high=outer.high,
+            p=float(found.p[k]),
+            p_is_bound=bool(found.p_is_bound[k]),
+            p_holm=float(found.holm[k]),
+            p_holm_is_bound=bool(found.holm_is_bound[k]),
+            p_mcnemar=_mcnemar(values[a.case, metric], values[b.case, metric], metric),
+            effect=_effect(values[a.case, metric], values[b.case, metric], metric),
+            equivalent=stats.inside_margin(inner.low, inner.high, margins[metric]),
+            undecided=bool(found.undecided[k]),
             words="",
+            sign=first.definitions[metric].sign,
+            margin=margins[metric],
         )
-        for (a, b), found, inner in zip(pairs, wide, narrow, strict=True)
+        for k, ((a, b, metric), outer, inner) in enumerate(zip(pairs, wide, narrow, strict=True))
     ]
+    return [replace(test, words=reading(test)) for test in tests]
+
+
+def _has(result: CaseResult, metric: str) -> bool:
+    return bool(result.runs) and result.definitions[metric].available(result.samples)
+
+
+def _margin(result: CaseResult, metric: str) -> float:
+    """Return the margin of the equivalence test: that of a score, else the usual one."""
+    score = result.conditions.task.score(metric)
+    return MARGIN if score is None or score.margin is None else score.margin
 
 
 def _mcnemar(a: NDArray[np.float64], b: NDArray[np.float64], metric: str) -> float | None:
@@ -193,7 +199,7 @@ def _correctness(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
 
 def _effect(a: NDArray[np.float64], b: NDArray[np.float64], metric: str) -> float | None:
     try:
-        if metric == "dice":
+        if metric != "accuracy":
             return stats.cohens_dz(a, b)
         ratio = stats.matched_odds_ratio(*stats.discordant(a, b)).ratio if _correctness(a, b) else np.inf
     except StatsError:  # no spread or no discordant samples: the effect size is undefined
@@ -208,9 +214,13 @@ def reading(test: PairTest, name: Naming = str) -> str:
         test: Test of a pair.
         name: Function that formats the names of the cases.
     """
-    if test.p_holm < _ALPHA:
-        words = f"{name(test.first)} is {'better' if test.difference > 0 else 'worse'} than {name(test.second)}"
-        return words + (f", but not by a relevant amount (within ±{MARGIN:g})" if test.equivalent else "")
+    if test.different:
+        words = (
+            f"{name(test.first)} is {'better' if test.sign * test.difference > 0 else 'worse'} than {name(test.second)}"
+        )
+        return words + (f", but not by a relevant amount (within ±{test.margin:g})" if test.equivalent else "")
     if test.equivalent:
-        return f"no relevant difference (within ±{MARGIN:g})"
+        return f"no relevant difference (within ±{test.margin:g})"
+    if test.undecided:
+        return f"cannot tell: p is too close to {ALPHA:g} for the number of random flips"
     return "no significant difference; a relevant difference is not ruled out"

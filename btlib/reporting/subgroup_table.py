@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Verdict
 from btlib.gate.verdict import SubgroupDifference
 from btlib.reporting.names import Naming, in_markdown, naming, visible
 from btlib.reporting.numbers import interval, number, p_value
+from btlib.reporting.verdicts import title_of
 
 NOTE = (
     "The same comparison within each class, third by true area and structure, worst first. p: one-sided p of no loss. "
@@ -59,7 +59,7 @@ def subgroup_section(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _line(verdict: Verdict, one: SubgroupDifference) -> str:
-    return f"{METRICS[verdict.metric].title}, {one.describe()}" + ("; warned" if one.warned else "")
+    return f"{title_of(verdict.metric)}, {one.describe()}" + ("; warned" if one.warned else "")
 
 
 def _worst_first(one: SubgroupDifference) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
+from btlib.data.task import Task
 from btlib.gate import Verdict
 from btlib.gate.verdict import HOLDS
 from btlib.reporting.comparison import Comparison, Row
@@ -33,25 +34,31 @@ def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unrea
     named = info.tier if info.name is None else f"{_name(info.name)} ({info.tier})"
     parts = [f"### btlib {named}: {head}", ""]
     parts += [f"> **{PHANTOM_NOTE}**", ""] if info.task.synthetic else []
-    rows = [_row(row, means) for row in comparison.rows[:_ROWS]]
+    rows = [_row(row, means, _shown(info.task)) for row in comparison.rows[:_ROWS]]
     parts += [tabulate(rows, "keys", "github", disable_numparse=True), ""] if rows else []
     more = len(comparison.rows) - _ROWS
     parts += [f"… and {more} more cases: see `comparison.md`.", ""] if more > 0 else []
     parts += [f"- not measured: {', '.join(map(_name, comparison.missing))}"] if comparison.missing else []
+    parts += _few([f"- seeds: {_plain(_cut(line))}" for line in comparison.stages()], "numbers of seeds")
     lost = [f"- could not be read: {_plain(_cut(problem))}" for problem in unread]
     return "\n".join([*parts, *_few(lost, "unreadable files"), *_reasons(comparison), f"- {_plain(info.data)}", ""])
 
 
-def _row(row: Row, means: Mapping[tuple[str, str], Mean]) -> dict[str, str]:
+def _row(row: Row, means: Mapping[tuple[str, str], Mean], shown: Mapping[str, str]) -> dict[str, str]:
     known = [v for v in row.verdicts if v.difference is not None]
     changes = [f"{v.metric} {v.difference:+.4f} ({interval(v.low, v.high)}){_against(v)}" for v in known]
     return {
         "case": with_title(row.case, row.title, _name),
         "verdict": row.status,
-        "Dice": _value(row, "dice", means),
-        "accuracy": _value(row, "accuracy", means),
+        **{title: _value(row, metric, means) for metric, title in shown.items()},
         "difference from the baseline": "; ".join(changes) or "–",
     }
+
+
+def _shown(task: Task) -> dict[str, str]:
+    """Return the metrics of the table and their titles."""
+    main = {"dice": "Dice", "accuracy": "accuracy"} if task.has_images else {}
+    return main | {score.name: score.name for score in task.scores}
 
 
 def _against(verdict: Verdict) -> str:
@@ -59,7 +66,7 @@ def _against(verdict: Verdict) -> str:
 
 
 def _value(row: Row, metric: str, means: Mapping[tuple[str, str], Mean]) -> str:
-    value, mean = row.values[metric], means.get((row.case, metric))
+    value, mean = row.values.get(metric), means.get((row.case, metric))
     return number(value, ".4f") + (f" ({mean.low:.4f} … {mean.high:.4f})" if mean and value is not None else "")
 
 

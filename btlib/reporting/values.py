@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import METRICS, Metrics
 from btlib.gate import Baseline
 from btlib.gate.measured import mean_value
 from btlib.registry import unknown_name
@@ -19,8 +19,8 @@ class Value:
 
     Attributes:
         value: Mean over samples and seeds; for a published baseline, the printed value.
-        interval: Lower and upper bound of the 95 % interval over patients; None for a metric of all samples together
-            and for published figures.
+        interval: Lower and upper bound of the 95 % interval over patients; None for published figures, and if it cannot
+            be computed.
     """
 
     value: float
@@ -42,10 +42,12 @@ class Column:
     Attributes:
         name: Name of the source.
         values: Values by case and metric.
+        notes: Notes on intervals that cannot be computed or that leave draws out.
     """
 
     name: str
     values: Values
+    notes: tuple[str, ...] = ()
 
 
 def check_metrics(names: Sequence[str], known: Collection[str] = METRICS, where: str = "--metric") -> None:
@@ -64,6 +66,13 @@ def check_metrics(names: Sequence[str], known: Collection[str] = METRICS, where:
             raise unknown_name("metric", name, known, where=where)
 
 
+def known_to(sources: Sequence[Source]) -> Metrics:
+    """Return the registered metrics and the scores of these sources; of two definitions, the first source's counts."""
+    results = [result.conditions.task for source in sources for result in source.results]
+    scores = {score.name: score for task in reversed(results) for score in task.scores}
+    return METRICS.with_scores(scores.values())
+
+
 def column(source: Source, metrics: Sequence[str]) -> Column:
     """Return the values of the metrics that a source has.
 
@@ -71,13 +80,15 @@ def column(source: Source, metrics: Sequence[str]) -> Column:
         UnknownNameError: A metric is unknown.
     """
     if source.results:
-        return Column(source.name, _measured(source.results, metrics))
+        notes: list[tuple[str, str]] = []
+        found = _measured(source.results, metrics, notes)
+        return Column(source.name, found, tuple(f"{case}, {note}" for case, note in notes))
     assert source.baseline is not None  # a source without measured numbers is a published baseline
     return Column(source.name, _published(source.baseline, metrics))
 
 
-def _measured(results: Sequence[CaseResult], metrics: Sequence[str]) -> Values:
-    means = mean_intervals(results, metrics)
+def _measured(results: Sequence[CaseResult], metrics: Sequence[str], notes: list[tuple[str, str]]) -> Values:
+    means = mean_intervals(results, metrics, notes)
     found: Values = {}
     for result, metric in product(results, metrics):
         mean = means.get((result.case, metric))

@@ -20,7 +20,7 @@ def verdict_table(verdicts: Sequence[Verdict], style: str = "simple") -> str:
 def verdict_line(v: Verdict) -> str:
     """Return a line with metric, measured value, compared value, difference, interval and margin, if known."""
     against = "baseline" if v.reference is None else f"reference {visible(v.reference)}"
-    parts = [METRICS[v.metric].title + (": no value" if v.measured is None else f" {v.measured:.4f}")]
+    parts = [title_of(v.metric) + (": no value" if v.measured is None else f" {v.measured:.4f}")]
     parts += [] if v.baseline is None else [f"{against} {v.baseline:.4f}"]
     if v.difference is not None:
         method = f" ({v.method})" if v.method else ""
@@ -31,6 +31,11 @@ def verdict_line(v: Verdict) -> str:
     parts += [] if v.power is None else [v.power.describe()]
     parts += [v.power.advice] if v.power is not None and v.status == "inconclusive" else []
     return "; ".join(parts)
+
+
+def title_of(metric: str) -> str:
+    """Return the title of a metric; that of a score is its name."""
+    return METRICS[metric].title if metric in METRICS else metric
 
 
 def _row(v: Verdict, name: Naming, new: bool) -> dict[str, str]:

@@ -7,11 +7,12 @@ from tabulate import tabulate
 
 from btlib import files
 from btlib.csv_text import csv_text
+from btlib.evaluation.catalogue import metrics_of
 from btlib.gate import Verdict
 from btlib.gate.step_down import step_down
 from btlib.reporting.columns import COLUMNS, TableColumn
 from btlib.reporting.comparison import Comparison, Row
-from btlib.reporting.metric_columns import MetricColumn, metric_columns
+from btlib.reporting.metric_columns import MetricColumn, distinct, metric_columns
 from btlib.reporting.names import Naming, code, in_markdown, naming, with_title
 from btlib.reporting.numbers import number
 from btlib.reporting.ranking_table import ranking_section
@@ -23,11 +24,14 @@ from btlib.runs.throughput import Throughput
 SCHEMA = "btlib-comparison/2"
 
 
+_OTHER_KEYS = ("case", "title", "status", "seeds", "peak_memory_mib", "seconds", "source")
+
+
 def table(comparison: Comparison, style: str = "simple") -> str:
     """Return a table with one row per case, in a format of `tabulate`."""
     figures = _figures(comparison)
     every = (*comparison.rows, *comparison.references)
-    columns = metric_columns(every)
+    columns = metric_columns(every, metrics_of(comparison.info.task))
     rows = [_cells(row, columns, figures, naming(style)) for row in every]
     headers = {name: name.replace(", ", "\n").replace(" [", "\n[") for name in rows[0]} if style == "simple" else "keys"
     return tabulate(rows, headers=headers, tablefmt=style, disable_numparse=True)
@@ -103,7 +107,7 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
         "case": row.case,
         "title": row.title,
         "status": row.status,
-        **row.values,
+        **{distinct(name, _OTHER_KEYS): value for name, value in row.values.items()},
         **speeds,
         **row.own,
         "seeds": " ".join(map(str, row.seeds)),
@@ -127,7 +131,8 @@ def _markdown(comparison: Comparison) -> str:
     head = [f"# Comparison: {named}, baseline {in_markdown(info.baseline)}", ""]
     if info.task.synthetic:
         head += [f"**{PHANTOM_NOTE}**", ""]
-    head += [f"- data: {in_markdown(info.data)}", f"- command: {code(info.command)}", f"- started: {info.started}", ""]
+    head += [f"- data: {in_markdown(info.data)}", f"- command: {code(info.command)}", f"- started: {info.started}"]
+    head += [*(f"- seeds: {in_markdown(line)}" for line in comparison.stages()), ""]
     gate = [v for row in comparison.rows for v in row.verdicts]
     reasons = _reasons(gate)
     notes = [f"- **{in_markdown(row.case)}**: {in_markdown(note)}" for row in comparison.rows for note in row.notes]

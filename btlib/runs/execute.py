@@ -1,8 +1,6 @@
 """Execution of one case: prepare its predictor, score it, and write its record, also after an error."""
 
 import json
-import math
-import numbers
 import time
 import traceback
 from dataclasses import dataclass
@@ -17,9 +15,10 @@ from btlib.data.dataset import Dataset
 from btlib.data.task import Task
 from btlib.errors import BtlibError, ModelError, foreign_faults
 from btlib.evaluation import Evaluation, evaluate, summarise
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import metrics_of
 from btlib.metrics import EPSILON
 from btlib.protocol import Protocol
+from btlib.ranges import NOT_NEGATIVE, SHARE
 from btlib.results import Conditions, Failure, PatientFacts
 from btlib.runs.environment import environment
 from btlib.runs.held_out import HeldOut
@@ -136,12 +135,14 @@ def run_case(
         tier=tier,
         seed=work.seed,
         fold=fold,
-        metrics={metric: METRICS[metric].version for metric in case.metrics},
+        metrics={metric: metrics_of(truth.task)[metric].version for metric in case.metrics},
         outcome=outcome,
         error=error,
         conditions=conditions(truth, split, work.protocol),
         samples=evaluation.samples if evaluation else None,
-        summary=summarise(evaluation.samples, work.protocol.batch_mean_size) if evaluation else None,
+        summary=summarise(evaluation.samples, work.protocol.batch_mean_size, metrics_of(truth.task))
+        if evaluation
+        else None,
         threshold_curve=evaluation.curve if evaluation else None,
         batch_mean_size=work.protocol.batch_mean_size,
         images_per_second=evaluation.images_per_second if evaluation else None,
@@ -169,7 +170,7 @@ def _device(prepared: Prepared) -> str | None:
 def _masks(evaluation: Evaluation, record: CaseRecord) -> Masks | None:
     if evaluation.masks is None:
         return None
-    return Masks(np.array(evaluation.samples.id), evaluation.masks, record.conditions.image_size)
+    return Masks(np.array(evaluation.samples.id), evaluation.masks, record.conditions.of_images()[0])
 
 
 def _check_asked(case: Case, task: Task) -> None:
@@ -213,13 +214,12 @@ def _check_facts(case: Case, prepared: Prepared) -> None:
             hint="convert NumPy numbers with float(…) or int(…)",
         ) from error
     threshold = prepared.threshold
-    known = threshold is None or (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1)
-    if not known or isinstance(threshold, bool):
+    if threshold is not None and threshold not in SHARE:
         raise ModelError(f"threshold: expected 0…1 or None, got {threshold!r}", where=f"case {case.name}")
     if prepared.source not in get_args(Source):
         expected = ", ".join(get_args(Source))
         raise ModelError(f"source: expected one of {expected}, got {prepared.source!r}", where=f"case {case.name}")
-    if not (isinstance(prepared.seconds, numbers.Real) and 0 <= prepared.seconds < math.inf):
+    if prepared.seconds not in NOT_NEGATIVE:
         problem = f"seconds: expected a number from 0, got {prepared.seconds!r}"
         raise ModelError(problem, where=f"case {case.name}")
 

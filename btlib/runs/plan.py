@@ -27,8 +27,18 @@ class RunPlan:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds of each case."""
-        return tuple(range(self.options.seed, self.options.seed + self.options.seeds))
+        """Seeds of each case; with stages, a case may end before the last one."""
+        return tuple(range(self.options.seed, self.options.seed + self.stages[-1]))
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Numbers of seeds after which a case is judged; one number if all seeds are measured in any case."""
+        return self.options.stages
+
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """Cases in the order of execution: a case follows the cases that it needs."""
+        return tuple(_ordered(self.cases))
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
@@ -40,17 +50,21 @@ class RunPlan:
         """Whether the splits are folds that are pooled. This includes a single fold given by the option folds."""
         return self.options.folds is not None or len(self.splits) > 1
 
-    def cells(self, case: str | None = None) -> tuple[Cell, ...]:
+    def cells(self, case: str | None = None, seeds: int | None = None) -> tuple[Cell, ...]:
         """Return the cells of one case or of all cases in the order of execution: a case follows the cases it needs.
 
         Measures in addition to the quality belong to the first cell of a case.
+
+        Args:
+            case: Name of the case; None for all cases.
+            seeds: Number of seeds, for the cells up to the end of a stage; None for all seeds.
         """
-        names = [case] if case is not None else _ordered(self.cases)
+        names = [case] if case is not None else self.ordered
         folds = self.splits if self.folded else (None,)
         return tuple(
             Cell(name, seed, fold, frozenset({QUALITY} | (self.cases.get(name, frozenset()) if not k else frozenset())))
             for name in names
-            for k, (seed, fold) in enumerate((seed, fold) for seed in self.seeds for fold in folds)
+            for k, (seed, fold) in enumerate((seed, fold) for seed in self.seeds[:seeds] for fold in folds)
         )
 
 

@@ -1,6 +1,7 @@
 """Records of a run: all measurements of a cell and their conditions, as strictly validated JSON."""
 
-from typing import Any, Literal, Self
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -136,8 +137,11 @@ class CaseRecord(Stored):
         return Cell(self.case, self.seed, self.fold, frozenset(self.measured))
 
     @property
-    def threshold(self) -> float:
-        """Threshold of the mask probabilities: the model's own, chosen without test samples, or else the protocol's."""
+    def threshold(self) -> float | None:
+        """Threshold of the mask probabilities: the model's own, chosen without test samples, or else the protocol's.
+
+        None for a task without images.
+        """
         own = self.model.details.get("threshold") if self.model else None
         return float(own) if isinstance(own, int | float) else self.conditions.threshold
 
@@ -163,6 +167,10 @@ class RunInfo(Stored):
         cases: Planned cases.
         specs: Case → its "FILE.py::NAME" or its name, to load it again; without cases that have no file.
         seeds: Seeds of each case.
+        stages: Numbers of seeds after which a case is judged, the last one for all seeds; empty if all seeds are
+            measured in any case, as in runs of older versions.
+        stopped: Case → number of its seeds, if all its verdicts were clear before the last stage. Stored in a file of
+            each case, from which `RunStore.info` reads it.
         folds: Names of the pooled folds; empty if the run has one split.
         measures: Case → planned measures in addition to its quality.
         options: Options of the user (see `btlib.options.RunOptions`); None in runs of older versions and merged runs.
@@ -189,13 +197,15 @@ class RunInfo(Stored):
     cases: list[str] = Field(default_factory=list)
     specs: dict[str, str] = Field(default_factory=dict)
     seeds: list[int] = Field(default_factory=list)
+    stages: list[int] = Field(default_factory=list)
+    stopped: dict[str, int] = Field(default_factory=dict)
     folds: list[str] = Field(default_factory=list)
     measures: dict[str, list[str]] = Field(default_factory=dict)
     options: dict[str, Any] | None = None
     commit: str | None = None
     dirty: bool | None = None
-    speed_margin: float = 0.25
-    load_seconds: float = 0.0
+    speed_margin: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    load_seconds: Annotated[float, Field(ge=0)] = 0.0
     started: str
 
     @model_validator(mode="before")
@@ -204,10 +214,24 @@ class RunInfo(Stored):
         """Read records of older versions, which name the task "origin"."""
         return older.conditions(value) if isinstance(value, dict) else value
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.stages and (
+            self.stages[0] < 1 or self.stages != sorted({*self.stages}) or self.stages[-1] != len(self.seeds)
+        ):
+            raise ValueError(f"stages: expected increasing numbers up to {len(self.seeds)} seeds, got {self.stages}")
+        if strange := {*self.stopped.values()} - {*self.stages[:-1]}:
+            raise ValueError(f"stopped: expected one of the stages before the last one, got {sorted(strange)}")
+        return self
+
     @property
     def looks(self) -> int:
-        """Number of stages after which a case is judged."""
-        return 1
+        """Number of times at which a case may be judged, from 1. The gate divides its error rates by it."""
+        return len(self.stages) or 1
+
+    def ended(self, case: str, seeds: int) -> "RunInfo":
+        """Return these facts for a case that stops after this number of seeds; at the last stage they are the same."""
+        return self.model_copy(update={"stopped": self.stopped | {case: seeds}}) if seeds < len(self.seeds) else self
 
     def recipe_of(self, record: CaseRecord) -> dict[str, str | int | float | bool | None]:
         """Return the training recipe of a record's model; empty for a model that the case gave ready-made.
@@ -223,7 +247,46 @@ class RunInfo(Stored):
 
 
 def cells_of(info: RunInfo) -> list[Cell]:
-    """Return the planned cells of a run; none for runs of older versions, which do not contain the plan."""
+    """Return the planned cells of a run; none for runs of older versions, which do not contain the plan.
+
+    With stages, these are the cells up to the last stage. A case may need fewer (see `cells_to_measure`).
+    """
+    return [cell for case in info.cases for cell in _cells(info, case, len(info.seeds))]
+
+
+def cells_to_measure(info: RunInfo, case: str, known: Callable[[Cell], bool]) -> list[Cell]:
+    """Return the cells that a planned case must have.
+
+    These are the cells up to the stage at which the case stopped. If it did not stop, they are the cells up to the
+    first stage that is not complete, or else all.
+
+    Args:
+        info: Facts of the run.
+        case: Name of the case.
+        known: Function that returns whether a cell has a record.
+    """
+    cells: list[Cell] = []
+    for seeds in [info.stopped[case]] if case in info.stopped else info.stages or [len(info.seeds)]:
+        cells = _cells(info, case, seeds)
+        if not all(map(known, cells)):
+            break
+    return cells
+
+
+def _cells(info: RunInfo, case: str, seeds: int) -> list[Cell]:
     no_folds: list[str | None] = [None]
-    folds = info.folds or no_folds
-    return [Cell(case, seed, fold) for case in info.cases for seed in info.seeds for fold in folds]
+    return [Cell(case, seed, fold) for seed in info.seeds[:seeds] for fold in info.folds or no_folds]
+
+
+class StageStop(Stored):
+    """End of a case before the last stage, because all its verdicts are clear.
+
+    Attributes:
+        case: Name of the case.
+        seeds: Number of its seeds.
+    """
+
+    schema_: Literal["btlib-stop/1"] = Field(default="btlib-stop/1", alias="schema")
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+    case: str
+    seeds: int

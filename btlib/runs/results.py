@@ -8,7 +8,7 @@ from btlib import fingerprint
 from btlib.errors import RecordError
 from btlib.results import CaseResult, Conditions, Failure, PatientFacts, SeedRun
 from btlib.runs.cell import Cell
-from btlib.runs.record import CaseRecord, RunInfo, cells_of
+from btlib.runs.record import CaseRecord, RunInfo, cells_to_measure
 from btlib.runs.store import RunStore
 from btlib.sample_table import SampleTable
 from btlib.splits import pooled_name
@@ -50,9 +50,14 @@ def run_results(store: RunStore) -> list[CaseResult]:
 
 
 def missing_cells(info: RunInfo, records: Sequence[CaseRecord]) -> list[Cell]:
-    """Return the planned cells of these records' cases that have no record among them."""
-    known, cases = {record.cell for record in records}, {record.case for record in records}
-    return [cell for cell in cells_of(info) if cell.case in cases and cell not in known]
+    """Return the cells that these records' cases must have and that have no record among them.
+
+    With stages, a case that stopped because its verdicts were clear misses nothing; another one misses the cells of its
+    next stage.
+    """
+    known, measured = {record.cell for record in records}, {record.case for record in records}
+    cases = [case for case in info.cases if case in measured]
+    return [cell for case in cases for cell in cells_to_measure(info, case, known.__contains__) if cell not in known]
 
 
 def _no_record(cells: Sequence[Cell]) -> str:

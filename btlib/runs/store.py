@@ -1,8 +1,10 @@
-"""Folder of a run: `run.json`, `split.json`, `judgement.json`, reports, and for each cell `records/*.json`,
-`curves/*.csv`, `predictions/*.npz` and `explain/*.{json,npz,csv}`.
+"""Folder of a run: `run.json`, `split.json`, `judgement.json`, reports, for each cell `records/*.json`, `curves/*.csv`,
+`predictions/*.npz` and `explain/*.{json,npz,csv}`, and `stages/*.json` for each case that needed fewer seeds.
 """
 
+import contextlib
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ from btlib.explain.place import ExplainPlace
 from btlib.runs.cell import Cell
 from btlib.runs.curves import load_curves
 from btlib.runs.masks import Masks
-from btlib.runs.record import CaseRecord, RunInfo, cells_of
+from btlib.runs.record import CaseRecord, RunInfo, StageStop, cells_of, cells_to_measure
 from btlib.runs.speed import Speed, Timing
 from btlib.runs.split import SplitFile
 from btlib.stored import name_of, require_place
@@ -47,8 +49,19 @@ class RunStore:
         return ExplainPlace(self.path)
 
     def save_info(self, info: RunInfo) -> None:
-        """Write `run.json`."""
-        info.save(self.path / "run.json")
+        """Write `run.json`; where cases stopped is in their own files."""
+        info.model_copy(update={"stopped": {}}).save(self.path / "run.json")
+
+    def stop_path(self, case: str) -> Path:
+        """Return the path of the file that states that a case stopped before the last stage."""
+        return self.path / "stages" / f"{name_of(case)}.json"
+
+    def save_stop(self, case: str, seeds: int | None) -> None:
+        """Store that a case stopped after this number of seeds, or with None that it goes on."""
+        if seeds is None:
+            self.stop_path(case).unlink(missing_ok=True)
+        else:
+            StageStop(case=case, seeds=seeds).save(self.stop_path(case))
 
     def split_path(self, fold: str | None = None) -> Path:
         """Return the path of the split, or of one of several folds."""
@@ -87,7 +100,9 @@ class RunStore:
         return record
 
     def info(self) -> RunInfo:
-        """Read `run.json`.
+        """Read `run.json`, and where cases stopped before the last stage.
+
+        A case whose file on this is damaged counts as not stopped, so that the run is incomplete.
 
         Raises:
             RecordError: The folder is not the folder of a run.
@@ -98,7 +113,18 @@ class RunStore:
                 where=self.path,
                 hint="give the folder of a btlib run, such as one in reports/",
             )
-        return RunInfo.load(self.path / "run.json")
+        info = RunInfo.load(self.path / "run.json")
+        return info.model_copy(update={"stopped": self._stopped(info)}) if info.stages else info
+
+    def _stopped(self, info: RunInfo) -> dict[str, int]:
+        found = {}
+        for case in info.cases:
+            path = self.stop_path(case)
+            with contextlib.suppress(RecordError):
+                stop = StageStop.load(path) if path.exists() else None
+                if stop is not None and stop.case == case and stop.seeds in info.stages[:-1]:
+                    found[case] = stop.seeds
+        return found
 
     def record_at(self, path: Path) -> CaseRecord:
         """Read the record in one of the files of `record_paths`.
@@ -119,21 +145,24 @@ class RunStore:
         """Return the stored records of a case, ordered by seeds and folds. For errors see `record_at`."""
         cells = [cell for cell in cells_of(self.info()) if cell.case == case]
         if not cells:  # a run of an older version, or a case that was not planned
-            return [record for record in self.records() if record.case == case]
+            paths = [path for path in self.record_paths() if path.name.startswith(f"{name_of(case)}-")]
+            return _ordered(record for record in map(self.record_at, paths) if record.case == case)
         found = map(self.record, cells)
         return [record for record in found if record is not None]
 
     def records(self) -> list[CaseRecord]:
         """Return all records, ordered by case name, seed and fold. For errors see `record_at`."""
-        return sorted(map(self.record_at, self.record_paths()), key=lambda r: (r.case, r.seed, r.fold or ""))
+        return _ordered(map(self.record_at, self.record_paths()))
 
     def lost(self) -> dict[str, list[Cell]]:
-        """Return the planned cells without a record, by case."""
-        found: dict[str, list[Cell]] = {}
-        for cell in cells_of(self.info()):
-            if not self.record_path(cell).exists():
-                found.setdefault(cell.case, []).append(cell)
-        return found
+        """Return the cells without a record that the planned cases must have, by case."""
+
+        def known(cell: Cell) -> bool:
+            return self.record_path(cell).exists()
+
+        info = self.info()
+        lost = {case: [c for c in cells_to_measure(info, case, known) if not known(c)] for case in info.cases}
+        return {case: cells for case, cells in lost.items() if cells}
 
     def curves(self, record: CaseRecord) -> "pd.DataFrame | None":
         """Return losses and scores by epoch of a cell; None without them."""
@@ -176,6 +205,10 @@ class RunStore:
     def explained(self) -> dict[str, Explained]:
         """Return the explanations by case. For errors see `ExplainPlace.at`."""
         return self.explain_place.all()
+
+
+def _ordered(records: Iterable[CaseRecord]) -> list[CaseRecord]:
+    return sorted(records, key=lambda record: (record.case, record.seed, record.fold or ""))
 
 
 def _name(cell: Cell) -> str:

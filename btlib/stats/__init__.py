@@ -2,8 +2,16 @@
 
 from btlib.stats.crossed import Crossed, Variance, crossed, moderated, pooled
 from btlib.stats.discordant import McNemar, discordant, mcnemar, mcnemar_from_counts
+from btlib.stats.drawn import (
+    DrawnInterval,
+    crossed_from_draws,
+    drawn_interval,
+    interaction_from_draws,
+    sample_weights,
+)
 from btlib.stats.effect import OddsRatio, cohens_dz, matched_odds_ratio, rank_biserial
 from btlib.stats.equivalence import Equivalence, inside_margin, tost
+from btlib.stats.mean_test import FamilyTests, family_tests
 from btlib.stats.multiplicity import holm, resamples_for
 from btlib.stats.paired import PairedDifference, PairedDifferences, paired, paired_many, percentile_levels
 from btlib.stats.power import Enough, detectable, enough, p_pass, p_regressed, with_numbers
@@ -19,8 +27,10 @@ from btlib.stats.unpaired import Interval, design_effect, unpaired, unpaired_mea
 
 __all__ = [
     "Crossed",
+    "DrawnInterval",
     "Enough",
     "Equivalence",
+    "FamilyTests",
     "Interval",
     "McNemar",
     "OddsRatio",
@@ -36,15 +46,19 @@ __all__ = [
     "cohens_dz",
     "corrected_t",
     "crossed",
+    "crossed_from_draws",
     "crossed_with_published",
     "design_effect",
     "detectable",
     "discordant",
+    "drawn_interval",
     "enough",
+    "family_tests",
     "holm",
     "implied_correlation",
     "inside_margin",
     "interaction",
+    "interaction_from_draws",
     "matched_odds_ratio",
     "mcnemar",
     "mcnemar_from_counts",
@@ -60,6 +74,7 @@ __all__ = [
     "rank_biserial",
     "rank_models",
     "resamples_for",
+    "sample_weights",
     "share_of_folds",
     "speedup",
     "t_test",

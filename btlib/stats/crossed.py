@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from btlib.errors import StatsError
+from btlib.ranges import NOT_NEGATIVE, POSITIVE
 from btlib.stats.checks import Floats, Groups, at_least, between, group_numbers, numbers
+from btlib.stats.clusters import cluster_variance
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Variance:
     freedom: float
 
     def __post_init__(self) -> None:
-        if not (0 <= self.value < math.inf and self.freedom > 0):
+        freedom = self.freedom in POSITIVE or (isinstance(self.freedom, float) and self.freedom == math.inf)
+        if not (self.value in NOT_NEGATIVE and freedom):
             raise StatsError(
                 f"expected a variance of 0 or more and positive degrees of freedom, got {self.value}, {self.freedom}",
                 hint="find the source of NaN or infinity",
@@ -48,6 +51,8 @@ class Crossed:
         freedom: Degrees of freedom of the sum of both.
         n_groups: Number of patients (or samples, if they are independent).
         n_trainings: Number of trainings of a and of b.
+        n_undefined: Number of draws of patients without a value, which the variance leaves out; 0 for a mean, which
+            needs no draws.
     """
 
     difference: float
@@ -56,6 +61,7 @@ class Crossed:
     freedom: float
     n_groups: int
     n_trainings: tuple[int, int]
+    n_undefined: int = 0
 
     @property
     def error(self) -> float:
@@ -115,23 +121,55 @@ def crossed(
     of = np.arange(n) if groups is None else group_numbers(groups, n)
     n_groups = int(of.max()) + 1
     at_least(2, n_groups, "samples" if groups is None else "patients")
-    difference = float(first.mean() - second.mean())
     counts = (len(first), len(second))
-    shared = _cluster_variance(first.mean(axis=0) - second.mean(axis=0), of, n_groups)
+    between(-1e-300, interaction, math.inf, "an interaction", "give a variance")
+    interactions = [_interaction(side, of, n_groups) if len(side) > 1 else interaction for side in (first, second)]
+    return combined(
+        float(first.mean() - second.mean()),
+        cluster_variance(first.mean(axis=0) - second.mean(axis=0), of, n_groups),
+        interactions,
+        n_groups,
+        counts,
+        between_trainings,
+    )
+
+
+def combined(
+    difference: float,
+    shared: float,
+    interactions: Sequence[float],
+    n_groups: int,
+    counts: tuple[int, int],
+    between_trainings: tuple[Variance, Variance] | Variance | None,
+    n_undefined: int = 0,
+) -> Crossed:
+    """Combine the variances of patients and of trainings; the common formula of `crossed` and `crossed_from_draws`.
+
+    Args:
+        difference: Mean of a − b over trainings.
+        shared: Variance of this difference over patients, with the interaction of trainings and patients.
+        interactions: Variance over patients of one training's value that other trainings do not share, of a and of b.
+        n_groups: Number of patients.
+        counts: Number of trainings of a and of b.
+        between_trainings: As in `crossed`.
+        n_undefined: Number of draws without a value.
+
+    Raises:
+        StatsError: `between_trainings` is None and the numbers of trainings differ.
+    """
     if between_trainings is None:
         if counts[0] != counts[1]:
             raise StatsError(
                 f"expected the same models on both sides, got {counts[0]} and {counts[1]}",
                 hint="give the variance between trainings",
             )
-        return Crossed(difference, shared, 0.0, n_groups - 1, n_groups, counts)
-    between(-1e-300, interaction, math.inf, "an interaction", "give a variance")
-    interactions = [_interaction(side, of, n_groups) if len(side) > 1 else interaction for side in (first, second)]
+        return Crossed(difference, shared, 0.0, n_groups - 1, n_groups, counts, n_undefined)
     samples = max(0.0, shared - sum(one / r for one, r in zip(interactions, counts, strict=True)))
     trainings, freedom = _between(between_trainings, counts, interactions)
     total = samples + trainings
     terms = samples**2 / (n_groups - 1) + (trainings**2 / freedom if trainings else 0.0)
-    return Crossed(difference, samples, trainings, total**2 / terms if terms else n_groups - 1, n_groups, counts)
+    freedom = total**2 / terms if terms else n_groups - 1
+    return Crossed(difference, samples, trainings, freedom, n_groups, counts, n_undefined)
 
 
 def pooled(means: Sequence[ArrayLike]) -> Variance | None:
@@ -167,16 +205,10 @@ def moderated(own: Variance | None, prior: Variance | None) -> Variance | None:
     return Variance((own.value * own.freedom + prior.value * prior.freedom) / freedom, freedom)
 
 
-def _cluster_variance(values: Floats, of: NDArray[np.intp], n_groups: int) -> float:
-    """Return the variance of the mean of `values` if whole groups are drawn."""
-    sums = np.bincount(of, weights=values - values.mean(), minlength=n_groups) / len(values)
-    return float(n_groups / (n_groups - 1) * (sums**2).sum())
-
-
 def _interaction(side: Floats, of: NDArray[np.intp], n_groups: int) -> float:
     """Return the variance over patients of one training's mean that others do not share."""
     r = len(side)
-    alone = float(np.mean([_cluster_variance(row - side.mean(axis=0), of, n_groups) for row in side]))
+    alone = float(np.mean([cluster_variance(row - side.mean(axis=0), of, n_groups) for row in side]))
     return alone * r / (r - 1)
 
 

@@ -4,10 +4,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from btlib.errors import StatsError
-from btlib.stats.checks import Floats, Groups, confident, group_numbers, plain
-from btlib.stats.resampling import bootstrap_weights
+from btlib.ranges import NOT_NEGATIVE, Range
+from btlib.stats.checks import Floats, Groups, at_least, confident, group_numbers, numbers, plain
+from btlib.stats.clusters import cluster_variance, students_reach
 
 
 @dataclass(frozen=True)
@@ -26,33 +28,28 @@ def unpaired_mean_difference(
 
     Args:
         mean_a: Mean of a.
-        std_a: Standard deviation of a (n − 1).
+        std_a: Standard deviation of a (n − 1), at least 0.
         n_a: Size of a, at least 2; an effective size (see `design_effect`) need not be an integer.
         mean_b: Mean of b.
-        std_b: Standard deviation of b (n − 1).
+        std_b: Standard deviation of b (n − 1), at least 0.
         n_b: Size of b, at least 2.
         confidence: Confidence of the interval, between 0 and 1.
 
     Raises:
-        StatsError: A size is below 2, a number is not finite, or the confidence is not between 0 and 1.
+        StatsError: A size is below 2, a standard deviation is below 0, a number is not finite, or the confidence is not
+            between 0 and 1.
     """
-    from scipy.stats import t
-
     confident(confidence)
-    if min(n_a, n_b) < 2:
+    if not all(n in Range(2) for n in (n_a, n_b)):
         raise StatsError(f"expected at least 2 values on each side, got {n_a} and {n_b}", hint="compare more samples")
-    if not all(map(math.isfinite, (mean_a, std_a, mean_b, std_b))):
+    if not all(mean in Range() for mean in (mean_a, mean_b)) or not all(std in NOT_NEGATIVE for std in (std_a, std_b)):
         raise StatsError(
-            f"not finite: {mean_a} ± {std_a} and {mean_b} ± {std_b}", hint="find the source of NaN or infinity"
+            f"expected finite means and standard deviations from 0, got {mean_a} ± {std_a} and {mean_b} ± {std_b}",
+            hint="find the source of NaN, infinity or a negative standard deviation",
         )
     mean_a, std_a, n_a, mean_b, std_b, n_b = plain(mean_a, std_a, n_a, mean_b, std_b, n_b)
-    var_a, var_b = std_a**2 / n_a, std_b**2 / n_b
-    difference = mean_a - mean_b
-    if var_a + var_b == 0:
-        return Interval(difference, difference, difference)
-    freedom = (var_a + var_b) ** 2 / (var_a**2 / (n_a - 1) + var_b**2 / (n_b - 1))
-    half = float(t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(var_a + var_b)
-    return Interval(difference, difference - half, difference + half)
+    sides = ((std_a**2 / n_a, n_a - 1), (std_b**2 / n_b, n_b - 1))
+    return _welch(mean_a - mean_b, *sides, confidence)
 
 
 def design_effect(values: Floats, groups: Groups) -> float:
@@ -79,42 +76,51 @@ def design_effect(values: Floats, groups: Groups) -> float:
 
 
 def unpaired(
-    a: Floats,
-    b: Floats,
-    groups_a: Groups,
-    groups_b: Groups,
+    a: ArrayLike,
+    b: ArrayLike,
+    groups_a: Groups | None = None,
+    groups_b: Groups | None = None,
     *,
     confidence: float = 0.95,
-    n_resamples: int = 10_000,
-    seed: int = 0,
 ) -> Interval:
-    """Percentile bootstrap interval of mean a − mean b. Complete groups are drawn, for a and b separately.
+    """Welch's interval of mean a − mean b, for samples that come in clusters.
+
+    The variance of each mean is cluster-robust (doi 10.2307/2533958), with one degree of freedom less than there are
+    clusters. Both are combined as Welch and Satterthwaite do (doi 10.2307/3002019). Without groups this is Welch's t.
 
     Args:
         a: Values of a, float [n].
         b: Values of b, float [m].
-        groups_a: Group of each value of a, such as its patient.
-        groups_b: Group of each value of b, independent of `groups_a`.
+        groups_a: Group of each value of a, such as its patient; None treats the values as independent.
+        groups_b: Group of each value of b, which is independent of `groups_a`.
         confidence: Confidence of the interval, between 0 and 1.
-        n_resamples: Number of draws.
-        seed: Seed of the draws.
 
     Raises:
-        StatsError: There is not one group per value, a or b has fewer than two groups, a value is not finite, or the
-            confidence is not between 0 and 1.
+        StatsError: Values are not finite numbers, there is not one group per value, a or b has fewer than two values
+            or groups, or the confidence is not between 0 and 1.
     """
     confident(confidence)
-    rng = np.random.default_rng(seed)
-    drawn = _means(a, groups_a, n_resamples, rng) - _means(b, groups_b, n_resamples, rng)
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(a.mean() - b.mean()), float(low), float(high))
+    mean_a, var_a, freedom_a = _clustered_mean(a, groups_a, "a")
+    mean_b, var_b, freedom_b = _clustered_mean(b, groups_b, "b")
+    return _welch(mean_a - mean_b, (var_a, freedom_a), (var_b, freedom_b), confidence)
 
 
-def _means(values: Floats, groups: Groups, n_resamples: int, rng: np.random.Generator) -> Floats:
-    group = group_numbers(groups, len(values))
-    sums, sizes = np.bincount(group, weights=values), np.bincount(group)
-    if len(sizes) < 2:
-        raise StatsError(f"expected at least 2 groups, got {len(sizes)}", hint="compare more samples")
-    if not np.isfinite(sums).all():
-        raise StatsError("some value is not finite", hint="find the source of NaN or infinity")
-    return np.concatenate([(w @ sums) / (w @ sizes) for w in bootstrap_weights(rng, len(sizes), n_resamples)])
+def _clustered_mean(given: ArrayLike, groups: Groups | None, what: str) -> tuple[float, float, int]:
+    """Return the mean, its variance, and the degrees of freedom of the variance."""
+    values = numbers(given, what)
+    at_least(2, len(values), "samples")
+    of = np.arange(len(values)) if groups is None else group_numbers(groups, len(values))
+    n_groups = int(of.max()) + 1
+    at_least(2, n_groups, "patients")
+    rest = values - values[0]  # equal values leave exact zeros
+    return float(values.mean()), cluster_variance(rest, of, n_groups), n_groups - 1
+
+
+def _welch(difference: float, one: tuple[float, float], other: tuple[float, float], confidence: float) -> Interval:
+    """Return the interval of a difference of two means, given their variances and degrees of freedom."""
+    total = one[0] + other[0]
+    if total == 0:
+        return Interval(difference, difference, difference)
+    freedom = total**2 / (one[0] ** 2 / one[1] + other[0] ** 2 / other[1])
+    half = students_reach(confidence, freedom) * math.sqrt(total)
+    return Interval(difference, difference - half, difference + half)

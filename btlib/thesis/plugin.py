@@ -56,7 +56,7 @@ def btlib_check_plan(plan: "RunPlan") -> None:
         "retrain": options.retrain,
         "recipe": options.recipe is not None,
         "batch_norm": options.plugins.get("batch_norm") is not None,
-        "seeds": options.seeds > 1,
+        "seeds": options.stages[-1] > 1,
     }
     for name in (name for name, given in asked.items() if given):
         raise OptionError(

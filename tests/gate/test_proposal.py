@@ -8,6 +8,7 @@ import pytest
 
 from btlib import Baseline
 from btlib.errors import BaselineError, RecordError
+from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Verdict
 from btlib.gate.acceptance import Proposal, _is_worse, accept, propose
 from btlib.runs import CaseRecord, RunStore, Speed, Timing
@@ -50,7 +51,7 @@ def old(folder: RunStore) -> Baseline:
     ],
 )
 def test_what_counts_as_worse(status: Any, metric: str, low: float | None, high: float | None, worse: bool):
-    assert _is_worse(Verdict("X", metric, status, low=low, high=high)) is worse
+    assert _is_worse(Verdict("X", metric, status, low=low, high=high), METRICS[metric].sign) is worse
 
 
 def test_every_case_that_both_have_is_held_against_the_old_one(folder: RunStore, old: Baseline):
@@ -164,7 +165,8 @@ def test_every_reason_to_refuse_is_told(folder: RunStore, old: Baseline):
     assert caught.value.problem.splitlines() == [
         "not accepted:",
         *(f"  {refusal}" for refusal in proposal.refusals),
-        "  quality got worse: X dice error, X accuracy -0.5000; give --allow-worse if this is intended",
+        "  quality got worse, or this is not decided: X dice error, X accuracy -0.5000; "
+        "give --allow-worse if this is intended",
     ]
     with pytest.raises(BaselineError) as caught:
         accept(worse, path, allow_worse=True)

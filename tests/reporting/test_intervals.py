@@ -71,6 +71,12 @@ def test_what_has_no_interval_is_left_out(result: Callable[..., CaseResult], mak
     ]
     found = mean_intervals(cases, ["accuracy", "dice", "macro_f1", "hd95"])
     assert list(found) == [("whole", "accuracy"), ("masks", "dice"), ("whole", "dice")]
+    notes: list[tuple[str, str]] = []
+    assert list(mean_intervals(cases, ["macro_f1"], notes)) == []
+    assert notes == [
+        ("one patient", "macro F1: no interval: expected at least 2 patients, got 1"),
+        ("whole", "macro F1: no interval: all draws of patients have the same value"),
+    ]
 
 
 def test_a_value_is_of_all_seeds(result: Callable[..., CaseResult], make_table: Table):
@@ -126,5 +132,7 @@ def test_every_case_has_the_interval_that_it_has_alone(result: Callable[..., Cas
 
 @pytest.mark.parametrize("values", [[np.nan, np.nan], [np.inf, np.nan]])
 def test_no_interval_is_made_of_numbers_that_are_none(values: list[float], make_table: Callable[..., Any]):
-    result: Any = SimpleNamespace(runs=[1], samples=make_table(2), values=lambda metric: np.array(values))
+    result: Any = SimpleNamespace(
+        definitions=METRICS, runs=[1], samples=make_table(2), values=lambda metric: np.array(values)
+    )
     assert intervals._values(result, "dice") is None

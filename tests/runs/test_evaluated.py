@@ -107,7 +107,7 @@ def test_batch_means_are_of_the_protocols_batches(
     run: Run, work: Work, make_case: Make, monkeypatch: pytest.MonkeyPatch
 ):
     sizes = []
-    monkeypatch.setattr(module, "summarise", lambda table, size: sizes.append(size) or {})
+    monkeypatch.setattr(module, "summarise", lambda table, size, known: sizes.append(size) or {})
     run(make_case(), replace(work, protocol=Protocol(image_size=32, batch_mean_size=5)))
     assert sizes == [5]
 

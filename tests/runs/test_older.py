@@ -252,7 +252,10 @@ RUN = {
 }
 
 
-UNKNOWN = {"name": None, "specs": {}, "folds": [], "measures": {}, "options": None, "speed_margin": 0.25}
+UNKNOWN = {
+    **{"name": None, "specs": {}, "folds": [], "measures": {}, "options": None, "speed_margin": 0.25},
+    **{"stages": [], "stopped": {}, "alpha": 0.05, "rescore": False},
+}
 """What runs of before do not say, as it is read."""
 
 

@@ -58,6 +58,15 @@ def test_the_cells_of_one_case(make_plan: Make):
     assert plan.cells("beside") == (Cell("beside", 7), Cell("beside", 8)), "such as a reference that is not measured"
 
 
+def test_the_cells_of_a_stage_are_the_first_ones_of_the_case(make_plan: Make):
+    plan = make_plan({"X": ("inference",)}, split="cvind-1,cvind-2", seeds="1..4")
+    assert (plan.stages, plan.seeds) == ((1, 3, 4), (7, 8, 9, 10))
+    for seeds in plan.stages:
+        assert plan.cells("X", seeds) == plan.cells("X")[: 2 * seeds]
+    assert [cell.measures for cell in plan.cells("X", 1)] == [{"quality", "inference"}, {"quality"}]
+    assert make_plan({"X": ()}, seeds=4).stages == (4,)
+
+
 @pytest.mark.parametrize(
     ("needs", "order"),
     [

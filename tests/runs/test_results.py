@@ -320,3 +320,50 @@ def test_only_cases_with_records_miss_cells(fold_of: Make, tmp_path: Path):
     run = run_of(tmp_path, [fold_of("cvind-1")], ["X", "Z"], [9], FOLDS[:2])
     assert missing_cells(run.info(), run.records()) == [Cell("X", 9, "cvind-2")]
     assert missing_cells(run.info(), []) == []
+
+
+def staged_run(folder: Path, records: Sequence[CaseRecord], cases: list[str], folds: Sequence[str] = ()) -> RunStore:
+    """A run of up to four seeds in stages of 1, 3 and 4."""
+    run = run_of(folder, records, cases, [9, 10, 11, 12], folds)
+    run.save_info(run.info().model_copy(update={"stages": [1, 3, 4]}))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("measured", "stopped", "lost"),
+    [
+        ([], None, [9]),
+        ([9], None, [10, 11]),
+        ([9], 1, []),
+        ([9, 10], None, [11]),
+        ([9, 11], None, [10]),
+        ([10], None, [9]),
+        ([9, 10], 3, [11]),
+        ([9, 10, 11], None, [12]),
+        ([9, 10, 11], 3, []),
+        ([9, 10, 11, 12], None, []),
+    ],
+)
+def test_a_case_needs_the_seeds_up_to_its_stop_or_to_its_next_stage(
+    record: Make, tmp_path: Path, measured: list[int], stopped: int | None, lost: list[int]
+):
+    run = staged_run(tmp_path, [*(record("X", seed) for seed in measured), record("Y", 9)], ["X", "Y"])
+    run.save_stop("X", stopped)
+    run.save_stop("Y", 1)
+    cells = [Cell("X", seed) for seed in lost]
+    assert run.lost() == ({"X": cells} if cells else {})
+    assert missing_cells(run.info(), run.records_of("X")) == (cells if measured else [])
+    found = {result.case: result for result in run_results(run)}
+    assert (found["X"].failure, found["Y"].failure) == ("error" if lost else None, None)
+    assert len(run.records_of("X")) == len(measured)
+
+
+def test_all_folds_of_a_stage_are_needed(fold_of: Make, tmp_path: Path):
+    run = staged_run(tmp_path, [fold_of("cvind-1"), fold_of("cvind-2")], ["X"], FOLDS)
+    for stopped in (None, 1):
+        run.save_stop("X", stopped)
+        assert run.lost() == {"X": [Cell("X", 9, "cvind-3")]}
+    run.save_record(fold_of("cvind-3"))
+    assert run.lost() == {}
+    run.save_stop("X", None)
+    assert run.lost() == {"X": [Cell("X", seed, fold) for seed in (10, 11) for fold in FOLDS]}

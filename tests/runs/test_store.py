@@ -10,7 +10,7 @@ from btlib.api.timings import Timings, timings
 from btlib.data.sources.tasks import PHANTOM
 from btlib.errors import RecordError
 from btlib.explain.explained import Explained
-from btlib.runs import CaseRecord, RunStore, Speed, Timing
+from btlib.runs import CaseRecord, RunInfo, RunStore, Speed, Timing
 from btlib.runs.cell import Cell
 from btlib.runs.results import as_results
 from btlib.runs.split import Part, SplitFile
@@ -229,3 +229,56 @@ def test_a_whole_file_of_another_is_refused(folder: RunStore, one: str, other: s
     with pytest.raises(RecordError, match=r"belongs to case 'X'.*, whose file is X") as caught:
         read(folder)
     assert caught.value.where == str(folder.path / other)
+
+
+STAGED = RunInfo(
+    **{"tier": "smoke", "command": "c", "baseline": "b", "task": PHANTOM, "data": "d", "started": "now"},
+    **{"cases": ["X", "Y"], "seeds": [1, 2, 3], "stages": [1, 3]},
+)
+
+
+def test_where_a_case_stopped_is_read_with_the_facts_of_the_run(tmp_path: Path):
+    store = RunStore(tmp_path)
+    store.save_info(STAGED.model_copy(update={"stopped": {"Y": 1}}))
+    assert store.info().stopped == {}, "it is in a file of the case"
+    store.save_stop("X", 1)
+    assert store.info() == STAGED.ended("X", 1)
+    store.save_info(STAGED)
+    assert store.info().stopped == {"X": 1}, "another worker that opens the run does not undo it"
+    store.save_stop("X", None)
+    store.save_stop("X", None)
+    assert store.info() == STAGED == STAGED.ended("X", 3)
+    assert (STAGED.looks, STAGED.model_copy(update={"stages": []}).looks) == (2, 1)
+
+
+@pytest.mark.parametrize("spoilt", ["damaged", "of another case", "of no stage", "of the last stage", "not planned"])
+def test_a_stop_that_cannot_be_trusted_is_none(tmp_path: Path, spoilt: str):
+    store = RunStore(tmp_path)
+    store.save_info(STAGED)
+    store.save_stop("X", {"of no stage": 2, "of the last stage": 3}.get(spoilt, 1))
+    path = store.stop_path("X")
+    if spoilt == "damaged":
+        path.write_text(path.read_text().replace("1", "2"))
+    elif spoilt == "of another case":
+        path.rename(store.stop_path("Y"))
+    elif spoilt == "not planned":
+        path.rename(store.stop_path("Z"))
+    assert store.info().stopped == {}
+    assert store.lost() == {"X": [Cell("X", 1)], "Y": [Cell("Y", 1)]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"stages": [1, 2]}, "stages: expected increasing numbers up to 3 seeds"),
+        ({"stages": [3, 1]}, "stages: expected increasing"),
+        ({"stages": [1, 1, 3]}, "stages: expected increasing"),
+        ({"stages": [0, 3]}, "stages: expected increasing"),
+        ({"stopped": {"X": 2}}, "stopped: expected one of the stages before the last one, got"),
+        ({"stopped": {"X": 3}}, "stopped: expected one of the stages"),
+        ({"stages": [], "stopped": {"X": 1}}, "stopped: expected one of the stages"),
+    ],
+)
+def test_stages_that_contradict_the_seeds_are_refused(changes: dict[str, object], told: str):
+    with pytest.raises(ValueError, match=told):
+        RunInfo(**STAGED.model_dump() | changes)

@@ -1,14 +1,20 @@
 """Intervals and p are those of the draws that the seed gives, written out row by row."""
 
+import math
+
 import numpy as np
 import pytest
+from scipy.stats import t as student_t
+from statsmodels.regression.linear_model import OLS
 
 from btlib import stats
 from btlib.errors import StatsError
 from btlib.stats.checks import group_numbers
 
+MANY = [f"P{k % 23}" for k in range(31)]
 NAMES = ["P9", "P10", "P9", "P2", "P10", "P9", "P1", "P2", "P11", "P12", "P9"]
 A = np.array([0.9, 0.4, 0.75, 0.1, 0.85, 0.6, 0.3, 0.95, 0.2, 0.55, 0.7])
+LONG_A, LONG_B = np.random.default_rng(5).random((2, 31))
 B = np.array([0.7, 0.5, 0.55, 0.3, 0.8, 0.65, 0.1, 0.6, 0.25, 0.5, 0.4])
 DRAWS = 300
 
@@ -34,36 +40,69 @@ def by_hand(values: np.ndarray, names: list[str], confidence: float, seed: int) 
         flipped = sum(sign * values[rows].sum() for sign, rows in zip(row, patients, strict=True))
         extreme += abs(flipped) >= abs(values.sum()) - 1e-9
     low, high = np.quantile(means, stats.percentile_levels(confidence, n))
-    return float(values.mean()), float(low), float(high), (1 + extreme) / (1 + DRAWS)
+    if n < 20:
+        low, high = students(values, names, confidence)
+    p = max((1 + extreme) / (1 + DRAWS), hall(values, patients))
+    return float(values.mean()), float(low), float(high), p
+
+
+def hall(values: np.ndarray, patients: list[list[int]]) -> float:
+    """Hall's transformed t, written out sum by sum."""
+    g, mean = len(patients), float(values.mean())
+    rest = [sum(values[i] - mean for i in rows) for rows in patients]
+    error = math.sqrt(g / (g - 1) * sum(r * r for r in rest)) / len(values)
+    t, skewness = mean / error, (sum(r**3 for r in rest) / g) / (sum(r * r for r in rest) / g) ** 1.5
+    turned = t + skewness / math.sqrt(g) * (t * t / 3 + 1 / 6) + skewness**2 / g * t**3 / 27
+    return float(2 * student_t.sf(abs(turned), g - 1))
+
+
+def students(values: np.ndarray, names: list[str], confidence: float) -> tuple[float, float]:
+    model = OLS(values, np.ones(len(values))).fit(
+        cov_type="cluster", cov_kwds={"groups": np.unique(names, return_inverse=True)[1]}, use_t=True
+    )
+    low, high = model.conf_int(1 - confidence)[0]
+    return low, high
 
 
 @pytest.mark.parametrize(("confidence", "seed"), [(0.95, 0), (0.8, 9), (0.95, 10)])
 @pytest.mark.parametrize(
-    "names", [NAMES, list("abcdefghabc"), [f"P{i:02d}" for i in range(11)]], ids=["patients", "eight", "samples"]
+    ("a", "b", "names"),
+    [
+        (LONG_A, LONG_B, MANY),
+        (LONG_A, LONG_B, [f"P{k % 20}" for k in range(31)]),
+        (LONG_A, LONG_B, [f"P{k % 19}" for k in range(31)]),
+        (A, B, NAMES),
+        (A, B, list("abababbbabb")),
+        (A, B, [f"P{i:02d}" for i in range(11)]),
+    ],
+    ids=["23", "20", "19", "patients", "2", "samples"],
 )
-def test_a_paired_difference_is_of_its_seeds_draws(names: list[str], confidence: float, seed: int) -> None:
-    found = stats.paired(A, B, names, DRAWS, confidence, seed)
-    expected = by_hand(A - B, names, confidence, seed)
+def test_a_paired_difference_is_of_its_seeds_draws(
+    a: np.ndarray, b: np.ndarray, names: list[str], confidence: float, seed: int
+) -> None:
+    """From 20 patients on by percentiles, and by statsmodels' cluster-robust t below."""
+    found = stats.paired(a, b, names, DRAWS, confidence, seed)
+    expected = by_hand(a - b, names, confidence, seed)
     assert (found.difference, found.low, found.high, found.p) == pytest.approx(expected, abs=1e-12)
-    assert (found.n, found.n_groups) == (11, len(set(names)))
-    both = stats.paired_many([B - A, A - B], names, DRAWS, confidence, seed).rows()[1]
+    assert (found.n, found.n_groups) == (len(a), len(set(names)))
+    both = stats.paired_many([b - a, a - b], names, DRAWS, confidence, seed).rows()[1]
     assert (both.difference, both.low, both.high, both.p) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize(("confidence", "seed"), [(0.95, 0), (0.8, 9), (0.95, 10)])
-def test_an_unpaired_difference_draws_the_two_sides_one_after_the_other(confidence: float, seed: int) -> None:
-    names_b = ["x", "z", "y", "x", "y", "x", "w"]
-    rng = np.random.default_rng(seed)
-    sides = []
-    for values, names in ((A, NAMES), (B[:7], names_b)):
-        patients = patients_of(names)
-        drawn = rng.integers(0, len(patients), size=(DRAWS, len(patients)))
-        sides.append([values[[i for patient in row for i in patients[patient]]].mean() for row in drawn])
-    differences = np.array(sides[0]) - sides[1]
-    low, high = np.quantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
-    found = stats.unpaired(A, B[:7], NAMES, names_b, confidence=confidence, n_resamples=DRAWS, seed=seed)
-    expected = (A.mean() - B[:7].mean(), low, high)
-    assert (found.difference, found.low, found.high) == pytest.approx(expected, abs=1e-12)
+NUMBERS = [10, 9, -1, 100, 9, 10, 3, -20, 3, 5, 8, *range(200, 220)]
+
+
+@pytest.mark.parametrize("name", ["paired", "unpaired", "crossed"])
+def test_groups_named_by_numbers_and_by_texts_give_equal_bounds(name: str) -> None:
+    found = []
+    for groups in (NUMBERS, np.array(NUMBERS), np.array(NUMBERS, np.int16), [str(k) for k in NUMBERS]):
+        if name == "paired":
+            found.append(stats.paired(LONG_A, LONG_B, groups, DRAWS))
+        elif name == "unpaired":
+            found.append(stats.unpaired(LONG_A, LONG_B, groups, groups[::-1]))
+        else:
+            found.append(stats.crossed(LONG_A, LONG_B, groups))
+    assert found.count(found[0]) == 4
 
 
 def test_groups_are_numbered_by_name_or_by_number() -> None:

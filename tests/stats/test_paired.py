@@ -59,7 +59,8 @@ def test_whole_patients_are_drawn():
 def test_patients_of_unequal_size_weigh_by_their_slices():
     result = stats.paired([1.0, 1.0, 1.0, 5.0], [0.0] * 4, groups=["a", "a", "a", "b"])
     assert result.difference == 2.0
-    assert (result.low, result.high) == (1.0, 5.0)
+    half = sp.t.ppf(0.975, 1) * np.sqrt(2 * 2 * (3 / 4) ** 2)
+    assert (result.low, result.high) == pytest.approx((2 - half, 2 + half))
 
 
 def test_the_same_seed_gives_the_same_result(pair):
@@ -136,15 +137,21 @@ def test_levels_are_students_and_widen_as_patients_get_fewer():
     assert lows == sorted(lows)
 
 
-def test_two_patients_give_no_more_than_their_own_means():
+def test_two_patients_say_little():
+    """One degree of freedom: the interval is 12.7 standard errors wide on each side."""
     result = stats.paired([1.0, 1.0, 3.0, 3.0], [0.0] * 4, groups=["a", "a", "b", "b"])
-    assert (result.difference, result.low, result.high, result.n_groups) == (2, 1, 3, 2)
+    half = sp.t.ppf(0.975, 1)
+    expected = (2, pytest.approx(2 - half), pytest.approx(2 + half), 2)
+    assert (result.difference, result.low, result.high, result.n_groups) == expected
     assert result.p == pytest.approx(2 / 4, abs=0.02)
 
 
-def test_two_slices_are_enough():
-    result = stats.paired([0.25, 0.5], [0.0, 0.0])
-    assert (result.difference, result.low, result.high, result.n) == (0.375, 0.25, 0.5, 2)
+@pytest.mark.parametrize("n", [2, 3, 19])
+def test_few_samples_give_students_interval(n):
+    a, b = np.random.default_rng(n).random((2, n))
+    result = stats.paired(a, b, confidence=0.9)
+    theirs = sp.ttest_rel(a, b).confidence_interval(0.9)
+    assert (result.low, result.high, result.n) == (pytest.approx(theirs.low), pytest.approx(theirs.high), n)
 
 
 def test_equal_and_opposite_differences_are_no_difference():

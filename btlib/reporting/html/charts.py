@@ -27,7 +27,7 @@ _BESIDE, _NAME = 3, 20  # groups per line of the legend, columns of a group's na
 _MARKERS, _TINTS = "os^DvPX", (ACCENT, SECOND, INK)  # the combinations repeat after 21 groups
 _LEAST = 5  # minimum number of samples for drawing quartiles
 
-Limits = tuple[float, float | None]
+Limits = tuple[float | None, float | None]
 """Lower and upper limit of an axis (see `btlib.reporting.axes`)."""
 
 

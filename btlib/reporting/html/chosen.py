@@ -47,7 +47,7 @@ def choose(entry: Entry, explained: Collection[str]) -> list[Chosen]:
     if not entry.result.runs:
         return []
     ids = entry.result.samples.id
-    places = _by_dice(entry) if entry.has("dice") else {}
+    places = _by_dice(entry) if entry.result.samples.has_mask else {}
     places["explained"] = np.array([i for i, name in enumerate(ids) if name in explained], dtype=np.int64)
     kinds: dict[int, list[str]] = {}
     turns: dict[int, int] = {}

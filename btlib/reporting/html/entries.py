@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from btlib.errors import BaselineError
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import METRICS, Metrics
 from btlib.gate import Verdict
 from btlib.gate.ranking import Ranking
 from btlib.reporting.comparison import Row
@@ -46,7 +46,8 @@ class Entry:
 
     def has(self, metric: str) -> bool:
         """Whether the case has values of a metric."""
-        return bool(self.result.runs) and METRICS[metric].available(self.result.samples)
+        known = self.result.definitions
+        return bool(self.result.runs) and metric in known and known[metric].available(self.result.samples)
 
     @property
     def rankings(self) -> tuple[Ranking, ...]:
@@ -85,6 +86,12 @@ class Reference:
     label: str
     row: Row
     baseline: str
+
+
+def known_to(entries: Sequence[Entry]) -> Metrics:
+    """Return the registered metrics and the scores of these cases; of two definitions, the first one counts."""
+    tasks = [entry.result.conditions.task for entry in entries]
+    return METRICS.with_scores({score.name: score for task in reversed(tasks) for score in task.scores}.values())
 
 
 def entries(views: Sequence[View]) -> list[Entry]:

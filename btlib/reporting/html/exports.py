@@ -94,7 +94,7 @@ def _case(
 
 
 def _calibration(entry: Entry) -> dict[str, list[float]] | None:
-    if not entry.has("accuracy"):
+    if not (entry.result.runs and entry.result.samples.has_classes):
         return None
     table = entry.result.samples
     bins = confidence_bins(table.class_prob, table.labels)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.evaluation.aggregate import by_class, by_size
-from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.catalogue import METRICS, Metrics
 from btlib.evaluation.subgroup import SIZES
 from btlib.gate import Verdict
 from btlib.gate.ranking import Ranking
@@ -16,7 +16,7 @@ from btlib.metrics import confusion_matrix, ece
 from btlib.metrics.calibration import confidence_bins
 from btlib.reporting.axes import SHARE, value_limits
 from btlib.reporting.html import charts, small_charts
-from btlib.reporting.html.entries import Entry, anchor_of
+from btlib.reporting.html.entries import Entry, anchor_of, known_to
 from btlib.reporting.html.problems import Problems
 from btlib.reporting.html.style import colour
 from btlib.reporting.names import visible
@@ -50,7 +50,7 @@ class Drawn:
 def figures(entries: Sequence[Entry], tests: Sequence[PairTest], problems: Problems) -> Iterator[Drawn]:
     """Draw all figures that the entries have values for; curves that cannot be read are added to `problems`."""
     yield from _differences(entries)
-    yield from _pairs(tests)
+    yield from _pairs(tests, known_to(entries))
     yield from _distributions(entries)
     yield from _groups(entries)
     for entry in entries:
@@ -60,15 +60,16 @@ def figures(entries: Sequence[Entry], tests: Sequence[PairTest], problems: Probl
 
 
 def _differences(entries: Sequence[Entry]) -> Iterator[Drawn]:
+    known = known_to(entries)
     found = [(e, c) for e in entries for c in e.compared if c.difference is not None]
     for metric in dict.fromkeys(c.metric for _, c in found):
         ours = [(e, c) for e, c in found if c.metric == metric]
-        title = f"Difference in {METRICS[metric].title} from the baseline"
-        sign = -METRICS[metric].sign
+        title = f"Difference in {known[metric].title} from the baseline"
+        sign = -known[metric].sign
         margins = [None if c.margin is None else sign * c.margin for _, c in ours]
-        svg = charts.forest([_bar(e, c) for e, c in ours], margins, f"{METRICS[metric].title}: measured − baseline")
+        svg = charts.forest([_bar(e, c) for e, c in ours], margins, f"{known[metric].title}: measured − baseline")
         caption = f"Dotted line: tolerated loss. {pairing(c.method for _, c in ours)}"
-        yield Drawn("differences", f"difference-{metric}", title, caption, svg)
+        yield Drawn("differences", f"difference-{anchor_of(metric)}", title, caption, svg)
 
 
 def _bar(entry: Entry, c: Verdict | Ranking) -> charts.Bar:
@@ -80,30 +81,31 @@ def _bar(entry: Entry, c: Verdict | Ranking) -> charts.Bar:
     return charts.Bar(label, value, low, high, colour(c.status))
 
 
-def _pairs(tests: Sequence[PairTest]) -> Iterator[Drawn]:
+def _pairs(tests: Sequence[PairTest], known: Metrics) -> Iterator[Drawn]:
     every = [test for test in tests if test.family == "all pairs"]
     for metric in dict.fromkeys(test.metric for test in every):
         ours = [test for test in every if test.metric == metric]
         bars = [_pair(test) for test in ours]
-        title = f"Difference in {METRICS[metric].title} of every pair of cases"
-        svg = charts.forest(bars, [None] * len(bars), f"{METRICS[metric].title}: first − second")
-        yield Drawn("pairs", f"pairs-{metric}", title, "Coloured: Holm-corrected p below 0.05.", svg)
+        title = f"Difference in {known[metric].title} of every pair of cases"
+        svg = charts.forest(bars, [None] * len(bars), f"{known[metric].title}: first − second")
+        yield Drawn("pairs", f"pairs-{anchor_of(metric)}", title, "Coloured: Holm-corrected p below 0.05.", svg)
 
 
 def _pair(test: PairTest) -> charts.Bar:
-    tint = ACCENT if test.p_holm < 0.05 else MUTED
+    tint = ACCENT if test.different else MUTED
     return charts.Bar(charts.both(test.first, "−", test.second), test.difference, test.low, test.high, tint)
 
 
 def _distributions(entries: Sequence[Entry]) -> Iterator[Drawn]:
-    for metric in ("dice", "hd95"):
+    known = known_to(entries)
+    for metric in dict.fromkeys(("dice", "hd95", *known.scores)):
         found = [(e.label, e.result.values(metric)) for e in entries if e.has(metric)]
-        rows = [(label, known) for label, values in found if len(known := values[np.isfinite(values)])]
+        rows = [(label, finite) for label, values in found if len(finite := values[np.isfinite(values)])]
         if rows:
-            unit = "" if METRICS[metric].unit == "1" else f" [{METRICS[metric].unit}]"
-            svg = charts.boxes(rows, METRICS[metric].title + unit, value_limits(metric))
-            yield Drawn("samples", f"samples-{metric}", f"{METRICS[metric].title} of every sample", "", svg)
-    rows = [(e.label, _truth_probability(e)) for e in entries if e.has("accuracy")]
+            unit = "" if known[metric].unit == "1" else f" [{known[metric].unit}]"
+            svg = charts.boxes(rows, known[metric].title + unit, value_limits(metric, known))
+            yield Drawn("samples", f"samples-{anchor_of(metric)}", f"{known[metric].title} of every sample", "", svg)
+    rows = [(e.label, _truth_probability(e)) for e in entries if e.result.runs and e.result.samples.has_classes]
     if rows:
         svg = charts.boxes(rows, "probability of the true class", SHARE)
         yield Drawn("samples", "samples-probability", "Probability of the true class of every sample", "", svg)
@@ -115,7 +117,7 @@ def _truth_probability(entry: Entry) -> NDArray[np.float64]:
 
 
 def _groups(entries: Sequence[Entry]) -> Iterator[Drawn]:
-    ours = [e for e in entries if e.has("dice")]
+    ours = [e for e in entries if e.result.runs and e.result.samples.has_mask]
     if not ours:
         return
     labels = [e.label for e in ours]
@@ -149,7 +151,7 @@ def _of_case(entry: Entry) -> Iterator[Drawn]:
         yield Drawn("calibration", f"calibration-{entry.safe}", f"Calibration of {entry.label}", "", svg)
     curves = [(r.threshold_curve.thresholds, r.threshold_curve.dice) for r in entry.records if r.threshold_curve]
     if curves:
-        used = sorted({r.threshold for r in entry.records if r.threshold_curve})
+        used = sorted({t for r in entry.records if r.threshold_curve and (t := r.threshold) is not None})
         svg = small_charts.thresholds(curves, used, entry.label)
         yield Drawn("threshold", f"threshold-{entry.safe}", f"Dice of {entry.label} by threshold", "", svg)
 
@@ -167,6 +169,7 @@ def _learning(entry: Entry, problems: Problems) -> Iterator[Drawn]:
 
 
 def _speed(entries: Sequence[Entry]) -> Iterator[Drawn]:
+    known = METRICS
     for metric in ("dice", "accuracy"):
         points = [
             (e.label, e.row.speeds[INFERENCE].images_per_second, value)
@@ -174,6 +177,6 @@ def _speed(entries: Sequence[Entry]) -> Iterator[Drawn]:
             if INFERENCE in e.row.speeds and (value := e.row.values[metric]) is not None
         ]
         if points:
-            title = f"{METRICS[metric].title} against throughput"
-            svg = charts.scatter(points, f"images/s, {INFERENCE}", METRICS[metric].title, value_limits(metric))
+            title = f"{known[metric].title} against throughput"
+            svg = charts.scatter(points, f"images/s, {INFERENCE}", known[metric].title, value_limits(metric))
             yield Drawn("speed", f"speed-{metric}", title, "", svg)

@@ -75,7 +75,7 @@ class Page:
         first = self.views[0]
         if len(self.views) > 1 or first.label != first.store.path.name:
             return " and ".join(v.label for v in self.views)
-        cases = first.info.cases
+        cases = first.info.cases or [entry.row.case for entry in self.entries]
         shown = f"case {cases[0]}" if len(cases) == 1 else f"{len(cases)} cases"
         return f"{first.info.tier} run of {shown}, {first.info.started[:10]}"
 
@@ -154,7 +154,11 @@ class Page:
         """Best values of the main metrics and highest throughput: description, value, cases."""
         found = []
         for metric in ("dice", "accuracy"):
-            known = [(v, e.label) for e in self.entries if (v := e.row.values[metric]) is not None]
+            known = [
+                (v, e.label)
+                for e in self.entries
+                if e.result.conditions.task.has_images and (v := e.row.values[metric]) is not None
+            ]
             if known:
                 value = max(v for v, _ in known)
                 whose = [label for v, label in known if v == value]

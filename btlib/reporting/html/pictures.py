@@ -100,8 +100,7 @@ def _from_data(view: View, ids: Iterable[str]) -> dict[str, Picture]:
         raise BtlibError("the run does not record its data folder", where=view.store.path)
     if not Path(view.info.data_folder).is_dir():
         raise BtlibError(f"the data folder no longer exists: {view.info.data_folder}", where=view.store.path)
-    conditions = view.records[0].conditions
-    dataset = load_dataset(view.info.data_folder, conditions.image_size, conditions.scaling)
+    dataset = load_dataset(view.info.data_folder, *view.records[0].conditions.of_images())
     at = {name: i for i, name in enumerate(dataset.ids.tolist())}
     return {n: Picture.of(dataset.images[at[n]], dataset.masks[at[n]]) for n in sorted(ids) if n in at}
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from btlib.evaluation.catalogue import METRICS
 from btlib.reporting.html.chosen import KINDS
+from btlib.reporting.html.entries import known_to
 from btlib.reporting.html.facts import facts, odd_environments, origins
 from btlib.reporting.html.page import Page
 from btlib.reporting.html.rows import lines
@@ -39,7 +39,7 @@ def render(page: Page) -> str:
             rank_of=rank_of,
             ranking_note=NOTE,
             subgroup_note=SUBGROUP_NOTE,
-            metrics=METRICS,
+            metrics=known_to(page.entries),
             kinds=KINDS,
             runs=[_run(page, v) for v in page.views],
             origins=origins(page.entries),

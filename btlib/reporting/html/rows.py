@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from btlib.evaluation.catalogue import METRICS
 from btlib.reporting.columns import COLUMNS, Value
 from btlib.reporting.comparison import Row
-from btlib.reporting.html.entries import Entry, Reference
+from btlib.reporting.html.entries import Entry, Reference, known_to
 from btlib.reporting.html.style import tone
 from btlib.reporting.intervals import Mean
 from btlib.reporting.metric_columns import MetricColumn, metric_columns
@@ -57,8 +56,9 @@ class Line:
 def ranks(entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
     """Return label and metric → rank by the mean, 1 is best; equal means share a rank."""
     found: dict[tuple[str, str], int] = {}
-    for metric in (column.metric for column in metric_columns(e.row for e in entries)):
-        values = {e.label: METRICS[metric].sign * v for e in entries if (v := e.row.values.get(metric)) is not None}
+    known = known_to(entries)
+    for metric in (column.metric for column in metric_columns((e.row for e in entries), known)):
+        values = {e.label: known[metric].sign * v for e in entries if (v := e.row.values.get(metric)) is not None}
         found |= {(label, metric): 1 + sum(o > value for o in values.values()) for label, value in values.items()}
     return found
 
@@ -70,7 +70,9 @@ def lines(
     rows = [*(entry.row for entry in entries), *(reference.row for reference in references)]
     names = {name for row in rows for name in row.speeds}
     speeds = sorted(names, key=lambda name: (name.split(",")[0], len(name), name))
-    shown = [c for c in metric_columns(rows) if any(row.values.get(c.metric) is not None for row in rows)]
+    shown = [
+        c for c in metric_columns(rows, known_to(entries)) if any(row.values.get(c.metric) is not None for row in rows)
+    ]
     places = ranks(entries)
     columns = [
         Column("case", numeric=False),

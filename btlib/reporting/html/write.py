@@ -7,7 +7,7 @@ from pathlib import Path
 from btlib import files
 from btlib.errors import BtlibError
 from btlib.reporting.html import exports
-from btlib.reporting.html.entries import Entry, entries, references
+from btlib.reporting.html.entries import Entry, entries, known_to, references
 from btlib.reporting.html.explained_cases import explained_cases
 from btlib.reporting.html.figures import figures
 from btlib.reporting.html.gallery import Gallery, gallery
@@ -81,8 +81,14 @@ def _page(folders: Sequence[Path], baselines: Path | None, titles: Sequence[str 
     tests, untested = _tests(found)
     curves = Problems()
     drawn = tuple(figures(found, tests, curves))
-    shown = [column.metric for column in metric_columns(entry.row for entry in found)]
-    means = mean_intervals([entry.result for entry in found], shown)
+    shown = [column.metric for column in metric_columns((entry.row for entry in found), known_to(found))]
+    notes: list[tuple[str, str]] = []
+    means = mean_intervals([entry.result for entry in found], shown, notes)
+    own = [tuple(note for case, note in notes if case == entry.result.case) for entry in found]
+    found = [
+        replace(entry, row=replace(entry.row, notes=entry.row.notes + more))
+        for entry, more in zip(found, own, strict=True)
+    ]
     from_baselines = tuple(references(views))
     page = Page(
         tuple(views),

@@ -299,7 +299,7 @@ def test_pictures_are_kept_with_those_of_before(view: View, monkeypatch: pytest.
         return data
 
     monkeypatch.setattr("btlib.data.load_dataset", load)
-    conditions = SimpleNamespace(image_size=36, scaling="percentile")
+    conditions = SimpleNamespace(of_images=lambda: (36, "percentile"))
     info = view.info.model_copy(update={"data_folder": str(tmp_path)})
     read = replace(view, info=info, records=cast(Any, (SimpleNamespace(conditions=conditions),)))
     found = room.pictures(read, {"9": [4], "3": [8]}, Problems())
