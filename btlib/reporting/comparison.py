@@ -62,7 +62,8 @@ class Comparison:
     Attributes:
         info: Information about the run.
         rows: Rows, one per measured case.
-        missing: Cases that were selected for the run but have no record.
+        missing: Cases that were selected for the run but have no record; with the option strict also cases of the
+            baseline that no test of the user checked.
         rankings: Comparisons of each case that is not in the baseline with the baseline's cases.
         references: Rows of these cases of the baseline, unless they were measured in this run as well.
     """
@@ -94,9 +95,15 @@ def compare(
         )
         for case, cells in by_case.items()
     ]
-    missing = tuple(case for case in info.cases if case not in by_case)
+    missing = tuple(case for case in _wanted(info, baseline) if case not in by_case)
     found = tuple(one for case in by_case for one in judgement.cases[case].rankings)
     return Comparison(info, tuple(rows), missing, found, _references(baseline, found, measured=set(by_case)))
+
+
+def _wanted(info: RunInfo, baseline: Baseline | BaselineError) -> list[str]:
+    """Return the cases that a run must have: the planned ones; with strict, also the checks of the user's tests."""
+    checks = [] if info.task.has_images or not info.strict or isinstance(baseline, BaselineError) else baseline.cases
+    return list(dict.fromkeys([*info.cases, *checks]))
 
 
 def _references(baseline: Baseline | BaselineError, found: Sequence[Ranking], measured: set[str]) -> tuple[Row, ...]:

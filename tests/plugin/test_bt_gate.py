@@ -132,6 +132,9 @@ def test_unclear_is_a_warning_and_strict_makes_it_a_failure(gate: Run):
     strict = gate("--bt-strict", DOUBT=1.0)
     assert strict.ret == 1
     strict.assert_outcomes(passed=2, failed=1)
+    some = gate("--bt-strict", "-k", "wer")
+    assert some.ret == 7, "a check that is left out could not fail"
+    some.stdout.fnmatch_lines(["not measured: seconds"])
 
 
 def test_without_a_comparison_and_with_a_baseline_of_another_name(gate: Run, pytester: pytest.Pytester):
@@ -199,6 +202,24 @@ def test_what_cannot_be_judged_fails_with_its_reason(run: Run, written: Written,
     ):
         assert any(line.startswith(expected) for line in told), expected
     assert [record.case for record in RunStore(latest()).records()] == ["y"]
+
+
+def test_a_repeated_test_replaces_its_numbers(run: Run, written: Written, latest: Callable[[], Path]):
+    text = """
+TRIED = []
+
+def test_flaky(bt_gate):
+    TRIED.append(1)
+    values = [[0.1, 0.2], [0.3, 0.4]] if len(TRIED) == 1 else [0.5, 0.6]
+    bt_gate.check("x", ids=["a", "b"], values=values, groups=["a", "b"], margin=0.1)
+    assert len(TRIED) == 2
+"""
+    written({"test_flaky.py": text, "pytest.ini": "[pytest]\n"})
+    result = run("-p", "no:cacheprovider", "--bt-baseline=none", "--reruns=1")
+    assert result.ret == 0
+    (record,) = RunStore(latest()).records()
+    assert record.samples is not None
+    assert record.samples.columns["x"] == [0.5, 0.6]
 
 
 @pytest.mark.parametrize(
