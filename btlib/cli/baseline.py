@@ -20,7 +20,11 @@ app = typer.Typer(
 Name = Annotated[str, typer.Option(help="Name of the baseline: the file is NAME.json.")]
 Margin = Annotated[
     list[str] | None,
-    typer.Option(metavar="METRIC=VALUE", help="Loss to tolerate; default: margin of the old baseline, else 0.02."),
+    typer.Option(
+        metavar="METRIC=VALUE",
+        help="Loss to tolerate; default: margin of the old baseline, else 0.02. A subgroup is gated by its own margin: "
+        "dice@class:NAME=0.03, dice@size:small=0.05.",
+    ),
 ]
 MoveFirst = Annotated[
     list[str],

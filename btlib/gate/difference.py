@@ -64,12 +64,14 @@ def difference(
     """
     if not case.runs:
         return _from_published(result, figure, baseline)
-    ours = result.seed_values(figure.metric)
-    theirs = values_in_order(case.runs, result.samples, figure.metric)
+    inside = result.definitions[figure.metric].members(result.samples)
+    ours = result.seed_values(figure.metric)[:, inside]
+    theirs = values_in_order(case.runs, result.samples, figure.metric)[:, inside]
+    groups = result.groups[inside]
     measured = float(np.mean(by_seed(result.runs, figure, result.batch_mean_size)))
     same = is_rescored(result.runs, case.runs)
     if same or rescore:
-        found = stats.crossed(ours.mean(axis=0), theirs.mean(axis=0), result.groups)
+        found = stats.crossed(ours.mean(axis=0), theirs.mean(axis=0), groups)
         note = (
             "" if same else "compared as the same models (--bt-rescore): the interval does not cover another training"
         )
@@ -79,7 +81,7 @@ def difference(
         return Difference(found, measured, f"paired by {result.unit}, {models}", note)
     known = spreads(result, ours, theirs, figure.metric, baseline, newcomer=newcomer)
     shared = (known.ours, known.theirs) if newcomer else known.ours
-    found = stats.crossed(ours, theirs, result.groups, between_trainings=shared, interaction=known.interaction)
+    found = stats.crossed(ours, theirs, groups, between_trainings=shared, interaction=known.interaction)
     return Difference(found, measured, f"paired by {result.unit}, over trainings", _note(known, result), _sds(known))
 
 
@@ -98,7 +100,8 @@ def _from_published(result: CaseResult, figure: ReferenceValue, baseline: Baseli
     Without a published standard deviation, that of a proportion is used for accuracy, else the measured one. A figure
     that is not a mean over samples, such as a mean of batch means, is compared with the same aggregate.
     """
-    values = result.seed_values(figure.metric)
+    inside = result.definitions[figure.metric].members(result.samples)
+    values = result.seed_values(figure.metric)[:, inside]
     mean = values.mean(axis=0)
     std = figure.std
     if std is None and figure.metric == "accuracy":
@@ -107,7 +110,7 @@ def _from_published(result: CaseResult, figure: ReferenceValue, baseline: Baseli
         std = float(mean.std(ddof=1)) if len(mean) > 1 else 0.0
     known = spreads(result, values, None, figure.metric, baseline, newcomer=False)
     found = stats.crossed_with_published(
-        values, figure.value, std, figure.n or len(mean), result.groups, between_trainings=known.ours
+        values, figure.value, std, figure.n or len(mean), result.groups[inside], between_trainings=known.ours
     )
     measured = float(np.mean(by_seed(result.runs, figure, result.batch_mean_size)))
     exact = replace(found, difference=measured - figure.value)

@@ -174,7 +174,10 @@ def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:
 
 
 def _figure(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
-    values = result.values(metric)
+    inside = result.definitions[metric].members(result.samples)
+    if not inside.any():
+        raise RecordError(f"no sample belongs to {metric}", where=f"case {result.case}", hint="leave out its margin")
+    values = result.values(metric)[inside]
     if unknown := int(np.isnan(values).sum()):
         raise RecordError(
             f"{metric} has no value for {unknown} of {len(values)} samples, but the gate compares means over all",
@@ -184,7 +187,7 @@ def _figure(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
     return ReferenceValue(
         metric=metric,
         version=result.definitions[metric].version,
-        value=round(float(np.mean([run.mean() for run in result.seed_values(metric)])), 6),
+        value=round(float(np.mean([run[inside].mean() for run in result.seed_values(metric)])), 6),
         aggregation="slice-mean",
         unit=result.definitions[metric].unit,
         n=len(values),

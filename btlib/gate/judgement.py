@@ -302,6 +302,6 @@ def _finite(value: T) -> T:
         f.name: None if isinstance(part, float) else ()
         for f in fields(value)
         if (isinstance(part := getattr(value, f.name), float) and not isfinite(part))
-        or (isinstance(part, tuple) and not all(isfinite(one) for one in part))
+        or (isinstance(part, tuple) and not all(isfinite(one) for one in part if isinstance(one, float)))
     }
     return replace(value, **changes)

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from btlib import stats
 from btlib.errors import BaselineError
 from btlib.gate.baseline_case import BaselineCase, Spread
@@ -54,12 +56,13 @@ def _with_spread(result: CaseResult, case: BaselineCase, source: str) -> Baselin
     found = dict(case.spread)
     for figure in case.figures:
         if figure.margin is not None:
-            values = result.seed_values(figure.metric)
-            variance = stats.between_seeds(values, result.folds or None)
+            inside = result.definitions[figure.metric].members(result.samples)
+            values, folds = result.seed_values(figure.metric)[:, inside], np.array(result.folds)
+            variance = stats.between_seeds(values, folds[inside] if len(folds) else None)
             assert variance is not None  # there are several seeds
             found[figure.metric] = Spread(
                 sd=round(math.sqrt(variance.value), 6),
-                interaction=round(math.sqrt(stats.interaction(values, result.groups)), 6),
+                interaction=round(math.sqrt(stats.interaction(values, result.groups[inside])), 6),
                 trainings=len(result.runs),
                 source=source,
             )

@@ -107,14 +107,15 @@ def _expected(baseline: Baseline, case: str, metric: str, seeds: int, options: G
     result, figure = baseline.result(case), baseline.figure(case, metric)
     assert result is not None  # the baseline is measured
     assert figure is not None  # the metric is gated
-    values = values_in_order(result.runs, result.samples, metric)
-    groups = patient_groups(result.samples.patient)
+    inside = result.definitions[metric].members(result.samples)
+    values = values_in_order(result.runs, result.samples, metric)[:, inside]
+    groups = patient_groups(result.samples.patient)[inside]
     known = spreads(result, values[:1], values, metric, baseline, newcomer=False)
     margin, theirs = float(figure.margin or 0), len(values)
     variance = known.ours.value * (1 / seeds + 1 / theirs)
     doubted = 0.0 if known.interaction else _of_one_training(values, groups)
     samples = doubted * ((seeds == 1) + (theirs == 1))  # a side with one training counts them twice
-    n_groups = int(groups.max()) + 1
+    n_groups = len(np.unique(groups))
     total = samples + variance
     terms = samples**2 / (n_groups - 1) + (variance**2 / known.ours.freedom if variance else 0.0)
     freedom = total**2 / terms if terms else n_groups - 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from btlib import stats
+from btlib.evaluation.subgroup import Subgroup
 from btlib.gate import Baseline, Verdict
 from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.gate_options import GateOptions
@@ -80,7 +81,7 @@ def rankings(
     if judged is None:
         judged = judge_against(result, baseline, against, options=options)
     found = [with_value(v, result) for v in judged]
-    p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if v.status not in COULD_NOT_TELL])
+    p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if _is_tested(v)])
     values = {m: [v.baseline for v in found if v.metric == m and v.baseline is not None] for m in result.metrics}
     return [
         Ranking(
@@ -104,6 +105,11 @@ def rankings(
         )
         for v in found
     ]
+
+
+def _is_tested(v: Verdict) -> bool:
+    """Whether the pair gets a p value: it could be compared, and all samples have a value."""
+    return v.status not in COULD_NOT_TELL and Subgroup.parse(v.metric)[1] is None
 
 
 def _batch_16(reference: BaselineCase) -> float | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from btlib import stats
 from btlib.evaluation.catalogue import Metric
+from btlib.evaluation.subgroup import Subgroup
 from btlib.gate.baseline_case import Spread
 from btlib.gate.schema import Baseline
 from btlib.results import CaseResult, SeedRun
@@ -55,17 +56,20 @@ def spreads(
 
     Args:
         result: Measured result; `result.case` is the name of the case in the baseline.
-        ours: Values of the measured trainings.
-        theirs: Values of the trainings in the baseline; None for a published case.
+        ours: Values of the measured trainings, of the metric's subgroup if it has one.
+        theirs: The same for the trainings in the baseline; None for a published case.
         metric: Name of the metric.
         baseline: The baseline.
         newcomer: Whether the measured case has a variance of its own. Otherwise both sides are trainings of one case.
     """
-    folds = result.folds or None
+    inside = result.definitions[metric].members(result.samples)
+    folds = np.array(result.folds)[inside] if result.folds else None
     own = stats.between_seeds(ours, folds)
     stored = _variance(baseline.cases[result.case].spread.get(metric))
     known = stored or (None if theirs is None else stats.between_seeds(theirs, folds))
     prior = _of_others(result.case, metric, baseline)
+    if result.definitions[metric].subgroup is not None and known is None and prior is None:
+        prior = _of_whole(result, metric, baseline, inside)
     if not newcomer:
         both = stats.moderated(stats.moderated(own, known), prior)
         first = second = both
@@ -74,12 +78,14 @@ def spreads(
     one = first or second  # a side without any spread is assumed to be like the other
     if one is not None:
         apart = (
-            0.0 if newcomer else _interaction(result, (ours, theirs), baseline.cases[result.case].spread.get(metric))
+            0.0
+            if newcomer
+            else _interaction(result.groups[inside], (ours, theirs), baseline.cases[result.case].spread.get(metric))
         )
         return Spreads(first or one, second or one, interaction=apart)
     figure = baseline.figure(result.case, metric)
     sd = default_spread(result.definitions[metric], figure.margin if figure else None)
-    sizes = np.unique(result.folds, return_counts=True)[1] if result.folds else [1]
+    sizes = np.unique(folds, return_counts=True)[1] if folds is not None else [1]
     value = stats.Variance(sd**2 * stats.share_of_folds(sizes), math.inf)
     return Spreads(value, value, assumed=sd)
 
@@ -109,9 +115,19 @@ def _of_others(name: str, metric: str, baseline: Baseline) -> stats.Variance | N
     return None if found is None else stats.Variance(found.value, min(found.freedom, PRIOR_WEIGHT))
 
 
-def _interaction(result: CaseResult, sides: Sequence[Values | None], stored: Spread | None) -> float:
+def _of_whole(result: CaseResult, metric: str, baseline: Baseline, inside: NDArray[np.bool_]) -> stats.Variance | None:
+    """Return the variance of a subgroup that is expected from the known variance over all samples; None without one.
+
+    The mean over a subgroup varies more between trainings: at most in inverse proportion to its number of samples.
+    """
+    whole, _ = Subgroup.parse(metric)
+    found = baseline.spread_of(result.case, whole) or _of_others(result.case, whole, baseline)
+    return None if found is None else stats.Variance(found.value * len(inside) / inside.sum(), found.freedom)
+
+
+def _interaction(groups: NDArray[np.int64], sides: Sequence[Values | None], stored: Spread | None) -> float:
     """Return the variance over patients that trainings of a case do not share: stored, else the smaller known one."""
-    known = [stats.interaction(side, result.groups) for side in sides if side is not None and len(side) > 1]
+    known = [stats.interaction(side, groups) for side in sides if side is not None and len(side) > 1]
     return stored.interaction**2 if stored is not None else min(known, default=0.0)
 
 

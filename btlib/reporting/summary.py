@@ -12,13 +12,14 @@ from btlib.reporting.comparison import Comparison, Row
 from btlib.reporting.intervals import Mean
 from btlib.reporting.names import in_markdown, markdown, shortened, visible, with_title
 from btlib.reporting.numbers import interval, number
+from btlib.reporting.subgroup_table import warning_lines
 from btlib.reporting.text import PHANTOM_NOTE
 
 _ROWS, _REASONS, _LETTERS, _COLUMNS = 20, 8, 200, 80
 
 
 def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unread: Sequence[str] = ()) -> str:
-    """Return the counts of verdicts, a row per case, and the reasons of failed and inconclusive verdicts.
+    """Return the counts of verdicts, a row per case, the reasons of verdicts that do not pass, and lost subgroups.
 
     Long lists are shortened and state how many entries are left out.
 
@@ -77,6 +78,7 @@ def _reasons(comparison: Comparison) -> list[str]:
         f"- {', '.join(f'{_name(v.case)} {v.metric}' for v in found)} ({found[0].status}): {_plain(_cut(reason))}"
         for reason, found in by_reason.items()
     ]
+    lines += [f"- {_plain(_cut(line))}" for row in comparison.rows for line in warning_lines(row.verdicts)]
     return _few(lines, "reasons")
 
 

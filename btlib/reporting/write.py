@@ -16,6 +16,7 @@ from btlib.reporting.metric_columns import MetricColumn, distinct, metric_column
 from btlib.reporting.names import Naming, code, in_markdown, naming, with_title
 from btlib.reporting.numbers import number
 from btlib.reporting.ranking_table import ranking_section
+from btlib.reporting.subgroup_table import subgroup_section
 from btlib.reporting.text import PHANTOM_NOTE
 from btlib.reporting.verdicts import verdict_table
 from btlib.runs.throughput import Throughput
@@ -146,6 +147,7 @@ def _markdown(comparison: Comparison) -> str:
     ]
     parts += ["", GATE_NOTE, *_stepped(gate, info.alpha)]
     parts += ["", *reasons] if reasons else []
+    parts += subgroup_section(gate)
     parts += ranking_section(comparison.rankings)
     parts += ["", "## Notes", "", *notes] if notes else []
     return "\n".join(parts) + "\n"
