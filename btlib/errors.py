@@ -1,6 +1,7 @@
 """Errors of btlib. They have one base class, and their messages contain the place, the problem and a hint."""
 
 import sys
+import warnings
 
 
 class BtlibError(Exception):
@@ -67,7 +68,26 @@ class MissingExtraError(BtlibError):
 
 
 class BtlibWarning(UserWarning):
-    """Warning about a problem that does not stop the run."""
+    """Warning about a problem that does not stop the run: see `warn`."""
+
+
+def warn(text: str, stacklevel: int = 1) -> None:
+    """Issue a BtlibWarning, which never becomes an exception.
+
+    An "inconclusive" verdict, a rebuilt cache or a slower engine is told to the user and changes no result. Under
+    `-W error` or `filterwarnings = error` Python would raise it, and a benchmark would end with a traceback in place of
+    its verdict. All other filters apply. `--bt-strict` makes inconclusive verdicts fail.
+
+    Args:
+        text: Text of the warning.
+        stacklevel: Whose line the warning names: 1 that of the caller, 2 that of the caller's caller, and so on.
+    """
+    try:
+        warnings.warn(text, BtlibWarning, stacklevel=stacklevel + 1)
+    except BtlibWarning:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", BtlibWarning)
+            warnings.warn(text, BtlibWarning, stacklevel=stacklevel + 1)
 
 
 def foreign_faults() -> tuple[type[BaseException], ...]:

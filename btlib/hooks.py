@@ -5,13 +5,12 @@ implement hooks as functions with the names below, marked with `@hookimpl`. An i
 that it does not need.
 """
 
-import warnings
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from btlib.errors import BtlibWarning
+from btlib.errors import warn
 from btlib.registry import entry_points
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def notify(name: str, **given: Any) -> None:
             implementation()
         except Exception as error:  # code of other packages may raise anything
             text = f"{plugin}: its hook {name} failed: {type(error).__name__}: {error}"
-            warnings.warn(text, BtlibWarning, stacklevel=2)
+            warn(text, stacklevel=2)
 
 
 def call() -> Any:

@@ -1,13 +1,14 @@
 """Options of a run. Each is declared once, as a field; the options of pytest and of `btlib run` are made from these."""
 
 import importlib.util
-import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from btlib.errors import OptionError
+from btlib.ranges import COUNT, INSIDE, SEED, Range
 from btlib.registry import unknown_name
 from btlib.stages import normalised, stages
 from btlib.types import DEVICES, SCALINGS, Scaling
@@ -24,6 +25,9 @@ Kind = Literal["text", "list", "repeated", "count", "seed", "stages", "share", "
 """Kind of an option's value, in this order: any text; names separated by commas; an option that may be repeated; a
 whole number from 1; a whole number from 0; numbers of seeds (see `btlib.stages`); a share between 0 and 1; an existing
 folder; a folder that may be created; a switch."""
+
+RANGES: Mapping[str, Range] = {"count": COUNT, "seed": SEED, "share": INSIDE}
+"""Kind of an option that is a number → its range."""
 
 
 @dataclass(frozen=True)
@@ -170,11 +174,9 @@ class RunOptions:
                 where=f"{written('split')}, {written('folds')}",
                 hint="give one of the two",
             )
-        for name in ("limit", "epochs", "image_size", "batch_size", "timeout"):
-            _require_whole(name, getattr(self, name), 1)
-        _require_whole("seed", self.seed, 0)
+        for name, declared in declarations().items():
+            _require_in_range(name, declared.kind, getattr(self, name))
         object.__setattr__(self, "seeds", normalised(self.seeds, written("seeds")))
-        _share(self.alpha, written("alpha"))
         for name, declared in declarations().items():
             value = getattr(self, name)
             if declared.choices is not None and value is not None and value not in declared.choices:
@@ -254,7 +256,7 @@ def plugin_values(options: Iterable[PluginOption], given: Mapping[str, Any], bas
         base: Folder that relative paths start from.
 
     Raises:
-        OptionError: A value is not among the choices of its option.
+        OptionError: A value is not among the choices of its option, or is a number out of range.
     """
     found = {}
     for option in options:
@@ -263,6 +265,7 @@ def plugin_values(options: Iterable[PluginOption], given: Mapping[str, Any], bas
         choices = option.declared.choices
         if value is not None and choices is not None and value not in choices:
             raise OptionError(f"expected one of {', '.join(choices)}, got {value!r}", where=written(option.name))
+        _require_in_range(option.key, option.declared.kind, value)
         if value is not None and option.declared.kind in ("folder", "place"):
             value = base / Path(value).expanduser()
         elif option.declared.kind in ("list", "repeated"):
@@ -281,15 +284,10 @@ def parser_of(declared: Declared, base: Path, where: str) -> Callable[[str], Any
     """
 
     def parse(text: str) -> Any:
-        if declared.kind in ("count", "seed"):
-            least = 1 if declared.kind == "count" else 0
-            if not text.isdecimal() or int(text) < least:
-                raise OptionError(f"expected a whole number from {least}, got {text!r}", where=where)
-            return int(text)
+        if declared.kind in RANGES:
+            return _number(text, declared.kind, where)
         if declared.kind == "stages":
             return normalised(text, where)
-        if declared.kind == "share":
-            return _share(text, where)
         if declared.kind == "list":
             return tuple(filter(None, text.split(",")))
         if declared.kind == "folder":
@@ -371,20 +369,20 @@ def _given(choices: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in choices.items() if value is not None}
 
 
-def _require_whole(name: str, value: object, least: int) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-        raise OptionError(f"expected a whole number from {least}, got {value!r}", where=written(name))
+def _require_in_range(name: str, kind: Kind, value: object) -> None:
+    """Check the value of an option that is a number; None, for an option that is not given, passes."""
+    if kind in RANGES and value is not None:
+        RANGES[kind].require(value, written(name))
 
 
-def _share(value: object, where: str) -> float:
-    """Convert a share to a float between 0 and 1; both bounds are errors."""
-    try:
-        found = float(str(value))
-    except ValueError:
-        found = math.nan
-    if not 0 < found < 1:
-        raise OptionError(f"expected a number between 0 and 1, got {value!r}", where=where, hint="0.05, for example")
-    return found
+def _number(text: str, kind: Kind, where: str) -> int | float:
+    """Convert the text of an option that is a number."""
+    found: object = text
+    with suppress(ValueError):
+        found = float(text) if kind == "share" else int(text) if text.isdecimal() else text
+    if found not in RANGES[kind]:
+        RANGES[kind].require(text, where, hint="0.05, for example" if kind == "share" else None)
+    return found  # type: ignore[return-value]  # it is in a range of numbers
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
+from btlib.ranges import COUNT, LOSS, NOT_NEGATIVE, POSITIVE, SHARE, WHOLE, Range, require_fields
 from btlib.registry import Registry, unknown_name
 from btlib.types import Scaling
 
@@ -18,12 +19,15 @@ class Protocol:
 
     Attributes:
         split: Name of the split (see `btlib.splits`).
-        image_size: Side of the square input in pixels.
+        image_size: Side of the square input in pixels, from 2.
         scaling: "thesis" (divide by 255) or "percentile" (1st to 99th percentile of each channel to 0…1); a recipe or
             a case may choose another scaling.
         threshold: Probability above which a pixel belongs to the mask, 0…1; a recipe may choose a threshold for each
             model on the validation samples instead.
-        batch_mean_size: Batch size of the aggregation "batch-mean" (the mean of the batch means).
+        batch_mean_size: Batch size of the aggregation "batch-mean" (the mean of the batch means), from 1.
+
+    Raises:
+        OptionError: A number is out of its range.
     """
 
     split: str = "slice-seed42"
@@ -32,6 +36,10 @@ class Protocol:
     threshold: float = 0.65
     batch_mean_size: int = 16
 
+    def __post_init__(self) -> None:
+        ranges = {"image_size": Range(2, whole=True), "threshold": SHARE, "batch_mean_size": COUNT}
+        require_fields(self, ranges, "protocol")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -39,15 +47,18 @@ class Recipe:
 
     Attributes:
         name: Name of the recipe.
-        epochs: Number of passes over the training samples.
-        batch_size: Number of samples in a training step.
-        learning_rate: Learning rate of the optimiser.
+        epochs: Number of passes over the training samples, from 1.
+        batch_size: Number of samples in a training step, from 1.
+        learning_rate: Learning rate of the optimiser, above 0.
         schedule: Learning-rate schedule: "constant", or "cosine" (to zero over the run, after one warm-up epoch).
         scaling: Scaling of the images for training and prediction; None takes that of the protocol.
         augment: Whether training samples are augmented at random.
         keep: Stored weights: "last" (of the last epoch) or "best" (of the best epoch on the validation samples).
         threshold: Threshold of the masks: "protocol", or "validation" (with the highest Dice on validation samples).
         quick: Whether a tiny model is enough, because the run only tests that the case works.
+
+    Raises:
+        OptionError: A number is out of its range.
     """
 
     name: str = "default"
@@ -60,6 +71,10 @@ class Recipe:
     keep: Keep = "last"
     threshold: Threshold = "protocol"
     quick: bool = False
+
+    def __post_init__(self) -> None:
+        ranges = {"epochs": COUNT, "batch_size": COUNT, "learning_rate": POSITIVE}
+        require_fields(self, ranges, f"recipe {self.name}")
 
     def with_epochs(self, epochs: int) -> Self:
         """Return the recipe with another number of epochs; a plug-in scales its own numbers of epochs in proportion."""
@@ -85,12 +100,12 @@ class Tier:
         protocol: Protocol of the measurements.
         recipe: Recipe of the training.
         baseline: Name of the file in `baselines/`, without `.json`.
-        phantom_samples: Number of phantom samples that are used if there are no real samples.
+        phantom_samples: Number of phantom samples that are used if there are no real samples; 0 for none.
         always_phantom: Whether phantoms are used even if `data_figshare/data` contains real slices, so that results can
             be compared with the baseline on any machine.
-        bench_seconds: Duration of one throughput measurement in seconds.
-        speed_margin: Share of its ratio to the speed reference that a case may lose. Timings of small models on
-            small machines are in milliseconds and depend on other programs, so they only show a loss of about half.
+        bench_seconds: Duration of one throughput measurement in seconds, 0 or more.
+        speed_margin: Share of its ratio to the speed reference that a case may lose, below 1. Timings of small models
+            on small machines are in milliseconds and depend on other programs, so they only show a loss of about half.
         precision: Numeric precision: "fp32" gives similar results on different machines; "auto" takes the fastest.
         engine: Engine of the trained models: "auto" takes the fastest, "eager" needs no conversion.
         explain_samples: Number of test samples with occlusion maps, divided among the classes.
@@ -98,6 +113,9 @@ class Tier:
         explain_steps: Number of strides per patch.
         fixed: Whether the protocol and the recipe cannot be chosen by name, because the baseline is for these only.
         preset: Name in `PRESETS` of the protocol that is used if the user names only a recipe.
+
+    Raises:
+        OptionError: A number is out of its range.
     """
 
     name: str
@@ -115,6 +133,11 @@ class Tier:
     explain_steps: int = 4
     fixed: bool = False
     preset: str = ""
+
+    def __post_init__(self) -> None:
+        ranges = {"phantom_samples": WHOLE, "bench_seconds": NOT_NEGATIVE, "speed_margin": LOSS}
+        counts = ("explain_samples", "explain_patches", "explain_steps")
+        require_fields(self, ranges | dict.fromkeys(counts, COUNT), f"tier {self.name}")
 
 
 TIERS: Registry[Tier] = Registry("tier", "btlib.protocols")

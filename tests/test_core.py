@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btlib import files, fingerprint
-from btlib.errors import BtlibError, UnknownNameError
+from btlib.errors import BtlibError, BtlibWarning, UnknownNameError, warn
 from btlib.registry import Registry
 
 JSON = st.recursive(
@@ -187,3 +188,24 @@ def test_a_package_that_takes_a_name_is_told(installed: Callable[[str], None], t
     """)
     with pytest.raises(BtlibError, match="thing 'own' is registered twice"):
         list(things)
+
+
+@pytest.mark.parametrize(("action", "told"), [("error", 1), ("always", 1), ("default", 1), ("ignore", 0)])
+def test_a_warning_of_btlib_is_never_an_exception(action: str, told: int):
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter(action)  # type: ignore[arg-type]
+        warn("told", stacklevel=1)
+        assert [(str(one.message), one.category) for one in seen] == [("told", BtlibWarning)] * told
+        assert all(one.filename == __file__ for one in seen)
+        filters = list(warnings.filters)
+        if action == "error":
+            with pytest.raises(UserWarning, match="of others"):
+                warnings.warn("of others", UserWarning, stacklevel=1)
+        assert list(warnings.filters) == filters
+
+
+def test_every_warning_of_btlib_takes_this_way():
+    """`warnings.warn` elsewhere would end a benchmark with a traceback where warnings are errors."""
+    root = Path(files.__file__).parent
+    found = [path.name for path in root.rglob("*.py") if "warnings.warn(" in path.read_text(encoding="utf-8")]
+    assert found == ["errors.py"]

@@ -2,13 +2,12 @@
 
 import pickle
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from btlib import extras, files
-from btlib.errors import BtlibError, BtlibWarning, CheckpointError
+from btlib.errors import BtlibError, CheckpointError, warn
 from btlib.speed import memory
 
 with extras.named():
@@ -69,10 +68,9 @@ class StateFile:
             problem = type(error).__name__
         aside = self.path.with_name(f"{self.path.name}.damaged")
         self.path.replace(aside)
-        warnings.warn(
+        warn(
             f"{self.path}: the state of the interrupted run cannot be read ({problem}); "
             f"the file was renamed to {aside.name}, and training starts again",
-            BtlibWarning,
             stacklevel=3,
         )
         return None

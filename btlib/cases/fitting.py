@@ -5,7 +5,6 @@ import inspect
 import re
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from btlib.cases.case import CASES, Prepared, Work, definition_of
 from btlib.cases.closure import closure_of
 from btlib.cases.load import MODULE
 from btlib.data.cache import PREPROCESSING
-from btlib.errors import BtlibError, BtlibWarning, CheckpointError
+from btlib.errors import BtlibError, CheckpointError, warn
 from btlib.evaluation.predictor import Predictor
 from btlib.files import DamagedFileError
 from btlib.speed import determinism
@@ -189,7 +188,7 @@ def _whole(folder: Path) -> bool:
     except (OSError, DamagedFileError) as error:
         aside = stored_folder.set_aside(folder)
         text = f"{folder}: damaged ({error}); the folder was renamed to {aside.name}, and the model is trained again"
-        warnings.warn(text, BtlibWarning, stacklevel=3)
+        warn(text, stacklevel=3)
         return False
     return True
 

@@ -1,6 +1,5 @@
 """`btlib baseline`: show what a run would change, make it the baseline, and check baseline files."""
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -155,6 +154,7 @@ def _proposal(
 def _margin(text: str) -> tuple[str, float]:
     from btlib.errors import OptionError
     from btlib.evaluation.catalogue import METRICS, of_score
+    from btlib.gate.margins import margins_of
     from btlib.numbers import define
 
     metric, equals, value = text.rpartition("=")
@@ -163,7 +163,7 @@ def _margin(text: str) -> tuple[str, float]:
     low, high = known.range
     try:
         margin = float(value)
-        if known.level == "sample" and 0 < margin < high - low and margin < math.inf:
+        if known.level == "sample" and margin in margins_of(known):
             return metric, margin
     except ValueError:
         pass

@@ -8,7 +8,6 @@ folder and then renamed.
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from btlib.data.preprocess import prepare_image, prepare_mask
 from btlib.data.reading import known, read_checked
 from btlib.data.source import DatasetSource, SampleInfo
 from btlib.data.workers import map_files
-from btlib.errors import BtlibWarning, DataError
+from btlib.errors import DataError, warn
 from btlib.files import require_regular, write_text
 from btlib.types import Scaling
 
@@ -83,7 +82,7 @@ def open_cached(source: DatasetSource, image_size: int, scaling: Scaling, progre
     samples = known(source.samples(), source.place)
     if not samples:
         raise DataError("there are no samples", where=source.place)
-    request = _Request(cache_root(), source, samples, image_size, scaling)
+    request = _Request(cache_root(), source, samples, int(image_size), scaling)
     found = _find(request)
     if found is None:
         with _locked(request, request.name):
@@ -120,7 +119,7 @@ def _open(request: _Request, content: str) -> Dataset | None:
     try:
         return _entry(request, place, content)
     except entry.DamagedEntry as damage:
-        warnings.warn(f"{place}: cached samples are damaged ({damage}); rebuilding them", BtlibWarning, stacklevel=2)
+        warn(f"{place}: cached samples are damaged ({damage}); rebuilding them", stacklevel=2)
         return None
 
 
@@ -136,9 +135,7 @@ def _store_again(request: _Request, place: Path, rows: Sequence[int]) -> None:
         DataError: A file cannot be read, or the cache cannot be written.
     """
     names = [request.samples[i].id for i in rows]
-    warnings.warn(
-        f"{place}: cached pixels of {names[0]} to {names[-1]} are damaged; rebuilding them", BtlibWarning, stacklevel=2
-    )
+    warn(f"{place}: cached pixels of {names[0]} to {names[-1]} are damaged; rebuilding them", stacklevel=2)
     try:
         for i in rows:
             numbered = (i, request.samples[i])

@@ -15,6 +15,7 @@ from btlib.data.patients import PatientSource, shared_volume
 from btlib.data.quota import shares
 from btlib.data.task import Task
 from btlib.errors import DataError
+from btlib.ranges import Range
 from btlib.types import Scaling
 
 
@@ -226,7 +227,7 @@ class Dataset(Samples):
         Raises:
             DataError: n is below 1 or above the number of samples.
         """
-        if not 1 <= n <= len(self):
+        if n not in Range(1, len(self), whole=True):
             raise DataError(f"expected 1…{len(self)} samples, got {n}", where="limit", hint="ask for fewer samples")
         chosen = []
         wanted = shares(np.bincount(self.strata, minlength=len(self.task.classes)).tolist(), n)

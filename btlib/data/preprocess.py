@@ -5,25 +5,23 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.errors import OptionError
+from btlib.ranges import Range
 from btlib.registry import unknown_name
 from btlib.types import Scaling
 
 _RESIZABLE = {"uint8", "uint16", "int16", "float32", "float64"}  # the dtypes cv2 interpolates
 _PERCENTILES = (1.0, 99.0)
+_SIDE = Range(2, whole=True)
 
 
 def check(image_size: int, scaling: str) -> None:
     """Raise an error for an invalid size or scaling.
 
     Raises:
-        OptionError: The size is below 2 pixels.
+        OptionError: The size is not a whole number from 2 pixels.
         UnknownNameError: There is no scaling of this name.
     """
-    if image_size < 2:
-        raise OptionError(
-            f"expected at least 2 pixels, got {image_size}", where="image_size", hint="the thesis uses 256"
-        )
+    _SIDE.require(image_size, "image_size", hint="the thesis uses 256")
     if scaling not in get_args(Scaling):
         raise unknown_name("scaling", scaling, get_args(Scaling))
 

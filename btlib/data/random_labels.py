@@ -11,6 +11,7 @@ import numpy as np
 from btlib.data.dataset import Dataset
 from btlib.data.grouping import patient_groups, unknown
 from btlib.errors import DataError
+from btlib.ranges import SEED
 
 
 def with_random_labels(dataset: Dataset, seed: int = 42) -> Dataset:
@@ -22,8 +23,9 @@ def with_random_labels(dataset: Dataset, seed: int = 42) -> Dataset:
 
     Raises:
         DataError: Patients are unknown (classes drawn per sample cannot show that a model recognises patients), or the
-            task has no classes.
+            task has no classes, or the seed is out of range.
     """
+    SEED.require(seed, "seed of the random labels", error=DataError)
     if strange := unknown(dataset.patients):
         raise DataError(
             f"random classes are drawn per patient, but {strange} of {len(dataset)} samples have no patient id",

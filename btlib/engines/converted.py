@@ -1,7 +1,6 @@
 """Cache of converted models on disk. Each is converted once, and verified before it is used."""
 
 import tempfile
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +9,7 @@ from filelock import FileLock
 
 from btlib import fingerprint, stored_folder
 from btlib.engines.engine import Subject
-from btlib.errors import BtlibWarning
+from btlib.errors import warn
 from btlib.files import DamagedFileError
 
 SCHEMA = "btlib-converted/1"
@@ -54,8 +53,6 @@ def _is_whole(folder: Path) -> bool:
     try:
         stored_folder.verify_folder(folder, SCHEMA)
     except (OSError, DamagedFileError) as error:
-        warnings.warn(
-            f"{folder}: the converted model is damaged ({error}); it is converted again", BtlibWarning, stacklevel=2
-        )
+        warn(f"{folder}: the converted model is damaged ({error}); it is converted again", stacklevel=2)
         return False
     return True

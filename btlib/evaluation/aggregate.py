@@ -10,6 +10,7 @@ from btlib import metrics
 from btlib.errors import StatsError
 from btlib.evaluation.catalogue import METRICS, Metric, Metrics
 from btlib.natural_order import natural
+from btlib.ranges import COUNT
 from btlib.sample_table import SampleTable
 
 SIZES = ("small", "middle", "large")
@@ -20,7 +21,11 @@ def batch_mean(values: NDArray[np.float64], size: int) -> float:
     """Mean of the means of consecutive batches of `size`; a short last batch has the same weight as a full one.
 
     The README of the thesis averages Dice of C–G in this way (39 batches, the last of 4 samples).
+
+    Raises:
+        StatsError: `size` is below 1.
     """
+    COUNT.require(size, "batch size", error=StatsError)
     return float(np.mean([values[i : i + size].mean() for i in range(0, len(values), size)]))
 
 

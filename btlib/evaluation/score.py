@@ -12,6 +12,7 @@ from btlib.evaluation.checks import check_kind, check_ranges, in_shape
 from btlib.evaluation.predictor import Predictor, ask, require_all
 from btlib.evaluation.thresholds import ThresholdCurve, counts_at, threshold_curve
 from btlib.metrics import boundary_distances, counts
+from btlib.ranges import COUNT, SHARE
 from btlib.sample_table import BOUNDARY, OVERLAP, TRUTH, SampleTable, sample_table
 
 
@@ -58,15 +59,18 @@ def evaluate(
         dataset: Preprocessed samples.
         positions: Positions of the samples to score, 0-based; all by default.
         threshold: A pixel belongs to the mask if its probability is greater than this value, 0…1.
-        batch_size: Number of samples per call of `predict`.
+        batch_size: Number of samples per call of `predict`, from 1.
         where: Name of the predictor in error messages.
         truth: The same samples at the size at which masks are scored, if it differs from the predictor's size.
             Predicted masks are resized to it (bilinear).
 
     Raises:
-        PredictionError: A prediction has the wrong shape, is not finite or outside 0…1, or only some batches have masks
-            (or classes). Saved predictions that lack samples are reported before any sample is scored.
+        PredictionError: The threshold or the batch size is out of range, a prediction has the wrong shape, is not
+            finite or outside 0…1, or only some batches have masks (or classes). Saved predictions that lack samples
+            are reported before any sample is scored.
     """
+    SHARE.require(threshold, f"{where}: threshold", error=PredictionError)
+    COUNT.require(batch_size, "batch_size", error=PredictionError)
     chosen = np.arange(len(dataset)) if positions is None else np.asarray(positions)
     truth = dataset if truth is None else _same_samples(truth, dataset, where)
     if len(chosen) == 0:

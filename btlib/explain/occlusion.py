@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from btlib.errors import OptionError, PredictionError
 from btlib.explain.patches import PATCH, STRIDE, corners, positions, spread
+from btlib.ranges import COUNT
 from btlib.registry import unknown_name
 
 Score = Callable[[NDArray[np.float32]], NDArray[np.floating]]
@@ -128,8 +129,7 @@ def drops(
         UnknownNameError: There is no such fill.
         PredictionError: The score is not one finite number per image.
     """
-    if batch_size < 1:
-        raise OptionError(f"expected a batch size of at least 1, got {batch_size}", where="occlusion")
+    COUNT.require(batch_size, "occlusion: batch size")
     image = np.asarray(image, dtype=np.float32)
     instead = filled(image, fill, patch)
     places = [(..., slice(0), slice(0)), *((..., slice(y, y + patch), slice(x, x + patch)) for y, x in at)]

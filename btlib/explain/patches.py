@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.errors import OptionError
+from btlib.ranges import COUNT, Range
 
 PATCH, STRIDE = 32, 8
 """Patch and stride of the thesis in pixels."""
@@ -40,9 +41,10 @@ def positions(
         stride: Distance from one patch to the next in pixels, at most `patch`, so that there are no gaps.
 
     Raises:
-        OptionError: The stride is below 1 or above the patch, or the patch is larger than the sample.
+        OptionError: The patch is below 1 or larger than the sample, or the stride is below 1 or above the patch.
     """
-    if not 1 <= stride <= patch:
+    COUNT.require(patch, "occlusion: patch")
+    if stride not in Range(1, patch, whole=True):
         raise OptionError(f"expected a stride of 1…{patch} (the patch), got {stride}", where="occlusion")
     if len(shape) != 2 or patch > min(shape):
         raise OptionError(f"a patch of {patch} px does not fit a sample of shape {shape}", where="occlusion")

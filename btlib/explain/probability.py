@@ -7,6 +7,7 @@ from btlib.errors import OptionError, PredictionError
 from btlib.evaluation.predictor import Predictor, copied
 from btlib.evaluation.saved import SavedPredictions
 from btlib.explain.occlusion import Score
+from btlib.ranges import WHOLE
 
 
 def probability_of(predictor: Predictor, label: int) -> Score:
@@ -18,7 +19,7 @@ def probability_of(predictor: Predictor, label: int) -> Score:
         OptionError: The class is below 0.
         PredictionError: The predictor is saved predictions.
     """
-    if label < 0:
+    if label not in WHOLE:
         raise OptionError(f"expected a class of 0 or more, got {label}", where="occlusion")
     if isinstance(predictor, SavedPredictions):
         raise PredictionError(

@@ -21,6 +21,7 @@ from btlib.explain.patches import STEPS, scaled
 from btlib.explain.place import ExplainPlace
 from btlib.explain.probability import probability_of
 from btlib.explain.stored import Done, known, store
+from btlib.ranges import WHOLE
 from btlib.splits import Split
 
 _SAVE_EVERY = 30.0  # seconds
@@ -99,9 +100,10 @@ class Study:
 
         Raises:
             PredictionError: The predictor returns no class probabilities.
-            OptionError: Patch, stride and samples do not fit each other.
+            OptionError: Patch, stride and samples do not fit each other, or the number of draws is below 0.
             StatsError: No tumour pixel of a sample lies under a patch.
         """
+        WHOLE.require(sanity, "number of draws of the sanity check")
         stored = known(place, self.case, self.identity)
         done: list[Done] = []
         seconds, saved = self.built, time.perf_counter()

@@ -11,9 +11,10 @@ from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.comparable import other_rendering, unlike
 from btlib.gate.from_results import MARGIN, baseline_of, sound, with_costs
 from btlib.gate.gate_options import GateOptions
+from btlib.gate.margins import margins_of
 from btlib.gate.recipes import differences
 from btlib.gate.rule import judge_with
-from btlib.gate.verdict import COULD_NOT_TELL, HOLDS
+from btlib.gate.verdict import COULD_NOT_TELL, HOLDS, UNCLEAR
 from btlib.registry import unknown_name
 from btlib.results import CaseResult, Conditions
 from btlib.runs.record import RunInfo
@@ -74,7 +75,8 @@ def propose(
     Raises:
         RecordError: The folder is not a run, has no records, a case failed or has no record, or the cases were
             measured under different conditions.
-        BaselineError: A metric with a unit other than "1" has no margin, or a case of `move_first` is not in the run.
+        BaselineError: A margin is out of range, a metric with a unit other than "1" has none, or a case of `move_first`
+            is not in the run.
     """
     run = RunStore(folder)
     info, records = run.info(), run.records()
@@ -107,7 +109,7 @@ def accept(proposal: Proposal, path: Path, *, allow_worse: bool = False) -> None
     problems = list(proposal.refusals)
     if proposal.worse and not allow_worse:
         losses = ", ".join(f"{v.case} {v.metric} {_loss(v)}" for v in proposal.worse)
-        problems.append(f"quality got worse: {losses}; give --allow-worse if this is intended")
+        problems.append(f"quality got worse, or this is not decided: {losses}; give --allow-worse if this is intended")
     if problems:
         raise BaselineError("\n  ".join(["not accepted:", *problems]), where=path)
     proposal.new.save(path)
@@ -165,11 +167,15 @@ def _margins(
     """Return the margins by case and metric: the given one, else the old baseline's for that case, else 0.02.
 
     Raises:
-        BaselineError: A margin is given for a metric that no case has.
+        BaselineError: A margin is out of range, or is given for a metric that no case has.
     """
-    known = dict.fromkeys(name for r in results if r.runs for name in r.definitions.of_table(r.samples))
-    for metric in given:
-        if metric not in known:
+    known = {name: r.definitions[name] for r in results if r.runs for name in r.definitions.of_table(r.samples)}
+    for metric, margin in given.items():
+        if metric in known:
+            margins_of(known[metric]).require(
+                margin, f"margin of {metric}", error=BaselineError, hint="for example dice=0.02"
+            )
+        else:
             raise unknown_name("metric of this run", metric, known, where="--margin")
     return {result.case: _margins_of(result, given, old) for result in results}
 
@@ -216,8 +222,10 @@ def _is_worse(verdict: Verdict, sign: int) -> bool:
 
 
 def _loss(verdict: Verdict) -> str:
-    unknown = verdict.status in COULD_NOT_TELL or verdict.difference is None
-    return verdict.status if unknown else f"{verdict.difference:+.4f}"
+    if verdict.status in COULD_NOT_TELL or verdict.difference is None:
+        return verdict.status
+    loss = f"{verdict.difference:+.4f}"
+    return f"{loss} ({verdict.status})" if verdict.status in UNCLEAR else loss
 
 
 def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> list[str]:

@@ -1,9 +1,8 @@
 """Settings of the gate that a run fixes before it starts."""
 
-import math
 from dataclasses import dataclass
 
-from btlib.errors import OptionError
+from btlib.ranges import COUNT, INSIDE
 
 ALPHA = 0.05
 """Default probability that an unchanged suite has any regression."""
@@ -29,12 +28,8 @@ class GateOptions:
     rescore: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.alpha, bool) or not 0 < self.alpha < 1 or math.isnan(self.alpha):
-            raise OptionError(
-                f"expected a probability between 0 and 1, got {self.alpha!r}", where="alpha", hint="0.05 is usual"
-            )
-        if isinstance(self.looks, bool) or not isinstance(self.looks, int) or self.looks < 1:
-            raise OptionError(f"expected a whole number from 1, got {self.looks!r}", where="looks", hint="give 1")
+        INSIDE.require(self.alpha, "alpha", hint="0.05 is usual")
+        COUNT.require(self.looks, "looks", hint="give 1")
 
     @property
     def level(self) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.rule import judge_metric
 from btlib.gate.schema import Baseline
-from btlib.gate.verdict import WORST_FIRST, Verdict
+from btlib.gate.verdict import COULD_NOT_TELL, WORST_FIRST, Verdict
 from btlib.results import CaseResult
 
 
@@ -61,6 +61,8 @@ def judge_new(
         options: Settings of the gate.
         found: Verdicts of `judge_against` with the same arguments, if already computed.
     """
+    if result.failure is not None:
+        return tuple(Verdict(result.case, metric, result.failure, result.message) for metric in result.metrics)
     if found is None:
         found = judge_against(result, baseline, references, options=options)
     return tuple(_of_metric(result, metric, baseline, references, found) for metric in result.metrics)
@@ -75,6 +77,8 @@ def _of_metric(
     if references is not None:
         return min(judged, key=lambda verdict: WORST_FIRST.index(verdict.status))
     best = max(judged, key=lambda verdict: result.definitions[metric].sign * _value(baseline, verdict))
+    if best.status in COULD_NOT_TELL:
+        return best
     reason = f"{best.reference} has the best {metric} of {baseline.name!r}; name other references with --bt-against"
     return replace(best, reason="\n".join(filter(None, [best.reason, reason])))
 

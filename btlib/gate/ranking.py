@@ -31,13 +31,14 @@ class Ranking:
         low: Lower bound of the 95 % interval of the difference.
         high: Upper bound of the interval.
         method: Method of the interval, as in `Verdict`.
-        p_holm: Two-sided p value of a sign flip test, Holm-corrected over all references and metrics of the case; None
-            if the baseline has no values per sample or they cannot be compared.
+        p_holm: Two-sided p of no mean difference (`btlib.stats.family_tests`), Holm-corrected over all references and
+            metrics of the case; None if the baseline has no values per sample or they cannot be compared.
         rank: Rank by this metric of the new case among itself and the references, 1 is best; None if they cannot be
             compared.
         of: Number of ranked cases.
         images_per_second: Throughput of the reference on the baseline's machine: inference, batch 16, in images/s.
         peak_memory_mib: Peak memory of the reference on that machine, in MiB.
+        p_holm_is_bound: Whether the p value is the least that random flips can give, and so only an upper bound.
     """
 
     case: str
@@ -56,6 +57,7 @@ class Ranking:
     of: int
     images_per_second: float | None
     peak_memory_mib: float | None
+    p_holm_is_bound: bool = False
 
 
 def rankings(
@@ -93,7 +95,8 @@ def rankings(
             low=v.low,
             high=v.high,
             method=v.method,
-            p_holm=p.get((v.reference or "", v.metric)),
+            p_holm=p.get((v.reference or "", v.metric), (None, False))[0],
+            p_holm_is_bound=p.get((v.reference or "", v.metric), (None, False))[1],
             rank=_rank(v, values[v.metric], result.definitions[v.metric].sign),
             of=len(values[v.metric]) + 1,
             images_per_second=_batch_16(baseline.cases[v.reference or ""]),
@@ -114,7 +117,9 @@ def _rank(v: Verdict, others: Sequence[float], sign: int) -> int | None:
     return 1 + sum(sign * other > sign * v.measured for other in others)
 
 
-def _holm(result: CaseResult, baseline: Baseline, asked: Sequence[tuple[str, str]]) -> dict[tuple[str, str], float]:
+def _holm(
+    result: CaseResult, baseline: Baseline, asked: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[float, bool]]:
     measured = [(name, metric) for name, metric in asked if baseline.cases[name].runs]
     if not measured:
         return {}
@@ -122,5 +127,5 @@ def _holm(result: CaseResult, baseline: Baseline, asked: Sequence[tuple[str, str
     for name, metric in measured:
         theirs = mean_in_order(baseline.cases[name].runs, result.samples, metric)
         rows.append(result.values(metric) - theirs)
-    raw = stats.paired_many(np.stack(rows), result.groups, stats.resamples_for(len(rows))).p
-    return dict(zip(measured, map(float, stats.holm(raw)), strict=True))
+    found = stats.family_tests(np.stack(rows), result.groups)
+    return dict(zip(measured, zip(found.holm.tolist(), found.holm_is_bound.tolist(), strict=True), strict=True))

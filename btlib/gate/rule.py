@@ -12,6 +12,7 @@ from btlib.gate.gate_options import GateOptions
 from btlib.gate.power import power_of
 from btlib.gate.schema import Baseline
 from btlib.gate.verdict import Drift, Status, Verdict
+from btlib.ranges import POSITIVE
 from btlib.results import CaseResult
 
 FEWEST_GROUPS = 3
@@ -125,7 +126,11 @@ def status_of(found: stats.Crossed, margin: float, sign: int, level: float, red:
         sign: 1 if higher is better, −1 if lower is better.
         level: One-sided level of the bound of a pass, and of a suspected loss.
         red: Largest one-sided p of a regression.
+
+    Raises:
+        StatsError: The margin is not above 0.
     """
+    POSITIVE.require(margin, "margin", error=StatsError, hint="0.02 is usual for Dice")
     if not all(map(math.isfinite, (found.difference, found.error))):
         return "not-comparable"
     if found.n_groups < FEWEST_GROUPS:
@@ -173,7 +178,7 @@ def _compared(
         reasons.append(drift.describe())
         status = "regressed" if "regressed" in (status, drift.status) else "suspect"
     if differences:
-        reasons = ["the baseline was measured under other conditions:", *differences, *reasons]
+        reasons, power = ["the baseline was measured under other conditions:", *differences], None
         status = "not-comparable"
     return replace(
         known,

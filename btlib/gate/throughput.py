@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from btlib.gate.schema import Baseline
+from btlib.ranges import LOSS, NOT_NEGATIVE
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.speed import Timing
 from btlib.runs.throughput import Throughput
@@ -57,7 +58,13 @@ def judge_throughput(
         alike: Why the two ratios cannot be compared (another kind of processor, another size); None if they can.
         same_machine: Whether both were measured on the same model of machine.
         noise: Largest deviation from 1 of the null run's ratio, as a share: the farther bound of its interval.
+
+    Raises:
+        OptionError: The margin is not from 0 and below 1, or the noise is not a number from 0.
     """
+
+    LOSS.require(margin, "margin of the speed", hint="0.25 is the default")
+    NOT_NEGATIVE.require(noise, "noise of the null run")
 
     def verdict(status: Literal["pass", "slower", "not-judged"], reason: str) -> ThroughputVerdict:
         return ThroughputVerdict(case, figure, status, reason)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from btlib.errors import StatsError
 from btlib.metrics.checks import check_masks
+from btlib.ranges import NOT_NEGATIVE
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class BoundaryDistances:
         Raises:
             StatsError: The tolerance is below 0 or NaN.
         """
-        if not tolerance >= 0:
+        if tolerance not in NOT_NEGATIVE:
             raise StatsError(
                 f"expected 0 pixels or more, got {tolerance}", where="tolerance", hint="1 and 2 pixels are common"
             )
@@ -109,7 +110,7 @@ def surface_dice(pred: NDArray[np.bool_], truth: NDArray[np.bool_], tolerance: f
 
     Raises:
         PredictionError: The masks are not boolean, have different shapes, or are stacks of masks.
-        StatsError: The tolerance is below 0.
+        StatsError: The tolerance is not a finite number of 0 or more.
     """
     return boundary_distances(pred, truth).surface_dice(tolerance)
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from btlib.errors import StatsError
 from btlib.metrics.checks import check_probabilities
+from btlib.ranges import COUNT
 
 SMALLEST = 1e-6
 """Lower limit of probabilities in the logarithm. Tables store six digits, and log(0) would dominate every mean."""
@@ -127,7 +128,7 @@ def _binned(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
     """Return the bin of every sample, its confidence, and whether it is right, [n] each."""
     check_probabilities(class_prob, truth)
-    if bins < 1:
+    if bins not in COUNT:
         raise StatsError(f"expected at least 1 bin, got {bins}", where="bins", hint="15 is common")
     confidence, right = class_prob.max(axis=1), class_prob.argmax(axis=1) == truth
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # bins are open below, closed above

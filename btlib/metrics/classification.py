@@ -3,7 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from btlib.errors import PredictionError
 from btlib.metrics.checks import check_probabilities, check_types
+from btlib.ranges import COUNT
 
 
 def confusion_matrix(
@@ -17,11 +19,12 @@ def confusion_matrix(
         n_classes: Number of classes c; None takes the largest true or predicted class plus one.
 
     Raises:
-        PredictionError: The arrays have different lengths or are empty, or a class is outside 0…c-1.
+        PredictionError: The arrays have different lengths or are empty, a class is outside 0…c-1, or c is below 1.
     """
     if n_classes is None:
         integers = [values for values in (truth, predicted) if values.dtype.kind in "iu" and values.size]
         n_classes = 1 + max([0, *(int(values.max()) for values in integers)])
+    COUNT.require(n_classes, "n_classes", error=PredictionError)
     for name, values in (("truth", truth), ("predicted", predicted)):
         check_types(name, values, len(truth), n_classes)
     cells = np.bincount(truth.astype(np.int64) * n_classes + predicted, minlength=n_classes**2)

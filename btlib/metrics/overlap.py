@@ -3,7 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from btlib.errors import StatsError
 from btlib.metrics.checks import check_masks
+from btlib.ranges import SHARE
 
 EPSILON = 1e-6
 """Constant added to numerator and denominator, as in the thesis. Two empty masks get 1, only one empty mask about 0."""
@@ -62,7 +64,12 @@ def precision_from_counts(intersection: ArrayLike, pred_area: ArrayLike, truth_a
 
 
 def misses(dice: NDArray[np.float64], below: float = 0.1) -> NDArray[np.float64]:
-    """Mark missed samples: 1 for each sample whose Dice is below `below`, else 0."""
+    """Mark missed samples: 1 for each sample whose Dice is below `below` (0…1), else 0.
+
+    Raises:
+        StatsError: `below` is not in 0…1.
+    """
+    SHARE.require(below, "below", error=StatsError, hint="0.1 is usual")
     return np.asarray(dice < below, dtype=np.float64)
 
 

@@ -1,12 +1,11 @@
 """Run of a tier for pytest's items, which read its records and verdicts and fail accordingly."""
 
-import warnings
 from functools import cached_property
 from typing import Any, get_args
 
 from btlib.api.benchmark_run import BenchmarkRun
 from btlib.cases import Prepared
-from btlib.errors import BtlibWarning
+from btlib.errors import warn
 from btlib.evaluation.catalogue import metrics_of
 from btlib.explain.explained import Explained
 from btlib.explain.maps import Maps
@@ -49,7 +48,7 @@ class Run(BenchmarkRun):
             could_run = verdict.status not in get_args(Failure)
             fail(message, verdict.status, None if could_run else self._title(case))
         if verdict.status in UNCLEAR:
-            warnings.warn(message, BtlibWarning, stacklevel=2)
+            warn(message, stacklevel=2)
         return verdict
 
     def predictor_of(self, case: str) -> Prepared:

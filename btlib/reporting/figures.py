@@ -63,11 +63,11 @@ def _panel(axes: "Axes", metric: str, tests: Sequence[PairTest]) -> None:
             axes.text(
                 at[column],
                 at[row],
-                f"{sign * test.difference:+.3f}\np {p_value(test.p_holm)}",
+                f"{sign * test.difference:+.3f}\np {p_value(test.p_holm, test.p_holm_is_bound)}",
                 ha="center",
                 va="center",
                 fontsize=8,
-                fontweight="bold" if test.p_holm < 0.05 else "normal",
+                fontweight="bold" if test.different else "normal",
                 color="white" if dark else "black",
             )
     labels = list(map(_label, names))

@@ -48,13 +48,13 @@ def mean_intervals(
             computed.
     """
     means = _of_samples(results, metrics)
-    for metric in metrics:
-        for result in results:
-            if metric in result.definitions and result.definitions[metric].level == "set":
-                found, note = _of_set(result, metric)
-                means |= {(result.case, metric): found} if found is not None else {}
-                if note and notes is not None:
-                    notes.append((result.case, f"{result.definitions[metric].title}: {note}"))
+    for result in results:
+        known = result.definitions
+        for metric in (name for name in metrics if name in known and known[name].level == "set"):
+            found, note = _of_set(result, metric)
+            means |= {(result.case, metric): found} if found is not None else {}
+            if note and notes is not None:
+                notes.append((result.case, f"{known[metric].title}: {note}"))
     return means
 
 

@@ -10,8 +10,8 @@ from btlib.reporting.numbers import interval, number, p_value
 from btlib.reporting.pairing import pairing
 
 NOTE = (
-    "Holm p is corrected over all rows of a case. Speed and memory of a reference were measured on the baseline's "
-    "machine: check its environment before you compare them."
+    'Holm p is corrected over all rows of a case; "≤" marks the least p that its random flips can give. Speed and '
+    "memory of a reference were measured on the baseline's machine: check its environment before you compare them."
 )
 """Note below the heading of the table."""
 
@@ -45,7 +45,7 @@ def _row(one: Ranking, name: Naming) -> dict[str, str]:
         "difference": number(one.difference, "+.4f"),
         "95 % interval": interval(one.low, one.high),
         "method": one.method or "–",
-        "Holm p": p_value(one.p_holm),
+        "Holm p": p_value(one.p_holm, one.p_holm_is_bound),
         "verdict": one.status,
         "rank": rank_of(one),
         "reference img/s": number(one.images_per_second, ".1f"),

@@ -23,8 +23,8 @@ from btlib.gate.baseline_case import Provenance
 from btlib.registry import unknown_name
 from btlib.reporting.leakage import leakage, leakage_table
 from btlib.reporting.names import code, in_markdown
-from btlib.reporting.numbers import interval, number
-from btlib.reporting.significance import SMALLEST_P, TESTED, PairTest, pair_tests
+from btlib.reporting.numbers import interval, number, p_value
+from btlib.reporting.significance import TESTED, PairTest, pair_tests
 from btlib.reporting.sources import Source, load_source
 from btlib.reporting.values import check_metrics, column
 from btlib.splits import FOLDS, slice_seed42
@@ -169,12 +169,12 @@ def _tests(source: Source) -> Mapping[tuple[str, str, str], PairTest]:
 
 
 def _difference(test: PairTest | None) -> str:
-    """Return text such as "+0.01 (−0.01 … +0.03), p 0.4"; "p ≤" marks the smallest p that resampling can give."""
+    """Return text such as "+0.01 (−0.01 … +0.03), p 0.4"; "p ≤" marks the least p that random flips can give."""
     if test is None:
         return "–"
     same = ", within ±0.02" if test.equivalent else ""
-    bound = "p ≤" if test.p <= SMALLEST_P else "p"
-    return f"{number(test.difference, '+.4f')} ({interval(test.low, test.high)}), {bound} {test.p_holm:.2g}{same}"
+    shown = p_value(test.p_holm, test.p_holm_is_bound)
+    return f"{number(test.difference, '+.4f')} ({interval(test.low, test.high)}), p {shown}{same}"
 
 
 def _leakage(words: Sequence[str], baselines: Path) -> str:

@@ -39,10 +39,8 @@ FAMILIES: Registry[Family] = Registry("family of comparisons", "btlib.comparison
 MARGIN = 0.02
 """Margin of the equivalence test; smaller differences count as not relevant."""
 
-SMALLEST_P = 1 / 10_001
-"""Smallest possible p of the sign-flip test: none of 10,000 draws was as extreme."""
-
-_ALPHA = 0.05
+ALPHA = 0.05
+"""Error rate of a family of tests."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +58,14 @@ class PairTest:
         difference: Mean of first − second, over samples and seeds.
         low: Lower bound of the difference's 95 % interval.
         high: Upper bound of the interval.
-        p: Two-sided p of the sign-flip test over patients.
+        p: Two-sided p of no mean difference, by sign flips of patients and a t corrected for skewness.
+        p_is_bound: Whether p is the least that the flips can give, and so only an upper bound.
         p_holm: p, Holm-corrected within the family.
+        p_holm_is_bound: Whether the corrected p is only an upper bound.
         p_mcnemar: p of the exact McNemar test, which treats samples as independent; only for accuracy with one seed.
         effect: Cohen's d_z for Dice, odds ratio of the discordant samples for accuracy; None if undefined.
         equivalent: Whether the 90 % interval lies within ±`margin` (two one-sided tests at 5 %).
+        undecided: Whether the Monte Carlo error of the corrected p includes 0.05, so that there is no conclusion.
         words: Conclusion in words.
         sign: 1 if higher is better, −1 if lower is better.
         margin: Margin of the equivalence test: that of a score, else 0.02.
@@ -81,13 +82,21 @@ class PairTest:
     low: float
     high: float
     p: float
+    p_is_bound: bool
     p_holm: float
+    p_holm_is_bound: bool
     p_mcnemar: float | None
     effect: float | None
     equivalent: bool
+    undecided: bool
     words: str
     sign: int = 1
     margin: float = MARGIN
+
+    @property
+    def different(self) -> bool:
+        """Whether the corrected test shows a difference."""
+        return self.p_holm < ALPHA and not self.undecided
 
 
 def have_same_samples(results: Sequence[CaseResult]) -> bool:
@@ -129,70 +138,54 @@ def one_training_note(results: Sequence[CaseResult]) -> str:
 
 
 def _family(family: str, asked: Sequence[tuple[str, str, str]], names: dict[str, CaseResult]) -> list[PairTest]:
-    tests = [
-        test
-        for metric in dict.fromkeys(metric for *_, metric in asked)
-        for test in _of_metric(
-            family,
-            [
-                (names[a], names[b])
-                for a, b, m in asked
-                if m == metric and _has(names[a], metric) and _has(names[b], metric)
-            ],
-            metric,
-            stats.resamples_for(max(1, len(asked)), _ALPHA),
-        )
-    ]
-    if not tests:
+    """Return the tests of a family, with the same draws of patients for all of them."""
+    pairs = [(names[a], names[b], m) for a, b, m in asked if _has(names[a], m) and _has(names[b], m)]
+    if not pairs:
         return []
-    corrected = stats.holm([test.p for test in tests])
-    order = {key: i for i, key in enumerate(asked)}
-    done = [replace(test, p_holm=float(p)) for test, p in zip(tests, corrected, strict=True)]
-    done = [replace(test, words=reading(test)) for test in done]
-    return sorted(done, key=lambda test: order[test.first, test.second, test.metric])
+    first = pairs[0][0]
+    margins = {metric: _margin(first, metric) for _, _, metric in pairs}
+    values = {(r.case, m): mean_in_order(r.runs, first.samples, m) for one, other, m in pairs for r in (one, other)}
+    differences = np.stack([values[a.case, m] - values[b.case, m] for a, b, m in pairs])
+    wide = stats.paired_many(differences, first.groups).rows()
+    narrow = stats.paired_many(differences, first.groups, confidence=1 - 2 * ALPHA).rows()
+    found = stats.family_tests(differences, first.groups, ALPHA)
+    tests = [
+        PairTest(
+            family=family,
+            first=a.case,
+            second=b.case,
+            metric=metric,
+            n=outer.n,
+            unit=first.unit,
+            n_units=outer.n_groups,
+            difference=outer.difference,
+            low=outer.low,
+            high=outer.high,
+            p=float(found.p[k]),
+            p_is_bound=bool(found.p_is_bound[k]),
+            p_holm=float(found.holm[k]),
+            p_holm_is_bound=bool(found.holm_is_bound[k]),
+            p_mcnemar=_mcnemar(values[a.case, metric], values[b.case, metric], metric),
+            effect=_effect(values[a.case, metric], values[b.case, metric], metric),
+            equivalent=stats.inside_margin(inner.low, inner.high, margins[metric]),
+            undecided=bool(found.undecided[k]),
+            words="",
+            sign=first.definitions[metric].sign,
+            margin=margins[metric],
+        )
+        for k, ((a, b, metric), outer, inner) in enumerate(zip(pairs, wide, narrow, strict=True))
+    ]
+    return [replace(test, words=reading(test)) for test in tests]
 
 
 def _has(result: CaseResult, metric: str) -> bool:
     return bool(result.runs) and result.definitions[metric].available(result.samples)
 
 
-def _of_metric(
-    family: str, pairs: Sequence[tuple[CaseResult, CaseResult]], metric: str, n_resamples: int
-) -> list[PairTest]:
-    """Test all pairs of a metric at once, with the same draws of patients."""
-    if not pairs:
-        return []
-    order = pairs[0][0].samples
-    rows = {r.case: mean_in_order(r.runs, order, metric) for pair in pairs for r in pair}
-    differences = np.stack([rows[a.case] - rows[b.case] for a, b in pairs])
-    groups, unit = pairs[0][0].groups, pairs[0][0].unit
-    score = pairs[0][0].conditions.task.score(metric)
-    margin = MARGIN if score is None or score.margin is None else score.margin
-    wide = stats.paired_many(differences, groups, n_resamples).rows()
-    narrow = stats.paired_many(differences, groups, n_resamples, confidence=1 - 2 * _ALPHA).rows()
-    return [
-        PairTest(
-            family=family,
-            first=a.case,
-            second=b.case,
-            metric=metric,
-            n=found.n,
-            unit=unit,
-            n_units=found.n_groups,
-            difference=found.difference,
-            low=found.low,
-            high=found.high,
-            p=found.p,
-            p_holm=found.p,
-            p_mcnemar=_mcnemar(rows[a.case], rows[b.case], metric),
-            effect=_effect(rows[a.case], rows[b.case], metric),
-            equivalent=stats.inside_margin(inner.low, inner.high, margin),
-            words="",
-            sign=pairs[0][0].definitions[metric].sign,
-            margin=margin,
-        )
-        for (a, b), found, inner in zip(pairs, wide, narrow, strict=True)
-    ]
+def _margin(result: CaseResult, metric: str) -> float:
+    """Return the margin of the equivalence test: that of a score, else the usual one."""
+    score = result.conditions.task.score(metric)
+    return MARGIN if score is None or score.margin is None else score.margin
 
 
 def _mcnemar(a: NDArray[np.float64], b: NDArray[np.float64], metric: str) -> float | None:
@@ -221,11 +214,13 @@ def reading(test: PairTest, name: Naming = str) -> str:
         test: Test of a pair.
         name: Function that formats the names of the cases.
     """
-    if test.p_holm < _ALPHA:
+    if test.different:
         words = (
             f"{name(test.first)} is {'better' if test.sign * test.difference > 0 else 'worse'} than {name(test.second)}"
         )
         return words + (f", but not by a relevant amount (within ±{test.margin:g})" if test.equivalent else "")
     if test.equivalent:
         return f"no relevant difference (within ±{test.margin:g})"
+    if test.undecided:
+        return f"cannot tell: p is too close to {ALPHA:g} for the number of random flips"
     return "no significant difference; a relevant difference is not ruled out"

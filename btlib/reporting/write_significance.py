@@ -13,10 +13,13 @@ from btlib.results import CaseResult
 
 SCHEMA = "btlib-significance/2"
 
-_HEAD = f"""Mean of first − second over the same samples. The interval is a bootstrap interval; p is from a sign-flip
-permutation test. Both resample whole patients, or samples if patients are unknown. "Holm p" is corrected for all tests
-of its table. McNemar's exact p treats samples as independent. Effect: d_z for Dice; for accuracy, the odds ratio of the
-samples on which only one of the two cases is right. "Within ±{MARGIN:g}" is two one-sided tests at 5 %."""
+_HEAD = f"""Mean of first − second over the same samples, with a bootstrap interval. p is the larger of two: that of
+sign flips, which test that differences are symmetric about 0, and that of a t corrected for skewness, which tests that
+their mean is 0. All of them take patients as a whole, or samples if patients are unknown. If one side fails in only a
+few of the patients (fewer than about 5), even this p is too small: see `btlib.stats.mean_test`. "≤" marks the least p
+that random flips can give. "Holm p" is corrected for all tests of its table. McNemar's exact p treats samples as
+independent. Effect: d_z for Dice; for accuracy, the odds ratio of the samples on which only one of the two cases is
+right. "Within ±{MARGIN:g}" is two one-sided tests at 5 %."""
 
 
 def write_significance(results: Sequence[CaseResult], folder: Path) -> Path | None:

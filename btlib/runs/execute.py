@@ -1,8 +1,6 @@
 """Execution of one case: prepare its predictor, score it, and write its record, also after an error."""
 
 import json
-import math
-import numbers
 import time
 import traceback
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from btlib.evaluation import Evaluation, evaluate, summarise
 from btlib.evaluation.catalogue import metrics_of
 from btlib.metrics import EPSILON
 from btlib.protocol import Protocol
+from btlib.ranges import NOT_NEGATIVE, SHARE
 from btlib.results import Conditions, Failure, PatientFacts
 from btlib.runs.environment import environment
 from btlib.runs.held_out import HeldOut
@@ -215,13 +214,12 @@ def _check_facts(case: Case, prepared: Prepared) -> None:
             hint="convert NumPy numbers with float(…) or int(…)",
         ) from error
     threshold = prepared.threshold
-    known = threshold is None or (isinstance(threshold, numbers.Real) and 0 <= threshold <= 1)
-    if not known or isinstance(threshold, bool):
+    if threshold is not None and threshold not in SHARE:
         raise ModelError(f"threshold: expected 0…1 or None, got {threshold!r}", where=f"case {case.name}")
     if prepared.source not in get_args(Source):
         expected = ", ".join(get_args(Source))
         raise ModelError(f"source: expected one of {expected}, got {prepared.source!r}", where=f"case {case.name}")
-    if not (isinstance(prepared.seconds, numbers.Real) and 0 <= prepared.seconds < math.inf):
+    if prepared.seconds not in NOT_NEGATIVE:
         problem = f"seconds: expected a number from 0, got {prepared.seconds!r}"
         raise ModelError(problem, where=f"case {case.name}")
 

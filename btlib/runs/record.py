@@ -1,7 +1,7 @@
 """Records of a run: all measurements of a cell and their conditions, as strictly validated JSON."""
 
 from collections.abc import Callable
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -204,8 +204,8 @@ class RunInfo(Stored):
     options: dict[str, Any] | None = None
     commit: str | None = None
     dirty: bool | None = None
-    speed_margin: float = 0.25
-    load_seconds: float = 0.0
+    speed_margin: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    load_seconds: Annotated[float, Field(ge=0)] = 0.0
     started: str
 
     @model_validator(mode="before")

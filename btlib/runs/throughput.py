@@ -1,6 +1,10 @@
 """Summary of one speed figure, for comparisons."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_Positive = Annotated[float, Field(gt=0)]
 
 
 class Throughput(BaseModel):
@@ -18,11 +22,11 @@ class Throughput(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-    images_per_second: float
+    images_per_second: _Positive
     gpu: str | None = None
     engine: str | None = None
     precision: str | None = None
     reference: str | None = None
-    ratio: float | None = None
-    low: float | None = None
-    high: float | None = None
+    ratio: _Positive | None = None
+    low: _Positive | None = None
+    high: _Positive | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from btlib.errors import BtlibError, OptionError
+from btlib.ranges import POSITIVE
 
 AGAIN = 5.0
 """Seconds between interruptions. The block is interrupted again if its code caught the previous interruption."""
@@ -27,15 +28,16 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     A call into native code is not interrupted: the error is raised after the call returns.
 
     Args:
-        seconds: Time limit in seconds; None for no limit.
+        seconds: Time limit in seconds, above 0; None for no limit.
 
     Raises:
-        OptionError: This platform has no alarm signal, or this is not the main thread.
+        OptionError: The limit is not above 0, this platform has no alarm signal, or this is not the main thread.
         CaseTimeoutError: The block took longer.
     """
     if seconds is None:
         yield
         return
+    POSITIVE.require(seconds, "--bt-timeout")
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         raise OptionError(
             "a time limit needs the alarm signal of Linux or macOS, and the main thread",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from btlib.errors import OptionError
+from btlib.ranges import POSITIVE
 
 ROUNDS = 3
 """Number of rounds in which the products are timed in turn, so that a short disturbance does not affect only one."""
@@ -33,14 +34,15 @@ def measure_ceiling(device: str = "cpu", precision: str = "fp32", seconds: float
     Args:
         device: "cpu", "cuda" or "mps".
         precision: "fp32", "bf16", or on the CPU "int8" (with OpenVINO).
-        seconds: Total measuring time, without setup; each product runs at least `ROUNDS` times.
+        seconds: Total measuring time above 0, without setup; each product runs at least `ROUNDS` times.
 
     Raises:
         MissingExtraError: torch is not installed.
-        OptionError: No product can be computed in this precision on this device.
+        OptionError: The seconds are not above 0, or no product can be computed in this precision on this device.
     """
     from btlib.speed.products import products
 
+    POSITIVE.require(seconds, "measure_ceiling: seconds")
     candidates = products(device, precision)
     if not candidates:
         raise OptionError(

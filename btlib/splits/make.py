@@ -1,6 +1,5 @@
 """Splits by name. Other packages add splits with an entry point in the group `btlib.splits`."""
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.data.dataset import Dataset
-from btlib.errors import BtlibWarning, SplitError
+from btlib.errors import SplitError, warn
 from btlib.registry import Registry
 from btlib.splits.by_cvind import by_cvind
 from btlib.splits.by_patient import FOLDS, patient_folds
@@ -76,4 +75,4 @@ for _fold in range(1, FOLDS + 1):
 def _warn_of_absent_classes(split: Split, labels: NDArray[np.int64]) -> None:
     absent = sorted(set(labels.tolist()) - set(labels[split.test].tolist()))
     if absent:
-        warnings.warn(f"{split.name}: no test sample of class {absent}; use more samples", BtlibWarning, stacklevel=3)
+        warn(f"{split.name}: no test sample of class {absent}; use more samples", stacklevel=3)

@@ -11,6 +11,7 @@ from btlib.stats.drawn import (
 )
 from btlib.stats.effect import OddsRatio, cohens_dz, matched_odds_ratio, rank_biserial
 from btlib.stats.equivalence import Equivalence, inside_margin, tost
+from btlib.stats.mean_test import FamilyTests, family_tests
 from btlib.stats.multiplicity import holm, resamples_for
 from btlib.stats.paired import PairedDifference, PairedDifferences, paired, paired_many, percentile_levels
 from btlib.stats.power import Enough, detectable, enough, p_pass, p_regressed, with_numbers
@@ -29,6 +30,7 @@ __all__ = [
     "DrawnInterval",
     "Enough",
     "Equivalence",
+    "FamilyTests",
     "Interval",
     "McNemar",
     "OddsRatio",
@@ -51,6 +53,7 @@ __all__ = [
     "discordant",
     "drawn_interval",
     "enough",
+    "family_tests",
     "holm",
     "implied_correlation",
     "inside_margin",

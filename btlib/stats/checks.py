@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from btlib.errors import StatsError
 from btlib.natural_order import natural
+from btlib.ranges import SEED, Range
 
 Floats = NDArray[np.float64]
 
@@ -56,19 +57,19 @@ def at_least(least: int, n: int, what: str) -> None:
     """Check that there are enough items.
 
     Raises:
-        StatsError: `n` is below `least`.
+        StatsError: `n` is not a whole number, or is below `least`.
     """
-    if n < least:
+    if n not in Range(least, whole=True):
         raise StatsError(f"expected at least {least} {what}, got {n}", hint=f"compare on more {what}")
 
 
 def between(low: float, value: float, high: float, what: str, hint: str) -> None:
-    """Check that a number is strictly between two others; NaN never is.
+    """Check that a number is strictly between two others; NaN, True and text never are.
 
     Raises:
         StatsError: The number is not between them.
     """
-    if not low < value < high:
+    if value not in Range(low, high, above=True, below=True):
         raise StatsError(f"expected {what} between {low:g} and {high:g}, got {value}", hint=hint)
 
 
@@ -79,6 +80,16 @@ def confident(confidence: float) -> None:
         StatsError: The confidence is not between 0 and 1.
     """
     between(0, confidence, 1, "a confidence", "0.95 is usual")
+
+
+def resampled(n_resamples: int, seed: int) -> None:
+    """Check the number of resamples, and the seed of their draws.
+
+    Raises:
+        StatsError: There is no resample, or the seed is not in 0…2³²−1.
+    """
+    at_least(1, n_resamples, "resamples")
+    SEED.require(seed, "seed", error=StatsError)
 
 
 def without_spread(differences: Floats, scale: float) -> float | None:
@@ -97,8 +108,8 @@ def without_spread(differences: Floats, scale: float) -> float | None:
 def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
     """Return the number of each sample's group, int [n].
 
-    The natural order of the names sets the numbers, not the order of rows. Groups named by numbers and by texts ("9"
-    before "10") have the same numbers, so resampling gives the same bounds.
+    The natural order of the names sets the numbers, not the order of rows. Groups named by numbers and by the texts of
+    these numbers ("9" before "10") have the same numbers, so resampling gives the same bounds.
 
     Raises:
         StatsError: There is not one group per sample, or a sample has none (None, NaN).
@@ -108,13 +119,16 @@ def group_numbers(groups: Groups, n: int) -> NDArray[np.intp]:
     if any(group is None or group != group for group in groups):
         raise StatsError("some samples have no group", hint="give every sample a patient, or groups=None")
     if isinstance(groups, np.ndarray) and groups.dtype.kind in "biuf":
-        found, of = np.unique(groups, return_inverse=True)
-        names = [str(value) for value in found.tolist()]
+        values, of = np.unique(groups, return_inverse=True)
+        names = [str(value) for value in values]
     else:
-        names = [str(group) for group in groups]
-        of = np.arange(n)
-    place = {name: k for k, name in enumerate(sorted(set(names), key=natural))}
-    return np.array([place[name] for name in names], np.intp)[of]
+        given = [str(group) for group in groups]
+        names = sorted(set(given))
+        at = {name: k for k, name in enumerate(names)}
+        of = np.array([at[name] for name in given], np.intp)
+    place = np.empty(len(names), np.intp)
+    place[sorted(range(len(names)), key=lambda k: natural(names[k]))] = np.arange(len(names))
+    return np.asarray(place[of])
 
 
 def plain(*numbers: float) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from btlib.errors import StatsError
+from btlib.ranges import NOT_NEGATIVE, POSITIVE
 from btlib.stats.checks import Floats, Groups, at_least, between, group_numbers, numbers
 from btlib.stats.clusters import cluster_variance
 
@@ -31,7 +32,8 @@ class Variance:
     freedom: float
 
     def __post_init__(self) -> None:
-        if not (0 <= self.value < math.inf and self.freedom > 0):
+        freedom = self.freedom in POSITIVE or (isinstance(self.freedom, float) and self.freedom == math.inf)
+        if not (self.value in NOT_NEGATIVE and freedom):
             raise StatsError(
                 f"expected a variance of 0 or more and positive degrees of freedom, got {self.value}, {self.freedom}",
                 hint="find the source of NaN or infinity",

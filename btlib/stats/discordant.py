@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from btlib.errors import StatsError
+from btlib.ranges import WHOLE
 from btlib.stats.checks import same_samples
 
 
@@ -81,5 +82,5 @@ def counted(only_a: int, only_b: int) -> None:
     Raises:
         StatsError: A number is below 0 or not an integer.
     """
-    if not all(count >= 0 and count % 1 == 0 for count in (only_a, only_b)):
+    if not all(count in WHOLE for count in (only_a, only_b)):
         raise StatsError(f"expected two counts of samples, got {only_a} and {only_b}", hint="see `discordant`")

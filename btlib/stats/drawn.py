@@ -82,7 +82,9 @@ def drawn_interval(value: float, drawn: ArrayLike, n_groups: int, confidence: fl
     """Student's interval of a statistic: value ± t · standard error, with one degree of freedom less than patients.
 
     The standard error is that of the draws, with the factor √(g/(g − 1)) for g patients. Percentiles of the draws are
-    not used: they are too narrow for few patients, and draws of a calibration error are larger than its value.
+    not used: they are too narrow for few patients, and draws of a calibration error are larger than its value. The
+    interval does not correct the bias of a statistic. The calibration error of few samples, for example, is larger than
+    that of the population; in the difference of two cases on the same samples this bias largely cancels.
 
     Args:
         value: Value for all samples.

@@ -47,8 +47,9 @@ def resamples_for(n_tests: int, alpha: float = 0.05, least: int = 10_000) -> int
         least: Smallest number of resamples to return.
 
     Raises:
-        StatsError: There is no test, or alpha is out of range.
+        StatsError: There is no test, alpha is out of range, or `least` is below 1.
     """
     at_least(1, n_tests, "tests")
+    at_least(1, least, "resamples")
     between(0, alpha, 1, "an error rate", "0.05 is usual")
     return max(least, math.ceil(10 * n_tests / alpha))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from btlib.stats.checks import Floats, Groups, at_least, confident, group_numbers, numbers, same_samples
+from btlib.stats.checks import Floats, Groups, at_least, confident, group_numbers, numbers, resampled, same_samples
 from btlib.stats.clusters import FEW, mean_variance, students_reach
+from btlib.stats.mean_test import by_group, count_extreme, mean_p, skewness_corrected_p
 from btlib.stats.resampling import CELLS, draws
 
 
@@ -19,7 +20,8 @@ class PairedDifference:
         difference: Mean of a − b.
         low: Lower bound of its interval (see `paired_many`).
         high: Upper bound of that interval.
-        p: Two-sided p of the sign-flip permutation test of no difference.
+        p: Two-sided p of no mean difference, by sign flips and a t corrected for skewness (see `mean_p`).
+        p_is_bound: Whether no flip was as extreme as the observed mean, so that p is only an upper bound.
         n: Number of samples.
         n_groups: Number of units that were resampled: patients if they are given, else samples.
     """
@@ -28,6 +30,7 @@ class PairedDifference:
     low: float
     high: float
     p: float
+    p_is_bound: bool
     n: int
     n_groups: int
 
@@ -41,6 +44,7 @@ class PairedDifferences:
         low: Lower bounds, float64 [k].
         high: Upper bounds, float64 [k].
         p: Two-sided p of each row, not adjusted for multiple comparisons, float64 [k].
+        p_is_bound: Whether p is only an upper bound of each row, bool [k].
         n: Number of samples.
         n_groups: Number of units that were resampled.
     """
@@ -49,15 +53,16 @@ class PairedDifferences:
     low: Floats
     high: Floats
     p: Floats
+    p_is_bound: NDArray[np.bool_]
     n: int
     n_groups: int
 
     def rows(self) -> list[PairedDifference]:
         """Return the comparisons one by one."""
-        columns = (self.difference, self.low, self.high, self.p)
+        columns = (self.difference, self.low, self.high, self.p, self.p_is_bound)
         return [
-            PairedDifference(difference, low, high, p, self.n, self.n_groups)
-            for difference, low, high, p in np.transpose(columns).tolist()
+            PairedDifference(difference, low, high, p, p_is_bound, self.n, self.n_groups)
+            for difference, low, high, p, p_is_bound in zip(*(column.tolist() for column in columns), strict=True)
         ]
 
 
@@ -69,7 +74,7 @@ def paired(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> PairedDifference:
-    """Mean difference a − b with an interval and a permutation test: `paired_many` of one pair.
+    """Mean difference a − b with an interval and a test of no difference: `paired_many` of one pair.
 
     Samples of one patient are not independent. With `groups`, all samples of a patient are drawn together, and their
     signs are flipped together.
@@ -78,7 +83,7 @@ def paired(
         a: One value of a per sample, float [n].
         b: One value of b per sample, float [n].
         groups: Patient of every sample; None treats the samples as independent.
-        n_resamples: Number of bootstrap draws, and of permutations.
+        n_resamples: Number of bootstrap draws, and of sign flips.
         confidence: Confidence of the interval, between 0 and 1.
         seed: Seed of the random draws; the same seed gives the same result.
 
@@ -96,7 +101,7 @@ def paired_many(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> PairedDifferences:
-    """Mean of each row of differences, with intervals and permutation tests. All rows share the same draws.
+    """Mean of each row of differences, with intervals and tests. All rows share the same draws.
 
     Interval: percentiles of the mean over patients drawn with replacement (doi 10.1111/j.1467-9868.2007.00593.x), at
     levels widened for few patients (`percentile_levels`). The weight of a patient is its number of samples. With fewer
@@ -104,14 +109,14 @@ def paired_many(
     cluster-robust standard error (doi 10.2307/2533958), because there are too few different draws. If only few patients
     differ at all, or if one patient has most of the samples, the coverage is below the nominal confidence.
 
-    p: the share of random sign flips, one sign per patient, whose mean is at least as extreme as the observed one
-    (doi 10.1016/j.neuroimage.2014.01.060). The observed mean counts as one flip, so p is never 0
-    (doi 10.2202/1544-6115.1585).
+    p: the larger of two. One is the share of random sign flips, one sign per patient, whose mean is at least as extreme
+    as the observed one. The other is that of a t corrected for skewness. `mean_p` says what each of them assumes, and
+    how often they reject in simulations. For conclusions about several pairs use `family_tests`.
 
     Args:
         differences: a − b of k pairs on the same n samples, float [k, n].
         groups: Patient of every sample; None treats the samples as independent.
-        n_resamples: Number of bootstrap draws, and of permutations, at least 1.
+        n_resamples: Number of bootstrap draws, and of sign flips, at least 1.
         confidence: Confidence of each interval, between 0 and 1.
         seed: Seed of the random draws; the same seed gives the same result. A row's result does not depend on the other
             rows.
@@ -122,13 +127,13 @@ def paired_many(
     rows = numbers(differences, "differences", ndim=2)
     confident(confidence)
     at_least(1, len(rows), "pairs")
-    at_least(1, n_resamples, "resamples")
+    resampled(n_resamples, seed)
     of = np.arange(rows.shape[1]) if groups is None else group_numbers(groups, rows.shape[1])
     sizes = np.bincount(of).astype(np.float64)
     at_least(2, len(sizes), "samples" if groups is None else "patients")
     mean, rest = _centre(rows)
-    sums, left = _by_group(rows, of), _by_group(rest, of)
-    deviations, p = [], []
+    sums, left = by_group(rows, of), by_group(rest, of)
+    deviations, extreme = [], []
     block = max(1, CELLS // n_resamples)
     for at in (slice(start, start + block) for start in range(0, len(rows), block)):
         weights, signs = draws(seed, len(sizes), n_resamples)  # the same draws for every block
@@ -137,9 +142,11 @@ def paired_many(
         else:
             levels = percentile_levels(confidence, len(sizes))
             deviations.append(np.quantile(_drawn_means(weights, left[at], sizes), levels, axis=0))
-        p.append(_sign_flip_p(signs, sums[at], n_resamples))
+        extreme.append(count_extreme(signs, sums[at]))
     low, high = mean + np.concatenate(deviations, axis=1)
-    return PairedDifferences(mean, low, high, np.concatenate(p), rows.shape[1], len(sizes))
+    found, skewed = np.concatenate(extreme), skewness_corrected_p(sums, sizes)
+    p = mean_p(found, n_resamples, skewed)
+    return PairedDifferences(mean, low, high, p, (found == 0) & (p > skewed), rows.shape[1], len(sizes))
 
 
 def percentile_levels(confidence: float, n_groups: int) -> tuple[float, float]:
@@ -154,9 +161,14 @@ def percentile_levels(confidence: float, n_groups: int) -> tuple[float, float]:
 
     Returns:
         Lower and upper level, between 0 and 1.
+
+    Raises:
+        StatsError: The confidence is not between 0 and 1, or there are fewer than two units.
     """
     from scipy.special import ndtr, stdtrit
 
+    confident(confidence)
+    at_least(2, n_groups, "patients")
     reach = np.sqrt(n_groups / (n_groups - 1)) * stdtrit(n_groups - 1, (1 + confidence) / 2)
     return float(ndtr(-reach)), float(ndtr(reach))
 
@@ -171,13 +183,6 @@ def _centre(rows: Floats) -> tuple[Floats, Floats]:
     return rows[:, 0] + shift, rest - shift[:, None]
 
 
-def _by_group(rows: Floats, of: NDArray[np.intp]) -> Floats:
-    """Sum each row within each group, [k, n_groups]."""
-    order = np.argsort(of, kind="stable")
-    starts = np.searchsorted(of[order], np.arange(of.max() + 1))
-    return np.asarray(np.add.reduceat(rows[:, order], starts, axis=1))
-
-
 def _drawn_means(pieces: Iterable[Floats], sums: Floats, sizes: Floats) -> Floats:
     """Mean over the samples of the patients drawn, [n_resamples, k]."""
     return np.concatenate([(weights @ sums.T) / (weights @ sizes)[:, None] for weights in pieces])
@@ -187,12 +192,3 @@ def _students(sums: Floats, n: int, confidence: float) -> Floats:
     """Distances of the bounds of Student's interval from the mean, [2, k]; `sums` [k, n_groups] are centred."""
     half = students_reach(confidence, sums.shape[1] - 1) * np.sqrt(mean_variance(sums, n))
     return np.stack([-half, half])
-
-
-def _sign_flip_p(pieces: Iterable[Floats], sums: Floats, total: int) -> Floats:
-    rounding = 1e-12 * np.abs(sums).sum(axis=1)  # tolerance, so that flips as extreme as the observed mean count
-    observed = np.abs(sums.sum(axis=1)) - rounding
-    extreme = np.zeros(len(sums))
-    for signs in pieces:
-        extreme += np.count_nonzero(np.abs(signs @ sums.T) >= observed, axis=0)
-    return np.asarray((1 + extreme) / (1 + total))

@@ -44,10 +44,12 @@ def p_pass(found: Crossed, margin: float, level: float, loss: float = 0.0) -> fl
     """
     from scipy.special import stdtr
 
+    between(0, level, 1, "a level", "0.025 is usual")
     between(0, margin, math.inf, "a margin", "give the largest tolerated loss")
+    t = _t(found, 1 - level)
     if found.error == 0:
         return float(loss < margin)
-    return float(stdtr(found.freedom, (margin - loss) / found.error - _t(found, 1 - level)))
+    return float(stdtr(found.freedom, (margin - loss) / found.error - t))
 
 
 def p_regressed(found: Crossed, margin: float, red: float, loss: float) -> float:
@@ -64,10 +66,12 @@ def p_regressed(found: Crossed, margin: float, red: float, loss: float) -> float
     """
     from scipy.special import stdtr
 
+    between(0, red, 1, "a level", "0.025 is usual")
     between(0, margin, math.inf, "a margin", "give the largest tolerated loss")
+    line = _line(found, margin, red)
     if found.error == 0:
         return float(loss > margin)
-    return float(stdtr(found.freedom, (loss - _line(found, margin, red)) / found.error))
+    return float(stdtr(found.freedom, (loss - line) / found.error))
 
 
 def detectable(found: Crossed, margin: float, red: float, power: float = POWER) -> float:
@@ -82,8 +86,9 @@ def detectable(found: Crossed, margin: float, red: float, power: float = POWER) 
     Raises:
         StatsError: An argument is out of range.
     """
+    between(0, red, 1, "a level", "0.025 is usual")
     between(0, margin, math.inf, "a margin", "give the largest tolerated loss")
-    return _line(found, margin, red) + _t(found, power) * found.error
+    return float(_line(found, margin, red) + _t(found, power) * found.error)
 
 
 def enough(found: Crossed, margin: float, level: float, power: float = POWER) -> Enough:
@@ -98,6 +103,7 @@ def enough(found: Crossed, margin: float, level: float, power: float = POWER) ->
     Raises:
         StatsError: An argument is out of range.
     """
+    between(0, level, 1, "a level", "0.025 is usual")
     between(0, power, 1, "a power", "0.8 is usual")
 
     def first(number: int, change: str) -> int | None:
@@ -134,9 +140,11 @@ def with_numbers(found: Crossed, *, trainings: int | None = None, groups: int | 
     samples, variance = found.samples, found.trainings
     if groups is not None:
         at_least(2, groups, "patients")
+        groups = int(groups)
         samples *= found.n_groups / groups
     if trainings is not None:
         at_least(1, trainings, "trainings")
+        trainings = int(trainings)
         first, second = found.n_trainings
         variance *= (2 / trainings) / (1 / first + 1 / second)
         of_trainings = max(of_trainings, 2 * (trainings - 1))

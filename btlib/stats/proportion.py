@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from btlib.errors import StatsError
+from btlib.ranges import Range
 from btlib.stats.checks import at_least, confident
 
 
@@ -38,7 +39,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Proportion:
 
     at_least(1, n, "samples")
     confident(confidence)
-    if not (0 <= successes <= n and successes % 1 == 0):
+    if successes not in Range(0, n, whole=True):
         raise StatsError(f"expected 0 to {n} successes, got {successes}", hint="give a count, not a share")
     bounds = binomtest(int(successes), n).proportion_ci(confidence, method="wilson")
     return Proportion(int(successes) / int(n), float(bounds.low), float(bounds.high))

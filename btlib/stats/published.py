@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from btlib.stats.checks import Groups, at_least, between, numbers
+from btlib.stats.checks import Groups, at_least, between, numbers, plain
 from btlib.stats.crossed import Crossed, Variance, crossed
 from btlib.stats.unpaired import design_effect
 
@@ -40,6 +40,7 @@ def crossed_with_published(
     between(-math.inf, mean, math.inf, "a published mean", "find the source of NaN or infinity")
     between(-1e-300, std, math.inf, "a published standard deviation", "give it as published")
     between(1, n, math.inf, "a published number of samples", "at least 2 are needed")
+    mean, std, n = plain(mean, std, n)
     mine = crossed(first, np.zeros((1, first.shape[1])), groups, between_trainings=between_trainings)
     effect = 1.0 if groups is None else design_effect(first.mean(axis=0), groups)
     theirs, their_freedom = std**2 * effect / n, max(1.0, n / effect - 1)

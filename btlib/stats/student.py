@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from btlib.errors import StatsError
+from btlib.ranges import NOT_NEGATIVE, POSITIVE, Range
 from btlib.stats.checks import at_least, between, confident, plain, same_samples, without_spread
 from btlib.stats.unpaired import Interval
 
@@ -58,7 +59,7 @@ def t_test(difference: float, error: float, freedom: float) -> TTest:
     difference, error, freedom = plain(difference, error, freedom)
     between(-math.inf, difference, math.inf, "a difference", "find the source of NaN or infinity")
     between(0, freedom, math.inf, "degrees of freedom", "compare on more samples")
-    if not 0 <= error < math.inf:
+    if error not in NOT_NEGATIVE:
         raise StatsError(f"expected a standard error of 0 or more, got {error}", hint="find its source")
     if error == 0:
         if difference != 0:
@@ -111,9 +112,9 @@ def paired_t_from_summary(
     """
     at_least(2, n, "samples")
     for spread in (std_a, std_b):
-        if not 0 <= spread < math.inf:
+        if spread not in NOT_NEGATIVE:
             raise StatsError(f"expected a standard deviation of 0 or more, got {spread}", hint="give it as published")
-    if not -1 <= correlation <= 1:
+    if correlation not in Range(-1, 1):
         raise StatsError(
             f"expected a correlation between -1 and 1, got {correlation}", hint="see `implied_correlation`"
         )
@@ -136,7 +137,7 @@ def implied_correlation(mean_a: float, std_a: float, mean_b: float, std_b: float
         StatsError: An argument is out of range, or no correlation gives this t.
     """
     at_least(2, n, "samples")
-    if not (statistic != 0 and std_a > 0 and std_b > 0):
+    if not (statistic in Range() and statistic != 0 and std_a in POSITIVE and std_b in POSITIVE):
         raise StatsError(
             f"t = {statistic} with standard deviations {std_a} and {std_b} implies no correlation",
             hint="t must not be 0, and the standard deviations must be above 0",

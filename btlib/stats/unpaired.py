@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from btlib.errors import StatsError
+from btlib.ranges import NOT_NEGATIVE, Range
 from btlib.stats.checks import Floats, Groups, at_least, confident, group_numbers, numbers, plain
 from btlib.stats.clusters import cluster_variance, students_reach
 
@@ -27,22 +28,24 @@ def unpaired_mean_difference(
 
     Args:
         mean_a: Mean of a.
-        std_a: Standard deviation of a (n − 1).
+        std_a: Standard deviation of a (n − 1), at least 0.
         n_a: Size of a, at least 2; an effective size (see `design_effect`) need not be an integer.
         mean_b: Mean of b.
-        std_b: Standard deviation of b (n − 1).
+        std_b: Standard deviation of b (n − 1), at least 0.
         n_b: Size of b, at least 2.
         confidence: Confidence of the interval, between 0 and 1.
 
     Raises:
-        StatsError: A size is below 2, a number is not finite, or the confidence is not between 0 and 1.
+        StatsError: A size is below 2, a standard deviation is below 0, a number is not finite, or the confidence is not
+            between 0 and 1.
     """
     confident(confidence)
-    if min(n_a, n_b) < 2:
+    if not all(n in Range(2) for n in (n_a, n_b)):
         raise StatsError(f"expected at least 2 values on each side, got {n_a} and {n_b}", hint="compare more samples")
-    if not all(map(math.isfinite, (mean_a, std_a, mean_b, std_b))):
+    if not all(mean in Range() for mean in (mean_a, mean_b)) or not all(std in NOT_NEGATIVE for std in (std_a, std_b)):
         raise StatsError(
-            f"not finite: {mean_a} ± {std_a} and {mean_b} ± {std_b}", hint="find the source of NaN or infinity"
+            f"expected finite means and standard deviations from 0, got {mean_a} ± {std_a} and {mean_b} ± {std_b}",
+            hint="find the source of NaN, infinity or a negative standard deviation",
         )
     mean_a, std_a, n_a, mean_b, std_b, n_b = plain(mean_a, std_a, n_a, mean_b, std_b, n_b)
     sides = ((std_a**2 / n_a, n_a - 1), (std_b**2 / n_b, n_b - 1))

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
+from btlib.errors import OptionError
 from btlib.protocol import Recipe
+from btlib.ranges import COUNT, NOT_NEGATIVE, require_fields
 from btlib.thesis.models.variants import VARIANTS
 
 
@@ -21,12 +23,15 @@ class ThesisRecipe(Recipe):
         backbone: Name in `btlib.models`' backbone registry.
         weights: "auto" (COCO if available, else from scratch with a note), "coco", "imagenet" or "none".
         head_epochs: Number of epochs if encoder and decoder are frozen (C); None: `epochs`.
-        seg_weight: Weight of the segmentation loss in a joint variant.
-        cls_weight: Weight of the classification loss in a joint variant.
+        seg_weight: Weight of the segmentation loss in a joint variant, 0 or more.
+        cls_weight: Weight of the classification loss in a joint variant, 0 or more; not both are 0.
         drifting_batch_norm: Batch norm of C's frozen encoder while the head trains. True, as in the thesis: train mode,
             so that batches are normalised by their own statistics and the running statistics follow the training
             samples. False: eval mode, so that the encoder stays as in A. It has no effect on the other variants.
         compiled: Compile the training step with `torch.compile`; without effect if a head is trained on features.
+
+    Raises:
+        OptionError: A number is out of its range.
     """
 
     name: str = "thesis"
@@ -37,6 +42,17 @@ class ThesisRecipe(Recipe):
     cls_weight: float = 0.15
     drifting_batch_norm: bool = True
     compiled: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ranges = {"head_epochs": COUNT, "seg_weight": NOT_NEGATIVE, "cls_weight": NOT_NEGATIVE}
+        require_fields(self, ranges, f"recipe {self.name}")
+        if self.seg_weight == self.cls_weight == 0:
+            raise OptionError(
+                "seg_weight and cls_weight are 0: there is no loss",
+                where=f"recipe {self.name}",
+                hint="give one of them a weight above 0",
+            )
 
     def with_epochs(self, epochs: int) -> Self:
         """Return the recipe with another number of epochs; `head_epochs` changes in proportion."""

@@ -1,6 +1,7 @@
 """A gate whose verdicts a test chooses by the number of seeds. What is tested is when more seeds are measured."""
 
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from btlib.gate import Verdict
@@ -20,6 +21,9 @@ class Known:
 
     def gated(self, case: str) -> list[str]:
         return list(self.metrics) if case in self.cases else []
+
+    def provenance_of(self, case: str) -> SimpleNamespace:
+        return SimpleNamespace(recipe=None)
 
 
 def gate(chosen: Chosen, asked: list[tuple[str, int, int]]) -> Callable[..., tuple[Verdict, ...]]:

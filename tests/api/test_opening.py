@@ -178,7 +178,15 @@ def test_random_labels_are_learnt_and_the_split_is_that_of_the_true_ones(
 def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["pytest", "benchmarks", "-k", "a b"])
     asked: dict[str, Any] = {"seed": 9, "seeds": 2, "against": ("toy2", "toy1"), "split": "slice-seed42"}
-    run = opened(**asked, strict=True, name="a trial", held=(tmp_path / "mine.json", TOYS), of=("toy2", "new", "toy1"))
+    run = opened(
+        **asked,
+        strict=True,
+        alpha=0.2,
+        rescore=True,
+        name="a trial",
+        held=(tmp_path / "mine.json", TOYS),
+        of=("toy2", "new", "toy1"),
+    )
     info, split = run.store.info(), run.store.split()
     assert info.model_dump(exclude={"data", "load_seconds", "started"}) == {
         "tier": "smoke",
@@ -191,8 +199,8 @@ def test_what_a_run_says_of_itself(opened: Open, tmp_path: Path, monkeypatch: py
         "recipe": asdict(run.tier.recipe),
         "against": ["toy2", "toy1"],
         "strict": True,
-        "alpha": 0.05,
-        "rescore": False,
+        "alpha": 0.2,
+        "rescore": True,
         "cases": ["toy2", "new", "toy1"],
         "specs": {name: f"{Path(__file__).with_name('toys.py')}::{name}" for name in ("toy2", "new", "toy1")},
         "seeds": [9, 10],

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from btlib.cli import app
 from btlib.data.sources.tasks import FIGSHARE, PHANTOM
 from btlib.gate import Verdict
+from btlib.gate.gate_options import GateOptions
 from btlib.results import Conditions, PatientFacts
 from btlib.runs import RunStore
 from btlib.sample_table import SampleTable
@@ -114,11 +115,13 @@ def test_a_proposal_that_could_not_be_accepted(
     look = spy("btlib.gate.acceptance.propose", made)
     spy("btlib.reporting.proposal.proposal_lines", lambda given: ["line 1", "line 2"] if given is made else [])
     margins = ["--margin", "dice=0.05", "--margin", "hd95=3"]
-    result = run("baseline", "propose", folder, "--name", "mine", *margins, "--add")
+    result = run("baseline", "propose", folder, "--name", "mine", *margins, "--add", "--move-first", "A")
     assert (result.exit_code, result.stdout) == (code, "line 1\nline 2\n")
-    assert look.calls == [((folder, "mine", "proposed", {"dice": 0.05, "hd95": 3.0}, None), {"add": True})]
+    assert look.calls == [
+        ((folder, "mine", "proposed", {"dice": 0.05, "hd95": 3.0}, None), {"add": True, "move_first": ["A"]})
+    ]
     run("baseline", "propose", folder, "--name", "mine")
-    assert look.calls[1] == ((folder, "mine", "proposed", {}, None), {"add": False})
+    assert look.calls[1] == ((folder, "mine", "proposed", {}, None), {"add": False, "move_first": []})
 
 
 @pytest.mark.parametrize("worse", [False, True])
@@ -134,7 +137,7 @@ def test_accepting(spy: Callable[..., Spy], make_run: Make, make_table: Table, w
     result = run("baseline", "accept", folder, "--name", "B", "--reason", "why", "--folder", "mine", *more)
     told = "line\nA, B accepted into mine/B.json (3 in total). Check the diff and commit it.\n"
     assert (result.exit_code, result.stdout) == (0, told)
-    assert look.calls == [((folder, "B", "why", {}, "baseline B.json"), {"add": False})]
+    assert look.calls == [((folder, "B", "why", {}, "baseline B.json"), {"add": False, "move_first": []})]
     assert write.calls == [((made, Path("mine/B.json")), {"allow_worse": worse})]
 
 
@@ -163,9 +166,11 @@ def test_compare_passes_its_options_on(spy: Callable[..., Spy]):
     spy("btlib.reporting.sources.left_out", [])
     spy("btlib.reporting.verdicts.verdict_table", "table")
     for options, how in (
-        ([], {"strict": False, "independent": False}),
-        (["--strict"], {"strict": True, "independent": False}),
-        (["--independent"], {"strict": False, "independent": True}),
+        ([], {"options": GateOptions(), "independent": False}),
+        (["--strict"], {"options": GateOptions(strict=True), "independent": False}),
+        (["--independent"], {"options": GateOptions(), "independent": True}),
+        (["--rescore"], {"options": GateOptions(rescore=True), "independent": False}),
+        (["--alpha", "0.2"], {"options": GateOptions(alpha=0.2), "independent": False}),
     ):
         result = run("compare", "a", "b", "--folder", "f", "--name", "x", "--name", "y", *options)
         assert result.exit_code == 7, "there was nothing to judge"

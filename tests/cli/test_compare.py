@@ -28,15 +28,20 @@ def test_runs_against_runs(make_run: Callable[..., Path], make_table: Table):
     assert run("compare", before, same).exit_code == 0
     result = run("compare", before, worse)
     assert result.exit_code == 1
-    rows = [line.split()[:3] for line in result.stdout.splitlines() if line.startswith(("X", "Y"))]
+    rows = [line.split()[:3] for line in result.stdout.splitlines() if line.startswith(("X ", "Y "))]
     assert rows == [
         ["X", "dice", "pass"],
         ["X", "accuracy", "pass"],
-        ["Y", "dice", "pass"],
+        ["Y", "dice", "inconclusive"],
         ["Y", "accuracy", "regressed"],
-    ]
+    ], "another model, whose spread between trainings is not known"
+    assert "Y, dice (inconclusive): the spread between trainings is not known" in result.stdout
+    again = run("compare", before, worse, "--rescore").stdout
+    rows = [line.split()[:3] for line in again.splitlines() if line.startswith("Y ")]
+    assert rows == [["Y", "dice", "pass"], ["Y", "accuracy", "regressed"]]
     assert run("compare", worse, before).exit_code == 0  # better is no failure
-    assert max(map(len, result.stdout.splitlines()[1:])) <= 130
+    table = [line for line in result.stdout.splitlines() if line.startswith(("case ", "X ", "Y "))]
+    assert max(map(len, table)) <= 170
 
 
 def test_a_record_against_a_record_of_another_name(make_run: Callable[..., Path], make_table: Table):
@@ -64,7 +69,7 @@ def test_a_case_that_only_one_has_is_not_passed_over(make_run: Callable[..., Pat
     result = run("compare", before, other)
     assert result.exit_code == 1
     rows = [line.split()[:3] for line in result.stdout.splitlines() if line.startswith("Z ")]
-    assert rows[:2] == [["Z", "dice", "pass"], ["Z", "accuracy", "regressed"]], "against the best that it holds against"
+    assert rows[:2] == [["Z", "dice", "inconclusive"], ["Z", "accuracy", "regressed"]], "compared with the best"
     assert [row[1] for row in rows[2:]] == ["X", "Y", "X", "Y"], "and beside each"
 
 
@@ -74,8 +79,12 @@ def test_a_new_case_is_compared_as_in_a_run(make_run: Callable[..., Path], make_
     new = make_run("new", mine=make_table())
     result = run("compare", before, new)
     assert result.exit_code == 0
-    rows = [line.split() for line in result.stdout.splitlines() if line.startswith("mine")]
-    assert [row[:3] for row in rows[:2]] == [["mine", "dice", "pass"], ["mine", "accuracy", "improved"]]
+    rows = [line.split() for line in result.stdout.splitlines() if line.startswith("mine ")]
+    assert [row[:3] for row in rows[:2]] == [["mine", "dice", "inconclusive"], ["mine", "accuracy", "pass"]]
+    assert all(row[3] == "X" for row in rows[:2]), "the better one of both"
+    rescored = run("compare", before, new, "--rescore").stdout
+    found = [line.split()[:3] for line in rescored.splitlines() if line.startswith("mine ")]
+    assert found[:2] == [["mine", "dice", "pass"], ["mine", "accuracy", "improved"]]
     beside = {(row[1], row[2]): row for row in rows[2:]}
     assert beside.keys() == {(case, metric) for case in "XY" for metric in ("dice", "accuracy")}
     assert beside["Y", "accuracy"][5] == "+0.5000"
@@ -86,7 +95,7 @@ def test_a_new_case_is_compared_as_in_a_run(make_run: Callable[..., Path], make_
 
 def test_sources_have_the_titles_they_are_given(make_run: Callable[..., Path], make_table: Table):
     before = make_run("before", X=make_table(), Y=make_table())
-    after = make_run("after", X=make_table(), new=make_table(wrong=9))
+    after = make_run("after", X=make_table(), new=make_table(wrong=30))
     result = run("compare", before, after, "--name", "old", "--name", "new | \x1b[31m")
     assert result.exit_code == 1
     assert result.stdout.startswith("new | \\x1b[31m compared with old\n")

@@ -44,8 +44,12 @@ def test_a_run_beside_published_numbers(make_run: Callable[..., Path], make_tabl
     assert found["B", "accuracy"] == ["0.9052", "–"]
 
 
-def test_a_metric_of_all_slices_has_a_value_and_no_interval(make_run: Callable[..., Path], make_table: Table):
-    found = cells(show(make_run("ours", A=make_table()), "--metric", "macro_f1", "--markdown"))
+def test_without_spread_a_metric_of_all_slices_has_no_interval_and_says_so(
+    make_run: Callable[..., Path], make_table: Table
+):
+    result = show(make_run("ours", A=make_table()), "--metric", "macro_f1", "--markdown")
+    found = cells(result)
+    assert "A, macro F1: no interval: all draws of patients have the same value" in result.stdout
     assert found["A", "macro F1"] == ["1.0000"]
     assert ("A", "Dice") not in found
 
@@ -59,6 +63,21 @@ def with_failure(make_run: Callable[..., Path], make_table: Table) -> Path:
     lost = {"outcome": "timeout", "error": "too slow", "samples": None, "summary": None}
     folder.save_record(record.model_copy(update=lost))
     return run
+
+
+def test_metrics_of_all_slices_have_intervals_of_values_and_of_differences(
+    make_run: Callable[..., Path], make_table: Table
+):
+    run = make_run("ours", A=make_table(wrong=9), E=make_table(wrong=15))
+    result = show(run, "--metric", "auroc", "--metric", "macro_f1", "--pairs", "--markdown")
+    found = cells(result)
+    for metric in ("AUROC", "macro F1"):
+        value, low, high = map(float, re.findall(r"[0-9.]+", found["A", metric][0]))
+        assert low < value < high
+        difference, low, high = map(float, re.findall(r"[-+]?[0-9.]+", " ".join(found["E − A", metric][:2])))
+        assert low < difference < high
+        assert difference < 0
+    assert "no p values" in result.stdout
 
 
 def test_a_case_that_failed_is_shown_as_that(with_failure: Path):

@@ -265,7 +265,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(folder, cache):
 def test_the_thesis_size_and_scaling_are_the_defaults(folder):
     dataset = load_dataset(folder)
     assert (dataset.image_size, dataset.scaling) == (256, "thesis")
-    with pytest.raises(OptionError, match="at least 2 pixels, got 1"):
+    with pytest.raises(OptionError, match="expected a whole number from 2, got 1"):
         load_dataset(folder, 1)
 
 

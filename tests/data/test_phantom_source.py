@@ -115,7 +115,7 @@ def test_seed_size_number_and_task_decide_what_is_drawn() -> None:
 
 @pytest.mark.parametrize("change", [{"n": 0}, {"size": 0}, {"each": 0}])
 def test_nothing_is_drawn_of_nothing(change: dict[str, int]) -> None:
-    with pytest.raises(DataError, match="expected values of at least 1"):
+    with pytest.raises(DataError, match="expected a whole number from 1, got 0"):
         PhantomSource(FOUR, **{"n": 3} | change)
 
 

@@ -89,7 +89,7 @@ def test_mask_keeps_its_place():
 
 
 def test_strange_options():
-    with pytest.raises(OptionError, match="at least 2"):
+    with pytest.raises(OptionError, match="a whole number from 2"):
         check(1, "thesis")
     with pytest.raises(UnknownNameError, match="did you mean 'thesis'"):
         check(256, "tesis")

@@ -199,9 +199,9 @@ def test_fills():
     [
         ({"stride": 0}, "expected a stride of 1…32"),
         ({"patch": 8, "stride": 9}, "expected a stride of 1…8"),
-        ({"patch": 0, "stride": 0}, "expected a stride"),
+        ({"patch": 0, "stride": 0}, "patch: expected a whole number from 1"),
         ({"patch": 41}, r"a patch of 41 px does not fit a sample of shape \(64, 40\)"),
-        ({"batch_size": 0}, "batch size of at least 1"),
+        ({"batch_size": 0}, "batch size: expected a whole number from 1"),
     ],
 )
 def test_settings_that_do_not_go_together(settings, problem):

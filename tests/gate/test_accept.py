@@ -18,6 +18,8 @@ from btlib.runs.cell import Cell
 from btlib.runs.results import as_results
 from btlib.sample_table import SampleTable
 
+from ..spreads import with_spread
+
 BOTH = {"dice": 0.05, "accuracy": 0.05}
 
 
@@ -112,7 +114,7 @@ def test_what_cannot_be_told_needs_leave(folder: RunStore, old: Baseline):
     """Another definition of a metric: whether it is worse is not known."""
     figures = [f.model_copy(update={"version": 2}) for f in old.cases["X"].figures]
     other = old.cases | {"X": old.cases["X"].model_copy(update={"figures": figures})}
-    refused(folder, old.model_copy(update={"cases": other}), "got worse: X dice not-comparable")
+    refused(folder, old.model_copy(update={"cases": other}), "or this is not decided: X dice not-comparable")
 
 
 @pytest.mark.parametrize(
@@ -235,18 +237,31 @@ def test_not_with_fewer_seeds(folder: RunStore, tmp_path: Path):
     refused(folder, old, "case X has 1 seeds, the baseline has 2: run with --bt-seeds 2")
 
 
-@pytest.mark.parametrize("share", [0.5, 0.97], ids=["far", "within the margin, but beyond doubt"])
-def test_worse_only_where_it_is_meant(folder: RunStore, old: Baseline, share: float):
+@pytest.mark.parametrize(
+    ("share", "status"), [(0.5, "regressed"), (0.97, "pass")], ids=["far", "within the margin, but beyond doubt"]
+)
+def test_worse_only_where_it_is_meant(folder: RunStore, old: Baseline, share: float, status: str):
     spoil(folder, share)
-    refused(folder, old, "quality got worse: X dice -")
+    known = with_spread(old)
+    found = propose(folder.path, "mine", "because", old=known).worse
+    assert [(v.case, v.metric, v.status) for v in found] == [("X", "dice", status)]
+    refused(folder, known, "got worse, or this is not decided: X dice -")
     path = folder.path / "mine.json"
-    accept(propose(folder.path, "mine", "meant", old=old), path, allow_worse=True)
+    accept(propose(folder.path, "mine", "meant", old=known), path, allow_worse=True)
     assert Baseline.load(path).reason == "meant"
+
+
+def test_what_is_not_decided_needs_leave_and_is_called_that(folder: RunStore, old: Baseline):
+    """Without a known spread between trainings, another model with the same accuracy may be worse."""
+    spoil(folder, 0.99)
+    found = propose(folder.path, "mine", "because", old=old)
+    assert {v.status for v in found.worse} == {"inconclusive"}
+    refused(folder, old, r"X accuracy \+0.0000 \(inconclusive\)")
 
 
 def test_better_needs_no_leave(folder: RunStore, old: Baseline):
     spoil(folder, 0.5)
-    worse = propose(folder.path, "mine", "before", BOTH).new
+    worse = with_spread(propose(folder.path, "mine", "before", BOTH).new)
     record = CaseRecord.load(folder.record_path(Cell("X", 7)))
     change(folder, samples=old.cases["X"].runs[0].samples)
     assert record.samples != old.cases["X"].runs[0].samples

@@ -165,7 +165,8 @@ def test_every_reason_to_refuse_is_told(folder: RunStore, old: Baseline):
     assert caught.value.problem.splitlines() == [
         "not accepted:",
         *(f"  {refusal}" for refusal in proposal.refusals),
-        "  quality got worse: X dice error, X accuracy -0.5000; give --allow-worse if this is intended",
+        "  quality got worse, or this is not decided: X dice error, X accuracy -0.5000; "
+        "give --allow-worse if this is intended",
     ]
     with pytest.raises(BaselineError) as caught:
         accept(worse, path, allow_worse=True)

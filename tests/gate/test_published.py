@@ -1,15 +1,16 @@
-"""Against published means: which numbers of the publication and of the measurement make the interval."""
+"""Comparison with published means: the numbers of the publication and of the measurement that make the interval."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats as sp
+from statsmodels.regression.linear_model import OLS
 
 from btlib.evaluation import batch_mean
 from btlib.evaluation.aggregate import per_sample
 from btlib.gate import Baseline
+from btlib.gate.gate_options import GateOptions
 from btlib.gate.rule import judge_metric
 from btlib.results import CaseResult, Conditions
 from btlib.sample_table import SampleTable
@@ -19,17 +20,30 @@ Make = Callable[..., Baseline]
 Result = Callable[..., CaseResult]
 
 
-def welch(ours: np.ndarray, effect: float, mean: float, std: float, n: float) -> tuple[float, float, float]:
-    """Difference and 95 % interval, by SciPy; samples of both sides count for less by the design effect."""
-    sizes: Any = (len(ours) / effect, n / effect)
-    found = sp.ttest_ind_from_stats(ours.mean(), ours.std(ddof=1), sizes[0], mean, std, sizes[1], equal_var=False)
-    var = ours.var(ddof=1) / sizes[0], std**2 / sizes[1]
-    freedom = sum(var) ** 2 / (var[0] ** 2 / (sizes[0] - 1) + var[1] ** 2 / (sizes[1] - 1))
+def welch(
+    ours: np.ndarray, patients: list[str], mean: float, std: float, n: float, trainings: float
+) -> tuple[float, float, float]:
+    """Difference and 95 % interval: Welch's for means of clusters, by statsmodels and SciPy.
+
+    The published samples count for less by the design effect of ours. `trainings` is the variance of both trainings,
+    which is known.
+    """
+    fit = OLS(ours, np.ones(len(ours))).fit(
+        cov_type="cluster", cov_kwds={"groups": np.unique(patients, return_inverse=True)[1]}
+    )
+    groups = len(set(patients))
+    mine = float(fit.bse[0] ** 2)
+    size = n / max(1.0, mine / (ours.var(ddof=1) / len(ours)))
+    parts = mine, std**2 / size
+    freedom = (sum(parts) + trainings) ** 2 / (
+        parts[0] ** 2 / (groups - 1) + parts[1] ** 2 / (size - 1) + trainings**2 / 199
+    )
     difference = float(ours.mean()) - mean
-    half = float(sp.t.ppf(0.975, freedom) * difference / found.statistic)
+    half = float(sp.t.ppf(0.975, freedom)) * np.sqrt(sum(parts) + trainings)
     return difference, difference - half, difference + half
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.03])
 @pytest.mark.parametrize("groups", [60, 12])
 @pytest.mark.parametrize(
     ("figure", "std", "n"),
@@ -48,6 +62,7 @@ def test_the_interval_is_of_the_published_spread_and_n(
     std: float | None,
     n: int,
     groups: int,
+    spread: float,
     make_table: Table,
     published_baseline: Make,
     measured: Result,
@@ -56,23 +71,41 @@ def test_the_interval_is_of_the_published_spread_and_n(
     result = measured(make_table(worse=0.1, wrong=13, patients=patients))
     metric = str(figure.get("metric", "dice"))
     ours = result.values(metric)
-    effect = 1.0
-    if groups < 60:
-        sums = np.array([(ours - ours.mean())[[p == q for p in patients]].sum() for q in dict.fromkeys(patients)])
-        effect = max(1.0, (sums**2).sum() * groups / (groups - 1) / (ours.var(ddof=1) * 60))
-    baseline = published_baseline(**figure)
+    baseline = published_baseline(**figure, spread=spread)
     verdict = judge_metric(result, metric, baseline)
     mean = float(figure.get("value", 0.9))
-    expected = welch(ours, effect, mean, float(ours.std(ddof=1)) if std is None else std, n)
+    expected = welch(ours, patients, mean, float(ours.std(ddof=1)) if std is None else std, n, 2 * spread**2)
     assert (verdict.difference, verdict.low, verdict.high) == pytest.approx(expected, rel=1e-9)
-    assert verdict.method == "unpaired, by patient"
+    assert verdict.method == "unpaired, by patient, over trainings"
+    if groups == 60 and spread == 0:
+        sides = (ours.mean(), ours.std(ddof=1), 60), (mean, float(ours.std(ddof=1)) if std is None else std, n)
+        plain = sp.ttest_ind_from_stats(*sides[0], *sides[1], equal_var=False, alternative="less")
+        assert verdict.p == pytest.approx(plain.pvalue)
+
+
+def test_a_published_case_without_a_known_spread_assumes_one_and_says_so(
+    make_table: Table, published_baseline: Make, measured: Result
+) -> None:
+    """A gross loss is found. A small one is not, and the message names the command that measures the spread."""
+    result = measured(make_table())
+    small, gross = (
+        judge_metric(result, "dice", published_baseline(spread=None, value=value, std=0.03, n=60))
+        for value in (0.93, 1.0)
+    )
+    known = judge_metric(result, "dice", published_baseline(value=0.93, std=0.03, n=60))
+    assert (small.status, known.status) == ("inconclusive", "regressed")
+    for verdict in (small, gross):
+        assert "a standard deviation of 0.05 is assumed" in verdict.reason
+        assert "`btlib baseline spread`" in verdict.reason
+    far = judge_metric(measured(make_table(worse=0.2)), "dice", published_baseline(spread=None, std=0.03, n=60))
+    assert far.status == "regressed"
 
 
 def test_without_any_patient_the_interval_is_by_slice(
     make_table: Table, published_baseline: Make, measured: Result
 ) -> None:
     verdict = judge_metric(measured(make_table(patients=[None] * 60)), "dice", published_baseline(std=0.1))
-    assert verdict.method == "unpaired, by sample"
+    assert verdict.method == "unpaired, by sample, over trainings"
 
 
 def test_batches_are_of_the_size_of_the_run(make_table: Table, published_baseline: Make, measured: Result) -> None:
@@ -125,6 +158,7 @@ def test_no_word_on_quality_under_other_conditions(
         assert verdict.status == "not-comparable"
         assert (verdict.measured, verdict.baseline, verdict.margin) == (usual.measured, value, margin)
         assert (verdict.difference, verdict.low, verdict.high) == (usual.difference, usual.low, usual.high)
+    assert unlike.power is None, "more samples or seeds do not make them comparable"
     assert unlike.reason.splitlines() == [
         "the baseline was measured under other conditions:",
         "split_name: measured 'slice-seed42', baseline 'another'",
@@ -140,5 +174,6 @@ def test_a_publication_has_no_images_to_render_otherwise(
 ) -> None:
     other = conditions.model_copy(update={"input_fingerprint": "i2"})
     for strict in (False, True):
-        verdict = judge_metric(measured(make_table()), "dice", published_baseline(other, std=0.03), strict=strict)
-        assert (verdict.status, verdict.reason) == ("pass", "")
+        verdict = judge_metric(measured(make_table()), "dice", published_baseline(other, std=0.03), GateOptions(strict))
+        assert verdict.status == "pass"
+        assert "rendering" not in verdict.reason

@@ -1,21 +1,24 @@
-"""The rule of the gate at its bounds, for metrics of either direction, and the words that follow from it."""
+"""The rule of the gate at its bounds, for metrics of either direction, and the messages that follow from it."""
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
+from scipy import stats as sp
 
 from btlib.data.sources.tasks import PHANTOM
 from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import HOLDS, Baseline, Verdict
-from btlib.gate.baseline_case import BaselineCase, ReferenceValue
-from btlib.gate.rule import Gap, judge_metric, three_way
-from btlib.gate.verdict import COULD_NOT_TELL, WORST_FIRST, Status, exit_code, worst
+from btlib.gate.baseline_case import BaselineCase, ReferenceValue, Spread
+from btlib.gate.rule import judge_metric, status_of
+from btlib.gate.verdict import COULD_NOT_TELL, UNCLEAR, WORST_FIRST, Drift, Power, Status, exit_code, worst
 from btlib.results import CaseResult, Conditions
 from btlib.sample_table import SampleTable, sample_table
+from btlib.stats import Crossed
 
 Table = Callable[..., SampleTable]
 Make = Callable[..., Baseline]
@@ -25,31 +28,79 @@ MARGIN = 0.25
 BY_SAMPLE = [*(name for name in METRICS if METRICS[name].level == "sample"), "dice/tumour", "hd95/tumour"]
 
 
+SURE, RED = 0.025, 0.004
+"""Levels of a single metric and of the suite."""
+
+
+def gap(difference: float, error: float = 0.0, n_groups: int = 12) -> Crossed:
+    return Crossed(difference, error**2, 0.0, n_groups - 1, n_groups, (1, 1))
+
+
 @pytest.mark.parametrize(
-    ("difference", "low", "high", "status"),
+    ("difference", "status"),
     [
-        (0.1, 1e-12, 0.2, "pass"),  # the interval excludes 0 by rounding alone
-        (0.1, math.nextafter(1e-12, 1), 0.2, "improved"),
-        (0.1, 1e-16, 0.2, "pass"),
-        (0.1, 0.0, 0.2, "pass"),
-        (0.1, -0.1, 0.3, "pass"),
-        (-0.1, -0.2, -0.05, "pass"),
-        (0.0, -0.25, 0.25, "inconclusive"),  # a bound at the margin is not above it
-        (0.0, math.nextafter(-0.25, 0), 0.25, "pass"),
-        (-0.25, -0.3, -0.2, "inconclusive"),  # a loss of the margin is not beyond it
-        (math.nextafter(-0.25, -1), -0.3, -0.2, "regressed"),
-        (-0.2, -0.3, -0.1, "inconclusive"),
-        (-0.3, -0.6, 0.1, "inconclusive"),
-        (-0.3, -0.6, 0.0, "inconclusive"),
-        (-0.3, -0.6, -1e-16, "inconclusive"),
-        (-0.3, -0.6, -1e-12, "inconclusive"),
-        (-0.3, -0.6, math.nextafter(-1e-12, -1), "regressed"),
+        (1e-12, "pass"),  # above 0 by rounding alone
+        (math.nextafter(1e-12, 1), "improved"),
+        (0.0, "pass"),
+        (math.nextafter(-MARGIN, 0), "pass"),
+        (-MARGIN, "inconclusive"),  # a bound at the margin is not above it, and a loss of the margin not beyond it
+        (math.nextafter(-MARGIN, -1), "regressed"),
     ],
 )
-def test_the_bounds_of_the_rule(difference: float, low: float, high: float, status: Status) -> None:
-    assert three_way(Gap(difference, low, high, ""), MARGIN) == status
-    assert three_way(Gap(difference, low, high, ""), MARGIN, 1) == status
-    assert three_way(Gap(-difference, -high, -low, ""), MARGIN, -1) == status
+def test_differences_that_all_samples_share(difference: float, status: Status) -> None:
+    """Without any variance the bounds are the difference itself."""
+    for sign in (1, -1):
+        assert status_of(gap(sign * difference), MARGIN, sign, SURE, RED) == status
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_lower_bound_decides_on_a_pass(sign: int) -> None:
+    """The bound is that of scipy's t; a bound at −margin is no pass, and one at 0 no improvement."""
+    half = float(sp.t.ppf(1 - SURE, 11)) * 0.1
+    bound = gap(0.05, 0.1).bound(SURE)
+    assert bound == pytest.approx(0.05 - half)
+    found = gap(sign * 0.05, 0.1)
+    assert status_of(found, -bound, sign, SURE, RED) == "inconclusive"
+    assert status_of(found, math.nextafter(-bound, 1), sign, SURE, RED) == "pass"
+    assert status_of(gap(sign * (half + 1e-6), 0.1), MARGIN, sign, SURE, RED) == "improved"
+    assert status_of(gap(sign * (half - 1e-6), 0.1), MARGIN, sign, SURE, RED) == "pass"
+    assert status_of(gap(sign * (half - MARGIN + 1e-6), 0.1), MARGIN, sign, SURE, RED) == "pass"
+    assert status_of(gap(sign * (half - MARGIN - 1e-6), 0.1), MARGIN, sign, SURE, RED) == "inconclusive"
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_p_of_no_loss_decides_on_a_regression(sign: int) -> None:
+    """A p at the red line is not below it, and one at the level of the metric raises no suspicion."""
+    found = gap(-sign * 0.3, 0.1)
+    p = gap(-0.3, 0.1).p_above(0.0)
+    assert p == pytest.approx(sp.t.cdf(-3, 11))
+    assert status_of(found, MARGIN, sign, SURE, math.nextafter(p, 1)) == "regressed"
+    assert status_of(found, MARGIN, sign, SURE, p) == "suspect"
+    assert status_of(found, MARGIN, sign, math.nextafter(p, 1), p) == "suspect"
+    assert status_of(found, MARGIN, sign, p, p) == "inconclusive"
+    assert status_of(found, 0.3, sign, SURE, 0.5) == "inconclusive", "a loss of the margin is not beyond it"
+    assert status_of(found, math.nextafter(0.3, 0), sign, SURE, 0.5) == "regressed"
+    assert status_of(gap(sign * 0.3, 0.1), MARGIN, sign, SURE, RED) == "improved"
+
+
+@pytest.mark.parametrize("difference", [-0.5, 0.0, 0.5])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_two_patients_say_nothing(sign: int, difference: float) -> None:
+    assert status_of(gap(difference, 0.0, 2), MARGIN, sign, SURE, RED) == "inconclusive"
+    worse = sign * difference < 0
+    expected = "regressed" if worse else "improved" if difference else "pass"
+    assert status_of(gap(difference, 0.0, 3), MARGIN, sign, SURE, RED) == expected
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("field", ["difference", "samples", "trainings"])
+def test_a_number_that_is_not_finite_never_passes(field: str, sign: int, number: float) -> None:
+    if field != "difference" and number < 0:
+        number = math.nan  # no variance is below 0
+    for n_groups in (2, 12):
+        found = replace(gap(0.1 * sign, 0.001, n_groups), **{field: number})
+        assert status_of(found, MARGIN, sign, SURE, RED) == "not-comparable"
 
 
 def boundary_table(good: bool) -> SampleTable:
@@ -90,10 +141,11 @@ def baseline_of(table: SampleTable, metric: str, make: Make, kind: str) -> Basel
         n=table.n,
         std=0.01,
     )
+    spread = {metric: Spread(sd=0.001, trainings=9, source="test")}
     if kind == "published":
-        return make(kind="published", cases={"X": BaselineCase(title="a case", figures=[figure])})
+        return make(kind="published", cases={"X": BaselineCase(title="a case", figures=[figure], spread=spread)})
     plain = make(table)
-    case = BaselineCase(title="a case", figures=[figure], runs=plain.cases["X"].runs)
+    case = BaselineCase(title="a case", figures=[figure], runs=plain.cases["X"].runs, spread=spread)
     return plain.model_copy(update={"cases": {"X": case}})
 
 
@@ -115,8 +167,9 @@ def test_worse_and_better_are_those_of_the_metric(
 
 def test_the_words_are_a_closed_set() -> None:
     assert list(WORST_FIRST[:5]) == ["error", "out-of-memory", "timeout", "missing-baseline", "not-comparable"]
-    assert list(WORST_FIRST[5:]) == ["regressed", "inconclusive", "measured", "pass", "improved"]
+    assert list(WORST_FIRST[5:]) == ["regressed", "suspect", "inconclusive", "measured", "pass", "improved"]
     assert sorted(WORST_FIRST) == sorted(get_args(Status))
+    assert set(UNCLEAR) == {"inconclusive", "suspect"}
     assert set(HOLDS) == {"improved", "pass", "measured"}
     assert set(COULD_NOT_TELL) == {"error", "out-of-memory", "timeout", "missing-baseline", "not-comparable"}
 
@@ -127,7 +180,9 @@ def verdicts(*statuses: Status) -> tuple[Verdict, ...]:
 
 @pytest.mark.parametrize("status", WORST_FIRST)
 def test_what_fails_whatever_the_options(status: Status) -> None:
-    assert Verdict("X", "dice", status).failed == (status not in ("improved", "pass", "measured", "inconclusive"))
+    assert Verdict("X", "dice", status).failed == (
+        status not in ("improved", "pass", "measured", "inconclusive", "suspect")
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,10 +192,14 @@ def test_what_fails_whatever_the_options(status: Status) -> None:
         (["improved"], 0, 0),
         (["pass", "measured", "improved"], 0, 0),
         (["pass", "inconclusive"], 0, 1),
+        (["pass", "suspect"], 0, 1),
+        (["suspect", "inconclusive"], 0, 1),
+        (["suspect", "regressed"], 1, 1),
         (["pass", "regressed"], 1, 1),
         *(([status, "pass"], 7, 7) for status in COULD_NOT_TELL),
         (["error", "regressed", "pass"], 1, 1),  # a loss is a loss whatever else happened
         (["error", "inconclusive"], 7, 1),
+        (["not-comparable", "suspect"], 7, 1),
     ],
 )
 def test_exit_codes(statuses: list[Status], code: int, strict_code: int) -> None:
@@ -168,21 +227,77 @@ def test_a_verdict_in_full() -> None:
         difference=-0.05,
         low=-0.1,
         high=0.025,
+        confidence=0.99,
+        p=0.031,
+        red=0.05 / 12,
+        family=12,
         method="by sample",
+        spread=(0.0123, 0.03456),
+        freedom=7.25,
         seeds=(0.6, 0.9, 0.9),
         baseline_seeds=(0.8, 0.7),
         reference="Y",
+        power=Power(detectable=0.0625, p_pass=0.756, trainings=5, groups=80, n_trainings=2, n_groups=40),
     )
     assert verdict.describe().splitlines() == [
         "case X, dice compared with Y: INCONCLUSIVE",
         "  measured   0.8000 (3 seeds: 0.8000 ± 0.1732, 0.6000 … 0.9000)",
         "  baseline   0.7500, margin 0.02 (2 seeds: 0.7500 ± 0.0707, 0.7000 … 0.8000)",
-        "  difference -0.0500, 95 % [-0.1000, +0.0250] (by sample)",
+        "  difference -0.0500, 99 % [-0.1000, +0.0250] (by sample)",
+        "  trainings  standard deviation 0.0123 and 0.0346; 7.2 degrees of freedom",
+        "  p          0.031; red below 0.0042 (12 gated metrics)",
+        "  power      finds a loss of 0.0625 with 80 %; an unchanged case passes with 76 %",
+        "             with 5 seeds on each side or with 80 patients instead of 40, an unchanged case would pass "
+        "with 80 %",
         "  one line",
         "  and another",
     ]
     assert Verdict("X", "dice", "error").describe() == "case X, dice: ERROR"
+    usual = replace(verdict, confidence=0.95)
+    assert "95 % [-0.1000, +0.0250]" in usual.describe()
+    staged = replace(verdict, confidence=1 - 0.05 / 3)
+    assert "98.3 % [-0.1000, +0.0250]" in staged.describe()
+    held = replace(verdict, status="pass").describe()
+    assert "power      finds" in held
+    assert "  p  " not in held
+    assert "would pass" not in held
+    for status in ("regressed", "suspect"):
+        lost = replace(verdict, status=status).describe()
+        assert "  p          0.031; " in lost
+        assert "would pass" not in lost
+    again = replace(verdict, spread=()).describe()
+    assert "degrees of freedom" not in again
     part = Verdict("X", "dice", "error", baseline=0.5, difference=0.1, low=0.0)
     assert part.describe() == "case X, dice: ERROR"
     one = Verdict("X", "dice", "pass", measured=0.5, baseline=0.5, margin=0.1, seeds=(0.5,))
     assert one.describe() == "case X, dice: PASS\n  measured   0.5000\n  baseline   0.5000, margin 0.1"
+
+
+@pytest.mark.parametrize(
+    ("trainings", "groups", "p_pass", "advice"),
+    [
+        (
+            5,
+            80,
+            0.5,
+            "with 5 seeds on each side or with 80 patients instead of 40, an unchanged case would pass with 80 %",
+        ),
+        (5, None, 0.5, "with 5 seeds on each side, an unchanged case would pass with 80 %"),
+        (None, 80, 0.5, "with 80 patients instead of 40, an unchanged case would pass with 80 %"),
+        (None, None, 0.5, "neither more seeds alone nor more patients alone would decide: add both"),
+        (2, 40, 0.9, "an unchanged case would pass with at least 80 %: run it again with other seeds"),
+        (2, 40, 0.8, "an unchanged case would pass with at least 80 %: run it again with other seeds"),
+        (1, 80, 0.5, "with 80 patients instead of 40, an unchanged case would pass with 80 %"),
+    ],
+)
+def test_what_would_decide(trainings: int | None, groups: int | None, p_pass: float, advice: str) -> None:
+    power = Power(0.1, p_pass, trainings, groups, n_trainings=2, n_groups=40)
+    assert power.advice == advice
+
+
+def test_a_drift_in_full() -> None:
+    drift = Drift("regressed", "2025-02-03", 0.8, -0.05, -0.07, -0.03, 0.04)
+    assert drift.describe() == (
+        "compared with the numbers first accepted on 2025-02-03 (0.8000): regressed, difference -0.0500 "
+        "[-0.0700, -0.0300], margin 0.04. If the loss is intended, accept the run with --move-first"
+    )

@@ -11,7 +11,9 @@ from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Baseline, judge
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
-from btlib.gate.rule import judge_metric, other_rendering, paired_gap, unlike
+from btlib.gate.comparable import other_rendering, unlike
+from btlib.gate.gate_options import GateOptions
+from btlib.gate.rule import judge_metric
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.sample_table import SampleTable
 
@@ -25,27 +27,33 @@ def shuffled() -> list[int]:
     return [int(i) for i in np.random.default_rng(3).permutation(60)]
 
 
-def test_slices_in_any_order_give_the_same_gap(
-    make_table: Table, reordered: Table, measured: Result, shuffled: list[int]
+def test_slices_in_any_order_give_the_same_interval(
+    make_table: Table, reordered: Table, measured: Result, measured_baseline: Make, shuffled: list[int]
 ) -> None:
     """Of every seed on both sides; by position, the interval would be another one."""
     ours = [make_table(worse=0.02, seed=1, wrong=9), make_table(worse=0.03, seed=2, wrong=4)]
     theirs = [make_table(seed=3, wrong=5), make_table(seed=4, wrong=7)]
+
+    def numbers(result: CaseResult, tables: list[SampleTable], metric: str) -> tuple[float | None, ...]:
+        verdict = judge_metric(result, metric, measured_baseline(*tables))
+        return verdict.measured, verdict.difference, verdict.low, verdict.high, verdict.p
+
     for metric in ("dice", "accuracy"):
-        plain = paired_gap(measured(*ours), list(measured(*theirs).runs), metric)
-        assert plain.low < plain.difference < plain.high
+        plain = _, difference, low, high, _ = numbers(measured(*ours), theirs, metric)
+        assert low < difference < high
         for at in range(2):
             tables = [reordered(table, shuffled) if i == at else table for i, table in enumerate(theirs)]
-            assert paired_gap(measured(*ours), list(measured(*tables).runs), metric) == pytest.approx(plain)
+            assert numbers(measured(*ours), tables, metric) == pytest.approx(plain)
         second = measured(ours[0], reordered(ours[1], shuffled))
-        assert paired_gap(second, list(measured(*theirs).runs), metric) == pytest.approx(plain)
+        assert numbers(second, theirs, metric) == pytest.approx(plain)
 
 
-def test_what_is_told_of_the_slices_is_told_in_any_order(
+def test_the_same_models_in_any_order_of_slices_have_no_difference(
     make_table: Table, reordered: Table, measured: Result, measured_baseline: Make, shuffled: list[int]
 ) -> None:
     table = make_table(wrong=7)
-    verdict = judge_metric(measured(reordered(table, shuffled)), "accuracy", measured_baseline(table, table))
+    ours = measured(reordered(table, shuffled))
+    verdict = judge_metric(ours, "accuracy", measured_baseline(table, table), GateOptions(rescore=True))
     assert (verdict.status, verdict.difference, verdict.low, verdict.high) == ("pass", 0, 0, 0)
 
 
@@ -146,32 +154,6 @@ def test_batch_means_of_both_sides_are_of_the_size_of_the_run(
     expected = tuple(batch_mean(per_sample(table, "dice"), 7) for table in tables)
     assert verdict.baseline_seeds == expected != tuple(batch_mean(per_sample(table, "dice"), 16) for table in tables)
     assert verdict.seeds == expected[::-1]
-
-
-def test_a_training_is_called_another_where_seed_or_model_differ(
-    make_table: Table, measured: Result, measured_baseline: Make
-) -> None:
-    """Only where one stands against one; what is told apart are seed, fingerprint and numbers."""
-    baseline = measured_baseline(make_table(wrong=1))
-
-    def reason(seed: int, fingerprint: str | None, wrong: int) -> str:
-        result = measured(make_table(wrong=wrong))
-        run = result.runs[0].model_copy(update={"seed": seed, "fingerprint": fingerprint})
-        return judge_metric(replace(result, runs=(run,)), "accuracy", baseline).reason
-
-    told = (
-        "one training (seed {}) is compared with another (seed 42): the interval covers the variation between samples, "
-        "not between trainings; --bt-seeds 3 shows the latter"
-    )
-    assert reason(42, None, 2) == ""
-    assert reason(42, "f1", 1) == ""  # the very same numbers
-    assert reason(42, "f1", 2) == told.format(42)
-    assert reason(43, None, 1) == told.format(43)
-    assert reason(43, None, 2) == told.format(43)
-    several = measured_baseline(make_table(wrong=1), make_table(wrong=1))
-    spread = "standard deviation between trainings: 0.0000 (59.0 degrees of freedom)"
-    assert judge_metric(measured(make_table(wrong=2)), "accuracy", several).reason == spread
-    assert judge_metric(measured(make_table(wrong=2), make_table(wrong=2)), "accuracy", baseline).reason == spread
 
 
 def test_a_failure_of_some_seed_is_the_case_s(make_table: Table, measured: Result, measured_baseline: Make) -> None:

@@ -10,6 +10,7 @@ import scipy.stats  # noqa: F401  # pytester forgets what a test imports first, 
 
 from btlib.data import write_phantoms
 
+from ..spreads import with_spread
 from .session_server import SessionServer
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -188,13 +189,13 @@ def accepted(
     pytester: pytest.Pytester,
     baseline_of_toys: Path,
 ) -> Callable[..., pytest.RunResult]:
-    """The project, with its own numbers accepted as the smoke baseline."""
+    """The project, with its own numbers accepted as the smoke baseline, and a small spread between trainings."""
     from btlib.gate.acceptance import propose
 
     if not baseline_of_toys.exists():
         project("--benchmark-disable")
         margins = {"dice": 0.05, "accuracy": 0.05}
-        propose(latest(), "smoke", "for a test", margins).new.save(baseline_of_toys)
+        with_spread(propose(latest(), "smoke", "for a test", margins).new).save(baseline_of_toys)
         shutil.rmtree(pytester.path / "reports")
         (pytester.path / "prepared.txt").unlink()
     (pytester.path / "baselines").mkdir()

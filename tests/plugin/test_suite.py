@@ -16,7 +16,8 @@ from btlib.paths import shipped_baselines
 from btlib.runs import RunStore
 from btlib.sample_table import SampleTable
 
-from .conftest import INSTANT
+from ..spreads import with_spread
+from .conftest import IMPORTED_BEFORE, INSTANT
 
 Run = Callable[..., pytest.RunResult]
 Latest = Callable[[], Path]
@@ -124,7 +125,7 @@ def test_a_regression_fails_its_own_items_and_no_others(accepted: Run, latest: L
             "case toy1, dice: REGRESSED",
             "  measured   0.0000",
             "  baseline   1.0000, margin 0.05",
-            "  difference -1.0000, 95 % *-1.0000, -1.0000* (paired by patient)",
+            "  difference -1.0000, 95 % *-1.0056, -0.9944* (paired by patient, over trainings)",
             f"  record     *{latest().name}/records/toy1-seed42.json",
             "toy1 a toy*regressed*0.0000*",
             "toy2 a toy*pass*",
@@ -141,7 +142,7 @@ def test_a_case_that_became_slow_fails_its_speed_and_not_its_quality(
     select = "toy1 and (inference or quality)"
     assert accepted(select=select).ret == 0
     margins = {"dice": 0.05, "accuracy": 0.05}
-    new = propose(latest(), "smoke", "for a test", margins).new
+    new = with_spread(propose(latest(), "smoke", "for a test", margins).new)
     far = {"ratio": 1e4, "low": 1e4, "high": 1e4}  # so that no stutter of this machine reaches it
     speed = {figure: throughput.model_copy(update=far) for figure, throughput in new.cases["toy1"].speed.items()}
     toys = new.cases | {"toy1": new.cases["toy1"].model_copy(update={"speed": speed})}
@@ -199,6 +200,24 @@ def test_inconclusive_warns_and_strict_fails(accepted: Run):
     strict = accepted("--benchmark-disable", "--bt-strict", toy1="one wrong")
     assert strict.ret == 1
     strict.stdout.fnmatch_lines(["case toy1, accuracy: INCONCLUSIVE"])
+
+
+@pytest.mark.parametrize("by", ["-W", "ini"])
+def test_an_inconclusive_verdict_is_a_warning_where_warnings_are_errors(
+    accepted: Run, pytester: pytest.Pytester, by: str
+):
+    if by == "ini":
+        with (pytester.path / "tox.ini").open("a") as file:
+            file.write("\nfilterwarnings = error\n")
+    asked = (*(("-W", "error") if by == "-W" else ()), *IMPORTED_BEFORE)
+    result = accepted("--benchmark-disable", "-m", "smoke", *asked, toy1="one wrong")
+    result.stdout.fnmatch_lines(["*BtlibWarning: case toy1, accuracy: INCONCLUSIVE*", "toy1 a toy*inconclusive*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    assert result.ret == 0
+    assert "failed" not in result.parseoutcomes()
+    silent = accepted("--benchmark-disable", *asked, "-W", "ignore::btlib.errors.BtlibWarning", toy1="one wrong")
+    silent.stdout.no_fnmatch_line("*BtlibWarning*")
+    assert silent.ret == 0
 
 
 def test_better_than_the_baseline_is_improved(accepted: Run, pytester: pytest.Pytester):
@@ -265,10 +284,11 @@ def test_a_margin_of_the_baseline_alone_makes_an_item(accepted: Run, latest: Lat
 def test_without_a_baseline_of_its_own_a_project_is_compared_with_the_shipped_one(project: Run, latest: Latest):
     result = project("--benchmark-disable")
     assert result.ret == COULD_NOT_JUDGE
-    shipped = Baseline.load(shipped_baselines() / "smoke.json").figure("A", "dice")
-    assert shipped is not None
+    shipped = Baseline.load(shipped_baselines() / "smoke.json")
+    dice = {name: figure.value for name in shipped.cases if (figure := shipped.figure(name, "dice"))}
+    best = max(dice, key=dice.__getitem__)
     result.stdout.fnmatch_lines(
-        ["case toy1, dice compared with A: NOT-COMPARABLE", f"A segmentation only*reference*{shipped.value:.4f}*"]
+        [f"case toy1, dice compared with {best}: NOT-COMPARABLE", f"A segmentation only*reference*{dice['A']:.4f}*"]
     )
     assert Path(RunStore(latest()).info().baseline) == shipped_baselines() / "smoke.json"
 

@@ -11,6 +11,8 @@ from btlib.results import Conditions, SeedRun
 from btlib.runs import CaseRecord, ModelInfo, RunInfo
 from btlib.sample_table import SampleTable
 
+from ..spreads import with_spread
+
 
 @pytest.fixture
 def info() -> RunInfo:
@@ -46,7 +48,7 @@ def record(conditions: Conditions) -> Callable[..., CaseRecord]:
 
 @pytest.fixture
 def baseline_of(conditions: Conditions) -> Callable[..., Baseline]:
-    """A measured baseline in which the named cases all have the same numbers."""
+    """A measured baseline in which the named cases all have the same numbers, and a small spread between trainings."""
 
     def make(slices: SampleTable, *cases: str) -> Baseline:
         figures = [
@@ -56,15 +58,17 @@ def baseline_of(conditions: Conditions) -> Callable[..., Baseline]:
             for m, v in (("dice", per_sample(slices, "dice")), ("accuracy", slices.correct()))
         ]
         case = BaselineCase(title="t", figures=figures, runs=[SeedRun(seed=1, fingerprint=None, samples=slices)])
-        return Baseline(
-            name="b",
-            kind="measured",
-            title="t",
-            source="s",
-            created="2026",
-            reason="r",
-            conditions=conditions,
-            cases=dict.fromkeys(cases, case),
+        return with_spread(
+            Baseline(
+                name="b",
+                kind="measured",
+                title="t",
+                source="s",
+                created="2026",
+                reason="r",
+                conditions=conditions,
+                cases=dict.fromkeys(cases, case),
+            )
         )
 
     return make

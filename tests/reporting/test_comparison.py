@@ -194,7 +194,7 @@ def test_the_options_of_the_run_reach_the_gate(
         assert [row.case for row in found.references] == ["two"]
     worse = baseline_of(make_table(wrong=30), "one").cases
     mixed = baseline.model_copy(update={"cases": baseline.cases | worse})
-    for against, status in ((["two"], "regressed"), (["one"], "improved"), (None, "improved")):
+    for against, status in ((["two"], "regressed"), (["one"], "improved"), (None, "regressed")):
         found = judged(info.model_copy(update={"against": against}), [record("new", make_table(wrong=12))], {}, mixed)
         assert [v.status for v in found.rows[0].verdicts if v.metric == "accuracy"] == [status], against
     every = judged(info, records, {}, baseline)

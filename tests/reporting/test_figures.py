@@ -17,7 +17,7 @@ def pair(first: str, second: str, difference: float, p_holm: float, metric: str 
     low, high = difference - 0.1, difference + 0.1
     return PairTest(
         *("all pairs", first, second, metric, 60, "patient", 10),
-        *(difference, low, high, p_holm / 3, p_holm, None, None, False, ""),
+        *(difference, low, high, p_holm / 3, False, p_holm, False, None, None, False, False, ""),
     )
 
 

@@ -25,6 +25,11 @@ def test_a_p_value_has_two_digits(p: float | None, text: str):
     assert p_value(p) == text
 
 
+@pytest.mark.parametrize(("p", "text"), [(0.00123, "≤ 0.0012"), (0.3, "≤ 0.30"), (1e-5, "< 0.0001"), (None, "–")])
+def test_a_bound_of_p_is_marked(p: float | None, text: str):
+    assert p_value(p, is_bound=True) == text
+
+
 def test_an_interval_has_both_bounds_and_signs():
     assert interval(-0.01234, 0.5) == "-0.0123 … +0.5000"
     assert interval(0.0, 0.0) == "+0.0000 … +0.0000"

@@ -177,7 +177,7 @@ def test_every_cell_of_the_pairs(own: Path, make_table: Callable[..., SampleTabl
     ]
     assert [second["two"], third["one"]] == ["–", "–"]
     assert second["one"].startswith("-0.2000 (-0.")
-    assert third["two"] == "+0.0000 (+0.0000 … +0.0000), p 1, within ±0.02"
+    assert third["two"] == "+0.0000 (+0.0000 … +0.0000), p 1.00, within ±0.02"
 
 
 def test_the_setup_has_a_line_for_each_way_of_making(own: Path):
@@ -208,22 +208,22 @@ def test_what_changes_no_number_is_left_out_of_a_command(command: str, shown: st
 
 
 PAIR = PairTest(
-    *("all pairs", "B", "A", "dice", 60, "patient", 20, 0.25, 0.125, 0.375, 0.5, 0.75, None, None, False, ""),
+    *("all pairs", "B", "A", "dice", 60, "patient", 20, 0.25, 0.125, 0.375),
+    *(0.5, False, 0.75, False, None, None, False, False, ""),
 )
 
 
 @pytest.mark.parametrize(
-    ("p", "p_holm", "equivalent", "told"),
+    ("p_holm", "bound", "equivalent", "told"),
     [
-        (0.5, 0.754, False, "p 0.75"),
-        (0.5, 0.754, True, "p 0.75, within ±0.02"),
-        (1 / 10_001, 0.0021, False, "p ≤ 0.0021"),
-        (2 / 10_001, 0.00004, False, "p 4e-05"),
+        (0.754, False, False, "p 0.75"),
+        (0.754, False, True, "p 0.75, within ±0.02"),
+        (0.0021, True, False, "p ≤ 0.0021"),
+        (0.00004, True, False, "p < 0.0001"),
     ],
 )
-def test_the_smallest_p_is_an_upper_bound(p: float, p_holm: float, equivalent: bool, told: str):
-    """By the p that resampling gave; the corrected one is shown."""
-    test = replace(PAIR, p=p, p_holm=p_holm, equivalent=equivalent)
+def test_the_smallest_p_is_an_upper_bound(p_holm: float, bound: bool, equivalent: bool, told: str):
+    test = replace(PAIR, p_holm=p_holm, p_holm_is_bound=bound, equivalent=equivalent)
     assert _difference(test) == f"+0.2500 (+0.1250 … +0.3750), {told}"
     assert _difference(None) == "–"
 

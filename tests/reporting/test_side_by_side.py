@@ -168,7 +168,9 @@ def test_a_failed_case_has_a_word_for_its_own_metrics(conditions: Conditions, ma
     assert accuracy.value == pytest.approx(0.75)
     assert accuracy.interval is not None
     assert accuracy.interval[0] < 0.75 < accuracy.interval[1]
-    assert macro == Value(pytest.approx((1 + _macro_f1(make_table(wrong=30))) / 2))  # no interval
+    assert macro.value == pytest.approx((1 + _macro_f1(make_table(wrong=30))) / 2)
+    assert macro.interval is not None
+    assert macro.interval[0] < macro.value < macro.interval[1]
 
 
 def _macro_f1(table: SampleTable) -> float:

@@ -212,7 +212,8 @@ def test_slices_are_paired_by_number_over_all_seeds(four: list[CaseResult]):
         if test.metric == "dice":
             assert test.effect == pytest.approx(differences.mean() / differences.std(ddof=1))
         wanted = stats.paired(differences, np.zeros(24), one.samples.patient)
-        assert (test.low, test.high, test.p) == pytest.approx((wanted.low, wanted.high, wanted.p))
+        assert (test.low, test.high) == pytest.approx((wanted.low, wanted.high))
+        assert test.p == pytest.approx(wanted.p, abs=0.02)
 
 
 def test_a_margin_between_the_two_intervals_is_enough(
@@ -282,10 +283,13 @@ PAIR = PairTest(
     low=0.125,
     high=0.375,
     p=0.011,
+    p_is_bound=False,
     p_holm=0.022,
+    p_holm_is_bound=False,
     p_mcnemar=0.033,
     effect=4.5,
     equivalent=False,
+    undecided=False,
     words="",
 )
 
@@ -299,6 +303,9 @@ PAIR = PairTest(
         ({"p_holm": 0.05}, "no significant difference; a relevant difference is not ruled out"),
         ({"p_holm": 0.0499}, "a|b is better than c"),
         ({"p_holm": 0.05, "equivalent": True}, "no relevant difference (within ±0.02)"),
+        ({"p_holm": 0.0499, "undecided": True}, "cannot tell: p is too close to 0.05 for the number of random flips"),
+        ({"p_holm": 0.0501, "undecided": True}, "cannot tell: p is too close to 0.05 for the number of random flips"),
+        ({"undecided": True, "equivalent": True}, "no relevant difference (within ±0.02)"),
     ],
 )
 def test_the_reading_of_a_test(changes: dict[str, Any], words: str):
@@ -352,3 +359,21 @@ def test_only_all_pairs_are_drawn(
     monkeypatch.setattr("btlib.reporting.figures.significance_matrix", lambda tests, path: drawn.append(tests))
     write_significance(cases(ALONE)[:2], tmp_path)
     assert [test.family for test in drawn[0]] == ["all pairs"]
+
+
+def test_a_p_that_is_a_bound_is_printed_as_one():
+    bound = replace(PAIR, first="a", p=0.0012, p_is_bound=True, p_holm=0.0024, p_holm_is_bound=True)
+    (row,) = rows(significance_table([bound], "github"))
+    assert (row["p"], row["Holm p"], row["McNemar p"]) == ("≤ 0.0012", "≤ 0.0024", "0.033")
+
+
+def test_the_least_p_is_a_bound_in_the_files_too(make_table: Table, record: Make, tmp_path: Path):
+    """Numbers stay numbers, with a column that says which are bounds."""
+    results = as_results([record("X", make_table(24)), record("Y", make_table(24, worse=0.4))])
+    write_significance(results, tmp_path)
+    frame = pd.read_csv(tmp_path / "significance.csv")
+    assert frame["p"].dtype == frame["p_holm"].dtype == float
+    assert set(frame["p_is_bound"]) | set(frame["p_holm_is_bound"]) | set(frame["undecided"]) <= {True, False}
+    dice = frame[frame["metric"] == "dice"].iloc[0]
+    assert dice["p_is_bound"]
+    assert dice["p"] == pytest.approx(1 / 10_001)

@@ -8,6 +8,7 @@ import pytest
 
 from btlib import Baseline
 from btlib.errors import BaselineError, OptionError, RecordError, UnknownNameError
+from btlib.gate.gate_options import GateOptions
 from btlib.reporting.sources import Source, beside, hold, left_out, load_source, load_sources
 from btlib.runs import CaseRecord, RunInfo, RunStore
 from btlib.runs.results import as_results
@@ -133,9 +134,9 @@ def test_failed_cases_stand_beside_nothing(source: Callable[..., Source], agains
 def test_strictness_counts_for_known_and_new_cases(source: Callable[..., Source], against: Callable[..., Source]):
     some, known = source(X=0, new=0), against("X", "Z", rendering="other")
     assert {v.status for v in hold(some, known)} == {"pass"}
-    assert {v.status for v in hold(some, known, strict=True)} == {"not-comparable"}
+    assert {v.status for v in hold(some, known, options=GateOptions(strict=True))} == {"not-comparable"}
     assert {s.status for s in beside(some, known)} == {"pass"}
-    assert {s.status for s in beside(some, known, strict=True)} == {"not-comparable"}
+    assert {s.status for s in beside(some, known, options=GateOptions(strict=True))} == {"not-comparable"}
 
 
 def test_independence_counts_for_known_and_new_cases(source: Callable[..., Source], against: Callable[..., Source]):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from btlib.gate import Verdict
+from btlib.gate.verdict import Power
 from btlib.reporting.verdicts import verdict_line, verdict_table
 
 from .cells import rows
@@ -18,6 +19,8 @@ KNOWN = Verdict(
     difference=-0.14,
     low=-0.3,
     high=-0.05,
+    p=0.0004,
+    power=Power(detectable=0.0617, p_pass=0.7564, trainings=3, groups=90, n_trainings=1, n_groups=60),
     method="paired by patient",
     seeds=(0.6, 0.62),
     baseline_seeds=(0.7, 0.75, 0.8),
@@ -36,7 +39,10 @@ def test_every_number_stands_in_its_column():
         "baseline": "0.7500",
         "margin": "0.02",
         "difference": "-0.1400",
-        "95 % interval": "-0.3000 … -0.0500",
+        "interval": "-0.3000 … -0.0500",
+        "p": "0.0004",
+        "finds": "0.062",
+        "passes": "76 %",
         "method": "paired by patient",
         "seeds": "2 / 3",
     }
@@ -69,10 +75,15 @@ def test_names_are_escaped_by_format():
 def test_a_line_has_what_is_known():
     assert verdict_line(KNOWN) == (
         "macro F1 0.6100; baseline 0.7500; difference -0.1400, 95 % interval -0.3000 … -0.0500 (paired by patient); "
-        "margin 0.02"
+        "margin 0.02; finds a loss of 0.0617 with 80 %; an unchanged case passes with 76 %"
+    )
+    unclear = verdict_line(replace(KNOWN, status="inconclusive", confidence=0.99))
+    assert "99 % interval" in unclear
+    assert unclear.endswith(
+        "76 %; with 3 seeds on each side or with 90 patients instead of 60, an unchanged case would pass with 80 %"
     )
     assert verdict_line(NEW).startswith("macro F1 0.6100; reference Z 0.7500; difference")
-    assert verdict_line(replace(KNOWN, method=None)).endswith("-0.0500; margin 0.02")
+    assert verdict_line(replace(KNOWN, method=None, power=None)).endswith("-0.0500; margin 0.02")
     assert verdict_line(UNKNOWN) == "HD95: no value"
     uncompared = replace(UNKNOWN, measured=7.0, baseline=6.0, margin=0.5)
     assert verdict_line(uncompared) == "HD95 7.0000; baseline 6.0000; margin 0.5"

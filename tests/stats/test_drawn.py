@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as sp
 
-from btlib import stats
+from btlib import metrics, stats
 from btlib.errors import StatsError
 
 RNG = np.random.default_rng(0)
@@ -148,3 +148,23 @@ def test_draws_come_in_pieces_that_add_up(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_cannot_be_drawn_from_is_refused(n: int, groups: list[int] | None, draws: int, problem: str) -> None:
     with pytest.raises(StatsError, match=problem):
         stats.sample_weights(n, groups, draws)
+
+
+@pytest.mark.parametrize("patients", [4, 10, 47])
+def test_equal_cases_rarely_differ_in_macro_f1(patients: int) -> None:
+    """Two cases of equal quality, whose errors correlate within a patient: about 5 % of the intervals exclude 0."""
+    rng, false_alarms, n = np.random.default_rng(5), 0, 300
+    of = np.arange(6 * patients) // 6
+    weights = np.concatenate(list(stats.sample_weights(len(of), of, 300)[1]))
+    rows = np.concatenate([np.ones((1, len(of))), weights])
+    for _ in range(n):
+        labels = np.tile([0, 1, 2], 2 * patients)
+        values = []
+        for _ in "ab":
+            wrong = rng.normal(size=patients)[of] + rng.normal(size=len(of)) > 1
+            confusion = metrics.weighted_confusion(labels, (labels + wrong) % 3, rows, 3)
+            values.append(metrics.per_class(confusion)["f1"].mean(axis=1))
+        difference = values[0] - values[1]
+        found = stats.drawn_interval(difference[0], difference[1:], patients)
+        false_alarms += not found.low <= 0 <= found.high
+    assert 0.005 < false_alarms / n <= 0.09

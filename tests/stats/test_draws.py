@@ -1,7 +1,10 @@
 """Intervals and p are those of the draws that the seed gives, written out row by row."""
 
+import math
+
 import numpy as np
 import pytest
+from scipy.stats import t as student_t
 from statsmodels.regression.linear_model import OLS
 
 from btlib import stats
@@ -39,7 +42,18 @@ def by_hand(values: np.ndarray, names: list[str], confidence: float, seed: int) 
     low, high = np.quantile(means, stats.percentile_levels(confidence, n))
     if n < 20:
         low, high = students(values, names, confidence)
-    return float(values.mean()), float(low), float(high), (1 + extreme) / (1 + DRAWS)
+    p = max((1 + extreme) / (1 + DRAWS), hall(values, patients))
+    return float(values.mean()), float(low), float(high), p
+
+
+def hall(values: np.ndarray, patients: list[list[int]]) -> float:
+    """Hall's transformed t, written out sum by sum."""
+    g, mean = len(patients), float(values.mean())
+    rest = [sum(values[i] - mean for i in rows) for rows in patients]
+    error = math.sqrt(g / (g - 1) * sum(r * r for r in rest)) / len(values)
+    t, skewness = mean / error, (sum(r**3 for r in rest) / g) / (sum(r * r for r in rest) / g) ** 1.5
+    turned = t + skewness / math.sqrt(g) * (t * t / 3 + 1 / 6) + skewness**2 / g * t**3 / 27
+    return float(2 * student_t.sf(abs(turned), g - 1))
 
 
 def students(values: np.ndarray, names: list[str], confidence: float) -> tuple[float, float]:

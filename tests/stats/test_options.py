@@ -11,10 +11,15 @@ from btlib import stats
 from btlib.errors import StatsError
 
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "between_seeds": {"folds": None},
     "cohens_dz": {},
     "corrected_t": {},
+    "crossed_with_published": {"groups": None},
     "design_effect": {},
+    "detectable": {"power": 0.8},
+    "enough": {"power": 0.8},
     "discordant": {},
+    "family_tests": {"groups": None, "alpha": 0.05, "seed": 0},
     "holm": {},
     "implied_correlation": {},
     "crossed": {"groups": None, "between_trainings": None, "interaction": 0.0},
@@ -23,8 +28,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "interaction_from_draws": {},
     "sample_weights": {"groups": None, "n_resamples": 2000, "seed": 0},
     "inside_margin": {},
+    "interaction": {"groups": None},
     "moderated": {},
     "pooled": {},
+    "p_pass": {"loss": 0.0},
+    "p_regressed": {},
     "matched_odds_ratio": {"confidence": 0.95},
     "mcnemar": {},
     "mcnemar_from_counts": {},
@@ -36,6 +44,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "rank_biserial": {},
     "rank_models": {"higher_is_better": True, "alpha": 0.05},
     "resamples_for": {"alpha": 0.05, "least": 10_000},
+    "share_of_folds": {},
     "speedup": {"confidence": 0.95},
     "t_test": {},
     "tost": {"alpha": 0.05},
@@ -43,15 +52,33 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "unpaired_mean_difference": {"confidence": 0.95},
     "wilcoxon": {},
     "wilson": {"confidence": 0.95},
+    "with_numbers": {"trainings": None, "groups": None},
 }
 
 RNG = np.random.default_rng(0)
 A, B = RNG.random(40), RNG.random(40)
 TABLE = RNG.random((9, 4))
 DRAWN = RNG.random((4, 50))
+KNOWN = stats.Variance(0.02, 5)
+COMPARED = stats.crossed(A, B, between_trainings=stats.Variance(1e-4, 50))
 
 CALLS: dict[str, Callable[..., Any]] = {
-    "crossed": lambda **given: stats.crossed(A, B, **given),
+    "between_seeds": lambda **given: stats.between_seeds([A, B], **given),
+    "crossed": lambda **given: (
+        stats.crossed(A, B, **given),
+        stats.crossed(A, B, **given | {"between_trainings": KNOWN}),
+    ),
+    "crossed_with_published": lambda **given: stats.crossed_with_published(
+        A, 0.5, 0.2, 30, between_trainings=KNOWN, **given
+    ),
+    "detectable": lambda **given: stats.detectable(COMPARED, 0.02, 0.004, **given),
+    "enough": lambda **given: stats.enough(COMPARED, 0.1, 0.025, **given),
+    "interaction": lambda **given: stats.interaction([A, B], **given),
+    "p_pass": lambda **given: stats.p_pass(COMPARED, 0.1, 0.025, **given),
+    "with_numbers": lambda **given: stats.with_numbers(COMPARED, **given),
+    "family_tests": lambda **given: [
+        getattr(stats.family_tests([A - B, A - B + 0.06], **given), name).tolist() for name in ("p", "holm", "rejected")
+    ],
     "crossed_from_draws": lambda **given: stats.crossed_from_draws(A[:2], B[:2], DRAWN[:2], DRAWN[2:], 9, **given),
     "drawn_interval": lambda **given: stats.drawn_interval(0.5, A, 9, **given),
     "sample_weights": lambda **given: [w.tolist() for w in stats.sample_weights(40, **given)[1]],
@@ -78,6 +105,11 @@ OTHER: dict[str, Any] = {
     "alpha": 0.1,
     "least": 50_000,
     "higher_is_better": False,
+    "folds": [i % 3 for i in range(40)],
+    "interaction": 1e-3,
+    "loss": 0.01,
+    "power": 0.9,
+    "trainings": 3,
 }
 
 
@@ -102,7 +134,8 @@ HEEDED = [(name, option) for name in CALLS for option in DEFAULTS[name] if optio
 def test_every_option_is_heeded(name: str, option: str) -> None:
     usual = CALLS[name]()
     assert CALLS[name](**{option: DEFAULTS[name][option]}) == usual
-    assert CALLS[name](**{option: OTHER[option]}) != usual
+    other = 7 if (name, option) == ("with_numbers", "groups") else OTHER[option]  # a number of patients
+    assert CALLS[name](**{option: other}) != usual
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, -0.5, float("nan")])

@@ -22,7 +22,7 @@ def test_without_spread_there_is_no_doubt():
     assert stats.unpaired_mean_difference(0.5, 0, 9, 0.25, 0, 9) == stats.Interval(0.25, 0.25, 0.25)
 
 
-@pytest.mark.parametrize(("std", "n", "problem"), [(math.nan, 9, "not finite"), (0.1, 1, "at least 2 values")])
+@pytest.mark.parametrize(("std", "n", "problem"), [(math.nan, 9, "finite means"), (0.1, 1, "at least 2 values")])
 def test_what_has_no_interval_is_refused(std, n, problem):
     with pytest.raises(StatsError, match=problem):
         stats.unpaired_mean_difference(0.5, std, n, 0.5, 0.1, 9)

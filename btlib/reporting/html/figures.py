@@ -91,7 +91,7 @@ def _pairs(tests: Sequence[PairTest], known: Metrics) -> Iterator[Drawn]:
 
 
 def _pair(test: PairTest) -> charts.Bar:
-    tint = ACCENT if test.p_holm < 0.05 else MUTED
+    tint = ACCENT if test.different else MUTED
     return charts.Bar(charts.both(test.first, "−", test.second), test.difference, test.low, test.high, tint)
 
 

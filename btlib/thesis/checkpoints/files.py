@@ -1,6 +1,5 @@
 """Reading checkpoint files. An unreadable file gives None; the caller decides what to do."""
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,10 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from btlib import files
+from btlib import errors, files
 from btlib.adapters.state import is_damage
 from btlib.data.sources.tasks import FIGSHARE
 from btlib.data.task import Task
-from btlib.errors import BtlibWarning
 
 SCHEMA = "btlib-checkpoint/1"
 
@@ -67,4 +65,4 @@ def is_complete(manifest: Mapping[str, Any]) -> bool:
 
 def warn(text: str) -> None:
     """Warn that a file is not used."""
-    warnings.warn(text, BtlibWarning, stacklevel=3)
+    errors.warn(text, stacklevel=3)

@@ -70,7 +70,7 @@ def store(tmp_path: Path, record: Make, make_table: Table, baseline: Baseline) -
 def judged(monkeypatch: pytest.MonkeyPatch) -> Counted:
     """How often each case was held against the baseline."""
     counts: Counted = Counter()
-    for name in ("judge", "judge_new"):
+    for name in ("judge_with", "judge_new"):
         real = getattr(module, name)
 
         def spied(result: CaseResult, *args: Any, real: Any = real, **more: Any) -> tuple[Verdict, ...]:

@@ -67,7 +67,7 @@ def test_numbers_that_are_none_are_kept_as_none_and_stay_failures(
         **{"measured": nan, "baseline": 0.9, "margin": 0.02, "difference": nan, "low": -inf, "high": inf},
         **{"method": "paired by sample", "seeds": (0.5, nan), "baseline_seeds": (0.9, 0.9)},
     )
-    monkeypatch.setattr(module, "judge", lambda result, *args, **more: (told,))
+    monkeypatch.setattr(module, "judge_with", lambda result, *args, **more: (told,))
     real = module.rankings
     monkeypatch.setattr(
         module, "rankings", lambda *args, **more: [replace(s, difference=nan, low=-inf) for s in real(*args, **more)]

@@ -32,7 +32,7 @@ import btlib.gate.judgement as room
 from btlib.cases import Prepared, case
 from btlib.types import Predictions
 
-held = room.judge
+held = room.judge_with
 
 
 def judge(result, *args, **more):
@@ -41,7 +41,7 @@ def judge(result, *args, **more):
     return held(result, *args, **more)
 
 
-room.judge = judge
+room.judge_with = judge
 
 
 class Bright:

@@ -1,5 +1,6 @@
 """The judgement is stored, and made again where something changed."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from btlib import Baseline
 from btlib.errors import BaselineError
 from btlib.gate.judgement import judge_case, judge_run, stored_judgement
 from btlib.gate.loading import NotComparedError
-from btlib.runs import Cell, RunStore, Speed, Timing
+from btlib.runs import Cell, RunInfo, RunStore, Speed, Timing
 from tests.gate.judgement.steps import (
     METRICS,
     SEEDS,
@@ -89,7 +90,11 @@ def test_another_baseline_is_another_judgement(store: RunStore, baseline: Baseli
     assert {v.margin for v in alone.verdicts} == {0.8}
 
 
-@pytest.mark.parametrize("fields", [{"against": ["Y"]}, {"strict": True}], ids=["against", "strict"])
+@pytest.mark.parametrize(
+    "fields",
+    [{"against": ["Y"]}, {"strict": True}, {"alpha": 0.2}, {"rescore": True}],
+    ids=["against", "strict", "alpha", "rescore"],
+)
 def test_how_it_is_compared_is_part_of_it(
     fields: dict[str, Any], store: RunStore, baseline: Baseline, judged: Counted
 ) -> None:
@@ -101,6 +106,53 @@ def test_how_it_is_compared_is_part_of_it(
     assert judged == {"X": 2, "Y": 2, "N": 2}
     assert {s.reference for s in found.cases["N"].rankings} == set(fields.get("against", "XYZ"))
     assert (statuses(found)["X"] == {"not-comparable"}) == ("strict" in fields)
+    assert all(getattr(kept(store), name) == value for name, value in fields.items())
+    if "strict" not in fields:
+        alpha = fields.get("alpha", 0.05)
+        assert {v.red for v in found.cases["Y"].verdicts} == {alpha / 6}, "three cases of two gated metrics"
+        same = {v.method == "paired by patient, the same models" for v in found.cases["Y"].verdicts}
+        assert same == {"rescore" in fields}
+
+
+def test_the_number_of_looks_is_part_of_it(
+    store: RunStore, baseline: Baseline, judged: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = judge_run(store, baseline)
+    monkeypatch.setattr(RunInfo, "looks", property(lambda info: 3))
+    staged = judge_run(store, baseline)
+    assert judged == {"X": 2, "Y": 2, "N": 2}
+    assert (once.looks, staged.looks, kept(store).looks) == (1, 3, 3)
+    for before, after in zip(once.cases["Y"].verdicts, staged.cases["Y"].verdicts, strict=True):
+        assert after.red == pytest.approx(before.red / 3)
+        assert (before.confidence, after.confidence) == pytest.approx((0.95, 1 - 0.05 / 3))
+        assert after.low < before.low < before.high < after.high
+    assert judge_run(store, baseline) == staged
+
+
+def test_power_and_drift_are_read_back_equal(store: RunStore, baseline: Baseline) -> None:
+    """And a file of an older version, which has neither, nor the settings of the gate, is read too."""
+    first = {name: case.model_copy(update={"first": case}) for name, case in baseline.cases.items()}
+    known = as_other(baseline, cases=first)
+    made = judge_run(store, known)
+    assert kept(store) == made
+    found = made.cases["Y"].verdict("accuracy")
+    assert found is not None
+    assert found.power is not None
+    assert found.drift is not None
+    assert found.drift.status == "regressed"
+    path = store.path / "judgement.json"
+    value = {key: field for key, field in json.loads(path.read_text()).items() if key not in ("digest", "sealed")}
+    for key in ("alpha", "looks", "rescore"):
+        del value[key]
+    for case in value["cases"].values():
+        for verdict in case["verdicts"]:
+            for key in ("power", "drift", "p", "red", "confidence"):
+                del verdict[key]
+    path.write_text(json.dumps(value))
+    older = kept(store)
+    assert (older.alpha, older.looks, older.rescore) == (0.05, 1, False)
+    assert statuses(older) == statuses(made)
+    assert {(v.power, v.drift, v.p, v.red, v.confidence) for v in older.verdicts} == {(None, None, None, None, 0.95)}
 
 
 def test_a_baseline_that_cannot_be_read_is_none_forever(store: RunStore, baseline: Baseline, judged: Counted) -> None:

@@ -75,6 +75,8 @@ def test_without_options_the_tier_decides(parse: Parse, tmp_path: Path) -> None:
         ("--bt-deterministic", "deterministic", True),
         ("--bt-no-tune", "no_tune", True),
         ("--bt-strict", "strict", True),
+        ("--bt-alpha=0.1", "alpha", 0.1),
+        ("--bt-rescore", "rescore", True),
     ],
 )
 def test_an_option_changes_its_own_field_and_no_other(parse: Parse, arg: str, field: str, value: Any) -> None:
@@ -99,7 +101,8 @@ class Brings:
         kinds: dict[str, tuple[Any, Any]] = {
             **{"my-text": ("text", "a"), "my-list": ("list", None), "my-repeated": ("repeated", ())},
             **{"my-count": ("count", 3), "my-seed": ("seed", 0), "my-folder": ("folder", None)},
-            **{"my-place": ("place", None), "my-flag": ("flag", False), "my-stages": ("stages", 1)},
+            **{"my-place": ("place", None), "my-flag": ("flag", False), "my-share": ("share", 0.5)},
+            **{"my-stages": ("stages", 1)},
         }
         return [
             *(PluginOption(name, Declared(f"{kind} of mine", kind), at) for name, (kind, at) in kinds.items()),
@@ -122,13 +125,14 @@ def test_options_of_plug_ins_appear_beside_those_of_btlib(parse: Parse, tmp_path
 
     plain = {
         **{"my_text": "a", "my_list": None, "my_repeated": (), "my_count": 3, "my_seed": 0, "my_folder": None},
-        **{"my_place": None, "my_flag": False, "my_choice": None, "my_stages": 1},
+        **{"my_place": None, "my_flag": False, "my_choice": None, "my_share": 0.5, "my_stages": 1},
     }
     assert mine() == plain
     (tmp_path / "here" / "there").mkdir()
     given = mine(
         *("--bt-my-text=b", "--bt-my-list=p,q", "--bt-my-repeated=1", "--bt-my-repeated=2", "--bt-my-count=7"),
-        *("--bt-my-seed=5", "--bt-my-folder=there", "--bt-my-flag", "--bt-my-choice=y", "--bt-my-stages=2..4"),
+        *("--bt-my-seed=5", "--bt-my-folder=there", "--bt-my-flag", "--bt-my-choice=y", "--bt-my-share=1e-3"),
+        "--bt-my-stages=2..4",
     )
     assert given == {
         **{"my_text": "b", "my_list": ("p", "q"), "my_repeated": ("1", "2"), "my_count": 7, "my_seed": 5},
@@ -137,6 +141,7 @@ def test_options_of_plug_ins_appear_beside_those_of_btlib(parse: Parse, tmp_path
             "my_place": None,
             "my_flag": True,
             "my_choice": "y",
+            "my_share": 0.001,
             "my_stages": "2..4",
         },
     }
@@ -165,6 +170,7 @@ def test_pytest_the_command_and_python_give_the_same_values(
             "against": "A,B",
             "timeout": "9",
         },
+        **{"alpha": "0.01", "my-share": "0.25"},
     }
 
     def by_command(prefix: str) -> RunOptions:
@@ -191,12 +197,13 @@ def test_pytest_the_command_and_python_give_the_same_values(
         "my_flag": True,
         "data": Path("there"),
     }
+    given |= {"my_share": 0.25, "alpha": 0.01}
     python = _options(given | {"against": ("A", "B"), "timeout": 9})
     by_pytest = parse(*(f"--bt-{name}={value}" for name, value in args.items()), "--bt-my-flag", *repeated)
     assert by_pytest.plugins["my_place"] == tmp_path / "here" / "new" / "one"
     for found in (python, by_command(""), by_command("bt-")):
         assert found.plugins == by_pytest.plugins
-        for name in ("seed", "data", "against", "timeout"):
+        for name in ("seed", "data", "against", "timeout", "alpha"):
             theirs, ours = getattr(found, name), getattr(by_pytest, name)
             assert (theirs.absolute() if isinstance(theirs, Path) else theirs) == ours
 
@@ -224,7 +231,19 @@ def test_counts_are_whole_numbers_from_1_and_a_seed_from_0(parse: Parse, option:
     for text in (str(least - 1), "1.5", "many", "²", ""):
         with pytest.raises((pytest.UsageError, argparse.ArgumentError)) as caught:
             parse(f"--bt-{option}={text}")
-        assert f"expected a whole number from {least}, got {text!r}" in str(caught.value)
+        assert f"expected a whole number from {least}{'' if least else ' to 4294967295'}, got {text!r}" in str(
+            caught.value
+        )
+
+
+@pytest.mark.parametrize("text", ["0", "1", "-0.1", "1.5", "nan", "inf", "many", "5%", ""])
+def test_an_error_rate_is_between_0_and_1(parse: Parse, text: str) -> None:
+    with pytest.raises((pytest.UsageError, argparse.ArgumentError)) as caught:
+        parse(f"--bt-alpha={text}")
+    assert f"expected a number between 0 and 1, got {text!r}" in str(caught.value)
+    for value in (text, 0, 1, True, None, float("nan")):
+        with pytest.raises(OptionError, match=r"^--bt-alpha: expected a number between 0 and 1"):
+            RunOptions(alpha=value)  # type: ignore[arg-type]
 
 
 def test_folders_that_are_read_are_where_the_user_stands_and_those_that_are_written_in_the_project(

@@ -11,6 +11,7 @@ import pytest
 from btlib.errors import BaselineError, BtlibWarning, ModelError
 from btlib.explain.place import ExplainPlace
 from btlib.gate import Verdict, judgement
+from btlib.gate.gate_options import GateOptions
 from btlib.plugin import run as run_room
 from btlib.plugin.benchmarks import recorded_clock
 from btlib.plugin.options import STATUS
@@ -101,15 +102,17 @@ def test_the_gate_is_asked_with_what_the_user_asked_for(
 
     def spy(result: Any, baseline: Any, against: Any, *, options: Any, found: Any = None) -> tuple[Verdict, ...]:
         seeds = [run.seed for run in result.runs]
-        asked.append((result.case, sorted(result.metrics), seeds, baseline, against, options.strict))
+        asked.append((result.case, sorted(result.metrics), seeds, baseline, against, options))
         return tuple(Verdict("toy1", metric, "improved" if metric == "dice" else "pass") for metric in result.metrics)
 
     monkeypatch.setattr(judgement, "verdicts", spy)
-    run = make_run("--bt-against=B,A", "--bt-seeds=2", *(["--bt-strict"] if strict else []))
+    given = ["--bt-strict", "--bt-alpha=0.2", "--bt-rescore"] if strict else []
+    run = make_run("--bt-against=B,A", "--bt-seeds=2", *given)
     assert run.verdict("toy1", "dice").status == "improved"
     assert run.verdict("toy1", "accuracy").status == "pass"
     assert run.verdict("toy1", "iou").metric == "iou"
-    rest = ([42, 43], run.baseline, ["B", "A"], strict)
+    options = GateOptions(strict=True, alpha=0.2, rescore=True) if strict else GateOptions()
+    rest = ([42, 43], run.baseline, ["B", "A"], options)
     first, *_, last = asked
     assert first == ("toy1", ["accuracy", "dice"], *rest)
     assert last == ("toy1", ["accuracy", "dice", "iou"], *rest)
@@ -122,6 +125,8 @@ def test_the_gate_is_asked_with_what_the_user_asked_for(
         *((status, strict, "holds") for status in ("improved", "pass", "measured") for strict in (False, True)),
         ("inconclusive", False, "warns"),
         ("inconclusive", True, "fails"),
+        ("suspect", False, "warns"),
+        ("suspect", True, "fails"),
         *(
             (status, strict, "fails")
             for status in ("regressed", "not-comparable", "missing-baseline")

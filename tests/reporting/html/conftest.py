@@ -34,6 +34,8 @@ from btlib.sample_table import SampleTable
 from btlib.splits import slice_seed42
 from btlib.types import Predictions
 
+from ...spreads import with_spread
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SCRIPT = "<script>alert('x')</script>"
 NAMES = ("A", "B", SCRIPT, "broken")
@@ -182,7 +184,7 @@ def run(make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory)
     """A run of four cases with some maps, held against a better one of two of them; its report is written."""
     home = tmp_path_factory.mktemp("runs")
     better = make_run(home / "better", strength=0.3, names=("A", SCRIPT))
-    baseline: Baseline = propose(better, "better", "for a test").new
+    baseline: Baseline = with_spread(propose(better, "better", "for a test").new)
     baseline.save(home / "better.json")
     path = make_run(home / "run", explained=2, baseline=str(home / "better.json"))
     write_report(path)

@@ -129,7 +129,8 @@ def test_differences_of_a_new_case_are_to_each_reference(
 def pair(family: str, first: str, second: str, metric: str, difference: float, p: float, p_holm: float) -> PairTest:
     bounds = (difference - 0.1, difference + 0.2)
     return PairTest(
-        family, first, second, metric, 9, "patient", 9, difference, *bounds, p, p_holm, None, None, False, ""
+        *(family, first, second, metric, 9, "patient", 9, difference, *bounds),
+        *(p, False, p_holm, False, None, None, False, False, ""),
     )
 
 

@@ -18,6 +18,7 @@ from btlib.gate.baseline_case import BaselineCase
 from btlib.reporting.html import write_page, write_report
 from btlib.runs import RunStore
 
+from ...spreads import with_spread
 from ..tables import with_measures
 from .conftest import SCRIPT, leave_undrawn
 from .reader import Reader
@@ -36,7 +37,8 @@ def published(baseline: Baseline) -> Baseline:
 def homes(make_run: Make, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One new case, closed as a session closes it, against a measured baseline, a published one, another size, none."""
     home = tmp_path_factory.mktemp("homes")
-    measured: Baseline = propose(make_run(home / "known", names=KNOWN, strength=0.3), "known", "for a test").new
+    known = make_run(home / "known", names=KNOWN, strength=0.3)
+    measured: Baseline = with_spread(propose(known, "known", "for a test").new)
     other = measured.conditions.model_copy(update={"image_size": 64})
     baselines = {
         "measured": measured,
@@ -106,7 +108,7 @@ NUMBERS = r"Dice 0\.\d{4}; reference both 0\.\d{4}; difference [+-]0\.\d{4}, 95 
 def test_the_card_of_a_new_case_has_its_numbers_and_its_reference(homes: dict[str, Path], pages: dict[str, Reader]):
     value = f"{per_sample(RunStore(homes['measured']).records()[0].samples, 'dice').mean():.4f}"
     for kind, method in (("measured", "paired by patient"), ("published", "unpaired, by patient")):
-        numbers = NUMBERS.replace("both", "(A|both|other)") + rf"\({method}\); margin 0\.02"
+        numbers = NUMBERS.replace("both", "(A|both|other)") + rf"\({method}, over trainings\); margin 0\.02"
         card = pages[kind].card("new", f"Dice {value}")
         assert re.search(numbers, card), card
 
@@ -133,13 +135,13 @@ def test_the_card_of_what_cannot_be_compared_has_value_and_reason(homes: dict[st
 
 def test_every_verdict_of_a_known_case_is_in_a_card(run: Path, html: str):
     page, baseline = Reader(html), Baseline.load(run.parent / "better.json")
-    compared = r"difference [+-]0\.\d{4}, 95 % interval \S+ … \S+ \(paired by patient\); margin 0\.02"
-    known = (("A", "dice", "regressed"), (SCRIPT, "dice", "regressed"), (SCRIPT, "accuracy", "pass"))
+    compared = r"difference [+-]0\.\d{4}, 95 % interval \S+ … \S+ \(paired by patient, over trainings\); margin 0\.02"
+    known = (("A", "dice", "regressed"), (SCRIPT, "dice", "suspect"), (SCRIPT, "accuracy", "pass"))
     for case, metric, status in known:
         figure = baseline.figure(case, metric)
         assert figure is not None
         numbers = rf"{METRICS[metric].title} [01]\.\d{{4}}; baseline {figure.value:.4f}; {compared}"
-        assert re.search(f"{re.escape(case)} {numbers}", page.card(status, "baseline")), case
+        assert re.search(f"{re.escape(case)} {numbers}", page.card(f"{status} {case}")), case
     assert "broken Dice: no value" in page.card("error", "out of luck")
 
 

@@ -25,6 +25,7 @@ from btlib.reporting.names import in_markdown
 from btlib.runs import CaseRecord, RunStore
 from btlib.sample_table import SampleTable
 
+from ...spreads import with_spread
 from ..cells import rows
 from .reader import Reader, unreadable
 
@@ -67,7 +68,8 @@ def dataset(task: Task, n: int = 60, size: int = 24) -> Dataset:
 def run(make_run: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of four cases, closed as a session is, against a better one of two of them."""
     home, data = tmp_path_factory.mktemp("knees"), dataset(KNEES)
-    better: Baseline = propose(make_run(home / "better", strength=0.2, names=("A", "C"), given=data), "b", "a test").new
+    first = make_run(home / "better", strength=0.2, names=("A", "C"), given=data)
+    better: Baseline = with_spread(propose(first, "b", "a test").new)
     better.save(home / "b.json")
     path = make_run(
         home / "run", names=("A", "B", "C", "broken"), given=data, explained=3, baseline=str(home / "b.json")

@@ -136,7 +136,7 @@ def test_twins_say_the_same(run: Path):
 
 def test_the_summary_is_short_and_is_text(run: Path):
     text = (run / "summary.md").read_text()
-    assert "2 regressed" in text
+    assert "1 suspect, 1 regressed" in text
     assert "PHANTOM DATA" in text
     assert "<script" not in text
     assert len(text) < 3000

@@ -115,6 +115,7 @@ def test_every_cell(cases: list[Entry]):
         ("improved", "good", GOOD),
         ("pass", "good", GOOD),
         ("inconclusive", "warn", WARN),
+        ("suspect", "warn", WARN),
         ("regressed", "bad", BAD),
         ("reference", "plain", ACCENT),
         ("measured", "plain", ACCENT),
@@ -164,7 +165,9 @@ def test_the_best_values_and_whose(cases: list[Entry], entry: Make, make_table: 
 
 
 def judged(case: str, status: Any, reason: str = "", **more: Any) -> Verdict:
-    return Verdict(case, "dice", status, reason, 0.5, 0.75, 0.02, -0.25, -0.375, -0.125, "paired by patient", **more)
+    return Verdict(
+        case, "dice", status, reason, 0.5, 0.75, 0.02, -0.25, -0.375, -0.125, method="paired by patient", **more
+    )
 
 
 def test_cards_are_of_one_status_and_reason_the_worst_first(entry: Make, empty_view: View):

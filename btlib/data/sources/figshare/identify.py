@@ -1,7 +1,6 @@
 """Patients of a folder's slices: from btlib's table if the slices are known, otherwise from the codes in the files."""
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from btlib.data.patients import Patients
 from btlib.data.sources.figshare.patient_table import PatientTable, figshare_patients
 from btlib.data.sources.figshare.recognise import SHARE, is_copy, recognise
-from btlib.errors import BtlibWarning, DataError
+from btlib.errors import DataError, warn
 
 _SUSPECT = 0.5  # share of known slices among the files that cannot be a coincidence
 _SUFFIXED = re.compile(r"([A-Za-z]*[0-9]+)[A-Za-z]")
@@ -78,7 +77,7 @@ def identify(
 
 
 def _warn(folder: Path | None, text: str) -> None:
-    warnings.warn(f"{folder}: {text}", BtlibWarning, stacklevel=3)
+    warn(f"{folder}: {text}", stacklevel=3)
 
 
 def _stranger(code: str | None, person_of_code: Mapping[str, str]) -> str | None:

@@ -1,7 +1,6 @@
 """Synthetic slices in the layout of the Figshare data set. They replace missing real slices; every file is marked."""
 
 import shutil
-import warnings
 from pathlib import Path
 
 from filelock import FileLock
@@ -13,8 +12,9 @@ from btlib.data.sources.figshare.slice_file import write_slice
 from btlib.data.sources.phantom.head import Anatomy, anatomy, draw
 from btlib.data.sources.tasks import PHANTOM
 from btlib.data.workers import track
-from btlib.errors import BtlibWarning, DataError
+from btlib.errors import DataError, warn
 from btlib.files import atomic_folder
+from btlib.ranges import COUNT, SEED
 
 _VERSION = 1  # increase it with every change of a phantom's pixels
 _PERCENT = (23, 47, 30)  # of meningioma, glioma and pituitary, as in the data set
@@ -35,12 +35,11 @@ def write_phantoms(out: Path | str, n: int, seed: int = 0, progress: bool = Fals
         The folder of the slices, `out/data`.
 
     Raises:
-        DataError: n is below 1, `out/data` exists already, or it cannot be written.
+        DataError: n is below 1, the seed is below 0, `out/data` exists already, or it cannot be written.
     """
     out = Path(out)
     target = out / "data"
-    if n < 1:
-        raise DataError(f"expected at least 1 slice, got {n}", where="phantoms", hint="ask for more slices")
+    _check(n, seed)
     if target.exists():
         raise DataError("exists already", where=target, hint="choose a new folder, or remove this one first")
     cast = track(_cast(n, seed), n, "Drawing phantoms", progress)
@@ -64,8 +63,9 @@ def phantom_folder(root: Path | str, n: int, seed: int = 0, progress: bool = Fal
         The folder, whose `data/` contains the slices.
 
     Raises:
-        DataError: n is below 1.
+        DataError: n is below 1, or the seed is below 0.
     """
+    _check(n, seed)
     folder = Path(root) / f"phantoms-v{_VERSION}-{n}-seed{seed}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock")):
@@ -74,10 +74,15 @@ def phantom_folder(root: Path | str, n: int, seed: int = 0, progress: bool = Fal
             there = len(sort_out(slice_folder(folder))[0])
             if there == n:
                 return folder
-            warnings.warn(f"{target}: found {there} of {n} phantoms; drawing all again", BtlibWarning, stacklevel=2)
+            warn(f"{target}: found {there} of {n} phantoms; drawing all again", stacklevel=2)
         shutil.rmtree(folder, ignore_errors=True)  # incomplete, or left by a killed process
         write_phantoms(folder, n, seed, progress)
     return folder
+
+
+def _check(n: int, seed: int) -> None:
+    COUNT.require(n, "phantoms: number of slices", error=DataError)
+    SEED.require(seed, "phantoms: seed", error=DataError)
 
 
 def _cast(n: int, seed: int) -> list[tuple[str, int, Anatomy]]:

@@ -16,6 +16,7 @@ from btlib.data.source import DatasetSource, SampleInfo
 from btlib.data.sources.phantom.head import KINDS, Anatomy, anatomy, draw
 from btlib.data.task import Task
 from btlib.errors import DataError
+from btlib.ranges import COUNT, SEED
 
 _VERSION = 1  # increase it with every change of a phantom's pixels
 _HEALTHY = ("no ", "normal", "healthy")
@@ -32,17 +33,18 @@ class PhantomSource(DatasetSource):
     Args:
         task: Task, marked as simulated (`synthetic`).
         n: Number of samples.
-        seed: Seed; the same seed and n give the same samples, bit by bit.
+        seed: Seed, 0…2³²−1; the same seed and n give the same samples, bit by bit.
         size: Side of an image in pixels.
         each: Number of samples of a patient; each patient is also one volume.
 
     Raises:
-        DataError: n, size or each is below 1, or the task is not marked as simulated.
+        DataError: n, size or each is below 1, the seed is below 0, or the task is not marked as simulated.
     """
 
     def __init__(self, task: Task, n: int, *, seed: int = 0, size: int = 128, each: int = 3) -> None:
-        if min(n, size, each) < 1:
-            raise DataError(f"expected values of at least 1, got n={n}, size={size}, each={each}", where="phantoms")
+        for name, value in {"n": n, "size": size, "each": each}.items():
+            COUNT.require(value, f"phantoms: {name}", error=DataError)
+        SEED.require(seed, "phantoms: seed", error=DataError)
         if not task.synthetic:
             raise DataError("expected a simulated task", where=task.name, hint="create the task with synthetic=True")
         self._task = task
