@@ -163,8 +163,8 @@ def test_the_assumed_spread_of_each_metric(metric: str) -> None:
     low, high = METRICS[metric].range
     expected = 2.5 * 3.0 if metric == "hd95" else 0.05 * (high - low)
     assert math.isinf(high) == (metric == "hd95")
-    assert default_spread(metric, 3.0) == pytest.approx(expected)
-    assert default_spread("hd95", None) == 2.5
+    assert default_spread(METRICS[metric], 3.0) == pytest.approx(expected)
+    assert default_spread(METRICS["hd95"], None) == 2.5
 
 
 @pytest.mark.parametrize("published", [False, True])
