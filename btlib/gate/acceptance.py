@@ -23,8 +23,8 @@ from btlib.runs.results import run_results
 from btlib.runs.store import RunStore
 
 STAGED = (
-    "seeds were added until the verdicts were clear, so its numbers are biased towards clear verdicts: run with a fixed "
-    "number of seeds"
+    "seeds were added until the verdicts were clear, so its numbers are biased towards clear verdicts: run with a "
+    "fixed number of seeds"
 )
 """Why a run in stages is not accepted."""
 

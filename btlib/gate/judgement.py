@@ -72,7 +72,7 @@ class Judgement(Stored):
         alpha: Probability that an unchanged suite has any regression.
         looks: Number of stages after which a case is judged.
         rescore: Whether the models are the same on both sides.
-        rule: Version of the rule that made the verdicts; 1 in older files. Cases judged by another rule are judged again.
+        rule: Version of the rule that made the verdicts; 1 in older files. Verdicts of another rule are made again.
         cases: Judgement of each case, by case name.
     """
 
