@@ -72,12 +72,13 @@ def _value(row: Row, metric: str, means: Mapping[tuple[str, str], Mean]) -> str:
 
 def _reasons(comparison: Comparison) -> list[str]:
     by_reason: dict[str, list[Verdict]] = {}
+
+    def whose(found: Sequence[Verdict]) -> str:
+        return ", ".join(f"{_name(v.case)} {_name(v.metric)}" for v in found)
+
     for verdict in (v for row in comparison.rows for v in row.verdicts if v.status not in HOLDS and v.reason):
         by_reason.setdefault(verdict.reason.splitlines()[0], []).append(verdict)
-    lines = [
-        f"- {', '.join(f'{_name(v.case)} {_name(v.metric)}' for v in found)} ({found[0].status}): {_plain(_cut(reason))}"
-        for reason, found in by_reason.items()
-    ]
+    lines = [f"- {whose(found)} ({found[0].status}): {_plain(_cut(reason))}" for reason, found in by_reason.items()]
     lines += [f"- {_plain(_cut(line))}" for row in comparison.rows for line in warning_lines(row.verdicts)]
     return _few(lines, "reasons")
 
