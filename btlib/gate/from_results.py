@@ -11,6 +11,7 @@ import numpy as np
 from btlib.errors import RecordError
 from btlib.gate import Baseline, ReferenceValue
 from btlib.gate.baseline_case import BaselineCase
+from btlib.gate.measured import mean_value
 from btlib.results import CaseResult
 from btlib.runs.provenance import CaseCode
 from btlib.runs.record import CaseRecord, RunInfo
@@ -173,7 +174,28 @@ def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:
     )
 
 
+def _of_set(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
+    """Return the figure of a metric of all samples together, the mean over seeds."""
+    value = mean_value(result, metric)
+    if value is None:
+        raise RecordError(
+            f"{metric} has no value for these samples", where=f"case {result.case}", hint="leave out its margin"
+        )
+    return ReferenceValue(
+        metric=metric,
+        version=result.definitions[metric].version,
+        value=round(value, 6),
+        aggregation="none",
+        unit=result.definitions[metric].unit,
+        n=result.samples.n,
+        margin=margin,
+        source="measured by btlib",
+    )
+
+
 def _figure(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
+    if result.definitions[metric].level == "set":
+        return _of_set(result, metric, margin)
     inside = result.definitions[metric].members(result.samples)
     if not inside.any():
         raise RecordError(f"no sample belongs to {metric}", where=f"case {result.case}", hint="leave out its margin")

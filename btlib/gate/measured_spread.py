@@ -4,14 +4,12 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from btlib import stats
 from btlib.errors import BaselineError
 from btlib.gate.baseline_case import BaselineCase, Spread
 from btlib.gate.comparable import other_truth, undefined, unlike
 from btlib.gate.from_results import described_command, sound
 from btlib.gate.schema import Baseline
+from btlib.gate.sides import side
 from btlib.results import CaseResult
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.results import run_results
@@ -56,13 +54,13 @@ def _with_spread(result: CaseResult, case: BaselineCase, source: str) -> Baselin
     found = dict(case.spread)
     for figure in case.figures:
         if figure.margin is not None:
-            inside = result.definitions[figure.metric].members(result.samples)
-            values, folds = result.seed_values(figure.metric)[:, inside], np.array(result.folds)
-            variance = stats.between_seeds(values, folds[inside] if len(folds) else None)
+            trainings = side(result.runs, result, figure.metric)
+            variance, interaction = trainings.between(), trainings.interaction()
             assert variance is not None  # there are several seeds
+            assert interaction is not None
             found[figure.metric] = Spread(
                 sd=round(math.sqrt(variance.value), 6),
-                interaction=round(math.sqrt(stats.interaction(values, result.groups[inside])), 6),
+                interaction=round(math.sqrt(interaction), 6),
                 trainings=len(result.runs),
                 source=source,
             )

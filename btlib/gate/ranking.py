@@ -126,7 +126,14 @@ def _rank(v: Verdict, others: Sequence[float], sign: int) -> int | None:
 def _holm(
     result: CaseResult, baseline: Baseline, asked: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], tuple[float, bool]]:
-    measured = [(name, metric) for name, metric in asked if baseline.cases[name].runs]
+    """Return the corrected p of each comparison; a metric of all samples together and of a subgroup has none."""
+    measured = [
+        (name, metric)
+        for name, metric in asked
+        if baseline.cases[name].runs
+        and result.definitions[metric].level == "sample"
+        and result.definitions[metric].subgroup is None
+    ]
     if not measured:
         return {}
     rows = []

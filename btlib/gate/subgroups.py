@@ -16,9 +16,10 @@ from btlib.evaluation.subgroup import Subgroup, subgroups_of
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.schema import Baseline
+from btlib.gate.sides import Side, crossed, side
 from btlib.gate.trainings import is_rescored, spreads
 from btlib.gate.verdict import SubgroupDifference
-from btlib.results import CaseResult, values_in_order
+from btlib.results import CaseResult
 
 FEWEST_PATIENTS = 3
 """Fewer patients in a subgroup say nothing about others."""
@@ -127,11 +128,12 @@ def _compared(question: _Question, name: str, margin: float, level: float, numbe
     nothing = SubgroupDifference(_title(name), name, int(inside.sum()))
     if not all(defined.available(run.samples) for run in (*result.runs, *runs)):
         return replace(nothing, note="cannot tell: not measured on both sides")
-    ours, theirs = result.seed_values(name)[:, inside], values_in_order(runs, result.samples, name)[:, inside]
+    sides = [side(one, result, name) for one in (result.runs, runs)]
+    ours, theirs = (_samples(one) for one in sides)
     groups = result.groups[inside]
     if problem := _problem(ours, theirs, groups):
         return replace(nothing, note=f"cannot tell: {problem}")
-    found, note = _difference(question, name, ours, theirs, groups)
+    found, note = _difference(question, name, *sides)
     gain = replace(found, difference=sign * found.difference)
     p = max(gain.p_above(0.0), _sign_test(sign * (ours.mean(axis=0) - theirs.mean(axis=0)), groups))
     return replace(
@@ -158,9 +160,7 @@ def _problem(ours: Values, theirs: Values, groups: NDArray[np.int64]) -> str:
     return f"{patients} patients, at least {FEWEST_PATIENTS} are needed" if patients < FEWEST_PATIENTS else ""
 
 
-def _difference(
-    question: _Question, name: str, ours: Values, theirs: Values, groups: NDArray[np.int64]
-) -> tuple[stats.Crossed, str]:
+def _difference(question: _Question, name: str, ours: Side, theirs: Side) -> tuple[stats.Crossed, str]:
     """Return the difference within a subgroup, and a note if its interval does not cover trainings.
 
     If both sides have several seeds, the variance between trainings is that of the subgroup. Otherwise it is not known.
@@ -169,24 +169,29 @@ def _difference(
     again is warned of in 10 to 40 % of simulated runs. Misses are rare, and their spread is seldom known: then the
     interval covers patients only.
     """
-    alone = ours.mean(axis=0), theirs.mean(axis=0), groups
+    alone = ours.averaged(), theirs.averaged(), None
     if question.same:
-        return stats.crossed(*alone), ""
+        return crossed(*alone), ""
     result, newcomer = question.result, question.newcomer
-    several = min(len(ours), len(theirs)) > 1
+    several = min(len(ours.values), len(theirs.values)) > 1
     if several:
         known = spreads(result, ours, theirs, name, question.baseline, newcomer=newcomer)
     else:
         metric = MISSES if name.startswith(MISSES) else question.metric
-        whole = result.seed_values(metric), values_in_order(question.case.runs, result.samples, metric)
-        known = spreads(result, *whole, metric, question.baseline, newcomer=newcomer)
+        first, second = (side(runs, result, metric) for runs in (result.runs, question.case.runs))
+        known = spreads(result, first, second, metric, question.baseline, newcomer=newcomer)
     if known.assumed is not None and name.startswith(MISSES):
-        return stats.crossed(*alone), SAMPLES_ALONE
-    factor = 1.0 if several else math.sqrt(result.samples.n / len(groups))
-    first, second = (replace(one, value=factor * one.value) for one in (known.ours, known.theirs))
-    shared = (first, second) if newcomer else first
-    found = stats.crossed(ours, theirs, groups, between_trainings=shared)
+        return crossed(*alone), SAMPLES_ALONE
+    factor = 1.0 if several else math.sqrt(result.samples.n / len(ours.groups))
+    a, b = (replace(one, value=factor * one.value) for one in (known.ours, known.theirs))
+    shared = (a, b) if newcomer else a
+    found = crossed(ours, theirs, shared)
     return found, "" if several else ALL_SAMPLES
+
+
+def _samples(one: Side) -> Values:
+    assert one.samples is not None  # subgroups are compared in metrics of each sample
+    return one.samples
 
 
 def _sign_test(gain: Values, groups: NDArray[np.int64]) -> float:
