@@ -20,7 +20,11 @@ app = typer.Typer(
 Name = Annotated[str, typer.Option(help="Name of the baseline: the file is NAME.json.")]
 Margin = Annotated[
     list[str] | None,
-    typer.Option(metavar="METRIC=VALUE", help="Loss to tolerate; default: margin of the old baseline, else 0.02."),
+    typer.Option(
+        metavar="METRIC=VALUE",
+        help="Loss to tolerate; default: margin of the old baseline, else 0.02. A subgroup is gated by its own margin: "
+        "dice@class:NAME=0.03, dice@size:small=0.05.",
+    ),
 ]
 MoveFirst = Annotated[
     list[str],
@@ -163,13 +167,14 @@ def _margin(text: str) -> tuple[str, float]:
     low, high = known.range
     try:
         margin = float(value)
-        if known.level == "sample" and margin in margins_of(known):
+        if margin in margins_of(known):
             return metric, margin
     except ValueError:
         pass
-    expected = f"a loss above 0 and below {high - low:g}" if known.level == "sample" else "a metric at sample level"
     raise OptionError(
-        f"expected METRIC=VALUE with {expected}, got {text!r}", where="--margin", hint="for example --margin dice=0.02"
+        f"expected METRIC=VALUE with a loss above 0 and below {high - low:g}, got {text!r}",
+        where="--margin",
+        hint="for example --margin dice=0.02",
     )
 
 

@@ -72,6 +72,7 @@ def compare(
     from btlib.reporting.ranking_table import ranking_table
     from btlib.reporting.score_sources import are_scores, definitions, load_scores
     from btlib.reporting.sources import beside, hold, left_out, load_source, load_sources
+    from btlib.reporting.subgroup_table import warning_lines
     from btlib.reporting.verdicts import verdict_table
 
     if against is None and len(sources) < 2:
@@ -106,6 +107,8 @@ def compare(
         for verdict in verdicts:
             if verdict.reason:
                 print_line(f"{visible(verdict.case)}, {verdict.metric} ({verdict.status}): {verdict.reason}")
+        for line in warning_lines(verdicts):
+            print_line(line)
         if new := beside(source, reference, options=options, independent=independent):
             print_line(f"\nnot in {theirs}, so compared with each of its cases\n\n{ranking_table(new)}")
         if lacking:

@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 from btlib import metrics
 from btlib.errors import StatsError
 from btlib.evaluation.catalogue import METRICS, Metric, Metrics
-from btlib.natural_order import natural
+from btlib.evaluation.subgroup import SIZES, size_of
 from btlib.ranges import COUNT
 from btlib.sample_table import SampleTable
-
-SIZES = ("small", "middle", "large")
-"""Names of the thirds of a table's samples by true area, summed over all structures."""
 
 
 def batch_mean(values: NDArray[np.float64], size: int) -> float:
@@ -42,18 +39,6 @@ def by_class(values: NDArray[np.float64], table: SampleTable) -> dict[str, float
     return {name: _mean_of(values[table.labels == k]) for k, name in enumerate(table.classes)}
 
 
-def size_of(table: SampleTable) -> NDArray[np.int64]:
-    """Return the third by true area that each sample belongs to, int64 [n]: 0 small, 1 middle, 2 large.
-
-    Samples of equal area are ordered by id, so that the thirds do not depend on the order of the table.
-    """
-    areas = table.truth_area.sum(axis=1).tolist()
-    order = np.array(sorted(range(table.n), key=lambda i: (areas[i], natural(table.id[i]))))
-    third = np.empty(table.n, dtype=np.int64)
-    third[order] = np.arange(table.n) * len(SIZES) // table.n
-    return third
-
-
 def by_size(values: NDArray[np.float64], table: SampleTable) -> dict[str, float | None]:
     """Mean of each third by true area over the samples that have a value; None for a third without values."""
     third = size_of(table)
@@ -73,7 +58,8 @@ def _mean_of(values: NDArray[np.float64]) -> float | None:
 def gated_value(table: SampleTable, metric: str, aggregation: str, batch_mean_size: int) -> float:
     """Return the number of `metric` that is compared with a baseline value of this aggregation; NaN if undefined.
 
-    A metric of level "set" has one number for all samples and no mean of batch means.
+    A metric of level "set" has one number for all samples and no mean of batch means. A metric of a subgroup is
+    averaged over the samples of the subgroup.
 
     Raises:
         UnknownNameError: There is no such metric.
@@ -81,13 +67,16 @@ def gated_value(table: SampleTable, metric: str, aggregation: str, batch_mean_si
     """
     if METRICS.in_table(metric, table).level == "set" and aggregation != "batch-mean":
         return float(_available(metric, table).of(table))
-    values = per_sample(table, metric)
+    values = per_sample(table, metric)[METRICS.in_table(metric, table).members(table)]
+    if not len(values):
+        return math.nan
     return batch_mean(values, batch_mean_size) if aggregation == "batch-mean" else float(values.mean())
 
 
 def per_sample(table: SampleTable, metric: str) -> NDArray[np.float64]:
     """Return a metric's value for every sample, float64 [n]; NaN if undefined. Accuracy is 1 (right) or 0 (wrong).
 
+    A metric of a subgroup, such as "dice@size:small", has no value for samples outside the subgroup.
     The name may also be that of a custom column of the table.
 
     Raises:
@@ -113,6 +102,8 @@ def _available(name: str, table: SampleTable) -> Metric:
         ]
         if metric.structure is not None and metric.structure not in table.structures:
             needs = f"structure {metric.structure!r}"
+        if metric.subgroup is not None and not metric.subgroup.exists(table):
+            needs = metric.subgroup.title
         raise StatsError(
             f"the table has no {needs}", where=name, hint="choose another metric, or measure the case again"
         )

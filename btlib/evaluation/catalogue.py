@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from btlib import metrics
 from btlib.data.task import Score, Task
+from btlib.evaluation.subgroup import Subgroup
 from btlib.registry import Registry
 from btlib.sample_table import SampleTable
 
@@ -20,7 +21,8 @@ class Metric:
     """One metric.
 
     Attributes:
-        name: Name in files and options; `<metric>/<structure>` for a metric of one structure.
+        name: Name in files and options; `<metric>/<structure>` for a metric of one structure, and
+            `<metric>@class:<class>` or `<metric>@size:<third>` for a metric of a subgroup.
         title: Name in tables.
         of: Function that computes the values from a table: float64 [n] for level "sample", NaN for a sample without a
             value; float64 [] for level "set".
@@ -34,6 +36,7 @@ class Metric:
         version: Version of the definition; numbers of different versions are not comparable.
         source: DOI or arXiv id; None if none is needed.
         structure: Structure of the metric; None if it is the mean over all structures, or a metric of classes.
+        subgroup: Subgroup of samples that have a value; None for all samples.
         weighted: For level "set": function that computes the metric for several sets of weights [b, n] of the samples
             at once, float64 [b]. Integer weights must give the value of a table with repeated rows. If None, intervals
             are computed from such tables, which is slower (`btlib.evaluation.draws`).
@@ -53,6 +56,7 @@ class Metric:
     version: int = 1
     source: str | None = None
     structure: str | None = None
+    subgroup: Subgroup | None = None
     weighted: Callable[[SampleTable, Values], Values] | None = None
     over_classes: bool = False
 
@@ -64,6 +68,8 @@ class Metric:
     def available(self, table: SampleTable) -> bool:
         """Whether a table has what the metric needs."""
         if self.structure is not None and self.structure not in table.structures:
+            return False
+        if self.subgroup is not None and not self.subgroup.exists(table):
             return False
         if self.needs == "column":
             return self.name in table.columns
@@ -85,6 +91,19 @@ class Metric:
         form = weighted if whole is not None else None
         return replace(self, of=of, weighted=form, **names)  # type: ignore[arg-type]  # a dict of text is any field to mypy
 
+    def members(self, table: SampleTable) -> NDArray[np.bool_]:
+        """Return which samples belong to the metric's subgroup, bool [n]; all if it has none."""
+        return np.ones(table.n, dtype=np.bool_) if self.subgroup is None else self.subgroup.members(table)
+
+    def of_subgroup(self, subgroup: Subgroup) -> "Metric":
+        """Return the same metric, computed for one subgroup of the samples; others have no value (NaN)."""
+
+        def of(table: SampleTable) -> Values:
+            return np.where(subgroup.members(table), self.of(table), np.nan)
+
+        name = f"{self.name}@{subgroup.kind}:{subgroup.value}"
+        return replace(self, of=of, name=name, title=f"{self.title}, {subgroup.title}", subgroup=subgroup)
+
 
 def mean_of_defined(values: Values) -> Values:
     """Mean of each row over its defined values, such as those of structures, [n, k] → [n]; NaN if there is none."""
@@ -95,15 +114,25 @@ def mean_of_defined(values: Values) -> Values:
 
 
 class Metrics(Registry[Metric]):
-    """Registry of metrics by name. `<metric>/<structure>` is a mask metric of that structure only."""
+    """Registry of metrics by name.
+
+    `<metric>/<structure>` is a mask metric of that structure only. `<metric>@class:<class>` and `<metric>@size:<third>`
+    are metrics at sample level of a subgroup; the metric may be one of a structure.
+    """
 
     def __getitem__(self, name: str) -> Metric:
+        whole, subgroup = Subgroup.parse(name)
+        if subgroup is not None and name in self:
+            return self[whole].of_subgroup(subgroup)
         base, slash, structure = name.partition("/")
         if slash and structure and base in self and super().__getitem__(base).needs in _OF_MASKS:
             return super().__getitem__(base).of_structure(structure)
         return super().__getitem__(name)
 
     def __contains__(self, name: object) -> bool:
+        whole, subgroup = Subgroup.parse(str(name))
+        if subgroup is not None:
+            return whole in self and self[whole].level == "sample"
         base, slash, structure = str(name).partition("/")
         if not slash:
             return super().__contains__(name)
@@ -128,6 +157,9 @@ class Metrics(Registry[Metric]):
 
     def in_table(self, name: str, table: SampleTable) -> Metric:
         """Return the metric of this name for the values of a table: a custom column needs no definition for that."""
+        whole, subgroup = Subgroup.parse(name)
+        if subgroup is not None:
+            return self.in_table(whole, table).of_subgroup(subgroup)
         if name in table.custom and not (name in self and self[name].available(table)):
             return of_score(Score(name=name))
         return self[name]

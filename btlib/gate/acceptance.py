@@ -1,11 +1,12 @@
 """Propose and accept a run as a baseline. Every measured baseline is written by this module."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from btlib.errors import BaselineError
 from btlib.evaluation.catalogue import metrics_of
+from btlib.evaluation.subgroup import Subgroup, subgroups_of
 from btlib.gate import Baseline, Verdict
 from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.comparable import other_rendering, unlike
@@ -20,6 +21,12 @@ from btlib.results import CaseResult, Conditions
 from btlib.runs.record import RunInfo
 from btlib.runs.results import run_results
 from btlib.runs.store import RunStore
+
+STAGED = (
+    "seeds were added until the verdicts were clear, so its numbers are biased towards clear verdicts: run with a "
+    "fixed number of seeds"
+)
+"""Why a run in stages is not accepted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +176,7 @@ def _margins(
     Raises:
         BaselineError: A margin is out of range, or is given for a metric that no case has.
     """
-    known = {name: r.definitions[name] for r in results if r.runs for name in r.definitions.of_table(r.samples)}
+    known = {name: r.definitions[name] for r in results if r.runs for name in _known(r, given)}
     for metric, margin in given.items():
         if metric in known:
             margins_of(known[metric]).require(
@@ -180,10 +187,19 @@ def _margins(
     return {result.case: _margins_of(result, given, old) for result in results}
 
 
+def _known(result: CaseResult, given: Iterable[str]) -> list[str]:
+    """Return the metrics of a case; for each given metric of a subgroup, also the same metric of every subgroup."""
+    names = [*result.definitions.of_table(result.samples)]
+    wholes = {whole for whole, subgroup in map(Subgroup.parse, given) if subgroup is not None}
+    parts = [f"{whole}@{one.kind}:{one.value}" for whole in wholes for one in subgroups_of(result.samples)]
+    defined = result.definitions
+    return names + [name for name in parts if name in defined and defined[name].available(result.samples)]
+
+
 def _margins_of(result: CaseResult, given: Mapping[str, float], old: Baseline | None) -> dict[str, float]:
     before = {} if old is None else {m: _margin(old, result.case, m) for m in old.gated(result.case)}
     declared = {score.name: score.margin for score in result.conditions.task.scores if score.margin is not None}
-    has = dict.fromkeys(result.definitions.of_table(result.samples))
+    has = _known(result, given)
     found = dict.fromkeys(result.metrics) | before | declared | {m: v for m, v in given.items() if m in has}
     for metric, own in declared.items():
         if own != found[metric]:
@@ -212,9 +228,9 @@ def _is_worse(verdict: Verdict, sign: int) -> bool:
     """Whether a metric got worse, or could not be compared, and so needs `allow_worse`.
 
     A loss within the margin also counts if its whole interval is below 0, so that small losses do not add up. A metric
-    that is not in the old baseline cannot get worse.
+    that is not in the old baseline cannot get worse. A loss in a subgroup counts, too.
     """
-    if verdict.status not in (*HOLDS, "missing-baseline"):
+    if verdict.warned or verdict.status not in (*HOLDS, "missing-baseline"):
         return True
     if verdict.low is None or verdict.high is None:
         return False
@@ -224,7 +240,7 @@ def _is_worse(verdict: Verdict, sign: int) -> bool:
 def _loss(verdict: Verdict) -> str:
     if verdict.status in COULD_NOT_TELL or verdict.difference is None:
         return verdict.status
-    loss = f"{verdict.difference:+.4f}"
+    loss = f"{verdict.difference:+.4f}" + "".join(f" ({one.name} {one.difference:+.4f})" for one in verdict.warned)
     return f"{loss} ({verdict.status})" if verdict.status in UNCLEAR else loss
 
 
@@ -234,6 +250,8 @@ def _refusals(info: RunInfo, new: Baseline, old: Baseline | None, add: bool) -> 
         found.append(
             "its records are from an older version of btlib and do not identify their data: measure the cases again"
         )
+    if info.stopped:
+        found.append(STAGED)
     if info.dirty:
         found.append("the run was made from a checkout with uncommitted changes: commit them and run again")
     for name, case in new.cases.items():

@@ -56,8 +56,8 @@ class ReferenceValue(Strict):
     def _check(self) -> Self:
         if self.margin is None:
             return self
-        if self.aggregation not in ("slice-mean", "batch-mean"):
-            raise ValueError("a figure with a margin must be a sample or batch mean")
+        if self.aggregation not in ("slice-mean", "batch-mean", "none"):
+            raise ValueError("a figure with a margin must be a sample or batch mean, or belong to all samples together")
         return self
 
     def require_gated(self, known: Metrics) -> None:
@@ -67,17 +67,22 @@ class ReferenceValue(Strict):
             known: Metrics of the baseline's task.
 
         Raises:
-            ValueError: The metric is unknown or not at sample level, or unit, value or margin do not fit it.
+            ValueError: The metric is unknown, or aggregation, unit, value or margin do not fit it.
         """
         if self.margin is None:
             return
-        if self.metric not in known or known[self.metric].level != "sample":
-            raise ValueError(f"{self.metric}: only a metric at sample level can have a margin")
+        if self.metric not in known:
+            raise ValueError(f"{self.metric}: only a known metric can have a margin")
+        if (known[self.metric].level == "set") != (self.aggregation == "none"):
+            raise ValueError(
+                f"{self.metric}: expected the aggregation none for a metric of all samples together, and a sample or "
+                f"batch mean for others, got {self.aggregation}"
+            )
         low, high = known[self.metric].range
         if self.unit != known[self.metric].unit:
             raise ValueError(f"{self.metric}: expected the unit {known[self.metric].unit}, got {self.unit}")
         if not low <= self.value <= high:
-            raise ValueError(f"a figure with a margin must be a sample or batch mean within {low:g}…{high:g}")
+            raise ValueError(f"a figure with a margin must be within {low:g}…{high:g}, got {self.value:g}")
         if self.margin >= high - low:
             raise ValueError(f"margin {self.margin:g} is wider than the range {low:g}…{high:g} of {self.metric}")
 

@@ -89,6 +89,8 @@ def undefined(result: CaseResult, metric: str, figure: ReferenceValue) -> list[s
     for run in result.runs:
         if not found.available(run.samples):
             problems.append(f"{metric}: not measured (seed {run.seed}); measure the case again")
-        elif not np.isfinite(found.of(run.samples)).all():
+        elif not (inside := found.members(run.samples)).any():
+            problems.append(f"{metric}: no sample belongs to this subgroup (seed {run.seed})")
+        elif not np.isfinite(found.of(run.samples)[inside if found.level == "sample" else ...]).all():
             problems.append(f"{metric}: undefined for some samples (seed {run.seed})")
     return problems

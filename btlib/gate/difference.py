@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import stats
+from btlib.errors import StatsError
 from btlib.evaluation.aggregate import gated_value
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.schema import Baseline
+from btlib.gate.sides import crossed, side
 from btlib.gate.trainings import Spreads, is_rescored, spreads
-from btlib.results import CaseResult, SeedRun, values_in_order
+from btlib.results import CaseResult, SeedRun
 
 NO_TRAINING = (
     "trainings are not in the interval: it covers other samples of the same model or program. If a model was trained "
@@ -64,27 +66,26 @@ def difference(
     """
     if not case.runs:
         return _from_published(result, figure, baseline)
-    ours = result.seed_values(figure.metric)
-    theirs = values_in_order(case.runs, result.samples, figure.metric)
+    ours, theirs = (side(runs, result, figure.metric) for runs in (result.runs, case.runs))
     measured = float(np.mean(by_seed(result.runs, figure, result.batch_mean_size)))
     same = is_rescored(result.runs, case.runs)
     if same or rescore:
-        found = stats.crossed(ours.mean(axis=0), theirs.mean(axis=0), result.groups)
+        found = crossed(ours.averaged(), theirs.averaged(), None)
         note = (
             "" if same else "compared as the same models (--bt-rescore): the interval does not cover another training"
         )
         models = "the same models"
         if same and not result.conditions.task.has_images:
-            models, note = "without trainings", "" if _equal(ours, theirs) else NO_TRAINING
+            models, note = "without trainings", "" if _equal(ours.samples, theirs.samples) else NO_TRAINING
         return Difference(found, measured, f"paired by {result.unit}, {models}", note)
     known = spreads(result, ours, theirs, figure.metric, baseline, newcomer=newcomer)
     shared = (known.ours, known.theirs) if newcomer else known.ours
-    found = stats.crossed(ours, theirs, result.groups, between_trainings=shared, interaction=known.interaction)
+    found = crossed(ours, theirs, shared, known.interaction)
     return Difference(found, measured, f"paired by {result.unit}, over trainings", _note(known, result), _sds(known))
 
 
-def _equal(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> bool:
-    return ours.shape == theirs.shape and bool((ours == theirs).all())
+def _equal(ours: NDArray[np.float64] | None, theirs: NDArray[np.float64] | None) -> bool:
+    return ours is not None and theirs is not None and np.array_equal(ours, theirs)
 
 
 def by_seed(runs: Sequence[SeedRun], figure: ReferenceValue, batch_size: int) -> tuple[float, ...]:
@@ -98,16 +99,22 @@ def _from_published(result: CaseResult, figure: ReferenceValue, baseline: Baseli
     Without a published standard deviation, that of a proportion is used for accuracy, else the measured one. A figure
     that is not a mean over samples, such as a mean of batch means, is compared with the same aggregate.
     """
-    values = result.seed_values(figure.metric)
-    mean = values.mean(axis=0)
+    ours = side(result.runs, result, figure.metric)
+    if ours.samples is None:
+        raise StatsError(
+            "a published value of all samples together has no interval",
+            where=figure.metric,
+            hint="leave out its margin",
+        )
+    mean = ours.samples.mean(axis=0)
     std = figure.std
     if std is None and figure.metric == "accuracy":
         std = math.sqrt(figure.value * (1 - figure.value))
     elif std is None:
         std = float(mean.std(ddof=1)) if len(mean) > 1 else 0.0
-    known = spreads(result, values, None, figure.metric, baseline, newcomer=False)
+    known = spreads(result, ours, None, figure.metric, baseline, newcomer=False)
     found = stats.crossed_with_published(
-        values, figure.value, std, figure.n or len(mean), result.groups, between_trainings=known.ours
+        ours.samples, figure.value, std, figure.n or len(mean), ours.groups, between_trainings=known.ours
     )
     measured = float(np.mean(by_seed(result.runs, figure, result.batch_mean_size)))
     exact = replace(found, difference=measured - figure.value)

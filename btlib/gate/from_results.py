@@ -11,6 +11,7 @@ import numpy as np
 from btlib.errors import RecordError
 from btlib.gate import Baseline, ReferenceValue
 from btlib.gate.baseline_case import BaselineCase
+from btlib.gate.measured import mean_value
 from btlib.results import CaseResult
 from btlib.runs.provenance import CaseCode
 from btlib.runs.record import CaseRecord, RunInfo
@@ -173,8 +174,32 @@ def _case(result: CaseResult, margins: Mapping[str, float]) -> BaselineCase:
     )
 
 
+def _of_set(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
+    """Return the figure of a metric of all samples together, the mean over seeds."""
+    value = mean_value(result, metric)
+    if value is None:
+        raise RecordError(
+            f"{metric} has no value for these samples", where=f"case {result.case}", hint="leave out its margin"
+        )
+    return ReferenceValue(
+        metric=metric,
+        version=result.definitions[metric].version,
+        value=round(value, 6),
+        aggregation="none",
+        unit=result.definitions[metric].unit,
+        n=result.samples.n,
+        margin=margin,
+        source="measured by btlib",
+    )
+
+
 def _figure(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
-    values = result.values(metric)
+    if result.definitions[metric].level == "set":
+        return _of_set(result, metric, margin)
+    inside = result.definitions[metric].members(result.samples)
+    if not inside.any():
+        raise RecordError(f"no sample belongs to {metric}", where=f"case {result.case}", hint="leave out its margin")
+    values = result.values(metric)[inside]
     if unknown := int(np.isnan(values).sum()):
         raise RecordError(
             f"{metric} has no value for {unknown} of {len(values)} samples, but the gate compares means over all",
@@ -184,7 +209,7 @@ def _figure(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
     return ReferenceValue(
         metric=metric,
         version=result.definitions[metric].version,
-        value=round(float(np.mean([run.mean() for run in result.seed_values(metric)])), 6),
+        value=round(float(np.mean([run[inside].mean() for run in result.seed_values(metric)])), 6),
         aggregation="slice-mean",
         unit=result.definitions[metric].unit,
         n=len(values),

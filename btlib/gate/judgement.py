@@ -27,6 +27,9 @@ from btlib.runs.results import missing_cells, result_of
 from btlib.runs.store import RunStore
 from btlib.stored import Stored, Strict
 
+RULE = 2
+"""Version of the gate's rule. Version 1 had no variance between trainings."""
+
 T = TypeVar("T", Verdict, Ranking)
 
 
@@ -69,6 +72,7 @@ class Judgement(Stored):
         alpha: Probability that an unchanged suite has any regression.
         looks: Number of stages after which a case is judged.
         rescore: Whether the models are the same on both sides.
+        rule: Version of the rule that made the verdicts; 1 in older files. Verdicts of another rule are made again.
         cases: Judgement of each case, by case name.
     """
 
@@ -80,6 +84,7 @@ class Judgement(Stored):
     alpha: float = ALPHA
     looks: int = 1
     rescore: bool = False
+    rule: int = 1
     cases: dict[str, CaseJudgement] = Field(default_factory=dict)
 
     @property
@@ -153,7 +158,8 @@ def judgement_of(
 
 def stored_judgement(store: RunStore, info: RunInfo, baseline: Baseline | BaselineError) -> Judgement:
     """Return the stored judgement for the same baseline and options, else an empty one; a damaged file is ignored."""
-    empty = Judgement(baseline=_baseline_identity(baseline), against=info.against, **asdict(options_of(info)))
+    identity = _baseline_identity(baseline)
+    empty = Judgement(baseline=identity, against=info.against, rule=RULE, **asdict(options_of(info)))
     path = store.path / "judgement.json"
     try:
         found = Judgement.load(path) if path.exists() else None
@@ -296,6 +302,6 @@ def _finite(value: T) -> T:
         f.name: None if isinstance(part, float) else ()
         for f in fields(value)
         if (isinstance(part := getattr(value, f.name), float) and not isfinite(part))
-        or (isinstance(part, tuple) and not all(isfinite(one) for one in part))
+        or (isinstance(part, tuple) and not all(isfinite(one) for one in part if isinstance(one, float)))
     }
     return replace(value, **changes)

@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from btlib import stats
 from btlib.errors import BaselineError
 from btlib.gate.baseline_case import BaselineCase, Spread
 from btlib.gate.comparable import other_truth, undefined, unlike
 from btlib.gate.from_results import described_command, sound
 from btlib.gate.schema import Baseline
+from btlib.gate.sides import side
 from btlib.results import CaseResult
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.results import run_results
@@ -35,6 +35,12 @@ def with_spreads(baseline: Baseline, folder: Path) -> Baseline:
         raise BaselineError("contains published numbers, whose trainings are not known", where=baseline.name)
     run = RunStore(folder)
     info, records = run.info(), run.records()
+    if info.stopped:
+        raise BaselineError(
+            "seeds were added until the verdicts were clear, so the spread would be biased",
+            where=folder,
+            hint="run with a fixed number of seeds, such as --bt-seeds 5",
+        )
     results = sound(run_results(run), folder)
     results = [r for r in results if r.conditions.task.has_images or len(r.runs) > 1] or results  # others have no seeds
     cases = dict(baseline.cases)
@@ -48,12 +54,13 @@ def _with_spread(result: CaseResult, case: BaselineCase, source: str) -> Baselin
     found = dict(case.spread)
     for figure in case.figures:
         if figure.margin is not None:
-            values = result.seed_values(figure.metric)
-            variance = stats.between_seeds(values, result.folds or None)
+            trainings = side(result.runs, result, figure.metric)
+            variance, interaction = trainings.between(), trainings.interaction()
             assert variance is not None  # there are several seeds
+            assert interaction is not None
             found[figure.metric] = Spread(
                 sd=round(math.sqrt(variance.value), 6),
-                interaction=round(math.sqrt(stats.interaction(values, result.groups)), 6),
+                interaction=round(math.sqrt(interaction), 6),
                 trainings=len(result.runs),
                 source=source,
             )

@@ -1,20 +1,18 @@
 """Power of the gate before a run: what a baseline with its seeds and samples can find."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from btlib import stats
-from btlib.data.grouping import patient_groups
 from btlib.errors import BaselineError
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.schema import Baseline
+from btlib.gate.sides import Side, crossed, side
 from btlib.gate.trainings import spreads
 from btlib.gate.verdict import Power
 from btlib.registry import unknown_name
-from btlib.results import values_in_order
 
 CORRELATION = 0.64
 """Assumed correlation between two trainings over samples if the baseline has one seed; measured for the Dice of A and B
@@ -107,14 +105,13 @@ def _expected(baseline: Baseline, case: str, metric: str, seeds: int, options: G
     result, figure = baseline.result(case), baseline.figure(case, metric)
     assert result is not None  # the baseline is measured
     assert figure is not None  # the metric is gated
-    values = values_in_order(result.runs, result.samples, metric)
-    groups = patient_groups(result.samples.patient)
-    known = spreads(result, values[:1], values, metric, baseline, newcomer=False)
-    margin, theirs = float(figure.margin or 0), len(values)
+    stored = side(result.runs, result, metric)
+    known = spreads(result, stored.first(), stored, metric, baseline, newcomer=False)
+    margin, theirs = float(figure.margin or 0), len(stored.values)
     variance = known.ours.value * (1 / seeds + 1 / theirs)
-    doubted = 0.0 if known.interaction else _of_one_training(values, groups)
+    doubted = 0.0 if known.interaction else _of_one_training(stored)
     samples = doubted * ((seeds == 1) + (theirs == 1))  # a side with one training counts them twice
-    n_groups = int(groups.max()) + 1
+    n_groups = len(np.unique(stored.groups))
     total = samples + variance
     terms = samples**2 / (n_groups - 1) + (variance**2 / known.ours.freedom if variance else 0.0)
     freedom = total**2 / terms if terms else n_groups - 1
@@ -132,8 +129,15 @@ def _expected(baseline: Baseline, case: str, metric: str, seeds: int, options: G
     )
 
 
-def _of_one_training(values: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
-    """Return the variance, over patients, of one training's mean that other trainings do not share."""
-    if len(values) > 1:
-        return stats.interaction(values, groups)
-    return (1 - CORRELATION) * stats.crossed(values, np.zeros_like(values), groups).samples
+def _of_one_training(stored: Side) -> float:
+    """Return the variance, over patients, of one training's value that other trainings do not share."""
+    known = stored.interaction()
+    if known is not None:
+        return known
+    nothing = replace(
+        stored,
+        values=np.zeros_like(stored.values),
+        samples=None if stored.samples is None else np.zeros_like(stored.samples),
+        draws=None if stored.draws is None else np.zeros_like(stored.draws),
+    )
+    return (1 - CORRELATION) * crossed(stored, nothing, None).samples

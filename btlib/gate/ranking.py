@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from btlib import stats
+from btlib.evaluation.subgroup import Subgroup
 from btlib.gate import Baseline, Verdict
 from btlib.gate.baseline_case import BaselineCase
 from btlib.gate.gate_options import GateOptions
@@ -80,7 +81,7 @@ def rankings(
     if judged is None:
         judged = judge_against(result, baseline, against, options=options)
     found = [with_value(v, result) for v in judged]
-    p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if v.status not in COULD_NOT_TELL])
+    p = _holm(result, baseline, [(v.reference or "", v.metric) for v in found if _is_tested(v)])
     values = {m: [v.baseline for v in found if v.metric == m and v.baseline is not None] for m in result.metrics}
     return [
         Ranking(
@@ -106,6 +107,11 @@ def rankings(
     ]
 
 
+def _is_tested(v: Verdict) -> bool:
+    """Whether the pair gets a p value: it could be compared, and all samples have a value."""
+    return v.status not in COULD_NOT_TELL and Subgroup.parse(v.metric)[1] is None
+
+
 def _batch_16(reference: BaselineCase) -> float | None:
     throughput = reference.speed.get("inference, batch 16")
     return None if throughput is None else throughput.images_per_second
@@ -120,7 +126,14 @@ def _rank(v: Verdict, others: Sequence[float], sign: int) -> int | None:
 def _holm(
     result: CaseResult, baseline: Baseline, asked: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], tuple[float, bool]]:
-    measured = [(name, metric) for name, metric in asked if baseline.cases[name].runs]
+    """Return the corrected p of each comparison; a metric of all samples together and of a subgroup has none."""
+    measured = [
+        (name, metric)
+        for name, metric in asked
+        if baseline.cases[name].runs
+        and result.definitions[metric].level == "sample"
+        and result.definitions[metric].subgroup is None
+    ]
     if not measured:
         return {}
     rows = []

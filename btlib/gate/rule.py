@@ -11,6 +11,7 @@ from btlib.gate.difference import Difference, by_seed, difference
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.power import power_of
 from btlib.gate.schema import Baseline
+from btlib.gate.subgroups import subgroup_differences
 from btlib.gate.verdict import Drift, Status, Verdict
 from btlib.ranges import POSITIVE
 from btlib.results import CaseResult
@@ -199,6 +200,9 @@ def _compared(
         baseline_seeds=by_seed(case.runs, figure, result.batch_mean_size) if len(case.runs) > 1 else (),
         power=power,
         drift=drift,
+        subgroups=()
+        if differences
+        else subgroup_differences(result, case, figure, baseline, options, newcomer=newcomer),
     )
 
 

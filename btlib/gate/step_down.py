@@ -25,11 +25,4 @@ def step_down(verdicts: Sequence[Verdict], alpha: float) -> list[Verdict]:
     raw = np.ones(family)
     raw[: len(judged)] = [v.p for v in judged]
     corrected = stats.holm(raw)[: len(judged)]
-    return [v for v, p in zip(judged, corrected, strict=True) if p < alpha and v.status == "suspect" and _is_loss(v)]
-
-
-def _is_loss(verdict: Verdict) -> bool:
-    """Whether the observed loss is larger than the margin."""
-    if verdict.difference is None or verdict.margin is None or verdict.p is None:
-        return False
-    return verdict.p < 0.5 and abs(verdict.difference) > verdict.margin
+    return [v for v, p in zip(judged, corrected, strict=True) if p < alpha and v.status == "suspect"]

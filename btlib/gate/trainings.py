@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from btlib import stats
 from btlib.evaluation.catalogue import Metric
+from btlib.evaluation.subgroup import Subgroup
 from btlib.gate.baseline_case import Spread
 from btlib.gate.schema import Baseline
+from btlib.gate.sides import Side
 from btlib.results import CaseResult, SeedRun
 
 PRIOR_WEIGHT = 4.0
@@ -23,9 +24,6 @@ thesis's recipe are up to 0.22 apart."""
 
 ASSUMED_MARGINS = 2.5
 """The same for a metric without an upper bound, as a multiple of its margin."""
-
-Values = NDArray[np.float64]
-"""Metric by training and sample, float64 [trainings, n]."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Spreads:
 
 
 def spreads(
-    result: CaseResult, ours: Values, theirs: Values | None, metric: str, baseline: Baseline, *, newcomer: bool
+    result: CaseResult, ours: Side, theirs: Side | None, metric: str, baseline: Baseline, *, newcomer: bool
 ) -> Spreads:
     """Return the variance between trainings of both sides.
 
@@ -55,17 +53,17 @@ def spreads(
 
     Args:
         result: Measured result; `result.case` is the name of the case in the baseline.
-        ours: Values of the measured trainings.
-        theirs: Values of the trainings in the baseline; None for a published case.
+        ours: Measured trainings.
+        theirs: Trainings in the baseline; None for a published case.
         metric: Name of the metric.
         baseline: The baseline.
         newcomer: Whether the measured case has a variance of its own. Otherwise both sides are trainings of one case.
     """
-    folds = result.folds or None
-    own = stats.between_seeds(ours, folds)
-    stored = _variance(baseline.cases[result.case].spread.get(metric))
-    known = stored or (None if theirs is None else stats.between_seeds(theirs, folds))
+    own, stored = ours.between(), baseline.cases[result.case].spread.get(metric)
+    known = _variance(stored) or (None if theirs is None else theirs.between())
     prior = _of_others(result.case, metric, baseline)
+    if result.definitions[metric].subgroup is not None and known is None and prior is None:
+        prior = _of_whole(result, metric, baseline, len(ours.groups))
     if not newcomer:
         both = stats.moderated(stats.moderated(own, known), prior)
         first = second = both
@@ -73,13 +71,11 @@ def spreads(
         first, second = stats.moderated(own, prior), stats.moderated(known, prior)
     one = first or second  # a side without any spread is assumed to be like the other
     if one is not None:
-        apart = (
-            0.0 if newcomer else _interaction(result, (ours, theirs), baseline.cases[result.case].spread.get(metric))
-        )
+        apart = 0.0 if newcomer else _interaction((ours, theirs), stored)
         return Spreads(first or one, second or one, interaction=apart)
     figure = baseline.figure(result.case, metric)
     sd = default_spread(result.definitions[metric], figure.margin if figure else None)
-    sizes = np.unique(result.folds, return_counts=True)[1] if result.folds else [1]
+    sizes = [1] if ours.folds is None else np.unique(ours.folds, return_counts=True)[1]
     value = stats.Variance(sd**2 * stats.share_of_folds(sizes), math.inf)
     return Spreads(value, value, assumed=sd)
 
@@ -109,10 +105,22 @@ def _of_others(name: str, metric: str, baseline: Baseline) -> stats.Variance | N
     return None if found is None else stats.Variance(found.value, min(found.freedom, PRIOR_WEIGHT))
 
 
-def _interaction(result: CaseResult, sides: Sequence[Values | None], stored: Spread | None) -> float:
+def _of_whole(result: CaseResult, metric: str, baseline: Baseline, n: int) -> stats.Variance | None:
+    """Return the variance of a subgroup of n samples, expected from the known one over all samples; None without one.
+
+    The mean over a subgroup varies more between trainings: at most in inverse proportion to its number of samples.
+    """
+    whole, _ = Subgroup.parse(metric)
+    found = baseline.spread_of(result.case, whole) or _of_others(result.case, whole, baseline)
+    return None if found is None else stats.Variance(found.value * result.samples.n / n, found.freedom)
+
+
+def _interaction(sides: Sequence[Side | None], stored: Spread | None) -> float:
     """Return the variance over patients that trainings of a case do not share: stored, else the smaller known one."""
-    known = [stats.interaction(side, result.groups) for side in sides if side is not None and len(side) > 1]
-    return stored.interaction**2 if stored is not None else min(known, default=0.0)
+    if stored is not None:
+        return stored.interaction**2
+    known = [found for side in sides if side is not None and (found := side.interaction()) is not None]
+    return min(known, default=0.0)
 
 
 def _variance(spread: Spread | None) -> stats.Variance | None:

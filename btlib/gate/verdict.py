@@ -123,6 +123,48 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class SubgroupDifference:
+    """Difference within one subgroup of the samples.
+
+    Attributes:
+        name: Name for readers: "class" and its name, "small third", "structure" and its name, "misses" or "misses,
+            small third".
+        metric: Name of the metric, with which the subgroup can be gated: "dice@size:small", "dice/<structure>".
+        n: Number of samples.
+        value: Measured value, the mean over seeds; None if the subgroup could not be compared.
+        baseline: Value of the baseline.
+        difference: Measured − baseline.
+        low: Lower bound of the 95 % interval of the difference.
+        high: Upper bound.
+        p: One-sided p of no loss.
+        warned: Whether the loss is larger than the margin, and beyond chance among all subgroups of the metric.
+        note: Reason why it could not be compared, or what the interval does not cover; may be empty.
+    """
+
+    name: str
+    metric: str
+    n: int
+    value: float | None = None
+    baseline: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    warned: bool = False
+    note: str = ""
+
+    def describe(self) -> str:
+        """Return a line with the numbers."""
+        if self.difference is None or self.low is None or self.high is None:
+            return f"{self.name} (n = {self.n}): {self.note}"
+        found = (
+            f"{self.name} (n = {self.n}): {self.value:.4f}, baseline {self.baseline:.4f}, difference "
+            f"{self.difference:+.4f} [{self.low:+.4f}, {self.high:+.4f}], p = {self.p:.2g}"
+        )
+        return f"{found}; {self.note}" if self.note else found
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Verdict on one metric of one case.
 
@@ -151,6 +193,7 @@ class Verdict:
         reference: Case of the baseline that was compared with, if it is not `case`.
         power: What the comparison can find; None without a comparison.
         drift: Comparison with the numbers that were accepted first; None if there are none.
+        subgroups: Differences within subgroups, worst first; empty if nothing was compared.
     """
 
     case: str
@@ -175,6 +218,17 @@ class Verdict:
     reference: str | None = None
     power: Power | None = None
     drift: Drift | None = None
+    subgroups: tuple[SubgroupDifference, ...] = ()
+
+    @property
+    def warned(self) -> tuple[SubgroupDifference, ...]:
+        """Subgroups with a loss beyond chance, worst first."""
+        return tuple(one for one in self.subgroups if one.warned)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether the verdict is a warning, which is a failure with the option strict."""
+        return self.status in UNCLEAR or (self.status in HOLDS and bool(self.warned))
 
     @property
     def failed(self) -> bool:
@@ -195,6 +249,7 @@ class Verdict:
                 f"difference {self.difference:+.4f}, {sure} [{self.low:+.4f}, {self.high:+.4f}] ({self.method})"
             )
         parts += self._rule()
+        parts += [f"LOSS IN A SUBGROUP: {one.describe()}" for one in self.warned]
         return "\n  ".join([*parts, *self.reason.splitlines()])
 
     def _rule(self) -> list[str]:
@@ -217,10 +272,11 @@ def exit_code(verdicts: Iterable[Verdict], *, strict: bool = False) -> int:
 
     Args:
         verdicts: Verdicts of the gate.
-        strict: Whether an inconclusive or suspect verdict counts as `FELL_SHORT`.
+        strict: Whether a warning counts as `FELL_SHORT`: an inconclusive or suspect verdict, or a loss in a subgroup.
     """
-    found = {v.status for v in verdicts}
-    if "regressed" in found or (strict and found & set(UNCLEAR)):
+    judged = tuple(verdicts)
+    found = {v.status for v in judged}
+    if "regressed" in found or (strict and any(v.unclear for v in judged)):
         return FELL_SHORT
     return COULD_NOT_JUDGE if not found or found & set(COULD_NOT_TELL) else 0
 

@@ -192,4 +192,6 @@ def _properties(item: pytest.Item) -> list[tuple[str, object]]:
     found = [] if verdict is None else [(name, getattr(verdict, name)) for name in names]
     power = None if verdict is None else verdict.power
     found += [] if power is None else [("detectable", power.detectable), ("p_pass", power.p_pass)]
+    warned = () if verdict is None else verdict.warned
+    found += [("subgroups_warned", "; ".join(one.name for one in warned))] if warned else []
     return [(name, value) for name, value in found if value is not None]

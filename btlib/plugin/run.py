@@ -10,7 +10,7 @@ from btlib.evaluation.catalogue import metrics_of
 from btlib.explain.explained import Explained
 from btlib.explain.maps import Maps
 from btlib.gate import Verdict
-from btlib.gate.verdict import UNCLEAR
+from btlib.gate.verdict import HOLDS
 from btlib.plugin.benchmarks import replay
 from btlib.plugin.reports import fail
 from btlib.registry import unknown_name
@@ -44,10 +44,11 @@ class Run(BenchmarkRun):
         verdict = self.judged[case, metric] = self.verdict(case, metric)
         records = ", ".join(str(self.store.record_path(cell)) for cell in self.cells(case))
         message = f"{verdict.describe()}\n  record     {records}"
-        if verdict.failed or (verdict.status in UNCLEAR and self.plan.options.strict):
+        if verdict.failed or (verdict.unclear and self.plan.options.strict):
             could_run = verdict.status not in get_args(Failure)
-            fail(message, verdict.status, None if could_run else self._title(case))
-        if verdict.status in UNCLEAR:
+            status = "suspect" if verdict.status in HOLDS else verdict.status  # a subgroup is worse
+            fail(message, status, None if could_run else self._title(case))
+        if verdict.unclear:
             warn(message, stacklevel=2)
         return verdict
 

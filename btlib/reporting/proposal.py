@@ -6,6 +6,7 @@ from btlib.gate import Verdict
 from btlib.gate.acceptance import Proposal
 from btlib.reporting.names import in_terminal
 from btlib.reporting.numbers import interval, number
+from btlib.reporting.subgroup_table import warning_lines
 
 
 def proposal_lines(proposal: Proposal) -> list[str]:
@@ -21,7 +22,8 @@ def proposal_lines(proposal: Proposal) -> list[str]:
     label = "change" if complete else "different from the baseline"  # the other cases are not replaced
     lines += ["", *(f"{label}: {line}" for line in proposal.changes)] if proposal.changes else []
     lines += [f"refused: {line}" for line in proposal.refusals]
-    return lines + [f"worse: {v.case} {v.metric} {number(v.difference, '+.4f')} ({v.status})" for v in proposal.worse]
+    lines += [f"worse: {v.case} {v.metric} {number(v.difference, '+.4f')} ({v.status})" for v in proposal.worse]
+    return lines + warning_lines(proposal.verdicts)
 
 
 def _row(case: str, metric: str, new: float, verdict: Verdict | None) -> dict[str, str]:

@@ -12,13 +12,14 @@ from btlib.reporting.comparison import Comparison, Row
 from btlib.reporting.intervals import Mean
 from btlib.reporting.names import in_markdown, markdown, shortened, visible, with_title
 from btlib.reporting.numbers import interval, number
+from btlib.reporting.subgroup_table import warning_lines
 from btlib.reporting.text import PHANTOM_NOTE
 
 _ROWS, _REASONS, _LETTERS, _COLUMNS = 20, 8, 200, 80
 
 
 def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unread: Sequence[str] = ()) -> str:
-    """Return the counts of verdicts, a row per case, and the reasons of failed and inconclusive verdicts.
+    """Return the counts of verdicts, a row per case, the reasons of verdicts that do not pass, and lost subgroups.
 
     Long lists are shortened and state how many entries are left out.
 
@@ -45,7 +46,7 @@ def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unrea
 
 def _row(row: Row, means: Mapping[tuple[str, str], Mean], shown: Mapping[str, str]) -> dict[str, str]:
     known = [v for v in row.verdicts if v.difference is not None]
-    changes = [f"{v.metric} {v.difference:+.4f} ({interval(v.low, v.high)}){_against(v)}" for v in known]
+    changes = [f"{_name(v.metric)} {v.difference:+.4f} ({interval(v.low, v.high)}){_against(v)}" for v in known]
     return {
         "case": with_title(row.case, row.title, _name),
         "verdict": row.status,
@@ -71,12 +72,14 @@ def _value(row: Row, metric: str, means: Mapping[tuple[str, str], Mean]) -> str:
 
 def _reasons(comparison: Comparison) -> list[str]:
     by_reason: dict[str, list[Verdict]] = {}
+
+    def whose(found: Sequence[Verdict]) -> str:
+        return ", ".join(f"{_name(v.case)} {_name(v.metric)}" for v in found)
+
     for verdict in (v for row in comparison.rows for v in row.verdicts if v.status not in HOLDS and v.reason):
         by_reason.setdefault(verdict.reason.splitlines()[0], []).append(verdict)
-    lines = [
-        f"- {', '.join(f'{_name(v.case)} {v.metric}' for v in found)} ({found[0].status}): {_plain(_cut(reason))}"
-        for reason, found in by_reason.items()
-    ]
+    lines = [f"- {whose(found)} ({found[0].status}): {_plain(_cut(reason))}" for reason, found in by_reason.items()]
+    lines += [f"- {_plain(_cut(line))}" for row in comparison.rows for line in warning_lines(row.verdicts)]
     return _few(lines, "reasons")
 
 

@@ -41,7 +41,7 @@ def title_of(metric: str) -> str:
 def _row(v: Verdict, name: Naming, new: bool) -> dict[str, str]:
     return {
         "case": name(v.case),
-        "metric": v.metric,
+        "metric": name(v.metric),
         "verdict": v.status,
         **({"compared with": "–" if v.reference is None else name(v.reference)} if new else {}),
         "measured": number(v.measured, ".4f"),

@@ -16,6 +16,7 @@ from btlib.reporting.metric_columns import MetricColumn, distinct, metric_column
 from btlib.reporting.names import Naming, code, in_markdown, naming, with_title
 from btlib.reporting.numbers import number
 from btlib.reporting.ranking_table import ranking_section
+from btlib.reporting.subgroup_table import subgroup_section
 from btlib.reporting.text import PHANTOM_NOTE
 from btlib.reporting.verdicts import verdict_table
 from btlib.runs.throughput import Throughput
@@ -146,6 +147,7 @@ def _markdown(comparison: Comparison) -> str:
     ]
     parts += ["", GATE_NOTE, *_stepped(gate, info.alpha)]
     parts += ["", *reasons] if reasons else []
+    parts += subgroup_section(gate)
     parts += ranking_section(comparison.rankings)
     parts += ["", "## Notes", "", *notes] if notes else []
     return "\n".join(parts) + "\n"
@@ -153,7 +155,7 @@ def _markdown(comparison: Comparison) -> str:
 
 def _stepped(gate: list[Verdict], alpha: float) -> list[str]:
     """Return a line on suspected losses that are beyond chance once the regressions are taken as true; may be empty."""
-    found = ", ".join(f"{in_markdown(v.case)} {v.metric}" for v in step_down(gate, alpha))
+    found = ", ".join(f"{in_markdown(v.case)} {in_markdown(v.metric)}" for v in step_down(gate, alpha))
     return [f"- Holm's step-down over the whole suite also rejects: {found}."] if found else []
 
 
@@ -165,7 +167,7 @@ def _reasons(gate: list[Verdict]) -> list[str]:
             by_reason.setdefault(verdict.reason, []).append(verdict)
     lines = []
     for reason, verdicts in by_reason.items():
-        whose = ", ".join(f"{in_markdown(v.case)} {v.metric} ({v.status})" for v in verdicts)
+        whose = ", ".join(f"{in_markdown(v.case)} {in_markdown(v.metric)} ({v.status})" for v in verdicts)
         first, *rest = (in_markdown(line) for line in reason.splitlines() if line.strip())
         lines += [f"- **{whose}**: {first}", *(f"    - {line}" for line in rest)]
     return lines

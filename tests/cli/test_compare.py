@@ -244,3 +244,23 @@ def test_slices_without_patients_are_judged_only_where_they_are_independent(
     assert run("compare", before, after, "--independent").exit_code == 0
     shown = run("show", after)
     assert "the patient of 60 of 60 samples is unknown: intervals treat these samples as independent" in shown.output
+
+
+def test_a_lost_subgroup_is_printed_and_fails_if_strict(make_run: Callable[..., Path], make_table: Table):
+    """Eight of the twenty samples of one class are wrong."""
+    table = make_table()
+    wrong = [k for k in range(60) if k % 3 == 0][:8]
+    name = f"probability/{table.classes[0]}"
+    other = f"probability/{table.classes[1]}"
+    columns = {key: list(values) for key, values in table.columns.items()}
+    for k in wrong:
+        columns[name][k], columns[other][k] = columns[other][k], columns[name][k]
+    after = SampleTable(**table.model_dump() | {"columns": columns})
+    before, lost = make_run("before", X=table), make_run("lost", X=after)
+    result = run("compare", before, lost, "--rescore")
+    assert f"X, accuracy: loss in a subgroup: class {table.classes[0]} (n = 20): 0.6000, baseline 1.0000" in (
+        result.stdout
+    )
+    same = run("compare", before, make_run("same", X=table), "--strict", "--rescore")
+    assert (same.exit_code, "loss in a subgroup" in same.stdout) == (0, False)
+    assert run("compare", before, lost, "--strict", "--rescore").exit_code == 1

@@ -6,7 +6,8 @@ import pytest
 from btlib import metrics
 from btlib.errors import StatsError
 from btlib.evaluation import batch_mean, patient_mean, summarise
-from btlib.evaluation.aggregate import by_class, by_size, gated_value, per_sample, size_of
+from btlib.evaluation.aggregate import by_class, by_size, gated_value, per_sample
+from btlib.evaluation.subgroup import size_of
 from btlib.natural_order import natural
 from btlib.sample_table import SampleTable
 

@@ -11,8 +11,9 @@ from btlib import older
 from btlib.data.dataset import Dataset
 from btlib.errors import StatsError, UnknownNameError
 from btlib.evaluation import evaluate, summarise
-from btlib.evaluation.aggregate import SIZES, per_sample, size_of
+from btlib.evaluation.aggregate import per_sample
 from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.subgroup import SIZES, size_of
 from btlib.metrics import hd95, surface_dice
 from btlib.sample_table import BOUNDARY, SampleTable
 from btlib.types import Predictions

@@ -14,8 +14,9 @@ from btlib.data.dataset import Dataset
 from btlib.data.task import Task
 from btlib.errors import PredictionError, StatsError, UnknownNameError
 from btlib.evaluation import best_threshold, curve_of, patient_mean, summarise
-from btlib.evaluation.aggregate import SIZES, gated_value, per_sample, size_of
+from btlib.evaluation.aggregate import gated_value, per_sample
 from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.subgroup import SIZES, size_of
 from btlib.evaluation.thresholds import GRID
 from btlib.metrics import hd95, surface_dice
 from btlib.sample_table import BOUNDARY, SampleTable

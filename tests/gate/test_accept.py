@@ -89,6 +89,21 @@ def test_another_metric_is_gated_where_a_margin_asks_for_it(folder: RunStore):
     assert not any("margin" in line for line in later.changes)
 
 
+def test_a_subgroup_is_gated_where_a_margin_asks_for_it(folder: RunStore):
+    table = samples_of(folder)
+    name = f"dice@class:{table.classes[0]}"
+    new = propose(folder.path, "mine", "because", {name: 0.03, "dice@size:small": 0.05}).new
+    assert new.gated("X") == ["dice", "accuracy", name, "dice@size:small"]
+    figure = new.figure("X", name)
+    assert figure is not None
+    inside = table.labels == 0
+    assert (figure.margin, figure.n) == (0.03, int(inside.sum()))
+    assert new.family == sum(len(new.gated(case)) for case in new.cases)
+    with pytest.raises(UnknownNameError, match="unknown metric of this run 'dice@class:other'") as caught:
+        propose(folder.path, "mine", "because", {"dice@class:other": 0.03})
+    assert name in str(caught.value)
+
+
 def test_a_margin_is_of_its_own_case(folder: RunStore, old: Baseline):
     """What is tolerated of X is not tolerated of Y, and a margin that changes is told."""
     record = CaseRecord.load(folder.record_path(Cell("Y", 7)))

@@ -3,23 +3,35 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from btlib import stats
 from btlib.evaluation.catalogue import METRICS
-from btlib.gate import Baseline
+from btlib.gate import Baseline, trainings
 from btlib.gate.baseline_case import Spread
 from btlib.gate.newcomers import judge_against
 from btlib.gate.rule import judge_metric
-from btlib.gate.trainings import PRIOR_WEIGHT, Spreads, default_spread, spreads
+from btlib.gate.sides import Side
+from btlib.gate.trainings import PRIOR_WEIGHT, Spreads, default_spread
 from btlib.results import CaseResult
 from btlib.sample_table import SampleTable
 
 Table = Callable[..., SampleTable]
 Make = Callable[..., Baseline]
 Result = Callable[..., CaseResult]
+
+
+def spreads(result: CaseResult, ours: np.ndarray, theirs: np.ndarray | None, *args: Any, newcomer: bool) -> Spreads:
+    """The function of the gate, for values by training and sample."""
+
+    def side(values: np.ndarray) -> Side:
+        folds = np.unique(result.folds, return_inverse=True)[1] if result.folds else None
+        return Side(values.mean(axis=1), values, None, result.groups, folds)
+
+    return trainings.spreads(result, side(ours), None if theirs is None else side(theirs), *args, newcomer=newcomer)
 
 
 def known(sd: float, trainings: int) -> Spread:

@@ -7,8 +7,8 @@ from typing import Any
 
 from btlib import files
 from btlib.csv_text import csv_text
-from btlib.evaluation.aggregate import SIZES, size_of
 from btlib.evaluation.catalogue import METRICS
+from btlib.evaluation.subgroup import SIZES, size_of
 from btlib.metrics.calibration import confidence_bins
 from btlib.reporting.html.entries import Entry
 from btlib.reporting.html.figures import Drawn

@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.evaluation.aggregate import SIZES, by_class, by_size
+from btlib.evaluation.aggregate import by_class, by_size
 from btlib.evaluation.catalogue import METRICS, Metrics
+from btlib.evaluation.subgroup import SIZES
 from btlib.gate import Verdict
 from btlib.gate.ranking import Ranking
 from btlib.metrics import confusion_matrix, ece

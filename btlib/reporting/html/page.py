@@ -10,7 +10,7 @@ from markupsafe import Markup
 from btlib.evaluation.catalogue import METRICS
 from btlib.gate import Verdict
 from btlib.gate.ranking import Ranking
-from btlib.gate.verdict import HOLDS, WORST_FIRST
+from btlib.gate.verdict import HOLDS, WORST_FIRST, SubgroupDifference
 from btlib.reporting.html.entries import Entry, Reference
 from btlib.reporting.html.explained_cases import ExplainedCase
 from btlib.reporting.html.figures import Drawn
@@ -20,6 +20,7 @@ from btlib.reporting.html.style import inline
 from btlib.reporting.html.views import View
 from btlib.reporting.intervals import Mean
 from btlib.reporting.significance import one_training_note
+from btlib.reporting.subgroup_table import subgroup_rows
 from btlib.reporting.verdicts import verdict_line
 
 
@@ -102,6 +103,16 @@ class Page:
         """Cases and their verdicts."""
         return [(entry, v) for entry in self.entries for v in entry.row.verdicts]
 
+    @cached_property
+    def subgroups(self) -> list[tuple[Entry, SubgroupDifference]]:
+        """Cases and their differences within subgroups, worst first."""
+        return [(entry, one) for entry in self.entries for _, one in subgroup_rows(entry.row.verdicts)]
+
+    @property
+    def warnings(self) -> list[tuple[Entry, SubgroupDifference]]:
+        """Cases and their subgroups that are warned of."""
+        return [(entry, one) for entry, one in self.subgroups if one.warned]
+
     @property
     def one_training(self) -> str:
         """Note on the limits of the pair tests if a case has only one seed; empty without tests."""
@@ -121,8 +132,8 @@ class Page:
 
     @property
     def holds(self) -> bool:
-        """Whether every case was read and judged, and none failed or is inconclusive."""
-        complete = not self.unread and not any(v.comparison.missing for v in self.views)
+        """Whether every case was read and judged, none failed or is inconclusive, and no subgroup is warned of."""
+        complete = not self.unread and not any(v.comparison.missing for v in self.views) and not self.warnings
         return complete and bool(self.entries) and all(entry.row.status in HOLDS for entry in self.entries)
 
     @property

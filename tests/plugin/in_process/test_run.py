@@ -12,6 +12,7 @@ from btlib.errors import BaselineError, BtlibWarning, ModelError
 from btlib.explain.place import ExplainPlace
 from btlib.gate import Verdict, judgement
 from btlib.gate.gate_options import GateOptions
+from btlib.gate.verdict import SubgroupDifference
 from btlib.plugin import run as run_room
 from btlib.plugin.benchmarks import recorded_clock
 from btlib.plugin.options import STATUS
@@ -153,6 +154,24 @@ def test_what_a_verdict_does_to_its_item(
         whose = "toy1 (smoke)" if ends == "fails for the case" else None
         assert failure_of(lambda: run.check("toy1", "dice")) == (message, status, whose)
     assert run.judged == {("toy1", "dice"): verdict}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_lost_subgroup_warns_or_fails_if_strict(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, strict: bool
+) -> None:
+    lost = SubgroupDifference("small third", "dice@size:small", 9, 0.1, 0.8, -0.7, -0.8, -0.6, 1e-9, warned=True)
+    verdict = Verdict("toy1", "dice", "pass", subgroups=(lost,))
+    monkeypatch.setattr(Run, "verdict", lambda self, case, metric: verdict)
+    run = make_run(*(["--bt-strict"] if strict else []))
+    if strict:
+        message, status, whose = failure_of(lambda: run.check("toy1", "dice"))
+        assert (status, whose) == ("suspect", None)
+    else:
+        with pytest.warns(BtlibWarning) as warned:
+            assert run.check("toy1", "dice") is verdict
+        (message,) = (str(warning.message) for warning in warned)
+    assert "LOSS IN A SUBGROUP: small third (n = 9): 0.1000, baseline 0.8000" in message
 
 
 class Bench:

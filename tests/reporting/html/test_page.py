@@ -57,6 +57,11 @@ def test_every_case_is_in_every_part_it_has_numbers_for(page: Reader):
     assert {"Dice against throughput", "Learning curves of A, seed 7"} <= set(figures)
 
 
+def test_subgroups_have_a_table(html: str):
+    assert "differences within subgroups, worst first</summary>" in html
+    assert "small third" in html
+
+
 def test_nothing_is_loaded_from_anywhere(html: str, page: Reader):
     for tag, attributes in page.tags:
         for name in ("src", "href", "data", "srcset", "action", "poster"):
