@@ -370,8 +370,8 @@ def _given(choices: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_in_range(name: str, kind: Kind, value: object) -> None:
-    """Check the value of an option that is a number; None, for an option that is not given, passes."""
-    if kind in RANGES and value is not None:
+    """Check the value of an option that is a number; None passes if it is the default."""
+    if kind in RANGES and (value is not None or default_of(name) is not None):
         RANGES[kind].require(value, written(name))
 
 

@@ -19,6 +19,7 @@ from btlib.data.task import Task
 from btlib.errors import BtlibError
 from btlib.evaluation import evaluate
 from btlib.evaluation.aggregate import batch_mean
+from btlib.evaluation.catalogue import METRICS
 from btlib.explain.occlusion import occlusion_maps
 from btlib.explain.patches import positions
 from btlib.gate.baseline_case import ReferenceValue, Spread
@@ -162,7 +163,7 @@ ENTRANCES: dict[str, Entrance] = {
     "gate.alpha": inside(lambda v: GateOptions(alpha=v)),
     "gate.looks": count(lambda v: GateOptions(looks=v)),
     "options.alpha": inside(lambda v: RunOptions(alpha=v)),
-    "baseline.margin": inside(lambda v: ReferenceValue(**FIGURE, margin=v)),
+    "baseline.margin": positive(lambda v: ReferenceValue(**FIGURE, margin=v)),
     "baseline.std": weight(lambda v: ReferenceValue(**FIGURE, std=v)),
     "baseline.spread": weight(lambda v: Spread(sd=v, trainings=3, source="here")),
     "margin of the speed": loss(lambda v: timing(margin=v)),
@@ -281,9 +282,9 @@ def test_phantoms_of_no_number_are_not_drawn(tmp_path: Path, make: Callable[...,
 
 @pytest.mark.parametrize("value", [0, -0.1, 1, 1.5, math.nan, math.inf, True, "0.02"])
 def test_a_margin_of_dice_is_inside_its_range(value: Any):
-    assert value not in margins_of("dice")
-    assert 0.02 in margins_of("dice")
-    assert 5.0 in margins_of("hd95")
+    assert value not in margins_of(METRICS["dice"])
+    assert 0.02 in margins_of(METRICS["dice"])
+    assert 5.0 in margins_of(METRICS["hd95"])
 
 
 def test_two_weights_of_0_are_no_loss():

@@ -15,12 +15,13 @@ import btlib
 from btlib.data.sample import Sample
 from btlib.data.sources.figshare.slice_file import Slice
 from btlib.data.sources.tasks import BUILT_IN, FIGSHARE, PHANTOM
-from btlib.data.task import Task
+from btlib.data.task import Score, Task
 from btlib.evaluation.thresholds import ThresholdCurve
 from btlib.results import Conditions, PatientFacts, SeedRun
 from btlib.sample_table import SampleTable, sample_table
 from btlib.types import Predictions
 
+SCORE = Score(name="wer", direction="lower", range=(0.0, 2.0), margin=0.01)
 TASKS = ("data.sources.figshare.slice_file", "data.sample", "data.task")
 ROOMS = ("metrics", "stats", "splits", "evaluation", "sample_table", "results", "types", *TASKS)
 
@@ -63,7 +64,8 @@ def examples(conditions: Conditions) -> dict[type[BaseModel], BaseModel]:
     facts = PatientFacts(source="files", n_test=3, seen=1)
     return {
         SampleTable: table,
-        Task: FIGSHARE.model_copy(update={"spacing": (0.5, 0.75)}),
+        Task: FIGSHARE.model_copy(update={"spacing": (0.5, 0.75), "scores": (SCORE,)}),
+        Score: SCORE,
         ThresholdCurve: ThresholdCurve(thresholds=[0.5], dice=[0.75]),
         PatientFacts: facts,
         Conditions: conditions.model_copy(update={"patients": facts}),

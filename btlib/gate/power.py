@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from btlib import stats
-from btlib.errors import BaselineError
+from btlib.errors import BaselineError, StatsError
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.schema import Baseline
 from btlib.gate.sides import Side, crossed, side
@@ -31,7 +31,8 @@ class ExpectedPower:
         freedom: Its degrees of freedom; infinity if it is assumed because no spread is known.
         assumed: Whether it is assumed.
         error: Expected standard error of the difference.
-        power: What the comparison will find.
+        power: What the comparison will find; None if this cannot be told.
+        note: Why it cannot be told; "" if it can.
     """
 
     case: str
@@ -41,7 +42,8 @@ class ExpectedPower:
     freedom: float
     assumed: bool
     error: float
-    power: Power
+    power: Power | None
+    note: str = ""
 
 
 def expected_power(
@@ -61,7 +63,6 @@ def expected_power(
     Raises:
         UnknownNameError: A case is not in the baseline.
         BaselineError: The baseline is published, and so has no numbers per sample.
-        StatsError: There is a single sample or patient.
     """
     if baseline.kind != "measured":
         raise BaselineError(
@@ -73,7 +74,7 @@ def expected_power(
         if case not in baseline.cases:
             raise unknown_name("case of the baseline", case, baseline.cases)
     return [
-        _expected(baseline, case, metric, seeds, options)
+        _expected_or_none(baseline, case, metric, seeds, options)
         for case in cases or baseline.cases
         for metric in baseline.gated(case)
     ]
@@ -99,6 +100,14 @@ def power_of(found: stats.Crossed, margin: float, level: float, red: float, unit
         n_groups=found.n_groups,
         unit=unit,
     )
+
+
+def _expected_or_none(baseline: Baseline, case: str, metric: str, seeds: int, options: GateOptions) -> ExpectedPower:
+    try:
+        return _expected(baseline, case, metric, seeds, options)
+    except StatsError as error:  # a metric of all samples together without a value in many draws of patients
+        margin = getattr(baseline.figure(case, metric), "margin", None) or 0.0
+        return ExpectedPower(case, metric, margin, math.nan, math.nan, False, math.nan, None, error.problem)
 
 
 def _expected(baseline: Baseline, case: str, metric: str, seeds: int, options: GateOptions) -> ExpectedPower:

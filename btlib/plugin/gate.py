@@ -1,7 +1,6 @@
 """The fixture `bt_gate`: judge numbers of a user's own test against the stored baseline."""
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -74,7 +73,7 @@ class Gate:
             The verdict, if the test does not fail.
         """
         from btlib.api.score_run import Check
-        from btlib.errors import BtlibError, BtlibWarning
+        from btlib.errors import BtlibError, warn
         from btlib.gate.verdict import UNCLEAR
         from btlib.numbers import define, from_arrays
 
@@ -96,7 +95,7 @@ class Gate:
         if verdict.failed or (verdict.status in UNCLEAR and session.options.strict):
             fail(message, verdict.status)
         if verdict.status in UNCLEAR:
-            warnings.warn(message, BtlibWarning, stacklevel=2)
+            warn(message, stacklevel=2)
         return verdict
 
     def _register(self, case: str) -> None:

@@ -24,6 +24,8 @@ def power_table(rows: Sequence[ExpectedPower], style: str = "simple") -> str:
 
 def _row(row: ExpectedPower, name: Naming) -> dict[str, str]:
     power = row.power
+    if power is None:
+        return {"case": name(row.case), "metric": row.metric, "margin": f"{row.margin:g}", "finds": row.note}
     freedom = "assumed" if row.assumed else "known" if math.isinf(row.freedom) else f"{row.freedom:.0f}"
     return {
         "case": name(row.case),

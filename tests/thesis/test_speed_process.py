@@ -166,7 +166,7 @@ def test_what_a_job_does_each_time(monkeypatch: pytest.MonkeyPatch, work: Any) -
     state = torch.get_rng_state()
     call = prepare(replace(JOB, work=work, batch_size=4, image_size=48))
     torch.set_rng_state(state)
-    create.assert_called_once_with("D", None, backbone="tiny")
+    create.assert_called_once_with("D", None, backbone="tiny", drifting_batch_norm=False)
 
     def look(module: torch.nn.Module, args: Any, output: Any) -> None:
         cudnn: Any = torch.backends.cudnn

@@ -58,7 +58,13 @@ def test_the_split_counts(make_plan: Make):
 @pytest.mark.parametrize("field", [f.name for f in fields(Recipe)])
 def test_every_field_of_the_recipe_counts(make_plan: Make, field: str):
     plan = make_plan()
-    assert replace(plan, recipe=replace(plan.recipe, **{field: "other"})).fingerprint != plan.fingerprint
+    value = getattr(plan.recipe, field)
+    other: object = "other"
+    if isinstance(value, bool):
+        other = not value
+    elif isinstance(value, int | float):
+        other = value * 2
+    assert replace(plan, recipe=replace(plan.recipe, **{field: other})).fingerprint != plan.fingerprint
 
 
 def test_the_code_counts(make_plan: Make, monkeypatch: pytest.MonkeyPatch):
