@@ -98,7 +98,7 @@ def test_a_baseline_with_cases_of_different_samples_is_stored_and_read(tmp_path:
     [
         ({"value": 0.5}, "its samples give"),
         ({"unit": "s"}, "expected the unit 1, got s"),
-        ({"metric": "cer"}, "cer: only a metric at sample level"),
+        ({"metric": "cer"}, "cer: only a known metric can have a margin"),
     ],
 )
 def test_a_figure_of_a_score_is_checked(change: dict[str, Any], told: str):
