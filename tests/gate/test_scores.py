@@ -121,7 +121,7 @@ def test_a_column_beside_masks_and_classes(
         rng = np.random.default_rng(4)
         column = (rng.normal(3, 1, table.n) + rng.normal(0, 0.1, table.n) * (shift > 0) + shift).tolist()
         own = SampleTable(**table.model_dump() | {"columns": table.columns | {"volume error": column}})
-        runs = (SeedRun(seed=1, fingerprint="model", samples=own),)
+        runs = (SeedRun(seed=1, fingerprint=None, file_digest="model", samples=own),)
         return CaseResult("X", "a case", under, {"dice": 1, "volume error": 1}, runs)
 
     baseline = reference([measured(0.0)], "mine")

@@ -1,5 +1,6 @@
 """What identifies a predictor: the content of its files, not how it was trained."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
