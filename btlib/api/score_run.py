@@ -158,7 +158,12 @@ class ScoreRun:
             summary=summarise(run.samples, known=metrics_of(conditions.task)),
             seconds=check.seconds,
             model=ModelInfo(
-                source="given", fingerprint=run.fingerprint, seconds=0.0, details={_TEST: check.test}, notes=[]
+                source="given",
+                fingerprint=run.fingerprint,
+                file_digest=run.file_digest,
+                seconds=0.0,
+                details={_TEST: check.test},
+                notes=[],
             ),
             environment=self._environment,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
