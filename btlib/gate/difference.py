@@ -12,7 +12,7 @@ from btlib.errors import StatsError
 from btlib.evaluation.aggregate import gated_value
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.schema import Baseline
-from btlib.gate.sides import crossed, side
+from btlib.gate.sides import crossed, seed_is_ignored, side
 from btlib.gate.trainings import Spreads, is_rescored, spreads
 from btlib.results import CaseResult, SeedRun
 
@@ -21,6 +21,12 @@ NO_TRAINING = (
     "anew, give one measurement per seed, or state that it was retrained (btlib compare --retrained, retrained=True)"
 )
 """Note on numbers of the user without seeds."""
+
+SEED_IGNORED = (
+    "all seeds of a side have the same numbers, so they count as one training: let the model use its seed, or give one "
+    "seed"
+)
+"""Note on seeds that the case ignores."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,9 @@ def difference(
     known = spreads(result, ours, theirs, figure.metric, baseline, newcomer=newcomer)
     shared = (known.ours, known.theirs) if newcomer else known.ours
     found = crossed(ours, theirs, shared, known.interaction)
-    return Difference(found, measured, f"paired by {result.unit}, over trainings", _note(known, result), _sds(known))
+    repeated = seed_is_ignored(result.runs) or seed_is_ignored(case.runs)
+    note = "\n".join(filter(None, [SEED_IGNORED if repeated else "", _note(known, result)]))
+    return Difference(found, measured, f"paired by {result.unit}, over trainings", note, _sds(known))
 
 
 def _equal(ours: NDArray[np.float64] | None, theirs: NDArray[np.float64] | None) -> bool:

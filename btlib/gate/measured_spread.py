@@ -9,7 +9,7 @@ from btlib.gate.baseline_case import BaselineCase, Spread
 from btlib.gate.comparable import other_truth, undefined, unlike
 from btlib.gate.from_results import described_command, sound
 from btlib.gate.schema import Baseline
-from btlib.gate.sides import side
+from btlib.gate.sides import seed_is_ignored, side
 from btlib.results import CaseResult
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.results import run_results
@@ -81,6 +81,12 @@ def _require_same(
             f"case {result.case}: expected at least {FEWEST} seeds, got {len(result.runs)}",
             where=folder,
             hint="run with --bt-seeds 5",
+        )
+    if seed_is_ignored(result.runs):
+        raise BaselineError(
+            f"case {result.case}: all seeds have the same numbers, so they do not show how trainings vary",
+            where=folder,
+            hint="let the model use its seed; for the same trained model, give --bt-rescore",
         )
     figures = [figure for figure in known.figures if figure.margin is not None]
     differing = [

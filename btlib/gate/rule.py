@@ -165,7 +165,8 @@ def _compared(
         return replace(known, status="error", reason=str(error), measured=sum(seeds) / len(seeds))
     level, red, found = options.level, options.red(baseline.family), gap.found
     status = status_of(found, margin, sign, level, red)
-    power = power_of(found, margin, level, red, result.unit) if status != "not-comparable" else None
+    judged = status != "not-comparable" and found.n_groups >= FEWEST_GROUPS
+    power = power_of(found, margin, level, red, result.unit) if judged else None
     drift = None if newcomer or differences else _drift(result, case, figure, baseline, options)
     reasons = [gap.note]
     if found.n_groups < FEWEST_GROUPS:

@@ -15,6 +15,7 @@ from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import metrics_of
 from btlib.gate.baseline_case import BaselineCase, Provenance, PublishedTest, ReferenceValue, Spread, Strict
 from btlib.gate.layout import SCHEMA, SCHEMAS, from_file, to_file
+from btlib.gate.sides import seed_is_ignored
 from btlib.gate.text import compact
 from btlib.results import CaseResult, Conditions
 from btlib.sample_table import require_task
@@ -202,7 +203,7 @@ class Baseline(Strict):
         known = self.cases[case]
         if (stored := known.spread.get(metric)) is not None:
             return stats.Variance(stored.sd**2, stored.trainings - 1)
-        if metric not in self.gated(case):
+        if metric not in self.gated(case) or seed_is_ignored(known.runs):
             return None
         aggregates = [gated_value(run.samples, metric, "slice-mean", 16) for run in known.runs]
         return stats.pooled([aggregates])

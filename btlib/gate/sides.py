@@ -57,7 +57,7 @@ class Side:
 
 
 def side(runs: Sequence[SeedRun], result: CaseResult, metric: str) -> Side:
-    """Return the trainings of one side.
+    """Return the trainings of one side; if all seeds have the same numbers, they are a single training.
 
     Args:
         runs: Trainings, all of the samples of `result`.
@@ -67,6 +67,7 @@ def side(runs: Sequence[SeedRun], result: CaseResult, metric: str) -> Side:
     Raises:
         StatsError: The metric cannot be computed, or there are fewer than two patients for one of all samples together.
     """
+    runs = runs[:1] if seed_is_ignored(runs) else runs
     folds = np.unique(result.folds, return_inverse=True)[1].astype(np.int64) if result.folds else None
     if result.definitions[metric].level == "set":
         drawn = set_draws(runs, result.samples, metric)
@@ -74,6 +75,11 @@ def side(runs: Sequence[SeedRun], result: CaseResult, metric: str) -> Side:
     inside = result.definitions[metric].members(result.samples)
     samples = values_in_order(runs, result.samples, metric)[:, inside]
     return Side(samples.mean(axis=1), samples, None, result.groups[inside], None if folds is None else folds[inside])
+
+
+def seed_is_ignored(runs: Sequence[SeedRun]) -> bool:
+    """Return whether several seeds have the same numbers: the case ignores its seed, and tells nothing of trainings."""
+    return len(runs) > 1 and all(run.samples == runs[0].samples for run in runs[1:])
 
 
 def crossed(

@@ -46,6 +46,9 @@ FELL_SHORT, COULD_NOT_JUDGE = 1, 7
 """Exit codes. 1: a case fails against its baseline (pytest's code for failed tests). 7: otherwise, a case could not
 be measured or compared. If no test ran, pytest exits with 5."""
 
+MANY = 1000
+"""Degrees of freedom with which Student's t is as good as normal; more are not printed."""
+
 
 @dataclass(frozen=True)
 class Power:
@@ -257,7 +260,8 @@ class Verdict:
         lines = []
         if self.spread and self.freedom is not None:
             sd = " and ".join(f"{one:.4f}" for one in self.spread)
-            lines.append(f"trainings  standard deviation {sd}; {self.freedom:.1f} degrees of freedom")
+            freedom = f"{self.freedom:.1f}" if self.freedom < MANY else f"over {MANY}"
+            lines.append(f"trainings  standard deviation {sd}; {freedom} degrees of freedom")
         if self.p is not None and self.red is not None and self.family is not None and self.status in LOSSES:
             lines.append(f"p          {self.p:.2g}; red below {self.red:.2g} ({self.family} gated metrics)")
         if self.power is not None:

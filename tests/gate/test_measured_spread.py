@@ -102,3 +102,12 @@ def test_a_run_in_stages_is_biased(run_of: Folder, measured_baseline: Make) -> N
         with_spreads(measured_baseline(spread=None), folder)
     assert STAGED in propose(folder, "mine", "why").refusals
     assert STAGED not in propose(run_of(3, 9, 6), "mine", "why").refusals
+
+
+def test_seeds_with_the_same_numbers_are_refused(run_of: Folder, measured_baseline: Make) -> None:
+    """A case that ignores its seed does not show that trainings never differ."""
+    folder = run_of(3, 3, 3)
+    for record in (records := RunStore(folder).records()):
+        RunStore(folder).save_record(record.model_copy(update={"samples": records[0].samples}))
+    with pytest.raises(BaselineError, match="all seeds have the same numbers"):
+        with_spreads(measured_baseline(spread=None), folder)

@@ -165,3 +165,36 @@ def test_conditions_have_image_fields_exactly_with_images(conditions: Conditions
         Conditions(**conditions.model_dump() | {"image_size": None})
     with pytest.raises(ValidationError, match="scaling: expected None, because the task has no images"):
         Conditions(**scored().conditions.model_dump() | {"scaling": "thesis"})
+
+
+def trained(values: Any) -> CaseResult:
+    """Scores of a model that was trained anew: one row of values, or seed → values."""
+    found = from_arrays("wer", IDS, values, GROUPS, group="speaker")
+    return as_result(found, "wer", [define("wer", direction="lower", margin=0.01)], retrained=True)
+
+
+def test_seeds_that_the_model_ignores_are_one_training():
+    """Three equal rows do not show that trainings never differ: the verdict is that of one training."""
+    other = VALUES + np.random.default_rng(5).normal(0.03, 0.01, 60)
+    (one,) = judge(trained(other), reference([trained(VALUES)], "mine"))
+    assert one.status == "inconclusive"
+    rows, old = dict.fromkeys((1, 2, 3), other), dict.fromkeys((1, 2, 3), VALUES)
+    for measured, before in ((rows, VALUES), (rows, old), (other, old)):
+        baseline = reference([trained(before)], "mine")
+        (found,) = judge(trained(measured), baseline)
+        assert (found.status, found.low, found.high) == (one.status, one.low, one.high)
+        assert "all seeds of a side have the same numbers" in found.reason
+    assert reference([trained(old)], "mine").spread_of("wer", "wer") is None
+    noise = np.random.default_rng(6).normal(0, 0.001, (3, 60))
+    (known,) = judge(
+        trained(dict(enumerate(other + noise))), reference([trained(dict(enumerate(VALUES + noise)))], "b")
+    )
+    assert (known.status, known.reason) == ("regressed", "")
+
+
+def test_two_groups_have_no_power():
+    """The verdict can only be inconclusive, so no probability of a pass is shown."""
+    groups = [f"s{i % 2}" for i in range(60)]
+    (found,) = judge(scored(VALUES + 0.1, groups=groups), reference([scored(groups=groups)], "mine"))
+    assert (found.status, found.power) == ("inconclusive", None)
+    assert "at least 3 are needed" in found.reason
