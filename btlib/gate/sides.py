@@ -78,8 +78,13 @@ def side(runs: Sequence[SeedRun], result: CaseResult, metric: str) -> Side:
 
 
 def seed_is_ignored(runs: Sequence[SeedRun]) -> bool:
-    """Return whether several seeds have the same numbers: the case ignores its seed, and tells nothing of trainings."""
-    return len(runs) > 1 and all(run.samples == runs[0].samples for run in runs[1:])
+    """Return whether several seeds have the same numbers: the case ignores its seed, and tells nothing of trainings.
+
+    Samples that all have the same value, such as a score at its limit, are no sign of it.
+    """
+    if len(runs) < 2 or any(run.samples != runs[0].samples for run in runs[1:]):
+        return False
+    return any(len(set(column)) > 1 for column in runs[0].samples.columns.values())
 
 
 def crossed(

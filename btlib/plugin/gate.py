@@ -80,6 +80,7 @@ class Gate:
         session, node = self._request.config.stash[SESSION], self._request.node
         name = metric if case is None else case
         try:
+            _require_kinds(name, group, lower_is_better)
             direction = "lower" if lower_is_better else "higher"
             score = define(metric, direction=direction, unit=unit, range=range, version=version, margin=margin)
             found = from_arrays(metric, ids, values, groups, group=group, independent=independent)
@@ -106,6 +107,17 @@ class Gate:
                 "this test has two checks of this name", where=f"case {case}", hint="name one of them: case=…"
             )
         self._cases.add(case)
+
+
+def _require_kinds(case: object, group: object, lower_is_better: object) -> None:
+    """Require names that are text and a direction that is a truth value: the text "no" would mean lower."""
+    from btlib.errors import OptionError
+
+    for name, value in (("case", case), ("group", group)):
+        if not isinstance(value, str) or not value.strip():
+            raise OptionError(f"expected a name, got {value!r}", where=name, hint="give text")
+    if not isinstance(lower_is_better, bool):
+        raise OptionError(f"expected True or False, got {lower_is_better!r}", where="lower_is_better")
 
 
 @pytest.fixture

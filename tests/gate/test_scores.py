@@ -190,6 +190,9 @@ def test_seeds_that_the_model_ignores_are_one_training():
         trained(dict(enumerate(other + noise))), reference([trained(dict(enumerate(VALUES + noise)))], "b")
     )
     assert (known.status, known.reason) == ("regressed", "")
+    perfect = dict.fromkeys((1, 2, 3), np.zeros(60))
+    (found,) = judge(trained({seed + 3: row for seed, row in perfect.items()}), reference([trained(perfect)], "b"))
+    assert (found.status, found.reason) == ("pass", ""), "every training reaches the limit of the score"
 
 
 def test_two_groups_have_no_power():
