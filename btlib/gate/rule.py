@@ -219,7 +219,8 @@ def _drift(
     first = case.first
     if first is None:
         return None
-    then = next((f for f in first.figures if f.metric == figure.metric and f.margin is not None), None)
+    gated = (f for f in first.figures if f.metric == figure.metric and f.margin is not None)
+    then = next(gated, None) or _gated_later(result, first, figure)
     if then is None or then.version != figure.version or other_truth(result, first):
         return None
     try:
@@ -231,3 +232,12 @@ def _drift(
     made = first.made.created if first.made else baseline.created
     low, high = gap.found.bound(options.level), gap.found.bound(1 - options.level)
     return Drift(status, made, then.value, gap.found.difference, low, high, margin)
+
+
+def _gated_later(result: CaseResult, first: BaselineCase, figure: ReferenceValue) -> ReferenceValue | None:
+    """Return the first value of a metric that got its margin later; None if the first samples do not contain it."""
+    available = result.definitions[figure.metric].available
+    if not first.runs or not all(available(run.samples) for run in first.runs):
+        return None
+    values = by_seed(first.runs, figure, result.batch_mean_size)
+    return figure.model_copy(update={"value": sum(values) / len(values)})

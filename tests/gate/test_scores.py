@@ -14,7 +14,7 @@ from btlib.evaluation.aggregate import per_sample, summarise
 from btlib.evaluation.catalogue import METRICS, metrics_of
 from btlib.gate import Baseline, judge
 from btlib.gate.from_results import reference
-from btlib.numbers import as_result, define, from_arrays
+from btlib.numbers import SampleScores, as_result, define, from_arrays
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.sample_table import SampleTable
 
@@ -201,3 +201,23 @@ def test_two_groups_have_no_power():
     (found,) = judge(scored(VALUES + 0.1, groups=groups), reference([scored(groups=groups)], "mine"))
     assert (found.status, found.power) == ("inconclusive", None)
     assert "at least 3 are needed" in found.reason
+
+
+def test_slow_losses_of_a_metric_that_was_gated_later():
+    """Its first value is that of the samples that were accepted first, although it had no margin then."""
+    scores = [define(name, margin=0.02) for name in ("a", "b")]
+    noise = np.random.default_rng(8).normal(0, 1e-4, 60)
+
+    def result(loss: float, gated: int) -> CaseResult:
+        values = {0: {"a": VALUES, "b": VALUES - loss + noise * (loss > 0)}}
+        return as_result(SampleScores(IDS, GROUPS, "speaker", values, seeded=False), "c", scores[:gated])
+
+    first, second = (reference([one], "mine") for one in (result(0.0, 1), result(0.03, 2)))
+    assert first.gated("c") == ["a"]
+    second = second.model_copy(
+        update={"cases": {"c": second.cases["c"].model_copy(update={"first": first.cases["c"]})}}
+    )
+    for loss, expected in ((0.035, "pass"), (0.045, "regressed")):
+        found = {verdict.metric: verdict for verdict in judge(result(loss, 2), second)}
+        assert found["b"].status == expected
+        assert found["b"].drift is not None
