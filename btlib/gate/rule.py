@@ -240,4 +240,4 @@ def _gated_later(result: CaseResult, first: BaselineCase, figure: ReferenceValue
     if not first.runs or not all(available(run.samples) for run in first.runs):
         return None
     values = by_seed(first.runs, figure, result.batch_mean_size)
-    return figure.model_copy(update={"value": sum(values) / len(values)})
+    return figure.model_copy(update={"value": round(sum(values) / len(values), 6)})
