@@ -10,7 +10,7 @@ from btlib.api.timings import timings
 from btlib.errors import BtlibError
 from btlib.gate.judgement import Judgement, judge_run
 from btlib.gate.loading import NONE, load_baseline
-from btlib.gate.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT
+from btlib.gate.verdict import COULD_NOT_JUDGE, COULD_NOT_TELL, FELL_SHORT, exit_code
 from btlib.reporting import compare, table, write_comparison, write_significance
 from btlib.reporting.significance import have_same_samples
 from btlib.reporting.speed import noise_line, write_speed
@@ -24,12 +24,14 @@ class Summary:
     """Summary of a run for the terminal.
 
     Attributes:
+        tier: Tier of the run.
         title: Title with tier and baseline.
         lines: Lines with the table and the paths of the reports.
         missing: Planned cases without a record.
         judgement: All verdicts.
     """
 
+    tier: str
     title: str
     lines: list[str]
     missing: tuple[str, ...]
@@ -60,7 +62,7 @@ def close(folder: Path, began: float | None = None) -> Summary:
     hooks.notify("btlib_run_judged", store=run, judgement=judgement)
     compared = "without comparison" if Path(info.baseline) == NONE else f"compared with {Path(info.baseline).stem}"
     named = info.tier if info.name is None else f"{info.name} ({info.tier})"
-    return Summary(f"btlib {named} {compared}", lines, comparison.missing, judgement)
+    return Summary(info.tier, f"btlib {named} {compared}", lines, comparison.missing, judgement)
 
 
 def exit_status(status: int, failures: Sequence[str | None], incomplete: bool) -> int:
@@ -74,6 +76,17 @@ def exit_status(status: int, failures: Sequence[str | None], incomplete: bool) -
     if status == FELL_SHORT and failures and all(failure in COULD_NOT_TELL for failure in failures):
         return COULD_NOT_JUDGE
     return COULD_NOT_JUDGE if status == 0 and incomplete else status
+
+
+def status_of_checks(summaries: Sequence[Summary], *, strict: bool) -> int:
+    """Return the exit code of runs of `bt_gate`, so that a mark such as xfail does not hide a verdict.
+
+    Args:
+        summaries: Summaries of the runs.
+        strict: Whether an unclear verdict fails.
+    """
+    codes = [exit_code(summary.judgement.verdicts, strict=strict) for summary in summaries]
+    return FELL_SHORT if FELL_SHORT in codes else max(codes, default=0)
 
 
 def _page(folder: Path) -> list[str]:

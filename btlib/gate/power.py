@@ -114,6 +114,10 @@ def _expected(baseline: Baseline, case: str, metric: str, seeds: int, options: G
     result, figure = baseline.result(case), baseline.figure(case, metric)
     assert result is not None  # the baseline is measured
     assert figure is not None  # the metric is gated
+    if not result.conditions.task.has_images and len(result.runs) == 1:
+        raise StatsError(
+            "without seeds, the variance of a difference is known only from the difference itself", where=metric
+        )
     stored = side(result.runs, result, metric)
     known = spreads(result, stored.first(), stored, metric, baseline, newcomer=False)
     margin, theirs = float(figure.margin or 0), len(stored.values)

@@ -161,8 +161,10 @@ def _compared(
     seeds = by_seed(result.runs, figure, result.batch_mean_size)
     try:
         gap = difference(result, case, figure, baseline, rescore=options.rescore, newcomer=newcomer)
-    except StatsError as error:  # a single sample has no interval
-        return replace(known, status="error", reason=str(error), measured=sum(seeds) / len(seeds))
+    except StatsError as error:  # one patient has no interval
+        few = len(set(result.groups.tolist())) < FEWEST_GROUPS
+        measured = sum(seeds) / len(seeds)
+        return replace(known, status="inconclusive" if few else "error", reason=str(error), measured=measured)
     level, red, found = options.level, options.red(baseline.family), gap.found
     status = status_of(found, margin, sign, level, red)
     judged = status != "not-comparable" and found.n_groups >= FEWEST_GROUPS

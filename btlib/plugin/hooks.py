@@ -152,12 +152,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     shared = config.pluginmanager.hasplugin("dsession")
     started = sorted(ours.options.output.glob(f"{ours.stamp}-*/run.json")) if ours.has_runs or shared else []
     if started or any(ours.failures):
-        from btlib.api.closing import close, exit_status
+        from btlib.api.closing import close, exit_status, status_of_checks
+        from btlib.api.score_run import TIER
 
         began = None if shared or len(started) > 1 or not ours.runs else ours.began
         config.stash[_SUMMARIES] = [close(path.parent, began) for path in started]
         missing = any(summary.missing for summary in config.stash[_SUMMARIES])
-        session.exitstatus = exit_status(int(session.exitstatus), ours.failures, missing and ours.options.strict)
+        status = exit_status(int(session.exitstatus), ours.failures, missing and ours.options.strict)
+        checks = [s for s in config.stash[_SUMMARIES] if s.tier == TIER]
+        session.exitstatus = status or status_of_checks(checks, strict=ours.options.strict)
     if _END_OF_LISTENING in config.stash:
         config.stash[_END_OF_LISTENING]()
 

@@ -186,13 +186,14 @@ def test_any_other_version_of_the_metric_is_another_definition(
 
 
 @pytest.mark.parametrize("patient", ["P0", None])
-def test_a_single_slice_is_an_error_with_its_number(
+def test_a_single_slice_cannot_tell_and_has_its_number(
     patient: str | None, make_table: Table, measured: Result, measured_baseline: Make, conditions: Conditions
 ) -> None:
-    """Also where its patient is unknown: what there is no interval of is not merely too narrow."""
+    """Where its patient is unknown, too, it is not comparable."""
     one, table = conditions.model_copy(update={"n_test": 1}), make_table(1, patients=[patient])
     verdict = judge_metric(measured(table, under=one), "dice", measured_baseline(table, conditions=one))
-    assert (verdict.status, verdict.measured, verdict.low) == ("error", per_sample(table, "dice")[0], None)
+    status = "not-comparable" if patient is None else "inconclusive"
+    assert (verdict.status, verdict.measured, verdict.low) == (status, per_sample(table, "dice")[0], None)
     assert "at least 2 samples" in verdict.reason
 
 

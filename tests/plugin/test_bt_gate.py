@@ -52,6 +52,29 @@ def test_other():
 """
 
 
+HIDDEN = """
+import pytest
+from test_numbers import IDS, NOISE, SECONDS, SHIFT, SPEAKERS, WER
+
+
+@pytest.mark.xfail
+def test_wer(bt_gate):
+    bt_gate.check(
+        "wer", ids=IDS, values=WER + NOISE + SHIFT, groups=SPEAKERS, group="speaker", lower_is_better=True, margin=0.01
+    )
+
+
+def test_latency(bt_gate):
+    values = dict(enumerate(SECONDS + 10 * SHIFT, 1))
+    try:
+        bt_gate.check(
+            "seconds", ids=range(40), values=values, independent=True, lower_is_better=True, margin=0.05, unit="s"
+        )
+    except BaseException:
+        pass
+"""
+
+
 @pytest.fixture
 def gate(
     run: Run, written: Written, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
@@ -75,7 +98,9 @@ def cli(*args: str) -> str:
     return result.stdout
 
 
-def test_from_no_baseline_to_a_regression(gate: Run, latest: Callable[[], Path], pytester: pytest.Pytester):
+def test_from_no_baseline_to_a_regression(
+    gate: Run, latest: Callable[[], Path], pytester: pytest.Pytester, written: Written
+):
     """Missing, accepted, passed, regressed: with the records, tables, reports and exit codes of cases."""
     first = gate()
     assert first.ret == 7
@@ -104,6 +129,12 @@ def test_from_no_baseline_to_a_regression(gate: Run, latest: Callable[[], Path],
     found = {p.get("name"): p.get("value") for p in ElementTree.parse(pytester.path / "junit.xml").iter("property")}
     assert found["status"] == "pass"
     assert found.keys() >= {"case", "metric", "measured", "baseline", "low", "high"}
+
+    written({"test_hidden.py": HIDDEN, "pytest.ini": "[pytest]\n"})
+    hidden = gate("test_hidden.py", SHIFT=0.05, NOISE=1)
+    assert hidden.ret == 1, "a mark or an except clause hides no verdict"
+    hidden.assert_outcomes(xfailed=1, passed=1)
+    (pytester.path / "test_hidden.py").unlink()
 
     worse = gate(SHIFT=0.05, NOISE=1, pictures=True)
     assert worse.ret == 1

@@ -263,6 +263,7 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """In place of the summary of a run: cases of the tier full were not measured."""
     found = Mock(
         side_effect=lambda folder, began: Summary(
+            "smoke",
             folder.name,
             ["line"],
             ("B",) if "full" in folder.name else (),
