@@ -120,7 +120,7 @@ class BenchmarkRun:
         """Return the lines to show before the first case: tier, data, baseline and folder."""
         compared = f"compared with baseline {self.store.info().baseline}"
         if isinstance(self.baseline, NotComparedError):
-            compared = "no comparison, as requested"
+            compared = self.baseline.why
         return [
             f"btlib {self.tier.name}: {self.store.info().data}",
             f"  {compared}; records in {self.store.path}",

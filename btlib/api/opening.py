@@ -19,9 +19,12 @@ from btlib.data import phantom_folder
 from btlib.data.cache import cache_root
 from btlib.data.dataset import Dataset
 from btlib.data.grouping import unknown
+from btlib.data.load import open_source
 from btlib.data.source import DatasetSource
 from btlib.data.sources.figshare.folder import count_slices
-from btlib.errors import BaselineError, OptionError, RecordError
+from btlib.data.sources.tasks import BUILT_IN
+from btlib.data.task import Task
+from btlib.errors import BaselineError, BtlibError, OptionError, RecordError
 from btlib.files import why_unwritable
 from btlib.gate import Baseline
 from btlib.gate.loading import NONE, NotComparedError, load_baseline
@@ -92,7 +95,7 @@ def open_run(
         tuning.tune(workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     hooks.call().btlib_check_plan(plan=plan)
     require_writable(options)
-    path, baseline = compared
+    path, baseline = _of_task(compared, options, source)
     if isinstance(baseline, NotComparedError):
         _require_nothing_of_it(options)
     elif options.baseline is not None and isinstance(baseline, BaselineError):
@@ -182,14 +185,39 @@ def require_writable(options: RunOptions) -> None:
             raise OptionError(f"{folder}: the folder is not writable: {why}", where=where, hint="name another folder")
 
 
+def _of_task(compared: Compared, options: RunOptions, source: DatasetSource | None) -> Compared:
+    """Replace the tier's baseline by no comparison if it is for another task than the user's data.
+
+    A baseline that an option or a protocol names is always compared, so that a mistake in its name is an error.
+    """
+    path, baseline = compared
+    named = options.baseline is not None or options.protocol is not None
+    if named or isinstance(baseline, NotComparedError) or (isinstance(baseline, BaselineError) and path.exists()):
+        return compared
+    task = _task_of(source or options.data)
+    if task is None or task.name in BUILT_IN:
+        return compared
+    if isinstance(baseline, Baseline) and baseline.conditions.task.question == task.question:
+        return compared
+    return NONE, NotComparedError(f"the task {task.name!r} has no baseline")
+
+
+def _task_of(data: DatasetSource | Path | None) -> Task | None:
+    """Return the task of the user's data; None if there are none, or if they are faulty, which loading reports."""
+    try:
+        return None if data is None else (open_source(data) if isinstance(data, Path) else data).task
+    except BtlibError:
+        return None
+
+
 def _require_nothing_of_it(options: RunOptions) -> None:
     """Raise an error for options that need a baseline, if the run has none."""
     for name, given in {"against": options.against is not None, "strict": options.strict}.items():
         if given:
             raise OptionError(
                 "this option needs a baseline",
-                where=f"{written(name)} with --bt-baseline none",
-                hint="leave out one of the two options",
+                where=f"{written(name)} with --bt-baseline none" if options.baseline else written(name),
+                hint="leave out one of the two options" if options.baseline else "name one with --bt-baseline",
             )
 
 

@@ -80,6 +80,8 @@ class Task(BaseModel):
         synthetic: Whether the samples are simulated. Every record and report states this.
         licence: Licence of the data; None if it is unknown.
         citation: Citation of the data, such as a DOI; None if no citation is required.
+        margins: Metric → loss that the gate tolerates, in the metric's unit, if a baseline is accepted without another
+            margin.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -94,6 +96,7 @@ class Task(BaseModel):
     synthetic: bool = False
     licence: str | None = None
     citation: str | None = None
+    margins: dict[_Name, Annotated[float, Field(gt=0)]] = {}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
