@@ -8,6 +8,7 @@ from btlib.gate.schema import Baseline
 NONE = Path("none")
 """Value in place of a baseline file: measure without a comparison."""
 
+
 class NotComparedError(BaselineError):
     """Error in place of a baseline when the user asked for no comparison."""
 

@@ -1,6 +1,5 @@
 """A folder with `metadata.csv`: pixels, labels, masks and patients come back exactly."""
 
-import os
 import pickle
 from pathlib import Path
 
@@ -102,7 +101,7 @@ def test_the_toml_says_what_cannot_be_seen(folder: Path) -> None:
     task = TableSource(folder).task
     assert (task.name, task.classes, task.structures) == ("mine", ("type 10", "type 2", "type 1"), ("tumour",))
     assert (task.channels, task.spacing, task.independent) == (("T1",), (0.5, 0.7), True)
-    assert (task.licence, task.citation, task.margins) == ("CC0", "doi 10/1", {"dice": 0.03})
+    assert (task.licence, task.citation, task.margins) == ("CC0", "doi 10/1", (("dice", 0.03),))
     assert read(TableSource(folder)).label == 1
 
 
@@ -179,5 +178,5 @@ def test_a_folder_of_images_without_a_table_is_told_what_it_lacks(tmp_path: Path
 
 def test_a_link_in_the_folder_is_a_file_of_it(folder: Path) -> None:
     (folder / "images" / "0.png").rename(folder / "there.png")
-    os.symlink("../there.png", folder / "images" / "0.png")
+    (folder / "images" / "0.png").symlink_to("../there.png")
     assert np.array_equal(read(TableSource(folder)).image[0], pixels(0))

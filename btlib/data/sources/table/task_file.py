@@ -98,7 +98,7 @@ def task_of(asked: TaskFile, table: Table, channels: Sequence[str], folder: Path
             synthetic=asked.synthetic,
             licence=asked.licence,
             citation=asked.citation,
-            margins=asked.gate,
+            margins=tuple(asked.gate.items()),
         )
     except ValidationError as error:
         raise _invalid(error, path) from error
