@@ -97,7 +97,7 @@ def open_run(
     require_writable(options)
     path, baseline = _of_task(compared, options, source)
     if isinstance(baseline, NotComparedError):
-        _require_nothing_of_it(options)
+        _require_nothing_of_it(options, baseline)
     elif options.baseline is not None and isinstance(baseline, BaselineError):
         raise baseline
     _require_all(tier, baseline, list(plan.cases), options.strict)
@@ -210,14 +210,15 @@ def _task_of(data: DatasetSource | Path | None) -> Task | None:
         return None
 
 
-def _require_nothing_of_it(options: RunOptions) -> None:
+def _require_nothing_of_it(options: RunOptions, baseline: NotComparedError) -> None:
     """Raise an error for options that need a baseline, if the run has none."""
+    unnamed = isinstance(baseline, NoBaselineError)
     for name, given in {"against": options.against is not None, "strict": options.strict}.items():
         if given:
             raise OptionError(
                 "this option needs a baseline",
-                where=f"{written(name)} with --bt-baseline none" if options.baseline else written(name),
-                hint="leave out one of the two options" if options.baseline else "name one with --bt-baseline",
+                where=written(name) if unnamed else f"{written(name)} with --bt-baseline none",
+                hint=f"{baseline.problem}: name one with --bt-baseline" if unnamed else "leave out one of the two options",
             )
 
 
