@@ -176,7 +176,7 @@ class RunOptions:
                 hint="give one of the two",
             )
         for name, declared in declarations().items():
-            _require_in_range(name, declared.kind, getattr(self, name))
+            _require_in_range(name, declared.kind, getattr(self, name), default_of(name))
         object.__setattr__(self, "seeds", normalised(self.seeds, written("seeds")))
         for name, declared in declarations().items():
             value = getattr(self, name)
@@ -370,9 +370,9 @@ def _given(choices: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in choices.items() if value is not None}
 
 
-def _require_in_range(name: str, kind: Kind, value: object) -> None:
+def _require_in_range(name: str, kind: Kind, value: object, default: object = None) -> None:
     """Check the value of an option that is a number; None passes if it is the default."""
-    if kind in RANGES and (value is not None or default_of(name) is not None):
+    if kind in RANGES and (value is not None or default is not None):
         RANGES[kind].require(value, written(name))
 
 

@@ -116,7 +116,9 @@ class SeedRun(BaseModel):
 
     Attributes:
         seed: Seed of the training.
-        fingerprint: Fingerprint of the trained model; None if it has none.
+        fingerprint: Identity of the trained model (data, split, recipe, code, seed); None if it has none. Two trainings
+            of the same identity may differ, for example on another processor.
+        file_digest: Fingerprint of the content of the predictor's files; None if it is unknown.
         samples: Table of samples.
     """
 
@@ -124,6 +126,7 @@ class SeedRun(BaseModel):
 
     seed: int
     fingerprint: str | None
+    file_digest: str | None = None
     samples: SampleTable
 
 

@@ -81,6 +81,11 @@ def set_aside(folder: Path) -> Path:
     return folder.replace(aside)
 
 
+def digest(folder: Path) -> str:
+    """Return the fingerprint of the names and content of all files of a folder, without its manifest."""
+    return fingerprint.of(_hashes(folder))
+
+
 def _hashes(folder: Path) -> dict[str, str]:
     found = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
     return {path.relative_to(folder).as_posix(): fingerprint.of_file(path) for path in found}

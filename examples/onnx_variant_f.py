@@ -13,6 +13,7 @@ VARIANT_F_ONNX selects another file.
 import os
 from pathlib import Path
 
+from btlib import fingerprint
 from btlib.adapters import OnnxPredictor
 from btlib.cases import Prepared, Work, case
 from btlib.errors import ModelError
@@ -24,4 +25,4 @@ def prepare(work: Work) -> Prepared:
     path = Path(os.environ.get("VARIANT_F_ONNX", "variant_f.onnx"))
     if not path.exists():
         raise ModelError("file not found", where=path, hint=f"btlib export F --to onnx {path}")
-    return Prepared(OnnxPredictor(path), "given", details={"file": path.name})
+    return Prepared(OnnxPredictor(path), "given", details={"file": path.name}, file_digest=fingerprint.of_file(path))

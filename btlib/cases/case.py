@@ -115,6 +115,9 @@ class Prepared:
         curves: CSV file with losses and validation scores by epoch, if the model was trained.
         threshold: Threshold of the mask probability, 0…1, chosen without test samples; None uses the protocol's.
         explainer: Function that returns a `btlib.explain.Explainer`, if there is a faster one than calling `predictor`.
+        file_digest: Fingerprint of the content of the predictor's files, weights or predictions
+            (`btlib.fingerprint.of_file`); None without files. The gate compares the very same files without the
+            variance between trainings.
     """
 
     predictor: Predictor
@@ -127,6 +130,7 @@ class Prepared:
     curves: Path | None = None
     threshold: float | None = None
     explainer: Callable[[], Any] | None = None  # Any: btlib.explain imports this package
+    file_digest: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,6 +50,7 @@ class FittedModel(Generic[M]):
     def prepared(self, predictor: Predictor, **more: Any) -> Prepared:
         """Return the `Prepared` of a case, with the predictor and this model's facts; `more` sets further fields."""
         details = {"checkpoint": self.folder.name, **more.pop("details", {})}
+        more = {"file_digest": stored_folder.digest(self.folder), **more}
         return Prepared(predictor, self.source, self.seconds, self.fingerprint, details, **more)
 
 

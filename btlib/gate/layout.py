@@ -44,6 +44,7 @@ class Run(_Part):
     model_config = ConfigDict(extra="forbid")
     seed: int
     fingerprint: str | None = None
+    file_digest: str | None = None
     columns: dict[str, _Column]
 
 
@@ -185,7 +186,7 @@ def _run_of(run: Run, samples: Samples, task: Mapping[str, Any]) -> dict[str, An
     }
     if twice := sorted(samples.columns.keys() & run.columns.keys()):
         raise ValueError(f"columns: {twice[0]} is both in samples and in a run")
-    return {"seed": run.seed, "fingerprint": run.fingerprint, "samples": table}
+    return {"seed": run.seed, "fingerprint": run.fingerprint, "file_digest": run.file_digest, "samples": table}
 
 
 def _runs_of(case: Mapping[str, Any]) -> list[Any]:
@@ -244,5 +245,6 @@ def _run_to_file(run: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str,
     return {
         "seed": run["seed"],
         "fingerprint": run["fingerprint"],
+        **({"file_digest": run["file_digest"]} if run.get("file_digest") is not None else {}),
         "columns": {name: [column[i] for i in order] for name, column in own.items()},
     }

@@ -128,6 +128,8 @@ def _compared(question: _Question, name: str, margin: float, level: float, numbe
     nothing = SubgroupDifference(_title(name), name, int(inside.sum()))
     if not all(defined.available(run.samples) for run in (*result.runs, *runs)):
         return replace(nothing, note="cannot tell: not measured on both sides")
+    if not inside.any():
+        return replace(nothing, note="cannot tell: no sample belongs to it")
     sides = [side(one, result, name) for one in (result.runs, runs)]
     ours, theirs = (_samples(one) for one in sides)
     groups = result.groups[inside]
@@ -151,8 +153,6 @@ def _compared(question: _Question, name: str, margin: float, level: float, numbe
 
 def _problem(ours: Values, theirs: Values, groups: NDArray[np.int64]) -> str:
     """Return why a subgroup cannot be compared; "" if it can."""
-    if not len(groups):
-        return "no sample belongs to it"
     undefined = int((~np.isfinite(ours).all(axis=0) | ~np.isfinite(theirs).all(axis=0)).sum())
     if undefined:
         return f"{undefined} of {len(groups)} samples have no value"

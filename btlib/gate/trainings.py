@@ -87,12 +87,15 @@ def default_spread(metric: Metric, margin: float | None) -> float:
 
 
 def is_rescored(ours: Sequence[SeedRun], theirs: Sequence[SeedRun]) -> bool:
-    """Return whether both sides are the same trained models: by fingerprint, or because all their numbers are equal."""
+    """Return whether both sides are the same trained models: their files are equal, or all their numbers are.
+
+    Models with equal fingerprints were trained in the same way, but may differ, for example on another processor.
+    """
     first, second = ({run.seed: run for run in side} for side in (ours, theirs))
     if first.keys() != second.keys():
         return False
     pairs = [(first[seed], second[seed]) for seed in first]
-    return all(a.samples == b.samples or (a.fingerprint == b.fingerprint is not None) for a, b in pairs)
+    return all(a.samples == b.samples or (a.file_digest == b.file_digest is not None) for a, b in pairs)
 
 
 def _of_others(name: str, metric: str, baseline: Baseline) -> stats.Variance | None:

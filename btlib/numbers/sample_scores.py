@@ -104,7 +104,8 @@ def as_runs(found: SampleScores, *, retrained: bool = False) -> tuple[SeedRun, .
     return tuple(
         SeedRun(
             seed=seed,
-            fingerprint=model,
+            fingerprint=None,
+            file_digest=model,
             samples=SampleTable(
                 id=list(found.ids),
                 patient=patients,

@@ -12,6 +12,7 @@ from btlib.gate import Baseline, Verdict
 from btlib.gate.judgement import Judgement
 from btlib.gate.measured import mean_value
 from btlib.gate.ranking import Ranking
+from btlib.gate.step_down import step_down
 from btlib.gate.verdict import worst
 from btlib.reporting.columns import Value, own_values
 from btlib.reporting.stages import stage_lines
@@ -73,6 +74,10 @@ class Comparison:
     missing: tuple[str, ...] = ()
     rankings: tuple[Ranking, ...] = ()
     references: tuple[Row, ...] = ()
+
+    def stepped(self) -> list[Verdict]:
+        """Return the suspected losses that Holm's step-down over the suite rejects too."""
+        return step_down([verdict for row in self.rows for verdict in row.verdicts], self.info.alpha)
 
     def stages(self) -> list[str]:
         """Return lines on how many of its seeds each case needed; empty for a run without stages."""

@@ -9,6 +9,12 @@ from btlib.gate import Verdict
 from btlib.reporting.names import Naming, naming, visible
 from btlib.reporting.numbers import interval, number, p_value
 
+GATE_NOTE = (
+    "p: one-sided p of no loss. finds: smallest true loss that is regressed with 80 %. passes: probability that an "
+    "unchanged case passes."
+)
+"""Explanation of the columns of the gate's table."""
+
 
 def verdict_table(verdicts: Sequence[Verdict], style: str = "simple") -> str:
     """Return a table of case, metric, verdict and its numbers, in a format of `tabulate`."""

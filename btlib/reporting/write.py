@@ -9,7 +9,6 @@ from btlib import files
 from btlib.csv_text import csv_text
 from btlib.evaluation.catalogue import metrics_of
 from btlib.gate import Verdict
-from btlib.gate.step_down import step_down
 from btlib.reporting.columns import COLUMNS, TableColumn
 from btlib.reporting.comparison import Comparison, Row
 from btlib.reporting.metric_columns import MetricColumn, distinct, metric_columns
@@ -18,7 +17,7 @@ from btlib.reporting.numbers import number
 from btlib.reporting.ranking_table import ranking_section
 from btlib.reporting.subgroup_table import subgroup_section
 from btlib.reporting.text import PHANTOM_NOTE
-from btlib.reporting.verdicts import verdict_table
+from btlib.reporting.verdicts import GATE_NOTE, verdict_table
 from btlib.runs.throughput import Throughput
 
 SCHEMA = "btlib-comparison/2"
@@ -118,13 +117,6 @@ def _flat(row: Row, figures: list[str]) -> dict[str, object]:
     }
 
 
-GATE_NOTE = (
-    "p: one-sided p of no loss. finds: smallest true loss that is `regressed` with 80 %. passes: probability that an "
-    "unchanged case passes."
-)
-"""Explanation of the columns of the gate's table."""
-
-
 def _markdown(comparison: Comparison) -> str:
     info = comparison.info
     named = info.tier if info.name is None else f"{in_markdown(info.name)} ({info.tier})"
@@ -145,7 +137,7 @@ def _markdown(comparison: Comparison) -> str:
         "",
         verdict_table(gate, "github"),
     ]
-    parts += ["", GATE_NOTE, *_stepped(gate, info.alpha)]
+    parts += ["", GATE_NOTE, *_stepped(comparison)]
     parts += ["", *reasons] if reasons else []
     parts += subgroup_section(gate)
     parts += ranking_section(comparison.rankings)
@@ -153,9 +145,9 @@ def _markdown(comparison: Comparison) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _stepped(gate: list[Verdict], alpha: float) -> list[str]:
+def _stepped(comparison: Comparison) -> list[str]:
     """Return a line on suspected losses that are beyond chance once the regressions are taken as true; may be empty."""
-    found = ", ".join(f"{in_markdown(v.case)} {in_markdown(v.metric)}" for v in step_down(gate, alpha))
+    found = ", ".join(f"{in_markdown(v.case)} {in_markdown(v.metric)}" for v in comparison.stepped())
     return [f"- Holm's step-down over the whole suite also rejects: {found}."] if found else []
 
 

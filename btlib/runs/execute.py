@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from btlib import fingerprint
 from btlib.adapters.device_choice import named_device, torch_name
 from btlib.cases import Case, Prepared, Source, Work
 from btlib.data.dataset import Dataset
@@ -16,6 +17,8 @@ from btlib.data.task import Task
 from btlib.errors import BtlibError, ModelError, foreign_faults
 from btlib.evaluation import Evaluation, evaluate, summarise
 from btlib.evaluation.catalogue import metrics_of
+from btlib.evaluation.predictor import Predictor
+from btlib.evaluation.saved import SavedPredictions
 from btlib.metrics import EPSILON
 from btlib.protocol import Protocol
 from btlib.ranges import NOT_NEGATIVE, SHARE
@@ -235,11 +238,17 @@ def _check_declared(case: Case, evaluation: Evaluation) -> None:
         )
 
 
+def _digest(predictor: Predictor) -> str | None:
+    """Return the fingerprint of a file of saved predictions; None for another predictor."""
+    return fingerprint.of_file(predictor.path) if isinstance(predictor, SavedPredictions) else None
+
+
 def _model_info(prepared: Prepared) -> ModelInfo:
     chosen = {} if prepared.threshold is None else {"threshold": float(prepared.threshold)}
     return ModelInfo(
         source=prepared.source,
         fingerprint=prepared.fingerprint,
+        file_digest=prepared.file_digest or _digest(prepared.predictor),
         seconds=float(prepared.seconds),
         details=dict(prepared.details) | chosen,
         notes=list(prepared.notes),

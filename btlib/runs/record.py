@@ -23,6 +23,7 @@ class ModelInfo(Strict):
     Attributes:
         source: "trained", "resumed", "loaded", "file" or "given".
         fingerprint: Identity of the trained model; None without one.
+        file_digest: Fingerprint of the content of the predictor's files; None without files, and in older records.
         seconds: Time of the training in this run.
         details: Device, precision, checkpoint, parameters, ingredients of the training, `recipe_changes`.
         notes: Remarks that readers of the results need.
@@ -30,6 +31,7 @@ class ModelInfo(Strict):
 
     source: Source
     fingerprint: str | None
+    file_digest: str | None = None
     seconds: float
     details: dict[str, Any]
     notes: list[str]

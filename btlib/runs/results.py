@@ -108,9 +108,22 @@ def _runs(of_seed: Sequence[CaseRecord]) -> list[SeedRun]:
     tables = [record.samples for record in of_seed if record.samples is not None]
     if len(tables) < len(of_seed):
         return []
-    models = [record.model.fingerprint if record.model else None for record in of_seed]
-    model = models[0] if len(models) == 1 else None if None in models else fingerprint.of(models)
-    return [SeedRun(seed=of_seed[0].seed, fingerprint=model, samples=_pooled(of_seed[0].case, tables))]
+    models = [record.model for record in of_seed]
+    return [
+        SeedRun(
+            seed=of_seed[0].seed,
+            fingerprint=_joined([model.fingerprint if model else None for model in models]),
+            file_digest=_joined([model.file_digest if model else None for model in models]),
+            samples=_pooled(of_seed[0].case, tables),
+        )
+    ]
+
+
+def _joined(identities: Sequence[str | None]) -> str | None:
+    """Return the identity of the models of all folds; None if one of them has none."""
+    if len(identities) == 1:
+        return identities[0]
+    return None if None in identities else fingerprint.of(list(identities))
 
 
 def _folds(of_seed: Sequence[CaseRecord]) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ def prepare(variant: str, work: Work) -> Prepared:
         return Prepared(
             chosen.predictor,
             "file",
+            file_digest=fingerprint.of_file(path),
             details=details
             | chosen.details
             | {"checkpoint": path.name, **_size(model, work)}
@@ -65,6 +66,7 @@ def prepare(variant: str, work: Work) -> Prepared:
         trained.source,
         seconds=trained.seconds,
         fingerprint=plan.fingerprint,
+        file_digest=trained.manifest["sha256"],
         details=details
         | chosen.details
         | {"checkpoint": trained.path.name, **_size(trained.model, work)}

@@ -145,7 +145,7 @@ def test_accepting(spy: Callable[..., Spy], make_run: Make, make_table: Table, w
     ("text", "code"),
     [
         *(("dice=0.999", 0), ("dice=1", 2), ("dice=0", 2), ("hd95=17", 0)),
-        *(("brier=1.5", 0), ("brier=2", 2), ("auroc=0.1", 2)),
+        *(("brier=1.5", 0), ("brier=2", 2), ("auroc=0.1", 0), ("auroc=1", 2)),
     ],
 )
 def test_a_margin_lies_within_the_range_of_its_metric(

@@ -190,7 +190,7 @@ def test_the_life_of_a_baseline(make_run: Callable[..., Path], make_table: Table
             (["baseline", "propose", "one", "--name", "m", "--margin", f"dice={value}"], "a loss above 0 and below 1")
             for value in ("0", "-1", "1", "nan", "inf")
         ),
-        (["baseline", "propose", "one", "--name", "m", "--margin", "macro_f1=0.1"], "a metric at sample level"),
+        (["baseline", "propose", "one", "--name", "m", "--margin", "macro_f1=1"], "above 0 and below 1"),
     ],
 )
 def test_errors_are_told(args: list[str], told: str, make_run: Callable[..., Path], make_table: Table, tmp_path: Path):

@@ -22,7 +22,7 @@ SAME = "paired by patient, the same models"
 OVER = "paired by patient, over trainings"
 
 
-def test_by_seed_and_fingerprint_or_because_all_numbers_are_equal(
+def test_by_seed_and_file_or_because_all_numbers_are_equal(
     make_table: Table, measured_baseline: Make, measured: Result
 ) -> None:
     tables = [make_table(wrong=k) for k in (0, 12)]
@@ -36,12 +36,14 @@ def test_by_seed_and_fingerprint_or_because_all_numbers_are_equal(
     assert not is_rescored(changed, theirs)
     one_of_two = [ours.runs[0], changed[1]]
     assert not is_rescored(one_of_two, theirs)
-    named = [[run.model_copy(update={"fingerprint": "f"}) for run in side] for side in (changed, theirs)]
+    named = [[run.model_copy(update={"file_digest": "f"}) for run in side] for side in (changed, theirs)]
     assert is_rescored(*named)
+    recipe = [[run.model_copy(update={"fingerprint": "r"}) for run in side] for side in (changed, theirs)]
+    assert not is_rescored(*recipe), "trained in the same way, for example on another processor"
     assert is_rescored([ours.runs[0], named[0][1]], [theirs[0], named[1][1]])
-    other = [run.model_copy(update={"fingerprint": "g"}) for run in changed]
+    other = [run.model_copy(update={"file_digest": "g"}) for run in changed]
     assert not is_rescored(other, named[1])
-    assert not is_rescored(named[0], theirs), "the baseline's fingerprint is not known"
+    assert not is_rescored(named[0], theirs), "the digest of the baseline is not known"
     assert not is_rescored([run.model_copy(update={"seed": run.seed + 1}) for run in ours.runs], theirs)
     assert not is_rescored(ours.runs[:1], theirs)
     assert not is_rescored(ours.runs, theirs[:1])
@@ -51,17 +53,17 @@ def test_by_seed_and_fingerprint_or_because_all_numbers_are_equal(
 def test_another_result_of_the_same_model_is_judged_over_samples_alone(
     make_table: Table, measured_baseline: Make, measured: Result
 ) -> None:
-    """By fingerprint. With another fingerprint, the assumed spread of trainings hides this loss."""
+    """By the content of the file. With another content, the assumed spread of trainings hides this loss."""
     baseline = measured_baseline(make_table(wrong=1), spread=None)
     case = baseline.cases["X"]
-    named = case.model_copy(update={"runs": [case.runs[0].model_copy(update={"fingerprint": "f"})]})
+    named = case.model_copy(update={"runs": [case.runs[0].model_copy(update={"file_digest": "f"})]})
     baseline = baseline.model_copy(update={"cases": {"X": named}})
 
-    def judged(fingerprint: str | None, **options: bool) -> tuple[str, str | None]:
+    def judged(digest: str | None, **options: bool) -> tuple[str, str | None]:
         result = measured(make_table(wrong=11))
-        runs = tuple(run.model_copy(update={"fingerprint": fingerprint}) for run in result.runs)
+        runs = tuple(run.model_copy(update={"file_digest": digest}) for run in result.runs)
         verdict = judge_metric(replace(result, runs=runs), "accuracy", baseline, GateOptions(**options))
-        assert ("--bt-rescore" in verdict.reason) == (fingerprint != "f")
+        assert ("--bt-rescore" in verdict.reason) == (digest != "f")
         return verdict.status, verdict.method
 
     assert judged("f") == judged("f", rescore=True) == ("regressed", SAME)

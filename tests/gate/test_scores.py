@@ -98,7 +98,7 @@ def test_a_baseline_with_cases_of_different_samples_is_stored_and_read(tmp_path:
     [
         ({"value": 0.5}, "its samples give"),
         ({"unit": "s"}, "expected the unit 1, got s"),
-        ({"metric": "cer"}, "cer: only a metric at sample level"),
+        ({"metric": "cer"}, "cer: only a known metric can have a margin"),
     ],
 )
 def test_a_figure_of_a_score_is_checked(change: dict[str, Any], told: str):
@@ -121,7 +121,7 @@ def test_a_column_beside_masks_and_classes(
         rng = np.random.default_rng(4)
         column = (rng.normal(3, 1, table.n) + rng.normal(0, 0.1, table.n) * (shift > 0) + shift).tolist()
         own = SampleTable(**table.model_dump() | {"columns": table.columns | {"volume error": column}})
-        runs = (SeedRun(seed=1, fingerprint="model", samples=own),)
+        runs = (SeedRun(seed=1, fingerprint=None, file_digest="model", samples=own),)
         return CaseResult("X", "a case", under, {"dice": 1, "volume error": 1}, runs)
 
     baseline = reference([measured(0.0)], "mine")

@@ -105,7 +105,7 @@ def test_without_seeds_no_training_lies_between():
     once = from_arrays("wer", IDS, [1.0, 2.0, 3.0], IDS)
     several = from_arrays("wer", IDS, [[1.0, 2.0, 3.0]], IDS)
     models = [
-        as_result(found, "x", scores, retrained=retrained).runs[0].fingerprint
+        as_result(found, "x", scores, retrained=retrained).runs[0].file_digest
         for found, retrained in ((once, False), (once, True), (several, False))
     ]
     assert models[0] is not None

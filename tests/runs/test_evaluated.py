@@ -127,7 +127,7 @@ def test_metrics_are_held_by_their_version(run: Run, make_case: Make, monkeypatc
 
 
 def test_what_is_known_of_the_model_and_its_seed(tmp_path: Path, run: Run, work: Work, make_case: Make):
-    known = {"seconds": 3.5, "fingerprint": "f", "details": {"epochs": 2}, "notes": ("a", "b")}
+    known = {"seconds": 3.5, "fingerprint": "f", "file_digest": "d", "details": {"epochs": 2}, "notes": ("a", "b")}
     record = run(make_case("X", lambda w: halves(w, **known), has_classes=False), replace(work, seed=11))
     assert record.model is not None
     assert record.model.model_dump() == {"source": "trained", **known, "notes": ["a", "b"]}

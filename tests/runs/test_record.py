@@ -182,7 +182,7 @@ def test_a_record_of_version_3_is_one_of_version_4(tmp_path: Path):
     value = found.model_dump(mode="json")
     new = {"schema", "fold", "measured", "speed", "planted", "problems", "model", "code", "conditions"}
     assert {name: value[name] for name in old if name not in new} == {n: old[n] for n in old if n not in new}
-    assert value["model"] == old["model"] | {"source": "file"}
+    assert value["model"] == old["model"] | {"source": "file", "file_digest": None}
     assert {n: value["conditions"][n] for n in old["conditions"] if n != "task"} == {
         n: field for n, field in old["conditions"].items() if n != "task"
     }

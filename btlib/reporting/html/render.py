@@ -19,6 +19,7 @@ from btlib.reporting.numbers import interval, number, p_value
 from btlib.reporting.ranking_table import NOTE, rank_of
 from btlib.reporting.speed import noise_line
 from btlib.reporting.subgroup_table import NOTE as SUBGROUP_NOTE
+from btlib.reporting.verdicts import GATE_NOTE
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -39,6 +40,7 @@ def render(page: Page) -> str:
             rank_of=rank_of,
             ranking_note=NOTE,
             subgroup_note=SUBGROUP_NOTE,
+            gate_note=GATE_NOTE,
             metrics=known_to(page.entries),
             kinds=KINDS,
             runs=[_run(page, v) for v in page.views],

@@ -12,6 +12,7 @@ from btlib.explain.explained import Group
 from btlib.explain.explained import Mean as MapMean
 from btlib.gate import Verdict
 from btlib.gate.ranking import Ranking
+from btlib.gate.verdict import Power
 from btlib.reporting import Comparison
 from btlib.reporting.html.entries import Entry, Reference
 from btlib.reporting.html.explained_cases import ExplainedCase
@@ -191,7 +192,8 @@ def test_cards_are_of_one_status_and_reason_the_worst_first(entry: Make, empty_v
 
 
 def test_every_verdict_has_its_numbers_in_a_row(entry: Make, empty_view: View):
-    verdict = judged("N", "inconclusive", reference="old")
+    power = Power(detectable=0.0625, p_pass=0.25, trainings=None, groups=9, n_trainings=1, n_groups=3, unit="patient")
+    verdict = judged("N", "inconclusive", reference="old", p=0.04, power=power)
     page = page_of([entry("N", verdicts=(verdict,), status="inconclusive")], empty_view)
     head, row = _table(render(page), "All verdicts")
     assert dict(zip(head, row, strict=True)) == {
@@ -202,7 +204,10 @@ def test_every_verdict_has_its_numbers_in_a_row(entry: Make, empty_view: View):
         "baseline": "0.7500",
         "margin": "0.02",
         "difference": "-0.2500",
-        "95 % interval": "-0.3750 … -0.1250",
+        "interval": "-0.3750 … -0.1250",
+        "p": "0.04",
+        "finds": "0.062",
+        "passes": "25 %",
         "method": "paired by patient",
     }
 
