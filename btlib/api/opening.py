@@ -213,12 +213,13 @@ def _task_of(data: DatasetSource | Path | None) -> Task | None:
 def _require_nothing_of_it(options: RunOptions, baseline: NotComparedError) -> None:
     """Raise an error for options that need a baseline, if the run has none."""
     unnamed = isinstance(baseline, NoBaselineError)
+    ways_out = f"{baseline.problem}: name one with --bt-baseline" if unnamed else "leave out one of the two options"
     for name, given in {"against": options.against is not None, "strict": options.strict}.items():
         if given:
             raise OptionError(
                 "this option needs a baseline",
                 where=written(name) if unnamed else f"{written(name)} with --bt-baseline none",
-                hint=f"{baseline.problem}: name one with --bt-baseline" if unnamed else "leave out one of the two options",
+                hint=ways_out,
             )
 
 

@@ -89,7 +89,7 @@ class DatasetSource(ABC):
         """Return the part of every sample by its id, "train", "val" or "test"; None without an official split."""
         return None
 
-    def check_scaling(self, sample: Sample, scaling: Scaling) -> None:
+    def check_scaling(self, info: SampleInfo, sample: Sample, scaling: Scaling) -> None:
         """Check whether the intensities of a sample may be scaled in this way; by default every scaling is allowed.
 
         Raises:

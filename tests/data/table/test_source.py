@@ -162,7 +162,9 @@ def test_colours_are_channels_and_equal_colours_are_grey(make: Make) -> None:
 )
 def test_a_division_by_255_is_for_8_bits(make: Make, image: np.ndarray, found: str) -> None:
     folder = make("file_name,label\n0.npy,a\n1.npy,b\n", files={"0.npy": image, "1.npy": image})
-    with pytest.raises(DataError, match=f'(?s)2 faulty.*0.npy: the scaling "thesis" divides.*{found}.*zscore'):
+    with pytest.raises(
+        DataError, match=rf'(?s)2 faulty.*row 2 \(0.npy\): the scaling "thesis" divides.*{found}.*zscore'
+    ):
         btlib.load_dataset(folder, 16)
     for scaling in ("percentile", "zscore"):
         dataset = btlib.load_dataset(folder, 16, scaling)

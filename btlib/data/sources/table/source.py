@@ -119,7 +119,7 @@ class TableSource(DatasetSource):
         """Return the part of every sample by its id, "train", "val" or "test"; None without a column `split`."""
         return {row.id: row.part for row in self._rows} if self._rows[0].part else None
 
-    def check_scaling(self, sample: Sample, scaling: Scaling) -> None:
+    def check_scaling(self, info: SampleInfo, sample: Sample, scaling: Scaling) -> None:
         """Refuse the scaling "thesis", a division by 255, for images that do not have 8 bits."""
         image = sample.image
         if scaling != "thesis" or image.dtype == np.uint8:
@@ -128,8 +128,8 @@ class TableSource(DatasetSource):
         what = f"{image.dtype} intensities, {low:g} to {high:g}"
         if image.dtype.kind == "f" and low >= 0 and high <= 1:
             what = f"intensities that are already scaled to 0…1 ({image.dtype})"
-        problem = f'{sample.id}: the scaling "thesis" divides 8-bit images by 255; this image has {what}'
-        raise DataError(problem, where=self._home / TABLE, hint=_ANY_DEPTH)
+        problem = f'the scaling "thesis" divides 8-bit images by 255; this image has {what}'
+        raise self._fault(Row.from_key(info.key), problem, _ANY_DEPTH)
 
     def read(self, info: SampleInfo) -> Sample:
         """Read and check a sample; errors name the row and the file."""
