@@ -13,18 +13,16 @@ from typing import TypeVar
 from btlib import hooks
 from btlib.adapters.device_choice import check_available
 from btlib.api.benchmark_run import BenchmarkRun
+from btlib.api.own_task import Compared, of_task
 from btlib.cases import load_cases
 from btlib.cases.load import spec_of
 from btlib.data import phantom_folder
 from btlib.data.cache import cache_root
 from btlib.data.dataset import Dataset
 from btlib.data.grouping import unknown
-from btlib.data.load import open_source
 from btlib.data.source import DatasetSource
 from btlib.data.sources.figshare.folder import count_slices
-from btlib.data.sources.tasks import BUILT_IN
-from btlib.data.task import Task
-from btlib.errors import BaselineError, BtlibError, OptionError, RecordError
+from btlib.errors import BaselineError, OptionError, RecordError
 from btlib.files import why_unwritable
 from btlib.gate import Baseline
 from btlib.gate.loading import NONE, NoBaselineError, NotComparedError, load_baseline
@@ -45,9 +43,6 @@ from btlib.speed import determinism, tuning
 from btlib.splits import Split, pooled_name
 
 R = TypeVar("R", bound=BenchmarkRun)
-
-Compared = tuple[Path, Baseline | BaselineError]
-"""File of a baseline, and the baseline or the reason why there is none."""
 
 
 def tier_of(options: RunOptions, name: str) -> Tier:
@@ -95,7 +90,7 @@ def open_run(
         tuning.tune(workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     hooks.call().btlib_check_plan(plan=plan)
     require_writable(options)
-    path, baseline = _of_task(compared, options, source)
+    path, baseline = of_task(compared, options, source)
     if isinstance(baseline, NotComparedError):
         _require_nothing_of_it(options, baseline)
     elif options.baseline is not None and isinstance(baseline, BaselineError):
@@ -183,31 +178,6 @@ def require_writable(options: RunOptions) -> None:
         why = why_unwritable(folder)
         if why is not None:
             raise OptionError(f"{folder}: the folder is not writable: {why}", where=where, hint="name another folder")
-
-
-def _of_task(compared: Compared, options: RunOptions, source: DatasetSource | None) -> Compared:
-    """Replace the tier's baseline by no comparison if it is for another task than the user's data.
-
-    A baseline that an option or a protocol names is always compared, so that a mistake in its name is an error.
-    """
-    path, baseline = compared
-    named = options.baseline is not None or options.protocol is not None
-    if named or isinstance(baseline, NotComparedError) or (isinstance(baseline, BaselineError) and path.exists()):
-        return compared
-    task = _task_of(source or options.data)
-    if task is None or task.name in BUILT_IN:
-        return compared
-    if isinstance(baseline, Baseline) and baseline.conditions.task.question == task.question:
-        return compared
-    return NONE, NoBaselineError(f"the task {task.name!r} has no baseline")
-
-
-def _task_of(data: DatasetSource | Path | None) -> Task | None:
-    """Return the task of the user's data; None if there are none, or if they are faulty, which loading reports."""
-    try:
-        return None if data is None else (open_source(data) if isinstance(data, Path) else data).task
-    except BtlibError:
-        return None
 
 
 def _require_nothing_of_it(options: RunOptions, baseline: NotComparedError) -> None:
