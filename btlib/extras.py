@@ -26,6 +26,9 @@ EXTRAS = {
     "segmentation_models_pytorch": "smp",
     "sklearn": "sklearn",
     "pyarrow": "parquet",
+    "pydicom": "dicom",
+    "nibabel": "nifti",
+    "tifffile": "tiff",
 }
 """Package → the extra of btlib that installs it."""
 

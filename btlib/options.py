@@ -95,10 +95,11 @@ class RunOptions:
     epochs: int | None = _option("number of passes over the training samples", "count", "N")
     image_size: int | None = _option("side length of the input images in pixels", "count", "PX")
     scaling: Scaling | None = _option(
-        "thesis: divide by 255; percentile: map the 1st to 99th percentile to 0…1", choices=SCALINGS
+        "thesis: divide by 255; percentile: map the 1st to 99th percentile to 0…1; zscore: mean 0, deviation 1",
+        choices=SCALINGS,
     )
     batch_size: int | None = _option("samples per training step", "count", "N")
-    split: str | None = _option("slice-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
+    split: str | None = _option("official (of the data), slice-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
     folds: str | None = _option(
         "test on several folds and pool the results: patient-5fold (all folds), or NAME-1,NAME-3", metavar="FOLDS"
     )

@@ -20,8 +20,8 @@ class Protocol:
     Attributes:
         split: Name of the split (see `btlib.splits`).
         image_size: Side of the square input in pixels, from 2.
-        scaling: "thesis" (divide by 255) or "percentile" (1st to 99th percentile of each channel to 0…1); a recipe or
-            a case may choose another scaling.
+        scaling: "thesis" (divide by 255), "percentile" (1st to 99th percentile of each channel to 0…1) or "zscore"
+            (mean 0, deviation 1 of each channel); a recipe or a case may choose another scaling.
         threshold: Probability above which a pixel belongs to the mask, 0…1; a recipe may choose a threshold for each
             model on the validation samples instead.
         batch_mean_size: Batch size of the aggregation "batch-mean" (the mean of the batch means), from 1.

@@ -57,7 +57,7 @@ class Conditions(BaseModel):
         n_test: Number of test samples.
         test_class_counts: Number of test samples of each class of the task; None if unknown.
         image_size: Side of the input in pixels; None, as the next three, for a task without images.
-        scaling: Scaling of the images, "thesis" or "percentile".
+        scaling: Scaling of the images, "thesis", "percentile" or "zscore".
         threshold: Threshold of the mask probability, 0…1, for cases that do not choose one on validation samples.
         epsilon: Smoothing term of Dice and IoU.
         patients: Facts about the patients of the test samples; None if unknown.

@@ -7,8 +7,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Scaling = Literal["thesis", "percentile"]
-"""Scaling of intensities: "thesis" divides by 255, "percentile" maps the 1st to 99th percentile to 0…1."""
+Scaling = Literal["thesis", "percentile", "zscore"]
+"""Scaling of intensities: "thesis" divides by 255, "percentile" maps the 1st to 99th percentile to 0…1, "zscore" gives
+a mean of 0 and a standard deviation of 1."""
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
 """Values of `Work.device`: "auto" takes the first of the other devices that the machine has."""

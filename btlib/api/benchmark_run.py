@@ -8,7 +8,7 @@ from btlib.data.dataset import Dataset
 from btlib.errors import BaselineError
 from btlib.gate import Baseline
 from btlib.gate.judgement import CaseJudgement, judge_case
-from btlib.gate.loading import NotComparedError
+from btlib.gate.loading import NoBaselineError, NotComparedError
 from btlib.gate.verdict import UNCLEAR
 from btlib.protocol import Tier
 from btlib.results import CaseResult
@@ -121,6 +121,8 @@ class BenchmarkRun:
         compared = f"compared with baseline {self.store.info().baseline}"
         if isinstance(self.baseline, NotComparedError):
             compared = "no comparison, as requested"
+        if isinstance(self.baseline, NoBaselineError):
+            compared = f"no comparison: {self.baseline.problem}"
         return [
             f"btlib {self.tier.name}: {self.store.info().data}",
             f"  {compared}; records in {self.store.path}",

@@ -13,6 +13,7 @@ from typing import TypeVar
 from btlib import hooks
 from btlib.adapters.device_choice import check_available
 from btlib.api.benchmark_run import BenchmarkRun
+from btlib.api.own_task import Compared, of_task
 from btlib.cases import load_cases
 from btlib.cases.load import spec_of
 from btlib.data import phantom_folder
@@ -24,7 +25,7 @@ from btlib.data.sources.figshare.folder import count_slices
 from btlib.errors import BaselineError, OptionError, RecordError
 from btlib.files import why_unwritable
 from btlib.gate import Baseline
-from btlib.gate.loading import NONE, NotComparedError, load_baseline
+from btlib.gate.loading import NONE, NoBaselineError, NotComparedError, load_baseline
 from btlib.options import RunOptions, adjusted, require_engine, written
 from btlib.paths import find_baseline
 from btlib.protocol import TIERS, Tier
@@ -42,9 +43,6 @@ from btlib.speed import determinism, tuning
 from btlib.splits import Split, pooled_name
 
 R = TypeVar("R", bound=BenchmarkRun)
-
-Compared = tuple[Path, Baseline | BaselineError]
-"""File of a baseline, and the baseline or the reason why there is none."""
 
 
 def tier_of(options: RunOptions, name: str) -> Tier:
@@ -92,9 +90,9 @@ def open_run(
         tuning.tune(workers=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     hooks.call().btlib_check_plan(plan=plan)
     require_writable(options)
-    path, baseline = compared
+    path, baseline = of_task(compared, options, source)
     if isinstance(baseline, NotComparedError):
-        _require_nothing_of_it(options)
+        _require_nothing_of_it(options, baseline)
     elif options.baseline is not None and isinstance(baseline, BaselineError):
         raise baseline
     _require_all(tier, baseline, list(plan.cases), options.strict)
@@ -182,14 +180,16 @@ def require_writable(options: RunOptions) -> None:
             raise OptionError(f"{folder}: the folder is not writable: {why}", where=where, hint="name another folder")
 
 
-def _require_nothing_of_it(options: RunOptions) -> None:
+def _require_nothing_of_it(options: RunOptions, baseline: NotComparedError) -> None:
     """Raise an error for options that need a baseline, if the run has none."""
+    unnamed = isinstance(baseline, NoBaselineError)
+    ways_out = f"{baseline.problem}: name one with --bt-baseline" if unnamed else "leave out one of the two options"
     for name, given in {"against": options.against is not None, "strict": options.strict}.items():
         if given:
             raise OptionError(
                 "this option needs a baseline",
-                where=f"{written(name)} with --bt-baseline none",
-                hint="leave out one of the two options",
+                where=written(name) if unnamed else f"{written(name)} with --bt-baseline none",
+                hint=ways_out,
             )
 
 

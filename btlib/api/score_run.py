@@ -7,7 +7,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from btlib import hooks
-from btlib.api.opening import Compared, command_line, require_writable
+from btlib.api.opening import command_line, require_writable
+from btlib.api.own_task import Compared
 from btlib.data.task import Score, Task
 from btlib.errors import OptionError
 from btlib.evaluation.aggregate import summarise

@@ -144,7 +144,7 @@ class Case:
         has_classes: Whether the case predicts classes.
         prepare: Function that trains or loads the predictor.
         image_size: Side length of the square input images in pixels; None uses the protocol's.
-        scaling: Scaling of the images, "thesis" or "percentile"; None uses the recipe's, or else the protocol's.
+        scaling: Scaling of the images, "thesis", "percentile" or "zscore"; None uses the recipe's or protocol's.
         registered_in: Name of the module in which `@case` registered the case; None if it was made without `@case`.
         needs: Names of cases whose models this case starts from. They are executed first.
         speed_reference: Function that makes the reference for speed ratios; None leaves the choice to the user.
@@ -236,7 +236,7 @@ def case(
         has_mask: Whether the case predicts masks.
         has_classes: Whether the case predicts classes.
         image_size: Side length of the square input images in pixels; None uses the protocol's.
-        scaling: "thesis" or "percentile"; None uses the recipe's, or else the protocol's.
+        scaling: "thesis", "percentile" or "zscore"; None uses the recipe's, or else the protocol's.
         needs: Names of cases whose models this case starts from; they are executed first.
         speed_reference: Factory of the speed reference; None leaves the choice to the user.
 

@@ -246,6 +246,7 @@ def _prepare(
     """
     i, info = numbered
     sample = read_checked(source, info)
+    source.check_scaling(info, sample, scaling)
     mask, prepared = prepare_mask(sample.mask, image_size), prepare_image(sample.image, image_size, scaling)
     if not np.isfinite(prepared).all():
         problem = f"image: expected intensities that fit into float32, got up to {np.abs(sample.image).max():.3g}"

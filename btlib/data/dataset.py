@@ -157,6 +157,7 @@ class Dataset(Samples):
         cohort: The complete data set that these samples are a part of; None if these samples are the complete set.
         image_digests: Digest of every image before resizing and scaling, uint64 [n]; None: computed from `images`.
         mask_digests: Digest of every mask at this size, uint64 [n]; None: computed on demand.
+        official: Part of every sample in the official split, "train", "val" or "test"; None without such a split.
     """
 
     folder: Path | None = None
@@ -165,6 +166,7 @@ class Dataset(Samples):
     cohort: Cohort | None = None
     image_digests: Digests | None = None
     mask_digests: Digests | None = None
+    official: tuple[str, ...] | None = None
 
     @property
     def whole(self) -> Cohort:
@@ -217,6 +219,7 @@ class Dataset(Samples):
             cohort=self.whole,
             image_digests=None if self.image_digests is None else self.image_digests[at],
             mask_digests=None if self.mask_digests is None else self.mask_digests[at],
+            official=None if self.official is None else tuple(self.official[i] for i in at),
         )
 
     def limit(self, n: int) -> "Dataset":

@@ -138,6 +138,7 @@ def open_entry(
         patients = source.patients(task, ids, codes, identities)
     except (ValueError, OverflowError) as error:
         raise DamagedEntry(f"meta.json: its rows do not belong to {source.place} ({error})") from error
+    parts = source.official_split()
     images, masks = (
         _open_array(place, name, (len(ids), *_of_sample(name, image_size, task)), body["blocks"], rebuild)
         for name in _DTYPES
@@ -158,6 +159,7 @@ def open_entry(
         cohort=cohort,
         image_digests=identities["image"].astype(np.uint64),
         mask_digests=identities["mask"].astype(np.uint64),
+        official=None if parts is None else tuple(parts[name] for name in names),
     )
 
 

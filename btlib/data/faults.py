@@ -6,15 +6,21 @@ from pathlib import Path
 from btlib.errors import DataError
 
 
-def joined(faults: Sequence[DataError], where: object, hint: str, show: int = 20) -> DataError:
-    """Combine the errors of faulty samples into one error, which lists the first `show` of them and the hint."""
+def joined(
+    faults: Sequence[DataError], where: object, hint: str, show: int = 20, what: str = "faulty files"
+) -> DataError:
+    """Combine the errors of faulty samples into one error, which lists the first `show` of them and the hint.
+
+    If all faults have the same hint, the error has this hint.
+    """
     if len(faults) == 1:
         return faults[0]
     lines = [f"  {Path(fault.where or '?').name}: {fault.problem}" for fault in faults[:show]]
     if len(faults) > show:
         lines.append(f"  … and {len(faults) - show} more")
+    own = {fault.hint for fault in faults}
     return DataError(
-        "\n".join([f"{len(faults)} faulty files", *lines]),
+        "\n".join([f"{len(faults)} {what}", *lines]),
         where=where,
-        hint=hint,
+        hint=own.pop() if len(own) == 1 and None not in own else hint,
     )

@@ -1,5 +1,6 @@
 """Loading a `Dataset` from a source of samples."""
 
+from collections import Counter
 from pathlib import Path
 
 from btlib.data.cache import open_cached
@@ -7,6 +8,8 @@ from btlib.data.dataset import Dataset
 from btlib.data.preprocess import check
 from btlib.data.source import SOURCES, DatasetSource
 from btlib.data.sources.figshare.source import FigshareSource
+from btlib.data.sources.table.image_files import kind_of
+from btlib.data.sources.table.source import TableSource  # noqa: F401 - it registers itself
 from btlib.errors import DataError
 from btlib.types import Scaling
 
@@ -17,10 +20,11 @@ def load_dataset(
     """Load the samples of a source, resized and scaled. From the second time on they are read from the cache.
 
     Args:
-        source: A source, or a folder of a kind in `btlib.data.source.SOURCES`, such as a folder that contains `1.mat`,
-            `2.mat` …, directly or in `data/`.
+        source: A source, or a folder of a kind in `btlib.data.source.SOURCES`, such as a folder that contains
+            `metadata.csv`, or `1.mat`, `2.mat` …, directly or in `data/`.
         image_size: Side of the square images in pixels.
-        scaling: "thesis" (divide by 255) or "percentile" (1st…99th percentile of the channel to 0…1).
+        scaling: "thesis" (divide by 255) or "percentile" (1st…99th percentile of the channel to 0…1), or
+            "zscore" (mean 0 and standard deviation 1 of the channel).
         progress: Draw a progress bar on stderr while files are read.
 
     Raises:
@@ -45,4 +49,20 @@ def open_source(folder: Path) -> DatasetSource:
             where=folder,
             hint="use a separate folder for each kind",
         )
-    return SOURCES[kinds[0]].open(folder) if kinds else FigshareSource(folder)  # it reports what is missing
+    if not kinds:
+        _require_no_images(folder)
+        return FigshareSource(folder)  # it reports what is missing
+    return SOURCES[kinds[0]].open(folder)
+
+
+def _require_no_images(folder: Path) -> None:
+    """Raise an error for a folder of images without `metadata.csv`."""
+    names = [path.name for path in (*folder.glob("*.*"), *folder.glob("*/*.*"))]
+    found = Counter(Path(name).suffix.lower() for name in names if Path(name).suffix and kind_of(name))
+    if found:
+        suffix, n = found.most_common(1)[0]
+        raise DataError(
+            f"contains {n} {suffix} files, but no metadata.csv",
+            where=folder,
+            hint="list them in metadata.csv, with a header such as file_name,mask,label,patient: see docs/tasks.md",
+        )

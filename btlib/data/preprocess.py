@@ -33,7 +33,8 @@ def prepare_image(image: NDArray[Any], image_size: int, scaling: Scaling = "thes
         image: Raw intensities [h, w] or [channels, h, w].
         image_size: Side of the result in pixels.
         scaling: "thesis" divides by 255 without clipping, so raw values in the thousands exceed the range [0, 1];
-            "percentile" maps the channel's 1st…99th percentile to 0…1 and clips (a constant channel becomes 0).
+            "percentile" maps the channel's 1st…99th percentile to 0…1 and clips; "zscore" subtracts the channel's mean
+            and divides by its standard deviation (with both, a constant channel becomes 0).
 
     Returns:
         float32 [image_size, image_size], or [channels, image_size, image_size].
@@ -43,6 +44,10 @@ def prepare_image(image: NDArray[Any], image_size: int, scaling: Scaling = "thes
     resized = _resize(image if str(image.dtype) in _RESIZABLE else image.astype(np.float64), image_size)
     if scaling == "thesis":
         return resized.astype(np.float32) / np.float32(255)
+    if scaling == "zscore":
+        deviation = resized.std(dtype=np.float64)
+        centred = resized - resized.mean(dtype=np.float64)
+        return np.asarray(centred / (deviation if resized.min() < resized.max() else np.inf), np.float32)
     low, high = np.percentile(resized, _PERCENTILES)
     span = high - low
     scaled = (resized - low) / span if span > 0 else np.zeros(resized.shape)

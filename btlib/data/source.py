@@ -1,7 +1,7 @@
 """Sources of samples. Reading, checking and caching are implemented once, outside the sources."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from btlib.data.patients import Patients
 from btlib.data.sample import Sample
 from btlib.data.task import Task
 from btlib.registry import Registry
+from btlib.types import Scaling
 
 Mark = tuple[int, int]
 """Two non-negative integers by which a source recognises a sample: the first below 2**64, the second below 2**32."""
@@ -83,6 +84,18 @@ class DatasetSource(ABC):
         Raises:
             DataError: The sample is missing, damaged or invalid.
         """
+
+    def official_split(self) -> Mapping[str, str] | None:
+        """Return the part of every sample by its id, "train", "val" or "test"; None without an official split."""
+        return None
+
+    def check_scaling(self, info: SampleInfo, sample: Sample, scaling: Scaling) -> None:
+        """Check whether the intensities of a sample may be scaled in this way; by default every scaling is allowed.
+
+        Raises:
+            DataError: The scaling has no meaning for these intensities.
+        """
+        return
 
     def mark(self, sample: Sample) -> Mark:
         """Numbers by which the source may recognise the sample; they are stored in the cache."""

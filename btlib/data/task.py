@@ -12,6 +12,7 @@ RESERVED = "probability"
 _Name = Annotated[str, Field(min_length=1)]
 _Names = Annotated[tuple[_Name, ...], Field(strict=False)]  # JSON has lists
 _Length = Annotated[float, Field(gt=0)]
+_Margin = Annotated[tuple[_Name, Annotated[float, Field(gt=0)]], Field(strict=False)]
 
 
 _ALLOWED = re.compile(r"\w[\w .%()+-]*")
@@ -80,6 +81,8 @@ class Task(BaseModel):
         synthetic: Whether the samples are simulated. Every record and report states this.
         licence: Licence of the data; None if it is unknown.
         citation: Citation of the data, such as a DOI; None if no citation is required.
+        margins: Metrics, each with the loss that the gate tolerates, in the metric's unit, if a baseline is accepted
+            without another margin.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -94,6 +97,7 @@ class Task(BaseModel):
     synthetic: bool = False
     licence: str | None = None
     citation: str | None = None
+    margins: Annotated[tuple[_Margin, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -73,7 +73,7 @@ def propose(
         name: Name of the baseline.
         reason: Why these numbers become the baseline.
         margins: Metric → loss that the gate will tolerate, in the metric's unit. The default is the old baseline's
-            margin for the case, else 0.02 for metrics without a unit (unit "1").
+            margin for the case, else the task's, else 0.02 for metrics without a unit (unit "1").
         old: Baseline that would be replaced.
         add: Whether the old baseline's other cases stay as they are. Each case of the run then stores its own
             provenance.
@@ -171,7 +171,7 @@ def _added(old: Baseline, new: Baseline) -> Baseline:
 def _margins(
     results: list[CaseResult], given: Mapping[str, float], old: Baseline | None
 ) -> dict[str, dict[str, float]]:
-    """Return the margins by case and metric: the given one, else the old baseline's for that case, else 0.02.
+    """Return the margins by case and metric: the given one, else that of the old baseline or of the task, else 0.02.
 
     Raises:
         BaselineError: A margin is out of range, or is given for a metric that no case has.
@@ -200,7 +200,8 @@ def _margins_of(result: CaseResult, given: Mapping[str, float], old: Baseline | 
     before = {} if old is None else {m: _margin(old, result.case, m) for m in old.gated(result.case)}
     declared = {score.name: score.margin for score in result.conditions.task.scores if score.margin is not None}
     has = _known(result, given)
-    found = dict.fromkeys(result.metrics) | before | declared | {m: v for m, v in given.items() if m in has}
+    of_task = {m: v for m, v in result.conditions.task.margins if m in result.metrics}
+    found = dict.fromkeys(result.metrics) | of_task | before | declared | {m: v for m, v in given.items() if m in has}
     for metric, own in declared.items():
         if own != found[metric]:
             raise BaselineError(

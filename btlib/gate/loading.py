@@ -13,6 +13,10 @@ class NotComparedError(BaselineError):
     """Error in place of a baseline when the user asked for no comparison."""
 
 
+class NoBaselineError(NotComparedError):
+    """Error in place of a baseline when the task of the user's data has none, and no baseline was named."""
+
+
 def load_baseline(path: Path) -> Baseline | BaselineError:
     """Return the baseline, or the error why it cannot be loaded.
 

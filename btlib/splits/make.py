@@ -12,6 +12,8 @@ from btlib.registry import Registry
 from btlib.splits.by_cvind import by_cvind
 from btlib.splits.by_patient import FOLDS, patient_folds
 from btlib.splits.by_slice import slice_seed42
+from btlib.splits.official import NAME as OFFICIAL
+from btlib.splits.official import official
 from btlib.splits.split import Split
 
 SPLITS: Registry[Callable[[Dataset], Split]] = Registry("split", "btlib.splits")
@@ -54,6 +56,8 @@ def make_split(name: str, dataset: Dataset, *, alone: bool = True) -> Split:
         raise SplitError(f"expected a split with this name, got {split.name!r}", where=name, hint="rename the split")
     if alone and name != "slice-seed42":  # the thesis's split is fixed
         _warn_of_absent_classes(split, dataset.strata)
+    if alone and dataset.official is not None and name != OFFICIAL:
+        warn(f"{name}: the data have an official split, which is not used; select it with --bt-split {OFFICIAL}")
     return split
 
 
@@ -70,6 +74,7 @@ for _fold in range(1, FOLDS + 1):
     SPLITS.add(f"patient-{FOLDS}fold-{_fold}", partial(_by_patient, _fold))
 for _fold in range(1, FOLDS + 1):
     SPLITS.add(f"cvind-{_fold}", partial(by_cvind, _fold))
+SPLITS.add(OFFICIAL, official)
 
 
 def _warn_of_absent_classes(split: Split, labels: NDArray[np.int64]) -> None:

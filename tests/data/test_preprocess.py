@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +94,15 @@ def test_strange_options():
         check(1, "thesis")
     with pytest.raises(UnknownNameError, match="did you mean 'thesis'"):
         check(256, "tesis")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.float32])
+def test_zscore_has_mean_0_and_deviation_1_in_each_channel(dtype: type) -> None:
+    image = np.random.default_rng(0).integers(0, 200, (2, 31, 47)).astype(dtype)
+    found = prepare_image(image, 24, "zscore")
+    resized = [cv2.resize(plane.astype(np.float64), (24, 24), interpolation=cv2.INTER_LINEAR) for plane in image]
+    assert found.dtype == np.float32
+    for plane, expected in zip(found, resized, strict=True):
+        tolerance = 0.02 if np.issubdtype(dtype, np.integer) else 1e-5  # integers are rounded when they are resized
+        assert np.allclose(plane, scipy.stats.zscore(expected, axis=None), atol=tolerance)
+    assert not prepare_image(np.full((9, 7), 3).astype(dtype), 8, "zscore").any()

@@ -1,0 +1,92 @@
+"""A run on a user's own folder: four classes, one of them with empty masks, and an official split."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import btlib
+from btlib.cases import Case, Prepared, Work
+from btlib.errors import BaselineError, OptionError
+from btlib.gate.acceptance import accept, propose
+from btlib.runs import RunStore
+from btlib.types import Predictions
+
+from .toys import Toys
+
+CLASSES = ("a", "b", "c", "none")
+N = 48
+
+
+class Reader:
+    """Finds the class in the grey of the background, and the lesion in the white pixels."""
+
+    def predict(self, images: NDArray[np.float32]) -> Predictions:
+        label = np.rint(images[:, 0, 0, 0] * 255 / 40).astype(int)
+        return Predictions((images > 0.9).astype(np.float32), np.eye(4)[label])
+
+
+@pytest.fixture
+def reader(cases: Toys) -> Case:
+    def prepare(work: Work) -> Prepared:
+        assert len(work.task.classes) == 4
+        return Prepared(Reader(), "given")
+
+    made = Case("reader", "reads the file", True, True, prepare)
+    cases.put(made)
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BTLIB_CACHE", str(tmp_path / "cache"))
+    home = tmp_path / "mine"
+    home.mkdir()
+    rows = ["file_name,mask,label,patient,split"]
+    for i in range(N):
+        label, lesion = i % 4, np.zeros((24, 40), bool)
+        lesion[6:18, 10:30] = label < 3
+        Image.fromarray(np.where(lesion, 255, 40 * label).astype(np.uint8)).save(home / f"{i}.png")
+        if label < 3:
+            Image.fromarray(lesion).save(home / f"{i}-mask.png")
+        mask = f"{i}-mask.png" if label < 3 else ""
+        rows.append(f"{i}.png,{mask},{CLASSES[label]},P{i // 4},{'train' if i < 32 else 'test'}")
+    (home / "metadata.csv").write_text("\n".join(rows))
+    (home / "task.toml").write_text('blank_mask = "empty"\n[gate]\ndice = 0.04\n')
+    return home
+
+
+def run(folder: Path, reader: Case, **options: object) -> btlib.api.Finished:
+    places = {"root": folder.parent, "output": folder.parent / "out", "checkpoints": folder.parent / "models"}
+    return btlib.run(reader, folder, image_size=24, split="official", no_tune=True, **places, **options)
+
+
+def test_first_numbers_then_a_baseline_then_a_verdict(folder: Path, reader: Case) -> None:
+    """Without a baseline the numbers are measured; accepted, they are compared."""
+    first = run(folder, reader)
+    assert first.exit_code == 0
+    found = {v.metric: (v.status, v.measured) for v in first.judgement.cases["reader"].verdicts}
+    assert found == {"dice": ("measured", 1.0), "accuracy": ("measured", 1.0)}
+    (record,) = RunStore(first.folder).records()
+    assert record.samples.n == 16
+    assert record.conditions.patients is not None
+    assert record.conditions.patients.seen == 0
+
+    proposal = replace(propose(first.folder, "mine", "first numbers"), refusals=())  # this file may not be committed
+    accept(proposal, folder.parent / "baselines" / "mine.json")
+    assert proposal.new.figure("reader", "dice").margin == 0.04
+    again = run(folder, reader, baseline="mine")
+    assert [v.status for v in again.judgement.cases["reader"].verdicts] == ["pass", "pass"]
+
+
+def test_strict_needs_a_baseline(folder: Path, reader: Case) -> None:
+    with pytest.raises(OptionError, match=r"^--bt-strict: this .*\n.*the task 'mine' has no baseline: name one with"):
+        run(folder, reader, strict=True)
+
+
+def test_a_baseline_that_was_named_must_be_there(folder: Path, reader: Case) -> None:
+    with pytest.raises(BaselineError, match=r"nowhere.json"):
+        run(folder, reader, baseline="nowhere")
