@@ -63,9 +63,8 @@ def test_wide_tables_scroll_in_their_own_box_on_a_phone(opened: Callable[..., Pa
     page = opened(WIDTHS["phone"], theme)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     boxes = page.locator(".scroll")
-    assert (
-        boxes.count() == 5
-    )  # all cases, all verdicts, new ones beside known ones, where models look, where they came from
+    # all cases, all verdicts, subgroups, new ones beside known ones, where models look, where they came from
+    assert boxes.count() == 6
     for box in boxes.all():
         assert box.evaluate("box => box.scrollWidth > box.clientWidth")
         box.focus()
