@@ -64,7 +64,7 @@ def examples(conditions: Conditions) -> dict[type[BaseModel], BaseModel]:
     facts = PatientFacts(source="files", n_test=3, seen=1)
     return {
         SampleTable: table,
-        Task: FIGSHARE.model_copy(update={"spacing": (0.5, 0.75), "scores": (SCORE,)}),
+        Task: FIGSHARE.model_copy(update={"spacing": (0.5, 0.75), "scores": (SCORE,), "margins": (("dice", 0.02),)}),
         Score: SCORE,
         ThresholdCurve: ThresholdCurve(thresholds=[0.5], dice=[0.75]),
         PatientFacts: facts,
