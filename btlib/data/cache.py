@@ -22,7 +22,7 @@ from btlib.data import entry
 from btlib.data.dataset import Dataset
 from btlib.data.digest import image_digest, mask_digest
 from btlib.data.faults import joined
-from btlib.data.preprocess import prepare_image, prepare_mask
+from btlib.data.preprocess import prepare_image, prepare_mask, is_scaled_twice
 from btlib.data.reading import known, read_checked
 from btlib.data.source import DatasetSource, SampleInfo
 from btlib.data.workers import map_files
@@ -219,15 +219,21 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
     source, n = request.source, len(request.samples)
     entry.create(place, n, request.image_size, source.task)
     work = partial(_prepare, source=source, place=place, n=n, image_size=request.image_size, scaling=request.scaling)
-    contents, rows, faults = [], [], []
+    contents, rows, faults, largest = [], [], [], 0.0
     for made in map_files(work, enumerate(request.samples), n, "Reading samples", progress):
         if isinstance(made, DataError):
             faults.append(made)
             continue
         contents.append(made[0])
         rows.append(made[1])
+        largest = max(largest, made[2])
     if faults:
         raise joined(faults, source.place, source.hint)
+    if is_scaled_twice(largest, request.scaling):
+        warn(
+            f"{source.place}: no intensity is above 1, so the images are already scaled to 0…1; the scaling thesis "
+            "divides them by 255 again (hint: choose the scaling percentile or zscore, --bt-scaling)"
+        )
     content = fingerprint.of(source.task.model_dump(mode="json"), contents)
     entry.finish(place, rows, request.image_size, request.scaling, content, source.task)
     return content
@@ -235,11 +241,12 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
 
 def _prepare(
     numbered: tuple[int, SampleInfo], source: DatasetSource, place: Path, n: int, image_size: int, scaling: Scaling
-) -> tuple[str, entry.Row]:
+) -> tuple[str, entry.Row, float]:
     """Read sample i of n and store its pixels. This process writes them to disk and sends them to no other process.
 
     Returns:
-        Fingerprint of the sample as the source returned it (before resizing), and the row of the entry.
+        Fingerprint of the sample as the source returned it (before resizing), the row of the entry, and the largest
+        intensity after scaling.
 
     Raises:
         DataError: The sample cannot be read, or does not fit the source's task.
@@ -254,4 +261,4 @@ def _prepare(
     entry.store(place, i, n, prepared, mask)
     image, whose = image_digest(sample.image), (sample.id, sample.label, sample.patient, sample.volume)
     row = entry.Row(*whose, entry.pack(image, mask_digest(mask), *source.mark(sample)))
-    return fingerprint.of(*whose, image, mask_digest(sample.mask)), row
+    return fingerprint.of(*whose, image, mask_digest(sample.mask)), row, float(prepared.max())
