@@ -22,7 +22,7 @@ from btlib.data import entry
 from btlib.data.dataset import Dataset
 from btlib.data.digest import image_digest, mask_digest
 from btlib.data.faults import joined
-from btlib.data.preprocess import prepare_image, prepare_mask, is_scaled_twice
+from btlib.data.preprocess import is_scaled_twice, prepare_image, prepare_mask
 from btlib.data.reading import known, read_checked
 from btlib.data.source import DatasetSource, SampleInfo
 from btlib.data.workers import map_files
