@@ -61,7 +61,7 @@ def is_scaled_twice(largest: float, scaling: Scaling) -> bool:
         largest: Largest intensity of all samples after scaling.
         scaling: The scaling. Only "thesis" divides by 255; the others suit every range of intensities.
     """
-    return scaling == "thesis" and 0 < largest <= np.float32(1) / np.float32(255)
+    return scaling == "thesis" and 0 < largest <= float(np.float32(1) / np.float32(255))
 
 
 def prepare_mask(mask: NDArray[np.bool_], image_size: int) -> NDArray[np.bool_]:
