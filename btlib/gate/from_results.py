@@ -11,7 +11,7 @@ import numpy as np
 from btlib.errors import RecordError
 from btlib.gate import Baseline, ReferenceValue
 from btlib.gate.baseline_case import BaselineCase
-from btlib.gate.measured import mean_value
+from btlib.gate.measured import mean_value, rounded
 from btlib.results import CaseResult
 from btlib.runs.provenance import CaseCode
 from btlib.runs.record import CaseRecord, RunInfo
@@ -184,7 +184,7 @@ def _of_set(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
     return ReferenceValue(
         metric=metric,
         version=result.definitions[metric].version,
-        value=round(value, 6),
+        value=rounded(value),
         aggregation="none",
         unit=result.definitions[metric].unit,
         n=result.samples.n,
@@ -209,11 +209,11 @@ def _figure(result: CaseResult, metric: str, margin: float) -> ReferenceValue:
     return ReferenceValue(
         metric=metric,
         version=result.definitions[metric].version,
-        value=round(float(np.mean([run[inside].mean() for run in result.seed_values(metric)])), 6),
+        value=rounded(float(np.mean([run[inside].mean() for run in result.seed_values(metric)]))),
         aggregation="slice-mean",
         unit=result.definitions[metric].unit,
         n=len(values),
-        std=round(float(values.std(ddof=1)), 6) if len(values) > 1 else None,
+        std=rounded(float(values.std(ddof=1))) if len(values) > 1 else None,
         margin=margin,
         source="measured by btlib",
     )

@@ -1,5 +1,6 @@
 """Measured value of a case for its verdict, also if the gate could not compare it."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -26,3 +27,12 @@ def with_value(verdict: Verdict, result: CaseResult) -> Verdict:
     if verdict.measured is not None or result.failure is not None:
         return verdict
     return replace(verdict, measured=mean_value(result, verdict.metric))
+
+
+def rounded(value: float) -> float:
+    """Return a finite value for a baseline file: six decimals, and at least five significant digits if it is small.
+
+    Scores of users may be small, such as seconds: six decimals alone would make 4e-7 s a 0.
+    """
+    small = 0 < abs(value) < 0.1
+    return round(value, 4 - math.floor(math.log10(abs(value))) if small else 6)

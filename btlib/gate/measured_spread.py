@@ -8,6 +8,7 @@ from btlib.errors import BaselineError
 from btlib.gate.baseline_case import BaselineCase, Spread
 from btlib.gate.comparable import other_truth, undefined, unlike
 from btlib.gate.from_results import described_command, sound
+from btlib.gate.measured import rounded
 from btlib.gate.schema import Baseline
 from btlib.gate.sides import seed_is_ignored, side
 from btlib.results import CaseResult
@@ -59,8 +60,8 @@ def _with_spread(result: CaseResult, case: BaselineCase, source: str) -> Baselin
             assert variance is not None  # there are several seeds
             assert interaction is not None
             found[figure.metric] = Spread(
-                sd=round(math.sqrt(variance.value), 6),
-                interaction=round(math.sqrt(interaction), 6),
+                sd=rounded(math.sqrt(variance.value)),
+                interaction=rounded(math.sqrt(interaction)),
                 trainings=len(result.runs),
                 source=source,
             )

@@ -2,7 +2,7 @@
 
 import numbers
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ def from_arrays(
 
 def _names(given: Sequence[object], where: str) -> list[str]:
     plain = given.tolist() if isinstance(given, np.ndarray) else given
-    if isinstance(plain, str) or not hasattr(plain, "__iter__"):
+    if isinstance(plain, str | Set | Mapping) or not hasattr(plain, "__iter__"):  # a set has no order
         raise DataError(f"expected a list, got {given!r}", where=where)
     found = []
     for at, one in enumerate(plain):
@@ -76,6 +76,8 @@ def _by_seed(values: ArrayLike | Mapping[int, ArrayLike]) -> tuple[list[tuple[in
         if not values:
             raise DataError("expected at least one seed, got none", where="values")
         return [(int(seed), row) for seed, row in sorted(values.items())], True
+    if isinstance(values, Set):
+        raise DataError(f"expected a list, got {values!r}", where="values", hint="a set has no order")
     rows = list(values) if hasattr(values, "__iter__") else [values]  # type: ignore[arg-type]  # anything may come
     if rows and all(np.ndim(row) == 1 and not isinstance(row, str) for row in rows):
         return list(enumerate(rows)), True
@@ -83,6 +85,10 @@ def _by_seed(values: ArrayLike | Mapping[int, ArrayLike]) -> tuple[list[tuple[in
 
 
 def _column(row: Any, ids: Sequence[str], where: str) -> NDArray[np.float64]:
+    if isinstance(row, str | Set) or not hasattr(row, "__iter__"):
+        raise DataError(
+            f"expected a list of values, got {row!r}", where=where, hint="give values of shape [n], or seed → [n]"
+        )
     given = list(row)
     if len(given) != len(ids):
         raise DataError(
@@ -92,11 +98,23 @@ def _column(row: Any, ids: Sequence[str], where: str) -> NDArray[np.float64]:
         )
     found = np.empty(len(given))
     for at, one in enumerate(given):
-        if not isinstance(one, numbers.Real | np.bool_) or not np.isfinite(float(one)):
+        value = _finite(one)
+        if value is None:
             raise DataError(
                 f"expected a finite number for id {ids[at]!r}, got {one!r}",
                 where=where,
                 hint="a sample without a value cannot be judged: correct it, or leave the sample out everywhere",
             )
-        found[at] = float(one)
+        found[at] = value
     return found
+
+
+def _finite(given: object) -> float | None:
+    """Return a number as float; None if it is no finite real number, or too large for a float."""
+    if not isinstance(given, numbers.Real | np.bool_):
+        return None
+    try:
+        value = float(given)
+    except OverflowError:
+        return None
+    return value if np.isfinite(value) else None

@@ -15,7 +15,7 @@ def fail(message: str, status: str, error_of: str | None = None) -> NoReturn:
     failure = pytest.fail.Exception(message, pytrace=False)
     setattr(failure, STATUS, status)
     setattr(failure, ERROR_OF, error_of)
-    raise failure
+    raise failure from None  # the message says all; a chain would repeat it
 
 
 def verdict_of(report: pytest.TestReport) -> str | None:

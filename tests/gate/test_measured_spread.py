@@ -14,6 +14,7 @@ from btlib.errors import BaselineError
 from btlib.evaluation import summarise
 from btlib.evaluation.aggregate import per_sample
 from btlib.gate.acceptance import STAGED, propose
+from btlib.gate.measured import rounded
 from btlib.gate.measured_spread import with_spreads
 from btlib.gate.rule import judge_metric
 from btlib.results import CaseResult, Conditions
@@ -111,3 +112,11 @@ def test_seeds_with_the_same_numbers_are_refused(run_of: Folder, measured_baseli
         RunStore(folder).save_record(record.model_copy(update={"samples": records[0].samples}))
     with pytest.raises(BaselineError, match="all seeds have the same numbers"):
         with_spreads(measured_baseline(spread=None), folder)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [(0.0, 0.0), (-0.7774123456, -0.777412), (12.34567891, 12.345679), (1.9371234e-5, 1.9371e-5), (4.2e-7, 4.2e-7)],
+)
+def test_small_values_of_a_baseline_keep_their_digits(value: float, stored: float) -> None:
+    assert rounded(value) == stored
