@@ -1,5 +1,6 @@
 """Verdicts of the gate: a fixed set of statuses, and their exit codes."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -238,19 +239,25 @@ class Verdict:
         """Whether the pytest item fails with any options."""
         return self.status not in (*HOLDS, *UNCLEAR)
 
+    @property
+    def decimals(self) -> int:
+        """Decimals to show: four, or as many as a tenth of a small margin needs, such as a latency in seconds."""
+        return 4 if self.margin is None else max(4, 1 - math.floor(math.log10(self.margin)))
+
     def describe(self) -> str:
         """Return a message with the status, the numbers and the reason."""
+        digits = self.decimals
         against = f" compared with {self.reference}" if self.reference else ""
         parts = [f"case {self.case}, {self.metric}{against}: {self.status.upper()}"]
         if self.measured is not None:
-            parts.append(f"measured   {self.measured:.4f}{_spread(self.seeds)}")
+            parts.append(f"measured   {self.measured:.{digits}f}{_spread(self.seeds, digits)}")
         if self.baseline is not None and self.margin is not None:
-            parts.append(f"baseline   {self.baseline:.4f}, margin {self.margin:g}{_spread(self.baseline_seeds)}")
-        if self.difference is not None and self.low is not None and self.high is not None:
-            sure = f"{100 * self.confidence:.3g} %"
             parts.append(
-                f"difference {self.difference:+.4f}, {sure} [{self.low:+.4f}, {self.high:+.4f}] ({self.method})"
+                f"baseline   {self.baseline:.{digits}f}, margin {self.margin:g}{_spread(self.baseline_seeds, digits)}"
             )
+        if self.difference is not None and self.low is not None and self.high is not None:
+            sure = f"{100 * self.confidence:.3g} % [{self.low:+.{digits}f}, {self.high:+.{digits}f}]"
+            parts.append(f"difference {self.difference:+.{digits}f}, {sure} ({self.method})")
         parts += self._rule()
         parts += [f"LOSS IN A SUBGROUP: {one.describe()}" for one in self.warned]
         return "\n  ".join([*parts, *self.reason.splitlines()])
@@ -259,7 +266,7 @@ class Verdict:
         """Return lines on the test and its power."""
         lines = []
         if self.spread and self.freedom is not None:
-            sd = " and ".join(f"{one:.4f}" for one in self.spread)
+            sd = " and ".join(f"{one:.{self.decimals}f}" for one in self.spread)
             freedom = f"{self.freedom:.1f}" if self.freedom < MANY else f"over {MANY}"
             lines.append(f"trainings  standard deviation {sd}; {freedom} degrees of freedom")
         if self.p is not None and self.red is not None and self.family is not None and self.status in LOSSES:
@@ -290,8 +297,9 @@ def worst(verdicts: tuple[Verdict, ...]) -> Status:
     return min((v.status for v in verdicts), key=WORST_FIRST.index, default="error")
 
 
-def _spread(seeds: tuple[float, ...]) -> str:
+def _spread(seeds: tuple[float, ...], digits: int) -> str:
     """Return text on the variation between seeds, which the interval over samples does not cover."""
     if len(seeds) < 2:
         return ""
-    return f" ({len(seeds)} seeds: {mean(seeds):.4f} ± {stdev(seeds):.4f}, {min(seeds):.4f} … {max(seeds):.4f})"
+    center, sd, low, high = (f"{v:.{digits}f}" for v in (mean(seeds), stdev(seeds), min(seeds), max(seeds)))
+    return f" ({len(seeds)} seeds: {center} ± {sd}, {low} … {high})"

@@ -6,9 +6,9 @@ def number(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
-def interval(low: float | None, high: float | None) -> str:
+def interval(low: float | None, high: float | None, digits: int = 4) -> str:
     """Format the bounds of an interval of a difference; "–" for None."""
-    return "–" if low is None or high is None else f"{low:+.4f} … {high:+.4f}"
+    return "–" if low is None or high is None else f"{low:+.{digits}f} … {high:+.{digits}f}"
 
 
 def p_value(p: float | None, is_bound: bool = False) -> str:

@@ -26,13 +26,12 @@ def verdict_table(verdicts: Sequence[Verdict], style: str = "simple") -> str:
 def verdict_line(v: Verdict) -> str:
     """Return a line with metric, measured value, compared value, difference, interval and margin, if known."""
     against = "baseline" if v.reference is None else f"reference {visible(v.reference)}"
-    parts = [title_of(v.metric) + (": no value" if v.measured is None else f" {v.measured:.4f}")]
-    parts += [] if v.baseline is None else [f"{against} {v.baseline:.4f}"]
+    parts = [title_of(v.metric) + (": no value" if v.measured is None else f" {v.measured:.{v.decimals}f}")]
+    parts += [] if v.baseline is None else [f"{against} {v.baseline:.{v.decimals}f}"]
     if v.difference is not None:
         method = f" ({v.method})" if v.method else ""
-        parts += [
-            f"difference {v.difference:+.4f}, {100 * v.confidence:.3g} % interval {interval(v.low, v.high)}{method}"
-        ]
+        bounds = f"{100 * v.confidence:.3g} % interval {interval(v.low, v.high, v.decimals)}"
+        parts += [f"difference {v.difference:+.{v.decimals}f}, {bounds}{method}"]
     parts += [] if v.margin is None else [f"margin {v.margin:g}"]
     parts += [] if v.power is None else [v.power.describe()]
     parts += [v.power.advice] if v.power is not None and v.status == "inconclusive" else []
@@ -50,13 +49,13 @@ def _row(v: Verdict, name: Naming, new: bool) -> dict[str, str]:
         "metric": name(v.metric),
         "verdict": v.status,
         **({"compared with": "–" if v.reference is None else name(v.reference)} if new else {}),
-        "measured": number(v.measured, ".4f"),
-        "baseline": number(v.baseline, ".4f"),
+        "measured": number(v.measured, f".{v.decimals}f"),
+        "baseline": number(v.baseline, f".{v.decimals}f"),
         "margin": number(v.margin, "g"),
-        "difference": number(v.difference, "+.4f"),
-        "interval": interval(v.low, v.high),
+        "difference": number(v.difference, f"+.{v.decimals}f"),
+        "interval": interval(v.low, v.high, v.decimals),
         "p": p_value(v.p),
-        "finds": "–" if v.power is None else f"{v.power.detectable:.3f}",
+        "finds": "–" if v.power is None else f"{v.power.detectable:.{v.decimals - 1}f}",
         "passes": "–" if v.power is None else f"{100 * v.power.p_pass:.0f} %",
         "method": v.method or "–",
         "seeds": f"{len(v.seeds) or 1} / {len(v.baseline_seeds) or 1}" if v.seeds or v.baseline_seeds else "–",

@@ -1,12 +1,14 @@
 """Every status for a metric in which lower is better, without any variance, and with few patients."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from btlib.gate import Baseline
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.rule import judge_metric
+from btlib.gate.verdict import Verdict
 from btlib.results import CaseResult
 from btlib.sample_table import SampleTable
 
@@ -113,3 +115,17 @@ def test_power_is_that_of_the_comparison(
     more = stats.enough(found, 0.02, 0.025)
     assert (power.trainings, power.groups) == (more.trainings, more.groups)
     assert (power.n_trainings, power.n_groups) == (1, 60)
+
+
+def test_values_are_shown_to_a_tenth_of_a_small_margin() -> None:
+    numbers: dict[str, Any] = {
+        "measured": 2.5e-5,
+        "baseline": 1.9e-5,
+        "difference": 6e-6,
+        "low": 5e-6,
+        "high": 7e-6,
+        "p": 0.001,
+    }
+    shown = Verdict("lat", "lat", "regressed", "", margin=1e-6, **numbers).describe()
+    assert "measured   0.0000250\n" in shown
+    assert "[+0.0000050, +0.0000070]" in shown
