@@ -17,7 +17,7 @@ Evidence = Literal["none", "possible", "certain"]
 _E = math.e
 _ROUNDING = 2e-3  # of probabilities that were computed in 16 bits
 _AT_END = 5e-3  # distance from an end of the range that counts as reached
-_FLAT = 0.02  # probabilities that differ by less say nothing about their range
+_FLAT = 0.02  # probabilities that differ by less between images say nothing about their range
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ def in_classes(samples: NDArray[np.floating], probes: NDArray[np.floating] | Non
     """
     c = samples.shape[1]
     found, low, high = _of_both(samples, probes)
-    if c < 2 or high - low < _FLAT:
-        return Doubled("none")
     rows = samples if probes is None else np.concatenate([samples, probes])
+    if c < 2 or np.ptp(rows, axis=0).max() < _FLAT:
+        return Doubled("none")
     ratio = float((rows.max(axis=1) / np.maximum(rows.min(axis=1), 1e-12)).max())
     if ratio > _E * (1 + 2 * c * _ROUNDING):
         return Doubled("none")

@@ -216,13 +216,15 @@ def _open(path: Path) -> Mapping[str, _Part]:
 
 
 def _names_in(path: Path) -> list[str]:
-    """Return the names of all arrays in the file."""
+    """Return the names of all arrays in the file, the expected ones first."""
     if zipfile.is_zipfile(path):
-        return npz.names_in(path)
-    from btlib import hdf5
+        found = npz.names_in(path)
+    else:
+        from btlib import hdf5
 
-    with hdf5.reading(path) as file:
-        return [str(name) for name in file]
+        with hdf5.reading(path) as file:
+            found = [str(name) for name in file]
+    return [name for name in _NAMES if name in found] + [name for name in found if name not in _NAMES]
 
 
 def _open_hdf5(path: Path) -> Mapping[str, _Part]:
