@@ -7,6 +7,7 @@ import typer
 
 from btlib.adapters.device_choice import Device, check_available
 from btlib.cli.output import one_line, print_line
+from btlib.types import Scaling
 
 if TYPE_CHECKING:
     from btlib.conformance import CheckResult
@@ -31,6 +32,12 @@ def check(
             help="Side of the images, as in a run [default: 64, or 256 with --data].",
         ),
     ] = None,
+    scaling: Annotated[
+        Scaling | None,
+        typer.Option(
+            "--scaling", "--bt-scaling", help="Scaling, as in a run [default: thesis, or percentile with --data]."
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option("--split", "--bt-split", metavar="NAME", help="Split that saved predictions are made for."),
@@ -50,7 +57,7 @@ def check(
     check_available(device)
     found = load_case(case)
     print_line(f"case {one_line(found.name)}: {one_line(found.title)}")
-    results = check_case(found, data, device, image_size=image_size, split=split)
+    results = check_case(found, data, device, image_size=image_size, scaling=scaling, split=split)
     for result in results:
         _show(result)
     print_line(_summary(results))

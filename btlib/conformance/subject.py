@@ -24,7 +24,7 @@ from btlib.evaluation.predictor import Predictor, ask, ask_uncopied, require_all
 from btlib.evaluation.saved import MissingSamplesError, SavedPredictions
 from btlib.protocol import Protocol, Recipe
 from btlib.splits import make_split
-from btlib.types import Predictions
+from btlib.types import Predictions, Scaling
 
 _PHANTOMS = 40
 _SAMPLES = 6  # number of test samples, enough for batches of several sizes
@@ -167,6 +167,7 @@ def make_subject(
     device: Device = "auto",
     *,
     image_size: int | None = None,
+    scaling: Scaling | None = None,
     split: str | None = None,
 ) -> Subject:
     """Set up the checks of a case on phantoms: of the Figshare task, or of the task of a folder.
@@ -179,15 +180,17 @@ def make_subject(
         device: Device to train and predict on.
         image_size: Side of the images in pixels, as the run gives them, if the case does not declare a size. None: the
             protocol's default with `data`, as in the tier full; 64 otherwise, as in the tier smoke.
+        scaling: Scaling of the images, if the case does not declare one. None: "percentile" with `data`, because it
+            gives 0…1, as "thesis" does for images of 8 bits; "thesis" otherwise.
         split: Split whose test samples saved predictions must contain; None: the protocol's default.
 
     Raises:
         DataError: The folder is not valid.
     """
-    default = _SIDE if data is None else Protocol.image_size
+    usual: tuple[int, Scaling] = (_SIDE, "thesis") if data is None else (Protocol.image_size, "percentile")
     protocol = Protocol(
-        image_size=case.image_size or image_size or default,
-        scaling=case.scaling or Protocol.scaling,
+        image_size=case.image_size or image_size or usual[0],
+        scaling=case.scaling or scaling or usual[1],
         split=split or Protocol.split,
     )
     if data is None:
