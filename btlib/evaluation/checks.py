@@ -174,7 +174,7 @@ def _out_of_range(name: str, values: NDArray[np.floating]) -> tuple[str, str]:
         return f"expected probabilities in 0…1, got {span}", "divide by 100: they are percentages"
     if low >= -_OVERSHOOT and 0.5 < high <= 1 + _OVERSHOOT:
         hint = "values slightly outside come from rounding or interpolation: np.clip(…, 0, 1)"
-        return f"expected probabilities in 0…1, got {low:.7g}…{high:.7g}", hint
+        return f"expected probabilities in 0…1, got {low:.9g}…{high:.9g}", hint
     if low < 0:
         return f"expected probabilities in 0…1, got {span}", f"apply {what}: these values look like logits"
     hint = f"apply {what} if these are logits; divide percentages by 100, and grey levels by 255"
