@@ -239,8 +239,8 @@ def test_checkpoints_of_an_examination_are_cleared_away(tmp_path: Path, monkeypa
     monkeypatch.setattr(run, "make_subject", spy)
     monkeypatch.setattr(run, "examine", lambda subject: [subject])
     case = Case("mine", "", True, True, lambda work: Prepared(None, "given"))  # type: ignore[arg-type]
-    found: list[Any] = list(check_case(case, tmp_path, "mps", image_size=48, split="official"))
+    found: list[Any] = list(check_case(case, tmp_path, "mps", image_size=48, scaling="zscore", split="official"))
     assert found == ["subject"]
-    more = {"image_size": 48, "split": "official"}
+    more = {"image_size": 48, "scaling": "zscore", "split": "official"}
     assert [(one[0], *one[2:]) for one in given] == [(case, tmp_path, "mps", more)]
     assert not given[0][1].exists()
