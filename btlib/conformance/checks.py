@@ -121,9 +121,9 @@ def _double_activation(subject: Subject) -> Remark | None:
         'apply one activation: if the model returns probabilities, use mask_kind or class_kind="probabilities" in '
         "Outputs, or remove the sigmoid or softmax after it"
     )
-    for one in found:
-        if one.evidence == "certain":
-            raise PredictionError(one.message, where=_WHERE, hint=hint)
+    certain = [one.message for one in found if one.evidence == "certain"]
+    if certain:
+        raise PredictionError("; ".join(certain), where=_WHERE, hint=hint)
     possible = [one.message for one in found if one.evidence == "possible"]
     if possible and subject.first().source not in ("trained", "resumed"):
         return Remark("note", f"{'; '.join(possible)}. If the model is not simply uncertain: {hint}")

@@ -94,6 +94,16 @@ def test_class_probabilities_of_two_activations_fail(scale: float, found: Callab
         assert "Hint: apply one activation" in message
 
 
+def test_both_parts_are_named_at_once(found: Callable[..., Outcome]) -> None:
+    def predict(images: np.ndarray) -> Predictions:
+        return Predictions(expit(expit(3 * (images - 2))), softmax(softmax(logits(images), axis=1), axis=1))
+
+    outcome, message = found(predict)
+    assert outcome == "fail"
+    assert "no mask probability" in message
+    assert "no class gets more" in message
+
+
 @pytest.mark.parametrize("scale", [0.1, 1.0, 30.0])
 def test_class_probabilities_of_one_activation_pass(scale: float, found: Callable[..., Outcome]) -> None:
     predict = lambda images: Predictions(None, softmax(logits(images, scale), axis=1))  # noqa: E731
