@@ -16,6 +16,11 @@ from numpy.typing import NDArray
 from btlib import files
 from btlib.files import DamagedFileError
 
+
+class WrongTypeError(DamagedFileError):
+    """A data set has values of another type than expected."""
+
+
 ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, OverflowError)
 """Exceptions that h5py raises on damaged files."""
 
@@ -68,7 +73,7 @@ def dataset(parent: h5py.Group, name: str) -> h5py.Dataset | None:
     if found.is_virtual or found.external:
         raise DamagedFileError("its values are in another file, which is never read")
     if found.dtype.kind not in "biuf":
-        raise DamagedFileError(f"expected a numeric dtype, got {found.dtype}")
+        raise WrongTypeError(f"expected a numeric dtype, got {found.dtype}")
     stored = found.id.get_storage_size()
     if found.size and found.nbytes > _MOST * max(stored, 1):
         raise DamagedFileError(f"its header states {found.nbytes} bytes, but only {stored} are stored")
@@ -88,7 +93,7 @@ def texts(parent: h5py.Group, name: str) -> NDArray[np.str_] | None:
     if found.is_virtual or found.external:
         raise DamagedFileError("its values are in another file, which is never read")
     if h5py.check_string_dtype(found.dtype) is None or found.ndim != 1:
-        raise DamagedFileError(f"{name}: expected text [n], got {found.dtype} {found.shape}")
+        raise WrongTypeError(f"{name}: expected text [n], got {found.dtype} {found.shape}")
     files.require_memory(found.nbytes)
     return np.array([str(text) for text in found.asstr(errors="backslashreplace")[()]], dtype=str)
 

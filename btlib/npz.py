@@ -83,6 +83,20 @@ def read_npz(path: Path, names: Iterable[str], optional: Iterable[str] = ()) -> 
     return {name: found[name] for name in wanted if name in found}
 
 
+def names_in(path: Path) -> list[str]:
+    """Return the names of the arrays in a file.
+
+    Raises:
+        OSError: The file cannot be read.
+        DamagedFileError: It is not an `.npz` file.
+    """
+    try:
+        with zipfile.ZipFile(path) as packed:
+            return [name.removesuffix(".npy") for name in packed.namelist() if name != f"{_DIGEST}.npy"]
+    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError) as error:
+        raise DamagedFileError(f"cannot be read: {error}") from error
+
+
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
     digest = hashlib.sha256()
     for name in sorted(arrays):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 from btlib.errors import BtlibError, OptionError
 
@@ -96,3 +97,40 @@ def require_fields(
         value = getattr(owner, name)
         if value is not None:
             allowed.require(value, f"{where}: {name}", error=error)
+
+
+_WORDING = {
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number from {ge:g}",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number up to {le:g}",
+    "finite_number": "a finite number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "string_type": "text",
+    "string_too_short": "text that is not blank",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a table of fields",
+    "literal_error": "{expected}",
+}
+_LONGEST = 60  # characters of a value that is shown
+
+
+def described(fault: Mapping[str, Any]) -> str:
+    """Return the message of a field's fault in the wording of `Range.require`: "expected …, got …".
+
+    Args:
+        fault: One of the errors of a pydantic `ValidationError`, with type, msg, ctx and input.
+    """
+    kind, shown = fault["type"], repr(fault["input"])
+    got = (
+        f", got {shown}" if len(shown) < _LONGEST and kind not in ("missing", "value_error", "extra_forbidden") else ""
+    )
+    if kind in _WORDING:
+        return f"expected {_WORDING[kind].format(**fault.get('ctx', {}))}{got}"
+    return f"{fault['msg'].removeprefix('Value error, ')}{got}"

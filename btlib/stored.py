@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from btlib import files, fingerprint
 from btlib.errors import RecordError
+from btlib.ranges import described
 
 _LONGEST = 120  # file systems allow 255 bytes, including a seed and a suffix
 
@@ -44,7 +45,7 @@ class Stored(Strict):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise RecordError(f"{field}: {first['msg']}", where=path, hint=hint) from error
+            raise RecordError(f"{field}: {described(first)}", where=path, hint=hint) from error
 
 
 def name_of(text: str) -> str:

@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from btlib import metrics, stats
 from btlib.data import load_dataset
@@ -29,7 +29,7 @@ from btlib.gate.rule import status_of
 from btlib.gate.throughput import judge_throughput
 from btlib.options import Declared, PluginOption, RunOptions, parser_of, plugin_values
 from btlib.protocol import TIERS, Protocol, Recipe
-from btlib.ranges import Range
+from btlib.ranges import Range, described
 from btlib.runs.record import RunInfo
 from btlib.runs.throughput import Throughput
 from btlib.runs.timeout import time_limit
@@ -306,3 +306,36 @@ def test_a_range_is_said_in_words(allowed: Range, text: str):
     assert str(allowed) == text
     with pytest.raises(BtlibError, match=f"^x: expected {text}, got 'none'\nHint: give {text}$"):
         allowed.require("none", "x")
+
+
+class Fields(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    count: Annotated[int, Field(ge=1, lt=9)] = 1
+    name: Annotated[str, Field(min_length=1)] = "x"
+    way: Literal["up", "down"] = "up"
+    on: bool = True
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("share", 0, "expected a number above 0, got 0"),
+        ("share", 1.5, "expected a number up to 1, got 1.5"),
+        ("share", math.nan, "expected a finite number, got nan"),
+        ("share", "0.5", "expected a number, got '0.5'"),
+        ("count", 0, "expected a number from 1, got 0"),
+        ("count", 9, "expected a number below 9, got 9"),
+        ("count", 1.5, "expected a whole number, got 1.5"),
+        ("name", "", "expected text that is not blank, got ''"),
+        ("name", 3, "expected text, got 3"),
+        ("way", "left", "expected 'up' or 'down', got 'left'"),
+        ("on", "yes", "expected true or false, got 'yes'"),
+        ("count", "7" * 99, "expected a whole number"),  # a long value is not shown
+    ],
+)
+def test_a_fault_of_a_field_is_said_in_the_same_words(field: str, value: Any, text: str):
+    with pytest.raises(ValidationError) as caught:
+        Fields(**{field: value})
+    (fault,) = caught.value.errors()
+    assert described(fault) == text

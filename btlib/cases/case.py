@@ -145,6 +145,8 @@ class Case:
         prepare: Function that trains or loads the predictor.
         image_size: Side length of the square input images in pixels; None uses the protocol's.
         scaling: Scaling of the images, "thesis", "percentile" or "zscore"; None uses the recipe's or protocol's.
+        any_size: Whether the case claims to accept images of any height and width. Runs use squares of one size, so
+            this only makes odd sizes a requirement of `btlib check`.
         registered_in: Name of the module in which `@case` registered the case; None if it was made without `@case`.
         needs: Names of cases whose models this case starts from. They are executed first.
         speed_reference: Function that makes the reference for speed ratios; None leaves the choice to the user.
@@ -159,6 +161,7 @@ class Case:
     prepare: Callable[[Work], Prepared]
     image_size: int | None = None
     scaling: Scaling | None = None
+    any_size: bool = False
     registered_in: str | None = None
     needs: tuple[str, ...] = ()
     speed_reference: MakeReference | None = None
@@ -174,6 +177,12 @@ class Case:
                 "predicts neither masks nor classes",
                 where=f"case {self.name}",
                 hint="set has_mask or has_classes",
+            )
+        if self.any_size and self.image_size is not None:
+            raise BtlibError(
+                f"declares image_size={self.image_size} and any_size=True",
+                where=f"case {self.name}",
+                hint="leave out one of the two",
             )
         if self.image_size is not None or self.scaling is not None:
             from btlib.data.preprocess import check
@@ -225,6 +234,7 @@ def case(
     has_classes: bool,
     image_size: int | None = None,
     scaling: Scaling | None = None,
+    any_size: bool = False,
     needs: Sequence[str] = (),
     speed_reference: MakeReference | None = None,
 ) -> Callable[[Callable[[Work], Prepared]], Callable[[Work], Prepared]]:
@@ -237,11 +247,13 @@ def case(
         has_classes: Whether the case predicts classes.
         image_size: Side length of the square input images in pixels; None uses the protocol's.
         scaling: "thesis", "percentile" or "zscore"; None uses the recipe's, or else the protocol's.
+        any_size: Whether the case claims to accept images of any height and width; `btlib check` then requires it.
         needs: Names of cases whose models this case starts from; they are executed first.
         speed_reference: Factory of the speed reference; None leaves the choice to the user.
 
     Raises:
-        BtlibError: The name is already registered, or the case predicts neither masks nor classes.
+        BtlibError: The name is already registered, the case predicts neither masks nor classes, or it claims any size
+            and declares one.
         OptionError: The image size is below 2 pixels.
         UnknownNameError: The scaling does not exist.
     """
@@ -256,6 +268,7 @@ def case(
             prepare,
             image_size,
             scaling,
+            any_size,
             registered_in=module,
             needs=tuple(needs),
             speed_reference=speed_reference,

@@ -7,10 +7,12 @@ from typing import Literal
 
 import numpy as np
 
+from btlib.cases.checks import check_prepared
+from btlib.conformance.activations import Doubled, in_classes, in_masks
 from btlib.conformance.subject import Subject
 from btlib.errors import BtlibError, PredictionError, foreign_faults
 from btlib.evaluation.checks import check_kind, check_ranges, in_shape
-from btlib.evaluation.predictor import copied
+from btlib.evaluation.predictor import ask_uncopied, copied
 from btlib.registry import Registry
 from btlib.types import Predictions
 
@@ -66,6 +68,11 @@ def _prepare(subject: Subject) -> None:
     subject.first()
 
 
+@_check("fields", "prepare")
+def _fields(subject: Subject) -> None:
+    check_prepared(subject.case, subject.first())
+
+
 @_check("predict", "prepare")
 def _predict(subject: Subject) -> None:
     subject.require_all()
@@ -100,6 +107,29 @@ def _ranges(subject: Subject) -> None:
     check_ranges(subject.predict(), _WHERE)
 
 
+@_check("double activation", "ranges")
+def _double_activation(subject: Subject) -> Remark | None:
+    """An untrained model may stay in the range of a double activation by chance, so this alone is at most a note."""
+    predictions, probes, task = subject.predict(), subject.predict_extremes(), subject.samples.task
+    mask, classes = (getattr(probes, name, None) for name in ("mask_prob", "class_prob"))
+    found: list[Doubled] = []
+    if predictions.mask_prob is not None:
+        found.append(in_masks(predictions.mask_prob, mask, len(task.structures)))
+    if predictions.class_prob is not None:
+        found.append(in_classes(predictions.class_prob, classes))
+    hint = (
+        'apply one activation: if the model returns probabilities, use mask_kind or class_kind="probabilities" in '
+        "Outputs, or remove the sigmoid or softmax after it"
+    )
+    certain = [one.message for one in found if one.evidence == "certain"]
+    if certain:
+        raise PredictionError("; ".join(certain), where=_WHERE, hint=hint)
+    possible = [one.message for one in found if one.evidence == "possible"]
+    if possible and subject.first().source not in ("trained", "resumed"):
+        return Remark("note", f"{'; '.join(possible)}. If the model is not simply uncertain: {hint}")
+    return None
+
+
 @_check("determinism", "ranges")
 def _determinism(subject: Subject) -> None:
     _require_same(
@@ -125,6 +155,19 @@ def _own_arrays(subject: Subject) -> Remark | None:
                 "copies the array, but other code would use wrong numbers. Return a copy: np.array(…)",
             )
     return None
+
+
+@_check("own input", "predict")
+def _own_input(subject: Subject) -> Remark | None:
+    images = subject.images.copy()
+    ask_uncopied(subject.predictor, subject.samples.ids, images)
+    if np.array_equal(images, subject.images, equal_nan=True):
+        return None
+    return Remark(
+        "note",
+        "predict changes the images that it is given. btlib gives it a copy each time, but other code would use "
+        "changed images. Work on a copy: images = images.copy()",
+    )
 
 
 @_check("order", "determinism")
@@ -160,7 +203,10 @@ def _odd_sizes(subject: Subject) -> Remark | None:
     if subject.is_saved:
         return Remark("skip", "saved predictions have a fixed size")
     height, width = subject.images.shape[2:]
-    images = subject.images[:2, :, : height - 1, : width - 15].copy()
+    narrower = width - 15 if width > 30 else width - 3
+    if narrower < 1:
+        return Remark("skip", f"images of {width} pixels cannot be made smaller")
+    images = subject.images[:2, :, : height - 1, :narrower].copy()
     what = f"images of {height - 1}×{width - 15}"
     try:
         with _with_hint("pad inside predict and crop the mask, or declare image_size in @case", what):
@@ -169,6 +215,9 @@ def _odd_sizes(subject: Subject) -> Remark | None:
             if not swapped:
                 in_shape(predictions, images.shape, subject.samples.task, _WHERE)
     except PredictionError as error:
+        if subject.case.any_size:
+            hint = "pad inside predict and crop the mask, or leave out any_size=True in @case"
+            raise PredictionError(error.problem, where=error.where, hint=hint) from error
         return Remark("note", str(error))
     if swapped:
         problem = "mask_prob has height and width swapped, which is not visible with square images"

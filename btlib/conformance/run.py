@@ -11,6 +11,7 @@ from btlib.cases import Case
 from btlib.conformance.checks import CHECKS, Check
 from btlib.conformance.subject import Subject, make_subject
 from btlib.errors import BtlibError, foreign_faults
+from btlib.types import Scaling
 
 Outcome = Literal["pass", "fail", "note", "skip"]
 
@@ -31,19 +32,33 @@ class CheckResult:
     message: str = ""
 
 
-def check_case(case: Case, data: Path | None = None, device: Device = "auto") -> list[CheckResult]:
+def check_case(
+    case: Case,
+    data: Path | None = None,
+    device: Device = "auto",
+    *,
+    image_size: int | None = None,
+    scaling: Scaling | None = None,
+    split: str | None = None,
+) -> list[CheckResult]:
     """Check a case and return one result for each of `CHECKS`, in their order.
 
     Args:
         case: The case; its checkpoints go to a temporary folder.
-        data: Folder of samples, needed for saved predictions of these samples; None uses phantoms.
+        data: Folder of samples. The case is checked on phantoms with the channels, classes and structures of its task;
+            saved predictions are checked on the samples. None uses phantoms of the Figshare task.
         device: Device to train and predict on, as in a run; "auto" takes the fastest available one.
+        image_size: See `make_subject`.
+        scaling: See `make_subject`.
+        split: See `make_subject`.
 
     Raises:
         DataError: The folder of samples is not valid.
     """
     with tempfile.TemporaryDirectory(prefix="btlib-check-", ignore_cleanup_errors=True) as checkpoints:
-        return examine(make_subject(case, Path(checkpoints), data, device))
+        place = Path(checkpoints)
+        subject = make_subject(case, place, data, device, image_size=image_size, scaling=scaling, split=split)
+        return examine(subject)
 
 
 def examine(subject: Subject) -> list[CheckResult]:

@@ -1,6 +1,8 @@
 """Subject of the checks: a case with a small training setup and a few samples."""
 
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,19 +10,27 @@ from numpy.typing import NDArray
 
 from btlib.adapters.device_choice import Device
 from btlib.cases import Case, Prepared, Work
+from btlib.cases.checks import check_asked
 from btlib.data import load_dataset, phantom_folder
 from btlib.data.cache import cache_root
 from btlib.data.dataset import Samples
-from btlib.errors import BtlibError
-from btlib.evaluation.predictor import Predictor, ask, ask_uncopied, require_all
-from btlib.evaluation.saved import SavedPredictions
+from btlib.data.load import open_source
+from btlib.data.source import DatasetSource
+from btlib.data.sources.phantom.source import PhantomSource
+from btlib.data.task import Task
+from btlib.errors import BtlibError, foreign_faults
+from btlib.evaluation.checks import in_shape
+from btlib.evaluation.predictor import Predictor, ask, ask_uncopied, require_all, require_known
+from btlib.evaluation.saved import MissingSamplesError, SavedPredictions
 from btlib.protocol import Protocol, Recipe
 from btlib.splits import make_split
-from btlib.types import Predictions
+from btlib.types import Predictions, Scaling
 
 _PHANTOMS = 40
 _SAMPLES = 6  # number of test samples, enough for batches of several sizes
 _SIDE = 64
+_LARGEST = 256  # side in pixels of the largest phantoms that are drawn; larger images are interpolated
+_EXTREME = 1000.0  # factor on intensities at which logits are far from 0
 _RECIPE = Recipe(name="check", quick=True, epochs=1, batch_size=8, learning_rate=3e-3)
 
 
@@ -34,6 +44,9 @@ class Subject:
         samples: Samples to predict.
         images: Images of these samples, float32 [n, channels, h, w].
         tested: Ids of all test samples.
+        real: Function that returns the subject on real samples, for saved predictions; None if there is none.
+        split: Name of the split of the test samples.
+        known: Ids of all samples of the data set, if saved predictions may have no others; None on phantoms.
     """
 
     case: Case
@@ -41,13 +54,34 @@ class Subject:
     samples: Samples
     images: NDArray[np.float32]
     tested: NDArray[np.str_]
+    real: "Callable[[], Subject] | None" = None
+    split: str = Protocol.split
+    known: NDArray[np.str_] | None = None
     _ready: Prepared | None = field(default=None)
 
     def first(self) -> Prepared:
-        """Return the result of preparing the case for the first time."""
+        """Return the result of preparing the case for the first time.
+
+        A case with saved predictions is then examined on the real samples of the folder, because the ids of phantoms
+        are not in its file.
+        """
         if self._ready is None:
-            self._ready = self.prepare()
+            self._ready = self._prepared()
         return self._ready
+
+    def _prepared(self) -> Prepared:
+        try:
+            ready = self.prepare()
+        except MissingSamplesError:  # the case itself asked its saved predictions for training samples
+            if self.real is None:
+                raise
+        else:
+            if self.real is None or not isinstance(ready.predictor, SavedPredictions):
+                return ready
+        real = self.real()
+        self.work, self.samples, self.images, self.tested = real.work, real.samples, real.images, real.tested
+        self.known, self.split, self.real = real.known, real.split, None
+        return self.prepare()
 
     @property
     def predictor(self) -> Predictor:
@@ -63,8 +97,9 @@ class Subject:
         """Prepare the case. The second and later calls can use the checkpoints that the first call stored.
 
         Raises:
-            BtlibError: The case did not return `Prepared` with a predictor.
+            BtlibError: The case did not return `Prepared` with a predictor, or the task lacks what it predicts.
         """
+        check_asked(self.case, self.work.task)
         prepared = self.case.prepare(self.work)
         if not (isinstance(prepared, Prepared) and isinstance(prepared.predictor, Predictor)):
             raise BtlibError(
@@ -77,35 +112,119 @@ class Subject:
         """Check that saved predictions contain all test samples, not only those that are predicted here.
 
         Raises:
-            PredictionError: Test samples are missing.
+            PredictionError: Test samples are missing, or there are samples outside the data set.
         """
-        require_all(self.predictor, self.tested, "test samples")
+        if self.known is not None:
+            require_known(self.predictor, self.known)
+        require_all(self.predictor, self.tested, f"test samples of the split {self.split}")
 
     def predict(self, at: NDArray[np.int64] | slice = slice(None), predictor: Predictor | None = None) -> Predictions:
         """Predict the samples at some positions, all by default, and copy the arrays."""
         return ask(self.predictor if predictor is None else predictor, self.samples.ids[at], self.images[at].copy())
+
+    def predict_extremes(self) -> Predictions | None:
+        """Predict images of extreme intensities; None if the case refuses them or has saved predictions.
+
+        Values that are not finite are left out.
+        """
+        if self.is_saved:
+            return None
+        parts = []
+        for probe in (self.images * _EXTREME, self.images * -_EXTREME, _noise(self.images.shape)):
+            try:
+                with np.errstate(all="ignore"), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    found = ask(self.predictor, self.samples.ids, probe)
+                    parts.append(in_shape(found, probe.shape, self.samples.task, "predict"))
+            except foreign_faults():  # no model has to accept such images
+                return None
+        joined = [_finite([getattr(part, name) for part in parts]) for name in ("mask_prob", "class_prob")]
+        return Predictions(*joined)
 
     def predict_uncopied(self, at: NDArray[np.int64] | slice = slice(None)) -> Predictions:
         """Predict as `predict`, but without copying the predictor's arrays."""
         return ask_uncopied(self.predictor, self.samples.ids[at], self.images[at].copy())
 
 
-def make_subject(case: Case, checkpoints: Path, data: Path | None = None, device: Device = "auto") -> Subject:
-    """Set up the checks of a case, on phantoms or on the samples of a folder.
+def _noise(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return images of strong noise; the same in every call."""
+    return np.random.default_rng(0).normal(0, _EXTREME, shape).astype(np.float32)
+
+
+def _finite(parts: list[NDArray[np.floating] | None]) -> NDArray[np.floating] | None:
+    """Join the probabilities of several batches, without the samples that have values that are not finite."""
+    there = [part for part in parts if part is not None]
+    if len(there) < len(parts):
+        return None
+    joined = np.concatenate(there)
+    return joined[np.isfinite(joined).reshape(len(joined), -1).all(axis=1)]
+
+
+def make_subject(
+    case: Case,
+    checkpoints: Path,
+    data: Path | None = None,
+    device: Device = "auto",
+    *,
+    image_size: int | None = None,
+    scaling: Scaling | None = None,
+    split: str | None = None,
+) -> Subject:
+    """Set up the checks of a case on phantoms: of the Figshare task, or of the task of a folder.
 
     Args:
         case: The case.
         checkpoints: Empty folder for checkpoints.
-        data: Folder of samples; None uses phantoms.
+        data: Folder of samples. Phantoms with its channels, classes and structures are drawn; only saved predictions
+            are examined on the samples themselves. None uses phantoms of the Figshare task.
         device: Device to train and predict on.
+        image_size: Side of the images in pixels, as the run gives them, if the case does not declare a size. None: the
+            protocol's default with `data`, as in the tier full; 64 otherwise, as in the tier smoke.
+        scaling: Scaling of the images, if the case does not declare one. None: "percentile" with `data`, because it
+            gives 0…1, as "thesis" does for images of 8 bits; "thesis" otherwise.
+        split: Split whose test samples saved predictions must contain; None: the protocol's default.
+
+    Raises:
+        DataError: The folder is not valid.
     """
-    protocol = Protocol(image_size=case.image_size or _SIDE, scaling=case.scaling or Protocol.scaling)
-    folder = data or phantom_folder(cache_root() / "phantoms", _PHANTOMS)
-    dataset = load_dataset(folder, protocol.image_size, protocol.scaling)
+    usual: tuple[int, Scaling] = (_SIDE, "thesis") if data is None else (Protocol.image_size, "percentile")
+    protocol = Protocol(
+        image_size=case.image_size or image_size or usual[0],
+        scaling=case.scaling or scaling or usual[1],
+        split=split or Protocol.split,
+    )
+    if data is None:
+        phantoms = phantom_folder(cache_root() / "phantoms", _PHANTOMS)
+        return _subject(case, checkpoints, phantoms, device, protocol)
+    source = open_source(data)
+    drawn = replace(protocol, split=Protocol.split)  # phantoms have no other split
+    subject = _subject(case, checkpoints, phantoms_of(source.task, protocol.image_size), device, drawn)
+    subject.real = lambda: _subject(case, checkpoints, source, device, protocol, complete=True)
+    return subject
+
+
+def phantoms_of(task: Task, image_size: int) -> PhantomSource:
+    """Return phantoms with the channels, classes and structures of a task, a few of each class."""
+    n = max(_PHANTOMS, 4 * len(task.classes))
+    synthetic = task.model_copy(update={"synthetic": True})
+    return PhantomSource(synthetic, n, size=min(image_size, _LARGEST), each=2)
+
+
+def _subject(
+    case: Case,
+    checkpoints: Path,
+    source: DatasetSource | Path,
+    device: Device,
+    protocol: Protocol,
+    *,
+    complete: bool = False,
+) -> Subject:
+    dataset = load_dataset(source, protocol.image_size, protocol.scaling)
     split = make_split(protocol.split, dataset)
     at = split.test[:_SAMPLES]
     more = {"device": device, "precision": "fp32", "case": case.name}
     work = Work.on(dataset, split, protocol, _RECIPE, 42, checkpoints, **more)
     samples = dataset.part(at)
     images = np.array(samples.images, dtype=np.float32)
-    return Subject(case, work, samples, images, dataset.ids[split.test])
+    known = dataset.ids if complete else None
+    return Subject(case, work, samples, images, dataset.ids[split.test], split=protocol.split, known=known)

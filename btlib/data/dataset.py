@@ -173,6 +173,11 @@ class Dataset(Samples):
         """The complete data set that these samples are a part of."""
         return self.cohort or Cohort(self.patients, self.strata)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether these are all samples of the data set, not a part of it."""
+        return self.cohort is None or len(self.cohort.patients) == len(self)
+
     @cached_property
     def truth_digests(self) -> Digests:
         """Digest of every mask at this size, uint64 [n], computed when the data set was made or at first use."""

@@ -41,6 +41,20 @@ def require_all(predictor: Predictor, ids: NDArray[np.str_], kind: str) -> None:
         predictor.require(ids, kind)
 
 
+def require_known(predictor: Predictor, ids: NDArray[np.str_]) -> None:
+    """Check that saved predictions have no samples outside the data set.
+
+    Args:
+        predictor: Predictor; only saved predictions are checked.
+        ids: Ids of all samples of the data set, text [n].
+
+    Raises:
+        PredictionError: Saved predictions have other ids.
+    """
+    if type(predictor) is SavedPredictions:
+        predictor.require_known(ids)
+
+
 def ask(predictor: Predictor, ids: NDArray[np.str_], images: NDArray[np.float32]) -> Predictions:
     """Predict samples and copy the arrays, because some predictors reuse one buffer for all batches.
 

@@ -1,5 +1,6 @@
 """Predictions that were made elsewhere and saved to a file, looked up by the ids of the samples."""
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from btlib import npz
 from btlib.errors import PredictionError
+from btlib.evaluation import saved_ids
 from btlib.files import DamagedFileError
 from btlib.types import Predictions
 
@@ -18,7 +20,18 @@ _MAKE = (
     "for example with btlib.adapters.save_predictions"
 )
 _FORMAT = "it must be a .npz or HDF5 file"
+_NAMES = ("id", "number", "mask_prob", "class_prob")
+_TYPES = {
+    "id": "write text; whole numbers from 1 may be stored as `number` in place of id",
+    "number": "write whole numbers from 1; text is stored as `id` in place of number",
+    "mask_prob": "write probabilities as floating-point numbers",
+    "class_prob": "write probabilities as floating-point numbers",
+}
 _NAMED = 5  # largest number of missing samples that an error message names
+
+
+class MissingSamplesError(PredictionError):
+    """Saved predictions lack samples."""
 
 
 class SavedPredictions:
@@ -36,7 +49,7 @@ class SavedPredictions:
 
     Raises:
         PredictionError: The file cannot be read, an array is missing, the lengths differ, an id is not text (or
-            `number` not an integer from 1), or an id occurs twice.
+            `number` not an integer from 1) or blank, or an id occurs twice.
     """
 
     device = "cpu"
@@ -44,31 +57,17 @@ class SavedPredictions:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._parts = _open(self.path)
-        lengths = {name: part.shape[0] if part.shape else 0 for name, part in self._parts.items()}
+        lengths = {name: part.shape[0] if part.shape else 0 for name, part in self._parts.items() if name in _NAMES}
         named = [name for name in ("id", "number") if name in lengths]
         if len(named) != 1 or len(lengths) < 2:
-            raise self._error(f"contains {', '.join(lengths) or 'nothing'}", _MAKE)
+            raise self._error(f"contains {_named(_names_in(self.path)) or 'nothing'}", _MAKE)
         if len(set(lengths.values())) > 1:
             raise self._error(f"lengths differ: {lengths}", _MAKE)
-        ids = self._ids() if named == ["id"] else self._numbers()
+        try:
+            ids = (saved_ids.texts if named == ["id"] else saved_ids.numbers)(self._read(self._parts[named[0]], None))
+        except saved_ids.WrongIdsError as error:
+            raise self._error(error.problem, error.hint) from error
         self._rows = {name: row for row, name in enumerate(ids)}
-        if len(self._rows) < len(ids):
-            raise self._error(f"has sample {_first_twice(ids)} twice", "write each sample once")
-
-    def _ids(self) -> list[str]:
-        ids = self._read(self._parts["id"], None)
-        if ids.ndim != 1 or ids.dtype.kind != "U":
-            raise self._error(f"id: expected text [n], got {ids.dtype} {ids.shape}", _MAKE)
-        return [str(name) for name in ids.tolist()]
-
-    def _numbers(self) -> list[str]:
-        numbers = self._read(self._parts["number"], None)
-        if numbers.ndim != 1 or numbers.dtype.kind not in "iuf":
-            raise self._error(f"number: expected whole numbers [n], got {numbers.dtype} {numbers.shape}", _MAKE)
-        strange = numbers[~(np.isfinite(numbers) & (numbers >= 1) & (numbers == np.trunc(numbers)))]
-        if len(strange):
-            raise self._error(f"number: expected whole numbers from 1, got {strange[0]}", _MAKE)
-        return [str(int(number)) for number in numbers.tolist()]
 
     def look_up(self, ids: NDArray[np.str_], images: NDArray[np.float32]) -> Predictions:
         """Return the predictions of samples.
@@ -84,10 +83,7 @@ class SavedPredictions:
         rows = np.array([self._rows[name] for name in ids.tolist()], dtype=np.int64)
         mask = self._parts.get("mask_prob")
         if mask is not None and mask.shape[-2:] != images.shape[-2:]:
-            raise self._error(
-                f"contains masks of {mask.shape[-2:]}, expected the size of the samples, {images.shape[-2:]}",
-                f"declare image_size={mask.shape[-1]} in @case" if len(mask.shape) in (3, 4) else _MAKE,
-            )
+            raise self._wrong_size(mask.shape, images.shape[-2:])
         classes = self._parts.get("class_prob")
         return Predictions(*(None if part is None else self._read(part, rows) for part in (mask, classes)))
 
@@ -104,10 +100,26 @@ class SavedPredictions:
         wanted = list(dict.fromkeys(ids.tolist()))
         missing = [name for name in wanted if name not in self._rows]
         if missing:
-            named = ", ".join(missing[:_NAMED]) + (" …" if len(missing) > _NAMED else "")
+            problem = f"has no prediction for {len(missing)} of {len(wanted)} {kind}: {_named(missing)}"
+            hint = saved_ids.missing_hint(missing, self._rows, kind)
+            raise MissingSamplesError(problem, where=self.path, hint=hint)
+
+    def require_known(self, ids: NDArray[np.str_]) -> None:
+        """Check that the file has no predictions of samples outside the data set: they would be of other data.
+
+        Args:
+            ids: Ids of all samples of the data set, text [n].
+
+        Raises:
+            PredictionError: The file has other ids. The message states their number and names the first of them.
+        """
+        known = set(ids.tolist())
+        unknown = [name for name in self._rows if name not in known]
+        if unknown:
             raise self._error(
-                f"has no prediction for {len(missing)} of {len(wanted)} {kind}: {named}",
-                f"predict all {kind}; use the ids of the data set (Dataset.ids; 7.mat has the id 7)",
+                f"has predictions for {len(unknown)} samples that are not among the {len(known)} of the data set: "
+                f"{_named(unknown)}",
+                saved_ids.unknown_hint(unknown, ids.tolist()),
             )
 
     def predict(self, images: NDArray[np.float32]) -> Predictions:
@@ -117,6 +129,23 @@ class SavedPredictions:
             PredictionError: Always.
         """
         raise self._error("saved predictions are found by the ids of samples, not by images", "call `look_up`")
+
+    def _wrong_size(self, shape: tuple[int, ...], side: tuple[int, ...]) -> PredictionError:
+        """Return the error for masks of another size than the images."""
+        hint = _MAKE
+        if shape[1:3] == side and len(shape) == 4:
+            hint = "the structures are on the last axis: np.moveaxis(mask_prob, 3, 1)"
+        elif len(shape) in (3, 4) and shape[-1] == shape[-2]:
+            hint = f"declare image_size={shape[-1]} in @case"
+        elif len(shape) in (3, 4):
+            hint = f"declare image_size={shape[-1]} in @case, and resize the masks to squares, as the images are"
+        found = "×".join(map(str, shape[-2:]))
+        return self._error(
+            f"contains masks of {shape[-2:]}, expected the size of the samples, {side}"
+            if len(shape) in (3, 4)
+            else f"mask_prob: expected [n, structures, h, w], got shape {shape} ({found})",
+            hint,
+        )
 
     def _read(self, part: "_Part", rows: NDArray[np.int64] | None) -> NDArray[Any]:
         try:
@@ -128,9 +157,8 @@ class SavedPredictions:
         return PredictionError(problem, where=self.path, hint=hint)
 
 
-def _first_twice(names: list[str]) -> str:
-    seen: set[str] = set()
-    return next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
 
 
 class _Part(Protocol):
@@ -175,24 +203,41 @@ class _InHdf5:
 
 
 def _open(path: Path) -> Mapping[str, _Part]:
-    names = ("id", "number", "mask_prob", "class_prob")
     try:
         if not path.is_file():
             raise PredictionError("there is no such file", where=path, hint=_MAKE)
         with path.open("rb") as file:
             start = file.read(4)
         if start[:2] == b"PK":
-            return {name: _InMemory(array) for name, array in npz.read_npz(path, (), names).items()}
-        return _open_hdf5(path, names)
+            return {name: _InMemory(array) for name, array in npz.read_npz(path, (), _NAMES).items()}
+        return _open_hdf5(path)
     except (OSError, DamagedFileError) as error:
         raise PredictionError(f"cannot be read: {error}", where=path, hint=_FORMAT) from error
 
 
-def _open_hdf5(path: Path, names: tuple[str, ...]) -> Mapping[str, _Part]:
+def _names_in(path: Path) -> list[str]:
+    """Return the names of all arrays in the file, the expected ones first."""
+    if zipfile.is_zipfile(path):
+        found = npz.names_in(path)
+    else:
+        from btlib import hdf5
+
+        with hdf5.reading(path) as file:
+            found = [str(name) for name in file]
+    return [name for name in _NAMES if name in found] + [name for name in found if name not in _NAMES]
+
+
+def _open_hdf5(path: Path) -> Mapping[str, _Part]:
     from btlib import hdf5
 
     with hdf5.reading(path) as file:
-        ids = hdf5.texts(file, "id")
-        found = {name: hdf5.dataset(file, name) for name in names if name != "id"}
+        found: dict[str, Any] = {}
+        for name in _NAMES:
+            try:
+                found[name] = (hdf5.texts if name == "id" else hdf5.dataset)(file, name)
+            except hdf5.WrongTypeError as error:
+                named = str(error).removeprefix(f"{name}: ")
+                raise PredictionError(f"{name}: {named}", where=path, hint=_TYPES[name]) from error
+        ids = found.pop("id")
         parts = {name: _InHdf5(path, name, part.shape) for name, part in found.items() if part is not None}
         return parts if ids is None else {"id": _InMemory(ids), **parts}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from btlib.data.dataset import Samples
+from btlib.data.dataset import Dataset, Samples
 from btlib.errors import PredictionError
 from btlib.evaluation.checks import check_kind, check_ranges, in_shape
-from btlib.evaluation.predictor import Predictor, ask, require_all
+from btlib.evaluation.predictor import Predictor, ask, require_all, require_known
 from btlib.evaluation.thresholds import ThresholdCurve, counts_at, threshold_curve
 from btlib.metrics import boundary_distances, counts
 from btlib.ranges import COUNT, SHARE
@@ -66,8 +66,8 @@ def evaluate(
 
     Raises:
         PredictionError: The threshold or the batch size is out of range, a prediction has the wrong shape, is not
-            finite or outside 0…1, or only some batches have masks (or classes). Saved predictions that lack samples
-            are reported before any sample is scored.
+            finite or outside 0…1, or only some batches have masks (or classes). Saved predictions that lack samples,
+            or have samples outside the data set, are reported before any sample is scored.
     """
     SHARE.require(threshold, f"{where}: threshold", error=PredictionError)
     COUNT.require(batch_size, "batch_size", error=PredictionError)
@@ -75,6 +75,8 @@ def evaluate(
     truth = dataset if truth is None else _same_samples(truth, dataset, where)
     if len(chosen) == 0:
         raise PredictionError("no samples to score", where=where, hint="choose at least one sample")
+    if isinstance(dataset, Dataset) and dataset.is_complete:
+        require_known(predictor, dataset.ids)
     require_all(predictor, dataset.ids[chosen], "test samples")
     overlaps, boundaries, probabilities, seconds = [], [], [], 0.0
     packed, at_thresholds = [], []

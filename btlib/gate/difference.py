@@ -12,7 +12,7 @@ from btlib.errors import StatsError
 from btlib.evaluation.aggregate import gated_value
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.gate.schema import Baseline
-from btlib.gate.sides import crossed, seed_is_ignored, side
+from btlib.gate.sides import crossed, distinct, seed_is_ignored, side
 from btlib.gate.trainings import Spreads, is_rescored, spreads
 from btlib.results import CaseResult, SeedRun
 
@@ -28,6 +28,12 @@ SEED_IGNORED = (
 )
 """Note on seeds that the case ignores."""
 
+SEEDS_REPEATED = (
+    "some seeds of a side have the numbers of another seed, so they count as one training with it: let the model use "
+    "its seed, or leave out these seeds"
+)
+"""Note on seeds some of which are equal."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -35,7 +41,7 @@ class Difference:
 
     Attributes:
         found: Difference with its variances.
-        measured: Measured value, the mean over seeds.
+        measured: Measured value, the mean over distinct trainings.
         method: What the interval covers, for readers.
         note: What readers must know about the interval; "" for nothing.
         spread: Standard deviation between trainings, of both sides if they differ; empty for the same models.
@@ -73,7 +79,7 @@ def difference(
     if not case.runs:
         return _from_published(result, figure, baseline)
     ours, theirs = (side(runs, result, figure.metric) for runs in (result.runs, case.runs))
-    measured = float(np.mean(by_seed(result.runs, figure, result.batch_mean_size)))
+    measured = float(np.mean(by_seed(distinct(result.runs), figure, result.batch_mean_size)))
     same = is_rescored(result.runs, case.runs)
     if same or rescore:
         found = crossed(ours.averaged(), theirs.averaged(), None)
@@ -87,9 +93,15 @@ def difference(
     known = spreads(result, ours, theirs, figure.metric, baseline, newcomer=newcomer)
     shared = (known.ours, known.theirs) if newcomer else known.ours
     found = crossed(ours, theirs, shared, known.interaction)
-    repeated = seed_is_ignored(result.runs) or seed_is_ignored(case.runs)
-    note = "\n".join(filter(None, [SEED_IGNORED if repeated else "", _note(known, result)]))
+    note = "\n".join(filter(None, [_on_repeated(result.runs, case.runs), _note(known, result)]))
     return Difference(found, measured, f"paired by {result.unit}, over trainings", note, _sds(known))
+
+
+def _on_repeated(*sides: Sequence[SeedRun]) -> str:
+    """Return a note if seeds of a side have the same numbers; "" otherwise."""
+    if any(seed_is_ignored(runs) for runs in sides):
+        return SEED_IGNORED
+    return SEEDS_REPEATED if any(len(distinct(runs)) < len(runs) for runs in sides) else ""
 
 
 def _equal(ours: NDArray[np.float64] | None, theirs: NDArray[np.float64] | None) -> bool:
@@ -124,7 +136,7 @@ def _from_published(result: CaseResult, figure: ReferenceValue, baseline: Baseli
     found = stats.crossed_with_published(
         ours.samples, figure.value, std, figure.n or len(mean), ours.groups, between_trainings=known.ours
     )
-    measured = float(np.mean(by_seed(result.runs, figure, result.batch_mean_size)))
+    measured = float(np.mean(by_seed(distinct(result.runs), figure, result.batch_mean_size)))
     exact = replace(found, difference=measured - figure.value)
     return Difference(exact, measured, f"unpaired, by {result.unit}, over trainings", _note(known, result), _sds(known))
 

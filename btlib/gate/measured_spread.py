@@ -10,7 +10,7 @@ from btlib.gate.comparable import other_truth, undefined, unlike
 from btlib.gate.from_results import described_command, sound
 from btlib.gate.measured import rounded
 from btlib.gate.schema import Baseline
-from btlib.gate.sides import seed_is_ignored, side
+from btlib.gate.sides import distinct, seed_is_ignored, side
 from btlib.results import CaseResult
 from btlib.runs.record import CaseRecord, RunInfo
 from btlib.runs.results import run_results
@@ -62,7 +62,7 @@ def _with_spread(result: CaseResult, case: BaselineCase, source: str) -> Baselin
             found[figure.metric] = Spread(
                 sd=rounded(math.sqrt(variance.value)),
                 interaction=rounded(math.sqrt(interaction)),
-                trainings=len(result.runs),
+                trainings=len(trainings.values),
                 source=source,
             )
     return case.model_copy(update={"spread": found})
@@ -88,6 +88,13 @@ def _require_same(
             f"case {result.case}: all seeds have the same numbers, so they do not show how trainings vary",
             where=folder,
             hint="let the model use its seed; for the same trained model, give --bt-rescore",
+        )
+    if len(distinct(result.runs)) < FEWEST:
+        raise BaselineError(
+            f"case {result.case}: expected at least {FEWEST} seeds with different numbers, got "
+            f"{len(distinct(result.runs))} of {len(result.runs)}",
+            where=folder,
+            hint="let the model use its seed, or run with more seeds",
         )
     figures = [figure for figure in known.figures if figure.margin is not None]
     differing = [

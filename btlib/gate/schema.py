@@ -15,8 +15,9 @@ from btlib.evaluation.aggregate import gated_value
 from btlib.evaluation.catalogue import metrics_of
 from btlib.gate.baseline_case import BaselineCase, Provenance, PublishedTest, ReferenceValue, Spread, Strict
 from btlib.gate.layout import SCHEMA, SCHEMAS, from_file, to_file
-from btlib.gate.sides import seed_is_ignored
+from btlib.gate.sides import distinct, seed_is_ignored
 from btlib.gate.text import compact
+from btlib.ranges import described
 from btlib.results import CaseResult, Conditions
 from btlib.sample_table import require_task
 
@@ -205,7 +206,7 @@ class Baseline(Strict):
             return stats.Variance(stored.sd**2, stored.trainings - 1)
         if metric not in self.gated(case) or seed_is_ignored(known.runs):
             return None
-        aggregates = [gated_value(run.samples, metric, "slice-mean", 16) for run in known.runs]
+        aggregates = [gated_value(run.samples, metric, "slice-mean", 16) for run in distinct(known.runs)]
         return stats.pooled([aggregates])
 
     def result(self, case: str) -> CaseResult | None:
@@ -228,10 +229,8 @@ def _first_fault(error: ValidationError, value: object) -> str:
     faults = error.errors(include_url=False)
     first = faults[0]
     field = ".".join(str(part) for part in first["loc"]) or "the file"
-    shown = repr(first["input"])
-    came = f", got {shown}" if first["type"] not in ("missing", "value_error") and len(shown) < 60 else ""
     more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
-    return f"does not follow {_schema_of(value)}: {field}: {first['msg'].removeprefix('Value error, ')}{came}{more}"
+    return f"does not follow {_schema_of(value)}: {field}: {described(first)}{more}"
 
 
 def _offer(path: Path) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from btlib import stats
 from btlib.results import CaseResult, SeedRun, set_draws, values_in_order
+from btlib.sample_table import SampleTable
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +58,7 @@ class Side:
 
 
 def side(runs: Sequence[SeedRun], result: CaseResult, metric: str) -> Side:
-    """Return the trainings of one side; if all seeds have the same numbers, they are a single training.
+    """Return the trainings of one side. Seeds with the same numbers are a single training (see `distinct`).
 
     Args:
         runs: Trainings, all of the samples of `result`.
@@ -67,7 +68,7 @@ def side(runs: Sequence[SeedRun], result: CaseResult, metric: str) -> Side:
     Raises:
         StatsError: The metric cannot be computed, or there are fewer than two patients for one of all samples together.
     """
-    runs = runs[:1] if seed_is_ignored(runs) else runs
+    runs = distinct(runs)
     folds = np.unique(result.folds, return_inverse=True)[1].astype(np.int64) if result.folds else None
     if result.definitions[metric].level == "set":
         drawn = set_draws(runs, result.samples, metric)
@@ -77,14 +78,38 @@ def side(runs: Sequence[SeedRun], result: CaseResult, metric: str) -> Side:
     return Side(samples.mean(axis=1), samples, None, result.groups[inside], None if folds is None else folds[inside])
 
 
-def seed_is_ignored(runs: Sequence[SeedRun]) -> bool:
-    """Return whether several seeds have the same numbers: the case ignores its seed, and tells nothing of trainings.
+_SAME = 1e-9
+"""Largest difference of two numbers of the same training, such as one that was computed in another order."""
 
-    Samples that all have the same value, such as a score at its limit, are no sign of it.
+
+def distinct(runs: Sequence[SeedRun]) -> Sequence[SeedRun]:
+    """Return the runs without those whose numbers an earlier run has: they are no other training.
+
+    Numbers are the same if they differ by at most 1e-9 in every sample. Samples that all have the same value, such as
+    a score at its limit, are no sign of the same training.
     """
-    if len(runs) < 2 or any(run.samples != runs[0].samples for run in runs[1:]):
+    found: list[SeedRun] = []
+    for run in runs:
+        if not any(_are_same(run.samples, other.samples) for other in found):
+            found.append(run)
+    return found
+
+
+def seed_is_ignored(runs: Sequence[SeedRun]) -> bool:
+    """Return whether several seeds have the same numbers: the case ignores its seed, and tells nothing of trainings."""
+    return len(runs) > 1 and len(distinct(runs)) == 1
+
+
+def _are_same(one: SampleTable, other: SampleTable) -> bool:
+    if one.id != other.id or one.columns.keys() != other.columns.keys():
         return False
-    return any(len(set(column)) > 1 for column in runs[0].samples.columns.values())
+    varies = False
+    for name, column in one.columns.items():
+        a, b = (np.array([np.nan if v is None else v for v in part], float) for part in (column, other.columns[name]))
+        if not np.allclose(a, b, rtol=0, atol=_SAME, equal_nan=True):
+            return False
+        varies = varies or len(np.unique(a)) > 1
+    return varies
 
 
 def crossed(

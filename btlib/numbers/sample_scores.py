@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from btlib import fingerprint
 from btlib.data.task import Score, Task
-from btlib.errors import DataError, OptionError
+from btlib.errors import DataError, OptionError, warn
+from btlib.ranges import described
 from btlib.results import CaseResult, Conditions, SeedRun
 from btlib.sample_table import TAKEN, SampleTable
 
@@ -41,9 +42,7 @@ def define(name: str, **fields: Any) -> Score:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join([name, *(str(part) for part in first["loc"][:1])])
-        raise OptionError(
-            f"{first['msg'].removeprefix('Value error, ')}, got {first['input']!r}", where=where
-        ) from error
+        raise OptionError(described(first), where=where, hint="docs/any-numbers.md lists the fields") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +98,8 @@ def as_runs(found: SampleScores, *, retrained: bool = False) -> tuple[SeedRun, .
         found: Scores of the samples.
         retrained: Whether the model was trained anew since the other measurement. Seeds always state this.
     """
+    if found.seeded and retrained:
+        warn("retrained changes nothing: the seeds state already that each value is of another training", stacklevel=2)
     model = None if found.seeded or retrained else NO_TRAINING
     patients: list[str | None] = [None] * found.n if found.groups is None else list(found.groups)
     return tuple(

@@ -1,19 +1,18 @@
 """Execution of one case: prepare its predictor, score it, and write its record, also after an error."""
 
-import json
 import time
 import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from btlib import fingerprint
 from btlib.adapters.device_choice import named_device, torch_name
-from btlib.cases import Case, Prepared, Source, Work
+from btlib.cases import Case, Prepared, Work
+from btlib.cases.checks import check_asked, check_prepared
 from btlib.data.dataset import Dataset
-from btlib.data.task import Task
 from btlib.errors import BtlibError, ModelError, foreign_faults
 from btlib.evaluation import Evaluation, evaluate, summarise
 from btlib.evaluation.catalogue import metrics_of
@@ -21,7 +20,6 @@ from btlib.evaluation.predictor import Predictor
 from btlib.evaluation.saved import SavedPredictions
 from btlib.metrics import EPSILON
 from btlib.protocol import Protocol
-from btlib.ranges import NOT_NEGATIVE, SHARE
 from btlib.results import Conditions, Failure, PatientFacts
 from btlib.runs.environment import environment
 from btlib.runs.held_out import HeldOut
@@ -109,10 +107,10 @@ def run_case(
     outcome: Literal["done"] | Failure = "done"
     error: str | None = None
     try:
-        _check_asked(case, truth.task)
+        check_asked(case, truth.task)
         with time_limit(timeout):
             made = case.prepare(work)
-            _check_prepared(case, made)
+            check_prepared(case, made)
             prepared = made
             prepare_seconds = time.perf_counter() - started
             memory.release()
@@ -174,57 +172,6 @@ def _masks(evaluation: Evaluation, record: CaseRecord) -> Masks | None:
     if evaluation.masks is None:
         return None
     return Masks(np.array(evaluation.samples.id), evaluation.masks, record.conditions.of_images()[0])
-
-
-def _check_asked(case: Case, task: Task) -> None:
-    """Check before training that the task has the masks or classes that the case predicts."""
-    for name, has, asked in (
-        ("masks", case.has_mask, task.structures),
-        ("classes", case.has_classes, task.classes),
-    ):
-        if has and not asked:
-            raise ModelError(
-                f"the case predicts {name}, but the task {task.name!r} has none",
-                where=f"case {case.name}",
-                hint="measure the case on another task, or correct has_mask and has_classes",
-            )
-
-
-def _check_prepared(case: Case, prepared: object) -> None:
-    if not isinstance(prepared, Prepared):
-        raise ModelError(
-            f"expected prepare to return a Prepared, got {type(prepared).__name__}",
-            where=f"case {case.name}",
-            hint='end prepare with: return Prepared(predictor, "given")',
-        )
-    _check_facts(case, prepared)
-    if "threshold" in prepared.details:
-        raise ModelError(
-            "details: the name threshold is reserved for the field threshold of Prepared",
-            where=f"case {case.name}",
-            hint="use Prepared(…, threshold=…), or rename the detail",
-        )
-
-
-def _check_facts(case: Case, prepared: Prepared) -> None:
-    """Check that the facts of the model can be written into the record."""
-    try:
-        json.dumps(dict(prepared.details), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ModelError(
-            f"details: expected plain JSON values, {error}",
-            where=f"case {case.name}",
-            hint="convert NumPy numbers with float(…) or int(…)",
-        ) from error
-    threshold = prepared.threshold
-    if threshold is not None and threshold not in SHARE:
-        raise ModelError(f"threshold: expected 0…1 or None, got {threshold!r}", where=f"case {case.name}")
-    if prepared.source not in get_args(Source):
-        expected = ", ".join(get_args(Source))
-        raise ModelError(f"source: expected one of {expected}, got {prepared.source!r}", where=f"case {case.name}")
-    if prepared.seconds not in NOT_NEGATIVE:
-        problem = f"seconds: expected a number from 0, got {prepared.seconds!r}"
-        raise ModelError(problem, where=f"case {case.name}")
 
 
 def _check_declared(case: Case, evaluation: Evaluation) -> None:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from btlib import fingerprint
 from btlib.cases import CASES, Case, Prepared, Work
+from btlib.data.sources.tasks import FIGSHARE
+from btlib.data.task import Task
+from btlib.errors import CheckpointError
 from btlib.evaluation.thresholds import best_threshold
 from btlib.natural_order import natural
 from btlib.protocol import Recipe
@@ -41,6 +44,7 @@ def prepare(variant: str, work: Work) -> Prepared:
     details: dict[str, Any] = {"device": str(device), "training_precision": precision, "training_engine": engine}
     theirs = work.options.get("thesis_checkpoints")
     if theirs is not None:
+        _require_task_of_thesis(variant, work.task)
         model, path = load_thesis_checkpoint(variant, theirs)
         subject = _subject(model, fingerprint.of_file(path), device, work)
         chosen = _engine(subject, work)
@@ -78,6 +82,19 @@ def prepare(variant: str, work: Work) -> Prepared:
         threshold=_threshold(variant, chosen.predictor, work),
         explainer=partial(_explainer, subject, work),
     )
+
+
+def _require_task_of_thesis(variant: str, task: Task) -> None:
+    """Raise an error if the thesis's checkpoints cannot predict the classes, structures or channels of a task."""
+    expected = FIGSHARE.classes, len(FIGSHARE.structures), len(FIGSHARE.channels)
+    if (task.classes, len(task.structures), len(task.channels)) != expected:
+        raise CheckpointError(
+            f"the thesis's checkpoints are for the classes {', '.join(FIGSHARE.classes)}, one structure and one "
+            f"channel; the task {task.name!r} has the classes {', '.join(task.classes) or 'none'}, "
+            f"{len(task.structures)} structures and {len(task.channels)} channels",
+            where=f"variant {variant}",
+            hint="leave out --bt-thesis-checkpoints, and the variant is trained on this task",
+        )
 
 
 def _subject(model: "TumourModel", identity: str, device: "torch.device", work: Work) -> "Subject":
@@ -227,6 +244,7 @@ for _name, _variant in ((name, VARIANTS[name]) for name in VARIANTS):
             _variant.has_mask,
             _variant.has_classes,
             partial(prepare, _name),
+            any_size=True,
             needs=(_variant.frozen_from,) if _variant.frozen_from else (),
             speed_reference=partial(_reference, _name),
             stored=partial(_stored, _name),

@@ -1,5 +1,7 @@
 """Explaining a trained variant: its model is loaded from the store of checkpoints."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from btlib import extras
@@ -31,13 +33,14 @@ def stored_study(variant: str, where: Where) -> Study:
         where.report("Note: trained on other samples or another split; the model may have seen these test samples")
     subject = Subject(
         stored.model.to(device),
-        NAMED,
+        replace(NAMED, structures=max(len(stored.task.structures), 1)),
         device,
         resolve_precision(where.precision or "auto", device),
         dataset.image_size,
         identity=stored.manifest["sha256"],
         cache=where.checkpoints / "engines",
         calibration=lambda: np.asarray(dataset.images[np.sort(split.train)[:300]]),
+        channels=len(stored.task.channels),
     )
     held_out = dataset.part(split.val if len(split.val) else split.train)
     made = explainer(subject, held_out, where.engine or "auto", where.report)

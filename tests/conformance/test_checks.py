@@ -276,7 +276,7 @@ def test_saved_predictions_are_required_of_all_test_samples_not_only_of_those_ex
     results = run(prepare=lambda work: Prepared(SavedPredictions(path), "given"))
     assert failed(results) == ["predict"]
     assert slice_seed42(12).test.tolist() == [5, 9]
-    assert "has no prediction for 1 of 2 test samples: 100" in results["predict"][1]
+    assert "has no prediction for 1 of 2 test samples of the split slice-seed42: 100" in results["predict"][1]
 
 
 def test_no_images_may_be_refused_in_words(run: Examine):

@@ -103,7 +103,7 @@ def run(*args: object) -> Result:
 def test_a_sound_case(file: str):
     result = run("check", f"{file}::good-net")
     assert result.exit_code == 0
-    assert result.stdout.startswith("case good-net: sound\n  ✓ prepare\n  ✓ predict\n")
+    assert result.stdout.startswith("case good-net: sound\n  ✓ prepare\n  ✓ fields\n  ✓ predict\n")
     assert "  – odd sizes  (the case accepts only 40 pixels)\n" in result.stdout
     assert result.stdout.endswith("all checks passed\n")
 
@@ -114,7 +114,7 @@ def test_a_broken_one_says_what_to_change(file: str):
     assert "  ✗ ranges\n      predict: mask_prob: expected probabilities in 0…1, got -2…" in result.stdout
     assert "      Hint: apply a sigmoid" in result.stdout
     assert "  – determinism  ('ranges' must pass first)\n" in result.stdout
-    assert result.stdout.endswith("1 of 12 checks failed: ranges\n")
+    assert result.stdout.endswith("1 of 15 checks failed: ranges\n")
 
 
 def test_a_case_nobody_knows(file: str):
@@ -131,8 +131,8 @@ def test_an_error_of_prepare_is_printed_once_and_the_rest_has_no_predictor(file:
     assert result.exit_code == 1
     assert result.output.count("no weights here") == 2  # the line of code, and the error
     assert result.output.count("RuntimeError: no weights here") == 1
-    assert result.stdout.count("  (no predictor)\n") == 11
-    assert result.stdout.endswith("1 of 12 checks failed: prepare\n")
+    assert result.stdout.count("  (no predictor)\n") == 14
+    assert result.stdout.endswith("1 of 15 checks failed: prepare\n")
 
 
 def test_odd_sizes_are_a_note_that_fails_nothing(file: str):

@@ -91,12 +91,15 @@ def test_the_tolerance_of_each_comparison(check: str, tolerance: float, part: st
 def test_the_checks_and_what_each_needs() -> None:
     assert {name: CHECKS[name].needs for name in CHECKS} == {
         "prepare": (),
+        "fields": ("prepare",),
         "predict": ("prepare",),
         "declared parts": ("predict",),
         "shapes": ("predict",),
         "ranges": ("shapes",),
+        "double activation": ("ranges",),
         "determinism": ("ranges",),
         "own arrays": ("determinism",),
+        "own input": ("predict",),
         "order": ("determinism",),
         "batch size": ("order",),
         "odd sizes": ("shapes",),
@@ -222,24 +225,22 @@ def test_what_a_case_is_given(
     assert work.train.ids.tolist() == data.ids[split.train].tolist()
     assert work.val.ids.tolist() == data.ids[split.val].tolist()
     assert found.images.flags.c_contiguous
-    make_subject(case, tmp_path / "checkpoints", tmp_path / "own samples")
-    assert loaded[1][0] == tmp_path / "own samples"
-    assert len(made) == 1
 
 
 def test_checkpoints_of_an_examination_are_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[tuple[Any, ...]] = []
 
-    def spy(case: Case, checkpoints: Path, data: Path | None, device: str) -> str:
+    def spy(case: Case, checkpoints: Path, data: Path | None, device: str, **more: object) -> str:
         assert checkpoints.is_dir()
         (checkpoints / "model").write_text("")
-        given.append((case, checkpoints, data, device))
+        given.append((case, checkpoints, data, device, more))
         return "subject"
 
     monkeypatch.setattr(run, "make_subject", spy)
     monkeypatch.setattr(run, "examine", lambda subject: [subject])
     case = Case("mine", "", True, True, lambda work: Prepared(None, "given"))  # type: ignore[arg-type]
-    found: list[Any] = list(check_case(case, tmp_path, "mps"))
+    found: list[Any] = list(check_case(case, tmp_path, "mps", image_size=48, scaling="zscore", split="official"))
     assert found == ["subject"]
-    assert [(one[0], *one[2:]) for one in given] == [(case, tmp_path, "mps")]
+    more = {"image_size": 48, "scaling": "zscore", "split": "official"}
+    assert [(one[0], *one[2:]) for one in given] == [(case, tmp_path, "mps", more)]
     assert not given[0][1].exists()

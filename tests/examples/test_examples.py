@@ -15,7 +15,7 @@ import torch
 from btlib import evaluate, judge
 from btlib.adapters import SavedPredictions, TorchPredictor, save_predictions
 from btlib.cases import CASES, Case, Work, load_case, load_cases
-from btlib.conformance import Subject, examine
+from btlib.conformance import CHECKS, Subject, check_case, examine
 from btlib.data import load_dataset, write_phantoms
 from btlib.data.dataset import Dataset, Samples
 from btlib.errors import ModelError
@@ -191,6 +191,39 @@ def test_one_trained_f_scores_alike_through_torch_as_an_onnx_file_and_as_saved_p
     results = [bench.measured(predictor) for predictor in ways]
     verdicts = [[(v.metric, v.status) for v in judge(result, reference([results[0]], "F"))] for result in results]
     assert verdicts[0] == verdicts[1] == verdicts[2]
+
+
+OF_OWN_TASKS = pytest.mark.parametrize(("file", "name"), [("four_classes.py", "four"), ("two_structures.py", "two")])
+
+
+@pytest.fixture
+def scans(file: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder that the example writes as a script."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BTLIB_CACHE", str(tmp_path / "cache"))
+    subprocess.run([sys.executable, EXAMPLES / file, "scans"], check=True, capture_output=True)
+    return tmp_path / "scans"
+
+
+@OF_OWN_TASKS
+def test_an_example_for_another_task_keeps_its_promises(file: str, name: str, case: Callable[[str], Case], scans: Path):
+    results = check_case(case(f"{file}::{name}"), scans, "cpu", image_size=32)
+    assert {one.check: one.outcome for one in results} == dict.fromkeys(CHECKS, "pass")
+
+
+@pytest.mark.nightly
+@OF_OWN_TASKS
+def test_it_learns_this_task(file: str, name: str, case: Callable[[str], Case], scans: Path, tmp_path: Path):
+    given, here = case(f"{file}::{name}"), Bench(load_dataset(scans, 48, "percentile"), tmp_path / "models")
+    work = replace(here.work, recipe=replace(RECIPE, epochs=6, learning_rate=1e-3, batch_size=8))
+    prepared = given.prepare(work)
+    table = evaluate(prepared.predictor, here.dataset, here.split.test, threshold=0.5).samples
+    assert (table.structures, table.classes) == (list(here.dataset.task.structures), list(here.dataset.task.classes))
+    for structure in table.structures:
+        assert per_sample(table, f"dice/{structure}").mean() > 0.4
+    if name == "four":
+        assert min(table.columns["tumour/truth_area"]) == 0  # a sample without a tumour is tested
+    assert given.prepare(work).source == "loaded"
 
 
 def test_predictions_of_another_machine(case: Callable[[str], Case], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -11,6 +11,7 @@ import pytest
 
 from btlib.cases import Case, Prepared, Work
 from btlib.data.dataset import Dataset
+from btlib.data.task import Task
 from btlib.engines import Subject
 from btlib.explain import Explainer, Runner
 from btlib.explain import find as room
@@ -47,7 +48,9 @@ def asked(monkeypatch: pytest.MonkeyPatch, make_dataset: Callable[..., Dataset])
         **{"data": slices.fingerprint, "split": SPLIT.fingerprint},
     }
     manifest = {"ingredients": ingredients, "created": "yesterday", "sha256": "s" * 64}
-    stored = SimpleNamespace(manifest=manifest, path="E.ckpt", model=SimpleNamespace(to=lambda device: ("on", device)))
+    task = Task(name="two", classes=("a", "b"), structures=("core", "rim"), channels=("T1", "FLAIR"))
+    model = SimpleNamespace(to=lambda device: ("on", device))
+    stored = SimpleNamespace(manifest=manifest, path="E.ckpt", model=model, task=task)
 
     def load_dataset(*how: Any) -> Dataset:
         asked.data.append(how)
@@ -94,6 +97,7 @@ def test_a_trained_variant(asked: Asked, where: Where):
     assert engine == "auto"
     assert (subject.precision, subject.image_size, subject.identity) == ("for auto", 16, "s" * 64)
     assert subject.cache == where.checkpoints / "engines"
+    assert (subject.outputs.structures, subject.channels) == (2, 2)
     assert np.array_equal(subject.calibration(), study.dataset.images[[0, 3, 9, 11]]), "of training samples"
 
 

@@ -47,8 +47,8 @@ def test_known_files_are_offered_in_order(tmp_path: Path, measured_baseline: Cal
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        (["reason"], "reason: Input should be a valid string, got 3"),
-        (["reason", "source"], "source: Input should be a valid string, got 3 (and 1 more faults)"),
+        (["reason"], "reason: expected text, got 3"),
+        (["reason", "source"], "source: expected text, got 3 (and 1 more faults)"),
     ],
 )
 def test_the_first_fault_and_how_many_more(

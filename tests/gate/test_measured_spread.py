@@ -120,3 +120,11 @@ def test_seeds_with_the_same_numbers_are_refused(run_of: Folder, measured_baseli
 )
 def test_small_values_of_a_baseline_keep_their_digits(value: float, stored: float) -> None:
     assert rounded(value) == stored
+
+
+def test_seeds_with_the_numbers_of_another_do_not_count(run_of: Folder, measured_baseline: Make) -> None:
+    folder = run_of(3, 9, 6)
+    records = RunStore(folder).records()
+    RunStore(folder).save_record(records[2].model_copy(update={"samples": records[0].samples}))
+    with pytest.raises(BaselineError, match="expected at least 3 seeds with different numbers, got 2 of 3"):
+        with_spreads(measured_baseline(spread=None), folder)

@@ -66,8 +66,8 @@ def of_its_own(value: dict, **change: object) -> None:
             r"task\.synthetic: expected False for a built-in task, got True",
         ),
         (lambda b: b.pop("samples"), "samples: missing, but there are runs"),
-        (lambda b: b["samples"]["id"].__setitem__(0, ""), r"samples\.id\.0: .*at least 1 character"),
-        (lambda b: b["samples"]["id"].__setitem__(0, 1), r"samples\.id\.0: .*valid string, got 1"),
+        (lambda b: b["samples"]["id"].__setitem__(0, ""), r"samples\.id\.0: expected text that is not blank"),
+        (lambda b: b["samples"]["id"].__setitem__(0, 1), r"samples\.id\.0: expected text, got 1"),
         (lambda b: b["samples"]["id"].__setitem__(0, "2"), "id: a sample occurs more than once"),
         (lambda b: b["task"].update(name="mine"), "its name is 'mine', but conditions.origin is 'phantom'"),
         (
@@ -89,7 +89,7 @@ def of_its_own(value: dict, **change: object) -> None:
             "a sample has no patient, but conditions.patients counts patients",
         ),
         (lambda b: b["samples"].update(volume=["v"] * 59), "volume: expected 60 values, got 59"),
-        (lambda b: b["samples"].update(volume=[None] * 60), r"samples\.volume\.0: .*valid string"),
+        (lambda b: b["samples"].update(volume=[None] * 60), r"samples\.volume\.0: expected text"),
         (
             lambda b: b["samples"]["columns"].update({"tumour/pred_area": [1] * 60}),
             "columns: tumour/pred_area is both in samples and in a run",
@@ -111,10 +111,13 @@ def of_its_own(value: dict, **change: object) -> None:
         (lambda b: b.pop("conditions"), "conditions: Field required"),
         (lambda b: b.update(colour="red"), "colour: Extra inputs"),
         (lambda b: b["cases"].clear(), "cases: .*at least 1"),
-        (lambda b: b["cases"]["X"]["figures"][0].update(value="0.9"), r"cases\.X\.figures\.0\.value: .*valid number"),
+        (
+            lambda b: b["cases"]["X"]["figures"][0].update(value="0.9"),
+            r"cases\.X\.figures\.0\.value: expected a number, got",
+        ),
         (lambda b: b["cases"]["X"]["figures"][0].update(value=0.95), "dice is 0.95, but its samples give 0.9"),
         (lambda b: b["cases"]["X"]["figures"][0].update(margin=2), "margin 2 is wider than the range 0…1 of dice"),
-        (lambda b: b["cases"]["X"]["figures"][0].update(margin=0), "margin: .*greater than 0"),
+        (lambda b: b["cases"]["X"]["figures"][0].update(margin=0), "margin: expected a number above 0"),
         (lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95"), "hd95: expected the unit px, got 1"),
         (
             lambda b: b["cases"]["X"]["figures"][0].update(metric="hd95", unit="px"),

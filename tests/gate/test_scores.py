@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from btlib.data.task import Score, Task
-from btlib.errors import BaselineError
+from btlib.errors import BaselineError, BtlibWarning
 from btlib.evaluation.aggregate import per_sample, summarise
 from btlib.evaluation.catalogue import METRICS, metrics_of
 from btlib.gate import Baseline, judge
@@ -170,7 +170,9 @@ def test_conditions_have_image_fields_exactly_with_images(conditions: Conditions
 def trained(values: Any) -> CaseResult:
     """Scores of a model that was trained anew: one row of values, or seed → values."""
     found = from_arrays("wer", IDS, values, GROUPS, group="speaker")
-    return as_result(found, "wer", [define("wer", direction="lower", margin=0.01)], retrained=True)
+    return as_result(
+        found, "wer", [define("wer", direction="lower", margin=0.01)], retrained=not isinstance(values, dict)
+    )
 
 
 def test_seeds_that_the_model_ignores_are_one_training():
@@ -193,6 +195,28 @@ def test_seeds_that_the_model_ignores_are_one_training():
     perfect = dict.fromkeys((1, 2, 3), np.zeros(60))
     (found,) = judge(trained({seed + 3: row for seed, row in perfect.items()}), reference([trained(perfect)], "b"))
     assert (found.status, found.reason) == ("pass", ""), "every training reaches the limit of the score"
+
+
+@pytest.mark.parametrize("jitter", [0.0, 1e-10])
+def test_some_seeds_with_the_numbers_of_another_are_one_training_with_it(jitter: float):
+    """Two of three seeds are equal, or differ by rounding: the verdict is that of two trainings, and says so."""
+    rng = np.random.default_rng(7)
+    first, second = (VALUES + 0.03 + rng.normal(0, 0.004, 60) for _ in range(2))
+    before = reference([trained(dict(enumerate(VALUES + rng.normal(0, 0.004, (2, 60)))))], "b")
+    (two,) = judge(trained({1: first, 2: second}), before)
+    (three,) = judge(trained({1: first, 2: second, 3: first + jitter * rng.uniform(-1, 1, 60)}), before)
+    assert (three.status, three.low, three.high, three.spread) == (two.status, two.low, two.high, two.spread)
+    assert three.measured == pytest.approx(two.measured)
+    assert "some seeds of a side have the numbers of another seed" in three.reason
+    assert "some seeds" not in two.reason
+    (apart,) = judge(trained({1: first, 2: second, 3: first + 1e-6 * rng.uniform(-1, 1, 60)}), before)
+    assert "some seeds" not in apart.reason
+
+
+def test_seeds_state_already_that_models_were_trained():
+    found = from_arrays("wer", IDS, {1: VALUES, 2: VALUES + 0.01}, GROUPS, group="speaker")
+    with pytest.warns(BtlibWarning, match="retrained changes nothing: the seeds state already"):
+        as_result(found, "wer", [define("wer", margin=0.01)], retrained=True)
 
 
 def test_two_groups_have_no_power():

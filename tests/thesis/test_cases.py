@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from btlib import evaluate
 from btlib.cases import Work, load_cases
 from btlib.data.dataset import Dataset
+from btlib.errors import CheckpointError
 from btlib.protocol import Protocol
 from btlib.splits import Split, slice_seed42
 from btlib.thesis.models import VARIANTS, create, to_thesis_state_dict
@@ -86,6 +88,16 @@ def test_the_thesiss_own_checkpoints_are_used_where_asked(tmp_path: Path, make_w
     assert prepared.source == "file"
     assert prepared.details["checkpoint"] == "Model_B_classification_only.ckpt"
     assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"classes": ("glioma", "meningioma", "pituitary")}, {"structures": ("a", "b")}, {"channels": ("x", "y")}]
+)
+def test_they_are_refused_for_another_task(change: dict[str, object], tmp_path: Path, make_work: Callable[..., Work]):
+    """Classes in another order would be the worst: every number would be wrong, and none would be missing."""
+    work = make_work(options={"thesis_checkpoints": tmp_path})
+    with pytest.raises(CheckpointError, match="the thesis's checkpoints are for the classes meningioma, glioma, "):
+        load_cases()["B"].prepare(replace(work, task=work.task.model_copy(update=change)))
 
 
 def test_the_cases_are_the_table_of_variants():

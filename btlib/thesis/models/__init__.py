@@ -30,18 +30,18 @@ def create(
     drifting_batch_norm: bool = False,
     task: Task = FIGSHARE,
 ) -> "TumourModel":
-    """Build a variant for training: float32 [n, 1 or 3, h, w] → `ModelOutput`.
+    """Build a variant for training: float32 [n, channels, h, w] → `ModelOutput`.
 
     Args:
         variant: "A" … "G".
         weights: "coco", "imagenet", or None or "none" for random initialisation from torch's global generator.
         backbone: "resnet50" (the thesis), "resnet101" or "tiny".
         drifting_batch_norm: For C: leave the frozen encoder's batch norm in train mode, as in the thesis.
-        task: Task with the classes and structures.
+        task: Task with the classes, structures and channels.
 
     Raises:
         UnknownNameError: No such variant, weights or backbone; the message suggests the nearest name.
-        ModelError: The weights are not available.
+        ModelError: The weights are not available, or the task lacks the classes or structures of the variant.
         MissingExtraError: torch is not installed.
     """
     row = VARIANTS[variant]

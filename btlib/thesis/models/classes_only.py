@@ -19,13 +19,14 @@ class ClassesOnly(nn.Module):
     def __init__(self, model: "TumourModel") -> None:
         super().__init__()
         by_mask = isinstance(model.coupling, MaskToClasses)
+        self.inputs = model.inputs
         self.backbone = model.backbone
         self.decoder = model.decoder if by_mask else None
         self.coupling = model.coupling if by_mask else SideBySide()
         self.head = model.head
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return class logits [n, classes] of images, float32 [n, 1 or 3, h, w]."""
-        features = self.backbone(images.expand(-1, 3, -1, -1))
+        """Return class logits [n, classes] of images, float32 [n, channels, h, w]."""
+        features = self.backbone(images.expand(-1, self.inputs, -1, -1))
         logits: Tensor = self.coupling(features, self.decoder, self.head)[1]
         return logits

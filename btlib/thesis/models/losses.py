@@ -9,7 +9,11 @@ EPSILON = 1e-6
 
 
 def soft_dice_loss(mask_prob: Tensor, masks: Tensor) -> Tensor:
-    """Soft Dice loss: mean over samples and structures of 1 − 2·Σpt / (Σp + Σt + 1e-6); both [n, structures, h, w]."""
+    """Soft Dice loss: mean over samples and structures of 1 − 2·Σpt / (Σp + Σt + 1e-6); both [n, structures, h, w].
+
+    For an empty true mask it is 1 without a gradient, whatever is predicted: such masks are learnt from the cross
+    entropy alone, and the optimum is not changed.
+    """
     p, t = (part.float().flatten(0, 1).flatten(1) for part in (mask_prob, masks))
     return (1 - 2 * (p * t).sum(1) / (p.sum(1) + t.sum(1) + EPSILON)).mean()
 

@@ -10,7 +10,7 @@ from torchvision.models.segmentation.fcn import FCNHead
 from btlib.data.sources.tasks import FIGSHARE
 from btlib.data.task import Task
 from btlib.errors import ModelError
-from btlib.thesis.models.backbone import BACKBONES, Backbone
+from btlib.thesis.models.backbone import BACKBONES, RGB, Backbone, inputs_for
 from btlib.thesis.models.heads import ClassHead, MaskToClasses, ProjectAndAdd, SideBySide
 from btlib.thesis.models.variants import Variant
 
@@ -39,7 +39,10 @@ class TumourModel(nn.Module):
         variant: Row of the variant in the table.
         backbone: Name in `BACKBONES`.
         drifting_batch_norm: For a frozen variant, leave the encoder's batch norm in train mode, as in the thesis.
-        task: Task with the classes and structures.
+        task: Task with the classes, structures and channels.
+
+    Raises:
+        ModelError: The task has no classes, or no structures, and the variant needs them.
     """
 
     def __init__(
@@ -51,12 +54,14 @@ class TumourModel(nn.Module):
         task: Task = FIGSHARE,
     ) -> None:
         super().__init__()
+        _require_parts(variant, task)
         spec = BACKBONES[backbone]
         hidden = spec.channels // 4
         self.variant = variant
         self.backbone_name = backbone
         self.drifting_batch_norm = drifting_batch_norm
-        self.backbone = spec.build()
+        self.inputs = inputs_for(len(task.channels))
+        self.backbone = spec.build(self.inputs)
         self.decoder = FCNHead(spec.channels, len(task.structures)) if variant.has_mask else None
         self.aux = FCNHead(spec.aux_channels, variant.aux_classes) if variant.aux_classes else None
         self.coupling = _coupling(variant, spec, hidden, task)
@@ -82,21 +87,30 @@ class TumourModel(nn.Module):
 
         return None if self.head is None else ClassesOnly(self)
 
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the features [n, c, h/8, w/8] of images [n, channels, h, w]; a single channel is repeated."""
+        features: Tensor = self.backbone(images.expand(-1, self.inputs, -1, -1))
+        return features
+
     def forward(self, images: Tensor) -> ModelOutput:
         """Predict masks and classes.
 
         Args:
-            images: float32 [n, 1 or 3, h, w], scaled by the protocol, h and w of at least 16; one channel is repeated.
+            images: float32 [n, channels, h, w], scaled by the protocol, h and w of at least 16, with the channels of
+                the task. A model for one or three channels takes both: one channel is repeated.
 
         Raises:
             ModelError: The images have another shape.
         """
-        if images.ndim != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < MIN_SIDE:
+        taken = (1, RGB) if self.inputs == RGB else (self.inputs,)
+        if images.ndim != 4 or images.shape[1] not in taken or min(images.shape[2:]) < MIN_SIDE:
             raise ModelError(
-                f"expected images [n, 1 or 3, h, w] with h and w of at least {MIN_SIDE}, got {list(images.shape)}",
+                f"expected images [n, {' or '.join(map(str, taken))}, h, w] with h and w of at least {MIN_SIDE}, got "
+                f"{list(images.shape)}",
                 where=f"variant {self.variant.name}",
+                hint="train the variant on a task with these channels, or choose another --bt-image-size",
             )
-        features = self.backbone(images.expand(-1, 3, -1, -1))
+        features = self.encode(images)
         coarse, class_logits = self.coupling(features, self.decoder, self.head)
         if coarse is None:
             return ModelOutput(None, None, class_logits)
@@ -106,6 +120,20 @@ class TumourModel(nn.Module):
         return ModelOutput(
             logits, _upsample(torch.sigmoid(coarse.float()), size) if frozen else logits.sigmoid(), class_logits
         )
+
+
+def _require_parts(variant: Variant, task: Task) -> None:
+    """Raise an error if the variant predicts classes or masks that the task does not have."""
+    for needed, there, name in (
+        (variant.has_classes, task.classes, "classes"),
+        (variant.has_mask, task.structures, "structures"),
+    ):
+        if needed and not there:
+            raise ModelError(
+                f"needs {name}, and the task {task.name!r} has none",
+                where=f"variant {variant.name}",
+                hint="use another variant: A needs structures, B needs classes, C to G need both",
+            )
 
 
 def _upsample(coarse: Tensor, size: torch.Size) -> Tensor:

@@ -10,10 +10,11 @@ from torchvision import models
 
 from btlib.errors import ModelError
 from btlib.registry import unknown_name
-from btlib.thesis.models.backbone import BACKBONES
+from btlib.thesis.models.backbone import BACKBONES, RGB
 from btlib.thesis.models.network import TumourModel
 
 WEIGHTS = ("coco", "imagenet", "none")
+FIRST = "backbone.conv1.weight"  # the only tensor whose shape depends on the number of input channels
 TIMEOUT = 20.0  # seconds; without a network, "auto" must not hang
 
 
@@ -26,6 +27,11 @@ def load_pretrained(model: TumourModel, weights: str | None) -> None:
 
     "coco" fills the backbone, and all tensors of decoder and auxiliary head that have the same shape (the last
     convolution stays random, except in A's 21-class auxiliary head). "imagenet" fills only the backbone.
+
+    The weights are for three colour channels. For a model with another number n of input channels, each channel gets
+    the sum of the three colours' kernels divided by n. So n equal channels give the features of one grey image, and
+    the scale of all later layers fits, as in inflated networks (arXiv 1705.07750). Channels such as T1 and FLAIR are
+    grey images, so none of them is treated like a colour; their kernels become different in training.
 
     Raises:
         UnknownNameError: No such weights.
@@ -76,6 +82,8 @@ def _coco_or_none(backbone: str) -> tuple[str, tuple[str, ...]]:
 
 def _fill(model: TumourModel, state: Mapping[str, Tensor]) -> None:
     own = model.state_dict()
+    if FIRST in state and model.inputs != RGB:
+        state = {**state, FIRST: for_channels(state[FIRST], model.inputs)}
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
     missing = [k for k in own if k.startswith("backbone.") and k not in fitting]
     if missing:
@@ -83,6 +91,11 @@ def _fill(model: TumourModel, state: Mapping[str, Tensor]) -> None:
             f"the pretrained weights lack {len(missing)} of the backbone's tensors, such as {missing[0]!r}"
         )
     model.load_state_dict(fitting, strict=False)
+
+
+def for_channels(kernels: Tensor, channels: int) -> Tensor:
+    """Return kernels [out, channels, kh, kw] for grey channels, made from those for colours, [out, 3, kh, kw]."""
+    return (kernels.sum(dim=1, keepdim=True) / channels).expand(-1, channels, -1, -1).contiguous()
 
 
 def _download(stem: str, weights: str) -> dict[str, Tensor]:

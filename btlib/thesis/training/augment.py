@@ -17,8 +17,8 @@ def augmented(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tens
     """Mirror, rotate (±30°), zoom (0.75…1.3), shift, change gamma and add noise, each image independently.
 
     Args:
-        images: float32 [n, 1, h, w], in any scale.
-        masks: float32 [n, 1, h, w] of 0 and 1.
+        images: float32 [n, channels, h, w], in any scale; all channels of an image are changed alike.
+        masks: float32 [n, structures, h, w] of 0 and 1; there may be no structures.
         rng: Generator on the device of the images.
 
     Returns:
@@ -38,7 +38,8 @@ def augmented(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tens
     down = torch.stack([sin * flip_x * width / height, cos * flip_y, shift_y], dim=1)
     grid = functional.affine_grid(torch.stack([across, down], dim=1), list(images.shape), align_corners=False)
     images = functional.grid_sample(images, grid, align_corners=False)
-    masks = functional.grid_sample(masks, grid, mode="nearest", align_corners=False)
+    if masks.shape[1]:  # PyTorch refuses to sample no channels
+        masks = functional.grid_sample(masks, grid, mode="nearest", align_corners=False)
     peak = images.amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
     bright = (images.clamp(min=0) / peak) ** uniform(*GAMMA)[:, None, None, None]
     noise = torch.randn(images.shape, device=images.device, generator=rng) * uniform(0, NOISE)[:, None, None, None]

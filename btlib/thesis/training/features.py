@@ -61,7 +61,7 @@ def features(model: TumourModel, images: torch.Tensor, precision: Precision) -> 
 
     Args:
         model: Model with the encoder; it is in training mode afterwards.
-        images: float32 [n, 1 or 3, h, w], on the model's device.
+        images: float32 [n, channels, h, w], on the model's device.
         precision: Precision of the computation.
 
     Returns:
@@ -69,6 +69,6 @@ def features(model: TumourModel, images: torch.Tensor, precision: Precision) -> 
     """
     model.eval()
     with torch.inference_mode(), autocast(images.device, precision):
-        pooled: torch.Tensor = pool(model.backbone(images.expand(-1, 3, -1, -1))).float()
+        pooled: torch.Tensor = pool(model.encode(images)).float()
     model.train()
     return pooled.clone()  # a copy outside inference mode, so that a head can be trained on it

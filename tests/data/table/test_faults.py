@@ -84,7 +84,7 @@ def test_a_table_with_a_fault(make: Make, tmp_path: Path, table: str, told: str)
         ('name = "figshare"', "belongs to a built-in task"),
         ('classes = ["a", "a"]', "occurs more than once"),
         ("[gate]\ndice = -1.0", "margins"),
-        ("\ufeffname = 3", "name: Input should be a valid string"),
+        ("\ufeffname = 3", "name: expected text, got 3"),
     ],
 )
 def test_a_toml_with_a_fault(make: Make, toml: str, told: str) -> None:

@@ -71,7 +71,7 @@ def test_files_are_named_as_in_the_thesis() -> None:
 def test_backbones_keep_their_word_on_channels_and_resolution(backbone: str) -> None:
     spec = BACKBONES[backbone]
     with torch.device("meta"):
-        features = spec.build()(torch.empty(2, 3, 33, 47))
+        features = spec.build(3)(torch.empty(2, 3, 33, 47))
     assert features.shape == (2, spec.channels, 5, 6)
 
 

@@ -12,6 +12,7 @@ from btlib.data.sources.tasks import BUILT_IN
 from btlib.data.task import Task
 from btlib.errors import DataError
 from btlib.natural_order import natural
+from btlib.ranges import described
 
 FILE = "task.toml"
 _HINT = "docs/tasks.md describes task.toml"
@@ -136,6 +137,7 @@ def structures_of(asked: TaskFile, table: Table, path: Path) -> tuple[str, ...]:
 
 def _invalid(error: ValidationError, path: Path) -> DataError:
     found = [
-        f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in error.errors(include_url=False)
+        f"{'.'.join(map(str, one['loc']))}: {described(one)}".removeprefix(": ")
+        for one in error.errors(include_url=False)
     ]
     return DataError("; ".join(found), where=path, hint=_HINT)
