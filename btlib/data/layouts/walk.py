@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Collection, Sequence
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from btlib.data.faults import joined
@@ -52,20 +53,8 @@ def stem(name: str) -> str:
 def common_folders(names: Sequence[str]) -> int:
     """Return how many leading folders all paths have in common."""
     paths = [PurePosixPath(name).parts[:-1] for name in names]
-    return len(os.path.commonprefix(paths)) if paths else 0
-
-
-def usable_parts(parts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the part of each sample for the column `split`, and a note if the parts are no split.
-
-    The parts are blank unless all samples have one, and train and test occur.
-    """
-    found = set(parts)
-    if found <= {""} or ("" not in found and {"train", "test"} <= found):
-        return list(parts), []
-    named = ", ".join(sorted(found - {""}))
-    why = "not all samples are in one of them" if "" in found else "a split needs train and test"
-    return [""] * len(parts), [f"the folders {named} give no official split: {why}"]
+    pairs = zip(min(paths, default=()), max(paths, default=()), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def fact_of(rule: str | None, what: str) -> Callable[[str], str | None]:

@@ -5,7 +5,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class Content:
     """Content of a folder to write.
 
     Attributes:
-        table: Rows with file names relative to the source folder; row numbers are ignored.
+        table: Rows with file names relative to the source folder. Row numbers are ignored, and parts that are no split.
         task: Content of `task.toml`, without `root`.
         notes: What was found or left out, for the user.
     """
@@ -114,19 +114,31 @@ def write_folder(content: Content, source: Path, out: Path, copy: bool) -> Seque
     home = source.resolve()
     names = list(dict.fromkeys(name for row in content.table.rows for name in row.files))
     _check_names(names, home)
+    table, notes = with_usable_parts(content.table)
     task = content.task if copy else content.task.model_copy(update={"root": str(home)})
     if out.is_dir():
         out.rmdir()
     try:
         with atomic_folder(out) as part:
-            part.joinpath(TABLE).write_text(table_text(content.table), encoding="utf-8", newline="")
+            part.joinpath(TABLE).write_text(table_text(table), encoding="utf-8", newline="")
             part.joinpath(FILE).write_text(toml_text(task), encoding="utf-8", newline="")
             if copy:
                 copy_files(names, home, part)
             _check(part, source)
     except OSError as error:
         raise OptionError(f"cannot be written: {error}", where=out, hint="choose a writable folder") from error
-    return []
+    return notes
+
+
+def with_usable_parts(table: Table) -> tuple[Table, list[str]]:
+    """Return the table, and a note if its parts are no split, which needs train and test; they are then left out."""
+    found = {row.part for row in table.rows}
+    if found <= {""} or ("" not in found and {"train", "test"} <= found):
+        return table, []
+    named = ", ".join(sorted(found - {""}))
+    why = "some samples have no part" if "" in found else "a split needs train and test"
+    rows = tuple(row._replace(part="") for row in table.rows)
+    return replace(table, rows=rows), [f"the parts {named} are no official split: {why}"]
 
 
 def _check_names(names: Iterable[str], home: Path) -> None:

@@ -23,8 +23,8 @@ def read_dicom(
 ) -> tuple[NDArray[Any], Spacing | None]:
     """Read an image as [channels, h, w], in the units of the modality, and its spacing.
 
-    Slope and intercept are applied. In a MONOCHROME1 image the lowest value is white. It is inverted within the range of its stored bits, before slope
-    and intercept, so that bright always means a high value.
+    Slope and intercept are applied. In a MONOCHROME1 image the lowest value is white. It is inverted within the range
+    of its stored bits, before slope and intercept, so that bright always means a high value.
 
     Args:
         path: The file.

@@ -62,4 +62,4 @@ class Row(NamedTuple):
     def from_key(cls, key: str) -> Self:
         """Read the result of `as_key`."""
         number, file, masks, *rest, channels = json.loads(key)
-        return cls(number, file, tuple(masks), *rest, tuple(channels))
+        return cls(number, file, tuple(masks), *rest)._replace(channels=tuple(channels))

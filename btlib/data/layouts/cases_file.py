@@ -1,0 +1,63 @@
+"""`cases.csv` of an export: the id, class, patient and volume of each exported case."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from btlib.errors import DataError
+from btlib.files import atomic_path
+
+CASES = "cases.csv"
+
+
+class CaseRow(NamedTuple):
+    """Facts of a case; "" is an unknown fact.
+
+    Attributes:
+        case: Name of the case in the export.
+        id: Id of the sample in btlib.
+        label: Class.
+        patient: Patient id.
+        volume: Volume id.
+    """
+
+    case: str
+    id: str
+    label: str = ""
+    patient: str = ""
+    volume: str = ""
+
+
+def write_cases(folder: Path, rows: Sequence[CaseRow]) -> None:
+    """Write `cases.csv`, atomically."""
+    with atomic_path(folder / CASES) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([CaseRow._fields, *rows])
+
+
+def read_cases(folder: Path) -> dict[str, CaseRow]:
+    """Read `cases.csv` by the names of the cases; empty if there is no such file, or another one of this name.
+
+    Raises:
+        DataError: The file is damaged, or a case occurs twice.
+    """
+    path = folder / CASES
+    if not path.is_file():
+        return {}
+    found: dict[str, CaseRow] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, strict=True)
+            if tuple(next(lines, ())) != CaseRow._fields:
+                return {}
+            for number, cells in enumerate(lines, start=2):
+                if len(cells) != len(CaseRow._fields):
+                    raise DataError(
+                        f"row {number}: expected {len(CaseRow._fields)} cells, got {len(cells)}", where=path
+                    )
+                if found.setdefault(cells[0], row := CaseRow(*cells)) is not row:
+                    raise DataError(f"row {number}: the case {cells[0]!r} occurs twice", where=path)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot be read: {error}", where=path, hint="remove the file, or export again") from error
+    return found
