@@ -1,83 +1,99 @@
 """Tables of images with masks; shared by the layouts that differ in their file types only."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from btlib.data.layouts.figshare_copy import recognise_copy
 from btlib.data.layouts.layout import Options, join_names
 from btlib.data.layouts.mask_values import MaskFacts, scan_masks, structures_by_value
 from btlib.data.layouts.pairing import Pair, pairs_of
-from btlib.data.layouts.walk import facts_of, files_of
+from btlib.data.layouts.walk import facts_of
 from btlib.data.layouts.writing import Content, task_name
-from btlib.data.sources.table.image_files import Kind
 from btlib.data.sources.table.metadata import Table
 from btlib.data.sources.table.row import Row
 from btlib.data.sources.table.task_file import TaskFile
-from btlib.data.sources.tasks import FIGSHARE
 from btlib.errors import DataError
 
 OPTIONS = frozenset({"patient", "label", "images", "masks", "channels", "structures", "blank_mask"})
 """Options that such layouts use."""
 
 
-def read_pairs(folder: Path, kinds: Collection[Kind], options: Options, *, copy_of_figshare: bool = False) -> Content:
+@dataclass(frozen=True)
+class Facts:
+    """Facts of the images that a layout knows besides their paths. Options of the user come first.
+
+    Attributes:
+        labels: Class of each image; empty if unknown.
+        patients: Patient of each image; empty if unknown.
+        volumes: Volume of each image; empty if there are none.
+        task: Fields of `task.toml`.
+        notes: Notes for the user.
+    """
+
+    labels: Sequence[str] = ()
+    patients: Sequence[str] = ()
+    volumes: Sequence[str] = ()
+    task: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+FindFacts = Callable[[Sequence[Pair], Mapping[str, MaskFacts]], Facts]
+"""Function that returns the facts of some pairs, from the pairs and the facts of their mask files."""
+
+
+def read_pairs(folder: Path, names: Sequence[str], options: Options, find: FindFacts) -> Content:
     """Read images with masks.
 
     Args:
         folder: The source folder.
-        kinds: Types of files of images and masks.
+        names: Relative paths of images and masks, in the order of the samples.
         options: Options of the import.
-        copy_of_figshare: Whether slices of the Figshare data set may be recognised.
+        find: Function that finds what the layout knows besides the paths.
 
     Raises:
         DataError: The folder is incomplete or contradictory. One error names all faults.
     """
-    names = files_of(folder, kinds)
     if not names:
         raise DataError("found no images", where=folder, hint="name the folder of the data, unpacked")
     pairs = pairs_of(names, options, folder)
-    facts = scan_masks([name for pair in pairs for of in pair.masks.values() for name in of], folder)
+    masks = scan_masks([name for pair in pairs for of in pair.masks.values() for name in of], folder)
+    known = find(pairs, masks)
+    blank = [""] * len(pairs)
     files = [pair.file(options.channels) for pair in pairs]
-    labels = facts_of(files, options.label, "label", folder)
-    patients = facts_of(files, options.patient, "patient", folder)
-    notes = []
-    known = recognise_copy(files, _single(pairs, facts), folder) if copy_of_figshare and options.recognise else None
-    if known is not None:
-        labels = labels if options.label else list(known.labels)
-        patients = patients if options.patient else list(known.patients)
-        notes.append(known.note)
+    labels = facts_of(files, options.label, "label", folder) if options.label else known.labels or blank
+    patients = facts_of(files, options.patient, "patient", folder) if options.patient else known.patients or blank
     by_file = options.structures if any(name for pair in pairs for name in pair.masks) else ()
     rows = [
-        Row(0, file, pair.cells(by_file), label, patient, part=pair.part, channels=_others(pair, options))
-        for pair, file, label, patient in zip(pairs, files, labels, patients, strict=True)
+        Row(
+            0,
+            file,
+            pair.cells(by_file) if masks else (),
+            label,
+            patient,
+            volume,
+            pair.part,
+            channels=tuple(pair.images[name] for name in options.channels[1:]),
+        )
+        for pair, file, label, patient, volume in zip(
+            pairs, files, labels, patients, known.volumes or blank, strict=True
+        )
     ]
-    table = Table(tuple(rows), tuple(by_file), not by_file, any(labels), options.channels[1:])
-    task = _task(facts, table, options, folder)
-    if known is not None and not options.structures:
-        about = {"structures": FIGSHARE.structures, "licence": FIGSHARE.licence, "citation": FIGSHARE.citation}
-        task = task.model_copy(update=about)
-    return Content(table, task, (*notes, *_blank(table, options, folder)))
+    table = Table(tuple(rows), tuple(by_file), bool(masks) and not by_file, any(labels), options.channels[1:])
+    task = _task(masks, table, known, options, folder)
+    return Content(table, task, (*known.notes, *_blank(table, options, folder)))
 
 
-def _others(pair: Pair, options: Options) -> tuple[str, ...]:
-    return tuple(pair.images[name] for name in options.channels[1:])
-
-
-def _single(pairs: Sequence[Pair], facts: dict[str, MaskFacts]) -> list[MaskFacts | None]:
-    """Facts of the mask of each image that has exactly one."""
-    files = [[name for of in pair.masks.values() for name in of] for pair in pairs]
-    return [facts[names[0]] if len(names) == 1 else None for names in files]
-
-
-def _task(facts: dict[str, MaskFacts], table: Table, options: Options, folder: Path) -> TaskFile:
-    given: dict[str, object] = {"name": task_name(options.name, folder), "blank_mask": options.blank_mask}
+def _task(facts: dict[str, MaskFacts], table: Table, known: Facts, options: Options, folder: Path) -> TaskFile:
+    given = {"name": task_name(options.name, folder), "blank_mask": options.blank_mask, **known.task}
     if options.channels:
         given["channels"] = options.channels
     if table.has_mask:
-        if values := structures_by_value(facts, options.structures, folder):
+        values = structures_by_value(facts, options.structures or given.pop("structures", ()), folder)
+        if values:
             given["mask_values"] = values
-        elif options.structures:
-            given["structures"] = options.structures
+        elif names := options.structures or known.task.get("structures"):
+            given["structures"] = names
     return TaskFile.model_validate(given)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from btlib.data.layouts import nnunet, pairs  # noqa: F401 - they register themselves
+from btlib.data.layouts import brisc, class_folders, dicom, figshare, monai, nifti, nnunet, pairs  # noqa: F401 - they register themselves
 from btlib.data.layouts.layout import LAYOUTS, Imported, Options
 from btlib.data.layouts.writing import require_free
 from btlib.errors import DataError

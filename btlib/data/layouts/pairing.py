@@ -58,7 +58,8 @@ def pairs_of(names: Sequence[str], options: Options, folder: Path) -> list[Pair]
         folder: Folder that errors name.
 
     Raises:
-        DataError: There are no masks, a mask belongs to no image, two images have one name, or a channel is missing.
+        DataError: There are no masks and no rule for classes, a mask belongs to no image, two images have one name, or
+            a channel is missing.
     """
     common = 0 if options.images or options.masks else common_folders(names)
     found: dict[str, Pair] = {}
@@ -85,7 +86,7 @@ def pairs_of(names: Sequence[str], options: Options, folder: Path) -> list[Pair]
     faults += _incomplete(list(found.values()), options, folder)
     if faults:
         raise joined(faults, folder, _HINT, what="faults")
-    if not masks:
+    if not masks and not options.label:
         raise DataError(f"found {len(names)} files, but no masks", where=folder, hint=_HINT)
     return list(found.values())
 

@@ -216,5 +216,6 @@ def test_recognised(make: Make) -> None:
     from btlib.data.layouts.importing import LAYOUTS
 
     source = make(files(V2))
-    assert [name for name in LAYOUTS if LAYOUTS[name].recognises(source)] == ["nnunet"]
+    assert LAYOUTS["nnunet"].recognises(source)
+    assert not LAYOUTS["pairs"].recognises(source)
     assert not LAYOUTS["nnunet"].recognises(Path(source / "imagesTr"))
