@@ -1,10 +1,11 @@
 """`cases.csv` of an export: the id, class, patient and volume of each exported case."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from btlib.data.sources.table.task_file import TaskFile
 from btlib.errors import DataError
 from btlib.files import atomic_path
 
@@ -34,6 +35,24 @@ def write_cases(folder: Path, rows: Sequence[CaseRow]) -> None:
     with atomic_path(folder / CASES) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([CaseRow._fields, *rows])
+
+
+def own_task(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of `task.toml` that an export of btlib stored in the field "btlib" of its JSON file; empty without it.
+
+    Raises:
+        DataError: The field is damaged.
+    """
+    own = value.get("btlib")
+    if own is None:
+        return {}
+    names = ("classes", "mask_values", "spacing_mm")
+    try:
+        found = {name: own[name] for name in names if own[name]}
+        TaskFile.model_validate(found)
+    except (TypeError, LookupError, ValueError) as error:
+        raise DataError(f"btlib: is damaged: {error}", hint="remove this field, or export again") from error
+    return found
 
 
 def read_cases(folder: Path) -> dict[str, CaseRow]:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from btlib.data.faults import joined
+from btlib.data.layouts.cases_file import own_task
 from btlib.data.layouts.json_file import file_in, read_object
 from btlib.data.layouts.layout import LAYOUTS, Options, TableLayout
 from btlib.data.layouts.mask_values import scan_masks, structures_by_value
@@ -45,22 +46,22 @@ class MonaiDatalist(TableLayout):
             problem = f"expected one data list, a JSON file with the key training, found {len(found)}"
             raise DataError(problem, where=folder, hint="leave one data list in the folder")
         path, value = found[0]
+        own = own_task(value)
         rows, notes = _rows(value, folder, path)
         rows = _with_facts(rows, options, folder)
         masks = scan_masks([row.masks[0] for row in rows], folder) if rows[0].masks else {}
-        about = _about(value, options, path, folder)
-        if masks:
+        about = _about(value, options, folder) | own
+        if masks and not own:
             about |= _structures(value, options, masks, folder)
         n = len(rows[0].channels) + 1
         channels = options.channels or tuple(map(str, value.get("channel_names") or ())) or _numbered(n)
-        if n > 1:
-            if len(channels) != n:
+        if n > 1 or value.get("channel_names"):
+            if n > 1 and len(channels) != n:
                 raise OptionError(f"expected {n} names, got {len(channels)}", where="--channels")
             about["channels"] = channels
         if kind_of(rows[0].file) == "nifti":
-            rows = sliced(
-                [row._replace(volume=row.volume or row.file) for row in rows], folder, options.axis, options.slices
-            )
+            rows = [row if own else row._replace(volume=row.volume or row.file) for row in rows]
+            rows = sliced(rows, folder, options.axis, options.slices)
         table = Table(tuple(rows), (), bool(masks), bool(rows[0].label), channels[1:] if n > 1 else ())
         return Content(table, TaskFile.model_validate(about), tuple(notes))
 
@@ -85,7 +86,7 @@ def _lists(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
-def _about(value: Mapping[str, Any], options: Options, path: Path, folder: Path) -> dict[str, Any]:
+def _about(value: Mapping[str, Any], options: Options, folder: Path) -> dict[str, Any]:
     """Fields of `task.toml` that the list states."""
     name = value.get("name")
     licence, citation = value.get("licence"), value.get("reference")

@@ -63,15 +63,19 @@ class NnunetRaw(TableLayout):
             rows, ignored = without_ignored(rows, about.ignore, options.ignore_label, folder)
             values = {BACKGROUND: [*about.background, about.ignore], **values}
             more += ignored
-        plain = [of for name, of in values.items()] == [[k + 1] for k in range(len(values))] and len(values) > 1
+        plain = (
+            not about.own
+            and [of for name, of in values.items()] == [[k + 1] for k in range(len(values))]
+            and len(values) > 1
+        )
         task = TaskFile.model_validate(
             {
                 "name": task_name(options.name or about.name, folder),
                 "channels": about.channels,
-                "spacing_mm": about.spacing,
                 "licence": about.licence,
                 "citation": about.citation,
                 **({"structures": tuple(values)} if plain else {"mask_values": values}),
+                **about.own,
             }
         )
         table = Table(tuple(rows), (), True, bool(rows[0].label), channels)
@@ -97,7 +101,7 @@ def _rows(
     parts = _with_validation(cases, folder)
     rows = []
     for case, label, patient, part, row in zip(cases, labels, patients, parts, known, strict=True):
-        volume = row.volume or (case.name if volumes else "")
+        volume = row.volume or (case.name if volumes and not exported else "")
         rows.append(Row(0, case.images[0], (case.mask,), label, patient, volume, part, channels=case.images[1:]))
     return rows, notes
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from btlib.data.layouts.cases_file import own_task
 from btlib.data.layouts.json_file import read_object
 from btlib.errors import DataError
 
@@ -33,7 +34,7 @@ class Description:
         test: Listed test images of version 1.
         licence: Licence of the data.
         citation: Reference of the data.
-        spacing: Pixel size in mm, written by btlib.
+        own: Fields of `task.toml`, if btlib wrote the file (`own_task`).
     """
 
     name: str | None
@@ -48,7 +49,7 @@ class Description:
     test: tuple[Any, ...]
     licence: str | None
     citation: str | None
-    spacing: tuple[float, float] | None
+    own: Mapping[str, Any]
 
 
 def describe(folder: Path) -> Description:
@@ -81,7 +82,7 @@ def describe(folder: Path) -> Description:
             test=tuple(_of_type(value, "test", list, [])),
             licence=_text(value, "licence") or _text(value, "license"),
             citation=_text(value, "reference"),
-            spacing=_spacing(value),
+            own=own_task(value),
         )
     except DataError as error:
         raise DataError(error.problem, where=path, hint=error.hint or _HINT) from error
@@ -142,10 +143,3 @@ def _values(name: str, of: Any) -> tuple[int, ...]:
     if not values or len(values) != len(given) or values[0] < 0:
         raise DataError(f"labels: {name}: expected whole numbers from 0, got {of!r:.80}")
     return values
-
-
-def _spacing(value: Mapping[str, Any]) -> tuple[float, float] | None:
-    found = value.get("spacing_mm")
-    if not isinstance(found, list) or len(found) != 2 or not all(isinstance(side, int | float) for side in found):
-        return None
-    return float(found[0]), float(found[1])

@@ -126,4 +126,4 @@ def _slices(row: Row, folder: Path, axis: int | None, step: int | None) -> Itera
             filled |= (read_volume(folder / name) != 0).any(axis=others)
         chosen = np.flatnonzero(filled).tolist()
     for number in chosen:
-        yield row._replace(slice=int(number), axis=axis)
+        yield row if shape[at] == 1 else row._replace(slice=int(number), axis=axis)  # one slice: an image
