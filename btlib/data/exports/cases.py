@@ -180,9 +180,10 @@ def _save(path: Path, plane: NDArray[Any], spacing: tuple[float, float] | None) 
         return
     with extras.named("writing of NIfTI files"):
         import nibabel
+    make: Any = nibabel.Nifti1Image  # has no types
     height, width = spacing or (1.0, 1.0)
     volume = np.ascontiguousarray(_storable(plane).T[..., None])
-    nibabel.save(nibabel.Nifti1Image(volume, np.diag([width, height, 1.0, 1.0])), path)
+    nibabel.save(make(volume, np.diag([width, height, 1.0, 1.0])), path)
 
 
 def _storable(plane: NDArray[Any]) -> NDArray[Any]:

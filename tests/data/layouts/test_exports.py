@@ -172,23 +172,11 @@ def test_what_nnunet_cannot_express(tmp_path: Path) -> None:
     source = Made(task, samples)
     dataset, parts = load_dataset(source, 8, "percentile"), {"train": [0], "val": [], "test": [1]}
     with pytest.raises(OptionError, match="the task has no structures"):
-        export(
-            "nnunet",
-            source,
-            load_dataset(source, 8, "percentile"),
-            {"train": [0], "val": [], "test": [1]},
-            tmp_path / "o",
-        )
+        export("nnunet", source, dataset, parts, tmp_path / "o")
     (tmp_path / "o").mkdir()
     (tmp_path / "o/x").write_text("")
     with pytest.raises(OptionError, match="expected a new or empty folder"):
-        export(
-            "monai",
-            source,
-            load_dataset(source, 8, "percentile"),
-            {"train": [0], "val": [], "test": [1]},
-            tmp_path / "o",
-        )
+        export("monai", source, dataset, parts, tmp_path / "o")
 
 
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=30, unique=True))
