@@ -197,6 +197,24 @@ def test_zips_in_zips_and_loose_files_are_found(tmp_path: Path, mats: dict[int, 
     assert len(btlib.load_dataset(out, 16)) == 6
 
 
+def test_a_folder_of_zips_says_what_to_do(tmp_path: Path, mats: dict[int, bytes]) -> None:
+    source = tmp_path / "source"
+    (source / "part").mkdir(parents=True)
+    (source / "part/1.zip").write_bytes(packed({"1.mat": mats[1]}))
+    with pytest.raises(DataError, match=r"btlib data import figshare .*source OUT"):
+        btlib.load_dataset(source)
+    (source / "part/1.zip").unlink()
+    (source / "part/1.mat").write_bytes(mats[1])
+    with pytest.raises(DataError, match=r"btlib data import figshare .*source OUT"):
+        btlib.load_dataset(source)
+
+
+def test_a_folder_of_images_says_which_layouts_it_has(make: Make) -> None:
+    source = make(brisc())
+    with pytest.raises(DataError, match=r"import them with `btlib data import brisc .*source OUT`, or list them"):
+        btlib.load_dataset(source)
+
+
 def test_faulty_zips(tmp_path: Path, mats: dict[int, bytes]) -> None:
     source = tmp_path / "source"
     source.mkdir()

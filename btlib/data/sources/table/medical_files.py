@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from btlib import extras
 from btlib.data.sources.table.planes import as_plain, checked_slice, require_size
+from btlib.data.sources.table.volume_cache import stored_slice
 from btlib.errors import DataError
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def read_nifti(path: Path, number: int | None, axis: int | None) -> tuple[NDArra
         checked_slice(number or 0, at, spatial)
         require_size(*(side for k, side in enumerate(spatial) if k != at), *shape[3:])
         key = tuple(number or 0 if k == at else slice(None) for k in range(len(shape)))
-        values = np.asanyarray(image.dataobj[key])
+        values = stored_slice(path, image, key)
         lengths = [1.0, *map(float, image.header.get_zooms()[:3]), 1.0][1:4]
         width, height = (length for k, length in enumerate(lengths) if k != at)
     except DataError:
