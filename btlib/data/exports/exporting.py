@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from btlib.data.dataset import Dataset
-from btlib.data.exports.cases import Case, Plan, cases_of, plan_of, write_cases_files
+from btlib.data.exports.cases import PARTS, Case, Plan, cases_of, plan_of, write_cases_files
 from btlib.data.layouts.cases_file import write_cases
 from btlib.data.source import DatasetSource
 from btlib.data.task import Task
@@ -73,7 +73,8 @@ def export(
             write_cases(part, [case.row for case in cases])
     except OSError as error:
         raise OptionError(f"cannot be written: {error}", where=out, hint="choose a writable folder") from error
-    return Exported(out, Counter(case.part for case in cases), len(dataset) - len(cases))
+    times = Counter(case.part for case in cases)
+    return Exported(out, {part: times[part] for part in PARTS}, len(dataset) - len(cases))
 
 
 def _write_nnunet(

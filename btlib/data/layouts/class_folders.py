@@ -19,9 +19,9 @@ _MASK = re.compile(r".+[_\- ](mask|seg|segmentation)([_\- ]?\d+)?", re.IGNORECAS
 
 
 class ClassFolders(TableLayout):
-    """Folders of classes, optionally in folders of parts: `train/glioma/1.png`."""
+    """Folders of classes, optionally in folders of parts: `train/benign/1.png`."""
 
-    summary = "folders of classes, such as glioma/1.png, or in parts, such as train/glioma/1.png"
+    summary = "folders of classes, such as benign/1.png, or in parts, such as train/benign/1.png"
     options = frozenset({"patient"})
 
     def recognises(self, folder: Path) -> bool:
