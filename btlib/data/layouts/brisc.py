@@ -29,34 +29,34 @@ class Brisc(TableLayout):
         """Whether there is a folder of one of the two tasks."""
         return (folder / _MASKS).is_dir() or (folder / _CLASSES).is_dir()
 
-    def read(self, folder: Path, options: Options) -> Content:
+    def read(self, source: Path, options: Options) -> Content:
         """Read the images of both tasks; an image of the classification task without a mask has no tumour."""
-        names = files_of(folder, {"raster"})
+        names = files_of(source, {"raster"})
         faults: list[DataError] = []
-        images = _by_stem(names, f"{_MASKS}/*/images/*", folder, faults)
-        masks = _by_stem(names, f"{_MASKS}/*/masks/*", folder, faults)
-        classified = _by_stem(names, f"{_CLASSES}/*/*/*", folder, faults)
+        images = _by_stem(names, f"{_MASKS}/*/images/*", source, faults)
+        masks = _by_stem(names, f"{_MASKS}/*/masks/*", source, faults)
+        classified = _by_stem(names, f"{_CLASSES}/*/*/*", source, faults)
         faults += [
-            DataError(f"{masks[key]}: there is no image of this mask", where=folder) for key in masks.keys() - images
+            DataError(f"{masks[key]}: there is no image of this mask", where=source) for key in masks.keys() - images
         ]
-        faults += [DataError(f"{images[key]}: there is no mask", where=folder) for key in images.keys() - masks]
+        faults += [DataError(f"{images[key]}: there is no mask", where=source) for key in images.keys() - masks]
         if classified:
             strange = images.keys() - classified.keys()
-            faults += [DataError(f"{images[key]}: has no class in {_CLASSES}", where=folder) for key in strange]
-        faults += _torn(images, classified, folder)
+            faults += [DataError(f"{images[key]}: has no class in {_CLASSES}", where=source) for key in strange]
+        faults += _torn(images, classified, source)
         if faults:
-            raise joined(sorted(faults, key=lambda fault: fault.problem), folder, _HINT, what="faults")
+            raise joined(sorted(faults, key=lambda fault: fault.problem), source, _HINT, what="faults")
         if not images and not classified:
             problem = f"expected {_MASKS}/train/images … or {_CLASSES}/train/CLASS …"
-            raise DataError(problem, where=folder, hint="name the folder that contains these folders")
+            raise DataError(problem, where=source, hint="name the source that contains these folders")
         keys = list(classified) or list(images)
         rows = [_row(key, images, masks, classified) for key in keys]
         files = [row.file for row in rows]
-        patients = facts_of(files, options.patient, "patient", folder)
-        labels = facts_of(files, options.label, "label", folder) if options.label else [row.label for row in rows]
+        patients = facts_of(files, options.patient, "patient", source)
+        labels = facts_of(files, options.label, "label", source) if options.label else [row.label for row in rows]
         rows = [row._replace(patient=p, label=label) for row, p, label in zip(rows, patients, labels, strict=True)]
         table = Table(tuple(rows), (), bool(masks), any(labels))
-        about = {"name": task_name(options.name, folder), "blank_mask": "empty" if masks else None}
+        about = {"name": task_name(options.name, source), "blank_mask": "empty" if masks else None}
         note = f"{len(rows)} images, {len(masks)} with a mask; those without one have no tumour"
         return Content(table, TaskFile.model_validate(about), (note,) if masks else ())
 

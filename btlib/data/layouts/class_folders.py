@@ -30,21 +30,21 @@ class ClassFolders(TableLayout):
         found = [_place(name, common_folders(names)) for name in names]
         return len({label for _, label in found}) > 1 and all(label for _, label in found)
 
-    def read(self, folder: Path, options: Options) -> Content:
+    def read(self, source: Path, options: Options) -> Content:
         """Read the class and the part of each image from its folders."""
-        names = _images(folder)
+        names = _images(source)
         if not names:
-            raise DataError("found no images", where=folder, hint="name the folder of the data, unpacked")
+            raise DataError("found no images", where=source, hint="name the source of the data, unpacked")
         common = common_folders(names)
         places = [_place(name, common) for name in names]
-        _check(names, places, folder)
-        patients = facts_of(names, options.patient, "patient", folder)
+        _check(names, places, source)
+        patients = facts_of(names, options.patient, "patient", source)
         rows = [
             Row(0, name, label=label, patient=patient, part=part)
             for name, (part, label), patient in zip(names, places, patients, strict=True)
         ]
         return Content(
-            Table(tuple(rows), (), False, True), TaskFile(name=task_name(options.name, folder)), _notes(rows)
+            Table(tuple(rows), (), False, True), TaskFile(name=task_name(options.name, source)), _notes(rows)
         )
 
 

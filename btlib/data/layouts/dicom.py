@@ -27,23 +27,23 @@ class DicomSeries(TableLayout):
         """Whether the folder has files with a suffix of DICOM."""
         return folder.is_dir() and any("." in name.rpartition("/")[2] for name in files_of(folder, {"dicom"}))
 
-    def read(self, folder: Path, options: Options) -> Content:
+    def read(self, source: Path, options: Options) -> Content:
         """Read the headers of all files and list the slices."""
         step = every(options.slices)
-        candidates = files_of(folder, {"dicom", "raster", "array"})
-        headers = read_headers([name for name in candidates if kind_of(name) == "dicom"], folder)
+        candidates = files_of(source, {"dicom", "raster", "array"})
+        headers = read_headers([name for name in candidates if kind_of(name) == "dicom"], source)
         names = [name for name in candidates if name in headers or kind_of(name) != "dicom"]
         scanned: dict[str, MaskFacts] = {}
 
         def find(pairs: Sequence[Pair], masks: Mapping[str, MaskFacts]) -> Facts:
             scanned.update(masks)
-            return _facts(pairs, headers, options, folder)
+            return _facts(pairs, headers, options, source)
 
-        content = read_pairs(folder, names, options, find)
+        content = read_pairs(source, names, options, find)
         order = _ordered(content.table.rows, headers)
         chosen = _chosen(order, headers, scanned, step)
         if not chosen:
-            raise DataError("no slice is chosen", where=folder, hint="choose --slices all")
+            raise DataError("no slice is chosen", where=source, hint="choose --slices all")
         ignored = [name for name in candidates if name not in names]
         notes = [f"{len(ignored)} files are no DICOM files and are left out: {join_names(ignored)}"] if ignored else []
         return replace(content, table=replace(content.table, rows=tuple(chosen)), notes=(*content.notes, *notes))

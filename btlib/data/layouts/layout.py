@@ -108,13 +108,14 @@ class TableLayout(Layout):
     """Layout of images that `metadata.csv` can list."""
 
     @abstractmethod
-    def read(self, folder: Path, options: Options) -> Content:
-        """Read the table and the task of a folder; raises DataError as `write`."""
+    def read(self, source: Path, options: Options) -> Content:
+        """Read the table and the task of a folder, or of the file that describes it; raises DataError as `write`."""
 
     def write(self, source: Path, out: Path, options: Options, copy: bool) -> Imported:
         """Write the folder of the table; see `Layout.write`."""
         content = self.read(source, options)
-        return Imported(out, len(content.table.rows), (*content.notes, *write_folder(content, source, out, copy)))
+        notes = write_folder(content, source.parent if source.is_file() else source, out, copy)
+        return Imported(out, len(content.table.rows), (*content.notes, *notes))
 
 
 LAYOUTS: Registry[Layout] = Registry("layout", "btlib.layouts")

@@ -13,7 +13,7 @@ from btlib.data.layouts.cases_file import own_task
 from btlib.data.layouts.json_file import file_in, read_object
 from btlib.data.layouts.layout import LAYOUTS, Options, TableLayout
 from btlib.data.layouts.mask_values import scan_masks, structures_by_value
-from btlib.data.layouts.volumes import sliced
+from btlib.data.layouts.volumes import orientation_notes, sliced
 from btlib.data.layouts.walk import facts_of
 from btlib.data.layouts.writing import Content, task_name
 from btlib.data.sources.table.image_files import kind_of
@@ -39,9 +39,10 @@ class MonaiDatalist(TableLayout):
         """Whether the folder has exactly one JSON file with the key training."""
         return folder.is_dir() and len(_lists(folder)) == 1
 
-    def read(self, folder: Path, options: Options) -> Content:
-        """Read the items of the list in the folder."""
-        found = _lists(folder)
+    def read(self, source: Path, options: Options) -> Content:
+        """Read the items of the list."""
+        folder = source.parent if source.is_file() else source
+        found = [(source, read_object(source))] if source.is_file() else _lists(folder)
         if len(found) != 1:
             problem = f"expected one data list, a JSON file with the key training, found {len(found)}"
             raise DataError(problem, where=folder, hint="leave one data list in the folder")
@@ -61,6 +62,7 @@ class MonaiDatalist(TableLayout):
             about["channels"] = channels
         if kind_of(rows[0].file) == "nifti":
             rows = [row if own else row._replace(volume=row.volume or row.file) for row in rows]
+            notes += orientation_notes(rows, folder)
             rows = sliced(rows, folder, options.axis, options.slices)
         table = Table(tuple(rows), (), bool(masks), bool(rows[0].label), channels[1:] if n > 1 else ())
         return Content(table, TaskFile.model_validate(about), tuple(notes))

@@ -9,7 +9,7 @@ from btlib.data.layouts.images_and_masks import OPTIONS, Facts, read_pairs
 from btlib.data.layouts.layout import LAYOUTS, Options, TableLayout
 from btlib.data.layouts.mask_values import MaskFacts
 from btlib.data.layouts.pairing import Pair
-from btlib.data.layouts.volumes import sliced
+from btlib.data.layouts.volumes import orientation_notes, sliced
 from btlib.data.layouts.walk import PARTS, files_of
 from btlib.data.layouts.writing import Content
 from btlib.data.sources.table.image_files import require_packages
@@ -27,7 +27,7 @@ class NiftiVolumes(TableLayout):
         """Whether the folder has NIfTI files and no `dataset.json`."""
         return folder.is_dir() and not (folder / "dataset.json").exists() and bool(files_of(folder, {"nifti"}))
 
-    def read(self, folder: Path, options: Options) -> Content:
+    def read(self, source: Path, options: Options) -> Content:
         """Read the volumes and list their slices."""
         require_packages({"nifti"})
 
@@ -35,9 +35,11 @@ class NiftiVolumes(TableLayout):
             known = _facts(pairs)
             return replace(known, notes=()) if options.patient else known
 
-        content = read_pairs(folder, files_of(folder, {"nifti"}), options, find)
-        rows = sliced(content.table.rows, folder, options.axis, options.slices)
-        return replace(content, table=replace(content.table, rows=tuple(rows)))
+        content = read_pairs(source, files_of(source, {"nifti"}), options, find)
+        notes = orientation_notes(content.table.rows, source)
+        rows = sliced(content.table.rows, source, options.axis, options.slices)
+        table = replace(content.table, rows=tuple(rows))
+        return replace(content, table=table, notes=(*content.notes, *notes))
 
 
 def _facts(pairs: Sequence[Pair]) -> Facts:

@@ -13,7 +13,7 @@ from btlib.data.layouts.json_file import file_in
 from btlib.data.layouts.layout import LAYOUTS, Options, TableLayout, join_names
 from btlib.data.layouts.nnunet_json import FILE, Description, describe
 from btlib.data.layouts.nnunet_splits import validation_cases
-from btlib.data.layouts.volumes import sliced
+from btlib.data.layouts.volumes import orientation_notes, sliced
 from btlib.data.layouts.walk import facts_of, files_of
 from btlib.data.layouts.writing import Content, task_name
 from btlib.data.sources.table.image_files import kind_of
@@ -46,8 +46,9 @@ class NnunetRaw(TableLayout):
         """Whether there are `dataset.json` and `imagesTr`, or a `dataset.json` that lists its files."""
         return (folder / FILE).is_file() and (folder / "imagesTr").is_dir()
 
-    def read(self, folder: Path, options: Options) -> Content:
+    def read(self, source: Path, options: Options) -> Content:
         """Read the cases that `dataset.json` lists, or that the folders contain."""
+        folder = source.parent if source.name == FILE else source
         if not (folder / FILE).is_file():
             hint = "name the folder of one data set, such as nnUNet_raw/Dataset001_NAME"
             raise DataError("there is no dataset.json", where=folder, hint=hint)
@@ -57,6 +58,7 @@ class NnunetRaw(TableLayout):
         exported = read_cases(folder)
         rows, more = _rows(cases, exported, options, folder)
         if kind_of(rows[0].file) == "nifti":
+            more += orientation_notes(rows, folder)
             rows = sliced(rows, folder, options.axis, options.slices)
         values = {name: list(of) for name, of in about.values.items()}
         if about.ignore is not None:

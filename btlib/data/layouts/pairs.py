@@ -29,13 +29,13 @@ class Pairs(TableLayout):
         except DataError:
             return False
 
-    def read(self, folder: Path, options: Options) -> Content:
+    def read(self, source: Path, options: Options) -> Content:
         """Read the pairs; see `read_pairs`."""
 
         def find(pairs: Sequence[Pair], masks: Mapping[str, MaskFacts]) -> Facts:
-            return _figshare(pairs, masks, folder) if options.recognise and not options.channels else Facts()
+            return _figshare(pairs, masks, source) if options.recognise and not options.channels else Facts()
 
-        return read_pairs(folder, files_of(folder, {"raster", "array"}), options, find)
+        return read_pairs(source, files_of(source, {"raster", "array"}), options, find)
 
 
 def _figshare(pairs: Sequence[Pair], masks: Mapping[str, MaskFacts], folder: Path) -> Facts:

@@ -110,6 +110,30 @@ def sliced(rows: Sequence[Row], folder: Path, axis: int | None, rule: str) -> li
     return found
 
 
+def orientation_notes(rows: Sequence[Row], folder: Path) -> list[str]:
+    """Return a note about volumes whose files state different orientations: slices are cut by axes of the file.
+
+    Masks are often stored without the orientation of their image, so this is no error.
+    """
+    from nibabel.orientations import aff2axcodes
+
+    codes_of: Any = aff2axcodes  # has no types
+    torn = []
+    for row in rows:
+        codes: set[tuple[str, ...]] = set()
+        for name in row.files:
+            try:
+                codes.add(codes_of(_opened(folder / name).affine))
+            except DataError:
+                break  # reported when the volume is cut
+        if len(codes) > 1:
+            torn.append(row.file)
+    if not torn:
+        return []
+    shown = ", ".join(torn[:5]) + (" …" if len(torn) > 5 else "")
+    return [f"the headers of {len(torn)} volumes and their masks or channels state different orientations: {shown}"]
+
+
 def _slices(row: Row, folder: Path, axis: int | None, step: int | None) -> Iterator[Row]:
     shape = shape_of(folder / row.file)
     for name in row.files[1:]:

@@ -112,6 +112,8 @@ def write_folder(content: Content, source: Path, out: Path, copy: bool) -> Seque
     """
     require_free(out, source)
     home = source.resolve()
+    if str(home).encode("utf-8", "ignore").decode() != str(home):
+        raise OptionError("the path of the source folder is not UTF-8", where=source, hint="rename the folder")
     names = list(dict.fromkeys(name for row in content.table.rows for name in row.files))
     _check_names(names, home)
     table, notes = with_usable_parts(content.table)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import btlib
+from btlib.data.layouts.importing import import_folder
 from btlib.data.sources.table.source import TableSource
 from btlib.errors import DataError
 
@@ -123,6 +124,14 @@ def test_a_data_list_of_images(make: Make) -> None:
         assert sample.patient == f"P{k}"
     assert [*parts_of(out).values()] == ["train", "train", "val", "test"]
     assert done.notes == ("2 items have no label, cannot be scored and are left out",)
+
+
+def test_one_of_several_data_lists(make: Make) -> None:
+    source = make({"a.json": datalist(), "b.json": datalist(test=[]), **arrays()})
+    with pytest.raises(DataError, match="a JSON file with the key training, found 2"):
+        run("monai", source)
+    import_folder("monai", source / "b.json", source.parent / "out")
+    assert TableSource(source.parent / "out").official_split() is None
 
 
 def test_a_data_list_of_classes_and_volumes(make: Make) -> None:

@@ -84,6 +84,18 @@ def test_classes_of_volumes_without_masks(make: Make) -> None:
         run("nifti", source, out="no")
 
 
+def test_other_orientations_are_noted(make: Make) -> None:
+    """Masks are often stored without the orientation of their image."""
+    source = make({"images/0.nii": volume(0), "labels/0.nii": regions_of_volume(0)})
+    assert len(run("nifti", source)[1].notes) == 1
+    save(source / "images/0.nii", volume(0), (-0.5, 0.75, 3.0))
+    notes = run("nifti", source, out="other")[1].notes
+    assert notes[1] == (
+        "the headers of 1 volumes and their masks or channels state different orientations: images/0.nii"
+    )
+    assert next(iter(samples(source.parent / "other").values())).spacing == (0.75, 0.5)
+
+
 def test_a_damaged_volume_is_named(source: Path) -> None:
     bad = source / "data/BraTS20_Training_002/BraTS20_Training_002_seg.nii"
     bad.write_bytes(bad.read_bytes()[:400])
