@@ -49,6 +49,10 @@ def import_folder(
     structures: Annotated[
         str, typer.Option(metavar="NAME,NAME…", help="Structures, in the order of the values of the masks.")
     ] = "",
+    mask_threshold: Annotated[
+        int | None,
+        typer.Option(min=1, help="Lowest value of the structure in masks of many values, such as JPEG files."),
+    ] = None,
     blank_mask: Annotated[
         Literal["empty", "unlabelled"] | None,
         typer.Option(help="Meaning of an image without a mask: nothing to segment, or left out."),
@@ -77,6 +81,7 @@ def import_folder(
         masks=masks,
         channels=_names(channels),
         structures=_names(structures),
+        mask_threshold=mask_threshold,
         blank_mask=blank_mask,
         axis=axis,
         slices=slices,

@@ -15,7 +15,7 @@ from btlib.data.sources.table.row import Row
 from btlib.data.sources.table.task_file import TaskFile
 from btlib.errors import DataError
 
-OPTIONS = frozenset({"patient", "label", "images", "masks", "channels", "structures", "blank_mask"})
+OPTIONS = frozenset({"patient", "label", "images", "masks", "channels", "structures", "mask_threshold", "blank_mask"})
 """Options that such layouts use."""
 
 
@@ -88,7 +88,10 @@ def _task(facts: dict[str, MaskFacts], table: Table, known: Facts, options: Opti
     given = {"name": task_name(options.name, folder), "blank_mask": options.blank_mask, **known.task}
     if options.channels:
         given["channels"] = options.channels
-    if table.has_mask:
+    if options.mask_threshold is not None:
+        given["mask_threshold"] = options.mask_threshold
+        given |= {"structures": options.structures} if options.structures and table.has_mask else {}
+    elif table.has_mask:
         values = structures_by_value(facts, options.structures or given.pop("structures", ()), folder)
         if values:
             given["mask_values"] = values

@@ -24,6 +24,7 @@ class Options:
         masks: Folder of the masks, in the same way.
         channels: Names of the channels, by which the files of one image differ, such as "flair" in `1_flair.nii.gz`.
         structures: Names of the structures, in the order of the mask values, or by which mask files differ.
+        mask_threshold: Lowest value of the structure in masks that have many values, such as JPEG files.
         blank_mask: Meaning of images without a mask, as in `task.toml`.
         axis: Axis of the slices of volumes, from 0.
         slices: Slices of volumes: "all", "mask" (those with a structure) or "every:N".
@@ -38,6 +39,7 @@ class Options:
     masks: str | None = None
     channels: tuple[str, ...] = ()
     structures: tuple[str, ...] = ()
+    mask_threshold: int | None = None
     blank_mask: Literal["empty", "unlabelled"] | None = None
     axis: int | None = None
     slices: str = "all"

@@ -71,8 +71,8 @@ def structures_by_value(facts: Mapping[str, MaskFacts], names: Sequence[str], fo
     values = sorted(set().union(*own))
     if len(values) > _MOST or (values and values[0] < 0):
         most = max(facts, key=lambda name: len(facts[name].values))
-        problem = f"the masks have {len(values)} different values, {values[0]} to {values[-1]}; the first is {most}"
-        hint = "masks contain the numbers of structures; a JPEG file cannot store them exactly, use PNG"
+        problem = f"the masks have {len(values)} different values, {values[0]} to {values[-1]}, most in {most}"
+        hint = "a JPEG file cannot store the numbers of structures exactly: use PNG, or --mask-threshold 128"
         raise DataError(problem, where=folder, hint=hint)
     if len(names) < 2 and all(one in ({*()}, *_WHITE) for one in own):
         return {}

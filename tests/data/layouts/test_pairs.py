@@ -14,7 +14,7 @@ from btlib.data.sources.figshare.recognise import mask_signature
 from btlib.data.sources.table.source import TableSource
 from btlib.errors import DataError, OptionError
 
-from .conftest import Make, pixels, regions, run, samples
+from .conftest import Make, pixels, regions, run, samples, save
 
 N = 4
 NAMES: list[tuple[str, str]] = [
@@ -154,8 +154,15 @@ def test_masks_of_jpeg_are_refused(make: Make, tmp_path: Path) -> None:
     (source / "masks").mkdir()
     noisy = Image.fromarray(lesion(0)).resize((220, 130))
     noisy.save(source / "masks/0.jpg", quality=40)
-    with pytest.raises(DataError, match=r"different values.*\n.*JPEG file cannot store them"):
+    with pytest.raises(DataError, match=r"different values.*\n.*JPEG file cannot store .*--mask-threshold"):
         run("pairs", source)
+    save(source / "images/0.png", np.resize(pixels(0), (130, 220)))
+    out, _ = run("pairs", source, mask_threshold=128)
+    stored = np.asarray(Image.open(source / "masks/0.jpg"))
+    assert len(np.unique(stored)) > 9
+    assert np.array_equal(samples(out)["images/0.png"].mask[0], stored >= 128)
+    with pytest.raises(DataError, match="mask_threshold: expected masks of one structure each"):
+        run("pairs", source, mask_threshold=128, structures=("a", "b"), out="no")
 
 
 @pytest.fixture

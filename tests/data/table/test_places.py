@@ -89,6 +89,8 @@ def test_channels_that_do_not_fit(make: Make, files: dict[str, np.ndarray], mess
 def test_a_channel_may_not_be_blank(make: Make) -> None:
     with pytest.raises(DataError, match=r"\(a.png\): channel:T2: expected the path of a file, found a blank"):
         TableSource(make("file_name,channel:T2,label\na.png,,x\n"))
+    with pytest.raises(DataError, match=r"unknown column 'Channels:T2', which is similar to 'channel:'"):
+        TableSource(make("file_name,Channels:T2,label\na.png,b.png,x\n"))
     with pytest.raises(DataError, match="expected the name of a channel after channel:"):
         TableSource(make("file_name,channel:,label\na.png,b.png,x\n"))
 

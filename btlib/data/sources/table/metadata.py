@@ -114,10 +114,16 @@ def _check_header(header: Sequence[str], path: Path) -> None:
         if prefix in header:
             raise DataError(f"expected the name of a {what} after {prefix}", where=path, hint=HINT)
     for name in header:
-        near = difflib.get_close_matches(name.lower(), [c for c in COLUMNS if c not in header], n=1, cutoff=0.8)
-        if name not in COLUMNS and near:  # an ignored column of patients would let patients leak into the test set
+        if name in COLUMNS or name.startswith((_MASK, _CHANNEL)):
+            continue
+        kind, colon, _ = name.lower().partition(":")
+        known = [_MASK, _CHANNEL] if colon else [column for column in COLUMNS if column not in header]
+        near = difflib.get_close_matches(kind + colon, known, n=1, cutoff=0.8)
+        if near:  # an ignored column of patients would let patients leak into the test set
             problem = f"unknown column {name!r}, which is similar to {near[0]!r}"
-            raise DataError(problem, where=path, hint=f"rename the column to {near[0]}, or to another name")
+            raise DataError(
+                problem, where=path, hint=f"rename the column to {near[0]}{'NAME' if colon else ''}, or to another name"
+            )
 
 
 def _row(number: int, cells: dict[str, str], masks: Sequence[str], channels: Sequence[str]) -> Row:

@@ -190,7 +190,10 @@ class TableSource(DatasetSource):
         together = np.zeros((len(structures), *shape), bool)
         for one in name.split(UNION):
             try:
-                planes = structures_in(read_mask(self._root / one, row.slice, row.axis), structures, self._asked.values)
+                mask = read_mask(self._root / one, row.slice, row.axis)
+                if self._asked.mask_threshold is not None:
+                    mask = (mask >= self._asked.mask_threshold).astype(np.uint8)
+                planes = structures_in(mask, structures, self._asked.values)
             except DataError as error:
                 raise self._fault(row, f"{one}: {error.problem}", error.hint) from error
             if planes.shape[1:] != shape:

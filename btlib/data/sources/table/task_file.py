@@ -43,6 +43,8 @@ class TaskFile(BaseModel):
         mask_values: Structure → its value or values in the files of the column `mask`, in the order of the structures.
             A value may belong to several structures. "background" → values of no structure; default: 0. Without this
             field, 0 is the background, and 1 … k are the k structures.
+        mask_threshold: Lowest value of a structure in mask files that have one structure each but many values, such as
+            JPEG files; smaller values are background.
         gate: Metric → margin, the loss that the gate tolerates if a baseline is accepted.
     """
 
@@ -59,6 +61,7 @@ class TaskFile(BaseModel):
     blank_mask: Literal["empty", "unlabelled"] | None = None
     root: str | None = None
     mask_values: dict[str, _Values] = {}
+    mask_threshold: Annotated[int, Field(ge=1)] | None = None
     gate: dict[str, float] = {}
 
     @property
@@ -175,6 +178,8 @@ def structures_of(asked: TaskFile, table: Table, path: Path) -> tuple[str, ...]:
     Raises:
         DataError: `task.toml` names other structures than the table.
     """
+    if asked.mask_threshold is not None:
+        _check_threshold(asked, table, path)
     if asked.mask_values:
         return _by_values(asked, table, path)
     if asked.structures is None:
@@ -186,6 +191,13 @@ def structures_of(asked: TaskFile, table: Table, path: Path) -> tuple[str, ...]:
         problem = f"structures: expected names of the mask columns of metadata.csv, {expected}, got {found}"
         raise DataError(problem, where=path, hint="use the same names in both files")
     return asked.structures
+
+
+def _check_threshold(asked: TaskFile, table: Table, path: Path) -> None:
+    several = table.has_mask and len(asked.structures or ()) > 1
+    if asked.mask_values or several or not (table.has_mask or table.structures):
+        problem = "mask_threshold: expected masks of one structure each, without mask_values"
+        raise DataError(problem, where=path, hint="remove mask_threshold")
 
 
 def _by_values(asked: TaskFile, table: Table, path: Path) -> tuple[str, ...]:
