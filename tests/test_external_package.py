@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from btlib.data import write_phantoms
 
@@ -91,6 +92,17 @@ print(dataset.task.name, dataset.images.shape, dataset.ids[0], dataset.labels, d
 """
     done = python(environment, "-c", program)
     assert done.stdout == f"arrays (5, 1, 16, 16) scan 0 None {tmp_path}\n", done.stderr
+
+
+def test_a_layout_is_one_file(environment: dict[str, str], tmp_path: Path):
+    """`btlib data import` finds it."""
+    (tmp_path / "source").mkdir()
+    for name in ("cat_1.png", "dog_1.png"):
+        Image.fromarray(np.zeros((8, 9), np.uint8)).save(tmp_path / "source" / name)
+    program = "from btlib.cli import app; app()"
+    done = python(environment, "-c", program, "data", "import", "named", tmp_path / "source", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/metadata.csv").read_text() == "file_name,label\ncat_1.png,cat\ndog_1.png,dog\n"
 
 
 MEASURES_TWICE = """

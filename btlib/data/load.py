@@ -56,13 +56,18 @@ def open_source(folder: Path) -> DatasetSource:
 
 
 def _require_no_images(folder: Path) -> None:
-    """Raise an error for a folder of images without `metadata.csv`."""
-    names = [path.name for path in (*folder.glob("*.*"), *folder.glob("*/*.*"))]
+    """Raise an error for a folder of images without `metadata.csv`; the hint names the layouts that recognise it."""
+    from btlib.data.layouts.importing import LAYOUTS
+
+    names = [path.name for depth in ("*.*", "*/*.*", "*/*/*.*", "*/*/*/*.*") for path in folder.glob(depth)]
     found = Counter(Path(name).suffix.lower() for name in names if Path(name).suffix and kind_of(name))
     if found:
         suffix, n = found.most_common(1)[0]
+        listed = "list them in metadata.csv, with a header such as file_name,mask,label,patient: see docs/tasks.md"
+        layouts = [name for name in LAYOUTS if LAYOUTS[name].recognises(folder)]
+        commands = " or ".join(f"`btlib data import {name} {folder} OUT`" for name in layouts)
         raise DataError(
             f"contains {n} {suffix} files, but no metadata.csv",
             where=folder,
-            hint="list them in metadata.csv, with a header such as file_name,mask,label,patient: see docs/tasks.md",
+            hint=f"import them with {commands}, or {listed}" if layouts else listed,
         )

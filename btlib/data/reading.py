@@ -1,5 +1,6 @@
 """Reading from sources, including those of other packages. Every error names the faulty sample."""
 
+import math
 import operator
 from collections import Counter
 from collections.abc import Sequence
@@ -63,7 +64,8 @@ def checked(sample: Sample, name: str, task: Task, where: str) -> Sample:
     Raises:
         DataError: The object is not a Sample, or has another id, another number of channels or structures, a mask of
             another size or dtype, intensities that are not finite numbers, a label that the task does not have, no
-            label although the task has classes, or a patient or volume that is not a text; or the task has the name of
+            label although the task has classes, a patient or volume that is not a text, or a spacing that is not two
+            positive numbers; or the task has the name of
             a built-in task of btlib and differs from it.
     """
     where = f"{where}, sample {name}"
@@ -82,8 +84,20 @@ def checked(sample: Sample, name: str, task: Task, where: str) -> Sample:
         value = getattr(sample, field)
         if value is not None and not is_text(value):
             raise DataError(f"{field}: expected text or None, got {value!r}", where=where)
+    _check_spacing(sample.spacing, where)
     _check_pixels(sample, task, where)
     return replace(sample, label=_label(sample, task, where))
+
+
+def _check_spacing(spacing: object, where: str) -> None:
+    if spacing is None:
+        return
+    if not isinstance(spacing, tuple) or len(spacing) != 2 or not all(_is_length(side) for side in spacing):
+        raise DataError(f"spacing: expected height and width in mm, or None, got {spacing!r}", where=where)
+
+
+def _is_length(side: object) -> bool:
+    return isinstance(side, int | float) and not isinstance(side, bool) and 0 < side < math.inf
 
 
 def _check_pixels(sample: Sample, task: Task, where: str) -> None:

@@ -28,7 +28,8 @@ def table_of(areas: Sequence[int]) -> PatientTable:
     n = len(areas)
     signatures = np.random.default_rng(1).permutation(np.arange(1000, 1000 + n)).astype(np.uint64)
     signatures[0] = 2**64 - 2  # no signed number
-    return PatientTable(PATIENTS[:n], PERSONS[:n], FOLDS, signatures, np.array(areas), "a test", "none")
+    labels = PATIENTS[:n] % 3
+    return PatientTable(PATIENTS[:n], PERSONS[:n], FOLDS, labels, signatures, np.array(areas), "a test", "none")
 
 
 TABLE = table_of([500] * N)

@@ -47,6 +47,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> PatientTable:
         patients=PATIENTS,
         persons=PERSONS,
         folds=1 + np.arange(50) % 5,
+        labels=np.arange(len(PATIENTS)) % 3,
         signatures=np.array(signatures, np.uint64),
         areas=np.array(areas, np.int64),
         source="a test",

@@ -15,6 +15,7 @@ from PIL import Image
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from btlib.data.sources.table import volume_cache
 from btlib.data.sources.table.image_files import read_image, read_mask, require_packages
 from btlib.errors import DataError, MissingExtraError
 
@@ -227,3 +228,22 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, package: st
     with pytest.raises(MissingExtraError, match=rf"{package} is not installed\n.*btlib\[{extra}\]"):
         require_packages({kind})
     require_packages({"raster", "array"})
+
+
+def test_compressed_volumes_stay_in_memory_and_changes_are_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with a scaling, and if the memory has room for one volume only."""
+    monkeypatch.setattr(volume_cache, "_LARGEST", 5 * 6 * 7 * 2)
+    for round in range(2):
+        stored = {name: np.random.default_rng(round + k).normal(0, 9, (5, 6, 7)) for k, name in enumerate("ab")}
+        for name, values in stored.items():
+            image = nibabel.Nifti1Image(values, np.eye(4))
+            image.set_data_dtype(np.int16)  # nibabel chooses a slope
+            nibabel.save(image, tmp_path / f"{name}.nii.gz")
+        for z in (3, 0):
+            for name in stored:
+                path = tmp_path / f"{name}.nii.gz"
+                expected = nibabel.load(path).get_fdata()[..., z].T
+                assert np.array_equal(read_image(path, z, None)[0], expected)
+        assert len(volume_cache._cached) == 1

@@ -85,8 +85,17 @@ def list_names(folder: Path) -> tuple[Path, list[str]]:
     if faults:
         raise joined(faults, folder, HINT)
     if not found:
-        raise DataError("no slices (1.mat, 2.mat …) in this folder", where=home, hint=_GET)
+        raise DataError("no slices (1.mat, 2.mat …) in this folder", where=home, hint=_collect(folder) or _GET)
     return home, list(found.values())
+
+
+def _collect(folder: Path) -> str | None:
+    """Return a hint for a folder with downloaded zip files, or with slices in folders of their own."""
+    packed = next((path for depth in ("*", "*/*") for path in folder.glob(f"{depth}.zip")), None)
+    loose = next((path for depth in ("*/*", "*/*/*") for path in folder.glob(f"{depth}.mat")), None)
+    if packed is None and loose is None:
+        return None
+    return f"collect the slices of its zip files and folders with `btlib data import figshare {folder} OUT`"
 
 
 def list_slices(folder: Path | str) -> list[Path]:

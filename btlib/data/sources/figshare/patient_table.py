@@ -29,6 +29,7 @@ class PatientTable:
         patients: Patient of every slice, int64 [n], 1…233.
         persons: Person of every slice, int64 [n], 1…209.
         folds: Fold of every person, int64 [209], 1…5: the splits `patient-5fold-1` … `-5`.
+        labels: Class of every slice, int64 [n], 0…2; all slices of a patient have one class.
         signatures: Signatures of the masks (`btlib.data.sources.figshare.recognise`), uint64 [n].
         areas: Tumour pixels at 256×256, int64 [n].
         source: Source of the table.
@@ -38,6 +39,7 @@ class PatientTable:
     patients: NDArray[np.int64]
     persons: NDArray[np.int64]
     folds: NDArray[np.int64]
+    labels: NDArray[np.int64]
     signatures: NDArray[np.uint64]
     areas: NDArray[np.int64]
     source: str
@@ -68,6 +70,7 @@ def figshare_patients() -> PatientTable:
         patients=of_slice,
         persons=np.array(value["persons"], dtype=np.int64)[of_slice - 1],
         folds=np.array([int(fold) for fold in value["folds"]], dtype=np.int64),
+        labels=np.array([int(label) for label in value["labels"]], dtype=np.int64)[of_slice - 1],
         signatures=np.frombuffer(base64.b64decode(value["signatures"]), dtype=">u8").astype(np.uint64),
         areas=np.frombuffer(base64.b64decode(value["areas"]), dtype=">u2").astype(np.int64),
         source=value["source"],

@@ -1,6 +1,6 @@
 """Reading of images and masks by the type of their files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from btlib import extras
 from btlib.data.sources.table.array_files import read_array
-from btlib.data.sources.table.medical_files import read_dicom, read_nifti
+from btlib.data.sources.table.medical_files import Spacing, read_dicom, read_nifti
 from btlib.data.sources.table.planes import as_grey
 from btlib.data.sources.table.raster_files import read_raster
 from btlib.errors import DataError
@@ -49,7 +49,14 @@ def require_packages(kinds: set[Kind]) -> None:
 
 
 def read_image(path: Path, number: int | None, axis: int | None) -> NDArray[Any]:
-    """Read an image as [channels, h, w] in the depth of the file.
+    """Read an image as [channels, h, w] in the depth of the file; see `read_with_spacing`."""
+    return read_with_spacing(path, number, axis)[0]
+
+
+def read_with_spacing(path: Path, number: int | None, axis: int | None) -> tuple[NDArray[Any], Spacing | None]:
+    """Read an image as [channels, h, w] in the depth of the file, and the size of its pixels in mm, height and width.
+
+    Only DICOM and NIfTI files state this size.
 
     Args:
         path: The file.
@@ -62,9 +69,9 @@ def read_image(path: Path, number: int | None, axis: int | None) -> NDArray[Any]
     """
     match kind_of(path.name):
         case "raster":
-            return read_raster(path, number, axis)
+            return read_raster(path, number, axis), None
         case "array":
-            return read_array(path, number, axis)
+            return read_array(path, number, axis), None
         case "dicom":
             return read_dicom(path, number, axis)
         case "nifti":
@@ -83,7 +90,7 @@ def read_mask(path: Path, number: int | None, axis: int | None) -> NDArray[np.in
     if kind == "raster":
         planes = read_raster(path, _page(path, number), axis, palette=True)
     elif kind == "dicom":
-        planes = read_dicom(path, number, axis, stored=True)
+        planes, _ = read_dicom(path, number, axis, stored=True)
     else:
         planes = read_image(path, number, axis)
     plane = as_grey(planes)
@@ -103,36 +110,64 @@ def _page(path: Path, number: int | None) -> int | None:
     return number if path.suffix.lower() in (".tif", ".tiff") else None
 
 
-def _values(mask: NDArray[np.integer]) -> NDArray[np.integer]:
+def values_of(mask: NDArray[np.integer]) -> NDArray[np.integer]:
     """Return the sorted different values of a mask; counting is 20 times as fast as sorting."""
     if mask.dtype in (np.uint8, np.uint16):
         return np.flatnonzero(np.bincount(mask.reshape(-1)))
     return np.unique(mask)
 
 
-def structures_in(mask: NDArray[np.integer], structures: Sequence[str]) -> NDArray[np.bool_]:
+def structures_in(
+    mask: NDArray[np.integer], structures: Sequence[str], known: Mapping[str, Sequence[int]] | None = None
+) -> NDArray[np.bool_]:
     """Return the mask of each structure, bool [k, h, w], from the numbers of a mask [h, w].
 
     A mask of one structure has the values 0 and 1, 255 or 65535. A mask of several structures has the values 0…k.
 
+    Args:
+        mask: Numbers [h, w].
+        structures: Names of the structures.
+        known: Values of each structure and of the background, if they are not as above (`TaskFile.values`).
+
     Raises:
         DataError: The mask has other values.
     """
-    values = _values(mask)
+    values = values_of(mask)
+    if known:
+        return _by_value(mask, values, structures, known)
     others = values[values != 0]
     k = len(structures)
     if k == 1 and len(others) <= 1 and set(others.tolist()) <= _WHITE:
         return np.asarray(mask[None] != 0)
     if k > 1 and len(others) and (others[0] < 1 or others[-1] > k):
-        found = ", ".join(map(str, values[:6]))
+        found = _few(values)
         raise DataError(
-            f"the mask has the values {found}{' …' if len(values) > 6 else ''}, expected 0…{k} for {k} structures",
+            f"the mask has the values {found}, expected 0…{k} for {k} structures",
             hint=f"store 0 for background and 1…{k} for {', '.join(structures)}",
         )
     if k > 1:
         return np.stack([mask == i + 1 for i in range(k)])
-    found = ", ".join(map(str, values[:6]))
+    found = _few(values)
     raise DataError(
-        f"the mask has the values {found}{' …' if len(values) > 6 else ''}, expected 0 and one of 1, 255 and 65535",
+        f"the mask has the values {found}, expected 0 and one of 1, 255 and 65535",
         hint="for several structures, name them in task.toml; a JPEG file cannot store a mask exactly, use PNG",
     )
+
+
+def _by_value(
+    mask: NDArray[np.integer],
+    values: NDArray[np.integer],
+    structures: Sequence[str],
+    known: Mapping[str, Sequence[int]],
+) -> NDArray[np.bool_]:
+    expected = sorted({value for of_one in known.values() for value in of_one})
+    if set(values.tolist()) - set(expected):
+        raise DataError(
+            f"the mask has the values {_few(values)}, expected {', '.join(map(str, expected))}",
+            hint="name all values in mask_values of task.toml",
+        )
+    return np.stack([np.isin(mask, known[name]) for name in structures])
+
+
+def _few(values: NDArray[np.integer]) -> str:
+    return ", ".join(map(str, values[:6])) + (" …" if len(values) > 6 else "")

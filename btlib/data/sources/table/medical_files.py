@@ -1,5 +1,6 @@
 """Reading of DICOM and NIfTI files. The size is checked in the header; only the requested slice is decoded."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,17 +9,23 @@ from numpy.typing import NDArray
 
 from btlib import extras
 from btlib.data.sources.table.planes import as_plain, checked_slice, require_size
+from btlib.data.sources.table.volume_cache import stored_slice
 from btlib.errors import DataError
 
 if TYPE_CHECKING:
     from pydicom import Dataset as Header
 
+Spacing = tuple[float, float]
+"""Size of a pixel in mm, height and width."""
 
-def read_dicom(path: Path, number: int | None, axis: int | None, *, stored: bool = False) -> NDArray[Any]:
-    """Read an image as [channels, h, w], in the units of the modality (slope and intercept are applied).
 
-    In a MONOCHROME1 image the lowest value is white. It is inverted within the range of its stored bits, before slope
-    and intercept, so that bright always means a high value.
+def read_dicom(
+    path: Path, number: int | None, axis: int | None, *, stored: bool = False
+) -> tuple[NDArray[Any], Spacing | None]:
+    """Read an image as [channels, h, w], in the units of the modality, and its spacing.
+
+    Slope and intercept are applied. In a MONOCHROME1 image the lowest value is white. It is inverted within the range
+    of its stored bits, before slope and intercept, so that bright always means a high value.
 
     Args:
         path: The file.
@@ -45,19 +52,40 @@ def read_dicom(path: Path, number: int | None, axis: int | None, *, stored: bool
             checked_slice(number, axis or 0, (frames,))
         require_size(int(header.Rows), int(header.Columns))
         values = pixel_array(header, index=number or 0)
+        spacing = dicom_spacing(header, number or 0)
         if values.ndim == 3:
-            return np.ascontiguousarray(np.moveaxis(values, -1, 0))
+            return np.ascontiguousarray(np.moveaxis(values, -1, 0)), spacing
         kind = header.get("PhotometricInterpretation", "")
         if stored:
-            return as_plain(values)[None]
+            return as_plain(values)[None], spacing
         if kind not in ("MONOCHROME1", "MONOCHROME2"):
             raise DataError(f"expected MONOCHROME1, MONOCHROME2 or RGB, got {kind}", hint="convert the image")
         values = _inverted(values, header) if kind == "MONOCHROME1" else values
-        return as_plain(np.asarray(apply_modality_lut(values, header)))[None]
+        return as_plain(np.asarray(apply_modality_lut(values, header)))[None], spacing
     except DataError:
         raise
     except Exception as error:  # damaged files make decoders raise almost anything
         raise DataError(f"cannot be decoded: {error}") from error
+
+
+def dicom_spacing(header: "Header", frame: int) -> Spacing | None:
+    """Return the pixel spacing in the patient, not that of a detector; None if it is unknown."""
+    groups = [header]
+    for name, at in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
+        sequence = header.get(name)
+        if sequence and at < len(sequence):
+            groups += list(sequence[at].get("PixelMeasuresSequence") or [])
+    for group in groups:
+        lengths = group.get("PixelSpacing")
+        if lengths is not None and len(lengths) == 2:
+            return _lengths(lengths[0], lengths[1])
+    return None
+
+
+def _lengths(height: Any, width: Any) -> Spacing | None:
+    """Return both lengths; None if a header states no positive number."""
+    found = float(height), float(width)
+    return found if all(0 < length < math.inf for length in found) else None
 
 
 def _inverted(values: NDArray[Any], header: "Header") -> NDArray[Any]:
@@ -66,8 +94,10 @@ def _inverted(values: NDArray[Any], header: "Header") -> NDArray[Any]:
     return np.asarray(total - values.astype(np.int64)).astype(values.dtype)
 
 
-def read_nifti(path: Path, number: int | None, axis: int | None) -> NDArray[Any]:
-    """Read a slice as [channels, h, w], with the file's scaling applied. Axes 0, 1 and 2 are x, y and z of the file.
+def read_nifti(path: Path, number: int | None, axis: int | None) -> tuple[NDArray[Any], Spacing | None]:
+    """Read a slice as [channels, h, w], with the file's scaling applied, and its spacing.
+
+    Axes 0, 1 and 2 are x, y and z of the file.
 
     Rows are the later of the two remaining axes: a slice along z has y downwards and x to the right. A fourth axis is
     the channels.
@@ -96,10 +126,12 @@ def read_nifti(path: Path, number: int | None, axis: int | None) -> NDArray[Any]
         checked_slice(number or 0, at, spatial)
         require_size(*(side for k, side in enumerate(spatial) if k != at), *shape[3:])
         key = tuple(number or 0 if k == at else slice(None) for k in range(len(shape)))
-        values = np.asanyarray(image.dataobj[key])
+        values = stored_slice(path, image, key)
+        lengths = [1.0, *map(float, image.header.get_zooms()[:3]), 1.0][1:4]
+        width, height = (length for k, length in enumerate(lengths) if k != at)
     except DataError:
         raise
     except Exception as error:  # damaged files make decoders raise almost anything
         raise DataError(f"cannot be decoded: {error}") from error
     planes = values[None] if len(shape) < 4 else np.moveaxis(values, -1, 0)
-    return np.ascontiguousarray(as_plain(planes.swapaxes(1, 2)))
+    return np.ascontiguousarray(as_plain(planes.swapaxes(1, 2))), _lengths(height, width)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from btlib.data.faults import joined
 from btlib.data.patients import shared_volume
-from btlib.data.sources.table.row import TABLE, Row
+from btlib.data.sources.table.row import TABLE, UNION, Row
 from btlib.errors import DataError
 
 COLUMNS = ("file_name", "mask", "label", "patient", "volume", "split", "slice", "axis")
@@ -18,7 +18,7 @@ LARGEST = 2**28
 """Maximum size of the table in bytes."""
 
 _PARTS = {"train": "train", "val": "val", "validation": "val", "test": "test", "": ""}
-_MASK = "mask:"
+_MASK, _CHANNEL = "mask:", "channel:"
 _LARGEST_NUMBER = 10**9
 
 
@@ -31,12 +31,14 @@ class Table:
         structures: Names of the columns `mask:NAME`, in their order; empty if there are none.
         has_mask: Whether there is a column `mask`.
         has_labels: Whether the rows have labels.
+        channels: Names of the columns `channel:NAME`, the channels after that of `file_name`; empty if there are none.
     """
 
     rows: tuple[Row, ...]
     structures: tuple[str, ...]
     has_mask: bool
     has_labels: bool
+    channels: tuple[str, ...] = ()
 
 
 def read_table(path: Path) -> Table:
@@ -47,6 +49,7 @@ def read_table(path: Path) -> Table:
     """
     header, cells = _cells(_text(path), path)
     masks = [name for name in header if name == "mask" or name.startswith(_MASK)]
+    channels = [name for name in header if name.startswith(_CHANNEL)]
     rows, faults = [], []
     for number, values in cells:
         if len(values) != len(header):
@@ -54,7 +57,7 @@ def read_table(path: Path) -> Table:
             faults.append(DataError(problem, where=path))
             continue
         try:
-            rows.append(_row(number, dict(zip(header, values, strict=True)), masks))
+            rows.append(_row(number, dict(zip(header, values, strict=True)), masks, channels))
         except DataError as fault:
             faults.append(fault)
     faults += [*_duplicates(rows), *_gaps(rows), *_of_parts(rows, path), *_of_volumes(rows, path)]
@@ -64,7 +67,8 @@ def read_table(path: Path) -> Table:
     if not rows:
         raise DataError("the table has no rows", where=path, hint="add one row for each image")
     structures = tuple(name.removeprefix(_MASK) for name in masks if name != "mask")
-    return Table(tuple(_with_volumes(rows)), structures, "mask" in masks, bool(rows[0].label))
+    names = tuple(name.removeprefix(_CHANNEL) for name in channels)
+    return Table(tuple(_with_volumes(rows)), structures, "mask" in masks, bool(rows[0].label), names)
 
 
 def _text(path: Path) -> str:
@@ -106,35 +110,52 @@ def _check_header(header: Sequence[str], path: Path) -> None:
         raise DataError(f"columns occur more than once: {', '.join(twice)}", where=path, hint=HINT)
     if "mask" in header and any(name.startswith(_MASK) for name in header):
         raise DataError("expected either the column mask or columns mask:NAME, found both", where=path, hint=HINT)
-    if _MASK in header:
-        raise DataError("expected the name of a structure after mask:", where=path, hint=HINT)
+    for prefix, what in ((_MASK, "structure"), (_CHANNEL, "channel")):
+        if prefix in header:
+            raise DataError(f"expected the name of a {what} after {prefix}", where=path, hint=HINT)
     for name in header:
-        near = difflib.get_close_matches(name.lower(), [c for c in COLUMNS if c not in header], n=1, cutoff=0.8)
-        if name not in COLUMNS and near:  # an ignored column of patients would let patients leak into the test set
+        if name in COLUMNS or name.startswith((_MASK, _CHANNEL)):
+            continue
+        kind, colon, _ = name.lower().partition(":")
+        known = [_MASK, _CHANNEL] if colon else [column for column in COLUMNS if column not in header]
+        near = difflib.get_close_matches(kind + colon, known, n=1, cutoff=0.8)
+        if near:  # an ignored column of patients would let patients leak into the test set
             problem = f"unknown column {name!r}, which is similar to {near[0]!r}"
-            raise DataError(problem, where=path, hint=f"rename the column to {near[0]}, or to another name")
+            raise DataError(
+                problem, where=path, hint=f"rename the column to {near[0]}{'NAME' if colon else ''}, or to another name"
+            )
 
 
-def _row(number: int, cells: dict[str, str], masks: Sequence[str]) -> Row:
+def _row(number: int, cells: dict[str, str], masks: Sequence[str], channels: Sequence[str]) -> Row:
     """Make a row; raises DataError for an invalid path, number or part of the split."""
     plain = Row(number, cells["file_name"] or "no file name")
     part = cells.get("split", "").lower()
     if part not in _PARTS:
         raise plain.fault(f"split: expected train, val or test, got {part!r}")
-    for text in (cells["file_name"], *(cells[name] for name in masks if cells[name])):
+    for name in channels:
+        if not cells[name]:
+            raise plain.fault(f"{name}: expected the path of a file, found a blank cell")
+    of_masks = (text for name in masks if cells[name] for text in cells[name].split(UNION))
+    for text in (cells["file_name"], *(cells[name] for name in channels), *of_masks):
         if problem := outside(text):
             raise plain.fault(problem, "name files in the folder of metadata.csv, such as images/1.png")
     return Row(
         number,
         PurePosixPath(cells["file_name"]).as_posix(),
-        tuple(PurePosixPath(cells[name]).as_posix() if cells[name] else "" for name in masks),
+        tuple(_plain(cells[name]) for name in masks),
         label=cells.get("label", ""),
         patient=cells.get("patient", ""),
         volume=cells.get("volume", ""),
         part=_PARTS[part],
         slice=_number(plain, "slice", cells.get("slice", "")),
         axis=_number(plain, "axis", cells.get("axis", "")),
+        channels=tuple(PurePosixPath(cells[name]).as_posix() for name in channels),
     )
+
+
+def _plain(cell: str) -> str:
+    """Return the cell of a mask with paths in their plain form; "" for a blank cell."""
+    return UNION.join(PurePosixPath(text).as_posix() for text in cell.split(UNION)) if cell else ""
 
 
 def outside(text: str) -> str | None:

@@ -6,6 +6,8 @@ from typing import NamedTuple, Self
 from btlib.errors import DataError
 
 TABLE = "metadata.csv"
+UNION = "|"
+"""Separator of the files of a mask cell; their masks are united."""
 
 
 class Row(NamedTuple):
@@ -14,13 +16,14 @@ class Row(NamedTuple):
     Attributes:
         number: Number of the row in the file; the header is row 1.
         file: Image, a posix path relative to the folder.
-        masks: Mask file of each mask column, in the order of the columns.
+        masks: Mask file of each mask column, in the order of the columns; several files are separated by "|".
         label: Class.
         patient: Patient id.
         volume: Volume id.
         part: Part of the official split: "train", "val", "test" or "".
         slice: Number of the slice or frame in the file, from 0; None for a file with one image.
         axis: Axis of the file along which slices are numbered, from 0; None uses the default of the file type.
+        channels: File of each further channel of the image, in the order of the columns `channel:NAME`.
     """
 
     number: int
@@ -32,6 +35,7 @@ class Row(NamedTuple):
     part: str = ""
     slice: int | None = None
     axis: int | None = None
+    channels: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -42,8 +46,9 @@ class Row(NamedTuple):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The image and the masks, without blank cells."""
-        return self.file, *filter(None, self.masks)
+        """The image, its further channels and the masks, without blank cells."""
+        masks = (name for cell in self.masks if cell for name in cell.split(UNION))
+        return self.file, *self.channels, *masks
 
     def fault(self, problem: str, hint: str | None = None) -> DataError:
         """Return an error about this row, which names the row and the image."""
@@ -56,5 +61,5 @@ class Row(NamedTuple):
     @classmethod
     def from_key(cls, key: str) -> Self:
         """Read the result of `as_key`."""
-        number, file, masks, *rest = json.loads(key)
-        return cls(number, file, tuple(masks), *rest)
+        number, file, masks, *rest, channels = json.loads(key)
+        return cls(number, file, tuple(masks), *rest)._replace(channels=tuple(channels))

@@ -19,13 +19,15 @@ from btlib.data.sources.table.image_files import (
     kind_of,
     read_image,
     read_mask,
+    read_with_spacing,
     require_packages,
     structures_in,
 )
+from btlib.data.sources.table.medical_files import Spacing
 from btlib.data.sources.table.metadata import HINT, read_table
 from btlib.data.sources.table.planes import as_grey
-from btlib.data.sources.table.row import TABLE, Row
-from btlib.data.sources.table.task_file import FILE, classes_of, read_task_file, structures_of, task_of
+from btlib.data.sources.table.row import TABLE, UNION, Row
+from btlib.data.sources.table.task_file import FILE, channels_of, classes_of, read_task_file, structures_of, task_of
 from btlib.data.task import Task
 from btlib.errors import DataError, warn
 from btlib.types import Scaling
@@ -51,15 +53,17 @@ class TableSource(DatasetSource):
     def __init__(self, folder: Path | str) -> None:
         self._home = Path(folder).resolve()
         self._table, self._asked = read_table(self._home / TABLE), read_task_file(self._home)
+        self._root = self._asked.folder_of_files(self._home)
         self._classes = classes_of(self._asked, self._table, self._home / FILE)
         self._structures = structures_of(self._asked, self._table, self._home / FILE)
-        self._columns = self._table.structures
+        self._columns, self._further = self._table.structures, self._table.channels
+        channels_of(self._asked, self._table, self._home / FILE)
         self._rows = self._usable(self._table.rows)
         require_packages({kind for row in self._rows for name in row.files if (kind := kind_of(name))})
 
     def _usable(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Return the rows without those whose masks are unlabelled; raises DataError with all faults."""
-        files = FolderFiles(self._home)
+        files = FolderFiles(self._root)
         faults = [fault for row in rows for fault in self._faults_of(row, files)]
         if faults:
             raise joined(faults, self._home, HINT, what="faults")
@@ -79,7 +83,7 @@ class TableSource(DatasetSource):
 
     @cached_property
     def _task(self) -> Task:
-        names = self._asked.channels
+        names = channels_of(self._asked, self._table, self._home / FILE)
         if names is None:
             n = self._channels_of_first()
             names = ("intensity",) if n == 1 else tuple(f"channel {k + 1}" for k in range(n))
@@ -111,7 +115,7 @@ class TableSource(DatasetSource):
         """Signature of the table, of `task.toml`, and of the sizes, times and inodes of the files."""
         texts = [path.read_bytes().hex() for name in (TABLE, FILE) if (path := self._home / name).exists()]
         names = dict.fromkeys(name for row in self._rows for name in row.files)
-        stats = ((name, os.stat(f"{self._home}{os.sep}{name}")) for name in names)  # noqa: PTH116 - three times as fast
+        stats = ((name, os.stat(f"{self._root}{os.sep}{name}")) for name in names)  # noqa: PTH116 - three times as fast
         files = [(name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in stats]
         return fingerprint.of(fingerprint.of(texts), files)
 
@@ -134,22 +138,41 @@ class TableSource(DatasetSource):
     def read(self, info: SampleInfo) -> Sample:
         """Read and check a sample; errors name the row and the file."""
         row = Row.from_key(info.key)
-        image = self._image(row)
+        image, spacing = self._image(row)
         mask = self._mask(row, image.shape[1:])
-        return Sample(row.id, image, mask, self._label(row), row.patient or None, row.volume or None)
+        spacing = self._asked.spacing_mm or spacing  # a user's own statement may correct a header
+        return Sample(row.id, image, mask, self._label(row), row.patient or None, row.volume or None, spacing)
 
-    def _image(self, row: Row) -> NDArray[Any]:
+    def _image(self, row: Row) -> tuple[NDArray[Any], Spacing | None]:
+        """Return the image [channels, h, w] and the spacing that its first file states."""
+        image, spacing = self._planes_of(row, row.file, 1 if self._further else len(self.task.channels))
+        by_name = dict(zip(self._further, row.channels, strict=True))
+        planes = [image]
+        for channel in self.task.channels[1:] if self._further else ():
+            plane, _ = self._planes_of(row, by_name[channel], 1)
+            if plane.shape != image.shape:
+                (high, wide), (h, w) = plane.shape[1:], image.shape[1:]
+                problem = (
+                    f"{by_name[channel]}: {high} × {wide} pixels (height × width), the first channel has {h} × {w}"
+                )
+                raise self._fault(row, problem, "all channels of an image must have one size")
+            planes.append(plane)
+        return np.concatenate(planes) if self._further else image, spacing
+
+    def _planes_of(self, row: Row, name: str, channels: int) -> tuple[NDArray[Any], Spacing | None]:
+        """Read one file of an image, [channels, h, w]; equal colours are one channel."""
+        place = "" if name == row.file else f"{name}: "
         try:
-            image = read_image(self._home / row.file, row.slice, row.axis)
+            image, spacing = read_with_spacing(self._root / name, row.slice, row.axis)
         except DataError as error:
-            raise self._fault(row, error.problem, error.hint) from error
-        channels = len(self.task.channels)
+            raise self._fault(row, place + error.problem, error.hint) from error
         if len(image) > channels == 1 and (grey := as_grey(image)) is not None:
-            return grey[None]
+            return grey[None], spacing
         if len(image) != channels:
-            problem = f"the image has {len(image)} channels, expected {channels} ({', '.join(self.task.channels)})"
+            names = "one per file" if self._further else ", ".join(self.task.channels)
+            problem = f"{place}the image has {len(image)} channels, expected {channels} ({names})"
             raise self._fault(row, problem, _CHANNELS)
-        return image
+        return image, spacing
 
     def _mask(self, row: Row, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         """Return the masks of the structures, bool [k, h, w]."""
@@ -161,18 +184,24 @@ class TableSource(DatasetSource):
         return np.concatenate([self._planes(row, by_name[name], (name,), shape) for name in self._structures])
 
     def _planes(self, row: Row, name: str, structures: Sequence[str], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Read the masks of some structures from one file, bool [k, h, w]; without a file they are empty."""
+        """Read the masks of some structures from the files of a cell, bool [k, h, w]; without a file they are empty."""
         if not name:
             return np.zeros((len(structures), *shape), bool)
-        try:
-            planes = structures_in(read_mask(self._home / name, row.slice, row.axis), structures)
-        except DataError as error:
-            raise self._fault(row, f"{name}: {error.problem}", error.hint) from error
-        if planes.shape[1:] != shape:
-            (high, wide), (h, w) = planes.shape[1:], shape
-            problem = f"{name}: the mask has {high} × {wide} pixels (height × width), the image has {h} × {w}"
-            raise self._fault(row, problem, "each mask must have the size of its image")
-        return planes
+        together = np.zeros((len(structures), *shape), bool)
+        for one in name.split(UNION):
+            try:
+                mask = read_mask(self._root / one, row.slice, row.axis)
+                if self._asked.mask_threshold is not None:
+                    mask = (mask >= self._asked.mask_threshold).astype(np.uint8)
+                planes = structures_in(mask, structures, self._asked.values)
+            except DataError as error:
+                raise self._fault(row, f"{one}: {error.problem}", error.hint) from error
+            if planes.shape[1:] != shape:
+                (high, wide), (h, w) = planes.shape[1:], shape
+                problem = f"{one}: the mask has {high} × {wide} pixels (height × width), the image has {h} × {w}"
+                raise self._fault(row, problem, "each mask must have the size of its image")
+            together |= planes
+        return together
 
     def _label(self, row: Row) -> int | None:
         return self._classes.index(row.label) if self._classes else None
@@ -182,7 +211,7 @@ class TableSource(DatasetSource):
         faults = []
         for row in self._rows:
             try:
-                image = read_image(self._home / row.file, row.slice, row.axis)
+                image = read_image(self._root / row.file, row.slice, row.axis)
             except DataError as error:
                 faults.append(self._fault(row, error.problem, error.hint))
             else:
