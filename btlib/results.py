@@ -180,12 +180,12 @@ class CaseResult:
     @property
     def unit(self) -> Unit:
         """Unit that intervals and tests resample, because samples of one patient are not independent."""
-        return unit_of(self.samples.patient, self.conditions.task.group)
+        return unit_of(self.samples.patient, self.conditions.task.group, self.samples.volume)
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Group number of every sample, int64 [n] in the order of `samples`: its patient, or itself if unknown."""
-        return patient_groups(self.samples.patient)
+        """Group number of every sample, int64 [n], in the order of `samples`: patient, else volume, else the sample."""
+        return patient_groups(self.samples.patient, self.samples.volume)
 
     @property
     def caveat(self) -> str:
@@ -267,7 +267,7 @@ def set_draws(
     """
     rows = {name: i for i, name in enumerate(order.id)}
     places = [[rows[name] for name in run.samples.id] for run in runs]
-    n_groups, pieces = stats.sample_weights(order.n, patient_groups(order.patient), n_resamples, seed)
+    n_groups, pieces = stats.sample_weights(order.n, patient_groups(order.patient, order.volume), n_resamples, seed)
     drawn = [
         [set_values(run.samples, metric, weights[:, place]) for run, place in zip(runs, places, strict=True)]
         for weights in pieces

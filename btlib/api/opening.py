@@ -262,8 +262,9 @@ def _described(workspace: Workspace) -> str:
     splits = list(workspace.splits.values())
     if len(splits) == 1:
         split = splits[0]
+        why = f" (default: {workspace.split_reason})" if workspace.split_reason else ""
         parts = (
-            f"split {split.name}: {len(split.train)} train, {len(split.val)} validation, {len(split.test)} test; "
+            f"split {split.name}{why}: {len(split.train)} train, {len(split.val)} validation, {len(split.test)} test; "
             f"{_patients(dataset, split)}"
         )
     else:
