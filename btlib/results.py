@@ -62,6 +62,8 @@ class Conditions(BaseModel):
         epsilon: Smoothing term of Dice and IoU.
         patients: Facts about the patients of the test samples; None if unknown.
         independent: The user declares that samples without a patient id are independent.
+        spacing_fingerprint: Fingerprint of the original sizes of the images and of their pixels in mm; None if unknown.
+            It is compared for metrics in mm only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -79,6 +81,7 @@ class Conditions(BaseModel):
     epsilon: float | None = None
     patients: PatientFacts | None = None
     independent: bool = False
+    spacing_fingerprint: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

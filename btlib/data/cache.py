@@ -16,12 +16,14 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from btlib import fingerprint
 from btlib.data import entry
 from btlib.data.dataset import Dataset
 from btlib.data.digest import image_digest, mask_digest
 from btlib.data.faults import joined
+from btlib.data.originals import OriginalsWriter, Packed, pack
 from btlib.data.preprocess import prepare_image, prepare_mask
 from btlib.data.reading import known, read_checked
 from btlib.data.source import DatasetSource, SampleInfo
@@ -33,7 +35,7 @@ from btlib.types import Scaling
 PREPROCESSING = 1
 """Version of the preprocessing. Increase it with every change: stored models were trained on its output."""
 
-_LAYOUT = 5  # version of an entry's layout; increase it with every change
+_LAYOUT = 6  # version of an entry's layout; increase it with every change
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,13 @@ def _open(request: _Request, content: str) -> Dataset | None:
 
 def _entry(request: _Request, place: Path, content: str) -> Dataset:
     rebuild = partial(_store_again, request, place)
-    return entry.open_entry(place, request.image_size, request.scaling, request.source, content, rebuild)
+    original = partial(_original, request)
+    return entry.open_entry(place, request.image_size, request.scaling, request.source, content, rebuild, original)
+
+
+def _original(request: _Request, i: int) -> NDArray[np.bool_]:
+    """Read the masks of sample i from the source, bool [structures, h, w]."""
+    return read_checked(request.source, request.samples[i]).mask
 
 
 def _store_again(request: _Request, place: Path, rows: Sequence[int]) -> None:
@@ -220,26 +228,29 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
     entry.create(place, n, request.image_size, source.task)
     work = partial(_prepare, source=source, place=place, n=n, image_size=request.image_size, scaling=request.scaling)
     contents, rows, faults = [], [], []
+    originals = OriginalsWriter(place)
     for made in map_files(work, enumerate(request.samples), n, "Reading samples", progress):
         if isinstance(made, DataError):
             faults.append(made)
             continue
         contents.append(made[0])
         rows.append(made[1])
+        originals.add(made[2])
     if faults:
         raise joined(faults, source.place, source.hint)
     content = fingerprint.of(source.task.model_dump(mode="json"), contents)
-    entry.finish(place, rows, request.image_size, request.scaling, content, source.task)
+    entry.finish(place, rows, request.image_size, request.scaling, content, source.task, originals)
     return content
 
 
 def _prepare(
     numbered: tuple[int, SampleInfo], source: DatasetSource, place: Path, n: int, image_size: int, scaling: Scaling
-) -> tuple[str, entry.Row]:
+) -> tuple[str, entry.Row, Packed | None]:
     """Read sample i of n and store its pixels. This process writes them to disk and sends them to no other process.
 
     Returns:
-        Fingerprint of the sample as the source returned it (before resizing), and the row of the entry.
+        Fingerprint of the sample as the source returned it (before resizing), the row of the entry, and the compressed
+        original masks if the size of a pixel is known.
 
     Raises:
         DataError: The sample cannot be read, or does not fit the source's task.
@@ -254,4 +265,6 @@ def _prepare(
     entry.store(place, i, n, prepared, mask)
     image, whose = image_digest(sample.image), (sample.id, sample.label, sample.patient, sample.volume)
     row = entry.Row(*whose, entry.pack(image, mask_digest(mask), *source.mark(sample)))
-    return fingerprint.of(*whose, image, mask_digest(sample.mask)), row
+    own = () if sample.spacing is None else (sample.spacing,)  # the task's spacing is in the content's fingerprint
+    content = fingerprint.of(*whose, image, mask_digest(sample.mask), *own)
+    return content, row, pack(sample.mask, sample.spacing or source.task.spacing)

@@ -1,5 +1,6 @@
 """Reading from sources, including those of other packages. Every error names the faulty sample."""
 
+import math
 import operator
 from collections import Counter
 from collections.abc import Sequence
@@ -63,8 +64,8 @@ def checked(sample: Sample, name: str, task: Task, where: str) -> Sample:
     Raises:
         DataError: The object is not a Sample, or has another id, another number of channels or structures, a mask of
             another size or dtype, intensities that are not finite numbers, a label that the task does not have, no
-            label although the task has classes, or a patient or volume that is not a text; or the task has the name of
-            a built-in task of btlib and differs from it.
+            label although the task has classes, a patient or volume that is not a text, or an invalid spacing; or the
+            task has the name of a built-in task of btlib and differs from it.
     """
     where = f"{where}, sample {name}"
     if task.name in BUILT_IN and task != BUILT_IN[task.name]:
@@ -83,7 +84,7 @@ def checked(sample: Sample, name: str, task: Task, where: str) -> Sample:
         if value is not None and not is_text(value):
             raise DataError(f"{field}: expected text or None, got {value!r}", where=where)
     _check_pixels(sample, task, where)
-    return replace(sample, label=_label(sample, task, where))
+    return replace(sample, label=_label(sample, task, where), spacing=_spacing(sample, where))
 
 
 def _check_pixels(sample: Sample, task: Task, where: str) -> None:
@@ -96,6 +97,19 @@ def _check_pixels(sample: Sample, task: Task, where: str) -> None:
     if mask.dtype != np.bool_ or mask.shape != (len(task.structures), *image.shape[1:]):
         expected = f"bool {(len(task.structures), *image.shape[1:])}"
         raise DataError(f"mask: expected {expected}, got {mask.dtype} {mask.shape}", where=where)
+
+
+def _spacing(sample: Sample, where: str) -> tuple[float, float] | None:
+    if sample.spacing is None:
+        return None
+    try:
+        y, x = map(float, sample.spacing)
+    except (TypeError, ValueError) as error:
+        problem = f"spacing: expected height and width of a pixel in mm, got {sample.spacing!r}"
+        raise DataError(problem, where=where) from error
+    if not (0 < y < math.inf and 0 < x < math.inf):
+        raise DataError(f"spacing: expected lengths above 0 in mm, got {sample.spacing!r}", where=where)
+    return y, x
 
 
 def _label(sample: Sample, task: Task, where: str) -> int | None:

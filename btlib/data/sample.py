@@ -18,6 +18,7 @@ class Sample:
         label: True class, 0 for the task's first class; None for a task without classes.
         patient: Patient id, None if unknown.
         volume: Volume that the sample belongs to; None if it belongs to none.
+        spacing: Size of a pixel in mm, height and width; None if it is unknown. It has priority over the task's.
     """
 
     id: str
@@ -26,3 +27,4 @@ class Sample:
     label: int | None
     patient: str | None
     volume: str | None = None
+    spacing: tuple[float, float] | None = None

@@ -88,7 +88,9 @@ def prepared(s: Slice, place: Path, monkeypatch: pytest.MonkeyPatch, scaling: An
     monkeypatch.setattr(figshare_source, "read_slice", lambda path: s)
     source = source_of(Path(tempfile.mkdtemp(dir=place)) / "home", f"{s.number}.mat")
     entry.create(place, 1, 24, FIGSHARE)
-    return module._prepare((0, source.samples()[0]), source, place, 1, 24, scaling)
+    content, row, originals = module._prepare((0, source.samples()[0]), source, place, 1, 24, scaling)
+    assert originals is None  # the size of a pixel is unknown
+    return content, row
 
 
 @pytest.mark.parametrize("field", CHANGES)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from btlib import extras
 from btlib.data.sources.table.array_files import read_array
 from btlib.data.sources.table.medical_files import read_dicom, read_nifti
+from btlib.data.sources.table.pixel_size import dicom_pixel_size, nifti_pixel_size
 from btlib.data.sources.table.planes import as_grey
 from btlib.data.sources.table.raster_files import read_raster
 from btlib.errors import DataError
@@ -70,6 +71,22 @@ def read_image(path: Path, number: int | None, axis: int | None) -> NDArray[Any]
         case "nifti":
             return read_nifti(path, number, axis)
     raise DataError(f"unknown type of file {path.suffix!r}")
+
+
+def pixel_size(path: Path, number: int | None, axis: int | None) -> tuple[float, float] | None:
+    """Return height and width of a pixel in mm, as the header of the file states them; None if it states nothing.
+
+    The headers of raster and NPY files are not asked: they state how large a picture is printed, if anything.
+
+    Raises:
+        MissingExtraError: A package is not installed.
+    """
+    match kind_of(path.name):
+        case "dicom":
+            return dicom_pixel_size(path, number)
+        case "nifti":
+            return nifti_pixel_size(path, axis)
+    return None
 
 
 def read_mask(path: Path, number: int | None, axis: int | None) -> NDArray[np.integer]:

@@ -17,6 +17,7 @@ from btlib.data.sources.table.folder_files import FolderFiles
 from btlib.data.sources.table.image_files import (
     SUFFIXES,
     kind_of,
+    pixel_size,
     read_image,
     read_mask,
     require_packages,
@@ -136,7 +137,8 @@ class TableSource(DatasetSource):
         row = Row.from_key(info.key)
         image = self._image(row)
         mask = self._mask(row, image.shape[1:])
-        return Sample(row.id, image, mask, self._label(row), row.patient or None, row.volume or None)
+        spacing = pixel_size(self._home / row.file, row.slice, row.axis) if self._structures else None
+        return Sample(row.id, image, mask, self._label(row), row.patient or None, row.volume or None, spacing)
 
     def _image(self, row: Row) -> NDArray[Any]:
         try:
