@@ -200,7 +200,7 @@ def _margins_of(result: CaseResult, given: Mapping[str, float], old: Baseline | 
     before = {} if old is None else {m: _margin(old, result.case, m) for m in old.gated(result.case)}
     declared = {score.name: score.margin for score in result.conditions.task.scores if score.margin is not None}
     has = _known(result, given)
-    of_task = {m: v for m, v in result.conditions.task.margins if m in result.metrics}
+    of_task = {m: v for m, v in result.conditions.task.margins if m in has}
     found = dict.fromkeys(result.metrics) | of_task | before | declared | {m: v for m, v in given.items() if m in has}
     for metric, own in declared.items():
         if own != found[metric]:
