@@ -196,8 +196,9 @@ class CaseResult:
         if not self.strangers or self.conditions.independent:
             return ""
         return (
-            f"the patient of {self.strangers} of {self.samples.n} samples is unknown: intervals treat these samples as "
-            "independent, and are too narrow if a patient has several of them"
+            f"the patient of {self.strangers} of {self.samples.n} samples is unknown: intervals treat these "
+            f"{'samples' if self.samples.volume is None else 'volumes'} as independent, and are too narrow if a "
+            "patient has several of them"
         )
 
     @property

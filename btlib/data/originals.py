@@ -145,6 +145,11 @@ class Originals:
             mask = self.again(int(self.rows[i]))
         return Original(mask, (float(row["y"]), float(row["x"])))
 
+    @property
+    def known(self) -> int:
+        """Number of samples with known spacing."""
+        return int(np.count_nonzero(self.index["bytes"]))
+
     @cached_property
     def fingerprint(self) -> str:
         """Fingerprint of the sizes and spacings. Distances in mm of other sizes or spacings are not comparable."""

@@ -175,7 +175,14 @@ def _margins(
 
     Raises:
         BaselineError: A margin is out of range, or is given for a metric that no case has.
+        UnknownNameError: The task has a margin for a metric that does not exist.
     """
+    for result in results:
+        for metric, _ in result.conditions.task.margins:
+            if metric not in result.definitions:
+                raise unknown_name(
+                    "metric", metric, result.definitions, where="margins of the task ([gate] in task.toml)"
+                )
     known = {name: r.definitions[name] for r in results if r.runs for name in _known(r, given)}
     for metric, margin in given.items():
         if metric in known:

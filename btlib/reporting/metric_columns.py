@@ -80,4 +80,5 @@ def distinct(score: str, taken: Collection[str]) -> str:
 
 
 def _column(metric: Metric, form: str) -> MetricColumn:
-    return MetricColumn(metric.name, metric.title, "" if metric.unit == "1" else metric.unit, form)
+    title = metric.title.removesuffix(f" in {metric.unit}")  # the heading has the unit in brackets
+    return MetricColumn(metric.name, title, "" if metric.unit == "1" else metric.unit, form)
