@@ -9,10 +9,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock
@@ -24,7 +25,7 @@ from btlib.data.dataset import Dataset
 from btlib.data.digest import image_digest, mask_digest
 from btlib.data.faults import joined
 from btlib.data.originals import OriginalsWriter, Packed, pack
-from btlib.data.preprocess import prepare_image, prepare_mask
+from btlib.data.preprocess import is_scaled_twice, prepare_image, prepare_mask
 from btlib.data.reading import known, read_checked
 from btlib.data.source import DatasetSource, SampleInfo
 from btlib.data.workers import map_files
@@ -227,30 +228,48 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
     source, n = request.source, len(request.samples)
     entry.create(place, n, request.image_size, source.task)
     work = partial(_prepare, source=source, place=place, n=n, image_size=request.image_size, scaling=request.scaling)
-    contents, rows, faults = [], [], []
-    originals = OriginalsWriter(place)
-    for made in map_files(work, enumerate(request.samples), n, "Reading samples", progress):
-        if isinstance(made, DataError):
-            faults.append(made)
-            continue
-        contents.append(made[0])
-        rows.append(made[1])
-        originals.add(made[2])
+    contents, rows, faults, largest = [], [], [], 0.0
+    with closing(OriginalsWriter(place)) as originals:
+        for made in map_files(work, enumerate(request.samples), n, "Reading samples", progress):
+            if isinstance(made, DataError):
+                faults.append(made)
+                continue
+            contents.append(made.content)
+            rows.append(made.row)
+            originals.add(made.original)
+            largest = max(largest, made.largest)
     if faults:
         raise joined(faults, source.place, source.hint)
+    if is_scaled_twice(largest, request.scaling):
+        warn(
+            f"{source.place}: no intensity is above 1, so the images are already scaled to 0…1; the scaling thesis "
+            "divides them by 255 again (hint: choose the scaling percentile or zscore, --bt-scaling)"
+        )
     content = fingerprint.of(source.task.model_dump(mode="json"), contents)
-    entry.finish(place, rows, request.image_size, request.scaling, content, source.task, originals)
+    entry.finish(place, rows, request.image_size, request.scaling, content, source.task, originals.index)
     return content
+
+
+class _Made(NamedTuple):
+    """What is known of a sample whose pixels are stored.
+
+    Attributes:
+        content: Fingerprint of the sample as the source returned it, before resizing.
+        row: Row of the entry.
+        largest: Largest intensity after scaling.
+        original: Compressed original masks; None if the size of a pixel is unknown.
+    """
+
+    content: str
+    row: entry.Row
+    largest: float
+    original: Packed | None
 
 
 def _prepare(
     numbered: tuple[int, SampleInfo], source: DatasetSource, place: Path, n: int, image_size: int, scaling: Scaling
-) -> tuple[str, entry.Row, Packed | None]:
+) -> _Made:
     """Read sample i of n and store its pixels. This process writes them to disk and sends them to no other process.
-
-    Returns:
-        Fingerprint of the sample as the source returned it (before resizing), the row of the entry, and the compressed
-        original masks if the size of a pixel is known.
 
     Raises:
         DataError: The sample cannot be read, or does not fit the source's task.
@@ -267,4 +286,4 @@ def _prepare(
     row = entry.Row(*whose, entry.pack(image, mask_digest(mask), *source.mark(sample)))
     own = () if sample.spacing is None else (sample.spacing,)  # the task's spacing is in the content's fingerprint
     content = fingerprint.of(*whose, image, mask_digest(sample.mask), *own)
-    return content, row, pack(sample.mask, sample.spacing or source.task.spacing)
+    return _Made(content, row, float(prepared.max()), pack(sample.mask, sample.spacing or source.task.spacing))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from btlib import files
 from btlib.data.checked_array import CheckedArray, Rebuild, block_digests
 from btlib.data.dataset import Cohort, Dataset
-from btlib.data.originals import FILE, Originals, OriginalsWriter
+from btlib.data.originals import FILE, Originals
 from btlib.data.source import DatasetSource
 from btlib.data.task import Task
 from btlib.types import Scaling
@@ -92,10 +92,12 @@ def finish(
     scaling: Scaling,
     content: str,
     task: Task,
-    originals: OriginalsWriter | None = None,
+    originals: bytes | None = None,
 ) -> None:
-    """Flush the arrays to disk and write the metadata, which completes the entry."""
-    index = None if originals is None else originals.close()
+    """Flush the arrays to disk and write the metadata, which completes the entry.
+
+    The index of the original masks is that of their writer; None if there are none.
+    """
     for name in _DTYPES:
         with (place / f"{name}.npy").open("r+b") as file:
             os.fsync(file.fileno())
@@ -106,7 +108,7 @@ def finish(
         "task": task.model_dump(mode="json"),
         "rows": [row[:-1] for row in rows],
         "identities": base64.b64encode(b"".join(row.identity for row in rows)).decode(),
-        "originals": None if index is None else base64.b64encode(index).decode(),
+        "originals": None if originals is None else base64.b64encode(originals).decode(),
         "blocks": {name: block_digests(place / f"{name}.npy") for name in _DTYPES},
     }
     files.write_text(place / "meta.json", json.dumps(files.sealed(body)))

@@ -5,6 +5,7 @@ axes. Samples whose spacing is known are therefore stored a second time: packed,
 mask is read at a time. Nothing is stored for samples without known spacing.
 """
 
+import os
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -87,12 +88,17 @@ class OriginalsWriter:
         self._file.write(packed.data)
         self._index.append(np.array(row, _INDEX).tobytes())
 
-    def close(self) -> bytes | None:
-        """Close the file and return its index; None if there is no file."""
-        if self._file is None:
-            return None
-        self._file.close()
-        return b"".join(self._index)
+    @property
+    def index(self) -> bytes | None:
+        """Index of the file; None if there is no file."""
+        return None if self._file is None else b"".join(self._index)
+
+    def close(self) -> None:
+        """Flush the file to disk and close it."""
+        if self._file is not None and not self._file.closed:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
 
 
 @dataclass(frozen=True, eq=False)

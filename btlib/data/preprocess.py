@@ -54,6 +54,16 @@ def prepare_image(image: NDArray[Any], image_size: int, scaling: Scaling = "thes
     return np.clip(scaled, 0, 1).astype(np.float32)
 
 
+def is_scaled_twice(largest: float, scaling: Scaling) -> bool:
+    """Whether images were divided by 255 that had intensities of 0…1 before.
+
+    Args:
+        largest: Largest intensity of all samples after scaling.
+        scaling: The scaling. Only "thesis" divides by 255; the others suit every range of intensities.
+    """
+    return scaling == "thesis" and 0 < largest <= float(np.float32(1) / np.float32(255))
+
+
 def prepare_mask(mask: NDArray[np.bool_], image_size: int) -> NDArray[np.bool_]:
     """Resize a mask [h, w] or [structures, h, w] by the thesis's rule: bilinear as uint8 0/1, then `> 0`.
 

@@ -83,14 +83,16 @@ def test_a_request_has_a_lock_of_its_own(request_of: "module._Request", tmp_path
     assert replace(request_of, source=other).index != request_of.index
 
 
-def prepared(s: Slice, place: Path, monkeypatch: pytest.MonkeyPatch, scaling: Any = "thesis") -> tuple[str, entry.Row]:
-    """The content of a slice and its row, made in a folder."""
+def prepared(
+    s: Slice, place: Path, monkeypatch: pytest.MonkeyPatch, scaling: Any = "thesis"
+) -> tuple[str, entry.Row, float]:
+    """The content of a slice, its row and its largest intensity, made in a folder."""
     monkeypatch.setattr(figshare_source, "read_slice", lambda path: s)
     source = source_of(Path(tempfile.mkdtemp(dir=place)) / "home", f"{s.number}.mat")
     entry.create(place, 1, 24, FIGSHARE)
-    content, row, originals = module._prepare((0, source.samples()[0]), source, place, 1, 24, scaling)
-    assert originals is None  # the size of a pixel is unknown
-    return content, row
+    made = module._prepare((0, source.samples()[0]), source, place, 1, 24, scaling)
+    assert made.original is None  # the size of a pixel is unknown
+    return made.content, made.row, made.largest
 
 
 @pytest.mark.parametrize("field", CHANGES)
@@ -129,7 +131,7 @@ def test_phantoms_of_the_same_pixels_are_another_entry(
 @pytest.mark.parametrize("scaling", ["thesis", "percentile"])
 def test_a_row_says_what_the_file_holds(scaling: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Signature, area and the image's identity before resizing; the mask's identity at the size of the entry."""
-    _, row = prepared(SLICE, tmp_path, monkeypatch, scaling)
+    _, row, _ = prepared(SLICE, tmp_path, monkeypatch, scaling)
     small = prepare_mask(MASK, 24)
     identity = entry.pack(image_digest(IMAGE), mask_digest(small), *mask_signature(MASK))
     assert row == entry.Row("7", 1, "P7", None, identity)

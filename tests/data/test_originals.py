@@ -135,7 +135,8 @@ def test_any_sizes_are_written_and_read(sizes: list[tuple[int, int, bool]]) -> N
         writer = OriginalsWriter(Path(folder))
         for mask, (_, _, known) in zip(masks, sizes, strict=True):
             writer.add(pack(mask, (0.5, 2.0) if known else None))
-        index = writer.close()
+        writer.close()
+        index = writer.index
         assert (index is None) == (not any(known for _, _, known in sizes))
         if index is not None:
             found = Originals.open(Path(folder) / FILE, index, 1, lambda i: masks[i])

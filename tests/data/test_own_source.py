@@ -1,5 +1,6 @@
 """A source that a user writes: arrays in memory, text ids, two channels; through cache, splits and score."""
 
+import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -113,6 +114,24 @@ def test_the_second_time_nothing_is_read_until_its_signature_changes(source: Mem
     assert len(changed.reads) == N
     assert anew.truth_fingerprint != cold.truth_fingerprint
     assert anew.input_fingerprint == cold.input_fingerprint
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize(("largest", "scaling", "noted"), [(1, "thesis", 1), (2, "thesis", 0), (1, "percentile", 0)])
+def test_images_that_are_scaled_already_are_noted(dtype: Any, largest: int, scaling: Any, noted: int) -> None:
+    """Divided by 255 a second time they would be almost black. One dark sample among others is nothing unusual."""
+
+    def scaled(i: int) -> Sample:
+        image = np.zeros((2, SIZE, SIZE), dtype)
+        image[:, 3:9, i : i + 5] = largest if i == 3 else 1
+        return replace(sample(i), image=image)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load_dataset(Memory([scaled(i) for i in range(6)]), SIZE, scaling)
+    assert [("scaled to 0…1" in str(one.message), "percentile" in str(one.message)) for one in caught] == [
+        (True, True)
+    ] * noted
 
 
 def test_worker_processes_read_it_too(source: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
