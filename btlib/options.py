@@ -99,7 +99,11 @@ class RunOptions:
         choices=SCALINGS,
     )
     batch_size: int | None = _option("samples per training step", "count", "N")
-    split: str | None = _option("official (of the data), slice-seed42, patient-5fold-1…5 or cvind-1…5", metavar="NAME")
+    split: str | None = _option(
+        "official (of the data), patient-5fold-1…5, random-5fold-1…5, slice-seed42 or cvind-1…5 (default: slice-seed42 "
+        "for Figshare; for other data the first that they allow, in this order)",
+        metavar="NAME",
+    )
     folds: str | None = _option(
         "test on several folds and pool the results: patient-5fold (all folds), or NAME-1,NAME-3", metavar="FOLDS"
     )

@@ -18,7 +18,8 @@ class Protocol:
     """Settings that must be equal for two results to be comparable.
 
     Attributes:
-        split: Name of the split (see `btlib.splits`).
+        split: Name of the split (see `btlib.splits`). With the default name, a run on data of another task than the
+            built-in ones takes the split that suits the data (`btlib.splits.default_split`).
         image_size: Side of the square input in pixels, from 2.
         scaling: "thesis" (divide by 255), "percentile" (1st to 99th percentile of each channel to 0…1) or "zscore"
             (mean 0, deviation 1 of each channel); a recipe or a case may choose another scaling.

@@ -62,6 +62,8 @@ class Conditions(BaseModel):
         epsilon: Smoothing term of Dice and IoU.
         patients: Facts about the patients of the test samples; None if unknown.
         independent: The user declares that samples without a patient id are independent.
+        spacing_fingerprint: Fingerprint of the original sizes of the images and of their pixels in mm; None if unknown.
+            It is compared for metrics in mm only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -79,6 +81,7 @@ class Conditions(BaseModel):
     epsilon: float | None = None
     patients: PatientFacts | None = None
     independent: bool = False
+    spacing_fingerprint: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -180,12 +183,12 @@ class CaseResult:
     @property
     def unit(self) -> Unit:
         """Unit that intervals and tests resample, because samples of one patient are not independent."""
-        return unit_of(self.samples.patient, self.conditions.task.group)
+        return unit_of(self.samples.patient, self.conditions.task.group, self.samples.volume)
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Group number of every sample, int64 [n] in the order of `samples`: its patient, or itself if unknown."""
-        return patient_groups(self.samples.patient)
+        """Group number of every sample, int64 [n], in the order of `samples`: patient, else volume, else the sample."""
+        return patient_groups(self.samples.patient, self.samples.volume)
 
     @property
     def caveat(self) -> str:
@@ -193,8 +196,9 @@ class CaseResult:
         if not self.strangers or self.conditions.independent:
             return ""
         return (
-            f"the patient of {self.strangers} of {self.samples.n} samples is unknown: intervals treat these samples as "
-            "independent, and are too narrow if a patient has several of them"
+            f"the patient of {self.strangers} of {self.samples.n} samples is unknown: intervals treat these "
+            f"{'samples' if self.samples.volume is None else 'volumes'} as independent, and are too narrow if a "
+            "patient has several of them"
         )
 
     @property
@@ -267,7 +271,7 @@ def set_draws(
     """
     rows = {name: i for i, name in enumerate(order.id)}
     places = [[rows[name] for name in run.samples.id] for run in runs]
-    n_groups, pieces = stats.sample_weights(order.n, patient_groups(order.patient), n_resamples, seed)
+    n_groups, pieces = stats.sample_weights(order.n, patient_groups(order.patient, order.volume), n_resamples, seed)
     drawn = [
         [set_values(run.samples, metric, weights[:, place]) for run, place in zip(runs, places, strict=True)]
         for weights in pieces

@@ -23,6 +23,9 @@ OVERLAP = ("intersection", "pred_area")
 BOUNDARY = ("hd95", "surface_dice_1px", "surface_dice_2px")
 """Measures of a structure that need the masks and cannot be computed from counts of pixels."""
 
+MILLIMETRES = ("hd95_mm", "surface_dice_2mm")
+"""Measures of a structure on the grid of the source, for samples whose size of a pixel is known."""
+
 _SUM_TOLERANCE = 2e-3
 TAKEN = {"schema", "case", "seed", "id", "label", "patient", "volume", "predicted", "correct", "size"}
 """Columns of a table in a file. No custom column may have one of these names."""
@@ -36,8 +39,10 @@ class SampleTable(BaseModel):
 
     Columns of a structure are named `<structure>/<measure>`: `truth_area`; for a model with masks also `intersection`
     and `pred_area`; and if they were measured, `hd95` (in pixels; the image's diagonal for a miss), `surface_dice_1px`
-    and `surface_dice_2px` (0…1). If both masks are empty, these three have no value and are None. Class probabilities
-    are named `probability/<class>`. All other columns are custom columns of the user.
+    and `surface_dice_2px` (0…1). If both masks are empty, these three have no value and are None. If the size of a
+    pixel is known, `hd95_mm` (the original image's diagonal for a miss) and `surface_dice_2mm` compare the masks on the
+    grid of the source; they are None for samples without known spacing, and if both masks are empty. Class
+    probabilities are named `probability/<class>`. All other columns are custom columns of the user.
 
     Attributes:
         id: Unique ids of the samples.
@@ -86,6 +91,8 @@ class SampleTable(BaseModel):
             self._check_overlap()
         if self.has_boundary:
             self._check_boundary()
+        if self.has_millimetres:
+            self._check_millimetres()
         if self.has_classes:
             self._check_probabilities()
         return self
@@ -102,16 +109,21 @@ class SampleTable(BaseModel):
         for structure in self.structures:
             if f"{structure}/{TRUTH}" not in self.columns:
                 raise ValueError(f"columns: {structure}/{TRUTH} is missing")
-        groups = [OVERLAP, BOUNDARY]
+        groups = [OVERLAP, BOUNDARY, MILLIMETRES]
         wanted = [[f"{s}/{m}" for s in self.structures for m in measures] for measures in groups]
         for names in (*wanted, self._probabilities):
             there = [name for name in names if name in self.columns]
             if there and len(there) < len(names):
                 missing = next(name for name in names if name not in self.columns)
                 raise ValueError(f"columns: {there[0]} is present, but {missing} is missing")
-        if wanted[1] and wanted[1][0] in self.columns and not self.has_mask:
-            raise ValueError(f"columns: {wanted[1][0]} needs {wanted[0][0]}")
-        known = {*wanted[0], *wanted[1], *self._probabilities, *(f"{s}/{TRUTH}" for s in self.structures)}
+        for names in wanted[1:]:
+            if names and names[0] in self.columns and not self.has_mask:
+                raise ValueError(f"columns: {names[0]} needs {wanted[0][0]}")
+        known = {
+            *(name for names in wanted for name in names),
+            *self._probabilities,
+            *(f"{s}/{TRUTH}" for s in self.structures),
+        }
         if taken := [name for name in self.columns if name in TAKEN]:
             raise ValueError(f"columns: the name {taken[0]!r} is reserved by btlib")
         strange = [name for name in self.columns if name not in known and ("/" in name or not name)]
@@ -147,6 +159,13 @@ class SampleTable(BaseModel):
         if (one > two).any():
             raise ValueError("surface_dice_1px: larger than at 2 pixels")
 
+    def _check_millimetres(self) -> None:
+        distance, share = (self.measure(name) for name in MILLIMETRES)
+        if (np.isnan(distance) != np.isnan(share)).any():
+            raise ValueError(f"{' and '.join(MILLIMETRES)}: expected values of the same samples")
+        if (distance < 0).any() or ((share < 0) | (share > 1)).any():
+            raise ValueError(f"{' or '.join(MILLIMETRES)}: a value is out of its range")
+
     def _check_probabilities(self) -> None:
         given = self.class_prob
         if not ((given >= 0) & (given <= 1)).all():
@@ -177,6 +196,16 @@ class SampleTable(BaseModel):
     def has_boundary(self) -> bool:
         """Whether distances between boundaries were measured."""
         return bool(self.structures) and f"{self.structures[0]}/{BOUNDARY[0]}" in self.columns
+
+    @property
+    def has_millimetres(self) -> bool:
+        """Whether distances in mm were measured. They may still be unknown for some or all samples."""
+        return bool(self.structures) and f"{self.structures[0]}/{MILLIMETRES[0]}" in self.columns
+
+    @property
+    def has_volumes(self) -> bool:
+        """Whether there are predicted masks of samples that are parts of volumes."""
+        return self.volume is not None and self.has_mask
 
     @property
     def custom(self) -> list[str]:
@@ -252,7 +281,7 @@ class SampleTable(BaseModel):
 
         Boundary distances and class probabilities of single samples cannot be pooled and are left out.
         """
-        if self.volume is None or not self.has_mask:
+        if self.volume is None or not self.has_volumes:
             return None
         first = {volume: i for i, volume in reversed(list(enumerate(self.volume)))}
         volumes = list(dict.fromkeys(self.volume))

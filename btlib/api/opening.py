@@ -22,6 +22,7 @@ from btlib.data.dataset import Dataset
 from btlib.data.grouping import unknown
 from btlib.data.source import DatasetSource
 from btlib.data.sources.figshare.folder import count_slices
+from btlib.data.sources.tasks import BUILT_IN
 from btlib.errors import BaselineError, OptionError, RecordError
 from btlib.files import why_unwritable
 from btlib.gate import Baseline
@@ -262,8 +263,9 @@ def _described(workspace: Workspace) -> str:
     splits = list(workspace.splits.values())
     if len(splits) == 1:
         split = splits[0]
+        why = f" (default: {workspace.split_reason})" if workspace.split_reason else ""
         parts = (
-            f"split {split.name}: {len(split.train)} train, {len(split.val)} validation, {len(split.test)} test; "
+            f"split {split.name}{why}: {len(split.train)} train, {len(split.val)} validation, {len(split.test)} test; "
             f"{_patients(dataset, split)}"
         )
     else:
@@ -272,7 +274,17 @@ def _described(workspace: Workspace) -> str:
             f"{len(splits)} folds of {pooled_name([s.name for s in splits])}: {tested} test samples, each tested once; "
             f"{_patients(dataset, *splits)}"
         )
-    return f"{n} {kind}, {dataset.image_size} px, {scaling} scaling; {parts}"
+    return f"{n} {kind}, {dataset.image_size} px, {scaling} scaling; {parts}{_pixel_sizes(dataset)}"
+
+
+def _pixel_sizes(dataset: Dataset) -> str:
+    """Return a note on samples whose size of a pixel is unknown; "" for the built-in tasks, which have no sizes."""
+    if dataset.task.name in BUILT_IN or not dataset.task.structures:
+        return ""
+    known = 0 if dataset.originals is None else dataset.originals.known
+    if known == len(dataset):
+        return ""
+    return f"; no distances in mm for {len(dataset) - known} samples, whose size of a pixel is unknown"
 
 
 def _patients(dataset: Dataset, *splits: Split) -> str:

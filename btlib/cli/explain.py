@@ -40,7 +40,9 @@ def explain(
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of samples; default: the phantoms of the smoke tier.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Split that selects the test samples.")] = "slice-seed42",
+    split: Annotated[
+        str | None, typer.Option(help="Split that selects the test samples; default: as for a run on these data.")
+    ] = None,
     *,
     out: Reports,
     checkpoints: Checkpoints,

@@ -9,19 +9,22 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from btlib import fingerprint
 from btlib.data import entry
 from btlib.data.dataset import Dataset
 from btlib.data.digest import image_digest, mask_digest
 from btlib.data.faults import joined
+from btlib.data.originals import OriginalsWriter, Packed, pack
 from btlib.data.preprocess import is_scaled_twice, prepare_image, prepare_mask
 from btlib.data.reading import known, read_checked
 from btlib.data.source import DatasetSource, SampleInfo
@@ -33,7 +36,7 @@ from btlib.types import Scaling
 PREPROCESSING = 1
 """Version of the preprocessing. Increase it with every change: stored models were trained on its output."""
 
-_LAYOUT = 5  # version of an entry's layout; increase it with every change
+_LAYOUT = 6  # version of an entry's layout; increase it with every change
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,13 @@ def _open(request: _Request, content: str) -> Dataset | None:
 
 def _entry(request: _Request, place: Path, content: str) -> Dataset:
     rebuild = partial(_store_again, request, place)
-    return entry.open_entry(place, request.image_size, request.scaling, request.source, content, rebuild)
+    original = partial(_original, request)
+    return entry.open_entry(place, request.image_size, request.scaling, request.source, content, rebuild, original)
+
+
+def _original(request: _Request, i: int) -> NDArray[np.bool_]:
+    """Read the masks of sample i from the source, bool [structures, h, w]."""
+    return read_checked(request.source, request.samples[i]).mask
 
 
 def _store_again(request: _Request, place: Path, rows: Sequence[int]) -> None:
@@ -220,13 +229,15 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
     entry.create(place, n, request.image_size, source.task)
     work = partial(_prepare, source=source, place=place, n=n, image_size=request.image_size, scaling=request.scaling)
     contents, rows, faults, largest = [], [], [], 0.0
-    for made in map_files(work, enumerate(request.samples), n, "Reading samples", progress):
-        if isinstance(made, DataError):
-            faults.append(made)
-            continue
-        contents.append(made[0])
-        rows.append(made[1])
-        largest = max(largest, made[2])
+    with closing(OriginalsWriter(place)) as originals:
+        for made in map_files(work, enumerate(request.samples), n, "Reading samples", progress):
+            if isinstance(made, DataError):
+                faults.append(made)
+                continue
+            contents.append(made.content)
+            rows.append(made.row)
+            originals.add(made.original)
+            largest = max(largest, made.largest)
     if faults:
         raise joined(faults, source.place, source.hint)
     if is_scaled_twice(largest, request.scaling):
@@ -235,18 +246,30 @@ def _fill(request: _Request, place: Path, progress: bool) -> str:
             "divides them by 255 again (hint: choose the scaling percentile or zscore, --bt-scaling)"
         )
     content = fingerprint.of(source.task.model_dump(mode="json"), contents)
-    entry.finish(place, rows, request.image_size, request.scaling, content, source.task)
+    entry.finish(place, rows, request.image_size, request.scaling, content, source.task, originals.index)
     return content
+
+
+class _Made(NamedTuple):
+    """What is known of a sample whose pixels are stored.
+
+    Attributes:
+        content: Fingerprint of the sample as the source returned it, before resizing.
+        row: Row of the entry.
+        largest: Largest intensity after scaling.
+        original: Compressed original masks; None if the size of a pixel is unknown.
+    """
+
+    content: str
+    row: entry.Row
+    largest: float
+    original: Packed | None
 
 
 def _prepare(
     numbered: tuple[int, SampleInfo], source: DatasetSource, place: Path, n: int, image_size: int, scaling: Scaling
-) -> tuple[str, entry.Row, float]:
+) -> _Made:
     """Read sample i of n and store its pixels. This process writes them to disk and sends them to no other process.
-
-    Returns:
-        Fingerprint of the sample as the source returned it (before resizing), the row of the entry, and the largest
-        intensity after scaling.
 
     Raises:
         DataError: The sample cannot be read, or does not fit the source's task.
@@ -261,4 +284,6 @@ def _prepare(
     entry.store(place, i, n, prepared, mask)
     image, whose = image_digest(sample.image), (sample.id, sample.label, sample.patient, sample.volume)
     row = entry.Row(*whose, entry.pack(image, mask_digest(mask), *source.mark(sample)))
-    return fingerprint.of(*whose, image, mask_digest(sample.mask)), row, float(prepared.max())
+    own = () if sample.spacing is None else (sample.spacing,)  # the task's spacing is in the content's fingerprint
+    content = fingerprint.of(*whose, image, mask_digest(sample.mask), *own)
+    return _Made(content, row, float(prepared.max()), pack(sample.mask, sample.spacing or source.task.spacing))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from btlib import fingerprint
 from btlib.data.digest import Digests, combined, image_digest, mask_digest
 from btlib.data.lazy_rows import LazyRows
+from btlib.data.originals import Originals
 from btlib.data.patients import PatientSource, shared_volume
 from btlib.data.quota import shares
 from btlib.data.task import Task
@@ -33,6 +34,7 @@ class Samples:
         scaling: "thesis" or "percentile".
         image_size: Side s of an image in pixels.
         volumes: Ids of the volumes that the samples belong to; None if the samples belong to no volumes.
+        originals: True masks on the grid of the source, for distances in mm; None if no sample has a known spacing.
     """
 
     task: Task
@@ -44,6 +46,7 @@ class Samples:
     scaling: Scaling
     image_size: int
     volumes: tuple[str, ...] | None = None
+    originals: Originals | None = None
 
     def __post_init__(self) -> None:
         n, side = len(self.images), (self.image_size, self.image_size)
@@ -57,7 +60,7 @@ class Samples:
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise self._error(name, f"expected shape {shape}, got {getattr(self, name).shape}")
-        for name in ("patients", "volumes"):
+        for name in ("patients", "volumes", "originals"):
             if (values := getattr(self, name)) is not None and len(values) != n:
                 raise self._error(name, f"expected {n} {name}, got {len(values)}")
         if self.ids.dtype.kind != "U" or len(set(self.ids.tolist())) < n:
@@ -122,6 +125,7 @@ class Samples:
             scaling=self.scaling,
             image_size=self.image_size,
             volumes=None if self.volumes is None else tuple(self.volumes[i] for i in at),
+            originals=None if self.originals is None else self.originals.subset(at),
         )
 
     def _positions(self, positions: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -221,6 +225,7 @@ class Dataset(Samples):
             ids=self.ids[at],
             patients=tuple(self.patients[i] for i in at),
             volumes=None if self.volumes is None else tuple(self.volumes[i] for i in at),
+            originals=None if self.originals is None else self.originals.subset(at),
             cohort=self.whole,
             image_digests=None if self.image_digests is None else self.image_digests[at],
             mask_digests=None if self.mask_digests is None else self.mask_digests[at],

@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from btlib import files
 from btlib.data.checked_array import CheckedArray, Rebuild, block_digests
 from btlib.data.dataset import Cohort, Dataset
+from btlib.data.originals import FILE, Originals
 from btlib.data.source import DatasetSource
 from btlib.data.task import Task
 from btlib.types import Scaling
@@ -83,8 +85,19 @@ def store(place: Path, i: int, n: int, image: NDArray[np.float32], mask: NDArray
             file.write(row.data)
 
 
-def finish(place: Path, rows: list[Row], image_size: int, scaling: Scaling, content: str, task: Task) -> None:
-    """Flush the arrays to disk and write the metadata, which completes the entry."""
+def finish(
+    place: Path,
+    rows: list[Row],
+    image_size: int,
+    scaling: Scaling,
+    content: str,
+    task: Task,
+    originals: bytes | None = None,
+) -> None:
+    """Flush the arrays to disk and write the metadata, which completes the entry.
+
+    The index of the original masks is that of their writer; None if there are none.
+    """
     for name in _DTYPES:
         with (place / f"{name}.npy").open("r+b") as file:
             os.fsync(file.fileno())
@@ -95,13 +108,20 @@ def finish(place: Path, rows: list[Row], image_size: int, scaling: Scaling, cont
         "task": task.model_dump(mode="json"),
         "rows": [row[:-1] for row in rows],
         "identities": base64.b64encode(b"".join(row.identity for row in rows)).decode(),
+        "originals": None if originals is None else base64.b64encode(originals).decode(),
         "blocks": {name: block_digests(place / f"{name}.npy") for name in _DTYPES},
     }
     files.write_text(place / "meta.json", json.dumps(files.sealed(body)))
 
 
 def open_entry(
-    place: Path, image_size: int, scaling: Scaling, source: DatasetSource, content: str, rebuild: Rebuild
+    place: Path,
+    image_size: int,
+    scaling: Scaling,
+    source: DatasetSource,
+    content: str,
+    rebuild: Rebuild,
+    original: Callable[[int], NDArray[np.bool_]],
 ) -> Dataset:
     """Open the data set of an entry with memory-mapped arrays. A block of pixels is verified when it is first read.
 
@@ -112,6 +132,7 @@ def open_entry(
         source: Source of the samples.
         content: Fingerprint of the samples.
         rebuild: Function that stores samples again if their pixels are damaged.
+        original: Function that reads the mask of a sample from its source again, by its position.
 
     Raises:
         DamagedEntry: A file is missing or truncated, or the metadata are damaged or belong to other samples.
@@ -160,7 +181,22 @@ def open_entry(
         image_digests=identities["image"].astype(np.uint64),
         mask_digests=identities["mask"].astype(np.uint64),
         official=None if parts is None else tuple(parts[name] for name in names),
+        originals=_open_originals(place, body.get("originals"), len(ids), len(task.structures), original),
     )
+
+
+def _open_originals(
+    place: Path, index: object, n: int, structures: int, again: Callable[[int], NDArray[np.bool_]]
+) -> Originals | None:
+    if index is None:
+        return None
+    try:
+        found = Originals.open(place / FILE, base64.b64decode(index), structures, again)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise DamagedEntry(f"meta.json: the index of {FILE} is invalid ({error})") from error
+    if len(found) != n or not found.path.is_file():
+        raise DamagedEntry(f"{FILE} is missing, or has an index of {len(found)} of {n} samples")
+    return found
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

@@ -64,9 +64,8 @@ def checked(sample: Sample, name: str, task: Task, where: str) -> Sample:
     Raises:
         DataError: The object is not a Sample, or has another id, another number of channels or structures, a mask of
             another size or dtype, intensities that are not finite numbers, a label that the task does not have, no
-            label although the task has classes, a patient or volume that is not a text, or a spacing that is not two
-            positive numbers; or the task has the name of
-            a built-in task of btlib and differs from it.
+            label although the task has classes, a patient or volume that is not a text, or an invalid spacing; or the
+            task has the name of a built-in task of btlib and differs from it.
     """
     where = f"{where}, sample {name}"
     if task.name in BUILT_IN and task != BUILT_IN[task.name]:
@@ -84,20 +83,8 @@ def checked(sample: Sample, name: str, task: Task, where: str) -> Sample:
         value = getattr(sample, field)
         if value is not None and not is_text(value):
             raise DataError(f"{field}: expected text or None, got {value!r}", where=where)
-    _check_spacing(sample.spacing, where)
     _check_pixels(sample, task, where)
-    return replace(sample, label=_label(sample, task, where))
-
-
-def _check_spacing(spacing: object, where: str) -> None:
-    if spacing is None:
-        return
-    if not isinstance(spacing, tuple) or len(spacing) != 2 or not all(_is_length(side) for side in spacing):
-        raise DataError(f"spacing: expected height and width in mm, or None, got {spacing!r}", where=where)
-
-
-def _is_length(side: object) -> bool:
-    return isinstance(side, int | float) and not isinstance(side, bool) and 0 < side < math.inf
+    return replace(sample, label=_label(sample, task, where), spacing=_spacing(sample, where))
 
 
 def _check_pixels(sample: Sample, task: Task, where: str) -> None:
@@ -110,6 +97,19 @@ def _check_pixels(sample: Sample, task: Task, where: str) -> None:
     if mask.dtype != np.bool_ or mask.shape != (len(task.structures), *image.shape[1:]):
         expected = f"bool {(len(task.structures), *image.shape[1:])}"
         raise DataError(f"mask: expected {expected}, got {mask.dtype} {mask.shape}", where=where)
+
+
+def _spacing(sample: Sample, where: str) -> tuple[float, float] | None:
+    if sample.spacing is None:
+        return None
+    try:
+        y, x = map(float, sample.spacing)
+    except (TypeError, ValueError):
+        y = x = math.nan
+    if not (0 < y < math.inf and 0 < x < math.inf):
+        problem = f"spacing: expected height and width in mm of a pixel, above 0, got {sample.spacing!r}"
+        raise DataError(problem, where=where)
+    return y, x
 
 
 def _label(sample: Sample, task: Task, where: str) -> int | None:

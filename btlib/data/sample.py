@@ -18,7 +18,7 @@ class Sample:
         label: True class, 0 for the task's first class; None for a task without classes.
         patient: Patient id, None if unknown.
         volume: Volume that the sample belongs to; None if it belongs to none.
-        spacing: Size of a pixel in mm, height and width, as the file or its task states it; None if it is unknown.
+        spacing: Size of a pixel in mm, height and width; None if it is unknown. It has priority over the task's.
     """
 
     id: str

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from btlib import metrics
 from btlib.errors import StatsError
-from btlib.evaluation.catalogue import METRICS, Metric, Metrics
+from btlib.evaluation.catalogue import METRICS, Metric, Metrics, of_volumes
 from btlib.evaluation.subgroup import SIZES, size_of
 from btlib.ranges import COUNT
 from btlib.sample_table import SampleTable
@@ -97,9 +97,13 @@ def _available(name: str, table: SampleTable) -> Metric:
     """Return the metric, or raise StatsError if the table does not have what it needs."""
     metric = METRICS.in_table(name, table)
     if not metric.available(table):
-        needs = {"mask": "masks", "boundary": "distances between boundaries", "classes": "class probabilities"}[
-            metric.needs
-        ]
+        needs = {
+            "mask": "masks",
+            "boundary": "distances between boundaries",
+            "millimetres": "distances in mm, because the size of a pixel is unknown",
+            "volumes": "masks of volumes",
+            "classes": "class probabilities",
+        }[metric.needs]
         if metric.structure is not None and metric.structure not in table.structures:
             needs = f"structure {metric.structure!r}"
         if metric.subgroup is not None and not metric.subgroup.exists(table):
@@ -127,7 +131,6 @@ def summarise(table: SampleTable, batch_mean_size: int = 16, known: Metrics = ME
         - With masks: "empty_predictions". With classes: "confusion" (rows: true class) and "per_class".
     """
     summary: dict[str, Any] = {"n": table.n}
-    volumes = table.by_volume()
     for name in known.of_table(table):
         metric = known[name]
         values = metric.of(table)
@@ -135,8 +138,8 @@ def summarise(table: SampleTable, batch_mean_size: int = 16, known: Metrics = ME
             summary[name] = _or_none(float(values))
             continue
         summary[name] = _means(values, table, batch_mean_size)
-        if volumes is not None and metric.available(volumes):
-            summary[name]["volume_mean"] = _mean_of(metric.of(volumes))
+        if table.has_volumes and metric.needs == "mask":
+            summary[name]["volume_mean"] = _mean_of(of_volumes(metric.of, table))
     if table.has_mask:
         summary["empty_predictions"] = int(np.count_nonzero(table.overlap()[1].sum(axis=1) == 0))
     if table.has_classes:

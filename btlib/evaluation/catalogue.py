@@ -27,8 +27,8 @@ class Metric:
         of: Function that computes the values from a table: float64 [n] for level "sample", NaN for a sample without a
             value; float64 [] for level "set".
         level: "sample" if every sample has a value, "set" if only all samples together have one.
-        needs: What the table must have: "mask", "boundary" (masks and distances), "classes", or "column" (a custom
-            column with the metric's name).
+        needs: What the table must have: "mask", "boundary" (masks and distances), "millimetres" (distances in mm),
+            "volumes" (masks of samples of volumes), "classes", or "column" (a custom column with the metric's name).
         undefined: Rule for cases in which the formula has no value.
         direction: Whether higher or lower values are better.
         range: Lowest and highest possible value.
@@ -48,7 +48,7 @@ class Metric:
     title: str
     of: Callable[[SampleTable], Values]
     level: Literal["sample", "set"]
-    needs: Literal["mask", "boundary", "classes", "column"]
+    needs: Literal["mask", "boundary", "millimetres", "volumes", "classes", "column"]
     undefined: str
     direction: Literal["higher", "lower"] = "higher"
     range: tuple[float, float] = (0.0, 1.0)
@@ -73,7 +73,13 @@ class Metric:
             return False
         if self.needs == "column":
             return self.name in table.columns
-        return {"mask": table.has_mask, "boundary": table.has_boundary, "classes": table.has_classes}[self.needs]
+        return {
+            "mask": table.has_mask,
+            "boundary": table.has_boundary,
+            "millimetres": table.has_millimetres,
+            "volumes": table.has_volumes,
+            "classes": table.has_classes,
+        }[self.needs]
 
     def of_structure(self, structure: str) -> "Metric":
         """Return the same metric, computed for one structure only."""
@@ -171,7 +177,7 @@ class Metrics(Registry[Metric]):
         return found
 
 
-_OF_MASKS = ("mask", "boundary")
+_OF_MASKS = ("mask", "boundary", "millimetres", "volumes")
 
 
 def of_score(score: Score) -> Metric:
@@ -255,6 +261,46 @@ def _measured(name: str) -> Callable[[SampleTable], Values]:
     return _of_masks(lambda table: table.measure(name))
 
 
+def of_volumes(of: Callable[[SampleTable], Values], table: SampleTable) -> Values:
+    """Values of the volumes of a table, in the order of their first samples, float64 [volumes].
+
+    Pixels are first summed over the samples of a volume. This is the only definition of scores by volume.
+
+    Args:
+        of: Formula of a metric of masks at sample level.
+        table: Table with volumes and masks.
+    """
+    volumes = table.by_volume()
+    assert volumes is not None  # a metric that needs volumes is only computed for tables that have them
+    return of(volumes)
+
+
+def _mean_of_volumes(of: Callable[[SampleTable], Values]) -> Callable[[SampleTable], Values]:
+    """Return the mean of a metric over the volumes; each volume has the same weight."""
+
+    def mean(table: SampleTable) -> Values:
+        return np.asarray(mean_of_defined(of_volumes(of, table)[None])[0])
+
+    return mean
+
+
+def _weighted_mean_of_volumes(of: Callable[[SampleTable], Values]) -> Callable[[SampleTable, Values], Values]:
+    """Return the weighted form of the mean over the volumes. All samples of a volume have the same weight."""
+
+    def mean(table: SampleTable, weights: Values) -> Values:
+        values = of_volumes(of, table)
+        defined = ~np.isnan(values)
+        first: dict[str, int] = {}
+        for i, volume in enumerate(table.volume or []):
+            first.setdefault(volume, i)
+        shares = weights[:, list(first.values())] * defined
+        total = shares.sum(axis=1)
+        sums = shares @ np.where(defined, values, 0.0)
+        return np.asarray(np.divide(sums, total, out=np.full(len(weights), np.nan), where=total > 0))
+
+    return mean
+
+
 METRICS = Metrics("metric", "btlib.metrics")
 for _metric in (
     Metric(
@@ -265,6 +311,16 @@ for _metric in (
         "mask",
         "0 if only one mask is empty, 1 if both are empty, due to the protocol's epsilon",
         source="10.2307/1932409",
+    ),
+    Metric(
+        "dice_volume",
+        "Dice per volume",
+        _mean_of_volumes(_of_masks(_dice)),
+        "set",
+        "volumes",
+        "mean over the volumes, whose pixels are first summed over their samples; of a volume, as Dice",
+        source="10.2307/1932409",
+        weighted=_weighted_mean_of_volumes(_of_masks(_dice)),
     ),
     Metric(
         "iou",
@@ -325,6 +381,28 @@ for _metric in (
             source="10.2196/26151",
         )
         for k in (1, 2)
+    ),
+    Metric(
+        "hd95_mm",
+        "HD95 in mm",
+        _measured("hd95_mm"),
+        "sample",
+        "millimetres",
+        "the original image's diagonal if only one mask is empty (a miss); undefined if both are empty, or if the size "
+        "of a pixel is unknown",
+        direction="lower",
+        range=(0.0, np.inf),
+        unit="mm",
+        source="10.1109/34.232073",
+    ),
+    Metric(
+        "surface_dice_2mm",
+        "surface Dice 2 mm",
+        _measured("surface_dice_2mm"),
+        "sample",
+        "millimetres",
+        "0 if only one mask is empty (a miss); undefined if both are empty, or if the size of a pixel is unknown",
+        source="10.2196/26151",
     ),
     Metric(
         "accuracy",

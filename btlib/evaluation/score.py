@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from btlib.data.dataset import Dataset, Samples
 from btlib.errors import PredictionError
 from btlib.evaluation.checks import check_kind, check_ranges, in_shape
+from btlib.evaluation.millimetres import in_millimetres
 from btlib.evaluation.predictor import Predictor, ask, require_all, require_known
+from btlib.evaluation.resizing import resized
 from btlib.evaluation.thresholds import ThresholdCurve, counts_at, threshold_curve
 from btlib.metrics import boundary_distances, counts
 from btlib.ranges import COUNT, SHARE
-from btlib.sample_table import BOUNDARY, OVERLAP, TRUTH, SampleTable, sample_table
+from btlib.sample_table import BOUNDARY, MILLIMETRES, OVERLAP, TRUTH, SampleTable, sample_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,8 @@ def evaluate(
         batch_size: Number of samples per call of `predict`, from 1.
         where: Name of the predictor in error messages.
         truth: The same samples at the size at which masks are scored, if it differs from the predictor's size.
-            Predicted masks are resized to it (bilinear).
+            Predicted masks are resized to it (bilinear). Where the size of a pixel is known (`truth.originals`), they
+            are also resized to the grid of the source, for distances in mm.
 
     Raises:
         PredictionError: The threshold or the batch size is out of range, a prediction has the wrong shape, is not
@@ -78,7 +81,7 @@ def evaluate(
     if isinstance(dataset, Dataset) and dataset.is_complete:
         require_known(predictor, dataset.ids)
     require_all(predictor, dataset.ids[chosen], "test samples")
-    overlaps, boundaries, probabilities, seconds = [], [], [], 0.0
+    overlaps, boundaries, millimetres, probabilities, seconds = [], [], [], [], 0.0
     packed, at_thresholds = [], []
     for start in range(0, len(chosen), batch_size):
         at = chosen[start : start + batch_size]
@@ -92,15 +95,17 @@ def evaluate(
         check_ranges(predictions, where)
         if predictions.mask_prob is not None:
             truths = np.asarray(truth.masks[at])
-            mask_prob = _resized(predictions.mask_prob, truths.shape)
+            mask_prob = resized(predictions.mask_prob, truths.shape)
             masks = mask_prob > threshold
             packed.append(np.packbits(masks, axis=3))
             at_thresholds.append(counts_at(mask_prob, truths))
             overlaps.append(np.stack(counts(masks, truths)))
             boundaries.append(_boundaries(masks, truths))
+            if truth.originals is not None:
+                millimetres.append(in_millimetres(predictions.mask_prob, truth.originals, at, threshold))
         if predictions.class_prob is not None:
             probabilities.append(predictions.class_prob)
-    table = _table(truth, chosen, overlaps, boundaries, probabilities, where)
+    table = _table(truth, chosen, overlaps, boundaries, millimetres, probabilities, where)
     if not packed:
         return Evaluation(table, seconds)
     curve = threshold_curve(np.concatenate(at_thresholds, axis=1), table.truth_area)
@@ -112,6 +117,7 @@ def _table(
     chosen: NDArray[np.int64],
     overlaps: list[NDArray[np.int64]],
     boundaries: list[NDArray[np.float64]],
+    millimetres: list[NDArray[np.float64]],
     probabilities: list[NDArray[np.floating]],
     where: str,
 ) -> SampleTable:
@@ -132,6 +138,8 @@ def _table(
     if overlap is not None:
         measures |= dict(zip(OVERLAP, overlap, strict=False))
         measures |= dict(zip(BOUNDARY, np.concatenate(boundaries, axis=1), strict=True))
+    if millimetres:
+        measures |= dict(zip(MILLIMETRES, np.concatenate(millimetres, axis=1), strict=True))
     return sample_table(
         truth.task,
         [str(name) for name in truth.ids[chosen]],
@@ -147,18 +155,6 @@ def _same_samples(truth: Samples, dataset: Samples, where: str) -> Samples:
     if not np.array_equal(truth.ids, dataset.ids):
         raise PredictionError("the predicted images and the true masks belong to different samples", where=where)
     return truth
-
-
-def _resized(mask_prob: NDArray[np.floating], shape: tuple[int, ...]) -> NDArray[np.floating]:
-    """Resize probabilities to the size at which they are scored, [n, k, h, w]; unchanged if they have this size."""
-    if mask_prob.shape == shape:
-        return mask_prob
-    import cv2
-
-    size = (shape[3], shape[2])
-    planes = mask_prob.reshape(-1, *mask_prob.shape[2:])
-    resized = [cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) for plane in planes]
-    return np.stack(resized).reshape(shape)
 
 
 def _boundaries(masks: NDArray[np.bool_], truths: NDArray[np.bool_]) -> NDArray[np.float64]:

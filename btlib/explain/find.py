@@ -12,7 +12,7 @@ from btlib.errors import ModelError
 from btlib.explain.explainer import Explainer, Runner
 from btlib.explain.study import Study
 from btlib.protocol import TIERS
-from btlib.splits import make_split
+from btlib.splits import default_split, make_split
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Where:
 
     Attributes:
         data: Folder of samples; None uses the phantoms of the smoke tier.
-        split: Name of the split.
+        split: Name of the split; None uses the default for the data.
         checkpoints: Folder of checkpoints.
         checkpoint: Checkpoint to use if there are several; None uses the only one.
         engine: One of `btlib.engines.engine_names()`; None uses the tier's engine, or the fastest one for a trained
@@ -31,7 +31,7 @@ class Where:
     """
 
     data: Path | None
-    split: str
+    split: str | None
     checkpoints: Path
     checkpoint: Path | None = None
     engine: str | None = None
@@ -75,10 +75,11 @@ def explainer_of(prepared: Prepared) -> Explainer:
 
 def _prepared(case: Case, where: Where) -> Study:
     tier = TIERS["smoke" if where.data is None else "full"]
-    protocol = replace(tier.protocol, split=where.split)
+    protocol = tier.protocol
     dataset = load_dataset(where.folder, case.image_size or protocol.image_size, case.scaling or protocol.scaling)
+    protocol = replace(protocol, split=where.split or default_split(dataset).name)
     given: dict[str, Any] = {"precision": where.precision or tier.precision, "engine": where.engine or tier.engine}
-    split = make_split(where.split, dataset)
+    split = make_split(protocol.split, dataset)
     given |= {"report": where.report, "case": case.name}
     work = Work.on(dataset, split, protocol, tier.recipe, 42, where.checkpoints, **given)
     prepared = case.prepare(work)

@@ -175,7 +175,14 @@ def _margins(
 
     Raises:
         BaselineError: A margin is out of range, or is given for a metric that no case has.
+        UnknownNameError: The task has a margin for a metric that does not exist.
     """
+    for result in results:
+        for metric, _ in result.conditions.task.margins:
+            if metric not in result.definitions:
+                raise unknown_name(
+                    "metric", metric, result.definitions, where="margins of the task ([gate] in task.toml)"
+                )
     known = {name: r.definitions[name] for r in results if r.runs for name in _known(r, given)}
     for metric, margin in given.items():
         if metric in known:
@@ -200,7 +207,7 @@ def _margins_of(result: CaseResult, given: Mapping[str, float], old: Baseline | 
     before = {} if old is None else {m: _margin(old, result.case, m) for m in old.gated(result.case)}
     declared = {score.name: score.margin for score in result.conditions.task.scores if score.margin is not None}
     has = _known(result, given)
-    of_task = {m: v for m, v in result.conditions.task.margins if m in result.metrics}
+    of_task = {m: v for m, v in result.conditions.task.margins if m in has}
     found = dict.fromkeys(result.metrics) | of_task | before | declared | {m: v for m, v in given.items() if m in has}
     for metric, own in declared.items():
         if own != found[metric]:

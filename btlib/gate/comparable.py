@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from btlib.evaluation.catalogue import Metric
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
 from btlib.natural_order import natural
 from btlib.results import CaseResult, Conditions
@@ -13,8 +14,9 @@ _IDENTITY = ("truth_fingerprint", "split_fingerprint", "n_test")
 def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
     """Return the differences between two sets of conditions; fields that are None in the baseline are not compared.
 
-    The patients and the fingerprint of the images are not compared here. The fingerprint of the truth is compared if
-    both sides have it. The true labels and areas of the test samples are compared elsewhere, if the baseline has them.
+    The patients and the fingerprints of the images and of their spacing are not compared here. The fingerprint of the
+    truth is compared if both sides have it. The true labels and areas of the test samples are compared elsewhere, if
+    the baseline has them.
     """
     pairs = [
         ("task", measured.task.name, baseline.task.name),
@@ -25,7 +27,7 @@ def unlike(measured: Conditions, baseline: Conditions) -> list[str]:
     pairs += [
         (name, getattr(measured, name), getattr(baseline, name))
         for name in Conditions.model_fields
-        if name not in ("task", "input_fingerprint", "patients", "independent")
+        if name not in ("task", "input_fingerprint", "patients", "independent", "spacing_fingerprint")
     ]
     if not measured.task.has_images and not baseline.task.has_images:  # `other_truth` names the samples that differ
         pairs = [pair for pair in pairs if pair[0] not in _IDENTITY]
@@ -65,6 +67,14 @@ def other_score(measured: Conditions, baseline: Conditions, metric: str) -> list
     """Return the differences between the definitions of a score; an empty list for a registered metric."""
     score = measured.task.score(metric)
     return [] if score is None else score.differences(baseline.task.score(metric))
+
+
+def other_spacing(measured: Conditions, baseline: Conditions, metric: Metric) -> list[str]:
+    """Return a difference in the sizes of the images or their pixels; an empty list for metrics that are not in mm."""
+    ours, theirs = measured.spacing_fingerprint, baseline.spacing_fingerprint
+    if metric.needs != "millimetres" or theirs is None or ours == theirs:
+        return []
+    return [f"spacing_fingerprint (sizes of the images and of their pixels): measured {ours!r}, baseline {theirs!r}"]
 
 
 def _truth(table: SampleTable) -> dict[str, tuple[int | str | None, list[int]]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from btlib import stats
 from btlib.errors import StatsError
 from btlib.gate.baseline_case import BaselineCase, ReferenceValue
-from btlib.gate.comparable import other_rendering, other_score, other_truth, undefined, unlike
+from btlib.gate.comparable import other_rendering, other_score, other_spacing, other_truth, undefined, unlike
 from btlib.gate.difference import Difference, by_seed, difference
 from btlib.gate.gate_options import GateOptions
 from btlib.gate.power import power_of
@@ -102,6 +102,7 @@ def judge_metric(
     differences = [
         *unlike(result.conditions, conditions),
         *other_score(result.conditions, conditions, metric),
+        *other_spacing(result.conditions, conditions, result.definitions[metric]),
         *([rendering] if rendering and options.strict else []),
         *other_truth(result, case),
         *undefined(result, metric, figure),

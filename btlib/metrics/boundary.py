@@ -1,4 +1,4 @@
-"""Distances between the boundaries of two masks, in pixels."""
+"""Distances between the boundaries of two masks, in pixels or millimetres."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 from btlib.errors import StatsError
 from btlib.metrics.checks import check_masks
-from btlib.ranges import NOT_NEGATIVE
+from btlib.ranges import NOT_NEGATIVE, POSITIVE
 
 
 @dataclass(frozen=True, eq=False)
 class BoundaryDistances:
     """Distances from each boundary pixel of one mask to the nearest boundary pixel of the other, in both directions.
+
+    They are in pixels, or in mm if the size of a pixel was given.
 
     Attributes:
         forth: Distances from the predicted to the true boundary, float64 [pixels of the predicted boundary].
@@ -51,7 +53,7 @@ class BoundaryDistances:
         """
         if tolerance not in NOT_NEGATIVE:
             raise StatsError(
-                f"expected 0 pixels or more, got {tolerance}", where="tolerance", hint="1 and 2 pixels are common"
+                f"expected 0 or more, got {tolerance}", where="tolerance", hint="1 and 2 pixels are common"
             )
         if self.undefined:
             return float("nan")
@@ -59,7 +61,9 @@ class BoundaryDistances:
         return 0.0 if self.missed else float(near / (len(self.forth) + len(self.back)))
 
 
-def boundary_distances(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> BoundaryDistances:
+def boundary_distances(
+    pred: NDArray[np.bool_], truth: NDArray[np.bool_], spacing: tuple[float, float] | None = None
+) -> BoundaryDistances:
     """Compute the distances between the boundaries of two masks.
 
     A mask's boundary is the mask minus its erosion by the four neighbours. Pixels beyond the image border are outside.
@@ -67,25 +71,31 @@ def boundary_distances(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Bou
     Args:
         pred: Predicted mask, bool [h, w].
         truth: True mask of the same shape.
+        spacing: Size of a pixel in mm, height and width, for distances in mm; None for distances in pixels.
 
     Raises:
         PredictionError: The masks are not boolean, have different shapes, or are stacks of masks.
+        StatsError: A length of `spacing` is not above 0.
     """
     check_masks(pred, truth, single=True)
-    diagonal = float(np.hypot(*pred.shape))
+    if spacing is not None and not all(length in POSITIVE for length in spacing):
+        raise StatsError(f"expected lengths above 0 in mm, got {spacing}", where="spacing")
+    y, x = spacing or (1.0, 1.0)
+    diagonal = float(np.hypot(pred.shape[0] * y, pred.shape[1] * x))
     if not (pred.any() and truth.any()):
         return BoundaryDistances(np.zeros(int(pred.any())), np.zeros(int(truth.any())), diagonal)
     box = _box(pred | truth)
     first, second = _boundary(pred[box]), _boundary(truth[box])
-    return BoundaryDistances(_to(second)[first], _to(first)[second], diagonal)
+    return BoundaryDistances(_to(second, spacing)[first], _to(first, spacing)[second], diagonal)
 
 
-def hd95(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """95th-percentile Hausdorff distance of two masks in pixels, 0…image diagonal (doi 10.1109/34.232073).
+def hd95(pred: NDArray[np.bool_], truth: NDArray[np.bool_], spacing: tuple[float, float] | None = None) -> float:
+    """95th-percentile Hausdorff distance of two masks, 0…image diagonal (doi 10.1109/34.232073).
 
     Args:
         pred: Predicted mask, bool [h, w].
         truth: True mask of the same shape.
+        spacing: Size of a pixel in mm, height and width, for a distance in mm; None for a distance in pixels.
 
     Returns:
         The larger of the two directed 95th percentiles. If only one mask is empty (a miss), the image's diagonal, which
@@ -94,16 +104,24 @@ def hd95(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     Raises:
         PredictionError: The masks are not boolean, have different shapes, or are stacks of masks.
     """
-    return boundary_distances(pred, truth).hd95()
+    return boundary_distances(pred, truth, spacing).hd95()
 
 
-def surface_dice(pred: NDArray[np.bool_], truth: NDArray[np.bool_], tolerance: float = 1.0) -> float:
+def surface_dice(
+    pred: NDArray[np.bool_],
+    truth: NDArray[np.bool_],
+    tolerance: float = 1.0,
+    spacing: tuple[float, float] | None = None,
+) -> float:
     """Normalised surface Dice: the share of both boundaries within a tolerance, 0…1 (doi 10.2196/26151).
+
+    All pixels of the boundaries have the same weight, also if their height and width differ.
 
     Args:
         pred: Predicted mask, bool [h, w].
         truth: True mask of the same shape.
-        tolerance: Largest accepted distance in pixels, 0 or more.
+        tolerance: Largest accepted distance, 0 or more, in mm if `spacing` is given, otherwise in pixels.
+        spacing: Size of a pixel in mm, height and width; None for distances in pixels.
 
     Returns:
         0…1; 0 if only one mask is empty, NaN if both are empty.
@@ -112,7 +130,7 @@ def surface_dice(pred: NDArray[np.bool_], truth: NDArray[np.bool_], tolerance: f
         PredictionError: The masks are not boolean, have different shapes, or are stacks of masks.
         StatsError: The tolerance is not a finite number of 0 or more.
     """
-    return boundary_distances(pred, truth).surface_dice(tolerance)
+    return boundary_distances(pred, truth, spacing).surface_dice(tolerance)
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -127,8 +145,8 @@ def _boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return mask & ~inner
 
 
-def _to(boundary: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Compute the distance of every pixel to the nearest pixel of a boundary."""
+def _to(boundary: NDArray[np.bool_], spacing: tuple[float, float] | None) -> NDArray[np.float64]:
+    """Compute the distance of every pixel to the nearest pixel of a boundary, in mm if the spacing is given."""
     from scipy.ndimage import distance_transform_edt
 
-    return np.asarray(distance_transform_edt(~boundary), dtype=np.float64)
+    return np.asarray(distance_transform_edt(~boundary, sampling=spacing), dtype=np.float64)

@@ -6,14 +6,23 @@ from typing import Protocol
 
 from btlib.evaluation.catalogue import METRICS, Metric, Metrics
 
-_FORMS = {"dice": ".4f", "hd95": ".1f", "accuracy": ".4f", "macro_f1": ".4f"}
+_FORMS = {
+    "dice_volume": ".4f",
+    "dice": ".4f",
+    "hd95": ".1f",
+    "hd95_mm": ".1f",
+    "accuracy": ".4f",
+    "macro_f1": ".4f",
+}
+_IF_MEASURED = ("dice_volume", "hd95_mm")
+"""Main metrics that only some tasks have: those with volumes, or with a known size of a pixel."""
 _SCORE = ".4f"
 _OTHER_COLUMNS = ("case", "verdict", "seconds", "time", "memory", "model")
-_BY_STRUCTURE = ("dice",)
+_BY_STRUCTURE = ("dice_volume", "dice")
 """Metrics with an additional column for each structure if the task has several structures."""
 
-MAIN = tuple(_FORMS)
-"""Metrics that every table shows."""
+MAIN = tuple(name for name in _FORMS if name not in _IF_MEASURED)
+"""Metrics that every table of a task with images shows."""
 
 
 class HasValues(Protocol):
@@ -44,7 +53,8 @@ class MetricColumn:
 def metric_columns(rows: Iterable[HasValues], known: Metrics = METRICS) -> list[MetricColumn]:
     """Return the metric columns of a table: the main metrics, each followed by its structures, then scores.
 
-    If only scores have values, the main metrics are left out.
+    Dice per volume comes first where samples are parts of volumes. HD95 in mm follows HD95 where the size of a pixel is
+    known. If only scores have values, the main metrics are left out.
 
     Args:
         rows: Rows of the table.
@@ -53,8 +63,9 @@ def metric_columns(rows: Iterable[HasValues], known: Metrics = METRICS) -> list[
     every = list(rows)
     names = dict.fromkeys(name for row in every for name in row.values)
     scores = known.scores
-    has_main = any(row.values.get(name) is not None for row in every for name in MAIN if name not in scores)
-    shown = [name for name in MAIN if name not in scores] if has_main or not scores else []
+    measured = {name for row in every for name, value in row.values.items() if value is not None}
+    every_main = [name for name in _FORMS if name not in scores and (name in MAIN or name in measured)]
+    shown = every_main if not scores or measured & set(every_main) else []
     found = []
     for main in shown:
         parts = [name for name in names if name.startswith(f"{main}/")] if main in _BY_STRUCTURE else []
@@ -69,4 +80,5 @@ def distinct(score: str, taken: Collection[str]) -> str:
 
 
 def _column(metric: Metric, form: str) -> MetricColumn:
-    return MetricColumn(metric.name, metric.title, "" if metric.unit == "1" else metric.unit, form)
+    title = metric.title.removesuffix(f" in {metric.unit}")  # the heading has the unit in brackets
+    return MetricColumn(metric.name, title, "" if metric.unit == "1" else metric.unit, form)

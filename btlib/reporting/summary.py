@@ -34,7 +34,8 @@ def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unrea
     named = info.tier if info.name is None else f"{_name(info.name)} ({info.tier})"
     parts = [f"### btlib {named}: {head}", ""]
     parts += [f"> **{PHANTOM_NOTE}**", ""] if info.task.synthetic else []
-    rows = [_row(row, means, _shown(info.task)) for row in comparison.rows[:_ROWS]]
+    shown = _shown(info.task, comparison.rows)
+    rows = [_row(row, means, shown) for row in comparison.rows[:_ROWS]]
     parts += [tabulate(rows, "keys", "github", disable_numparse=True), ""] if rows else []
     more = len(comparison.rows) - _ROWS
     parts += [f"… and {more} more cases: see `comparison.md`.", ""] if more > 0 else []
@@ -55,9 +56,11 @@ def _row(row: Row, means: Mapping[tuple[str, str], Mean], shown: Mapping[str, st
     }
 
 
-def _shown(task: Task) -> dict[str, str]:
-    """Return the metrics of the table and their titles."""
-    main = {"dice": "Dice", "accuracy": "accuracy"} if task.has_images else {}
+def _shown(task: Task, rows: Sequence[Row]) -> dict[str, str]:
+    """Return the metrics of the table and their titles; Dice per volume comes first where the task has volumes."""
+    has_volumes = any(row.values.get("dice_volume") is not None for row in rows)
+    main = {"dice_volume": "Dice per volume"} if has_volumes and task.has_images else {}
+    main |= {"dice": "Dice", "accuracy": "accuracy"} if task.has_images else {}
     return main | {score.name: score.name for score in task.scores}
 
 

@@ -63,6 +63,7 @@ def conditions(dataset: Dataset, split: Split, protocol: Protocol) -> Conditions
         epsilon=EPSILON,
         patients=patient_facts(dataset, split),
         independent=dataset.independent or dataset.task.independent,
+        spacing_fingerprint=None if dataset.originals is None else dataset.originals.fingerprint,
     )
 
 

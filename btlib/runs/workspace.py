@@ -14,11 +14,12 @@ from btlib.data import load_dataset
 from btlib.data.dataset import Dataset
 from btlib.data.random_labels import with_random_labels
 from btlib.data.source import DatasetSource
+from btlib.protocol import Protocol
 from btlib.runs.cell import Cell
 from btlib.runs.held_out import HeldOut
 from btlib.runs.plan import RunPlan
 from btlib.runs.progress import ProgressReporter
-from btlib.splits import Split, make_split
+from btlib.splits import DefaultSplit, Split, default_split, make_split
 from btlib.types import Scaling
 
 
@@ -34,6 +35,7 @@ class Workspace:
         load: Function of size and scaling that returns the samples of this run.
         progress: Progress reporter of the run.
         load_seconds: Time for opening the data.
+        split_reason: Why the split is the default for these data; "" if it was named, or for a built-in task.
     """
 
     plan: RunPlan
@@ -43,6 +45,7 @@ class Workspace:
     load: Callable[[int, Scaling], Dataset]
     progress: ProgressReporter
     load_seconds: float = 0.0
+    split_reason: str = ""
 
     @property
     def split(self) -> Split:
@@ -92,7 +95,9 @@ class Workspace:
 
 
 def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: ProgressReporter) -> Workspace:
-    """Read the data of a plan and make its splits.
+    """Read the data of a plan and make its splits. If the user names no split, it follows the data.
+
+    The plan of the workspace names the split that is used.
 
     Raises:
         BtlibError: The data cannot be read, or a split cannot be made.
@@ -112,6 +117,16 @@ def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: Progress
     began = time.perf_counter()
     true = load(protocol.image_size, protocol.scaling)
     seconds = time.perf_counter() - began
+    chosen = _split_of_data(plan, true)
+    plan = replace(plan, tier=replace(plan.tier, protocol=replace(protocol, split=chosen.name)))
     splits = {name: make_split(name, true, alone=not plan.folded) for name in plan.splits}  # stratified by true classes
     truth = given(protocol.image_size, protocol.scaling)
-    return Workspace(plan, truth, true, splits, given, progress, seconds)
+    return Workspace(plan, truth, true, splits, given, progress, seconds, chosen.reason)
+
+
+def _split_of_data(plan: RunPlan, dataset: Dataset) -> DefaultSplit:
+    """Return the split of a plan; if neither an option nor the protocol names another one, the default of the data."""
+    options, split = plan.options, plan.tier.protocol.split
+    if options.split or options.folds or options.protocol or split != Protocol().split:
+        return DefaultSplit(split, "")
+    return default_split(dataset)

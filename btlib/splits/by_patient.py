@@ -14,6 +14,16 @@ from btlib.splits.split import Split
 
 FOLDS = 5
 
+FEWER = (3, 4)
+"""Other numbers of folds with a name, for data of 3 or 4 patients."""
+
+UNKNOWN = (
+    "give patient ids (a column patient in metadata.csv; for Figshare slices, the original files); if the samples are "
+    "independent of each other, state it (independent = true in task.toml, or --bt-independent) and use "
+    "random-5fold-1; slice-seed42, the thesis's split, ignores patients"
+)
+"""What to do about samples without a patient id."""
+
 
 def patient_folds(
     patients: Sequence[str | None],
@@ -38,10 +48,9 @@ def patient_folds(
     name = f"patient-{k}fold-{fold}"
     if strange := unknown(patients):
         raise SplitError(
-            f"{strange} of {len(patients)} samples have no patient id (PID) and are not known samples of the Figshare "
-            "data set",
+            f"{strange} of {len(patients)} samples have no patient id",
             where=name,
-            hint="use the original files, or the split slice-seed42, which needs no patients",
+            hint=UNKNOWN,
         )
     folds = cohort_folds(Cohort(tuple(patients), labels) if cohort is None else cohort, k, name)
     strangers = sorted({str(patient) for patient in patients} - folds.keys())
@@ -63,11 +72,16 @@ def cohort_folds(cohort: Cohort, k: int, name: str) -> Mapping[str, int]:
     known = [(str(p), label) for p, label in zip(cohort.patients, cohort.labels, strict=True) if p is not None]
     ids, labels = [patient for patient, _ in known], np.array([label for _, label in known], dtype=np.int64)
     if len(set(ids)) < k:
-        raise SplitError(f"expected at least {k} patients, got {len(set(ids))}", where=name, hint="use more samples")
+        raise SplitError(f"expected at least {k} patients, got {len(set(ids))}", where=name, hint=_few(len(set(ids))))
     if cohort.folds is None or k != FOLDS:
         return assign_folds(ids, labels, k)
     strangers = sorted(set(ids) - cohort.folds.keys())
     return {**cohort.folds, **{patient: _fold_of_stranger(patient, k) for patient in strangers}}
+
+
+def _few(n: int) -> str:
+    """Return what to do about n patients, which are fewer than the folds."""
+    return f"use patient-{n}fold-1, or more patients" if n in FEWER else "use samples of more patients"
 
 
 def _fold_of_stranger(patient: str, k: int) -> int:

@@ -4,6 +4,8 @@ import numpy as np
 
 from btlib.splits.split import Split
 
+NAME = "slice-seed42"
+
 
 def slice_seed42(n: int) -> Split:
     """Make the thesis's split of n slices in file order.
@@ -23,4 +25,4 @@ def slice_seed42(n: int) -> Split:
         j = i + draw % (n - i)
         order[i], order[j] = order[j], order[i]
     n_train = n - n_test - n_val
-    return Split("slice-seed42", order[:n_train], order[n_train : n_train + n_val], order[n_train + n_val :])
+    return Split(NAME, order[:n_train], order[n_train : n_train + n_val], order[n_train + n_val :])

@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.data.dataset import Dataset
+from btlib.data.grouping import in_several_parts
 from btlib.errors import SplitError, warn
 from btlib.registry import Registry
+from btlib.splits.at_random import random_folds
 from btlib.splits.by_cvind import by_cvind
-from btlib.splits.by_patient import FOLDS, patient_folds
+from btlib.splits.by_patient import FEWER, FOLDS, patient_folds
+from btlib.splits.by_slice import NAME as BY_SLICE
 from btlib.splits.by_slice import slice_seed42
 from btlib.splits.official import NAME as OFFICIAL
 from btlib.splits.official import official
@@ -48,30 +51,48 @@ def make_split(name: str, dataset: Dataset, *, alone: bool = True) -> Split:
     Raises:
         UnknownNameError: The name is not in `SPLITS`.
         SplitError: The data set lacks patient ids, `cvind.mat` or samples that the split needs, or the split was
-            withdrawn.
+            withdrawn; or the split cuts a volume, so that its samples are in several parts.
     """
     require_split(name)
     split = SPLITS[name](dataset)
     if split.name != name:
         raise SplitError(f"expected a split with this name, got {split.name!r}", where=name, hint="rename the split")
-    if alone and name != "slice-seed42":  # the thesis's split is fixed
+    _check_volumes(split, dataset)
+    if alone and name != BY_SLICE:  # the thesis's split is fixed
         _warn_of_absent_classes(split, dataset.strata)
     if alone and dataset.official is not None and name != OFFICIAL:
         warn(f"{name}: the data have an official split, which is not used; select it with --bt-split {OFFICIAL}")
     return split
 
 
+def _check_volumes(split: Split, dataset: Dataset) -> None:
+    """Check that the samples of each volume are in one part. The thesis's split knows no volumes and may cut them."""
+    parts = [part.tolist() for part in (split.train, split.val, split.test)]
+    cut = [] if dataset.volumes is None else in_several_parts(dataset.volumes, parts)
+    if not cut:
+        return
+    problem = f"{len(cut)} volumes have samples in several parts, the first is {cut[0]!r}"
+    if split.name != BY_SLICE:
+        raise SplitError(problem, where=split.name, hint="put all samples of a volume into the same part")
+    if not dataset.task.synthetic:
+        warn(f"{split.name}: {problem}; scores by volume are those of the test samples only", stacklevel=3)
+
+
 def _by_slice(dataset: Dataset) -> Split:
     return slice_seed42(len(dataset))
 
 
-def _by_patient(fold: int, dataset: Dataset) -> Split:
-    return patient_folds(dataset.patients, dataset.strata, fold=fold, cohort=dataset.whole)
+def _by_patient(k: int, fold: int, dataset: Dataset) -> Split:
+    return patient_folds(dataset.patients, dataset.strata, k, fold=fold, cohort=dataset.whole)
 
 
-SPLITS.add("slice-seed42", _by_slice)
-for _fold in range(1, FOLDS + 1):
-    SPLITS.add(f"patient-{FOLDS}fold-{_fold}", partial(_by_patient, _fold))
+SPLITS.add(BY_SLICE, _by_slice)
+for _k in (FOLDS, *FEWER):
+    for _fold in range(1, _k + 1):
+        SPLITS.add(f"patient-{_k}fold-{_fold}", partial(_by_patient, _k, _fold))
+for _k in (FOLDS, *FEWER):
+    for _fold in range(1, _k + 1):
+        SPLITS.add(f"random-{_k}fold-{_fold}", partial(random_folds, k=_k, fold=_fold))
 for _fold in range(1, FOLDS + 1):
     SPLITS.add(f"cvind-{_fold}", partial(by_cvind, _fold))
 SPLITS.add(OFFICIAL, official)

@@ -9,7 +9,7 @@ from btlib.data import load_dataset
 from btlib.explain.build import explainer
 from btlib.explain.find import Where
 from btlib.explain.study import Study
-from btlib.splits import make_split
+from btlib.splits import default_split, make_split
 
 
 def stored_study(variant: str, where: Where) -> Study:
@@ -28,7 +28,7 @@ def stored_study(variant: str, where: Where) -> Study:
     recipe = recipe_text(variant, ingredients["recipe"])
     where.report(f"{stored.path}: trained {stored.manifest['created']}, recipe {recipe}")
     dataset = load_dataset(where.folder, ingredients["image_size"], ingredients["scaling"])
-    split = make_split(where.split, dataset)
+    split = make_split(where.split or default_split(dataset).name, dataset)
     if [ingredients["data"], ingredients["split"]] != [dataset.fingerprint, split.fingerprint]:
         where.report("Note: trained on other samples or another split; the model may have seen these test samples")
     subject = Subject(

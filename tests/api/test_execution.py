@@ -206,7 +206,7 @@ def test_named_folds_are_tested_alone(start: Any, bright: Case) -> None:
         ({"seeds": True}, OptionError, "whole number"),
         ({"measures": ["inferenc"]}, UnknownNameError, "inference"),
         ({"folds": "patient-5fold", "split": "slice-seed42"}, OptionError, "folds"),
-        ({"folds": "patient-4fold"}, UnknownNameError, "patient-5fold"),
+        ({"folds": "patient-6fold"}, UnknownNameError, "patient-5fold"),
         ({"device": "gpu"}, UnknownNameError, "cpu"),
         ({"engine": "openvin"}, UnknownNameError, "openvino"),
         ({"speed_reference": "nobody"}, OptionError, "nobody"),

@@ -10,7 +10,7 @@ from PIL import Image
 
 import btlib
 from btlib.cases import Case, Prepared, Work
-from btlib.errors import BaselineError, OptionError
+from btlib.errors import BaselineError, OptionError, SplitError
 from btlib.gate.acceptance import accept, propose
 from btlib.runs import RunStore
 from btlib.types import Predictions
@@ -61,7 +61,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(folder: Path, reader: Case, **options: object) -> btlib.api.Finished:
     places = {"root": folder.parent, "output": folder.parent / "out", "checkpoints": folder.parent / "models"}
-    return btlib.run(reader, folder, image_size=24, split="official", no_tune=True, **places, **options)
+    return btlib.run(reader, folder, image_size=24, no_tune=True, **places, **options)
 
 
 def test_first_numbers_then_a_baseline_then_a_verdict(folder: Path, reader: Case) -> None:
@@ -90,3 +90,24 @@ def test_strict_needs_a_baseline(folder: Path, reader: Case) -> None:
 def test_a_baseline_that_was_named_must_be_there(folder: Path, reader: Case) -> None:
     with pytest.raises(BaselineError, match=r"nowhere.json"):
         run(folder, reader, baseline="nowhere")
+
+
+@pytest.mark.parametrize("columns", ["file_name,mask,label,patient", "file_name,mask,label"])
+def test_the_split_follows_the_data(folder: Path, reader: Case, columns: str) -> None:
+    """The official split, else patients, else an error that names the ways out; an option is obeyed."""
+    found = RunStore(run(folder, reader).folder)
+    assert found.split(None).name == "official"
+    assert "split official (default: the data state it): 28 train, 4 validation, 16 test" in found.info().data
+    table, n = folder / "metadata.csv", len(columns.split(","))
+    table.write_text("\n".join(",".join(row.split(",")[:n]) for row in table.read_text().splitlines()))
+    if "patient" in columns:
+        found = RunStore(run(folder, reader).folder)
+        assert found.split(None).name == "patient-5fold-1"
+        assert "split patient-5fold-1 (default: the patients are known)" in found.info().data
+        found = RunStore(run(folder, reader, split="patient-5fold-2").folder)
+        assert "split patient-5fold-2:" in found.info().data
+        return
+    with pytest.raises(SplitError, match=r"default split of mine: .*48 of 48 samples have no patient id"):
+        run(folder, reader)
+    found = RunStore(run(folder, reader, independent=True).folder)
+    assert "split random-5fold-1 (default: the samples are stated to be independent)" in found.info().data

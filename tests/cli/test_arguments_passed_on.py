@@ -268,7 +268,7 @@ def test_explain_without_options(study: dict[str, Any]):
     study["explained"].task = PHANTOM
     assert run("explain", "F").stdout.startswith("PHANTOM DATA")
     _, where = study["find"]
-    assert (where.data, where.split, where.checkpoints) == (None, "slice-seed42", Path("checkpoints"))
+    assert (where.data, where.split, where.checkpoints) == (None, None, Path("checkpoints"))
     assert (where.checkpoint, where.engine, where.precision) == (None, None, None)
     assert study["settings"] == (None, None, "zero")
     assert study["select"][0] == "3 per class"

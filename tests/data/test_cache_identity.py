@@ -90,7 +90,9 @@ def prepared(
     monkeypatch.setattr(figshare_source, "read_slice", lambda path: s)
     source = source_of(Path(tempfile.mkdtemp(dir=place)) / "home", f"{s.number}.mat")
     entry.create(place, 1, 24, FIGSHARE)
-    return module._prepare((0, source.samples()[0]), source, place, 1, 24, scaling)
+    made = module._prepare((0, source.samples()[0]), source, place, 1, 24, scaling)
+    assert made.original is None  # the size of a pixel is unknown
+    return made.content, made.row, made.largest
 
 
 @pytest.mark.parametrize("field", CHANGES)

@@ -50,7 +50,7 @@ def source(above: Path) -> FigshareSource:
 
 
 def opened(place: Path, size: int = SIZE, content: str = "content", scaling: Scaling = "thesis") -> Dataset:
-    return entry.open_entry(place, size, scaling, source(place.parent), content, lambda rows: None)
+    return entry.open_entry(place, size, scaling, source(place.parent), content, lambda rows: None, lambda i: MASKS[i])
 
 
 def test_everything_comes_back(tmp_path: Path):

@@ -27,7 +27,8 @@ def table_of(seed: int, n: int) -> SampleTable:
     areas = rng.integers(1, 9, (n, 1))
     measures = {"truth_area": areas, "pred_area": areas + 1, "intersection": areas - 1}
     ids, patients = [str(i) for i in range(n)], [f"P{i // 2}" for i in range(n)]
-    return sample_table(PHANTOM, ids, patients, labels=labels, measures=measures, class_prob=tenths)
+    volumes = [f"V{i // 2}" for i in range(n)]
+    return sample_table(PHANTOM, ids, patients, labels=labels, volumes=volumes, measures=measures, class_prob=tenths)
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -36,6 +37,8 @@ def test_counts_as_weights_are_repeated_rows(name: str, seed: int, n: int) -> No
     table, metric = table_of(seed, n), METRICS[name]
     counts = np.random.default_rng(seed).integers(0, 4, (5, n))
     counts[:, 0] += 1
+    if metric.needs == "volumes":
+        counts = counts[:, np.arange(n) // 2]  # the samples of a volume are drawn together
     assert metric.weighted is not None
     found = metric.weighted(table, counts.astype(np.float64))
     wanted = [float(metric.of(repeated(table, row))) for row in counts]

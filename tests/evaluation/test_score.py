@@ -13,7 +13,7 @@ from btlib.data.dataset import Dataset
 from btlib.errors import PredictionError
 from btlib.evaluation import batch_mean
 from btlib.evaluation.aggregate import per_sample
-from btlib.evaluation.score import _resized as resized
+from btlib.evaluation.resizing import resized
 from btlib.sample_table import BOUNDARY, SampleTable
 from btlib.types import Predictions
 from tests.evaluation.saved_as import saved_as

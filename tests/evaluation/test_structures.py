@@ -31,7 +31,8 @@ TASK = Task(
 MASKS_ONLY = Task(name="masks only", structures=TASK.structures, channels=TASK.channels)
 CLASSES_ONLY = Task(name="classes only", classes=TASK.classes, channels=TASK.channels)
 
-OF_MASKS = [name for name in METRICS if METRICS[name].needs != "classes"]
+OF_MASKS = [name for name in METRICS if METRICS[name].needs in ("mask", "boundary")]
+WITH_VOLUMES = [name for name in METRICS if name in OF_MASKS or METRICS[name].needs == "volumes"]
 OF_CLASSES = [name for name in METRICS if METRICS[name].needs == "classes"]
 
 
@@ -260,9 +261,9 @@ def table() -> SampleTable:
 
 
 def test_all_metrics_of_a_table_are_listed_in_their_order(table: SampleTable) -> None:
-    expected = [one for name in OF_MASKS for one in (name, f"{name}/core", f"{name}/oedema")] + OF_CLASSES
+    expected = [one for name in WITH_VOLUMES for one in (name, f"{name}/core", f"{name}/oedema")] + OF_CLASSES
     assert list(METRICS.of_table(table)) == expected
-    assert list(METRICS.of_table(table.of_structure("oedema"))) == list(METRICS)
+    assert list(METRICS.of_table(table.of_structure("oedema"))) == WITH_VOLUMES + OF_CLASSES
     summary = summarise(table)
     assert [name for name in summary if name in METRICS] == expected
     assert set(summary) - set(expected) == {"n", "empty_predictions", "confusion", "per_class"}
@@ -464,7 +465,9 @@ def test_a_task_of_structures_alone_has_nothing_of_classes() -> None:
     assert not [name for name in table.columns if name.startswith("probability")]
     summary = summarise(table)
     of_both = {name for base in OF_MASKS for name in (base, f"{base}/core", f"{base}/oedema")}
-    assert set(summary) == {"n", "empty_predictions"} | of_both
+    of_volumes = {"dice_volume", "dice_volume/core", "dice_volume/oedema"}
+    assert set(summary) == {"n", "empty_predictions"} | of_both | of_volumes
+    assert all(summary[name] == summary[name.replace("_volume", "")]["volume_mean"] for name in of_volumes)
     parts = {"slice_mean", "std", "batch_mean", "patient_mean", "by_size", "undefined"}
     for name in of_both:
         expected = parts | {"volume_mean"} if METRICS[name].needs == "mask" else parts

@@ -182,7 +182,13 @@ def test_other_conditions_are_not_comparable_and_named(
 
 def test_every_condition_is_compared(conditions: Conditions):
     """A field that is added to the conditions cannot be forgotten here."""
-    for field in Conditions.model_fields.keys() - {"task", "input_fingerprint", "patients", "independent"}:
+    for field in Conditions.model_fields.keys() - {
+        "task",
+        "input_fingerprint",
+        "patients",
+        "independent",
+        "spacing_fingerprint",
+    }:
         assert len(unlike(conditions.model_copy(update={field: "other"}), conditions)) == 1
 
 

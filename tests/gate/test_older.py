@@ -153,7 +153,8 @@ def test_every_number_is_read(value: dict[str, Any], tmp_path: Path):
         columns = {"tumour/truth_area": SLICES["truth_area"], **COLUMNS, **more}
         assert {name: column[::back] for name, column in table.columns.items()} == columns
         assert (table.classes, table.structures, table.volume) == (list(FIGSHARE.classes), ["tumour"], None)
-        assert {name: gated_value(table, name, "slice-mean", 16) for name in METRICS} == pytest.approx(VALUES, 1e-15)
+        assert {name: gated_value(table, name, "slice-mean", 16) for name in VALUES} == pytest.approx(VALUES, 1e-15)
+        assert list(METRICS.of_table(table)) == list(VALUES)
 
 
 def test_conditions_are_those_of_the_file(tmp_path: Path):

@@ -117,6 +117,8 @@ def boundary_table(good: bool) -> SampleTable:
         "hd95": np.where(hit, 1.5, 45.25),
         "surface_dice_1px": np.where(hit, 0.9, 0.0),
         "surface_dice_2px": np.where(hit, 0.95, 0.0),
+        "hd95_mm": np.where(hit, 0.75, 22.5),
+        "surface_dice_2mm": np.where(hit, 0.99, 0.0),
     }
     return sample_table(
         PHANTOM,

@@ -214,7 +214,13 @@ def test_another_rendering(ours: str | None, theirs: str | None, told: str, cond
 
 def test_what_either_side_does_not_know(conditions: Conditions) -> None:
     """Of the baseline nothing unknown is compared; of what was measured the truth alone, which old records lack."""
-    for field in Conditions.model_fields.keys() - {"task", "input_fingerprint", "patients", "independent"}:
+    for field in Conditions.model_fields.keys() - {
+        "task",
+        "input_fingerprint",
+        "patients",
+        "independent",
+        "spacing_fingerprint",
+    }:
         unknown = conditions.model_copy(update={field: None})
         assert unlike(conditions, unknown) == []
         assert len(unlike(unknown, conditions)) == (0 if field == "truth_fingerprint" else 1), field

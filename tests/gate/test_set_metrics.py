@@ -22,7 +22,7 @@ Table = Callable[..., SampleTable]
 Make = Callable[..., Baseline]
 Result = Callable[..., CaseResult]
 
-SETS = [name for name in METRICS if METRICS[name].level == "set"]
+SETS = [name for name in METRICS if METRICS[name].level == "set" and METRICS[name].needs == "classes"]
 
 
 def gated(

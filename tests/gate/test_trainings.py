@@ -174,8 +174,8 @@ def test_a_new_case_has_a_spread_of_its_own(make_table: Table, measured_baseline
 def test_the_assumed_spread_of_each_metric(metric: str) -> None:
     """A twentieth of the range; for distances, which have no upper bound, two and a half margins."""
     low, high = METRICS[metric].range
-    expected = 2.5 * 3.0 if metric == "hd95" else 0.05 * (high - low)
-    assert math.isinf(high) == (metric == "hd95")
+    expected = 2.5 * 3.0 if metric in ("hd95", "hd95_mm") else 0.05 * (high - low)
+    assert math.isinf(high) == (metric in ("hd95", "hd95_mm"))
     assert default_spread(METRICS[metric], 3.0) == pytest.approx(expected)
     assert default_spread(METRICS["hd95"], None) == 2.5
 

@@ -18,7 +18,7 @@ def test_the_range_in_the_catalogue_says_the_axis(name: str, monkeypatch: pytest
 
 
 def test_there_are_shares_and_others():
-    assert {name for name in METRICS if value_limits(name) != SHARE} == {"hd95", "brier", "nll"}
+    assert {name for name in METRICS if value_limits(name) != SHARE} == {"hd95", "hd95_mm", "brier", "nll"}
 
 
 @pytest.mark.parametrize("ends", [(-0.2, 0.1), (0.3, None, -0.02), (0.0,), ()])

@@ -98,7 +98,7 @@ def _pair(test: PairTest) -> charts.Bar:
 
 def _distributions(entries: Sequence[Entry]) -> Iterator[Drawn]:
     known = known_to(entries)
-    for metric in dict.fromkeys(("dice", "hd95", *known.scores)):
+    for metric in dict.fromkeys(("dice", "hd95", "hd95_mm", *known.scores)):
         found = [(e.label, e.result.values(metric)) for e in entries if e.has(metric)]
         rows = [(label, finite) for label, values in found if len(finite := values[np.isfinite(values)])]
         if rows:

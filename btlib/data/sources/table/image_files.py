@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from btlib import extras
 from btlib.data.sources.table.array_files import read_array
-from btlib.data.sources.table.medical_files import Spacing, read_dicom, read_nifti
+from btlib.data.sources.table.medical_files import read_dicom, read_nifti
+from btlib.data.sources.table.pixel_size import Spacing
 from btlib.data.sources.table.planes import as_grey
 from btlib.data.sources.table.raster_files import read_raster
 from btlib.errors import DataError

@@ -1,6 +1,5 @@
 """Reading of DICOM and NIfTI files. The size is checked in the header; only the requested slice is decoded."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,15 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib import extras
+from btlib.data.sources.table.pixel_size import Spacing, dicom_pixel_size, nifti_pixel_size
 from btlib.data.sources.table.planes import as_plain, checked_slice, require_size
 from btlib.data.sources.table.volume_cache import stored_slice
 from btlib.errors import DataError
 
 if TYPE_CHECKING:
     from pydicom import Dataset as Header
-
-Spacing = tuple[float, float]
-"""Size of a pixel in mm, height and width."""
 
 
 def read_dicom(
@@ -52,7 +49,7 @@ def read_dicom(
             checked_slice(number, axis or 0, (frames,))
         require_size(int(header.Rows), int(header.Columns))
         values = pixel_array(header, index=number or 0)
-        spacing = dicom_spacing(header, number or 0)
+        spacing = dicom_pixel_size(header, number or 0)
         if values.ndim == 3:
             return np.ascontiguousarray(np.moveaxis(values, -1, 0)), spacing
         kind = header.get("PhotometricInterpretation", "")
@@ -66,26 +63,6 @@ def read_dicom(
         raise
     except Exception as error:  # damaged files make decoders raise almost anything
         raise DataError(f"cannot be decoded: {error}") from error
-
-
-def dicom_spacing(header: "Header", frame: int) -> Spacing | None:
-    """Return the pixel spacing in the patient, not that of a detector; None if it is unknown."""
-    groups = [header]
-    for name, at in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
-        sequence = header.get(name)
-        if sequence and at < len(sequence):
-            groups += list(sequence[at].get("PixelMeasuresSequence") or [])
-    for group in groups:
-        lengths = group.get("PixelSpacing")
-        if lengths is not None and len(lengths) == 2:
-            return _lengths(lengths[0], lengths[1])
-    return None
-
-
-def _lengths(height: Any, width: Any) -> Spacing | None:
-    """Return both lengths; None if a header states no positive number."""
-    found = float(height), float(width)
-    return found if all(0 < length < math.inf for length in found) else None
 
 
 def _inverted(values: NDArray[Any], header: "Header") -> NDArray[Any]:
@@ -127,11 +104,9 @@ def read_nifti(path: Path, number: int | None, axis: int | None) -> tuple[NDArra
         require_size(*(side for k, side in enumerate(spatial) if k != at), *shape[3:])
         key = tuple(number or 0 if k == at else slice(None) for k in range(len(shape)))
         values = stored_slice(path, image, key)
-        lengths = [1.0, *map(float, image.header.get_zooms()[:3]), 1.0][1:4]
-        width, height = (length for k, length in enumerate(lengths) if k != at)
     except DataError:
         raise
     except Exception as error:  # damaged files make decoders raise almost anything
         raise DataError(f"cannot be decoded: {error}") from error
     planes = values[None] if len(shape) < 4 else np.moveaxis(values, -1, 0)
-    return np.ascontiguousarray(as_plain(planes.swapaxes(1, 2))), _lengths(height, width)
+    return np.ascontiguousarray(as_plain(planes.swapaxes(1, 2))), nifti_pixel_size(image.header, axis)

@@ -23,8 +23,8 @@ from btlib.data.sources.table.image_files import (
     require_packages,
     structures_in,
 )
-from btlib.data.sources.table.medical_files import Spacing
 from btlib.data.sources.table.metadata import HINT, read_table
+from btlib.data.sources.table.pixel_size import Spacing
 from btlib.data.sources.table.planes import as_grey
 from btlib.data.sources.table.row import TABLE, UNION, Row
 from btlib.data.sources.table.task_file import FILE, channels_of, classes_of, read_task_file, structures_of, task_of
