@@ -1,4 +1,4 @@
-"""`btlib data`: download samples, check them, and generate phantoms."""
+"""`btlib data`: download samples, check and audit them, and generate phantoms."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from btlib.cli.arguments import Data
+from btlib.cli.audit import audit
 from btlib.cli.output import one_line, print_counts, print_error, print_line
 from btlib.errors import OptionError
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 _REPORT = "verify.json"
 _SIZES = 10  # rows of sizes in the table: each sample may have another size
 
-app = typer.Typer(no_args_is_help=True, help="Download samples, check them, and generate phantoms.")
+app = typer.Typer(no_args_is_help=True, help="Download samples, check and audit them, and generate phantoms.")
+app.command()(audit)
 
 
 @app.command()

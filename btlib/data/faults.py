@@ -6,7 +6,7 @@ from pathlib import Path
 from btlib.errors import DataError
 
 
-class ManyFaults(DataError):
+class ManyFaultsError(DataError):
     """Faults of several samples in one message.
 
     Attributes:
@@ -18,7 +18,7 @@ class ManyFaults(DataError):
 
 def faults_of(error: DataError) -> tuple[DataError, ...]:
     """Return every fault of an error: those that `joined` combined, or else the error itself."""
-    return error.faults if isinstance(error, ManyFaults) else (error,)
+    return error.faults if isinstance(error, ManyFaultsError) else (error,)
 
 
 def joined(
@@ -34,7 +34,7 @@ def joined(
     if len(faults) > show:
         lines.append(f"  … and {len(faults) - show} more")
     own = {fault.hint for fault in faults}
-    error = ManyFaults(
+    error = ManyFaultsError(
         "\n".join([f"{len(faults)} {what}", *lines]),
         where=where,
         hint=own.pop() if len(own) == 1 and None not in own else hint,

@@ -24,10 +24,12 @@ def aligned(one: Floats, other: Floats) -> float:
 
     warp = np.eye(2, 3, dtype=np.float32)
     ending = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _STEPS, 1e-3)
+    everywhere = np.ones(one.shape, np.uint8)
     try:
         for spread in _SMOOTH:
             a, b = (cv2.GaussianBlur(x, (0, 0), spread) if spread else x for x in (one, other))
-            _, warp = cv2.findTransformECC(a, b, warp, cv2.MOTION_AFFINE, ending, None, 1)
+            _, found = cv2.findTransformECC(a, b, warp, cv2.MOTION_AFFINE, ending, everywhere, 1)
+            warp = np.asarray(found, np.float32)
     except cv2.error:  # it does not converge: the images differ
         return -1.0
     if _distorts(np.asarray(warp)):

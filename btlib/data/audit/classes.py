@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from btlib.data.audit.checks import CHECKS
 from btlib.data.audit.examine import Examined
-from btlib.data.audit.finding import Finding
+from btlib.data.audit.finding import Finding, Severity
 
 _FEW = 10  # test samples
 
@@ -41,7 +41,8 @@ def class_findings(
         few = [name for c, name in enumerate(classes) if 0 < by_part[part, c] < _FEW]
         if missing:
             title = f"the part {part} has no sample of {', '.join(missing)}"
-            severity, hint = ("warning" if part == "val" else "error"), "use another split"
+            severity: Severity = "warning" if part == "val" else "error"
+            hint = "use another split"
             yield Finding(check="classes", severity=severity, title=title, numbers=numbers, hint=hint)
         if few and part == "test":
             title = f"fewer than {_FEW} test samples of {', '.join(few)}: numbers of this class are uncertain"

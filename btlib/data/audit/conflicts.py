@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from btlib.data.audit.checks import CHECKS
 from btlib.data.audit.examine import Examined
 from btlib.data.audit.finding import Finding, Item, Severity, counted
@@ -39,7 +41,10 @@ def _masks(data: Examined, a: int, b: int, turn: int, exact: bool) -> Item | Non
         return None
     least, texts = _SAME_MASK if exact else _OTHER_MASK, []
     for k, name in enumerate(data.source.task.structures):
-        first, second = data.store.mask(data.rows[a], k), turned(data.store.mask(data.rows[b], k), turn)
+        first, second = (
+            data.store.mask(data.rows[a], k),
+            np.asarray(turned(data.store.mask(data.rows[b], k), turn), bool),
+        )
         total = int(first.sum()) + int(second.sum())
         dice = 2 * int((first & second).sum()) / total if total else 1.0
         if dice < least:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = "btlib-audit/1"
+SCHEMA: Literal["btlib-audit/1"] = "btlib-audit/1"
 """Version of the JSON file. A reader of another version must not guess."""
 
 Severity = Literal["error", "warning", "info"]

@@ -114,9 +114,7 @@ class FitModel:
     def _among_similar(self, image: int, mask: int) -> tuple[float, float, float]:
         """Overlap of a mask with the masks of the images most similar to `image`."""
         found, scores = self.data.similar.nearest[image], self.data.similar.nearest_scores[image]
-        overlaps = [
-            float(self._soft[j] @ self._soft[mask]) if j >= 0 and j != mask else 0.0 for j in found.tolist()
-        ]
+        overlaps = [float(self._soft[j] @ self._soft[mask]) if j >= 0 and j != mask else 0.0 for j in found.tolist()]
         weighted = max(overlap * max(float(score), 0) for overlap, score in zip(overlaps, scores, strict=True))
         return max(overlaps), weighted, float(scores[0])
 

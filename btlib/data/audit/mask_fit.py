@@ -30,7 +30,7 @@ class Picture:
         """Compute the gradients of an image."""
         import cv2
 
-        across, down = (np.asarray(cv2.Sobel(plane, cv2.CV_32F, 1 - k, k)) for k in range(2))
+        across, down = (np.asarray(cv2.Sobel(plane, cv2.CV_32F, 1 - k, k), np.float32) for k in range(2))
         strength = np.hypot(across, down)
         found = np.asarray(cv2.GaussianBlur(plane, (0, 0), 1.0)) > _FOUND
         mean = float(strength[found].mean()) if found.any() else 0.0
@@ -59,7 +59,7 @@ class MaskShape:
         near, far = (np.asarray(cv2.dilate(plain, kernel, iterations=k)) > 0 for k in (1, steps + 1))
         inner = np.asarray(cv2.erode(plain, kernel)) > 0
         soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0)
-        across, down = (np.asarray(cv2.Sobel(soft, cv2.CV_32F, 1 - k, k)) for k in range(2))
+        across, down = (np.asarray(cv2.Sobel(soft, cv2.CV_32F, 1 - k, k), np.float32) for k in range(2))
         length = np.hypot(across, down)
         border = length > 0.3 * max(float(length.max()), 1e-6)
         return cls(mask, inner if inner.sum() >= 4 else mask, far & ~near, across, down, length, border)

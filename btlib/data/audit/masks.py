@@ -104,9 +104,7 @@ def _equal(data: Examined, k: int, name: str) -> Iterator[Finding]:
         )
 
 
-def _finding(
-    data: Examined, at: np.ndarray | Sequence[int], severity: Severity, title: str, hint: str = ""
-) -> Finding:
+def _finding(data: Examined, at: np.ndarray | Sequence[int], severity: Severity, title: str, hint: str = "") -> Finding:
     ids = [data.samples[i].id for i in at]
     items = tuple(Item(samples=(name,)) for name in ids)
     return Finding(

@@ -5,15 +5,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from btlib import __version__
-from btlib.data.audit import (  # noqa: F401 - the checks register themselves, in this order
-    files_check,  # isort: skip
-    duplicates,  # isort: skip
-    conflicts,  # isort: skip
-    patients,  # isort: skip
-    masks,  # isort: skip
-    swapped,  # isort: skip
-    classes,  # isort: skip
-    shortcuts,  # isort: skip
+from btlib.data.audit import (  # noqa: F401 - the checks register themselves
+    classes,
+    conflicts,
+    duplicates,
+    files_check,
+    masks,
+    patients,
+    shortcuts,
+    swapped,
 )
 from btlib.data.audit.checks import CHECKS
 from btlib.data.audit.examine import Examined, examined
@@ -87,7 +87,8 @@ def compare(
         DataError: A folder cannot be opened.
     """
     with ExitStack() as stack:
-        sides, findings = [], []
+        sides: list[Examined] = []
+        findings: list[Finding] = []
         for one in (first, second):
             opened, faults = (one, ()) if isinstance(one, DatasetSource) else open_for_audit(one)
             if opened is None:
@@ -103,7 +104,9 @@ def compare(
 
 
 def open_for_audit(folder: Path) -> tuple[DatasetSource | None, tuple[DataError, ...]]:
-    """Open a folder and return its source and its faults. Faulty rows of a table are left out; no source if none is left.
+    """Open a folder and return its source and its faults. Faulty rows of a table are left out.
+
+    There is no source if no row is left.
 
     Raises:
         DataError: There is no such folder, or it contains no samples of a known kind.

@@ -69,7 +69,8 @@ def _pure(values: Sequence[str] | Sequence[float], target: NDArray[np.int64], na
         c = int(counts.argmax())
         of_class = int((target == c).sum())
         if has.sum() < len(codes) and counts[c] >= _PURE * has.sum() and counts[c] >= _PURE * of_class:
-            texts.append(f"{counts[c]} of {of_class} samples of {names[c]} have {value}, and {has.sum() - counts[c]} others")
+            text = f"{counts[c]} of {of_class} samples of {names[c]} have {value}"
+            texts.append(f"{text}, and {has.sum() - counts[c]} others")
     return tuple(texts)
 
 

@@ -190,7 +190,7 @@ def _with_frame(data: "Examined", among: NDArray[np.int64], frame: int) -> NDArr
 
 def _over_mirrored(queries: Floats, targets: Floats) -> Floats:
     """Return the highest correlation of images and their mirror images left-right, [rows, columns]."""
-    return np.maximum(queries @ targets.T, (queries * _SIGNS[1]) @ targets.T)
+    return np.asarray(np.maximum(queries @ targets.T, (queries * _SIGNS[1]) @ targets.T))
 
 
 def _over_symmetries(queries: Floats, targets: Floats) -> Floats:
@@ -256,9 +256,7 @@ def _verified(found: Sequence[_Candidates], first: "Examined", second: "Examined
     return sorted(pairs.values())
 
 
-def _to_be_aligned(
-    found: Sequence[_Candidates], first: "Examined", second: "Examined"
-) -> list[NDArray[np.bool_]]:
+def _to_be_aligned(found: Sequence[_Candidates], first: "Examined", second: "Examined") -> list[NDArray[np.bool_]]:
     """Return for each candidate whether it is the strongest of one of its samples; the alignment of all is slow."""
     a, b, scores = (np.concatenate([one[k] for one in found]) for k in range(3))
     keep = np.zeros(len(a), bool)

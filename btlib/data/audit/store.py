@@ -53,7 +53,9 @@ class Store:
             kind, shape = self._kinds[name]
             size = (self._n, *shape)
             empty = not np.prod(size)
-            self._opened[name] = np.zeros(size, kind) if empty else np.memmap(self._folder / name, kind, "r", shape=size)
+            self._opened[name] = (
+                np.zeros(size, kind) if empty else np.memmap(self._folder / name, kind, "r", shape=size)
+            )
         return self._opened[name]
 
     def image(self, i: int) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from btlib.data.audit.checks import CHECKS
 from btlib.data.audit.examine import Examined
-from btlib.data.audit.finding import Finding, Item
+from btlib.data.audit.finding import Finding, Item, Severity
 from btlib.data.audit.fit_model import LEAST, FitModel
 
 _INFORMATIVE = 0.8  # area under the ROC curve from which the model may judge
@@ -68,7 +68,7 @@ def _swapped(data: Examined, swaps: Sequence[_Swap], name: str, area: float) -> 
         yield _finding(data, unclear, "warning", f"masks of {name} that may be swapped", area)
 
 
-def _finding(data: Examined, swaps: Sequence[_Swap], severity, what: str, area: float) -> Finding:  # type: ignore[no-untyped-def]
+def _finding(data: Examined, swaps: Sequence[_Swap], severity: Severity, what: str, area: float) -> Finding:
     return Finding(
         check="swapped",
         severity=severity,
