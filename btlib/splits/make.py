@@ -66,15 +66,22 @@ def make_split(name: str, dataset: Dataset, *, alone: bool = True) -> Split:
 
 
 def _check_volumes(split: Split, dataset: Dataset) -> None:
-    """Check that the samples of each volume are in one part. The thesis's split knows no volumes and may cut them."""
+    """Check that the samples of each volume are in one part; btlib's own splits never cut a volume.
+
+    The thesis's split and those of other packages may know no volumes: a warning then names the volumes.
+
+    Raises:
+        SplitError: The official split cuts a volume.
+    """
     parts = [part.tolist() for part in (split.train, split.val, split.test)]
     cut = [] if dataset.volumes is None else in_several_parts(dataset.volumes, parts)
     if not cut:
         return
-    problem = f"{len(cut)} volumes have samples in several parts, the first is {cut[0]!r}"
-    if split.name != BY_SLICE:
+    n = f"{len(cut)} volumes have" if len(cut) > 1 else "1 volume has"
+    problem = f"{n} samples in several parts, the first is {cut[0]!r}"
+    if split.name == OFFICIAL:
         raise SplitError(problem, where=split.name, hint="put all samples of a volume into the same part")
-    if not dataset.task.synthetic:
+    if not dataset.task.synthetic:  # the volumes of phantoms stand for no patient's
         warn(f"{split.name}: {problem}; scores by volume are those of the test samples only", stacklevel=3)
 
 

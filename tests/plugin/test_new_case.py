@@ -98,7 +98,7 @@ def test_each_fault_is_one_failed_case_and_the_others_finish(mine: Callable[...,
     told = {
         "shape": "mask_prob: expected shape (8, 1, 32, 32), got (8, 1, 31, 32)",
         "nan": "class_prob: 24 of 24 values are not finite",
-        "outside": "mask_prob: expected probabilities in 0…1, got 0…3",
+        "outside": "mask_prob: expected probabilities in 0…1, got the values 0, 3",
         "crash": "ZeroDivisionError: by chance",
     }
     result = mine(*told, "perfect")
