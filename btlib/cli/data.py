@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 _REPORT = "verify.json"
 _SIZES = 10  # rows of sizes in the table: each sample may have another size
 
-app = typer.Typer(
-    no_args_is_help=True, help="Download, check, audit, import and export samples."
-)
+app = typer.Typer(no_args_is_help=True, help="Download, check, audit, import and export samples.")
 app.command("import", cls=ImportCommand)(import_folder)
 app.command("export")(export_folder)
 app.command()(audit)

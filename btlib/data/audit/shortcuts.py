@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from btlib.data.audit.checks import CHECKS
 from btlib.data.audit.examine import Examined
 from btlib.data.audit.finding import Finding, Severity
-from btlib.data.audit.told import Told, told
+from btlib.data.audit.told import Told, p_value, told
 
 _CLEAR = 0.05  # balanced accuracy above chance from which a shortcut is reported
+_LEVEL = 0.05  # probability that sound data have any finding
 _LEAST = 20  # samples
 _PURE = 0.95  # share of samples with a value that are of one class, and the reverse, from which it gives the class away
 _SOFT = ("mean intensity", "padding")
@@ -18,7 +19,7 @@ _SOFT = ("mean intensity", "padding")
 
 
 def check_shortcuts(data: Examined) -> Iterator[Finding]:
-    """Report each fact that tells the class or the part better than chance; the interval excludes chance."""
+    """Report each fact that tells the class or the part better than chance, by a margin and by a permutation test."""
     if len(data.samples) < _LEAST:
         return
     facts = facts_of(data)
@@ -53,10 +54,12 @@ def _findings(
 ) -> Iterator[Finding]:
     if len(np.unique(target)) < 2:
         return
+    level = _LEVEL / (2 * len(facts))  # each fact may tell the class or the part
     for fact, values in facts.items():
         found = told(values, target, groups)
         pure = _pure(values, target, names) if fact not in _SOFT and what == "class" else ()
-        if pure or (found.low > found.chance and found.accuracy >= found.chance + _CLEAR):
+        clear = found.low > found.chance and found.accuracy >= found.chance + _CLEAR
+        if pure or (clear and p_value(values, target, groups) <= level):
             yield _finding(fact, found, what, pure)
 
 

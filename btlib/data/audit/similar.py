@@ -7,14 +7,17 @@ correlate at 0.90 as images, stay below 0.92 even after they are aligned.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from btlib.data.audit.align import aligned
+from btlib.data.audit.store import Store
 from btlib.data.audit.thumbnail import FINE, FRAMES, QUARTER, TRANSPOSE, Floats, framed, shrunk, structure
+from btlib.data.workers import map_files
+from btlib.errors import DataError
 
 if TYPE_CHECKING:
     from btlib.data.audit.examine import Examined
@@ -30,6 +33,7 @@ _PARTNERS = 3  # candidates of each image and frame
 _NEAREST = 3  # most similar images of each image
 _BLOCK, _WIDTH = 256, 1024  # images of one matrix product
 _LEAST = 0.3  # correlation before alignment
+_CHUNK = 64  # pairs that a worker process compares at a time
 
 _PAIRS = ((0, 0), (1, 1), *((0, k) for k in range(1, len(FRAMES))))
 """Frames of the first and the second image that are compared; see `FRAMES`."""
@@ -229,31 +233,76 @@ def _turn_of(one: Floats, other: Floats) -> tuple[int, float]:
     return turn, score
 
 
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """What a worker process needs of a data set: thumbnails, and facts about each readable sample."""
+
+    store: Store
+    rows: NDArray[np.int64]
+    paddings: Sequence[tuple[float, float, float, float]]
+    volumes: Sequence[str | None]
+
+    @classmethod
+    def of(cls, data: "Examined") -> Self:
+        facts = data.samples
+        rows = np.asarray(data.rows, np.int64)
+        return cls(data.store, rows, [one.padding for one in facts], [one.volume for one in facts])
+
+    def fine(self, i: int, frame: int) -> Floats:
+        """Local structure of a part of readable sample i, float32 [FINE, FINE]."""
+        plane = self.store.image(int(self.rows[i]))
+        return structure(shrunk(framed(plane, frame, self.paddings[i]), FINE))
+
+    def descriptor(self, i: int, frame: int) -> Floats:
+        """Descriptor of a part of readable sample i."""
+        return np.asarray(self.store.rows("descriptors")[self.rows[i], frame])
+
+
+class _Candidate(NamedTuple):
+    """One pair that may be near-duplicates, with its frames, and whether it may be aligned."""
+
+    first: int
+    second: int
+    frames: tuple[int, int]
+    align: bool
+
+
 def _verified(found: Sequence[_Candidates], first: "Examined", second: "Examined") -> list[Pair]:
-    """Return the candidates that are near-duplicates, each pair of samples once."""
-    inside, pairs = first is second, dict[tuple[int, int], Pair]()
-    stored = first.store.rows("descriptors"), second.store.rows("descriptors")
-
-    @lru_cache(maxsize=4096)
-    def fine(i: int, frame: int, of_second: bool) -> Floats:
-        data = second if of_second else first
-        plane = data.store.image(data.rows[i])
-        return structure(shrunk(framed(plane, frame, data.samples[i].padding), FINE))
-
+    """Return the candidates that are near-duplicates, each pair of samples once. Worker processes compare them."""
+    inside, by_pair = first is second, dict[tuple[int, int], list[_Candidate]]()
+    one, other = _Side.of(first), _Side.of(second)
     for (firsts, seconds, _, frames), alignable in zip(found, _to_be_aligned(found, first, second), strict=True):
         for a, b, align in zip(firsts.tolist(), seconds.tolist(), alignable.tolist(), strict=True):
-            key = (min(a, b), max(a, b)) if inside else (a, b)
-            volume = first.samples[a].volume
-            if key in pairs or (inside and volume and volume == second.samples[b].volume):
+            if inside and one.volumes[a] and one.volumes[a] == other.volumes[b]:
                 continue
-            turn, sign = _turn_of(stored[0][first.rows[a], frames[0]], stored[1][second.rows[b], frames[1]])
-            planes = fine(a, frames[0], False), np.asarray(turned(fine(b, frames[1], not inside), turn), np.float32)
+            key = (min(a, b), max(a, b)) if inside else (a, b)
+            by_pair.setdefault(key, []).append(_Candidate(a, b, frames, align))
+    pairs = [by_pair[key] for key in sorted(by_pair)]  # neighbours share images, which a worker then prepares once
+    chunks = [pairs[k : k + _CHUNK] for k in range(0, len(pairs), _CHUNK)]
+    work = partial(_verify, one=one, other=other)
+    results = map_files(work, chunks, len(pairs), "Comparing images", False)
+    return sorted(pair for result in results if not isinstance(result, DataError) for pair in result)
+
+
+def _verify(pairs: Sequence[Sequence[_Candidate]], one: _Side, other: _Side) -> list[Pair]:
+    """Return the near-duplicates of a chunk of candidates; the first frames that show it are enough."""
+
+    @lru_cache(maxsize=512)
+    def fine(i: int, frame: int, of_second: bool) -> Floats:
+        return (other if of_second else one).fine(i, frame)
+
+    found = []
+    for candidates in pairs:
+        for a, b, frames, align in candidates:
+            turn, sign = _turn_of(one.descriptor(a, frames[0]), other.descriptor(b, frames[1]))
+            planes = fine(a, frames[0], False), np.asarray(turned(fine(b, frames[1], True), turn), np.float32)
             score, moved = _compared(*planes, float(np.sign(sign)), align)
             if score:
                 words = [TURNS[turn], "intensities inverted" if score < 0 else ""]
                 words.append("moved, scaled or cut" if moved or frames != (0, 0) else "")
-                pairs[key] = Pair(a, b, score, ", ".join(filter(None, words)), turn)
-    return sorted(pairs.values())
+                found.append(Pair(a, b, score, ", ".join(filter(None, words)), turn))
+                break
+    return found
 
 
 def _to_be_aligned(found: Sequence[_Candidates], first: "Examined", second: "Examined") -> list[NDArray[np.bool_]]:

@@ -42,7 +42,7 @@ COPIES: dict[str, tuple[str, Change, str]] = {
     "transposed": ("png", lambda image: image.T, "transposed"),
     "padded": ("png", lambda image: np.pad(image, ((11, 5), (20, 9))), "moved, scaled or cut"),
     "cut": ("png", lambda image: image[5:-5, 6:-6], "moved, scaled or cut"),
-    "turned a little": ("png", _turned_a_little, "moved, scaled or cut"),
+    "turned a little": ("png", _turned_a_little, ""),
     "mirrored and recompressed": ("jpg", lambda image: image[:, ::-1], "mirrored left-right"),
 }
 
