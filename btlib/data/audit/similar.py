@@ -28,7 +28,7 @@ SAME = 0.93
 SAME_ALIGNED = 0.94
 """The same, if one of the images had to be moved, turned or scaled first, which adds to the correlation by chance."""
 
-_CANDIDATE = 0.6  # correlation of descriptors from which two images are compared
+_CANDIDATE = 0.7  # correlation of descriptors from which two images are compared; copies have 0.75 and more
 _PARTNERS = 3  # candidates of each image and frame
 _NEAREST = 3  # most similar images of each image
 _BLOCK, _WIDTH = 256, 1024  # images of one matrix product

@@ -12,7 +12,7 @@ from btlib.data.audit.fit_model import LEAST, FitModel
 
 _INFORMATIVE = 0.8  # area under the ROC curve from which the model may judge
 _BAD = -2.5  # log odds below which a mask does not fit
-_SWAPPED = 12.0  # gain in log odds if two masks are exchanged; 11.3 is the highest chance finding in 3064 slices
+_SWAPPED = 15.0  # gain in log odds if two masks are exchanged; 12.8 is the highest chance finding in 3064 slices
 _MAYBE = 8.5
 _SUSPECTS = 100  # samples whose masks are exchanged with each other
 _WORST, _OTHERS = 30, 300  # the worst are exchanged with more samples
