@@ -78,16 +78,6 @@ def exit_status(status: int, failures: Sequence[str | None], incomplete: bool) -
     return COULD_NOT_JUDGE if status == 0 and incomplete else status
 
 
-def status_of_failures(statuses: Sequence[str]) -> int:
-    """Return the exit code for verdicts that items asked for and that fail them, if no item failed.
-
-    A mark such as xfail, or an `except` clause, then hid the failure.
-    """
-    if not statuses:
-        return 0
-    return COULD_NOT_JUDGE if all(status in COULD_NOT_TELL for status in statuses) else FELL_SHORT
-
-
 def status_of_checks(summaries: Sequence[Summary], *, strict: bool) -> int:
     """Return the exit code of runs of `bt_gate`, so that a mark such as xfail does not hide a verdict.
 

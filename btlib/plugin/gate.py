@@ -1,12 +1,12 @@
 """The fixture `bt_gate`: judge numbers of a user's own test against the stored baseline."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
-from btlib.plugin.reports import OUTCOME, fail
+from btlib.plugin.reports import fail
 from btlib.plugin.session import SESSION
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ class Gate:
         self._request = request
         self._began = time.perf_counter()
         self._cases: set[str] = set()
-        self.checked = False
 
     def check(
         self,
@@ -78,7 +77,6 @@ class Gate:
         from btlib.gate.verdict import UNCLEAR
         from btlib.numbers import define, from_arrays
 
-        self.checked = True
         session, node = self._request.config.stash[SESSION], self._request.node
         name = metric if case is None else case
         try:
@@ -123,18 +121,6 @@ def _require_kinds(case: object, group: object, lower_is_better: object) -> None
 
 
 @pytest.fixture
-def bt_gate(request: pytest.FixtureRequest) -> Iterator[Gate]:
-    """Gate for numbers of this test: `bt_gate.check("wer", ids=…, values=…, groups=…, margin=0.01)`.
-
-    A test that ends without a check, for example because it skips itself, is warned of, or fails with `--bt-strict`.
-    """
-    gate = Gate(request)
-    yield gate
-    if gate.checked or request.node.stash.get(OUTCOME, "failed") == "failed":
-        return
-    message = f"{request.node.nodeid} requests bt_gate, but checked nothing (hint: call bt_gate.check in the test)"
-    if request.config.stash[SESSION].options.strict:
-        fail(message, "error")
-    from btlib.errors import warn
-
-    warn(message)
+def bt_gate(request: pytest.FixtureRequest) -> Gate:
+    """Gate for numbers of this test: `bt_gate.check("wer", ids=…, values=…, groups=…, margin=0.01)`."""
+    return Gate(request)

@@ -14,7 +14,7 @@ from btlib.paths import new_stamp
 from btlib.plugin import gpus, options
 from btlib.plugin.items import grouped, parametrised, register_markers, require_known_markers, tier_name
 from btlib.plugin.options import STATUS
-from btlib.plugin.reports import ERROR_OF, OUTCOME, UNSATISFIED, summarised, take_failures
+from btlib.plugin.reports import ERROR_OF, summarised
 from btlib.plugin.session import SESSION, Session
 from btlib.plugin.terminal import as_usage_error, how_to_continue
 
@@ -128,10 +128,6 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Write the verdict that failed an item into its report, for xdist's controller and JUnit."""
     report = yield
-    if noted := take_failures():
-        report.user_properties += [(UNSATISFIED, status) for status in noted]
-    if "bt_gate" in getattr(item, "fixturenames", ()):
-        item.stash[OUTCOME] = report.outcome
     failure = call.excinfo.value if call.excinfo else None
     for name in (STATUS, ERROR_OF):
         if (value := getattr(failure, name, None)) is not None:
@@ -156,14 +152,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     shared = config.pluginmanager.hasplugin("dsession")
     started = sorted(ours.options.output.glob(f"{ours.stamp}-*/run.json")) if ours.has_runs or shared else []
     if started or any(ours.failures):
-        from btlib.api.closing import close, exit_status, status_of_checks, status_of_failures
+        from btlib.api.closing import close, exit_status, status_of_checks
         from btlib.api.score_run import TIER
 
         began = None if shared or len(started) > 1 or not ours.runs else ours.began
         config.stash[_SUMMARIES] = [close(path.parent, began) for path in started]
         missing = any(summary.missing for summary in config.stash[_SUMMARIES])
         status = exit_status(int(session.exitstatus), ours.failures, missing and ours.options.strict)
-        status = status or status_of_failures(ours.unsatisfied)
         checks = [s for s in config.stash[_SUMMARIES] if s.tier == TIER]
         session.exitstatus = status or status_of_checks(checks, strict=ours.options.strict)
     if _END_OF_LISTENING in config.stash:

@@ -10,27 +10,6 @@ ERROR_OF = "bt_error_of"
 """Name of the attribute of a failure, and of the property of its report, with the case that could not be measured."""
 
 
-OUTCOME: pytest.StashKey[str] = pytest.StashKey()
-"""Outcome of the last phase of an item."""
-
-UNSATISFIED = "bt_unsatisfied"
-"""Property of a report: a verdict that fails its item, also if a mark or an `except` clause hides the failure."""
-
-_unsatisfied: list[str] = []
-
-
-def note_failure(status: str) -> None:
-    """Record that a verdict fails the item that runs now, whatever the item makes of the exception."""
-    _unsatisfied.append(status)
-
-
-def take_failures() -> list[str]:
-    """Return the verdicts that were recorded since the last call."""
-    found = list(_unsatisfied)
-    _unsatisfied.clear()
-    return found
-
-
 def fail(message: str, status: str, error_of: str | None = None) -> NoReturn:
     """Fail the item, and store the verdict and the case with the error (see `pytest_runtest_makereport`)."""
     failure = pytest.fail.Exception(message, pytrace=False)

@@ -12,7 +12,7 @@ from btlib.explain.maps import Maps
 from btlib.gate import Verdict
 from btlib.gate.verdict import HOLDS
 from btlib.plugin.benchmarks import replay
-from btlib.plugin.reports import fail, note_failure
+from btlib.plugin.reports import fail
 from btlib.registry import unknown_name
 from btlib.results import Failure
 from btlib.runs.measuring import EXPLANATION
@@ -47,7 +47,6 @@ class Run(BenchmarkRun):
         if verdict.failed or (verdict.unclear and self.plan.options.strict):
             could_run = verdict.status not in get_args(Failure)
             status = "suspect" if verdict.status in HOLDS else verdict.status  # a subgroup is worse
-            note_failure(status)
             fail(message, status, None if could_run else self._title(case))
         if verdict.unclear:
             warn(message, stacklevel=2)
@@ -99,7 +98,6 @@ class Run(BenchmarkRun):
         """Return the record of the first cell; the item fails if the case or a measurement has failed."""
         record = self.first_record(case, measures)
         if record.outcome != "done":
-            note_failure(record.outcome)
             fail(f"case {case} has no predictor: {record.error}", record.outcome, self._title(case))
         for measure in measures:
             if measure in record.problems:

@@ -11,7 +11,7 @@ import pytest
 from btlib.plugin import gpus
 from btlib.plugin import items as its
 from btlib.plugin.options import GATE_BASELINE
-from btlib.plugin.reports import UNSATISFIED, shortened, verdict_of
+from btlib.plugin.reports import shortened, verdict_of
 from btlib.plugin.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ class Session:
         self._unopened: dict[str, BtlibError] = {}
         self._without_case: dict[str, str] = {}
         self._errors: dict[str, str] = {}
-        self._unsatisfied: dict[tuple[str, str | None], list[str]] = {}
 
     def pytest_keyboard_interrupt(self) -> None:
         """Record that Ctrl-C or SIGTERM interrupted the session."""
@@ -60,17 +59,9 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record why an item failed, on xdist's controller too; the error of a case is printed only once."""
-        self._unsatisfied.pop((report.nodeid, report.when), None)  # of an attempt before a rerun
-        if found := [str(value) for name, value in report.user_properties if name == UNSATISFIED]:
-            self._unsatisfied[report.nodeid, report.when] = found
         if report.failed:
             self.failures.append(verdict_of(report))
             shortened(report, self._errors)
-
-    @property
-    def unsatisfied(self) -> list[str]:
-        """Verdicts that fail an item, also of items that a mark or an `except` clause lets pass."""
-        return [status for found in self._unsatisfied.values() for status in found]
 
     def baseline(self, tier: str) -> "tuple[Path, Baseline | BaselineError]":
         """Return the file of the tier's baseline, and the baseline or the error why it cannot be loaded."""

@@ -273,26 +273,3 @@ def test_beside_cases_of_btlib(measure: Run, written: Written, pytester: pytest.
         ["blank"],
     ]
     result.stdout.fnmatch_lines(["*btlib gate without comparison*", "*btlib smoke without comparison*"])
-
-
-SILENT = """
-import pytest
-
-def test_skips(bt_gate):
-    pytest.skip("no data today")
-
-def test_never(bt_gate):
-    pass
-"""
-
-
-@pytest.mark.parametrize("name", ["test_skips", "test_never"])
-def test_a_test_that_checks_nothing_is_noticed(run: Run, written: Written, name: str):
-    """A warning, or with `--bt-strict` an error that says that nothing could be judged."""
-    written({"test_silent.py": SILENT, "pytest.ini": "[pytest]\n"})
-    quiet = run("-k", name)
-    assert quiet.ret == 0
-    assert f"{name} requests bt_gate, but checked nothing" in quiet.stdout.str()
-    strict = run("-k", name, "--bt-strict")
-    assert strict.ret == 7
-    assert f"{name} requests bt_gate, but checked nothing" in strict.stdout.str()
