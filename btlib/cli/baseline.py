@@ -83,6 +83,7 @@ def accept(
 @app.command()
 def spread(run: Run, name: Name, *, folder: Baselines) -> None:
     """Store how much cases vary between trainings, measured by a run with several seeds; no value changes."""
+    from btlib.decimals import decimals
     from btlib.gate import Baseline
     from btlib.gate.measured_spread import with_spreads
     from btlib.paths import find_baseline
@@ -94,7 +95,10 @@ def spread(run: Run, name: Name, *, folder: Baselines) -> None:
     for case, known in after.cases.items():
         for metric, found in known.spread.items():
             if found != before.cases[case].spread.get(metric):
-                print_line(f"{case} {metric}: standard deviation {found.sd:.4f} between {found.trainings} trainings")
+                figure = after.figure(case, metric)
+                digits = decimals(None if figure is None else figure.margin, [found.sd])
+                sd = f"{found.sd:.{digits}f}"
+                print_line(f"{case} {metric}: standard deviation {sd} between {found.trainings} trainings")
     print_line(f"Stored in {path}. Check the diff and commit it.")
 
 

@@ -1,10 +1,11 @@
 """Verdicts of the gate: a fixed set of statuses, and their exit codes."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Literal
+
+from btlib.decimals import decimals
 
 Status = Literal[
     "improved",
@@ -119,10 +120,11 @@ class Drift:
 
     def describe(self) -> str:
         """Return a sentence for the reason of a verdict."""
+        digits = decimals(self.margin)
         return (
-            f"compared with the numbers first accepted on {self.since} ({self.value:.4f}): {self.status}, difference "
-            f"{self.difference:+.4f} [{self.low:+.4f}, {self.high:+.4f}], margin {self.margin:g}. If the loss is "
-            "intended, accept the run with --move-first"
+            f"compared with the numbers first accepted on {self.since} ({self.value:.{digits}f}): {self.status}, "
+            f"difference {self.difference:+.{digits}f} [{self.low:+.{digits}f}, {self.high:+.{digits}f}], "
+            f"margin {self.margin:g}. If the loss is intended, accept the run with --move-first"
         )
 
 
@@ -157,13 +159,13 @@ class SubgroupDifference:
     warned: bool = False
     note: str = ""
 
-    def describe(self) -> str:
-        """Return a line with the numbers."""
+    def describe(self, digits: int = 4) -> str:
+        """Return a line with the numbers, with the decimals of the verdict."""
         if self.difference is None or self.low is None or self.high is None:
             return f"{self.name} (n = {self.n}): {self.note}"
         found = (
-            f"{self.name} (n = {self.n}): {self.value:.4f}, baseline {self.baseline:.4f}, difference "
-            f"{self.difference:+.4f} [{self.low:+.4f}, {self.high:+.4f}], p = {self.p:.2g}"
+            f"{self.name} (n = {self.n}): {self.value:.{digits}f}, baseline {self.baseline:.{digits}f}, difference "
+            f"{self.difference:+.{digits}f} [{self.low:+.{digits}f}, {self.high:+.{digits}f}], p = {self.p:.2g}"
         )
         return f"{found}; {self.note}" if self.note else found
 
@@ -241,8 +243,8 @@ class Verdict:
 
     @property
     def decimals(self) -> int:
-        """Decimals to show: four, or as many as a tenth of a small margin needs, such as a latency in seconds."""
-        return 4 if self.margin is None else max(4, 1 - math.floor(math.log10(self.margin)))
+        """Decimals to show."""
+        return decimals(self.margin, (self.measured, self.baseline))
 
     def describe(self) -> str:
         """Return a message with the status, the numbers and the reason."""
@@ -259,7 +261,7 @@ class Verdict:
             sure = f"{100 * self.confidence:.3g} % [{self.low:+.{digits}f}, {self.high:+.{digits}f}]"
             parts.append(f"difference {self.difference:+.{digits}f}, {sure} ({self.method})")
         parts += self._rule()
-        parts += [f"LOSS IN A SUBGROUP: {one.describe()}" for one in self.warned]
+        parts += [f"LOSS IN A SUBGROUP: {one.describe(digits)}" for one in self.warned]
         return "\n  ".join([*parts, *self.reason.splitlines()])
 
     def _rule(self) -> list[str]:

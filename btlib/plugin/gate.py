@@ -1,12 +1,12 @@
 """The fixture `bt_gate`: judge numbers of a user's own test against the stored baseline."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
-from btlib.plugin.reports import fail
+from btlib.plugin.reports import ENDED, fail
 from btlib.plugin.session import SESSION
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Gate:
         self._request = request
         self._began = time.perf_counter()
         self._cases: set[str] = set()
+        self._checked = False
 
     def check(
         self,
@@ -77,6 +78,7 @@ class Gate:
         from btlib.gate.verdict import UNCLEAR
         from btlib.numbers import define, from_arrays
 
+        self._checked = True
         session, node = self._request.config.stash[SESSION], self._request.node
         name = metric if case is None else case
         try:
@@ -98,6 +100,20 @@ class Gate:
         if verdict.status in UNCLEAR:
             warn(message, stacklevel=2)
         return verdict
+
+    def close(self) -> None:
+        """Warn if the test ended without a check and did not fail; with `--bt-strict` this is an error."""
+        if self._checked or not self._request.node.stash.get(ENDED, False):
+            return
+        message = (
+            f"{self._request.node.nodeid} has the fixture bt_gate and checked nothing, so no number was judged. "
+            "Hint: call bt_gate.check(…), or remove the fixture"
+        )
+        if self._request.config.stash[SESSION].options.strict:
+            fail(message, "error")
+        from btlib.errors import warn
+
+        warn(message)
 
     def _register(self, case: str) -> None:
         from btlib.errors import OptionError
@@ -121,6 +137,8 @@ def _require_kinds(case: object, group: object, lower_is_better: object) -> None
 
 
 @pytest.fixture
-def bt_gate(request: pytest.FixtureRequest) -> Gate:
+def bt_gate(request: pytest.FixtureRequest) -> Iterator[Gate]:
     """Gate for numbers of this test: `bt_gate.check("wer", ids=…, values=…, groups=…, margin=0.01)`."""
-    return Gate(request)
+    gate = Gate(request)
+    yield gate
+    gate.close()

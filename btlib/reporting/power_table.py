@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from btlib.decimals import decimals
 from btlib.gate.power import ExpectedPower
 from btlib.reporting.names import Naming, naming
 
@@ -26,14 +27,15 @@ def _row(row: ExpectedPower, name: Naming) -> dict[str, str]:
     power = row.power
     if power is None:
         return {"case": name(row.case), "metric": row.metric, "margin": f"{row.margin:g}", "finds": row.note}
+    digits = decimals(row.margin or None)
     freedom = "assumed" if row.assumed else "known" if math.isinf(row.freedom) else f"{row.freedom:.0f}"
     return {
         "case": name(row.case),
         "metric": row.metric,
         "margin": f"{row.margin:g}",
-        "sd of trainings": f"{row.sd:.4f}",
+        "sd of trainings": f"{row.sd:.{digits}f}",
         "degrees of freedom": freedom,
-        "finds": f"{power.detectable:.3f}",
+        "finds": f"{power.detectable:.{digits - 1}f}",
         "passes": f"{100 * power.p_pass:.0f} %",
         "seeds": "–" if power.trainings is None else str(power.trainings),
         "patients": "–" if power.groups is None else str(power.groups),
