@@ -170,7 +170,7 @@ def _margin(text: str) -> tuple[str, float]:
     known = METRICS[name] if name in METRICS or not equals else of_score(define(name))  # the run may have it
     low, high = known.range
     try:
-        margin = float(value)
+        margin = float(value.replace("_", "?"))  # Python's 1_0 is a typing error here
         if margin in margins_of(known):
             return metric, margin
     except ValueError:

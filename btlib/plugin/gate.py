@@ -82,7 +82,10 @@ class Gate:
         session, node = self._request.config.stash[SESSION], self._request.node
         name = metric if case is None else case
         try:
-            _require_kinds(name, group, lower_is_better)
+            _require_kinds(
+                {"case": name, "group": group},
+                {"lower_is_better": lower_is_better, "independent": independent, "retrained": retrained},
+            )
             direction = "lower" if lower_is_better else "higher"
             score = define(metric, direction=direction, unit=unit, range=range, version=version, margin=margin)
             found = from_arrays(metric, ids, values, groups, group=group, independent=independent)
@@ -125,15 +128,16 @@ class Gate:
         self._cases.add(case)
 
 
-def _require_kinds(case: object, group: object, lower_is_better: object) -> None:
-    """Require names that are text and a direction that is a truth value: the text "no" would mean lower."""
+def _require_kinds(names: Mapping[str, object], switches: Mapping[str, object]) -> None:
+    """Require names that are text and switches that are truth values: the text "no" would mean yes."""
     from btlib.errors import OptionError
 
-    for name, value in (("case", case), ("group", group)):
+    for name, value in names.items():
         if not isinstance(value, str) or not value.strip():
             raise OptionError(f"expected a name, got {value!r}", where=name, hint="give text")
-    if not isinstance(lower_is_better, bool):
-        raise OptionError(f"expected True or False, got {lower_is_better!r}", where="lower_is_better")
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise OptionError(f"expected True or False, got {value!r}", where=name, hint="give a bool")
 
 
 @pytest.fixture

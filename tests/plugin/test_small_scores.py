@@ -30,9 +30,9 @@ def test_no_small_score_is_shown_as_zero(
     monkeypatch: pytest.MonkeyPatch,
     latest: Callable[[], Path],
 ):
-    def cli(*args: str) -> str:
+    def cli(*args: str, code: int = 0) -> str:
         found = CliRunner().invoke(app, list(args))
-        assert found.exit_code == 0, found.output
+        assert found.exit_code == code, found.output
         return found.output
 
     written({"test_latency.py": LATENCY, "pytest.ini": "[pytest]\n"})
@@ -41,7 +41,7 @@ def test_no_small_score_is_shown_as_zero(
     monkeypatch.setenv("WORSE", "1.1")
     worse = run("-p", "no:cacheprovider").stdout.str()
     assert "REGRESSED" in worse
-    shown += [worse, cli("baseline", "propose", "latest", "--name", "gate"), cli("power", "gate")]
+    shown += [worse, cli("baseline", "propose", "latest", "--name", "gate", code=1), cli("power", "gate")]
     shown += [cli("baseline", "spread", "latest", "--name", "gate"), cli("show", "latest")]
     shown += [path.read_text() for path in sorted(latest().glob("*.md"))]
     assert len(shown) > 8
