@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -104,6 +105,9 @@ def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: Progress
     Raises:
         BtlibError: The data cannot be read, or a split cannot be made.
     """
+    if isinstance(data, Path):
+        with suppress(BtlibError):  # loading reports it
+            data = open_source(data)
     options, protocol = plan.options, _with_scaling_of_data(plan, data)
 
     @cache
@@ -131,11 +135,7 @@ def _with_scaling_of_data(plan: RunPlan, data: Path | DatasetSource) -> Protocol
     options, recipe, protocol = plan.options, plan.tier.recipe, plan.tier.protocol
     if options.scaling or options.protocol or recipe.scaling or protocol.scaling != Protocol().scaling:
         return protocol
-    try:
-        source = open_source(data) if isinstance(data, Path) else data
-    except BtlibError:
-        return protocol  # the data are faulty, which loading reports
-    return replace(protocol, scaling=source.default_scaling)
+    return protocol if isinstance(data, Path) else replace(protocol, scaling=data.default_scaling)
 
 
 def _split_of_data(plan: RunPlan, dataset: Dataset) -> DefaultSplit:
