@@ -17,6 +17,7 @@ from btlib.api.own_task import Compared, of_task
 from btlib.cases import load_cases
 from btlib.cases.load import spec_of
 from btlib.data import phantom_folder
+from btlib.data.audit.short import short_audit, short_lines
 from btlib.data.cache import cache_root
 from btlib.data.dataset import Dataset
 from btlib.data.grouping import unknown
@@ -104,6 +105,8 @@ def open_run(
     _ = plan.splits  # raises for an unknown split, before any data are read
     data = source or options.data or _default_data(tier, options.root, progress.progress_bars)
     workspace = open_workspace(plan, data, progress)
+    if not tier.always_phantom and not again:
+        _report_audit(workspace)
     run = kind(workspace, store, baseline, InProcess(workspace, store, again))
     if options.deterministic:
         run.ends.append(determinism.enforce())
@@ -114,6 +117,17 @@ def open_run(
         store.save_split(split_file(split, workspace.true), name if workspace.plan.folded else None)
     store.save_info(_info(workspace, path))
     return run
+
+
+def _report_audit(workspace: Workspace) -> None:
+    """Report what the checks of the data find that need no pixels. It changes no verdict."""
+    dataset, split = workspace.true, workspace.split
+    parts: list[str | None] = [None] * len(dataset)
+    for part in ("train", "val", "test"):
+        for i in getattr(split, part).tolist():
+            parts[i] = part
+    for line in short_lines(short_audit(dataset, parts, split.name), len(dataset)):
+        workspace.progress.report(line)
 
 
 def _require_same(workspace: Workspace, store: RunStore) -> None:

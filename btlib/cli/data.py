@@ -1,4 +1,4 @@
-"""`btlib data`: download, check, import and export samples, and generate phantoms."""
+"""`btlib data`: download, check, audit, import and export samples, and generate phantoms."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from btlib.cli.arguments import Data
+from btlib.cli.audit import audit
 from btlib.cli.data_export import export_folder
 from btlib.cli.data_import import ImportCommand, import_folder
 from btlib.cli.output import one_line, print_counts, print_error, print_line
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 _REPORT = "verify.json"
 _SIZES = 10  # rows of sizes in the table: each sample may have another size
 
-app = typer.Typer(no_args_is_help=True, help="Download, check, import and export samples, and generate phantoms.")
+app = typer.Typer(no_args_is_help=True, help="Download, check, audit, import and export samples.")
 app.command("import", cls=ImportCommand)(import_folder)
 app.command("export")(export_folder)
+app.command()(audit)
 
 
 @app.command()

@@ -6,6 +6,21 @@ from pathlib import Path
 from btlib.errors import DataError
 
 
+class ManyFaultsError(DataError):
+    """Faults of several samples in one message.
+
+    Attributes:
+        faults: Every fault, also those that the message leaves out.
+    """
+
+    faults: tuple[DataError, ...] = ()
+
+
+def faults_of(error: DataError) -> tuple[DataError, ...]:
+    """Return every fault of an error: those that `joined` combined, or else the error itself."""
+    return error.faults if isinstance(error, ManyFaultsError) else (error,)
+
+
 def joined(
     faults: Sequence[DataError], where: object, hint: str, show: int = 20, what: str = "faulty files"
 ) -> DataError:
@@ -19,8 +34,10 @@ def joined(
     if len(faults) > show:
         lines.append(f"  … and {len(faults) - show} more")
     own = {fault.hint for fault in faults}
-    return DataError(
+    error = ManyFaultsError(
         "\n".join([f"{len(faults)} {what}", *lines]),
         where=where,
         hint=own.pop() if len(own) == 1 and None not in own else hint,
     )
+    error.faults = tuple(faults)
+    return error

@@ -98,6 +98,13 @@ class DatasetSource(ABC):
         """Return the part of every sample by its id, "train", "val" or "test"; None without an official split."""
         return None
 
+    def file_facts(self, info: SampleInfo) -> Mapping[str, str]:
+        """Return facts about the file of a sample that its pixels do not show, such as its format and colour mode.
+
+        `btlib data audit` tests whether they tell the class or the part of the split. By default there are none.
+        """
+        return {}
+
     def check_scaling(self, info: SampleInfo, sample: Sample, scaling: Scaling) -> None:
         """Check whether the intensities of a sample may be scaled in this way; by default every scaling is allowed.
 

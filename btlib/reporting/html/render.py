@@ -29,7 +29,7 @@ def render(page: Page) -> str:
     """Return the page as self-contained HTML."""
     columns, rows = lines(page.entries, page.references, page.means)
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             page=page,
@@ -45,8 +45,8 @@ def render(page: Page) -> str:
             kinds=KINDS,
             runs=[_run(page, v) for v in page.views],
             origins=origins(page.entries),
-            style=Markup(_asset("report.css")),
-            script=Markup(_asset("report.js")),
+            style=Markup(asset("report.css")),
+            script=Markup(asset("report.js")),
         )
         + "\n"
     )
@@ -54,11 +54,12 @@ def render(page: Page) -> str:
 
 def weigh(tile: Tile) -> int:
     """Return the number of bytes of a tile in the page, without its image."""
-    return len(_environment().get_template("tile.html.j2").render(tile=tile, kinds=KINDS).encode())
+    return len(environment().get_template("tile.html.j2").render(tile=tile, kinds=KINDS).encode())
 
 
 @cache
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Return the templates; they escape all text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("btlib.reporting.html", "templates")
@@ -90,5 +91,6 @@ def _run(page: Page, v: View) -> dict[str, Any]:
     }
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a style sheet or script."""
     return resources.files("btlib.reporting.html").joinpath("templates", name).read_text(encoding="utf-8")

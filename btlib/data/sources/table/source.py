@@ -13,6 +13,7 @@ from btlib import fingerprint
 from btlib.data.faults import joined
 from btlib.data.sample import Sample
 from btlib.data.source import SOURCES, DatasetSource, SampleInfo, SourceKind
+from btlib.data.sources.table.file_facts import read_facts
 from btlib.data.sources.table.folder_files import FolderFiles
 from btlib.data.sources.table.image_files import (
     SUFFIXES,
@@ -43,6 +44,10 @@ class TableSource(DatasetSource):
 
     Args:
         folder: Folder of `metadata.csv`.
+        leave_out: Whether rows with faults are left out, so that the other rows can be audited; `faults` names them.
+
+    Attributes:
+        faults: Faults of the rows that were left out.
 
     Raises:
         DataError: The table or `task.toml` is invalid, or files are missing or outside the folder. One error names the
@@ -50,8 +55,9 @@ class TableSource(DatasetSource):
         MissingExtraError: A package that reads the files is not installed.
     """
 
-    def __init__(self, folder: Path | str) -> None:
-        self._home = Path(folder).resolve()
+    def __init__(self, folder: Path | str, *, leave_out: bool = False) -> None:
+        self._home, self._leave_out = Path(folder).resolve(), leave_out
+        self.faults: tuple[DataError, ...] = ()
         self._table, self._asked = read_table(self._home / TABLE), read_task_file(self._home)
         self._root = self._asked.folder_of_files(self._home)
         self._classes = classes_of(self._asked, self._table, self._home / FILE)
@@ -64,9 +70,11 @@ class TableSource(DatasetSource):
     def _usable(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Return the rows without those whose masks are unlabelled; raises DataError with all faults."""
         files = FolderFiles(self._root)
-        faults = [fault for row in rows for fault in self._faults_of(row, files)]
-        if faults:
-            raise joined(faults, self._home, HINT, what="faults")
+        found = {row.number: faults for row in rows if (faults := list(self._faults_of(row, files)))}
+        self.faults = tuple(fault for faults in found.values() for fault in faults)
+        if self.faults and not (self._leave_out and len(found) < len(rows)):
+            raise joined(self.faults, self._home, HINT, what="faults")
+        rows = [row for row in rows if row.number not in found] if found else rows
         if self._asked.blank_mask != "unlabelled":
             return rows
         usable = [row for row in rows if not self._has_blank(row)]
@@ -79,7 +87,7 @@ class TableSource(DatasetSource):
     def __getstate__(self) -> dict[str, Any]:
         """Pickle without the table, which may be long: a worker gets the rows to read."""
         _ = self.task
-        return {name: value for name, value in self.__dict__.items() if name not in ("_rows", "_table")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_rows", "_table", "faults")}
 
     @cached_property
     def _task(self) -> Task:
@@ -122,6 +130,10 @@ class TableSource(DatasetSource):
     def official_split(self) -> Mapping[str, str] | None:
         """Return the part of every sample by its id, "train", "val" or "test"; None without a column `split`."""
         return {row.id: row.part for row in self._rows} if self._rows[0].part else None
+
+    def file_facts(self, info: SampleInfo) -> Mapping[str, str]:
+        """Return the format, bit depth and colour mode of the image, as its header states them."""
+        return read_facts(self._root / Row.from_key(info.key).file)
 
     def check_scaling(self, info: SampleInfo, sample: Sample, scaling: Scaling) -> None:
         """Refuse the scaling "thesis", a division by 255, for images that do not have 8 bits."""
