@@ -17,7 +17,7 @@ from btlib.types import Predictions
 
 SMOOTHING = 5  # side of the filter in pixels
 SIDE = 8  # side of a thumbnail in pixels
-MOST = 200  # number of training images in which thresholds are searched
+MOST = 200  # number of training images with which thresholds are found
 QUANTILES = (0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.97, 0.98, 0.99)  # of all pixels: thresholds that are tried
 
 
@@ -70,7 +70,8 @@ class Simple:
 
 def fit(work: Work) -> Simple:
     """Train on the training samples only."""
-    some = np.unique(np.linspace(0, len(work.train) - 1, MOST).astype(int))  # from the first to the last
+    n = len(work.train)
+    some = np.sort(np.random.default_rng(work.seed).choice(n, min(n, MOST)))  # some of them twice: seeds differ
     images, masks = smoothed(np.array(work.train.images[some])), np.array(work.train.masks[some])
     found = [best_threshold(images, masks[:, k]) for k in range(len(work.task.structures))]
     return Simple(
