@@ -106,9 +106,9 @@ def _show_next(folder: Path) -> None:
     unknown = sum(sample.patient is None for sample in samples)
     if unknown and source.official_split() is None and not source.task.independent:
         print_line(
-            f"A run needs the patients: they are unknown for {unknown} samples, so that no split can be made. Import again "
-            "with --patient RULE; or, if all samples are independent of each other, write independent = true into "
-            f"{folder / 'task.toml'}"
+            f"A run needs the patients: they are unknown for {unknown} samples, so that no split can be made. Import "
+            "again with --patient RULE; or, if all samples are independent of each other, write independent = true "
+            f"into {folder / 'task.toml'}"
         )
     print_line("Next:")
     print_line(f"  {f'btlib init {on}':<47} # write mine.py, an example of a case for these data")

@@ -89,9 +89,9 @@ def best_threshold(images: NDArray[np.float32], masks: NDArray[np.bool_]) -> tup
         return float(2 * (predicted & masks).sum() / max(predicted.sum() + masks.sum(), 1))
 
     tried = [
-        (channel, float(np.quantile(images[:, channel], quantile)))
+        (channel, float(threshold))
         for channel in range(images.shape[1])
-        for quantile in QUANTILES
+        for threshold in np.quantile(images[:, channel], QUANTILES)
     ]
     return max(tried, key=lambda one: dice(*one))
 

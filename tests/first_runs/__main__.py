@@ -1,7 +1,7 @@
 """First runs on five kinds of data, as a newcomer does them: python -m tests.first_runs [KIND…] [--figshare FOLDER].
 
-Each kind goes from files to first numbers, an accepted baseline and a planted loss that is found. All commands are those
-of the terminal. The seconds of each step are printed; the exit code is 1 if a step does not do what it should.
+Each kind goes from files to first numbers, an accepted baseline and a planted loss that is found. All commands are
+those of the terminal. The seconds of each step are printed; the exit code is 1 if a step does not do what it should.
 """
 
 import argparse
@@ -11,18 +11,16 @@ import os
 import sys
 import tempfile
 import time
-import tomllib
 import traceback
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial, update_wrapper
 from pathlib import Path
-
-import numpy as np
 
 from btlib.data import list_slices
 from btlib.errors import BtlibError
-from btlib.runs import RunStore
+from btlib.runs import CaseRecord, RunStore
 from tests.first_runs import data, page
 
 FAULT = ("above = smoothed(images)[:, self.channels] >", "above = smoothed(images)[:, self.channels] <")
@@ -47,32 +45,41 @@ class Journey:
         """Run a command, whose output must have these lines (see `page.run`), and print its seconds."""
         began = time.perf_counter()
         found = page.run(command, list(lines), self.folder)
-        self._timed(command, time.perf_counter() - began)
+        self.timed(command, time.perf_counter() - began)
         return found
 
     def make(self, what: str, function: Callable[[], object]) -> None:
         """Generate files, and print the seconds."""
         began = time.perf_counter()
         function()
-        self._timed(f"({what})", time.perf_counter() - began)
+        self.timed(f"({what})", time.perf_counter() - began)
 
-    def gate(self, options: str = "") -> RunStore:
-        """From first numbers to a planted loss that is found; returns the first run."""
+    def gate(self, options: str, *, headline: str = "Dice", mm: bool = False) -> list[CaseRecord]:
+        """Go from first numbers to a planted loss that is found; returns the records of the first run.
+
+        Args:
+            options: Options of all runs.
+            headline: The score that must stand first in the table.
+            mm: Whether distances in mm must have values.
+        """
         run = f"btlib run mine.py::mine --data scans {options}".strip()
         self.step("btlib init --data scans", "wrote mine.py")
         self.step("btlib check mine.py::mine --data scans", "all checks passed*")
-        self.step(run, "case mine, dice*: MEASURED")
+        self.step(run, "case mine, dice: MEASURED", f"case verdict {headline} *")
         (first,) = self.folder.glob("reports/*-full")
+        (of_case,) = json.loads((first / "comparison.json").read_text(encoding="utf-8"))["cases"]
+        assert (of_case["values"]["dice_volume"] is not None) == (headline == "Dice per volume")
+        assert (of_case["values"]["hd95_mm"] is not None) == mm, "distances in mm"
         self.step('btlib baseline accept latest --name mine --reason "first numbers"', "mine accepted into *")
-        self.step(f"{run} --baseline mine", "case mine, dice*: PASS")
+        self.step(f"{run} --baseline mine", "case mine, dice: PASS")
         file = self.folder / "mine.py"
         text = file.read_text(encoding="utf-8")
         assert text.count(FAULT[0]) == 1, "the starter's model has changed: plant another fault"
         file.write_text(text.replace(*FAULT), encoding="utf-8")
-        self.step(f"{run} --baseline mine", "case mine, dice*: REGRESSED", "exit code 1")
-        return RunStore(first)
+        self.step(f"{run} --baseline mine", "case mine, dice: REGRESSED", "exit code 1")
+        return RunStore(first).records()
 
-    def _timed(self, what: str, seconds: float) -> None:
+    def timed(self, what: str, seconds: float) -> None:
         self.total += seconds
         print(f"{seconds:6.1f} s  {what}", flush=True)
 
@@ -80,13 +87,13 @@ class Journey:
 def follow_page(journey: Journey) -> None:
     """The page docs/first-run.md: four classes, one of them without a tumour."""
     for command, seconds in page.follow(ROOT / "docs" / "first-run.md", journey.folder):
-        journey._timed(command, seconds)
+        journey.timed(command, seconds)
 
 
-def figshare(journey: Journey, folder: Path, every: int = 6) -> None:
-    """PNG files of the real slices, whose classes and persons are found by the masks."""
-    source = journey.folder / "brain"
-    journey.make(f"every {every}th slice as PNG", lambda: data.write_figshare_copy(folder, source, every))
+def figshare(journey: Journey, folder: Path) -> None:
+    """Some 500 real slices as PNG, whose classes and persons are found by the masks."""
+    source, every = journey.folder / "brain", max(len(list_slices(folder)) // 500, 1)
+    journey.make("PNG files", lambda: data.write_figshare_copy(folder, source, every))
     journey.step("btlib data import pairs brain scans")
     with (journey.folder / "scans" / "metadata.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["file_name"]: row for row in csv.DictReader(file)}
@@ -102,7 +109,7 @@ def figshare(journey: Journey, folder: Path, every: int = 6) -> None:
     if None not in persons:
         assert max(map(len, persons.values())) == 1, "each patient of the files is one person"
         assert len(set().union(*persons.values())) > 0.8 * len(persons), "few patients are one person"
-    journey.gate("--image-size 128")
+    journey.gate("--image-size 128 --folds patient-5fold")
 
 
 def four_classes(journey: Journey) -> None:
@@ -110,9 +117,9 @@ def four_classes(journey: Journey) -> None:
     journey.step("btlib data phantom pictures --slices 240 --png --seed 3")
     rules = r"--label folder --patient 'PH\d+' --blank-mask empty"
     journey.step(f"btlib data import pairs pictures scans {rules}", "Note: 60 images have no mask, which means: empty")
-    (record,) = journey.gate("--image-size 128 --folds patient-5fold").records()
-    assert len(record.conditions.task.classes) == 4
-    assert record.samples.n == 240
+    records = journey.gate("--image-size 128 --folds patient-5fold")
+    assert {len(record.conditions.task.classes) for record in records} == {4}
+    assert sum(record.samples.n for record in records if record.samples) == 240
 
 
 def nifti(journey: Journey) -> None:
@@ -133,18 +140,12 @@ def nnunet(journey: Journey) -> None:
     """Raw data of nnU-Net with two structures and two channels."""
     journey.make("volumes", lambda: data.write_nnunet(journey.folder / "source"))
     journey.step("btlib data import nnunet source scans")
-    record = _of_volumes(journey)
-    task = record.conditions.task
+    task = _of_volumes(journey)[0].conditions.task
     assert (task.channels, task.structures) == (("T1", "FLAIR"), ("rim", "core"))
 
 
-def _of_volumes(journey: Journey):  # type: ignore[no-untyped-def]
-    """Follow the journey of volumes, and check what is special about them; returns the record of the first run."""
-    store = journey.gate("--image-size 96 --folds patient-5fold")
-    (record,) = store.records()
-    first = json.loads((store.path / "comparison.json").read_text(encoding="utf-8"))
-    print(json.dumps(first)[:1500])
-    return record
+def _of_volumes(journey: Journey) -> list[CaseRecord]:
+    return journey.gate("--image-size 96 --folds patient-5fold", headline="Dice per volume", mm=True)
 
 
 KINDS: dict[str, Callable[[Journey], None]] = {
@@ -165,7 +166,7 @@ def main() -> int:
     kinds = dict(KINDS)
     try:
         list_slices(given.figshare)
-        kinds["figshare"] = lambda journey: figshare(journey, given.figshare)
+        kinds["figshare"] = update_wrapper(partial(figshare, folder=given.figshare), figshare)
     except BtlibError:
         print(f"figshare: left out, because there are no real slices in {given.figshare}")
     asked = given.kinds or list(kinds)
@@ -178,16 +179,15 @@ def main() -> int:
 
 def _done(name: str, kind: Callable[[Journey], None]) -> bool:
     """Do a first run in a new folder with a cache of its own, and print what fails."""
-    print(f"\n== {name}: {(kind.__doc__ or 'real slices as PNG').splitlines()[0]}", flush=True)
+    print(f"\n== {name}: {(kind.__doc__ or '').splitlines()[0]}", flush=True)
     with tempfile.TemporaryDirectory() as place:
         os.environ["BTLIB_CACHE"] = f"{place}/cache"
         journey = Journey(Path(place) / "empty")
         journey.folder.mkdir()
         try:
             kind(journey)
-        except (AssertionError, page.PageError, BtlibError, OSError) as error:
-            traceback.print_exc()
-            print(f"failed: {error}")
+        except (AssertionError, page.PageError, BtlibError, OSError, ValueError):
+            traceback.print_exc(file=sys.stdout)
             return False
     print(f"{journey.total:6.1f} s  in all", flush=True)
     return True

@@ -1,4 +1,4 @@
-"""Data sets as users have them, generated in the layouts of the field: volumes, series and slices of synthetic heads."""
+"""Data sets as users have them, in the layouts of the field: volumes and series of synthetic heads, and PNG copies."""
 
 import json
 from collections.abc import Iterator
@@ -108,5 +108,3 @@ def _dicom(pixels: NDArray[np.int16], patient: str, series: str, z: int) -> File
     found.RescaleSlope, found.RescaleIntercept = 1, -1000
     found.PixelData = pixels.tobytes()
     return found
-
-
