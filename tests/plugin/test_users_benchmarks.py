@@ -324,3 +324,42 @@ def test_a_case_without_pytorch_does_not_bring_it_in(
     )
     written({"tests/test_bench.py": BENCH + check})
     measure().assert_outcomes(passed=4)
+
+
+HIDING = """
+
+@pytest.mark.xfail
+def test_marked(bt_run, bt_case, bt_metric):
+    bt_run.check(bt_case, bt_metric)
+
+def test_caught(bt_run, bt_case, bt_metric):
+    try:
+        bt_run.check(bt_case, bt_metric)
+    except BaseException:
+        pytest.skip("as if nothing had happened")
+
+def test_caught_predictor(bt_run, bt_case):
+    try:
+        bt_run.predictor_of(bt_case)
+    except BaseException:
+        pass
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+@pytest.mark.parametrize("name", ["test_marked", "test_caught", "test_caught_predictor"])
+def test_neither_a_mark_nor_an_except_clause_hides_a_failure(
+    written: Callable[..., None], measure: Callable[..., pytest.RunResult], name: str, workers: Sequence[str]
+):
+    """The exit code is that of the verdict; a case that works leaves it at 0."""
+    broken = BENCH.replace('return Prepared(Blank(), "given")', 'raise ValueError("broken")')
+    head = broken.partition("def test_before")[0]
+    written({"tests/test_bench.py": head + HIDING})
+    assert measure("-k", name, *workers).ret == COULD_NOT_JUDGE
+    written(
+        {
+            "tests/test_bench.py": head.replace('raise ValueError("broken")', 'return Prepared(Blank(), "given")')
+            + HIDING
+        }
+    )
+    assert measure("-k", name, *workers).ret == 0
