@@ -19,7 +19,7 @@ nightly: $(READY)  ## the longest tests
 statistics: $(READY)  ## error rates of the gate, by simulation
 	$(BIN)/pytest benchmarks -m statistics -s
 
-journey: $(READY)  ## the wheel in a fresh environment without torch: from `btlib init` to a planted fault that is detected
+journey: $(READY)  ## the wheel in a fresh environment without torch: the page docs/first-run.md, and a planted fault that is detected
 	PYTHON=$(PYTHON) .ci/journey
 
 lint: $(READY)

@@ -95,7 +95,8 @@ class RunOptions:
     epochs: int | None = _option("number of passes over the training samples", "count", "N")
     image_size: int | None = _option("side length of the input images in pixels", "count", "PX")
     scaling: Scaling | None = _option(
-        "thesis: divide by 255; percentile: map the 1st to 99th percentile to 0…1; zscore: mean 0, deviation 1",
+        "thesis: divide by 255; percentile: map the 1st to 99th percentile to 0…1; zscore: mean 0, deviation 1 "
+        "(default: thesis for Figshare; percentile for other data)",
         choices=SCALINGS,
     )
     batch_size: int | None = _option("samples per training step", "count", "N")

@@ -22,7 +22,8 @@ class Protocol:
             built-in ones takes the split that suits the data (`btlib.splits.default_split`).
         image_size: Side of the square input in pixels, from 2.
         scaling: "thesis" (divide by 255), "percentile" (1st to 99th percentile of each channel to 0…1) or "zscore"
-            (mean 0, deviation 1 of each channel); a recipe or a case may choose another scaling.
+            (mean 0, deviation 1 of each channel); a recipe or a case may choose another scaling. With the default, a
+            run on data of another task than the built-in ones takes "percentile", which suits every depth.
         threshold: Probability above which a pixel belongs to the mask, 0…1; a recipe may choose a threshold for each
             model on the validation samples instead.
         batch_mean_size: Batch size of the aggregation "batch-mean" (the mean of the batch means), from 1.

@@ -2,11 +2,11 @@
 
     python examples/four_classes.py scans                              # a folder of synthetic samples with metadata.csv
     btlib check examples/four_classes.py::four --data scans
-    btlib run examples/four_classes.py::four --data scans --scaling percentile --image-size 64 --split patient-5fold-1
+    btlib run examples/four_classes.py::four --data scans --image-size 64 --split patient-5fold-1
 
 The number of classes comes from `work.task`. A sample without a tumour has an empty mask: the cross entropy of its
-pixels teaches the network to leave it empty, and the Dice loss is computed on samples with a tumour only. The scaling
-is "percentile" because the images have 16 bits. Needs `btlib[torch]`.
+pixels teaches the network to leave it empty, and the Dice loss is computed on samples with a tumour only. Needs
+`btlib[torch]`.
 """
 
 import sys

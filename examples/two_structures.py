@@ -2,7 +2,7 @@
 
     python examples/two_structures.py scans                            # a folder of synthetic samples with metadata.csv
     btlib check examples/two_structures.py::two --data scans
-    btlib run examples/two_structures.py::two --data scans --scaling percentile --image-size 64 --split patient-5fold-1
+    btlib run examples/two_structures.py::two --data scans --image-size 64 --split patient-5fold-1
 
 The core lies inside the tumour, so the two masks overlap and each has a sigmoid of its own. For structures that exclude
 each other, let the network return a background channel, too, and use `Outputs(mask=0, structures=2, mask_channels=3)`.

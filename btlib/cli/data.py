@@ -65,9 +65,19 @@ def phantom(
     out: Annotated[Path, typer.Argument(help="Folder for the phantoms; they are written to its subfolder data/.")],
     slices: Annotated[int, typer.Option(min=1, help="Number of phantoms.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same phantoms.")] = 0,
+    png: Annotated[
+        bool, typer.Option("--png", help="Write PNG images and masks of four classes, to try out `btlib data import`.")
+    ] = False,
 ) -> None:
     """Generate phantoms: synthetic samples in place of the real ones."""
     from btlib.data.sources.phantom.files import write_phantoms
+
+    if png:
+        from btlib.data.sources.phantom.images import write_phantom_images
+
+        folder = write_phantom_images(out, slices, seed, progress=True)
+        print_line(f"{slices} phantoms are in {folder}: images/CLASS/PATIENT-NUMBER.png and masks of the same names")
+        return
 
     print_line(f"{slices} phantoms are in {write_phantoms(out, slices, seed, progress=True)}")
 

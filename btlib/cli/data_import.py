@@ -1,5 +1,6 @@
 """`btlib data import`: write a folder with `metadata.csv` from images in a common layout."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -91,7 +92,27 @@ def import_folder(
     done = run(layout, source, out, options, copy=copy)
     for note in done.notes:
         print_line(f"Note: {one_line(note)}")
-    print_line(f"{done.n} samples are described in {done.folder}. Use them with --data {done.folder}")
+    print_line(f"{done.n} samples are described in {done.folder}.")
+    _show_next(done.folder)
+
+
+def _show_next(folder: Path) -> None:
+    """Print the next commands; first what is missing for them."""
+    from btlib.data.load import open_source
+
+    source = open_source(folder)
+    name, samples = shlex.quote(str(folder)), source.samples()
+    on = f"--data {name}"
+    unknown = sum(sample.patient is None for sample in samples)
+    if unknown and source.official_split() is None and not source.task.independent:
+        print_line(
+            f"A run needs the patients: they are unknown for {unknown} samples, so that no split can be made. Import "
+            "again with --patient RULE; or, if all samples are independent of each other, write independent = true "
+            f"into {folder / 'task.toml'}"
+        )
+    print_line("Next:")
+    print_line(f"  {f'btlib init {on}':<47} # write mine.py, an example of a case for these data")
+    print_line(f"  {f'btlib run mine.py::mine {on}':<47} # first numbers")
 
 
 def _names(text: str) -> tuple[str, ...]:

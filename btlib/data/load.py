@@ -15,7 +15,10 @@ from btlib.types import Scaling
 
 
 def load_dataset(
-    source: DatasetSource | Path | str, image_size: int = 256, scaling: Scaling = "thesis", progress: bool = False
+    source: DatasetSource | Path | str,
+    image_size: int = 256,
+    scaling: Scaling | None = None,
+    progress: bool = False,
 ) -> Dataset:
     """Load the samples of a source, resized and scaled. From the second time on they are read from the cache.
 
@@ -24,16 +27,16 @@ def load_dataset(
             `metadata.csv`, or `1.mat`, `2.mat` …, directly or in `data/`.
         image_size: Side of the square images in pixels.
         scaling: "thesis" (divide by 255) or "percentile" (1st…99th percentile of the channel to 0…1), or
-            "zscore" (mean 0 and standard deviation 1 of the channel).
+            "zscore" (mean 0 and standard deviation 1 of the channel). None: the default of the source, as in a run.
         progress: Draw a progress bar on stderr while files are read.
 
     Raises:
         DataError: There are no samples, the folder is of several kinds, phantom and real samples are mixed, or files
             are faulty. One error names all faulty files.
     """
-    check(image_size, scaling)
+    check(image_size, scaling or "thesis")  # before any file is read
     found = source if isinstance(source, DatasetSource) else open_source(Path(source))
-    return open_cached(found, image_size, scaling, progress)
+    return open_cached(found, image_size, scaling or found.default_scaling, progress)
 
 
 def open_source(folder: Path) -> DatasetSource:

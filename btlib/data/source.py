@@ -61,6 +61,15 @@ class DatasetSource(ABC):
         """Hint for the user about faulty samples."""
         return "replace or remove these samples"
 
+    @property
+    def default_scaling(self) -> Scaling:
+        """Scaling if the user names none: "percentile", which suits every depth.
+
+        Only the built-in tasks have "thesis", as in the thesis. It divides by 255, which has no meaning for images of
+        12 or 16 bits.
+        """
+        return "percentile"
+
     def is_of(self, task: Task) -> bool:
         """Whether samples that are stored with this task belong to this source."""
         return task == self.task

@@ -75,9 +75,9 @@ def explainer_of(prepared: Prepared) -> Explainer:
 
 def _prepared(case: Case, where: Where) -> Study:
     tier = TIERS["smoke" if where.data is None else "full"]
-    protocol = tier.protocol
-    dataset = load_dataset(where.folder, case.image_size or protocol.image_size, case.scaling or protocol.scaling)
-    protocol = replace(protocol, split=where.split or default_split(dataset).name)
+    dataset = load_dataset(where.folder, case.image_size or tier.protocol.image_size, case.scaling)
+    chosen = where.split or default_split(dataset).name
+    protocol = replace(tier.protocol, split=chosen, scaling=tier.protocol.scaling if case.scaling else dataset.scaling)
     given: dict[str, Any] = {"precision": where.precision or tier.precision, "engine": where.engine or tier.engine}
     split = make_split(protocol.split, dataset)
     given |= {"report": where.report, "case": case.name}

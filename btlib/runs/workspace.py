@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from btlib.cases import Case, Work, load_cases
 from btlib.data import load_dataset
 from btlib.data.dataset import Dataset
+from btlib.data.load import open_source
 from btlib.data.random_labels import with_random_labels
 from btlib.data.source import DatasetSource
+from btlib.errors import BtlibError
 from btlib.protocol import Protocol
 from btlib.runs.cell import Cell
 from btlib.runs.held_out import HeldOut
@@ -95,14 +98,17 @@ class Workspace:
 
 
 def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: ProgressReporter) -> Workspace:
-    """Read the data of a plan and make its splits. If the user names no split, it follows the data.
+    """Read the data of a plan and make its splits. If the user names no split or scaling, they follow the data.
 
-    The plan of the workspace names the split that is used.
+    The plan of the workspace names the split and the scaling that are used.
 
     Raises:
         BtlibError: The data cannot be read, or a split cannot be made.
     """
-    options, protocol = plan.options, plan.tier.protocol
+    if isinstance(data, Path):
+        with suppress(BtlibError):  # loading reports it
+            data = open_source(data)
+    options, protocol = plan.options, _with_scaling_of_data(plan, data)
 
     @cache
     def load(image_size: int, scaling: Scaling) -> Dataset:
@@ -122,6 +128,14 @@ def open_workspace(plan: RunPlan, data: Path | DatasetSource, progress: Progress
     splits = {name: make_split(name, true, alone=not plan.folded) for name in plan.splits}  # stratified by true classes
     truth = given(protocol.image_size, protocol.scaling)
     return Workspace(plan, truth, true, splits, given, progress, seconds, chosen.reason)
+
+
+def _with_scaling_of_data(plan: RunPlan, data: Path | DatasetSource) -> Protocol:
+    """Return the protocol of a plan; if nothing names another scaling, with the default of the data."""
+    options, recipe, protocol = plan.options, plan.tier.recipe, plan.tier.protocol
+    if options.scaling or options.protocol or recipe.scaling or protocol.scaling != Protocol().scaling:
+        return protocol
+    return protocol if isinstance(data, Path) else replace(protocol, scaling=data.default_scaling)
 
 
 def _split_of_data(plan: RunPlan, dataset: Dataset) -> DefaultSplit:

@@ -10,7 +10,7 @@ from PIL import Image
 
 import btlib
 from btlib.cases import Case, Prepared, Work
-from btlib.errors import BaselineError, OptionError, SplitError
+from btlib.errors import BaselineError, DataError, OptionError, SplitError
 from btlib.gate.acceptance import accept, propose
 from btlib.runs import RunStore
 from btlib.types import Predictions
@@ -60,6 +60,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(folder: Path, reader: Case, **options: object) -> btlib.api.Finished:
+    options = {"scaling": "thesis"} | options  # the reader knows intensities
     places = {"root": folder.parent, "output": folder.parent / "out", "checkpoints": folder.parent / "models"}
     return btlib.run(reader, folder, image_size=24, no_tune=True, **places, **options)
 
@@ -111,3 +112,17 @@ def test_the_split_follows_the_data(folder: Path, reader: Case, columns: str) ->
         run(folder, reader)
     found = RunStore(run(folder, reader, independent=True).folder)
     assert "split random-5fold-1 (default: the samples are stated to be independent)" in found.info().data
+
+
+def test_the_scaling_suits_every_depth_unless_it_is_named(folder: Path, reader: Case) -> None:
+    """Images of 16 bits are scaled by percentiles, in a run as by `load_dataset`; "thesis" must be asked for."""
+    for file in folder.glob("*[0-9].png"):
+        Image.fromarray(np.asarray(Image.open(file)).astype(np.uint16) * 16).save(file)
+    finished = run(folder, reader, scaling=None)
+    store = RunStore(finished.folder)
+    assert finished.exit_code == 0
+    assert "24 px, percentile scaling" in store.info().data
+    assert [record.conditions.scaling for record in store.records()] == ["percentile"]
+    assert btlib.load_dataset(folder, 24).scaling == "percentile"
+    with pytest.raises(DataError, match='the scaling "thesis" divides 8-bit images'):
+        run(folder, reader)

@@ -1,5 +1,6 @@
 """`btlib init`: a project that passes as it is, and never overwrites anything."""
 
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -8,7 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from btlib.cases import CASES, load_case, load_cases
 from btlib.cli import app
+from btlib.conformance import check_case
+from btlib.data.sources.phantom.table import write_phantom_table
+from btlib.data.task import Task
 from btlib.starter import NEW, SHARED
 
 
@@ -66,3 +71,33 @@ def test_settings_that_are_there_stay_and_what_to_add_is_printed(tmp_path: Path)
     assert [(tmp_path / place).read_text() for place in SHARED.values()] == ["mine", "mine"]
     assert 'addopts = "--bt-baseline=none"' in output
     assert "pytest tests/test_mine.py --bt-baseline none" in commands(output)
+
+
+TASKS = [
+    Task(name="masks", structures=("a", "b"), channels=("x", "y"), synthetic=True),
+    Task(name="labels", classes=("a", "no b", "c"), synthetic=True),
+]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_the_case_predicts_what_the_data_have(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    known = dict(load_cases()._items)
+    monkeypatch.chdir(tmp_path)
+    write_phantom_table("my data", task, 12, size=32)
+    code, output = run("project", "--data", "my data")
+    assert code == 0
+    assert commands(output)[1] == f"btlib run mine.py::mine --data {shlex.quote(str(tmp_path / 'my data'))}"
+    try:
+        case = load_case("project/mine.py::mine")
+        results = check_case(case, Path("my data"), "cpu", image_size=32)
+    finally:
+        CASES._items.clear()
+        CASES._items.update(known)
+    assert (case.has_mask, case.has_classes) == (bool(task.structures), bool(task.classes))
+    assert {result.outcome for result in results} <= {"pass", "skip"}
+
+
+def test_data_that_cannot_be_read_write_no_project(tmp_path: Path):
+    code, _ = run(tmp_path / "new", "--data", tmp_path / "gone")
+    assert code != 0
+    assert not (tmp_path / "new").exists()

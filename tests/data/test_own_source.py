@@ -38,6 +38,8 @@ def sample(i: int) -> Sample:
 class Memory(DatasetSource):
     """Samples that lie in memory."""
 
+    default_scaling = "thesis"
+
     def __init__(self, samples: Sequence[Sample], version: str = "1") -> None:
         self.kept, self.version = {one.id: one for one in samples}, version
         self.reads: list[str] = []

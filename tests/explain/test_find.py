@@ -169,7 +169,7 @@ def test_a_foreign_case_is_prepared_as_in_its_tier(
         assert samples.ids.tolist() == study.dataset.ids[at].tolist()
     assert work.protocol == replace(known.protocol, split="a-split")
     assert (work.precision, work.engine) == (known.precision, known.engine)
-    assert asked.data[0][1:] == (known.protocol.image_size, known.protocol.scaling)
+    assert asked.data[0][1:] == (known.protocol.image_size, None)
 
 
 def test_its_own_size_and_scaling_and_what_the_user_asks_for(

@@ -25,7 +25,13 @@ def test_from_images_to_nnunet(source: Path, tmp_path: Path) -> None:
     out, raw = tmp_path / "out", tmp_path / "Dataset001_Mine"
     done = call("import", "pairs", source, out, "--structures", "core, rim", "--patient", r"(P\d)", "--name", "mine")
     assert done.exit_code == 0, done.output
-    assert done.output == f"4 samples are described in {out}. Use them with --data {out}\n"
+    lines = done.output.splitlines()
+    assert lines[0] == f"4 samples are described in {out}."
+    assert [line.partition("#")[0].strip() for line in lines[1:]] == [
+        "Next:",
+        f"btlib init --data {out}",
+        f"btlib run mine.py::mine --data {out}",
+    ]
     assert {sample.patient for sample in samples(out).values()} == {f"P{i}" for i in range(4)}
     done = call("export", "nnunet", out, raw, "--split", "official")
     assert done.exit_code == 0, done.output
@@ -38,6 +44,7 @@ def test_notes_and_errors(source: Path, tmp_path: Path) -> None:
     (source / "test").rename(source / "more")
     done = call("import", "pairs", source, tmp_path / "out", "--copy", "--structures", "core,rim")
     assert done.output.startswith("Note: the parts train, val are no official split")
+    assert "A run needs the patients: they are unknown for 4 samples" in done.output
     assert (tmp_path / "out/more/images/P3.png").exists()
     done = call("import", "pair", source, tmp_path / "no")
     assert done.exit_code != 0

@@ -51,7 +51,7 @@ def test_everything_comes_back(folder: Path) -> None:
 
 
 def test_it_is_loaded_as_any_other_folder(folder: Path) -> None:
-    dataset = btlib.load_dataset(folder, 16)
+    dataset = btlib.load_dataset(folder, 16, "thesis")
     assert dataset.ids.tolist() == [f"images/{i}.png" for i in range(N)]
     for i in range(N):
         assert np.array_equal(dataset.images[i], prepare_image(pixels(i)[None], 16))
@@ -165,7 +165,8 @@ def test_a_division_by_255_is_for_8_bits(make: Make, image: np.ndarray, found: s
     with pytest.raises(
         DataError, match=rf'(?s)2 faulty.*row 2 \(0.npy\): the scaling "thesis" divides.*{found}.*zscore'
     ):
-        btlib.load_dataset(folder, 16)
+        btlib.load_dataset(folder, 16, "thesis")
+    assert btlib.load_dataset(folder, 16).scaling == "percentile"
     for scaling in ("percentile", "zscore"):
         dataset = btlib.load_dataset(folder, 16, scaling)
         assert np.array_equal(dataset.images[0], prepare_image(image[None], 16, scaling))

@@ -21,6 +21,7 @@ from btlib.data.sources.figshare.slice_file import Origin, read_slice
 from btlib.data.sources.tasks import BUILT_IN
 from btlib.data.task import Task
 from btlib.errors import DataError
+from btlib.types import Scaling
 
 
 class FigshareSource(DatasetSource):
@@ -60,6 +61,11 @@ class FigshareSource(DatasetSource):
             except DataError as fault:
                 faults.append(fault)
         raise joined(faults, self._home, HINT)
+
+    @property
+    def default_scaling(self) -> Scaling:
+        """The thesis's scaling."""
+        return "thesis"
 
     @property
     def folder(self) -> Path:

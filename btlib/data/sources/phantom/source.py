@@ -14,9 +14,11 @@ from btlib import fingerprint
 from btlib.data.sample import Sample
 from btlib.data.source import DatasetSource, SampleInfo
 from btlib.data.sources.phantom.head import KINDS, Anatomy, anatomy, draw
+from btlib.data.sources.tasks import BUILT_IN
 from btlib.data.task import Task
 from btlib.errors import DataError
 from btlib.ranges import COUNT, SEED
+from btlib.types import Scaling
 
 _VERSION = 1  # increase it with every change of a phantom's pixels
 _HEALTHY = ("no ", "normal", "healthy")
@@ -54,6 +56,11 @@ class PhantomSource(DatasetSource):
     def task(self) -> Task:
         """Task of its samples."""
         return self._task
+
+    @property
+    def default_scaling(self) -> Scaling:
+        """The thesis's scaling for its task, which is built in; percentiles for others."""
+        return "thesis" if self.task.name in BUILT_IN else "percentile"
 
     @property
     def folder(self) -> Path | None:
