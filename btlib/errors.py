@@ -97,9 +97,9 @@ class Interruption(BaseException):
 def foreign_faults() -> tuple[type[BaseException], ...]:
     """Return the exceptions that are failures of user code, such as a case: for an `except` clause.
 
-    They are every `Exception`, `SystemExit`, `GeneratorExit`, and pytest's skip, xfail and fail: a case that skips itself
-    was not measured. In an `except` clause, the exception that is being handled is among them too, whatever its class.
-    `KeyboardInterrupt` and an `Interruption` never are.
+    They are every `Exception`, `SystemExit`, `GeneratorExit`, and pytest's skip, xfail and fail: a case that skips
+    itself was not measured. In an `except` clause, the exception that is being handled is among them too, whatever its
+    class. `KeyboardInterrupt` and an `Interruption` never are.
     """
     pytest = sys.modules.get("pytest")
     outcomes = () if pytest is None else (pytest.skip.Exception, pytest.fail.Exception)  # xfail's is a fail
