@@ -90,12 +90,19 @@ def warn(text: str, stacklevel: int = 1) -> None:
             warnings.warn(text, BtlibWarning, stacklevel=stacklevel + 1)
 
 
+class Interruption(BaseException):
+    """Base class of exceptions that end a computation from outside, such as a time limit: no user code causes them."""
+
+
 def foreign_faults() -> tuple[type[BaseException], ...]:
     """Return the exceptions that are failures of user code, such as a case: for an `except` clause.
 
-    They are every `Exception`, `SystemExit`, and pytest's skip, xfail and fail: a case that skips itself was not
-    measured. `KeyboardInterrupt` and the end of a time limit are not among them.
+    They are every `Exception`, `SystemExit`, `GeneratorExit`, and pytest's skip, xfail and fail: a case that skips
+    itself was not measured. In an `except` clause, the exception that is being handled is among them too, whatever its
+    class. `KeyboardInterrupt` and an `Interruption` never are.
     """
     pytest = sys.modules.get("pytest")
     outcomes = () if pytest is None else (pytest.skip.Exception, pytest.fail.Exception)  # xfail's is a fail
-    return (Exception, SystemExit, *outcomes)
+    handled = sys.exc_info()[1]  # Python evaluates an `except` clause while it handles the exception
+    own = () if handled is None or isinstance(handled, KeyboardInterrupt | Interruption) else (type(handled),)
+    return (Exception, SystemExit, GeneratorExit, *outcomes, *own)

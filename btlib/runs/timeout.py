@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from btlib.errors import BtlibError, OptionError
+from btlib.errors import BtlibError, Interruption, OptionError
 from btlib.ranges import POSITIVE
 
 AGAIN = 5.0
@@ -17,7 +17,7 @@ class CaseTimeoutError(BtlibError):
     """A case exceeded its time limit."""
 
 
-class _Interruption(BaseException):
+class _Interruption(Interruption):
     """Interruption of the block. It is not an `Exception`, because other code may catch every `Exception`."""
 
 

@@ -138,7 +138,7 @@ def test_stages_divide_every_level(lost: Callable[[int], CaseResult], measured_b
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0, -0.05, 5.0, math.nan, math.inf, True, False])
 def test_an_error_rate_out_of_range_is_refused(alpha: float, measured_baseline: Make, measured: Result) -> None:
-    with pytest.raises(OptionError, match=r"^alpha: expected a finite number above 0 and below 1"):
+    with pytest.raises(OptionError, match=r"^alpha: expected a finite number from 1e-09 and below 1"):
         GateOptions(alpha=alpha)
     with pytest.raises(OptionError, match="alpha"):
         judge(measured(failure="error", message="m"), measured_baseline(), alpha=alpha)

@@ -70,10 +70,24 @@ def leaving(work: Work) -> Prepared:
     sys.exit("no GPU here")
 
 
+class OwnEnd(BaseException):
+    """As a library names its own way to stop."""
+
+
+def ending(work: Work) -> Prepared:
+    raise OwnEnd("enough")
+
+
+def closing(work: Work) -> Prepared:
+    raise GeneratorExit("closed")
+
+
 @pytest.mark.parametrize(
     ("prepare", "told"),
     [
         (leaving, "SystemExit: no GPU here"),
+        (ending, "OwnEnd: enough"),
+        (closing, "GeneratorExit: closed"),
         (
             lambda work: Prepared(Wrong(), "given", details={"threshold": "auto"}),
             "details: the name threshold is reserved",
@@ -82,7 +96,7 @@ def leaving(work: Work) -> Prepared:
         (crashing, "KeyError: 'missing'"),
         (lambda work: Prepared(Wrong(), "given"), "case X: mask_prob: 6144 of 6144 values are not finite"),
     ],
-    ids=["exit", "a detail of btlib's own name", "deliberate", "crash", "NaN"],
+    ids=["exit", "own exception", "generator", "a detail of btlib's own name", "deliberate", "crash", "NaN"],
 )
 def test_a_case_that_fails_is_a_record_too(
     tmp_path: Path,
@@ -99,7 +113,9 @@ def test_a_case_that_fails_is_a_record_too(
     assert record.error is not None
     assert told in record.error
     assert record.samples is record.summary is None
-    assert ("Traceback" in record.error) == (prepare in (crashing, leaving))  # a deliberate error needs none
+    assert ("Traceback" in record.error) == (
+        prepare in (crashing, leaving, ending, closing)
+    )  # a deliberate error needs none
 
 
 class CudaOutOfMemoryError(RuntimeError):

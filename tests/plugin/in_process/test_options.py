@@ -240,9 +240,9 @@ def test_counts_are_whole_numbers_from_1_and_a_seed_from_0(parse: Parse, option:
 def test_an_error_rate_is_between_0_and_1(parse: Parse, text: str) -> None:
     with pytest.raises((pytest.UsageError, argparse.ArgumentError)) as caught:
         parse(f"--bt-alpha={text}")
-    assert f"expected a finite number above 0 and below 1, got {text!r}" in str(caught.value)
+    assert f"expected a finite number from 1e-09 and below 1, got {text!r}" in str(caught.value)
     for value in (text, 0, 1, True, None, float("nan")):
-        with pytest.raises(OptionError, match=r"^--bt-alpha: expected a finite number above 0 and below 1"):
+        with pytest.raises(OptionError, match=r"^--bt-alpha: expected a finite number from 1e-09 and below 1"):
             RunOptions(alpha=value)  # type: ignore[arg-type]
 
 
