@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from btlib.errors import OptionError
-from btlib.ranges import COUNT, INSIDE, SEED, Range
+from btlib.ranges import COUNT, ERROR_RATE, SEED, Range
 from btlib.registry import unknown_name
 from btlib.stages import normalised, stages
 from btlib.types import DEVICES, SCALINGS, Scaling
@@ -26,7 +26,7 @@ Kind = Literal["text", "list", "repeated", "count", "seed", "stages", "share", "
 whole number from 1; a whole number from 0; numbers of seeds (see `btlib.stages`); a share between 0 and 1; an existing
 folder; a folder that may be created; a switch."""
 
-RANGES: Mapping[str, Range] = {"count": COUNT, "seed": SEED, "share": INSIDE}
+RANGES: Mapping[str, Range] = {"count": COUNT, "seed": SEED, "share": ERROR_RATE}
 """Kind of an option that is a number → its range."""
 
 

@@ -66,6 +66,9 @@ SHARE = Range(0, 1)
 INSIDE = Range(0, 1, above=True, below=True)
 """A confidence or significance level: strictly between 0 and 1."""
 
+ERROR_RATE = Range(1e-9, 1, below=True)
+"""An error rate of a suite: smaller ones vanish when they are divided, and no sample could reach them."""
+
 LOSS = Range(0, 1, below=True)
 """A tolerated share of a speed: from 0, below 1."""
 

@@ -18,11 +18,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], *, where: object = None) -> UnknownNameError:
-    """Return the error for a name that is not in `known`; its hint lists the known names and the most similar one."""
+def unknown_name(
+    kind: str, name: str, known: Iterable[str], *, where: object = None, alike: float = 0.4
+) -> UnknownNameError:
+    """Return the error for a name that is not in `known`; its hint lists the known names and the most similar one.
+
+    Args:
+        kind: What the name names.
+        name: The unknown name.
+        known: Known names.
+        where: Option, file or line of the name.
+        alike: Least similarity of a name to be suggested, 0…1 (`difflib`).
+    """
     names = sorted(known)
     lowered = {n.lower(): n for n in names}
-    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=alike)
     offer = f"did you mean {lowered[near[0]]!r}? " if near else ""
     listing = ", ".join(names) or "none"
     return UnknownNameError(f"unknown {kind} {name!r}", where=where, hint=f"{offer}known: {listing}")

@@ -65,15 +65,19 @@ def close(folder: Path, began: float | None = None) -> Summary:
     return Summary(info.tier, f"btlib {named} {compared}", lines, comparison.missing, judgement)
 
 
-def exit_status(status: int, failures: Sequence[str | None], incomplete: bool) -> int:
-    """Return the exit code of the session.
+def exit_status(status: int, failures: Sequence[str | None], incomplete: bool, hidden: Sequence[str] = ()) -> int:
+    """Return the exit code of the session; a verdict that a mark such as xfail hides fails it too.
 
     Args:
         status: Exit code of pytest.
         failures: For each failed item, the verdict that made it fail; None if the reason was no verdict.
         incomplete: Whether a required case is missing.
+        hidden: Verdicts that were to fail an item, also those that a mark or an `except` clause hides.
     """
-    if status == FELL_SHORT and failures and all(failure in COULD_NOT_TELL for failure in failures):
+    if status == 0 and hidden:
+        status, failures = FELL_SHORT, ()  # what failed before passed when it was run again
+    found = [*failures, *hidden]
+    if status == FELL_SHORT and found and all(failure in COULD_NOT_TELL for failure in found):
         return COULD_NOT_JUDGE
     return COULD_NOT_JUDGE if status == 0 and incomplete else status
 

@@ -10,7 +10,7 @@ from btlib import hooks
 from btlib.api.opening import command_line, require_writable
 from btlib.api.own_task import Compared
 from btlib.data.task import Score, Task
-from btlib.errors import OptionError
+from btlib.errors import BaselineError, OptionError
 from btlib.evaluation.aggregate import summarise
 from btlib.evaluation.catalogue import metrics_of
 from btlib.gate import Verdict
@@ -66,6 +66,15 @@ class ScoreRun:
     def __post_init__(self) -> None:
         require_writable(self.options)
 
+    def expect(self) -> None:
+        """Open the run if the baseline has checks, so that they are reported as missing even if no check runs."""
+        baseline = self.compared[1]
+        if isinstance(baseline, BaselineError) or baseline.conditions.task.has_images or not baseline.cases:
+            return
+        self.store.path.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.store.path / "run.json.lock"):
+            self._register(baseline.conditions.task)
+
     def judge(self, check: Check, found: SampleScores) -> Verdict:
         """Write the records of a check, and return its verdict.
 
@@ -100,16 +109,16 @@ class ScoreRun:
         return f'accept     btlib baseline accept {run} --name {path.stem} --reason "…"{more}'
 
     def _register(self, task: Task) -> None:
-        """Add the scores of a check to those of the run."""
+        """Add the scores of a check to those of the run. A margin belongs to the case, and each record has its own."""
         started = datetime.now(UTC).isoformat(timespec="seconds")
         path = self.store.path / "run.json"
         info = self.store.info() if path.exists() else self._info(task, started)
         known = {score.name: score for score in info.task.scores}
         for score in task.scores:
             before = known.setdefault(score.name, score)
-            if before != score:
+            if differences := score.model_copy(update={"margin": before.margin}).differences(before):
                 raise OptionError(
-                    f"two checks of this run define it differently: {'; '.join(score.differences(before))}",
+                    f"two checks of this run define it differently: {'; '.join(differences)}",
                     where=f"score {score.name}",
                     hint="give one of them another name",
                 )

@@ -83,6 +83,7 @@ def accept(
 @app.command()
 def spread(run: Run, name: Name, *, folder: Baselines) -> None:
     """Store how much cases vary between trainings, measured by a run with several seeds; no value changes."""
+    from btlib.decimals import decimals
     from btlib.gate import Baseline
     from btlib.gate.measured_spread import with_spreads
     from btlib.paths import find_baseline
@@ -94,7 +95,10 @@ def spread(run: Run, name: Name, *, folder: Baselines) -> None:
     for case, known in after.cases.items():
         for metric, found in known.spread.items():
             if found != before.cases[case].spread.get(metric):
-                print_line(f"{case} {metric}: standard deviation {found.sd:.4f} between {found.trainings} trainings")
+                figure = after.figure(case, metric)
+                digits = decimals(None if figure is None else figure.margin, [found.sd])
+                sd = f"{found.sd:.{digits}f}"
+                print_line(f"{case} {metric}: standard deviation {sd} between {found.trainings} trainings")
     print_line(f"Stored in {path}. Check the diff and commit it.")
 
 
@@ -166,7 +170,7 @@ def _margin(text: str) -> tuple[str, float]:
     known = METRICS[name] if name in METRICS or not equals else of_score(define(name))  # the run may have it
     low, high = known.range
     try:
-        margin = float(value)
+        margin = float(value.replace("_", "?"))  # Python's 1_0 is a typing error here
         if margin in margins_of(known):
             return metric, margin
     except ValueError:

@@ -22,9 +22,9 @@ def power(
     from btlib.gate.gate_options import GateOptions
     from btlib.gate.power import expected_power
     from btlib.paths import find_baseline
-    from btlib.reporting.power_table import NOTE, power_table
+    from btlib.reporting.power_table import note, power_table
 
     loaded = Baseline.load(find_baseline(baseline, folder))
     rows = expected_power(loaded, seeds, tuple(case), GateOptions(alpha=alpha))
     print_line(power_table(rows, "github" if markdown else "simple"))
-    print_line(f"\n{NOTE}")
+    print_line(f"\n{note(rows)}")

@@ -248,7 +248,9 @@ def _is_worse(verdict: Verdict, sign: int) -> bool:
 def _loss(verdict: Verdict) -> str:
     if verdict.status in COULD_NOT_TELL or verdict.difference is None:
         return verdict.status
-    loss = f"{verdict.difference:+.4f}" + "".join(f" ({one.name} {one.difference:+.4f})" for one in verdict.warned)
+    digits = verdict.decimals
+    loss = f"{verdict.difference:+.{digits}f}"
+    loss += "".join(f" ({one.name} {one.difference:+.{digits}f})" for one in verdict.warned)
     return f"{loss} ({verdict.status})" if verdict.status in UNCLEAR else loss
 
 

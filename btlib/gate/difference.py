@@ -45,6 +45,7 @@ class Difference:
         method: What the interval covers, for readers.
         note: What readers must know about the interval; "" for nothing.
         spread: Standard deviation between trainings, of both sides if they differ; empty for the same models.
+        assumed: Whether this standard deviation is assumed, because none is known.
     """
 
     found: stats.Crossed
@@ -52,6 +53,7 @@ class Difference:
     method: str
     note: str = ""
     spread: tuple[float, ...] = ()
+    assumed: bool = False
 
 
 def difference(
@@ -94,7 +96,7 @@ def difference(
     shared = (known.ours, known.theirs) if newcomer else known.ours
     found = crossed(ours, theirs, shared, known.interaction)
     note = "\n".join(filter(None, [_on_repeated(result.runs, case.runs), _note(known, result)]))
-    return Difference(found, measured, f"paired by {result.unit}, over trainings", note, _sds(known))
+    return Difference(found, measured, f"paired by {result.unit}, over trainings", note, *_sds(known))
 
 
 def _on_repeated(*sides: Sequence[SeedRun]) -> str:
@@ -138,7 +140,8 @@ def _from_published(result: CaseResult, figure: ReferenceValue, baseline: Baseli
     )
     measured = float(np.mean(by_seed(distinct(result.runs), figure, result.batch_mean_size)))
     exact = replace(found, difference=measured - figure.value)
-    return Difference(exact, measured, f"unpaired, by {result.unit}, over trainings", _note(known, result), _sds(known))
+    method = f"unpaired, by {result.unit}, over trainings"
+    return Difference(exact, measured, method, _note(known, result), *_sds(known))
 
 
 def _note(known: Spreads, result: CaseResult) -> str:
@@ -157,5 +160,7 @@ def _note(known: Spreads, result: CaseResult) -> str:
     )
 
 
-def _sds(known: Spreads) -> tuple[float, ...]:
-    return tuple(dict.fromkeys(math.sqrt(one.value) for one in (known.ours, known.theirs)))
+def _sds(known: Spreads) -> tuple[tuple[float, ...], bool]:
+    """Return the standard deviations between trainings, and whether they are assumed."""
+    found = tuple(dict.fromkeys(math.sqrt(one.value) for one in (known.ours, known.theirs)))
+    return found, known.assumed is not None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from btlib.ranges import COUNT, INSIDE
+from btlib.ranges import COUNT, ERROR_RATE
 
 ALPHA = 0.05
 """Default probability that an unchanged suite has any regression."""
@@ -28,7 +28,7 @@ class GateOptions:
     rescore: bool = False
 
     def __post_init__(self) -> None:
-        INSIDE.require(self.alpha, "alpha", hint="0.05 is usual")
+        ERROR_RATE.require(self.alpha, "alpha", hint="0.05 is usual")
         COUNT.require(self.looks, "looks", hint="give 1")
 
     @property

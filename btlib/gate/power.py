@@ -80,7 +80,9 @@ def expected_power(
     ]
 
 
-def power_of(found: stats.Crossed, margin: float, level: float, red: float, unit: str = "patient") -> Power:
+def power_of(
+    found: stats.Crossed, margin: float, level: float, red: float, unit: str = "patient", *, assumed: bool = False
+) -> Power:
     """Return what a comparison can find.
 
     Args:
@@ -89,6 +91,7 @@ def power_of(found: stats.Crossed, margin: float, level: float, red: float, unit
         level: One-sided level of the bound of a pass.
         red: Largest one-sided p of a regression.
         unit: What the samples are grouped by.
+        assumed: Whether the spread between trainings is assumed.
     """
     more = stats.enough(found, margin, level)
     return Power(
@@ -99,6 +102,7 @@ def power_of(found: stats.Crossed, margin: float, level: float, red: float, unit
         n_trainings=min(found.n_trainings),
         n_groups=found.n_groups,
         unit=unit,
+        assumed=assumed,
     )
 
 
@@ -138,7 +142,7 @@ def _expected(baseline: Baseline, case: str, metric: str, seeds: int, options: G
         freedom=known.ours.freedom,
         assumed=known.assumed is not None,
         error=found.error,
-        power=power_of(found, margin, level, red),
+        power=power_of(found, margin, level, red, result.unit, assumed=known.assumed is not None),
     )
 
 

@@ -169,7 +169,7 @@ def _compared(
     level, red, found = options.level, options.red(baseline.family), gap.found
     status = status_of(found, margin, sign, level, red)
     judged = status != "not-comparable" and found.n_groups >= FEWEST_GROUPS
-    power = power_of(found, margin, level, red, result.unit) if judged else None
+    power = power_of(found, margin, level, red, result.unit, assumed=gap.assumed) if judged else None
     drift = None if newcomer or differences else _drift(result, case, figure, baseline, options)
     reasons = [gap.note]
     if found.n_groups < FEWEST_GROUPS:

@@ -133,7 +133,7 @@ def _compared(question: _Question, name: str, margin: float, level: float, numbe
     sides = [side(one, result, name) for one in (result.runs, runs)]
     ours, theirs = (_samples(one) for one in sides)
     groups = result.groups[inside]
-    if problem := _problem(ours, theirs, groups):
+    if problem := _problem(ours, theirs, groups, result.conditions.task.group):
         return replace(nothing, note=f"cannot tell: {problem}")
     found, note = _difference(question, name, *sides)
     gain = replace(found, difference=sign * found.difference)
@@ -151,13 +151,13 @@ def _compared(question: _Question, name: str, margin: float, level: float, numbe
     )
 
 
-def _problem(ours: Values, theirs: Values, groups: NDArray[np.int64]) -> str:
+def _problem(ours: Values, theirs: Values, groups: NDArray[np.int64], unit: str) -> str:
     """Return why a subgroup cannot be compared; "" if it can."""
     undefined = int((~np.isfinite(ours).all(axis=0) | ~np.isfinite(theirs).all(axis=0)).sum())
     if undefined:
         return f"{undefined} of {len(groups)} samples have no value"
     patients = len(np.unique(groups))
-    return f"{patients} patients, at least {FEWEST_PATIENTS} are needed" if patients < FEWEST_PATIENTS else ""
+    return f"{patients} {unit}s, at least {FEWEST_PATIENTS} are needed" if patients < FEWEST_PATIENTS else ""
 
 
 def _difference(question: _Question, name: str, ours: Side, theirs: Side) -> tuple[stats.Crossed, str]:

@@ -1,10 +1,11 @@
 """Verdicts of the gate: a fixed set of statuses, and their exit codes."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Literal
+
+from btlib.decimals import decimals
 
 Status = Literal[
     "improved",
@@ -47,6 +48,8 @@ FELL_SHORT, COULD_NOT_JUDGE = 1, 7
 """Exit codes. 1: a case fails against its baseline (pytest's code for failed tests). 7: otherwise, a case could not
 be measured or compared. If no test ran, pytest exits with 5."""
 
+_SMALLEST_P = 1e-16
+
 MANY = 1000
 """Degrees of freedom with which Student's t is as good as normal; more are not printed."""
 
@@ -64,6 +67,7 @@ class Power:
         n_trainings: Seeds of the side that has fewer.
         n_groups: Patients of the comparison.
         unit: What the samples are grouped by: "patient", or another group of the task, or "sample".
+        assumed: Whether the spread between trainings is assumed, because none is known.
     """
 
     detectable: float
@@ -73,6 +77,7 @@ class Power:
     n_trainings: int
     n_groups: int
     unit: str = "patient"
+    assumed: bool = False
 
     def describe(self) -> str:
         """Return a sentence on both numbers."""
@@ -83,6 +88,8 @@ class Power:
     @property
     def advice(self) -> str:
         """Text on the seeds or patients that would decide."""
+        if self.assumed:
+            return "the spread between trainings is not known: measure it first, with 3 seeds on each side"
         ways = []
         if self.trainings is not None and self.trainings > self.n_trainings:
             ways.append(f"{self.trainings} seeds on each side")
@@ -119,10 +126,11 @@ class Drift:
 
     def describe(self) -> str:
         """Return a sentence for the reason of a verdict."""
+        digits = decimals(self.margin)
         return (
-            f"compared with the numbers first accepted on {self.since} ({self.value:.4f}): {self.status}, difference "
-            f"{self.difference:+.4f} [{self.low:+.4f}, {self.high:+.4f}], margin {self.margin:g}. If the loss is "
-            "intended, accept the run with --move-first"
+            f"compared with the numbers first accepted on {self.since} ({self.value:.{digits}f}): {self.status}, "
+            f"difference {self.difference:+.{digits}f} [{self.low:+.{digits}f}, {self.high:+.{digits}f}], "
+            f"margin {self.margin:g}. If the loss is intended, accept the run with --move-first"
         )
 
 
@@ -157,13 +165,14 @@ class SubgroupDifference:
     warned: bool = False
     note: str = ""
 
-    def describe(self) -> str:
-        """Return a line with the numbers."""
-        if self.difference is None or self.low is None or self.high is None:
+    def describe(self, digits: int = 4) -> str:
+        """Return a line with the numbers, with the decimals of the verdict."""
+        if self.difference is None or self.low is None or self.high is None or self.p is None:
             return f"{self.name} (n = {self.n}): {self.note}"
         found = (
-            f"{self.name} (n = {self.n}): {self.value:.4f}, baseline {self.baseline:.4f}, difference "
-            f"{self.difference:+.4f} [{self.low:+.4f}, {self.high:+.4f}], p = {self.p:.2g}"
+            f"{self.name} (n = {self.n}): {self.value:.{digits}f}, baseline {self.baseline:.{digits}f}, difference "
+            f"{self.difference:+.{digits}f} [{self.low:+.{digits}f}, {self.high:+.{digits}f}], "
+            f"p {p_relation(self.p)}"
         )
         return f"{found}; {self.note}" if self.note else found
 
@@ -241,8 +250,8 @@ class Verdict:
 
     @property
     def decimals(self) -> int:
-        """Decimals to show: four, or as many as a tenth of a small margin needs, such as a latency in seconds."""
-        return 4 if self.margin is None else max(4, 1 - math.floor(math.log10(self.margin)))
+        """Decimals to show."""
+        return decimals(self.margin, (self.measured, self.baseline))
 
     def describe(self) -> str:
         """Return a message with the status, the numbers and the reason."""
@@ -259,7 +268,7 @@ class Verdict:
             sure = f"{100 * self.confidence:.3g} % [{self.low:+.{digits}f}, {self.high:+.{digits}f}]"
             parts.append(f"difference {self.difference:+.{digits}f}, {sure} ({self.method})")
         parts += self._rule()
-        parts += [f"LOSS IN A SUBGROUP: {one.describe()}" for one in self.warned]
+        parts += [f"LOSS IN A SUBGROUP: {one.describe(digits)}" for one in self.warned]
         return "\n  ".join([*parts, *self.reason.splitlines()])
 
     def _rule(self) -> list[str]:
@@ -270,7 +279,7 @@ class Verdict:
             freedom = f"{self.freedom:.1f}" if self.freedom < MANY else f"over {MANY}"
             lines.append(f"trainings  standard deviation {sd}; {freedom} degrees of freedom")
         if self.p is not None and self.red is not None and self.family is not None and self.status in LOSSES:
-            lines.append(f"p          {self.p:.2g}; red below {self.red:.2g} ({self.family} gated metrics)")
+            lines.append(f"p          {p_text(self.p)}; red below {self.red:.2g} ({self.family} gated metrics)")
         if self.power is not None:
             lines.append(f"power      {self.power.describe()}")
             if self.status == "inconclusive":
@@ -295,6 +304,16 @@ def exit_code(verdicts: Iterable[Verdict], *, strict: bool = False) -> int:
 def worst(verdicts: tuple[Verdict, ...]) -> Status:
     """Return the worst status; a case without verdicts was not judged, which is an error."""
     return min((v.status for v in verdicts), key=WORST_FIRST.index, default="error")
+
+
+def p_text(p: float) -> str:
+    """Return a p value with two digits; below 1e-16 only this bound, because rounding decides what is smaller."""
+    return f"{p:.2g}" if p >= _SMALLEST_P else f"< {_SMALLEST_P:g}"
+
+
+def p_relation(p: float) -> str:
+    """Return the text after "p": "= 0.02", or "< 1e-16"."""
+    return p_text(p) if p < _SMALLEST_P else f"= {p_text(p)}"
 
 
 def _spread(seeds: tuple[float, ...], digits: int) -> str:

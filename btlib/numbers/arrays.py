@@ -3,6 +3,7 @@
 import numbers
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,25 @@ def _names(given: Sequence[object], where: str) -> list[str]:
         whole = isinstance(one, numbers.Integral) and not isinstance(one, bool)
         if not whole and not (isinstance(one, str) and one):
             raise DataError(f"expected text or a whole number at position {at}, got {one!r}", where=where)
-        found.append(str(one))
+        found.append(text(one, f"{where}, position {at}"))
+    return found
+
+
+def text(given: object, where: str) -> str:
+    """Return an id or a group as text.
+
+    Raises:
+        DataError: It has a lone surrogate, half of a character, which cannot be stored.
+    """
+    found = str(given)
+    try:
+        found.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"expected valid text, got {found!a}, which has half of a character (a lone surrogate)",
+            where=where,
+            hint="correct the text, or decode it as UTF-8",
+        ) from error
     return found
 
 
@@ -111,10 +130,10 @@ def _column(row: Any, ids: Sequence[str], where: str) -> NDArray[np.float64]:
 
 def _finite(given: object) -> float | None:
     """Return a number as float; None if it is no finite real number, or too large for a float."""
-    if not isinstance(given, numbers.Real | np.bool_):
+    if not isinstance(given, numbers.Real | np.bool_ | Decimal):
         return None
     try:
         value = float(given)
-    except OverflowError:
+    except (OverflowError, ValueError):  # a signalling NaN of Decimal is a ValueError
         return None
     return value if np.isfinite(value) else None

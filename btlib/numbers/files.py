@@ -3,6 +3,7 @@
 import csv
 import importlib
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -14,10 +15,12 @@ import numpy as np
 from btlib import extras
 from btlib import files as system_files
 from btlib.errors import DataError
+from btlib.numbers.arrays import text
 from btlib.numbers.sample_scores import SampleScores
 from btlib.registry import unknown_name
 
 ID, SEED = "id", "seed"
+_WHOLE = re.compile(r"([+-]?[0-9]{1,18})(?:\.0*)?")
 SUFFIXES = (".csv", ".parquet")
 """Endings of the names of files with scores."""
 
@@ -132,7 +135,7 @@ def _require_columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -
         raise DataError(f"column {twice[0]!r} occurs more than once", where=path, hint="rename one of them")
     for name in wanted:
         if name not in header:
-            raise unknown_name("column", name, filter(None, header), where=path)
+            raise unknown_name("column", name, filter(None, header), where=path, alike=0.6)
 
 
 def _with_rows(table: _Table) -> _Table:
@@ -142,20 +145,22 @@ def _with_rows(table: _Table) -> _Table:
 
 
 def _text(cell: Any, column: str, place: str) -> str:
+    if isinstance(cell, float) and cell.is_integer():  # pandas stores whole numbers as floats if some are missing
+        cell = int(cell)
     known = isinstance(cell, str | int) and not isinstance(cell, bool)
     if not known or not str(cell).strip():
         raise DataError(f"{column}: expected text or a whole number, got {cell!r}", where=place)
-    return str(cell)
+    return text(cell, f"{place}, {column}")
 
 
 def _whole(cell: Any, place: str) -> int:
-    try:
-        number = float(cell) if isinstance(cell, float) else int(cell)
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(cell, bool) or not math.isfinite(number) or number != int(number):
+    """Return a seed; 9.0 is 9, because pandas writes whole numbers so if some are missing."""
+    whole = _WHOLE.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    if whole:
+        return int(whole[1])
+    if isinstance(cell, bool) or not isinstance(cell, int | float) or not float(cell).is_integer():
         raise DataError(f"{SEED}: expected a whole number, got {cell!r}", where=place)
-    return int(number)
+    return int(cell)
 
 
 def _number(cell: Any, column: str, place: str, one: str) -> float:

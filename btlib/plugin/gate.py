@@ -1,12 +1,12 @@
 """The fixture `bt_gate`: judge numbers of a user's own test against the stored baseline."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
-from btlib.plugin.reports import fail
+from btlib.plugin.reports import ENDED, fail
 from btlib.plugin.session import SESSION
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Gate:
         self._request = request
         self._began = time.perf_counter()
         self._cases: set[str] = set()
+        self._checked = False
 
     def check(
         self,
@@ -77,10 +78,14 @@ class Gate:
         from btlib.gate.verdict import UNCLEAR
         from btlib.numbers import define, from_arrays
 
+        self._checked = True
         session, node = self._request.config.stash[SESSION], self._request.node
         name = metric if case is None else case
         try:
-            _require_kinds(name, group, lower_is_better)
+            _require_kinds(
+                {"case": name, "group": group},
+                {"lower_is_better": lower_is_better, "independent": independent, "retrained": retrained},
+            )
             direction = "lower" if lower_is_better else "higher"
             score = define(metric, direction=direction, unit=unit, range=range, version=version, margin=margin)
             found = from_arrays(metric, ids, values, groups, group=group, independent=independent)
@@ -99,6 +104,20 @@ class Gate:
             warn(message, stacklevel=2)
         return verdict
 
+    def close(self) -> None:
+        """Warn if the test ended without a check and did not fail; with `--bt-strict` this is an error."""
+        if self._checked or not self._request.node.stash.get(ENDED, False):
+            return
+        message = (
+            f"{self._request.node.nodeid} has the fixture bt_gate and checked nothing, so no number was judged. "
+            "Hint: call bt_gate.check(…), or remove the fixture"
+        )
+        if self._request.config.stash[SESSION].options.strict:
+            fail(message, "error")
+        from btlib.errors import warn
+
+        warn(message)
+
     def _register(self, case: str) -> None:
         from btlib.errors import OptionError
 
@@ -109,18 +128,21 @@ class Gate:
         self._cases.add(case)
 
 
-def _require_kinds(case: object, group: object, lower_is_better: object) -> None:
-    """Require names that are text and a direction that is a truth value: the text "no" would mean lower."""
+def _require_kinds(names: Mapping[str, object], switches: Mapping[str, object]) -> None:
+    """Require names that are text and switches that are truth values: the text "no" would mean yes."""
     from btlib.errors import OptionError
 
-    for name, value in (("case", case), ("group", group)):
+    for name, value in names.items():
         if not isinstance(value, str) or not value.strip():
             raise OptionError(f"expected a name, got {value!r}", where=name, hint="give text")
-    if not isinstance(lower_is_better, bool):
-        raise OptionError(f"expected True or False, got {lower_is_better!r}", where="lower_is_better")
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise OptionError(f"expected True or False, got {value!r}", where=name, hint="give a bool")
 
 
 @pytest.fixture
-def bt_gate(request: pytest.FixtureRequest) -> Gate:
+def bt_gate(request: pytest.FixtureRequest) -> Iterator[Gate]:
     """Gate for numbers of this test: `bt_gate.check("wer", ids=…, values=…, groups=…, margin=0.01)`."""
-    return Gate(request)
+    gate = Gate(request)
+    yield gate
+    gate.close()

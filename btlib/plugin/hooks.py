@@ -12,9 +12,9 @@ from pluggy import PluginValidationError
 from btlib.interruption import interrupt_on_sigterm
 from btlib.paths import new_stamp
 from btlib.plugin import gpus, options
-from btlib.plugin.items import grouped, parametrised, register_markers, require_known_markers, tier_name
+from btlib.plugin.items import grouped, parametrised, register_markers, require_known_markers, tier_name, uses
 from btlib.plugin.options import STATUS
-from btlib.plugin.reports import ERROR_OF, summarised
+from btlib.plugin.reports import ENDED, ERROR_OF, RAISED, summarised, taken
 from btlib.plugin.session import SESSION, Session
 from btlib.plugin.terminal import as_usage_error, how_to_continue
 
@@ -126,8 +126,15 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Write the verdict that failed an item into its report, for xdist's controller and JUnit."""
+    """Write the verdicts that failed an item into its report, for xdist's controller and JUnit.
+
+    A verdict that a mark such as xfail or an `except` clause hides is written too.
+    """
     report = yield
+    raised = taken()
+    if uses(item):
+        report.user_properties += [(RAISED, status) for status in raised]
+        item.stash[ENDED] = report.skipped or (call.when == "call" and not report.failed)
     failure = call.excinfo.value if call.excinfo else None
     for name in (STATUS, ERROR_OF):
         if (value := getattr(failure, name, None)) is not None:
@@ -151,14 +158,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         run.close()
     shared = config.pluginmanager.hasplugin("dsession")
     started = sorted(ours.options.output.glob(f"{ours.stamp}-*/run.json")) if ours.has_runs or shared else []
-    if started or any(ours.failures):
+    raised = ours.raised()
+    if started or raised or any(ours.failures):
         from btlib.api.closing import close, exit_status, status_of_checks
         from btlib.api.score_run import TIER
 
         began = None if shared or len(started) > 1 or not ours.runs else ours.began
         config.stash[_SUMMARIES] = [close(path.parent, began) for path in started]
         missing = any(summary.missing for summary in config.stash[_SUMMARIES])
-        status = exit_status(int(session.exitstatus), ours.failures, missing and ours.options.strict)
+        status = exit_status(int(session.exitstatus), ours.failures, missing and ours.options.strict, raised)
         checks = [s for s in config.stash[_SUMMARIES] if s.tier == TIER]
         session.exitstatus = status or status_of_checks(checks, strict=ours.options.strict)
     if _END_OF_LISTENING in config.stash:

@@ -12,6 +12,10 @@ TIERS = {
     "smoke": "on phantoms, takes minutes on two cores; runs by default",
     "full": "with the thesis's protocol, slow without a GPU; runs only if -m or a node id names it",
 }
+GATE = "bt_gate"
+FIXTURES = frozenset({"bt_run", "bt_tier", "bt_case", "bt_metric", GATE})
+"""Fixtures that fail an item on a verdict."""
+
 CASES_MARKER = "btlib_cases"
 MEASURES_MARKER = "btlib_measures"
 _SHORT_IN = "benchmarks"
@@ -68,6 +72,12 @@ def tier_name(item: pytest.Item) -> str | None:
         return None
     name = parameters[_TIER]
     return name if isinstance(name, str) and name in TIERS and item.get_closest_marker(f"btlib_{name}") else None
+
+
+def uses(item: pytest.Item, names: Collection[str] = FIXTURES) -> bool:
+    """Whether an item uses one of btlib's fixtures, and not only a user's own fixture of that name."""
+    known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    return any(one.func.__module__.startswith("btlib.plugin.") for name in names for one in known.get(name, ()))
 
 
 def place(item: pytest.Item) -> tuple[str, str]:

@@ -10,12 +10,34 @@ ERROR_OF = "bt_error_of"
 """Name of the attribute of a failure, and of the property of its report, with the case that could not be measured."""
 
 
+RAISED = "bt_raised"
+"""Name of the property of a report with all verdicts that failed the item, also those that a mark or `except` hides."""
+
+ENDED: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether an item was skipped, or its call has ended without a failure."""
+
+_raised: list[str] = []
+
+
 def fail(message: str, status: str, error_of: str | None = None) -> NoReturn:
     """Fail the item, and store the verdict and the case with the error (see `pytest_runtest_makereport`)."""
+    _raised.append(status)
     failure = pytest.fail.Exception(message, pytrace=False)
     setattr(failure, STATUS, status)
     setattr(failure, ERROR_OF, error_of)
     raise failure from None  # the message says all; a chain would repeat it
+
+
+def taken() -> list[str]:
+    """Return the verdicts of all calls of `fail` since the last call of this function, in this process."""
+    found = list(_raised)
+    _raised.clear()
+    return found
+
+
+def raised_of(report: pytest.TestReport) -> list[str]:
+    """Return the verdicts that were to fail an item in the phase of a report."""
+    return [str(status) for name, status in report.user_properties if name == RAISED]
 
 
 def verdict_of(report: pytest.TestReport) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 from btlib.plugin import gpus
 from btlib.plugin import items as its
 from btlib.plugin.options import GATE_BASELINE
-from btlib.plugin.reports import shortened, verdict_of
+from btlib.plugin.reports import raised_of, shortened, verdict_of
 from btlib.plugin.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Session:
         self.cases: dict[str, dict[str, frozenset[str]]] = {}
         self.failures: list[str | None] = []
         self.interrupted = False
+        self._raised: dict[str, list[str]] = {}
         self._baselines: dict[str, tuple[Path, Baseline | BaselineError]] = {}
         self._unopened: dict[str, BtlibError] = {}
         self._without_case: dict[str, str] = {}
@@ -58,10 +59,20 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Record why an item failed, on xdist's controller too; the error of a case is printed only once."""
+        """Record why an item failed, on xdist's controller too; the error of a case is printed only once.
+
+        If another plug-in repeats an item, only its last attempt counts.
+        """
+        if report.when == "setup":
+            self._raised[report.nodeid] = []
+        self._raised.setdefault(report.nodeid, []).extend(raised_of(report))
         if report.failed:
             self.failures.append(verdict_of(report))
             shortened(report, self._errors)
+
+    def raised(self) -> list[str]:
+        """Return the verdicts that were to fail an item, whether or not a mark or an `except` clause hides them."""
+        return [status for found in self._raised.values() for status in found]
 
     def baseline(self, tier: str) -> "tuple[Path, Baseline | BaselineError]":
         """Return the file of the tier's baseline, and the baseline or the error why it cannot be loaded."""
@@ -112,6 +123,8 @@ class Session:
             tier, case = its.place(item)
             cases = self.cases.setdefault(tier, {})
             cases[case] = cases.get(case, frozenset()) | its.measures(item)
+        if self.options.strict and any(its.uses(item, [its.GATE]) for item in items):
+            self.score_run.expect()
         if self.cases:
             gpus.share()  # before a case is prepared, which may use a GPU
         for tier in self.cases:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from btlib.decimals import decimals
 from btlib.files import atomic_path
 from btlib.reporting.drawing import literal_text
 from btlib.reporting.names import shortened, visible, width
-from btlib.reporting.numbers import p_value
+from btlib.reporting.numbers import number, p_value
 from btlib.reporting.significance import PairTest
 
 if TYPE_CHECKING:
@@ -58,12 +59,13 @@ def _panel(axes: "Axes", metric: str, tests: Sequence[PairTest]) -> None:
     reach = max(float(np.nanmax(np.abs(grid))), 1e-9)
     axes.imshow(grid, cmap="RdBu", vmin=-reach, vmax=reach)
     for test in tests:
+        form = f"+.{decimals(test.margin) - 1}f"
         for row, column, sign in ((test.first, test.second, 1), (test.second, test.first, -1)):
             dark = abs(test.difference) > 0.6 * reach
             axes.text(
                 at[column],
                 at[row],
-                f"{sign * test.difference:+.3f}\np {p_value(test.p_holm, test.p_holm_is_bound)}",
+                f"{number(sign * test.difference, form)}\np {p_value(test.p_holm, test.p_holm_is_bound)}",
                 ha="center",
                 va="center",
                 fontsize=8,

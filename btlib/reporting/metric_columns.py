@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from btlib.decimals import decimals
 from btlib.evaluation.catalogue import METRICS, Metric, Metrics
 
 _FORMS = {
@@ -16,7 +17,6 @@ _FORMS = {
 }
 _IF_MEASURED = ("dice_volume", "hd95_mm")
 """Main metrics that only some tasks have: those with volumes, or with a known size of a pixel."""
-_SCORE = ".4f"
 _OTHER_COLUMNS = ("case", "verdict", "seconds", "time", "memory", "model")
 _BY_STRUCTURE = ("dice_volume", "dice")
 """Metrics with an additional column for each structure if the task has several structures."""
@@ -70,7 +70,8 @@ def metric_columns(rows: Iterable[HasValues], known: Metrics = METRICS) -> list[
     for main in shown:
         parts = [name for name in names if name.startswith(f"{main}/")] if main in _BY_STRUCTURE else []
         found += [_column(known[name], _FORMS[main]) for name in (main, *parts)]
-    own = [_column(known[name], _SCORE) for name in scores if name in names]
+    shown_decimals = {name: decimals(None, [row.values.get(name) for row in every]) for name in scores}
+    own = [_column(known[name], f".{shown_decimals[name]}f") for name in scores if name in names]
     return found + [replace(column, title=distinct(column.title, _OTHER_COLUMNS)) for column in own]
 
 

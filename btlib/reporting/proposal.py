@@ -2,7 +2,8 @@
 
 from tabulate import tabulate
 
-from btlib.gate import Verdict
+from btlib.decimals import decimals
+from btlib.gate import ReferenceValue, Verdict
 from btlib.gate.acceptance import Proposal
 from btlib.reporting.names import in_terminal
 from btlib.reporting.numbers import interval, number
@@ -13,7 +14,7 @@ def proposal_lines(proposal: Proposal) -> list[str]:
     """Return old and new values by case and metric, changes of recipe and environment, and reasons for refusal."""
     verdicts = {(v.case, v.metric): v for v in proposal.verdicts}
     rows = [
-        _row(name, figure.metric, figure.value, verdicts.get((name, figure.metric)))
+        _row(name, figure, verdicts.get((name, figure.metric)))
         for name in proposal.cases
         for figure in proposal.new.cases[name].figures
     ]
@@ -22,17 +23,20 @@ def proposal_lines(proposal: Proposal) -> list[str]:
     label = "change" if complete else "different from the baseline"  # the other cases are not replaced
     lines += ["", *(f"{label}: {line}" for line in proposal.changes)] if proposal.changes else []
     lines += [f"refused: {line}" for line in proposal.refusals]
-    lines += [f"worse: {v.case} {v.metric} {number(v.difference, '+.4f')} ({v.status})" for v in proposal.worse]
+    lines += [
+        f"worse: {v.case} {v.metric} {number(v.difference, f'+.{v.decimals}f')} ({v.status})" for v in proposal.worse
+    ]
     return lines + warning_lines(proposal.verdicts)
 
 
-def _row(case: str, metric: str, new: float, verdict: Verdict | None) -> dict[str, str]:
+def _row(case: str, figure: ReferenceValue, verdict: Verdict | None) -> dict[str, str]:
+    digits = verdict.decimals if verdict else decimals(figure.margin, [figure.value])
     old = verdict.baseline if verdict else None
     return {
         "case": in_terminal(case),
-        "metric": metric,
-        "old": number(old, ".4f"),
-        "new": f"{new:.4f}",
-        "interval of the difference": interval(verdict.low, verdict.high) if verdict else "–",
+        "metric": figure.metric,
+        "old": number(old, f".{digits}f"),
+        "new": f"{figure.value:.{digits}f}",
+        "interval of the difference": interval(verdict.low, verdict.high, digits) if verdict else "–",
         "verdict": verdict.status if verdict else "new",
     }

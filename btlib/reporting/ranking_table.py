@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from btlib.decimals import decimals
 from btlib.gate.ranking import Ranking
 from btlib.reporting.names import Naming, naming
 from btlib.reporting.numbers import interval, number, p_value
@@ -36,14 +37,15 @@ def rank_of(one: Ranking) -> str:
 
 
 def _row(one: Ranking, name: Naming) -> dict[str, str]:
+    digits = decimals(one.margin, (one.value, one.reference_value))
     return {
         "case": name(one.case),
         "compared with": name(one.reference),
         "metric": one.metric,
-        "case value": number(one.value, ".4f"),
-        "reference value": number(one.reference_value, ".4f"),
-        "difference": number(one.difference, "+.4f"),
-        "95 % interval": interval(one.low, one.high),
+        "case value": number(one.value, f".{digits}f"),
+        "reference value": number(one.reference_value, f".{digits}f"),
+        "difference": number(one.difference, f"+.{digits}f"),
+        "95 % interval": interval(one.low, one.high, digits),
         "method": one.method or "–",
         "Holm p": p_value(one.p_holm, one.p_holm_is_bound),
         "verdict": one.status,

@@ -98,7 +98,7 @@ def _margin(text: str, names: Sequence[str]) -> tuple[str, float]:
             hint=f"for example --margin {names[0]}=0.01",
         )
     try:
-        margin = float(value)
+        margin = math.nan if "_" in value else float(value)
     except ValueError:
         margin = math.nan
     if not (margin > 0 and math.isfinite(margin)):

@@ -7,6 +7,7 @@ from itertools import combinations
 from tabulate import tabulate
 
 from btlib import stats
+from btlib.decimals import decimals
 from btlib.errors import StatsError
 from btlib.evaluation.catalogue import METRICS
 from btlib.reporting.names import naming
@@ -38,6 +39,12 @@ class SetPair:
     difference: float
     bounds: tuple[float, float] | None
     note: str
+
+    @property
+    def decimals(self) -> int:
+        """Decimals to show: more than four if all numbers are small."""
+        known = [abs(v) for v in (self.difference, *(self.bounds or ()))]
+        return decimals(None, [max(known)])
 
 
 def set_pairs(results: Sequence[CaseResult], metrics: Sequence[str]) -> tuple[SetPair, ...]:
@@ -91,8 +98,8 @@ def set_pairs_table(pairs: Sequence[SetPair], style: str = "simple") -> str:
         {
             "pair": f"{name(one.first)} − {name(one.second)}",
             "metric": METRICS[one.metric].title,
-            "difference": f"{one.difference:+.4f}",
-            "95 % interval": interval(*one.bounds) if one.bounds else "–",
+            "difference": f"{one.difference:+.{one.decimals}f}",
+            "95 % interval": interval(*one.bounds, one.decimals) if one.bounds else "–",
             "note": one.note or "–",
         }
         for one in pairs

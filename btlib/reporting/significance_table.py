@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from btlib.decimals import decimals
 from btlib.reporting.names import Naming, naming
 from btlib.reporting.numbers import interval, number, p_value
 from btlib.reporting.significance import MARGIN, PairTest, reading
@@ -16,11 +17,12 @@ def significance_table(tests: Sequence[PairTest], style: str = "simple") -> str:
 
 
 def _row(test: PairTest, name: Naming) -> dict[str, str]:
+    digits = decimals(test.margin)
     return {
         "pair": f"{name(test.first)} − {name(test.second)}",
         "metric": test.metric,
-        "difference": f"{test.difference:+.4f}",
-        "95 % interval": interval(test.low, test.high),
+        "difference": f"{test.difference:+.{digits}f}",
+        "95 % interval": interval(test.low, test.high, digits),
         "p": p_value(test.p, test.p_is_bound),
         "Holm p": p_value(test.p_holm, test.p_holm_is_bound),
         "McNemar p": p_value(test.p_mcnemar),

@@ -34,7 +34,7 @@ def worst_subgroup(verdicts: Sequence[Verdict]) -> tuple[Verdict, SubgroupDiffer
 def warning_lines(verdicts: Sequence[Verdict]) -> list[str]:
     """Return a line of plain text for each subgroup that is warned of."""
     return [
-        f"{visible(v.case)}, {v.metric}: loss in a subgroup: {visible(one.describe())}"
+        f"{visible(v.case)}, {v.metric}: loss in a subgroup: {visible(one.describe(v.decimals))}"
         for v, one in subgroup_rows(verdicts)
         if one.warned
     ]
@@ -59,7 +59,7 @@ def subgroup_section(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _line(verdict: Verdict, one: SubgroupDifference) -> str:
-    return f"{title_of(verdict.metric)}, {one.describe()}" + ("; warned" if one.warned else "")
+    return f"{title_of(verdict.metric)}, {one.describe(verdict.decimals)}" + ("; warned" if one.warned else "")
 
 
 def _worst_first(one: SubgroupDifference) -> float:
@@ -67,15 +67,16 @@ def _worst_first(one: SubgroupDifference) -> float:
 
 
 def _row(verdict: Verdict, one: SubgroupDifference, name: Naming) -> dict[str, str]:
+    digits = verdict.decimals
     return {
         "case": name(verdict.case),
         "metric": name(one.metric),
         "subgroup": name(one.name),
         "samples": str(one.n),
-        "measured": number(one.value, ".4f"),
-        "baseline": number(one.baseline, ".4f"),
-        "difference": number(one.difference, "+.4f"),
-        "95 % interval": interval(one.low, one.high),
+        "measured": number(one.value, f".{digits}f"),
+        "baseline": number(one.baseline, f".{digits}f"),
+        "difference": number(one.difference, f"+.{digits}f"),
+        "95 % interval": interval(one.low, one.high, digits),
         "p": p_value(one.p),
         "verdict": "warned" if one.warned else "cannot tell" if one.p is None else "–",
         "note": name(one.note.removeprefix("cannot tell: ")) if one.note else "–",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from tabulate import tabulate
 
 from btlib.data.task import Task
+from btlib.decimals import decimals
 from btlib.gate import Verdict
 from btlib.gate.verdict import HOLDS
 from btlib.reporting.comparison import Comparison, Row
@@ -47,7 +48,10 @@ def summary(comparison: Comparison, means: Mapping[tuple[str, str], Mean], unrea
 
 def _row(row: Row, means: Mapping[tuple[str, str], Mean], shown: Mapping[str, str]) -> dict[str, str]:
     known = [v for v in row.verdicts if v.difference is not None]
-    changes = [f"{_name(v.metric)} {v.difference:+.4f} ({interval(v.low, v.high)}){_against(v)}" for v in known]
+    changes = [
+        f"{_name(v.metric)} {v.difference:+.{v.decimals}f} ({interval(v.low, v.high, v.decimals)}){_against(v)}"
+        for v in known
+    ]
     return {
         "case": with_title(row.case, row.title, _name),
         "verdict": row.status,
@@ -70,7 +74,11 @@ def _against(verdict: Verdict) -> str:
 
 def _value(row: Row, metric: str, means: Mapping[tuple[str, str], Mean]) -> str:
     value, mean = row.values.get(metric), means.get((row.case, metric))
-    return number(value, ".4f") + (f" ({mean.low:.4f} … {mean.high:.4f})" if mean and value is not None else "")
+    judged = next((v.decimals for v in row.verdicts if v.metric == metric), None)
+    digits = decimals(None, [value]) if judged is None else judged
+    return number(value, f".{digits}f") + (
+        f" ({mean.low:.{digits}f} … {mean.high:.{digits}f})" if mean and value is not None else ""
+    )
 
 
 def _reasons(comparison: Comparison) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from btlib.decimals import decimals
 from btlib.evaluation.catalogue import METRICS, Metrics
 from btlib.gate import Baseline
 from btlib.gate.measured import mean_value
@@ -28,7 +29,9 @@ class Value:
 
     def __str__(self) -> str:
         """Return text such as "0.7344 (0.7101 … 0.7580)"."""
-        return f"{self.value:.4f}" + (f" ({self.interval[0]:.4f} … {self.interval[1]:.4f})" if self.interval else "")
+        digits = decimals(None, [self.value])
+        bounds = f" ({self.interval[0]:.{digits}f} … {self.interval[1]:.{digits}f})" if self.interval else ""
+        return f"{self.value:.{digits}f}{bounds}"
 
 
 Values = dict[tuple[str, str], Value | str]

@@ -120,7 +120,7 @@ def crossed(
     at_least(2, n, "samples")
     of = np.arange(n) if groups is None else group_numbers(groups, n)
     n_groups = int(of.max()) + 1
-    at_least(2, n_groups, "samples" if groups is None else "patients")
+    at_least(2, n_groups, "samples" if groups is None else "groups")
     counts = (len(first), len(second))
     between(-1e-300, interaction, math.inf, "an interaction", "give a variance")
     interactions = [_interaction(side, of, n_groups) if len(side) > 1 else interaction for side in (first, second)]

@@ -67,7 +67,7 @@ def sample_weights(
     at_least(2, n_resamples, "resamples")
     of = np.arange(n) if groups is None else group_numbers(groups, n)
     n_groups = int(of.max()) + 1
-    at_least(2, n_groups, "samples" if groups is None else "patients")
+    at_least(2, n_groups, "samples" if groups is None else "groups")
     rows = max(1, _CELLS // n)
 
     def pieces() -> Iterator[Floats]:
@@ -98,7 +98,7 @@ def drawn_interval(value: float, drawn: ArrayLike, n_groups: int, confidence: fl
     """
     confident(confidence)
     (plain,) = numbers([value], "value").tolist()
-    at_least(2, n_groups, "patients")
+    at_least(2, n_groups, "groups")
     rows, n_undefined = _defined(np.asarray(drawn, np.float64)[None])
     error = math.sqrt(float(_variance(rows, n_groups)[0]))
     half = students_reach(confidence, n_groups - 1) * error
@@ -137,7 +137,7 @@ def crossed_from_draws(
     first, second = numbers(a, "a"), numbers(b, "b")
     drawn_a, drawn_b = np.asarray(a_draws, np.float64), np.asarray(b_draws, np.float64)
     at_least(1, min(len(first), len(second)), "trainings")
-    at_least(2, n_groups, "patients")
+    at_least(2, n_groups, "groups")
     expected = ((len(first), drawn_a.shape[-1]), (len(second), drawn_a.shape[-1]))
     if (drawn_a.shape, drawn_b.shape) != expected:
         raise StatsError(
@@ -171,7 +171,7 @@ def interaction_from_draws(drawn: ArrayLike, n_groups: int) -> float:
     """
     table = np.atleast_2d(np.asarray(drawn, np.float64))
     at_least(2, len(table), "trainings")
-    at_least(2, n_groups, "patients")
+    at_least(2, n_groups, "groups")
     return _interaction(_defined(table)[0], n_groups)
 
 
@@ -182,8 +182,8 @@ def _defined(rows: Floats) -> tuple[Floats, int]:
     n_undefined = int(np.count_nonzero(~known))
     if n_undefined > MOST_UNDEFINED * known.size:
         raise StatsError(
-            f"{n_undefined} of {known.size} draws of patients have no value: the variance is not known",
-            hint="too few patients have a class; test on more of them, or use a metric of single samples",
+            f"{n_undefined} of {known.size} draws of groups have no value: the variance is not known",
+            hint="too few groups have a class; test on more of them, or use a metric of single samples",
         )
     return numbers(rows[:, known], "draws", ndim=2), n_undefined
 

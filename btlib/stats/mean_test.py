@@ -66,7 +66,7 @@ def family_tests(
     between(0, alpha, 1, "an error rate", "0.05 is usual")
     of = np.arange(rows.shape[1]) if groups is None else group_numbers(groups, rows.shape[1])
     sizes = np.bincount(of).astype(np.float64)
-    at_least(2, len(sizes), "samples" if groups is None else "patients")
+    at_least(2, len(sizes), "samples" if groups is None else "groups")
     first = resamples_for(len(rows), alpha)
     resampled(first, seed)
     sums, most = by_group(rows, of), min(_LONGEST * first, max(first, _MOST_CELLS // len(sizes)))

@@ -130,7 +130,7 @@ def paired_many(
     resampled(n_resamples, seed)
     of = np.arange(rows.shape[1]) if groups is None else group_numbers(groups, rows.shape[1])
     sizes = np.bincount(of).astype(np.float64)
-    at_least(2, len(sizes), "samples" if groups is None else "patients")
+    at_least(2, len(sizes), "samples" if groups is None else "groups")
     mean, rest = _centre(rows)
     sums, left = by_group(rows, of), by_group(rest, of)
     deviations, extreme = [], []
@@ -168,7 +168,7 @@ def percentile_levels(confidence: float, n_groups: int) -> tuple[float, float]:
     from scipy.special import ndtr, stdtrit
 
     confident(confidence)
-    at_least(2, n_groups, "patients")
+    at_least(2, n_groups, "groups")
     reach = np.sqrt(n_groups / (n_groups - 1)) * stdtrit(n_groups - 1, (1 + confidence) / 2)
     return float(ndtr(-reach)), float(ndtr(reach))
 

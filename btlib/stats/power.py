@@ -139,7 +139,7 @@ def with_numbers(found: Crossed, *, trainings: int | None = None, groups: int | 
     of_trainings = _freedom_of_trainings(found)
     samples, variance = found.samples, found.trainings
     if groups is not None:
-        at_least(2, groups, "patients")
+        at_least(2, groups, "groups")
         groups = int(groups)
         samples *= found.n_groups / groups
     if trainings is not None:

@@ -111,7 +111,7 @@ def _clustered_mean(given: ArrayLike, groups: Groups | None, what: str) -> tuple
     at_least(2, len(values), "samples")
     of = np.arange(len(values)) if groups is None else group_numbers(groups, len(values))
     n_groups = int(of.max()) + 1
-    at_least(2, n_groups, "patients")
+    at_least(2, n_groups, "groups")
     rest = values - values[0]  # equal values leave exact zeros
     return float(values.mean()), cluster_variance(rest, of, n_groups), n_groups - 1
 

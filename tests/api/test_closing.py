@@ -28,6 +28,22 @@ USAGE = int(pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.mark.parametrize(
+    ("status", "failures", "hidden", "expected"),
+    [
+        (0, [], ["regressed"], FELL_SHORT),
+        (0, [], ["error"], COULD_NOT_JUDGE),
+        (0, [None], ["error"], COULD_NOT_JUDGE),  # what failed passed when it was run again
+        (1, ["error"], ["error", "regressed"], FELL_SHORT),
+        (1, ["error"], ["error"], COULD_NOT_JUDGE),
+        (1, [None], ["error"], FELL_SHORT),
+        (2, [], ["regressed"], 2),
+    ],
+)
+def test_a_hidden_verdict_counts(status: int, failures: list[str | None], hidden: list[str], expected: int) -> None:
+    assert exit_status(status, failures, False, hidden) == expected
+
+
+@pytest.mark.parametrize(
     ("status", "failures", "incomplete", "expected"),
     [
         (0, [], False, 0),

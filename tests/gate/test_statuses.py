@@ -93,7 +93,7 @@ def test_one_patient_is_inconclusive(make_table: Table, measured_baseline: Make,
     table = make_table(patients=["P"] * 60)
     verdict = judge_metric(measured(table), "dice", measured_baseline(table))
     assert verdict.status == "inconclusive"
-    assert "at least 2 patients, got 1" in verdict.reason
+    assert "at least 2 groups, got 1" in verdict.reason
 
 
 @pytest.mark.parametrize("trainings", [1, 3])

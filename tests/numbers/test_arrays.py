@@ -1,5 +1,6 @@
 """Scores from arrays: shapes, seeds, and arguments that are refused."""
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -115,3 +116,18 @@ def test_without_seeds_no_training_lies_between():
     ]
     assert models[0] is not None
     assert models[1:] == [None, None]
+
+
+def test_decimals_of_a_database_are_numbers():
+    found = from_arrays("m", ["a", "b"], [Decimal("0.1"), Decimal(2)], None, independent=True)
+    assert found.values[0]["m"].tolist() == [0.1, 2.0]
+    for bad in ("NaN", "sNaN", "Infinity"):
+        with pytest.raises(DataError, match="expected a finite number for id 'b'"):
+            from_arrays("m", ["a", "b"], [Decimal("0.1"), Decimal(bad)], None, independent=True)
+
+
+@pytest.mark.parametrize("where", ["ids", "groups"])
+def test_half_of_a_character_is_one_clear_error(where: str):
+    given = {"ids": ["a", "b"], "groups": ["a", "b"]} | {where: ["a", "b\ud800"]}
+    with pytest.raises(DataError, match=rf"{where}, position 1: expected valid text.*lone surrogate"):
+        from_arrays("m", given["ids"], [1.0, 2.0], given["groups"])

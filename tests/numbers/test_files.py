@@ -196,3 +196,34 @@ def test_parquet_needs_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'btlib\[parquet\]'"):
         read_scores(tmp_path / "x.parquet", ["error"], None)
+
+
+def test_whole_numbers_that_pandas_wrote_as_floats(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,site,m,seed\na,1,0.5,9.0\nb,2,0.6,9.\n")
+    assert list(read_scores(path, ["m"], "site").values) == [9]
+    for bad in ("9.5", "9e0", "1_0", "", "nan"):
+        path.write_text(f"id,site,m,seed\na,1,0.5,{bad}\n")
+        with pytest.raises(DataError, match="seed: expected a whole number"):
+            read_scores(path, ["m"], "site")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pytest.importorskip("pyarrow").table(
+        {"id": [1.0, 2.0], "site": [3.0, 4.0], "m": [0.5, 0.6], "seed": [9.0, 9.0]}
+    )
+    parquet.write_table(table, tmp_path / "a.parquet")
+    found = read_scores(tmp_path / "a.parquet", ["m"], "site")
+    assert (found.ids, found.groups, list(found.values)) == (["1", "2"], ["3", "4"], [9])
+    half = pytest.importorskip("pyarrow").table({"id": [1.0, 2.0], "site": [3.5, 4.0], "m": [0.5, 0.6]})
+    parquet.write_table(half, tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=r"site: expected text or a whole number, got 3\.5"):
+        read_scores(tmp_path / "b.parquet", ["m"], "site")
+
+
+def test_an_unlike_column_is_not_suggested(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,speaker,m\na,1,0.5\n")
+    with pytest.raises(UnknownNameError) as far:
+        read_scores(path, ["wer"], "speaker")
+    assert "did you mean" not in str(far.value)
+    with pytest.raises(UnknownNameError, match="did you mean 'speaker'"):
+        read_scores(path, ["m"], "speakr")

@@ -190,7 +190,7 @@ GOOD = {"ids": IDS, "values": [0.1, 0.2, 0.3], "groups": IDS, "margin": 0.1}
 @pytest.mark.parametrize("bad", [
     {"values": [0.1, 0.2]}, {"values": [0.1, float("nan"), 0.3]}, {"ids": ["a", "a", "b"]}, {"groups": None},
     {"margin": 0}, {"margin": float("nan")}, {"range": (0.0, 0.2)},
-    {"case": 5}, {"group": ""}, {"lower_is_better": "no"},
+    {"case": 5}, {"group": ""}, {"lower_is_better": "no"}, {"retrained": "no"}, {"independent": 1},
 ])
 def test_refused(bt_gate, bad):
     bt_gate.check("x", **GOOD | bad)
@@ -218,7 +218,7 @@ def test_what_cannot_be_judged_fails_with_its_reason(run: Run, written: Written,
     written({"test_wrong.py": WRONG, "pytest.ini": "[pytest]\n"})
     result = run("-p", "no:cacheprovider", "--bt-baseline=none")
     assert result.ret == 7
-    result.assert_outcomes(failed=14)
+    result.assert_outcomes(failed=16)
     told = [line.partition("bt_gate.check(")[2] for line in result.stdout.lines if line.startswith("bt_gate.check(")]
     for expected in (
         "'x'): x: expected 3 values, one per id, got 2",
@@ -230,6 +230,8 @@ def test_what_cannot_be_judged_fails_with_its_reason(run: Run, written: Written,
         "'x'): case: expected a name, got 5",
         "'x'): group: expected a name, got ''",
         "'x'): lower_is_better: expected True or False, got 'no'",
+        "'x'): retrained: expected True or False, got 'no'",
+        "'x'): independent: expected True or False, got 1",
         "'y'): case y: this test has two checks of this name",
         "'y'): case y: two tests have a check of this name: test_wrong.py::test_twice and test_wrong.py::test_again",
         "'y'): score y: two checks of this run define it differently: unit of y: measured 's', baseline '1'",

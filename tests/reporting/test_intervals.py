@@ -74,7 +74,7 @@ def test_what_has_no_interval_is_left_out(result: Callable[..., CaseResult], mak
     notes: list[tuple[str, str]] = []
     assert list(mean_intervals(cases, ["macro_f1"], notes)) == []
     assert notes == [
-        ("one patient", "macro F1: no interval: expected at least 2 patients, got 1"),
+        ("one patient", "macro F1: no interval: expected at least 2 groups, got 1"),
         ("whole", "macro F1: no interval: all draws of patients have the same value"),
     ]
 

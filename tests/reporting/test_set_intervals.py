@@ -115,6 +115,6 @@ def test_a_pair_without_enough_draws_says_so(result: Result, make_table: Table) 
     assert "draws of patients have no value" in found.note
     assert "–" in set_pairs_table([found])
     one = [result(make_table(48, patients=["P"] * 48), case=case) for case in "AB"]
-    with pytest.raises(StatsError, match="at least 2 patients, got 1"):
+    with pytest.raises(StatsError, match="at least 2 groups, got 1"):
         set_pairs(one, ["macro_f1"])
     assert set_pairs(cases[:1], ["macro_f1"]) == ()

@@ -123,7 +123,7 @@ def test_other_samples_too_few_and_wrong_levels_are_refused() -> None:
         stats.crossed([1, 2, 3], [1, 2, 3, 4], between_trainings=spread)
     with pytest.raises(StatsError, match="at least 2 samples, got 1"):
         stats.crossed([1], [2], between_trainings=spread)
-    with pytest.raises(StatsError, match="at least 2 patients, got 1"):
+    with pytest.raises(StatsError, match="at least 2 groups, got 1"):
         stats.crossed([1, 2], [2, 3], ["P", "P"], between_trainings=spread)
     with pytest.raises(StatsError, match="a level between 0 and 1"):
         stats.crossed([1, 2], [2, 5], between_trainings=spread).bound(95)

@@ -78,11 +78,11 @@ def test_few_undefined_draws_are_counted_and_many_are_refused() -> None:
     assert found.samples == pytest.approx(np.var((a - b)[0, 1000:], ddof=1) * G / (G - 1))
     assert stats.drawn_interval(0.5, a[0], G).n_undefined == 600
     b[0, 1000] = np.nan
-    with pytest.raises(StatsError, match="1001 of 20000 draws of patients have no value"):
+    with pytest.raises(StatsError, match="1001 of 20000 draws of groups have no value"):
         stats.crossed_from_draws([0.5], [0.4], a, b, G, between_trainings=spread)
-    with pytest.raises(StatsError, match="20000 of 20000 draws of patients have no value"):
+    with pytest.raises(StatsError, match="20000 of 20000 draws of groups have no value"):
         stats.drawn_interval(0.5, np.full(B, np.nan), G)
-    with pytest.raises(StatsError, match="2 of 20 draws of patients have no value"):
+    with pytest.raises(StatsError, match="2 of 20 draws of groups have no value"):
         stats.interaction_from_draws([[math.nan, *range(19)], [*range(19), math.nan]], G)
 
 
@@ -95,7 +95,7 @@ def test_few_undefined_draws_are_counted_and_many_are_refused() -> None:
         ({"b_draws": np.zeros((1, 8))}, "expected draws of shapes"),
         ({"a_draws": np.full((1, 9), math.inf)}, "not finite"),
         ({"a_draws": np.zeros((1, 1)), "b_draws": np.zeros((1, 1))}, "at least 2 draws, got 1"),
-        ({"n_groups": 1}, "at least 2 patients, got 1"),
+        ({"n_groups": 1}, "at least 2 groups, got 1"),
         ({"interaction": -0.1}, "expected an interaction of 0 or more"),
         ({"interaction": math.nan}, "expected an interaction of 0 or more"),
     ],
@@ -109,7 +109,7 @@ def test_what_has_no_variance_is_refused(changed: dict[str, object], problem: st
 def test_an_interval_needs_a_value_and_two_patients() -> None:
     with pytest.raises(StatsError, match="not finite"):
         stats.drawn_interval(math.nan, [1, 2, 3], 5)
-    with pytest.raises(StatsError, match="at least 2 patients, got 1"):
+    with pytest.raises(StatsError, match="at least 2 groups, got 1"):
         stats.drawn_interval(0.5, [1, 2, 3], 1)
     with pytest.raises(StatsError, match="at least 2 trainings, got 1"):
         stats.interaction_from_draws([[1, 2, 3]], 5)
@@ -140,7 +140,7 @@ def test_draws_come_in_pieces_that_add_up(monkeypatch: pytest.MonkeyPatch) -> No
     ("n", "groups", "draws", "problem"),
     [
         (1, None, 9, "2 samples"),
-        (3, [1, 1, 1], 9, "2 patients"),
+        (3, [1, 1, 1], 9, "2 groups"),
         (3, [1, 2], 9, "expected 3 groups, got 2"),
         (3, None, 1, "2 resamples"),
     ],

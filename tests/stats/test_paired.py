@@ -187,7 +187,7 @@ def test_no_difference_at_all_is_certain():
     ("a", "b", "groups", "problem"),
     [
         ([1.0], [0.0], None, "at least 2 samples, got 1"),
-        ([1.0, 2.0], [0.0, 0.0], ["x", "x"], "at least 2 patients, got 1"),
+        ([1.0, 2.0], [0.0, 0.0], ["x", "x"], "at least 2 groups, got 1"),
         ([1.0, math.nan], [0.0, 0.0], None, "not finite"),
         ([1.0, 2.0], [0.0, math.inf], None, "not finite"),
         ([1.0, 2.0], [0.0], None, "same length"),

@@ -229,7 +229,7 @@ def test_a_level_out_of_range_is_refused(level: float) -> None:
 
 
 def test_too_few_are_refused() -> None:
-    with pytest.raises(StatsError, match="at least 2 patients, got 1"):
+    with pytest.raises(StatsError, match="at least 2 groups, got 1"):
         stats.with_numbers(paired(9, 0.1), groups=1)
     with pytest.raises(StatsError, match="at least 1 trainings, got 0"):
         stats.with_numbers(paired(9, 0.1), trainings=0)

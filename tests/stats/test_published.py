@@ -72,7 +72,7 @@ def test_without_any_variance_the_difference_is_certain() -> None:
     [
         ({"a": [0.5]}, "at least 2 samples, got 1"),
         ({"a": [0.5, math.nan]}, "1 values are not finite"),
-        ({"groups": ["P"] * 25}, "at least 2 patients, got 1"),
+        ({"groups": ["P"] * 25}, "at least 2 groups, got 1"),
         ({"mean": math.nan}, "a published mean"),
         ({"mean": math.inf}, "a published mean"),
         ({"std": -0.1}, "a published standard deviation"),

@@ -116,5 +116,5 @@ def test_wrong_shapes_are_refused() -> None:
         stats.between_seeds(VALUES[0])
     with pytest.raises(StatsError, match="at least 2 trainings, got 1"):
         stats.interaction(VALUES[:1])
-    with pytest.raises(StatsError, match="at least 2 patients, got 1"):
+    with pytest.raises(StatsError, match="at least 2 groups, got 1"):
         stats.interaction(VALUES, ["P"] * 12)

@@ -80,7 +80,7 @@ def test_values_of_a_group_go_together():
     ("a", "groups", "problem"),
     [
         ([0.1, math.nan, 0.3], [0, 1, 2], "not finite"),
-        ([0.1, 0.2, 0.3], [4, 4, 4], "at least 2 patients, got 1"),
+        ([0.1, 0.2, 0.3], [4, 4, 4], "at least 2 groups, got 1"),
         ([0.1], [1], "at least 2 samples, got 1"),
         ([0.1, 0.2], [1, None], "some samples have no group"),
         ([0.1, 0.2], [1, 2, 3], "expected 2 groups, got 3"),

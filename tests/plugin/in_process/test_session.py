@@ -265,6 +265,7 @@ def test_why_items_failed_is_noted_and_the_error_of_a_case_printed_once(begin: B
     ):
         report: Any = SimpleNamespace(
             nodeid=nodeid,
+            when="call",
             failed=failed,
             longrepr=nodeid,
             user_properties=[(STATUS, status), (ERROR_OF, error_of)],
