@@ -85,7 +85,9 @@ def test_dice_per_volume_comes_first_everywhere(folder: Path, cases: Toys) -> No
     assert case["values"]["dice_volume"] == pytest.approx(value)
     page = (done.folder / "index.html").read_text()
     assert "Dice per volume" in page
-    assert "HD95 in mm" in page
+    assert "highest Dice per volume" in page
+    assert "HD95 [mm]; diamond" in page
+    assert "HD95 in mm [mm]" not in page
     summary = (done.folder / "summary.md").read_text()
     assert "Dice per volume" in summary
 

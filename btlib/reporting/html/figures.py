@@ -102,8 +102,9 @@ def _distributions(entries: Sequence[Entry]) -> Iterator[Drawn]:
         found = [(e.label, e.result.values(metric)) for e in entries if e.has(metric)]
         rows = [(label, finite) for label, values in found if len(finite := values[np.isfinite(values)])]
         if rows:
-            unit = "" if known[metric].unit == "1" else f" [{known[metric].unit}]"
-            svg = charts.boxes(rows, known[metric].title + unit, value_limits(metric, known))
+            unit = known[metric].unit
+            axis = known[metric].title.removesuffix(f" in {unit}") + ("" if unit == "1" else f" [{unit}]")
+            svg = charts.boxes(rows, axis, value_limits(metric, known))
             yield Drawn("samples", f"samples-{anchor_of(metric)}", f"{known[metric].title} of every sample", "", svg)
     rows = [(e.label, _truth_probability(e)) for e in entries if e.result.runs and e.result.samples.has_classes]
     if rows:

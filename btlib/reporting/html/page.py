@@ -153,11 +153,11 @@ class Page:
     def best(self) -> list[tuple[str, str, str]]:
         """Best values of the main metrics and highest throughput: description, value, cases."""
         found = []
-        for metric in ("dice", "accuracy"):
+        for metric in ("dice_volume", "dice", "accuracy"):
             known = [
                 (v, e.label)
                 for e in self.entries
-                if e.result.conditions.task.has_images and (v := e.row.values[metric]) is not None
+                if e.result.conditions.task.has_images and (v := e.row.values.get(metric)) is not None
             ]
             if known:
                 value = max(v for v, _ in known)
