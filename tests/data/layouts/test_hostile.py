@@ -1,6 +1,7 @@
 """Files that were made to do harm, and files that are damaged: each ends in an error that names the file."""
 
 import gzip
+import itertools
 import struct
 import zlib
 from pathlib import Path
@@ -32,7 +33,11 @@ def nifti(*shape: int) -> bytes:
     return gzip.compress(header.binaryblock + bytes(4) + bytes(100))
 
 
-@pytest.mark.parametrize("content", [png(40_000, 25_000), png(100_000, 10_000), b"", b"\x89PNG\r\n\x1a\n", b"no image"])
+@pytest.mark.parametrize(
+    "content",
+    [png(40_000, 25_000), png(100_000, 10_000), b"", b"\x89PNG\r\n\x1a\n", b"no image"],
+    ids=itertools.count(),
+)
 def test_masks_that_cannot_be_read(make: Make, content: bytes) -> None:
     source = make({"images/0.png": pixels(0), "masks/1.png": regions(0), "images/1.png": pixels(1)})
     (source / "masks/0.png").write_bytes(content)
@@ -41,7 +46,7 @@ def test_masks_that_cannot_be_read(make: Make, content: bytes) -> None:
     assert not (source.parent / "out").exists()
 
 
-@pytest.mark.parametrize("content", [png(40_000, 25_000), b"", b"no image"])
+@pytest.mark.parametrize("content", [png(40_000, 25_000), b"", b"no image"], ids=itertools.count())
 def test_images_that_cannot_be_read(make: Make, content: bytes) -> None:
     source = make({"a/0.png": pixels(0), "b/1.png": pixels(1)})
     (source / "b/1.png").write_bytes(content)
@@ -50,7 +55,9 @@ def test_images_that_cannot_be_read(make: Make, content: bytes) -> None:
         samples(out)
 
 
-@pytest.mark.parametrize("content", [nifti(30_000, 30_000, 30_000), nifti(20, 20, 20), b"", gzip.compress(b"x"), b"x"])
+@pytest.mark.parametrize(
+    "content", [nifti(30_000, 30_000, 30_000), nifti(20, 20, 20), b"", gzip.compress(b"x"), b"x"], ids=itertools.count()
+)
 @pytest.mark.parametrize("name", ["images/0.nii.gz", "masks/0.nii.gz"])
 def test_volumes_that_cannot_be_read(make: Make, content: bytes, name: str) -> None:
     source = make({"images/0.nii.gz": volume(0), "masks/0.nii.gz": (volume(0) > 0).astype(np.uint8)})
