@@ -21,7 +21,7 @@ FRAMEWORKS = {
 STOREYS = [
     {
         *("errors", "extras", "registry", "files", "fingerprint", "hdf5", "npz", "arrays", "csv_text", "stored"),
-        *("natural_order", "ranges", "stages"),
+        *("natural_order", "decimals", "ranges", "stages"),
     },
     {"paths", "stored_folder", "types", "hooks", "interruption"},
     {"protocol", "metrics", "stats", "data", "speed"},
