@@ -281,7 +281,12 @@ def _verified(found: Sequence[_Candidates], first: "Examined", second: "Examined
     chunks = [pairs[k : k + _CHUNK] for k in range(0, len(pairs), _CHUNK)]
     work = partial(_verify, one=one, other=other)
     results = map_files(work, chunks, len(pairs), "Comparing images", False)
-    return sorted(pair for result in results if not isinstance(result, DataError) for pair in result)
+    found_pairs: list[Pair] = []
+    for result in results:
+        if isinstance(result, DataError):
+            raise result
+        found_pairs += result
+    return sorted(found_pairs)
 
 
 def _verify(pairs: Sequence[Sequence[_Candidate]], one: _Side, other: _Side) -> list[Pair]:
