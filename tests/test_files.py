@@ -310,6 +310,7 @@ ALLOWED = {
     "data/layouts/cases_file.py": 1,  # inside `atomic_path`
     "data/layouts/unpacking.py": 2,  # in a folder that is renamed when it is whole
     "data/layouts/writing.py": 2,  # in such a folder
+    "data/sources/phantom/images.py": 1,  # in such a folder
     "data/sources/phantom/table.py": 1,  # in such a folder
     "data/sources/figshare/slice_file.py": 1,  # inside `atomic_path`
     "data/sources/figshare/download.py": 1,  # inside `atomic_path`

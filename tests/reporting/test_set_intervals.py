@@ -112,7 +112,7 @@ def test_a_pair_without_enough_draws_says_so(result: Result, make_table: Table) 
     cases = [result(make_table(48, wrong=wrong, patients=few), case=case) for case, wrong in (("A", 9), ("B", 4))]
     (found,) = set_pairs(cases, ["macro_f1"])
     assert found.bounds is None
-    assert "draws of patients have no value" in found.note
+    assert "draws of groups have no value" in found.note
     assert "–" in set_pairs_table([found])
     one = [result(make_table(48, patients=["P"] * 48), case=case) for case in "AB"]
     with pytest.raises(StatsError, match="at least 2 groups, got 1"):
