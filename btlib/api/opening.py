@@ -123,10 +123,11 @@ def _report_audit(workspace: Workspace) -> None:
     """Report what the checks of the data find that need no pixels. It changes no verdict."""
     dataset, split = workspace.true, workspace.split
     parts: list[str | None] = [None] * len(dataset)
-    for part in ("train", "val", "test"):
+    for part in ("train", "val", "test") if not workspace.plan.folded else ():  # pooled folds test each sample once
         for i in getattr(split, part).tolist():
             parts[i] = part
-    for line in short_lines(short_audit(dataset, parts, split.name), len(dataset)):
+    place = "FOLDER" if dataset.folder is None else str(dataset.folder)
+    for line in short_lines(short_audit(dataset, parts, split.name), len(dataset), place):
         workspace.progress.report(line)
 
 

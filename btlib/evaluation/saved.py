@@ -60,7 +60,7 @@ class SavedPredictions:
         lengths = {name: part.shape[0] if part.shape else 0 for name, part in self._parts.items() if name in _NAMES}
         named = [name for name in ("id", "number") if name in lengths]
         if len(named) != 1 or len(lengths) < 2:
-            raise self._error(f"contains {_named(_names_in(self.path)) or 'nothing'}", _MAKE)
+            raise self._error(f"contains {_first_names(_names_in(self.path)) or 'nothing'}", _MAKE)
         if len(set(lengths.values())) > 1:
             raise self._error(f"lengths differ: {lengths}", _MAKE)
         try:
@@ -100,7 +100,7 @@ class SavedPredictions:
         wanted = list(dict.fromkeys(ids.tolist()))
         missing = [name for name in wanted if name not in self._rows]
         if missing:
-            problem = f"has no prediction for {len(missing)} of {len(wanted)} {kind}: {_named(missing)}"
+            problem = f"has no prediction for {len(missing)} of {len(wanted)} {kind}: {_first_names(missing)}"
             hint = saved_ids.missing_hint(missing, self._rows, kind)
             raise MissingSamplesError(problem, where=self.path, hint=hint)
 
@@ -118,7 +118,7 @@ class SavedPredictions:
         if unknown:
             raise self._error(
                 f"has predictions for {len(unknown)} samples that are not among the {len(known)} of the data set: "
-                f"{_named(unknown)}",
+                f"{_first_names(unknown)}",
                 saved_ids.unknown_hint(unknown, ids.tolist()),
             )
 
@@ -157,7 +157,7 @@ class SavedPredictions:
         return PredictionError(problem, where=self.path, hint=hint)
 
 
-def _named(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btlib.data.audit.classes import class_findings
-from btlib.data.audit.finding import Finding, Item, counted, worst_first
+from btlib.data.audit.finding import Finding, Item, Severity, counted, worst_first
 from btlib.data.audit.patients import across
 from btlib.data.dataset import Dataset
 from btlib.data.digest import mask_digest
@@ -30,40 +30,44 @@ def short_audit(dataset: Dataset, parts: Sequence[str | None], split: str) -> tu
     return worst_first(findings)
 
 
-def short_lines(findings: Sequence[Finding], n: int) -> list[str]:
+def short_lines(findings: Sequence[Finding], n: int, place: str = "FOLDER") -> list[str]:
     """Return the lines that a run shows: errors and warnings, and how to make the whole audit.
 
     Args:
         findings: Findings of `short_audit`.
         n: Number of samples.
+        place: Folder of the samples.
     """
     shown = [one for one in findings if one.severity != "info"]
     lines = [f"  {one.severity}: {one.title}" for one in shown[:_LINES]]
     if len(shown) > _LINES:
         lines.append(f"  … and {len(shown) - _LINES} more")
     found = f"{counted(len(shown), 'finding')}" if shown else "no errors or warnings"
-    return [f"Short audit of {counted(n, 'sample')}: {found}; the whole audit: btlib data audit FOLDER", *lines]
+    return [f"Short audit of {counted(n, 'sample')}: {found}; the whole audit: btlib data audit {place}", *lines]
 
 
 def _duplicates(dataset: Dataset, parts: Sequence[str | None]) -> Iterator[Finding]:
     if dataset.image_digests is None:
         return
     groups = _equal(dataset.image_digests)
-    crossing = [group for group in groups if len({parts[i] for i in group} - {None}) > 1]
-    inside = [group for group in groups if group not in crossing]
+    crossing: list[list[int]] = []
+    inside: list[list[int]] = []
+    for group in groups:
+        (crossing if len({parts[i] for i in group} - {None}) > 1 else inside).append(group)
     labels = dataset.strata
     two_labels = [group for group in groups if len({int(labels[i]) for i in group}) > 1]
     two_masks = [group for group in groups if len({int(dataset.truth_digests[i]) for i in group}) > 1]
-    for found, severity, text in (
-        (crossing, "error", "of exact duplicates across parts of the split"),
-        (inside, "warning", "of exact duplicates within a part of the split"),
-        (two_labels, "error", "of exact duplicates with two labels"),
-        (two_masks, "error", "of exact duplicates with two masks"),
-    ):
+    kinds: tuple[tuple[list[list[int]], str, Severity, str], ...] = (
+        (crossing, "duplicates", "error", "of exact duplicates across parts of the split"),
+        (inside, "duplicates", "warning", "of exact duplicates within a part of the split"),
+        (two_labels, "conflicts", "error", "of exact duplicates with two labels"),
+        (two_masks, "conflicts", "error", "of exact duplicates with two masks"),
+    )
+    for found, check, severity, text in kinds:
         if found:
             yield Finding(
-                check="duplicates" if "parts" in text or "within" in text else "conflicts",
-                severity="error" if severity == "error" else "warning",
+                check=check,
+                severity=severity,
                 title=f"{counted(len(found), 'group')} {text}",
                 items=tuple(Item(samples=tuple(str(dataset.ids[i]) for i in group)) for group in found),
                 numbers={"groups": len(found)},

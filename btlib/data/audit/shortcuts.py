@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from btlib.data.audit.checks import CHECKS
 from btlib.data.audit.examine import Examined
+from btlib.data.audit.fact_accuracy import FactAccuracy, fact_accuracy, p_value
 from btlib.data.audit.finding import Finding, Severity
-from btlib.data.audit.told import Told, p_value, told
 
 _CLEAR = 0.05  # balanced accuracy above chance from which a shortcut is reported
 _LEVEL = 0.05  # probability that sound data have any finding
@@ -56,7 +56,7 @@ def _findings(
         return
     level = _LEVEL / (2 * len(facts))  # each fact may tell the class or the part
     for fact, values in facts.items():
-        found = told(values, target, groups)
+        found = fact_accuracy(values, target, groups)
         pure = _pure(values, target, names) if fact not in _SOFT and what == "class" else ()
         clear = found.low > found.chance and found.accuracy >= found.chance + _CLEAR
         if pure or (clear and p_value(values, target, groups) <= level):
@@ -77,7 +77,7 @@ def _pure(values: Sequence[str] | Sequence[float], target: NDArray[np.int64], na
     return tuple(texts)
 
 
-def _finding(fact: str, found: Told, what: str, pure: Sequence[str]) -> Finding:
+def _finding(fact: str, found: FactAccuracy, what: str, pure: Sequence[str]) -> Finding:
     severity: Severity = "error" if pure else "warning"
     numbers = {"balanced accuracy": found.accuracy, "low": found.low, "high": found.high, "chance": found.chance}
     soft = "the disease may change it too; " if fact in _SOFT else ""

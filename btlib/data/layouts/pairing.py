@@ -67,7 +67,7 @@ def pairs_of(names: Sequence[str], options: Options, folder: Path) -> list[Pair]
     faults = []
     for name in names:
         is_mask, path = _role(name, common, options)
-        key, part_name = _named(path, options.structures if is_mask else options.channels)
+        key, part_name = _without_name(path, options.structures if is_mask else options.channels)
         if is_mask:
             masks.append((key, part_name, name))
             continue
@@ -137,7 +137,7 @@ def _without(pattern: re.Pattern[str], base: str) -> str:
     return next(filter(None, match.groups())) if match else base
 
 
-def _named(path: PurePosixPath, known: Sequence[str]) -> tuple[str, str]:
+def _without_name(path: PurePosixPath, known: Sequence[str]) -> tuple[str, str]:
     """Return a path without the name of a channel or structure, and this name; "" if the path contains none."""
     for name in sorted(known, key=len, reverse=True):  # t1ce before t1
         folders = list(path.parts[:-1])

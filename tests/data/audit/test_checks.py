@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from btlib.data.audit.fact_accuracy import fact_accuracy, p_value
 from btlib.data.audit.run import audit
-from btlib.data.audit.told import p_value, told
 from btlib.errors import DataError
 
 from .conftest import H, W, Write, of, save, scan, write_table
@@ -148,11 +148,11 @@ def test_classes_are_counted_and_missing_ones_named(write: Write):
 def test_a_fact_without_information_gives_chance():
     rng = np.random.default_rng(0)
     classes, groups = rng.integers(0, 3, 300), np.arange(300) // 3
-    assert told(["same"] * 300, classes, groups)[0] == pytest.approx(1 / 3)
+    assert fact_accuracy(["same"] * 300, classes, groups)[0] == pytest.approx(1 / 3)
     alarms = [p_value(np.random.default_rng(seed).random(300).tolist(), classes, groups) <= 0.05 for seed in range(60)]
     assert sum(alarms) <= 8, "at 5 %, more than 8 of 60 has a probability of 0.5 %"
     assert p_value(classes.astype(str).tolist(), classes, groups) < 0.002
-    perfect = told([str(c) for c in classes], classes, groups)
+    perfect = fact_accuracy([str(c) for c in classes], classes, groups)
     assert perfect[:3] == (1, 1, 1)
 
 
@@ -160,7 +160,7 @@ def test_a_patient_is_never_in_training_and_testing_at_once():
     """Each patient has a value and a class of its own: nothing can be told about other patients."""
     groups = np.arange(200) // 10
     classes = np.random.default_rng(1).permutation(20)[groups] % 2
-    assert told([f"value {g}" for g in groups], classes, groups).accuracy == pytest.approx(0.5)
+    assert fact_accuracy([f"value {g}" for g in groups], classes, groups).accuracy == pytest.approx(0.5)
 
 
 def test_a_task_without_masks_or_without_classes(write: Write, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""How well one fact about a sample tells its class: cross-validated by patient, with an interval."""
+"""How well one fact about a sample predicts its class: cross-validated by patient, with an interval."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,11 +15,11 @@ _PERMUTATIONS = 1000
 _ENOUGH = 20  # permutations that reach the accuracy, after which it is clear that chance explains it
 
 
-class Told(NamedTuple):
-    """Balanced accuracy with which a fact tells the class.
+class FactAccuracy(NamedTuple):
+    """Balanced accuracy with which a fact predicts the class.
 
     Attributes:
-        accuracy: Mean over the classes of the share that is told, 0…1.
+        accuracy: Mean over the classes of the share that is predicted, 0…1.
         low: Lower end of the 95 % interval over patients.
         high: Upper end of the interval.
         chance: Accuracy without any information, 1 / number of classes.
@@ -31,7 +31,9 @@ class Told(NamedTuple):
     chance: float
 
 
-def told(fact: Sequence[str] | Sequence[float], classes: NDArray[np.int64], groups: NDArray[np.int64]) -> Told:
+def fact_accuracy(
+    fact: Sequence[str] | Sequence[float], classes: NDArray[np.int64], groups: NDArray[np.int64]
+) -> FactAccuracy:
     """Cross-validate the simplest classifier: for each value of the fact, the class that it is most typical of.
 
     Numbers are sorted into eight bins with equal numbers of training samples. Several classes that a value is equally
@@ -50,13 +52,13 @@ def told(fact: Sequence[str] | Sequence[float], classes: NDArray[np.int64], grou
 def p_value(fact: Sequence[str] | Sequence[float], classes: NDArray[np.int64], groups: NDArray[np.int64]) -> float:
     """Return the probability of at least this accuracy if the fact says nothing, by permuting the classes of patients.
 
-    The interval of `told` is too narrow for this question, because samples with the same value share a prediction. The
-    permutations end early when chance explains the accuracy.
+    The interval of `fact_accuracy` is too narrow for this question, because samples with the same value share a
+    prediction. The permutations end early when chance explains the accuracy.
 
     Args:
-        fact: As for `told`.
-        classes: As for `told`; the classes of a patient are permuted as one, the most frequent of its samples.
-        groups: As for `told`.
+        fact: As for `fact_accuracy`.
+        classes: As for `fact_accuracy`; the classes of a patient are permuted as one, the most frequent of its samples.
+        groups: As for `fact_accuracy`.
     """
     names, members = np.unique(groups, return_inverse=True)
     folds, k = _folds(fact, members, len(names)), int(classes.max()) + 1
@@ -118,7 +120,7 @@ def _credit(
 
 def _with_interval(
     credit: NDArray[np.float64], classes: NDArray[np.int64], members: NDArray[np.int64], n: int, k: int
-) -> Told:
+) -> FactAccuracy:
     right, total = np.zeros((n, k)), np.zeros((n, k))
     np.add.at(right, (members, classes), credit)
     np.add.at(total, (members, classes), 1)
@@ -130,4 +132,4 @@ def _with_interval(
         rates = np.where(seen > 0, weights @ right[:, present] / np.maximum(seen, 1e-12), np.nan)
         drawn.append(np.nanmean(rates, axis=1))
     low, high = np.quantile(np.concatenate(drawn), (0.025, 0.975))
-    return Told(accuracy, float(low), float(high), 1 / int(present.sum()))
+    return FactAccuracy(accuracy, float(low), float(high), 1 / int(present.sum()))
